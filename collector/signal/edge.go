@@ -1,0 +1,33 @@
+package signal
+
+import "time"
+
+// Window is a half-open span of time.
+type Window struct{ Start, End time.Time }
+
+// Edge is what one pair of callers and callees did in one window, pooled over the
+// sidecars that reported it.
+type Edge struct {
+	Source             string // service name; "" is a caller outside the mesh
+	SourceVersion      string
+	Destination        string
+	DestinationVersion string
+	Instance           string // of the destination; "" where no instance was reached
+	Protocol           string
+	Requests           uint64
+	Failed             uint64
+	MTLS               uint64            // requests that went over mutual TLS
+	Flags              map[string]uint64 // response flags and how often each was seen
+	Durations          Histogram
+	BytesIn, BytesOut  uint64
+}
+
+// Point is one step of a service's RED series.
+type Point struct {
+	Time     time.Time `json:"time"`
+	Requests float64   `json:"rps"`
+	Failed   float64   `json:"failedPerSecond"`
+	P50      float64   `json:"p50"` // ms
+	P95      float64   `json:"p95"`
+	P99      float64   `json:"p99"`
+}

@@ -1,0 +1,53 @@
+package signal
+
+// Scopes, metric names and event names of what sidecars emit.
+const (
+	ScopeProxy       = "sightline.dev/proxy" // spans and access logs
+	ScopeRED         = "sightline.dev/red"   // per-second request metrics
+	AccessLog        = "sightline.access"
+	RequestDuration  = "sightline.request.duration" // exponential histogram, ms, DurationScale
+	RequestBodySize  = "sightline.request.size"     // delta sum, By
+	ResponseBodySize = "sightline.response.size"    // delta sum, By
+	Overflow         = "__other__"                  // the value of every key of the overflow row
+)
+
+// Attribute keys. Where OpenTelemetry's semantic conventions have a word it is used.
+const (
+	KeyService    = "service.name"        // resource: whom the sidecar stands beside
+	KeyNamespace  = "service.namespace"   // resource
+	KeyVersion    = "service.version"     // resource
+	KeyInstance   = "service.instance.id" // resource
+	KeyReporter   = "sightline.reporter"  // Source or Destination
+	KeyPeer       = "sightline.peer.service"
+	KeyPeerVer    = "sightline.peer.version"
+	KeyPeerInst   = "sightline.peer.instance"
+	KeyPeerID     = "sightline.peer.identity"
+	KeyRoute      = "sightline.route"
+	KeyFlags      = "sightline.flags"        // Envoy's letters, comma separated: "UF,URX"
+	KeyReason     = "sightline.reason"       // x-sightline-reason, in words
+	KeyGenerated  = "sightline.generated_by" // who made the status: "app", "proxy" or "peer"
+	KeyAttempts   = "sightline.attempts"     // number of tries
+	KeyTries      = "sightline.tries"        // JSON: [{"instance","ms","status","reason"}]
+	KeyMTLS       = "sightline.mtls"         // bool
+	KeyConfig     = "sightline.config_version"
+	KeyRequestID  = "sightline.request_id"
+	KeyFirstByte  = "sightline.first_byte_ms"
+	KeyDuration   = "sightline.duration_ms"
+	KeyMethod     = "http.request.method"
+	KeyPath       = "url.path"
+	KeyAuthority  = "server.address"
+	KeyStatus     = "http.response.status_code"
+	KeyGRPCStatus = "rpc.grpc.status_code"
+	KeyProtocol   = "network.protocol.name" // "http/1.1", "h2", "grpc", "tcp"
+	KeyBytesIn    = "http.request.body.size"
+	KeyBytesOut   = "http.response.body.size"
+	KeyUserAgent  = "user_agent.original"
+)
+
+// The two ends of a hop, as values of KeyReporter. AppSpan marks edges read from
+// an application's own client spans towards a peer without a sidecar.
+const (
+	Source      = "source"
+	Destination = "destination"
+	AppSpan     = "app"
+)

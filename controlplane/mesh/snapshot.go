@@ -1,0 +1,48 @@
+package mesh
+
+import "net/netip"
+
+// Snapshot is everything a sidecar needs to call one service, whole: a newer one
+// replaces it. A pushed set of snapshots is consistent: every service that a route
+// names is in it.
+type Snapshot struct {
+	Service ServiceName `json:"service"`
+	// Version grows with every change to this service. It is not dense.
+	Version uint64 `json:"version"`
+	// Known is false when the control plane has never heard of the service; the
+	// rest is then empty. It may become known later.
+	Known     bool       `json:"known"`
+	Routes    []Route    `json:"routes,omitempty"` // tried in order; none means: to every instance
+	Subsets   []Subset   `json:"subsets,omitempty"`
+	Policy    Policy     `json:"policy"`
+	Instances []Instance `json:"instances,omitempty"`
+	Verdicts  []Verdict  `json:"verdicts,omitempty"`
+}
+
+// Subset names the instances of a service that carry all of its labels.
+type Subset struct {
+	Name   string            `json:"name"`
+	Labels map[string]string `json:"labels"`
+	Policy *Policy           `json:"policy,omitempty"` // replaces the service's, field by field where set
+}
+
+// Instance is one running copy of a service that can receive traffic.
+type Instance struct {
+	ID       InstanceID        `json:"id"`
+	Service  ServiceName       `json:"service"`
+	Version  Version           `json:"version"`
+	Address  netip.AddrPort    `json:"address"` // of its sidecar's inbound listener
+	Identity Identity          `json:"identity"`
+	Labels   map[string]string `json:"labels,omitempty"` // always holds "version" when Version is set
+	State    InstanceState     `json:"state"`
+}
+
+// InstanceState says whether new requests may go to an instance.
+type InstanceState string
+
+// The states of an instance.
+const (
+	Starting InstanceState = "starting" // enrolled, its app does not answer yet
+	Ready    InstanceState = "ready"
+	Draining InstanceState = "draining" // finishes what it has, takes no more
+)

@@ -1,0 +1,49 @@
+package mesh
+
+import "time"
+
+// ProxyStatus is what the control plane knows of one sidecar.
+type ProxyStatus struct {
+	Instance    Instance  `json:"instance"`
+	Connected   bool      `json:"connected"`
+	Since       time.Time `json:"since"` // of the present stream
+	Build       string    `json:"build"` // the sidecar's version
+	Subscribed  []string  `json:"subscribed"`
+	Pushed      uint64    `json:"pushed"` // newest version sent
+	Accepted    uint64    `json:"accepted"`
+	InSync      bool      `json:"inSync"`
+	Refusal     string    `json:"refusal,omitempty"` // why the newest push was refused
+	CertExpires time.Time `json:"certExpires"`
+}
+
+// Traffic is how requests to a service are split over its versions.
+type Traffic struct {
+	Service  ServiceName        `json:"service"`
+	Weights  map[Version]uint32 `json:"weights"`          // as asked for; empty where nothing was
+	Versions []Version          `json:"versions"`         // that have instances, sorted
+	Source   string             `json:"source"`           // "VirtualService default/reviews" or "" for the default
+	Undo     map[Version]uint32 `json:"undo,omitempty"`   // what an undo would bring back
+	CanUndo  bool               `json:"canUndo"`          // an undo is there, even if to no weights at all
+	Manifest string             `json:"manifest"`         // the VirtualService in force, as YAML
+	Matches  bool               `json:"matches"`          // routes with conditions stand before the split
+	Changed  time.Time          `json:"changed,omitzero"` // when the weights last changed
+}
+
+// Resource is one stored piece of configuration.
+type Resource struct {
+	Kind      string    `json:"kind"` // "VirtualService", "DestinationRule", "SLO"
+	Namespace string    `json:"namespace"`
+	Name      string    `json:"name"`
+	Version   uint64    `json:"version"`
+	Changed   time.Time `json:"changed"`
+	By        string    `json:"by"`
+	Manifest  string    `json:"manifest"` // YAML as it was applied
+}
+
+// Finding is one remark on a piece of configuration.
+type Finding struct {
+	Severity string `json:"severity"` // "error" refuses the change, "warning" does not
+	Resource string `json:"resource"` // "VirtualService default/reviews"
+	Path     string `json:"path"`     // "spec.http[0].route[1].weight"
+	Message  string `json:"message"`  // what is wrong and what would be right
+}

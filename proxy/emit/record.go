@@ -1,0 +1,67 @@
+package emit
+
+import "time"
+
+// Direction is which way a request crossed the sidecar.
+type Direction uint8
+
+// The two directions: from the app into the mesh, and from the mesh to the app.
+const (
+	Outbound Direction = iota
+	Inbound
+)
+
+// Record is all that is told of one request. It belongs to the caller, who may reuse
+// it as soon as Emit returns; its strings may alias the caller's buffers.
+type Record struct {
+	Direction Direction
+	Start     time.Time
+	Took      time.Duration // until the last byte of the response, or the failure
+	FirstByte time.Duration // until the response head came from upstream; 0 if none did
+
+	Trace    Trace  // of the span made here
+	ParentID SpanID // zero for a root
+
+	RequestID, Method, Path, Authority, UserAgent string
+	Protocol                                      string // "http/1.1", "h2", "grpc"
+	Status                                        int    // 0 if none was sent
+	GRPCStatus                                    int    // -1 if there is none
+	Flags                                         string // Envoy's letters, comma separated
+	Reason                                        string // in words, empty when all was well
+	GeneratedBy                                   string // who made the status: "app", "proxy", "peer"
+	Route                                         string
+	ConfigVersion                                 uint64
+	Peer                                          Peer
+	MTLS                                          bool
+	BytesIn, BytesOut                             uint64
+	Tries                                         []Try // outbound only
+}
+
+// Peer is the workload at the other end of a hop, as its certificate or its
+// instance says.
+type Peer struct{ Service, Version, Instance, Identity string }
+
+// Try is one attempt at sending a request.
+type Try struct {
+	Instance string
+	Start    time.Duration // since the record's Start
+	Took     time.Duration
+	Status   int
+	Reason   string
+}
+
+// TraceID and SpanID are the identifiers of W3C trace context.
+type (
+	TraceID [16]byte
+	SpanID  [8]byte
+)
+
+// Trace is the position of a span in its trace.
+type Trace struct {
+	ID      TraceID
+	Span    SpanID
+	Sampled bool
+}
+
+// Sink takes records. Emit must not block: what does not fit is dropped and counted.
+type Sink interface{ Emit(r *Record) }
