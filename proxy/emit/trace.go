@@ -1,0 +1,212 @@
+package emit
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"math/rand/v2"
+	"strings"
+)
+
+// traceparentLen is the length of a version 00 traceparent:
+// "00-" 32 hex digits "-" 16 hex digits "-" 2 hex digits.
+const traceparentLen = 55
+
+const flagSampled = 1
+
+// IsZero reports whether t is the invalid all-zero id.
+func (t TraceID) IsZero() bool { return t == TraceID{} }
+
+// String is t in 32 lower-case hex digits.
+func (t TraceID) String() string { return hex.EncodeToString(t[:]) }
+
+// IsZero reports whether s is the invalid all-zero id.
+func (s SpanID) IsZero() bool { return s == SpanID{} }
+
+// String is s in 16 lower-case hex digits.
+func (s SpanID) String() string { return hex.EncodeToString(s[:]) }
+
+// NewTrace starts a sampled trace: a new trace id and the id of its first span. Ids are
+// random but not secret, as W3C trace context asks.
+func NewTrace() Trace {
+	var t Trace
+	for t.ID.IsZero() {
+		binary.BigEndian.PutUint64(t.ID[:8], rand.Uint64())
+		binary.BigEndian.PutUint64(t.ID[8:], rand.Uint64())
+	}
+	t.Span = NewSpanID()
+	t.Sampled = true
+	return t
+}
+
+// NewSpanID makes a random span id, never zero.
+func NewSpanID() SpanID {
+	var s SpanID
+	for s.IsZero() {
+		binary.BigEndian.PutUint64(s[:], rand.Uint64())
+	}
+	return s
+}
+
+// IsZero reports whether t names no trace.
+func (t Trace) IsZero() bool { return t.ID.IsZero() }
+
+// Child is a new span in the same trace. The parent's id is t.Span.
+func (t Trace) Child() Trace {
+	t.Span = NewSpanID()
+	return t
+}
+
+// Traceparent is t as the value of the W3C traceparent header. It allocates once;
+// AppendTraceparent does not.
+func (t Trace) Traceparent() string {
+	var b [traceparentLen]byte
+	return string(t.AppendTraceparent(b[:0]))
+}
+
+// AppendTraceparent appends t to b as the value of the W3C traceparent header, 55 bytes.
+func (t Trace) AppendTraceparent(b []byte) []byte {
+	b = append(b, "00-"...)
+	b = hex.AppendEncode(b, t.ID[:])
+	b = append(b, '-')
+	b = hex.AppendEncode(b, t.Span[:])
+	if t.Sampled {
+		return append(b, "-01"...)
+	}
+	return append(b, "-00"...)
+}
+
+// ParseTraceparent reads a W3C traceparent header as strictly as the specification:
+// lower-case hex, no zero ids, nothing after the flags in version 00, and version ff
+// is invalid. Of a later version only what version 00 defines is read. The caller must
+// have checked that the header came exactly once.
+func ParseTraceparent(s string) (Trace, bool) {
+	if len(s) < traceparentLen || s[2] != '-' || s[35] != '-' || s[52] != '-' {
+		return Trace{}, false
+	}
+	var version, flags [1]byte
+	if !lowerHex(version[:], s[:2]) || version[0] == 0xff {
+		return Trace{}, false
+	}
+	if len(s) > traceparentLen && (version[0] == 0 || s[traceparentLen] != '-') {
+		return Trace{}, false
+	}
+	var t Trace
+	ok := lowerHex(t.ID[:], s[3:35]) && lowerHex(t.Span[:], s[36:52]) && lowerHex(flags[:], s[53:55])
+	if !ok || t.ID.IsZero() || t.Span.IsZero() {
+		return Trace{}, false
+	}
+	t.Sampled = flags[0]&flagSampled != 0
+	return t, true
+}
+
+// B3 holds the values of B3's headers, empty where a request had none.
+type B3 struct {
+	Single string // b3: {trace}-{span}-{state}-{parent}, the last two optional
+	// X-B3-TraceId, X-B3-SpanId, X-B3-Sampled and X-B3-Flags.
+	TraceID, SpanID, Sampled, Flags string
+}
+
+// Trace reads the context that B3's headers carry; the single header wins where both
+// forms are there. Trace ids of 64 bits are padded with zeros. A context without a
+// decision is taken as sampled, since the mesh samples later. It is false where the
+// headers name no trace, as when they only carry a sampling decision.
+func (h B3) Trace() (Trace, bool) {
+	if h.Single != "" {
+		return parseB3Single(h.Single)
+	}
+	t, ok := b3IDs(h.TraceID, h.SpanID)
+	if !ok {
+		return Trace{}, false
+	}
+	t.Sampled, ok = b3Sampled(h.Sampled)
+	if h.Flags == "1" { // debug implies sampled
+		t.Sampled = true
+	}
+	return t, ok
+}
+
+// parseB3Single reads the value of a single b3 header.
+func parseB3Single(s string) (Trace, bool) {
+	trace, rest, found := strings.Cut(s, "-")
+	if !found {
+		return Trace{}, false
+	}
+	span, rest, _ := strings.Cut(rest, "-")
+	state, parent, hasParent := strings.Cut(rest, "-")
+	t, ok := b3IDs(trace, span)
+	if !ok {
+		return Trace{}, false
+	}
+	if hasParent {
+		var p SpanID
+		if !anyHex(p[:], parent) {
+			return Trace{}, false
+		}
+	}
+	if len(state) > 1 {
+		return Trace{}, false
+	}
+	t.Sampled, ok = b3Sampled(state)
+	return t, ok
+}
+
+func b3IDs(trace, span string) (Trace, bool) {
+	var t Trace
+	into := t.ID[:]
+	if len(trace) == 16 {
+		into = t.ID[8:]
+	}
+	if !anyHex(into, trace) || !anyHex(t.Span[:], span) || t.ID.IsZero() || t.Span.IsZero() {
+		return Trace{}, false
+	}
+	return t, true
+}
+
+func b3Sampled(s string) (sampled, ok bool) {
+	switch s {
+	case "", "1", "d", "true":
+		return true, true
+	case "0", "false":
+		return false, true
+	default:
+		return false, false
+	}
+}
+
+// lowerHex decodes s into dst; s must be exactly as long as dst needs and lower case.
+func lowerHex(dst []byte, s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c >= 'A' && c <= 'F' {
+			return false
+		}
+	}
+	return anyHex(dst, s)
+}
+
+// anyHex decodes s into dst; s must be exactly as long as dst needs.
+func anyHex(dst []byte, s string) bool {
+	if len(s) != 2*len(dst) {
+		return false
+	}
+	for i := range dst {
+		hi, lo := nibble(s[2*i]), nibble(s[2*i+1])
+		if hi > 15 || lo > 15 {
+			return false
+		}
+		dst[i] = hi<<4 | lo
+	}
+	return true
+}
+
+// nibble is the value of a hex digit, above 15 for any other byte.
+func nibble(c byte) byte {
+	switch {
+	case c >= '0' && c <= '9':
+		return c - '0'
+	case c >= 'a' && c <= 'f':
+		return c - 'a' + 10
+	case c >= 'A' && c <= 'F':
+		return c - 'A' + 10
+	}
+	return 0xff
+}
