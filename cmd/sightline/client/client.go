@@ -1,0 +1,140 @@
+// Package client speaks to Sightline's public API for the commands: the same paths
+// the web app uses, with a bearer token.
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+)
+
+// Client asks one Sightline.
+type Client struct {
+	base  string
+	token string
+	http  *http.Client
+}
+
+// New makes a client of the API at base ("http://127.0.0.1:8080").
+func New(base, token string) (*Client, error) {
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, fmt.Errorf("server %q: want a URL such as http://127.0.0.1:8080", base)
+	}
+	return &Client{base: strings.TrimSuffix(base, "/"), token: token, http: &http.Client{Timeout: time.Minute}}, nil
+}
+
+// TokenFile reads a token from a file that only its owner may read.
+func TokenFile(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", fmt.Errorf("read API token: %w (is Sightline running here? start it with `sightline up`)", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return "", fmt.Errorf("read API token: %s may be read by others (mode %v), want 0600", path, info.Mode().Perm())
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("read API token: %w", err)
+	}
+	return strings.TrimSpace(string(b)), nil
+}
+
+// Problem is an error answer of the API (RFC 9457).
+type Problem struct {
+	Status int    `json:"status"`
+	Title  string `json:"title"`
+	Detail string `json:"detail"`
+}
+
+// Error is the problem in one line.
+func (p *Problem) Error() string {
+	if p.Detail != "" {
+		return p.Detail
+	}
+	return fmt.Sprintf("%s (status %d)", p.Title, p.Status)
+}
+
+// Get asks for a path and decodes the JSON answer into out.
+func (c *Client) Get(ctx context.Context, path string, query url.Values, out any) error {
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	return c.do(ctx, http.MethodGet, path, nil, out)
+}
+
+// Send sends a body, JSON unless it is YAML bytes already, and decodes the answer.
+// out may be nil.
+func (c *Client) Send(ctx context.Context, method, path string, in, out any) error {
+	switch v := in.(type) {
+	case nil:
+		return c.do(ctx, method, path, nil, out)
+	case YAML:
+		return c.do(ctx, method, path, &body{kind: "application/yaml", data: v}, out)
+	}
+	b, err := json.Marshal(in)
+	if err != nil {
+		return fmt.Errorf("encode request to %s: %w", path, err)
+	}
+	return c.do(ctx, method, path, &body{kind: "application/json", data: b}, out)
+}
+
+// YAML is a body that is sent as it is.
+type YAML []byte
+
+type body struct {
+	kind string
+	data []byte
+}
+
+func (c *Client) do(ctx context.Context, method, path string, b *body, out any) error {
+	var r io.Reader
+	if b != nil {
+		r = bytes.NewReader(b.data)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, r)
+	if err != nil {
+		return fmt.Errorf("build request %s: %w", path, err)
+	}
+	req.Header.Set("Accept", "application/json")
+	if b != nil {
+		req.Header.Set("Content-Type", b.kind)
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("ask %s: %w", c.base, errors.Unwrap(err))
+	}
+	defer func() { _ = res.Body.Close() }()
+	return decode(res, path, out)
+}
+
+func decode(res *http.Response, path string, out any) error {
+	const limit = 64 << 20
+	b, err := io.ReadAll(io.LimitReader(res.Body, limit))
+	if err != nil {
+		return fmt.Errorf("read answer of %s: %w", path, err)
+	}
+	if res.StatusCode >= http.StatusBadRequest {
+		p := &Problem{Status: res.StatusCode, Title: http.StatusText(res.StatusCode)}
+		_ = json.Unmarshal(b, p) // an answer that is no problem document keeps the status
+		return p
+	}
+	if out == nil || len(b) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(b, out); err != nil {
+		return fmt.Errorf("decode answer of %s: %w", path, err)
+	}
+	return nil
+}

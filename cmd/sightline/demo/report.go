@@ -1,0 +1,130 @@
+package demo
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
+
+// Report is what `sightline demo --output json` prints.
+type Report struct {
+	Requests  uint64           `json:"requests"`
+	Failed    uint64           `json:"failed"`
+	FailedBy  FailedBy         `json:"failed_by"`
+	Services  int              `json:"services"`
+	Proxies   int              `json:"proxies"`
+	Edges     int              `json:"edges"`
+	MTLSShare float64          `json:"mtls_share"`
+	Spans     Flow             `json:"spans"`
+	Logs      Flow             `json:"access_logs"`
+	LatencyMS Latency          `json:"latency_ms"`
+	Faults    []FaultReport    `json:"faults"`
+	False     int              `json:"false_trips"`
+	URL       string           `json:"url"`
+	Memory    map[string]int64 `json:"memory_mb,omitempty"` // resident, by process
+}
+
+// FailedBy tells whose fault the failures were: an app's, or the mesh's own.
+type FailedBy struct {
+	App       uint64            `json:"app"`
+	Mesh      uint64            `json:"mesh"`
+	Reasons   map[string]uint64 `json:"reasons,omitempty"`
+	Transport map[string]uint64 `json:"other,omitempty"`
+}
+
+// Flow is what became of one signal: every row that sidecars made is stored or
+// counted as dropped.
+type Flow struct {
+	Sent    uint64 `json:"sent"`
+	Stored  uint64 `json:"stored"`
+	Dropped uint64 `json:"dropped"`
+}
+
+// Latency is of whole requests as the load saw them, in milliseconds.
+type Latency struct {
+	P50 float64 `json:"p50"`
+	P99 float64 `json:"p99"`
+}
+
+// FaultReport is what the mesh did about one fault. Times that did not come are empty.
+type FaultReport struct {
+	Kind           string    `json:"kind"`
+	Target         string    `json:"target"`
+	InjectedAt     time.Time `json:"injected_at"`
+	EndedAt        time.Time `json:"ended_at"`
+	DetectedAt     time.Time `json:"detected_at,omitzero"`
+	MitigatedAt    time.Time `json:"mitigated_at,omitzero"`
+	ReleasedAt     time.Time `json:"released_at,omitzero"`
+	MitigatedAfter float64   `json:"mitigated_after_s"` // seconds from injection; -1 if never
+	ReleasedAfter  float64   `json:"released_after_s"`  // seconds from the fault's end; -1 if never
+	FailedRequests uint64    `json:"failed_requests"`
+}
+
+// injection is one fault as it really happened.
+type injection struct {
+	fault    Fault
+	injected time.Time
+	ended    time.Time
+}
+
+// story reads from the mesh's events what it did about an injection.
+func (i injection) story(events []mesh.Event) FaultReport {
+	r := FaultReport{
+		Kind: i.fault.Kind, Target: i.fault.Target.String(),
+		InjectedAt: i.injected, EndedAt: i.ended, MitigatedAfter: -1, ReleasedAfter: -1,
+	}
+	for _, e := range oldestFirst(events) {
+		if e.Target.Service != i.fault.Target.Service || e.Time.Before(i.injected) {
+			continue
+		}
+		switch e.Kind {
+		case mesh.EventAnomaly:
+			first(&r.DetectedAt, e.Time)
+		case mesh.EventTripped:
+			first(&r.DetectedAt, e.Time)
+			first(&r.MitigatedAt, e.Time)
+			r.ReleasedAt = time.Time{}
+		case mesh.EventReleased:
+			r.ReleasedAt = e.Time
+		default:
+		}
+	}
+	if !r.MitigatedAt.IsZero() {
+		r.MitigatedAfter = r.MitigatedAt.Sub(i.injected).Seconds()
+	}
+	if !r.ReleasedAt.IsZero() {
+		r.ReleasedAfter = r.ReleasedAt.Sub(i.ended).Seconds()
+	}
+	return r
+}
+
+// falseTrips counts the trips that no injection explains.
+func falseTrips(events []mesh.Event, injections []injection) int {
+	var n int
+	for _, e := range events {
+		if e.Kind != mesh.EventTripped {
+			continue
+		}
+		explained := slices.ContainsFunc(injections, func(i injection) bool {
+			return i.fault.covers(e.Target, e.Time, i.injected)
+		})
+		if !explained {
+			n++
+		}
+	}
+	return n
+}
+
+func oldestFirst(events []mesh.Event) []mesh.Event {
+	return slices.SortedFunc(slices.Values(events), func(a, b mesh.Event) int {
+		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID))
+	})
+}
+
+func first(t *time.Time, at time.Time) {
+	if t.IsZero() {
+		*t = at
+	}
+}
