@@ -1,0 +1,53 @@
+# Sightline. `make` alone prints what there is.
+SHELL := /bin/bash
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+LDFLAGS := -s -w -X main.version=$(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+WEB := ui/web
+WEB_SOURCES := $(shell find $(WEB)/src $(WEB)/public -type f 2>/dev/null) $(WEB)/index.html $(WEB)/package-lock.json $(WEB)/vite.config.ts
+
+.DEFAULT_GOAL := help
+.PHONY: help build test race check bench web demo load clean engine tools
+
+help: ## print this list
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: web ## build bin/sightline and bin/sightline-proxy (and the demo's shop)
+	@mkdir -p bin
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+engine: ## fetch the embedded ClickHouse engine into the user's cache, checked by its lock file
+	@deploy/fetch-engine.sh
+
+web: $(WEB)/dist/index.html ## build the web app that the binary carries
+
+$(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json
+	cd $(WEB) && npm ci --no-audit --no-fund
+
+$(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(WEB_SOURCES)
+	cd $(WEB) && npm run build
+
+tools: ## install the Debian packages that tests need (chromium, nginx, nghttp2, openssl…)
+	@loadtest/install-tools.sh
+
+demo: build engine ## build all, start the whole mesh with the shop, print the URL
+	bin/sightline demo
+
+test: build engine tools ## all tests: Go with the real engine, web, browser, end to end
+	SIGHTLINE_REQUIRE_ENGINE=1 go test -timeout 20m ./...
+	cd $(WEB) && npm test
+	SIGHTLINE_E2E=1 go test -count=1 -timeout 20m ./loadtest/e2e/...
+
+race: web engine ## Go tests under the race detector
+	SIGHTLINE_REQUIRE_ENGINE=1 go test -race -timeout 30m ./...
+
+check: web ## formatting, vet, linters, generated files, types of the web app
+	@loadtest/check.sh '$(GOLANGCI)'
+
+bench: ## Go benchmarks, six rounds, for benchstat
+	go test -run '^$$' -bench . -benchmem -count 6 ./proxy/... ./collector/signal/...
+
+load: build tools ## the sidecar pair beside a direct call and an nginx pair, one interleaved run
+	loadtest/peers/run.sh
+
+clean: ## remove what was built here
+	rm -rf bin $(WEB)/dist loadtest/artefacts
