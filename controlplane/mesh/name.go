@@ -9,6 +9,9 @@ import (
 // DefaultNamespace is the namespace of a service whose name says no other.
 const DefaultNamespace = "default"
 
+// SystemNamespace is the namespace of the mesh's own parts.
+const SystemNamespace = "sightline"
+
 // ServiceName is what callers ask for. Services of the default namespace are
 // written by name alone ("reviews"), others as "name.namespace"
 // ("order-service.production"), so that one spelling names one service.

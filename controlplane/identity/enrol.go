@@ -1,0 +1,176 @@
+package identity
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"github.com/sightline-mesh/sightline/controlplane/wire"
+	"github.com/sightline-mesh/sightline/controlplane/wire/wireconnect"
+)
+
+const (
+	callTimeout  = 10 * time.Second
+	enrolBackoff = 100 * time.Millisecond
+	enrolCeiling = 5 * time.Second
+)
+
+func (s *Source) enrolUntil(ctx context.Context) (*material, error) {
+	wait := enrolBackoff
+	for {
+		m, err := s.enrol(ctx)
+		if err == nil {
+			return m, nil
+		}
+		if errors.Is(err, ErrRefused) || errors.Is(err, ErrWrongRoot) || ctx.Err() != nil {
+			return nil, err
+		}
+		s.cfg.Logger.Warn("enrolment is tried again", "control plane", s.cfg.ControlPlane, "in", wait, "reason", err)
+		if !sleep(ctx, wait/2+time.Duration(s.random()*float64(wait/2))) {
+			return nil, errors.Join(ctx.Err(), err)
+		}
+		wait = min(2*wait, enrolCeiling)
+	}
+}
+
+// enrol trades the join token for a certificate.
+func (s *Source) enrol(ctx context.Context) (*material, error) {
+	if s.token == nil {
+		return nil, fmt.Errorf("%w: no join token given", ErrRefused)
+	}
+	key, csr, err := newRequest()
+	if err != nil {
+		return nil, err
+	}
+	w := s.cfg.Workload
+	res, err := call(ctx, s.cfg.ControlPlane, pinned(*s.token), func(ctx context.Context, c wireconnect.ControlPlaneClient) (*connect.Response[wire.CertificateResponse], error) {
+		return c.Enroll(ctx, connect.NewRequest(&wire.EnrollRequest{
+			Token: s.cfg.Token,
+			Csr:   csr,
+			Workload: &wire.Workload{
+				Service: w.Service, Version: w.Version, Namespace: w.Namespace, Account: w.Account, Instance: w.Instance,
+			},
+		}))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("enrol at %s: %w", s.cfg.ControlPlane, refusal(err))
+	}
+	m, err := s.accept(key, res)
+	if err != nil {
+		return nil, fmt.Errorf("enrol at %s: %w", s.cfg.ControlPlane, err)
+	}
+	return m, s.save(m)
+}
+
+// renew trades the current certificate for one with a fresh key.
+func (s *Source) renew(ctx context.Context) (*material, error) {
+	key, csr, err := newRequest()
+	if err != nil {
+		return nil, err
+	}
+	tlsConfig := s.ClientTLS(s.ControlPlane(), "h2")
+	res, err := call(ctx, s.cfg.ControlPlane, tlsConfig, func(ctx context.Context, c wireconnect.ControlPlaneClient) (*connect.Response[wire.CertificateResponse], error) {
+		return c.Renew(ctx, connect.NewRequest(&wire.RenewRequest{Csr: csr}))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("renew at %s: %w", s.cfg.ControlPlane, err)
+	}
+	m, err := s.accept(key, res)
+	if err != nil {
+		return nil, fmt.Errorf("renew at %s: %w", s.cfg.ControlPlane, err)
+	}
+	return m, nil
+}
+
+// accept turns an answer into material, once it is sure that it holds together.
+func (s *Source) accept(key *ecdsa.PrivateKey, res *wire.CertificateResponse) (*material, error) {
+	m, err := newMaterial(key, res.GetChain(), res.GetRoots())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.check(m); err != nil {
+		return nil, fmt.Errorf("certificate received: %w", err)
+	}
+	return m, nil
+}
+
+func newMaterial(key *ecdsa.PrivateKey, chain, roots [][]byte) (*material, error) {
+	if len(chain) == 0 || len(roots) == 0 {
+		return nil, errors.New("certificate received: no chain or no roots")
+	}
+	leaf, err := x509.ParseCertificate(chain[0])
+	if err != nil {
+		return nil, fmt.Errorf("certificate received: %w", err)
+	}
+	m := &material{certificate: tls.Certificate{Certificate: chain, PrivateKey: key, Leaf: leaf}}
+	if m.roots, err = x509.ParseCertificates(concat(roots)); err != nil {
+		return nil, fmt.Errorf("roots received: %w", err)
+	}
+	return m, nil
+}
+
+func newRequest() (*ecdsa.PrivateKey, []byte, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make key: %w", err)
+	}
+	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make certificate request: %w", err)
+	}
+	return key, csr, nil
+}
+
+type rpc func(context.Context, wireconnect.ControlPlaneClient) (*connect.Response[wire.CertificateResponse], error)
+
+// call makes one call on a connection of its own, so that it is made with the
+// certificate of the moment and leaves nothing behind.
+func call(ctx context.Context, controlPlane string, config *tls.Config, do rpc) (*wire.CertificateResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	transport := &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: true}
+	defer transport.CloseIdleConnections()
+	res, err := do(ctx, wireconnect.NewControlPlaneClient(&http.Client{Transport: transport}, BaseURL(controlPlane)))
+	if err != nil {
+		return nil, err
+	}
+	return res.Msg, nil
+}
+
+// BaseURL is the URL that a control plane's calls start with, for "host:port" as
+// well as for "https://host:port".
+func BaseURL(controlPlane string) string {
+	return "https://" + strings.TrimSuffix(strings.TrimPrefix(controlPlane, "https://"), "/")
+}
+
+// refusal marks the errors that a second try would not change.
+func refusal(err error) error {
+	final := []connect.Code{connect.CodePermissionDenied, connect.CodeInvalidArgument, connect.CodeUnauthenticated}
+	if !errors.Is(err, ErrWrongRoot) && !errors.Is(err, ErrWrongPeer) && slices.Contains(final, connect.CodeOf(err)) {
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	return err
+}
+
+// sleep reports whether it slept to the end.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

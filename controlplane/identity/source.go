@@ -1,0 +1,181 @@
+package identity
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/spiffe/go-spiffe/v2/bundle/x509bundle"
+	"github.com/spiffe/go-spiffe/v2/spiffeid"
+	"github.com/spiffe/go-spiffe/v2/svid/x509svid"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/controlplane/token"
+)
+
+// ErrWrongRoot is wrapped when the control plane is not the one the token was made
+// by. Trying again does not help.
+var ErrWrongRoot = errors.New("control plane has another root than the join token")
+
+// ErrRefused is wrapped when the control plane will not give this workload a
+// certificate. Trying again does not help.
+var ErrRefused = errors.New("enrolment refused")
+
+// Config says who to be and where to ask for it.
+type Config struct {
+	// ControlPlane is the host and port that sidecars reach the control plane at.
+	ControlPlane string
+	// Token is a join token. It may be empty when Dir holds a certificate that is
+	// still good.
+	Token string
+	// Dir keeps key, certificate and roots over a restart, in files only the owner
+	// can read. Empty keeps them in memory alone.
+	Dir      string
+	Workload Workload
+	// Logger gets what is done in the background; nil is silence.
+	Logger *slog.Logger
+}
+
+// Source holds the certificate of the moment. Its methods may be called from any
+// goroutine.
+type Source struct {
+	// Set by Open and never changed.
+	cfg    Config
+	token  *token.Token // nil when none was given
+	bundle *x509bundle.Bundle
+	random func() float64 // in [0, 1)
+
+	current atomic.Pointer[material]
+}
+
+// material is a certificate with its key and the roots that came with it.
+type material struct {
+	certificate tls.Certificate // Leaf is set
+	roots       []*x509.Certificate
+}
+
+// Open takes the certificate in Config.Dir if it is this workload's and still
+// good, else enrols. While the control plane cannot be reached it tries again,
+// with back-off, until ctx ends; a refusal is returned at once.
+func Open(ctx context.Context, c Config) (*Source, error) {
+	s, err := prepare(c)
+	if err != nil {
+		return nil, fmt.Errorf("open identity: %w", err)
+	}
+	m, err := s.load()
+	if err != nil {
+		s.cfg.Logger.Info("no certificate on disk to go on with", "reason", err)
+		if m, err = s.enrolUntil(ctx); err != nil {
+			return nil, fmt.Errorf("open identity: %w", err)
+		}
+	}
+	domain, err := spiffeid.TrustDomainFromString(m.certificate.Leaf.URIs[0].Host)
+	if err != nil {
+		return nil, fmt.Errorf("open identity: %w", err)
+	}
+	s.bundle = x509bundle.FromX509Authorities(domain, m.roots)
+	s.current.Store(m)
+	return s, nil
+}
+
+func prepare(c Config) (*Source, error) {
+	w, err := c.Workload.Normal()
+	if err != nil {
+		return nil, err
+	}
+	c.Workload = w
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Source{cfg: c, random: rand.Float64}
+	if c.Token != "" {
+		t, err := token.Parse(c.Token)
+		if err != nil {
+			return nil, err
+		}
+		s.token = &t
+	}
+	return s, nil
+}
+
+// Self is this workload as its peers see it.
+func (s *Source) Self() Peer {
+	return s.cfg.Workload.Peer(s.TrustDomain())
+}
+
+// TrustDomain is the name of the mesh: "mesh.local".
+func (s *Source) TrustDomain() string {
+	return s.current.Load().certificate.Leaf.URIs[0].Host
+}
+
+// ControlPlane is the identity of the control plane, to be wanted of its listener.
+func (s *Source) ControlPlane() mesh.Identity { return ControlPlane(s.TrustDomain()) }
+
+// Expires is when the current certificate ends.
+func (s *Source) Expires() time.Time { return s.current.Load().certificate.Leaf.NotAfter }
+
+// adopt makes m the certificate of the moment, on disk first so that a restart
+// never finds an older one than peers have seen.
+func (s *Source) adopt(m *material) error {
+	if err := s.save(m); err != nil {
+		return err
+	}
+	s.bundle.SetX509Authorities(m.roots)
+	s.current.Store(m)
+	return nil
+}
+
+// check refuses material that is not this workload's or does not hold together.
+func (s *Source) check(m *material) error {
+	leaf := m.certificate.Leaf
+	w, err := WorkloadOf(leaf)
+	if err != nil {
+		return err
+	}
+	if w != s.cfg.Workload {
+		return fmt.Errorf("certificate is for %s, want %s", w.DNSName(), s.cfg.Workload.DNSName())
+	}
+	key, ok := m.certificate.PrivateKey.(*ecdsa.PrivateKey)
+	if !ok || !key.PublicKey.Equal(leaf.PublicKey) {
+		return errors.New("certificate does not belong to the key")
+	}
+	domain, err := spiffeid.TrustDomainFromString(leaf.URIs[0].Host)
+	if err != nil {
+		return err
+	}
+	chain, err := x509.ParseCertificates(concat(m.certificate.Certificate))
+	if err != nil {
+		return err
+	}
+	_, _, err = x509svid.Verify(chain, x509bundle.FromX509Authorities(domain, m.roots))
+	return err
+}
+
+// pins reports whether one of the roots is the one the token names, or no token
+// is there to name one.
+func (s *Source) pins(roots []*x509.Certificate) bool {
+	if s.token == nil {
+		return true
+	}
+	for _, r := range roots {
+		if token.Fingerprint(r) == s.token.Root {
+			return true
+		}
+	}
+	return false
+}
+
+func concat(parts [][]byte) []byte {
+	var out []byte
+	for _, p := range parts {
+		out = append(out, p...)
+	}
+	return out
+}

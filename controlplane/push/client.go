@@ -1,0 +1,200 @@
+package push
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sightline-mesh/sightline/controlplane/identity"
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/controlplane/wire"
+	"github.com/sightline-mesh/sightline/controlplane/wire/wireconnect"
+)
+
+const (
+	backoffFirst   = 100 * time.Millisecond
+	backoffCeiling = 2 * time.Second // so a restarted control plane is found soon
+	pingAfter      = 5 * time.Second // without a word from the other side
+	pingTimeout    = 5 * time.Second
+	farewell       = time.Second // how long a goodbye may take
+)
+
+// Config says who subscribes, and where.
+type Config struct {
+	// ControlPlane is its host and port.
+	ControlPlane string
+	// TLS presents this sidecar's certificate and knows the control plane's.
+	TLS *tls.Config
+	// Instance is what others shall know of this one. Service, version, id and
+	// identity are taken from the certificate, whatever it says here.
+	Instance mesh.Instance
+	// Build is this sidecar's version.
+	Build string
+	// Dir keeps the last accepted set over a restart; empty keeps none.
+	Dir string
+	// Logger gets what is done in the background; nil is silence.
+	Logger *slog.Logger
+}
+
+// Apply takes the whole set of what is subscribed to, in no order, and puts it in
+// force. An error refuses the set: it must then be as if Apply was not called. It
+// is never called twice at a time. The set is read-only.
+type Apply func(snaps []mesh.Snapshot) error
+
+// Status is how the feed stands.
+type Status struct {
+	Connected bool      `json:"connected"`
+	Since     time.Time `json:"since,omitzero"`    // of the present connection
+	Version   uint64    `json:"version"`           // of the set in force; 0 before the first
+	Changed   time.Time `json:"changed,omitzero"`  // when the set in force was put there
+	Refusal   string    `json:"refusal,omitempty"` // why a newer set is not in force
+}
+
+// Client keeps one stream to the control plane. Its methods may be called from
+// any goroutine and never block.
+type Client struct {
+	// Set by New and never changed.
+	cfg    Config
+	apply  Apply
+	rpc    wireconnect.ControlPlaneClient
+	idle   func()
+	random func() float64 // in [0, 1)
+
+	wake chan struct{} // capacity 1: there is something to say
+
+	mu     sync.Mutex // guards what follows
+	wanted map[mesh.ServiceName]bool
+	state  mesh.InstanceState
+	acks   []*wire.Ack // of the present stream, not sent yet
+	status Status
+}
+
+// New makes a client that hands its sets to apply. It does nothing before Run.
+func New(c Config, apply Apply) *Client {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	var protocols http.Protocols
+	protocols.SetHTTP2(true)
+	transport := &http.Transport{
+		TLSClientConfig: c.TLS,
+		Protocols:       &protocols,
+		HTTP2:           &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
+	}
+	return &Client{
+		cfg:    c,
+		apply:  apply,
+		rpc:    wireconnect.NewControlPlaneClient(&http.Client{Transport: transport}, identity.BaseURL(c.ControlPlane)),
+		idle:   transport.CloseIdleConnections,
+		random: rand.Float64,
+		wake:   make(chan struct{}, 1),
+		wanted: map[mesh.ServiceName]bool{},
+		state:  c.Instance.State,
+	}
+}
+
+// Subscribe adds services to those this sidecar wants to know. One it has already
+// changes nothing.
+func (c *Client) Subscribe(services ...mesh.ServiceName) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before := len(c.wanted)
+	for _, s := range services {
+		c.wanted[s] = true
+	}
+	if len(c.wanted) > before {
+		c.notify()
+	}
+}
+
+// SetState tells the mesh whether this instance takes requests.
+func (c *Client) SetState(s mesh.InstanceState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state != s {
+		c.state = s
+		c.notify()
+	}
+}
+
+// Status is how the feed stands now.
+func (c *Client) Status() Status {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.status
+}
+
+// Run applies the set on disk, then keeps a stream to the control plane until ctx
+// ends, and takes its leave: the instance is then gone from the registry at once.
+// It returns nil.
+func (c *Client) Run(ctx context.Context) error {
+	defer c.idle()
+	c.restore()
+	wait := backoffFirst
+	for ctx.Err() == nil {
+		s := &session{c: c, held: map[mesh.ServiceName]held{}}
+		err := s.run(ctx)
+		c.disconnected()
+		if ctx.Err() != nil {
+			break
+		}
+		if s.pushed {
+			wait = backoffFirst
+		}
+		c.cfg.Logger.Info("control plane feed ended", "control plane", c.cfg.ControlPlane, "again in", wait, "reason", err)
+		if !c.pause(ctx, wait) {
+			break
+		}
+		wait = min(2*wait, backoffCeiling)
+	}
+	return nil
+}
+
+// pause waits between half of d and d, so that a mesh does not come back at once.
+func (c *Client) pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d/2 + time.Duration(c.random()*float64(d/2)))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// notify never blocks; the sender takes everything there is to say at once.
+func (c *Client) notify() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (c *Client) services() []mesh.ServiceName {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := make([]mesh.ServiceName, 0, len(c.wanted))
+	for s := range c.wanted {
+		out = append(out, s)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (c *Client) connected() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.status.Connected, c.status.Since = true, time.Now()
+}
+
+func (c *Client) disconnected() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.status.Connected, c.status.Since = false, time.Time{}
+	c.acks = nil
+}

@@ -1,0 +1,207 @@
+package push
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/controlplane/wire"
+)
+
+type stream = connect.BidiStreamForClient[wire.SubscribeRequest, wire.Push]
+
+// session is one stream. Its fields belong to the goroutine that receives.
+type session struct {
+	c      *Client
+	held   map[mesh.ServiceName]held // what was received, accepted or not
+	pushed bool                      // a push has come: the control plane is well
+}
+
+// held is a snapshot as it was received; one that cannot be read refuses every
+// set it is in.
+type held struct {
+	snapshot mesh.Snapshot
+	err      error
+}
+
+// run ends when the stream does, or with a goodbye when ctx does.
+func (s *session) run(ctx context.Context) error {
+	live, cancel := context.WithCancel(context.WithoutCancel(ctx)) // outlives ctx for the goodbye
+	defer cancel()
+	st := s.c.rpc.Subscribe(live)
+	sent := make(chan error, 1)
+	received := make(chan struct{})
+	go func() { sent <- s.c.send(ctx, live, st) }()
+	go func() { // a goodbye that is not answered must not hold up the end
+		defer close(received)
+		select {
+		case <-ctx.Done():
+		case <-live.Done():
+			return
+		}
+		t := time.NewTimer(farewell)
+		defer t.Stop()
+		select {
+		case <-t.C:
+			cancel()
+		case <-live.Done():
+		}
+	}()
+	err := s.receive(st)
+	cancel()
+	err = errors.Join(err, <-sent)
+	<-received
+	_ = st.CloseResponse() // the stream is over; what it says now is of no use
+	return err
+}
+
+func (s *session) receive(st *stream) error {
+	for {
+		m, err := st.Receive()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("receive push: %w", err)
+		}
+		if !s.pushed {
+			s.pushed = true
+			s.c.connected()
+		}
+		set, err := s.merge(m)
+		if err != nil {
+			return fmt.Errorf("receive push %d: %w", m.GetSequence(), err)
+		}
+		snaps, refused := s.put(set)
+		s.c.answer(m, snaps, refused)
+	}
+}
+
+// merge brings what is held up to date. An error means that the two sides do not
+// agree on what was sent before; only a new stream mends that.
+func (s *session) merge(m *wire.Push) ([]held, error) {
+	for _, w := range m.GetSnapshots() {
+		snapshot, err := wire.ToSnapshot(w)
+		s.held[mesh.ServiceName(w.GetService())] = held{snapshot, err}
+	}
+	set := make([]held, 0, len(m.GetServices()))
+	next := make(map[mesh.ServiceName]held, len(m.GetServices()))
+	for _, name := range wire.ToServices(m.GetServices()) {
+		h, ok := s.held[name]
+		if !ok {
+			return nil, fmt.Errorf("no snapshot of service %q came", name)
+		}
+		next[name] = h
+		set = append(set, h)
+	}
+	s.held = next
+	return set, nil
+}
+
+func (s *session) put(set []held) ([]mesh.Snapshot, error) {
+	snaps := make([]mesh.Snapshot, 0, len(set))
+	for _, h := range set {
+		if h.err != nil {
+			return nil, h.err
+		}
+		snaps = append(snaps, h.snapshot)
+	}
+	return snaps, s.c.apply(snaps)
+}
+
+// answer records what became of a push and tells the control plane.
+func (c *Client) answer(m *wire.Push, snaps []mesh.Snapshot, refused error) {
+	ack := &wire.Ack{Sequence: m.GetSequence(), Accepted: refused == nil}
+	if refused != nil {
+		ack.Reason = refused.Error()
+		c.cfg.Logger.Warn("push refused", "version", m.GetVersion(), "reason", refused)
+	}
+	c.mu.Lock()
+	c.acks = append(c.acks, ack)
+	c.status.Refusal = ack.Reason
+	if refused == nil {
+		c.status.Version, c.status.Changed = m.GetVersion(), time.Now()
+	}
+	c.mu.Unlock()
+	c.notify()
+	if refused != nil {
+		return
+	}
+	if err := c.save(m.GetVersion(), snaps); err != nil {
+		c.cfg.Logger.Warn("accepted set is not on disk", "reason", err)
+	}
+}
+
+// send says hello, then whatever there is to say until the stream ends, or
+// goodbye when ctx does.
+func (c *Client) send(ctx, live context.Context, st *stream) error {
+	said := spoken{}
+	if err := st.Send(&wire.SubscribeRequest{Message: &wire.SubscribeRequest_Hello{Hello: c.hello(&said)}}); err != nil {
+		return ignoreEOF(err)
+	}
+	for {
+		for _, m := range c.news(&said) {
+			if err := st.Send(m); err != nil {
+				return ignoreEOF(err)
+			}
+		}
+		select {
+		case <-c.wake:
+		case <-live.Done():
+			return nil
+		case <-ctx.Done():
+			err := st.Send(&wire.SubscribeRequest{Message: &wire.SubscribeRequest_Goodbye{Goodbye: &wire.Goodbye{}}})
+			return errors.Join(ignoreEOF(err), st.CloseRequest())
+		}
+	}
+}
+
+// spoken is what the control plane was told last on this stream.
+type spoken struct {
+	want  []mesh.ServiceName
+	asked bool
+	state mesh.InstanceState
+}
+
+func (c *Client) hello(said *spoken) *wire.Hello {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	instance := c.cfg.Instance
+	instance.State = c.state
+	said.state = c.state
+	return &wire.Hello{Instance: wire.FromInstance(instance), Build: c.cfg.Build}
+}
+
+// news is what changed since it was last said.
+func (c *Client) news(said *spoken) []*wire.SubscribeRequest {
+	var out []*wire.SubscribeRequest
+	if want := c.services(); !said.asked || !slices.Equal(want, said.want) {
+		said.want, said.asked = want, true
+		out = append(out, &wire.SubscribeRequest{Message: &wire.SubscribeRequest_Want{Want: &wire.Want{Services: wire.FromServices(want)}}})
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state != said.state {
+		said.state = c.state
+		out = append(out, &wire.SubscribeRequest{Message: &wire.SubscribeRequest_State{State: &wire.State{State: string(c.state)}}})
+	}
+	for _, a := range c.acks {
+		out = append(out, &wire.SubscribeRequest{Message: &wire.SubscribeRequest_Ack{Ack: a}})
+	}
+	c.acks = nil
+	return out
+}
+
+// ignoreEOF drops the error that only says that receiving will tell the reason.
+func ignoreEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}

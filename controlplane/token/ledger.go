@@ -1,0 +1,132 @@
+package token
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
+
+// Grant is what a token allows. Only a hash of its secret is kept.
+type Grant struct {
+	Hash      []byte    `json:"hash"`                // SHA-256 of the secret
+	Service   string    `json:"service,omitempty"`   // "" is any
+	Namespace string    `json:"namespace,omitempty"` // "" is any but mesh.SystemNamespace
+	Uses      int       `json:"uses,omitempty"`      // enrolments left when Limited
+	Limited   bool      `json:"limited,omitempty"`
+	Expires   time.Time `json:"expires"`
+	By        string    `json:"by"`
+}
+
+// Scope is what a token is asked for.
+type Scope struct {
+	TTL       time.Duration // 0 is 24 h
+	Uses      int           // 0 is as many as come
+	Service   string
+	Namespace string
+	By        string
+}
+
+// DefaultTTL is how long a token is good for when its maker does not say.
+const DefaultTTL = 24 * time.Hour
+
+// ErrRefused is wrapped by every refusal to redeem a token.
+var ErrRefused = errors.New("join token refused")
+
+// Records keeps grants by token id.
+type Records interface {
+	// Create stores a new grant; the id has never been used.
+	Create(ctx context.Context, id string, g Grant) error
+	// Update replaces a grant with what change makes of it, in one step. An id
+	// that is not there is an error; so is an error of change, passed on as it is.
+	Update(ctx context.Context, id string, change func(Grant) (Grant, error)) error
+}
+
+// Ledger makes tokens and redeems them.
+type Ledger struct {
+	records Records
+	root    *x509.Certificate
+	now     func() time.Time
+}
+
+// NewLedger keeps its grants in r and makes tokens that trust root.
+func NewLedger(r Records, root *x509.Certificate, now func() time.Time) *Ledger {
+	return &Ledger{records: r, root: root, now: now}
+}
+
+// Create makes a token of the given scope. Its secret is in the result alone.
+func (l *Ledger) Create(ctx context.Context, s Scope) (Token, error) {
+	if s.TTL < 0 || s.Uses < 0 {
+		return Token{}, fmt.Errorf("create join token: ttl %s and uses %d must not be negative", s.TTL, s.Uses)
+	}
+	if s.TTL == 0 {
+		s.TTL = DefaultTTL
+	}
+	t := New(l.root)
+	g := Grant{
+		Hash:      hash(t.Secret),
+		Service:   s.Service,
+		Namespace: s.Namespace,
+		Uses:      s.Uses,
+		Limited:   s.Uses > 0,
+		Expires:   l.now().Add(s.TTL),
+		By:        s.By,
+	}
+	if err := l.records.Create(ctx, t.ID, g); err != nil {
+		return Token{}, fmt.Errorf("create join token: %w", err)
+	}
+	return t, nil
+}
+
+// Redeem uses a token up by one for a workload. An error that is ErrRefused says
+// why in words fit for the caller; another one is the ledger's own trouble.
+func (l *Ledger) Redeem(ctx context.Context, text, service, namespace string) error {
+	t, err := Parse(text)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	if t.Root != Fingerprint(l.root) {
+		return fmt.Errorf("%w: it was made by a control plane with another root", ErrRefused)
+	}
+	err = l.records.Update(ctx, t.ID, func(g Grant) (Grant, error) {
+		if err := g.admits(t.Secret, service, namespace, l.now()); err != nil {
+			return g, fmt.Errorf("%w: %w", ErrRefused, err)
+		}
+		if g.Limited {
+			g.Uses--
+		}
+		return g, nil
+	})
+	if err != nil {
+		return fmt.Errorf("redeem token %s: %w", t.ID, err)
+	}
+	return nil
+}
+
+func (g Grant) admits(secret, service, namespace string, now time.Time) error {
+	switch {
+	case subtle.ConstantTimeCompare(g.Hash, hash(secret)) != 1:
+		return errors.New("its secret is wrong") // first: the rest is told to holders only
+	case !now.Before(g.Expires):
+		return fmt.Errorf("it expired at %s", g.Expires.UTC().Format(time.RFC3339))
+	case g.Limited && g.Uses <= 0:
+		return errors.New("it is used up")
+	case g.Service != "" && g.Service != service:
+		return fmt.Errorf("it is for service %q, not %q", g.Service, service)
+	case g.Namespace != "" && g.Namespace != namespace:
+		return fmt.Errorf("it is for namespace %q, not %q", g.Namespace, namespace)
+	case g.Namespace == "" && namespace == mesh.SystemNamespace:
+		return fmt.Errorf("namespace %q needs a token made for it", namespace)
+	}
+	return nil
+}
+
+func hash(secret string) []byte {
+	sum := sha256.Sum256([]byte(secret)) // 160 random bits need no slow hash
+	return sum[:]
+}

@@ -1,0 +1,170 @@
+package wire
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
+
+// ToSnapshot is the snapshot that s stands for. It refuses what no sidecar could
+// use, an instance without an address for one, and names it.
+func ToSnapshot(s *Snapshot) (mesh.Snapshot, error) {
+	out := mesh.Snapshot{
+		Service:  mesh.ServiceName(s.GetService()),
+		Version:  s.GetVersion(),
+		Known:    s.GetKnown(),
+		Routes:   each(s.GetRoutes(), toRoute),
+		Subsets:  each(s.GetSubsets(), toSubset),
+		Policy:   toPolicy(s.GetPolicy()),
+		Verdicts: each(s.GetVerdicts(), toVerdict),
+	}
+	if out.Service == "" {
+		return mesh.Snapshot{}, fmt.Errorf("snapshot of version %d: no service name", out.Version)
+	}
+	for _, i := range s.GetInstances() {
+		instance, err := ToInstance(i)
+		if err != nil {
+			return mesh.Snapshot{}, fmt.Errorf("service %q: %w", out.Service, err)
+		}
+		out.Instances = append(out.Instances, instance)
+	}
+	return out, nil
+}
+
+// ToInstance is the instance that i stands for. Its address must be one.
+func ToInstance(i *Instance) (mesh.Instance, error) {
+	address, err := netip.ParseAddrPort(i.GetAddress())
+	if err != nil {
+		return mesh.Instance{}, fmt.Errorf("instance %q: address: %w", i.GetId(), err)
+	}
+	return mesh.Instance{
+		ID:       mesh.InstanceID(i.GetId()),
+		Service:  mesh.ServiceName(i.GetService()),
+		Version:  mesh.Version(i.GetVersion()),
+		Address:  address,
+		Identity: mesh.Identity(i.GetIdentity()),
+		Labels:   i.GetLabels(),
+		State:    mesh.InstanceState(i.GetState()),
+	}, nil
+}
+
+// ToServices is the list of names that names stands for.
+func ToServices(names []string) []mesh.ServiceName {
+	return each(names, func(n string) mesh.ServiceName { return mesh.ServiceName(n) })
+}
+
+// ToTime is the time that t stands for, in UTC; nil is the zero time.
+func ToTime(t *timestamppb.Timestamp) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.AsTime()
+}
+
+func toRoute(r *Route) mesh.Route {
+	out := mesh.Route{
+		Name:         r.GetName(),
+		Matches:      each(r.GetMatches(), toMatch),
+		Destinations: each(r.GetDestinations(), toDestination),
+		Timeout:      toDuration(r.GetTimeout()),
+	}
+	if retry := r.GetRetry(); retry != nil {
+		out.Retry = &mesh.Retry{
+			Attempts:      int(retry.GetAttempts()),
+			PerTryTimeout: toDuration(retry.GetPerTryTimeout()),
+			On:            retry.GetOn(),
+		}
+	}
+	return out
+}
+
+func toMatch(m *Match) mesh.Match {
+	out := mesh.Match{Path: toStringMatch(m.GetPath()), Method: toStringMatch(m.GetMethod())}
+	if m.GetHeaders() != nil {
+		out.Headers = make(map[string]*mesh.StringMatch, len(m.GetHeaders()))
+	}
+	for name, sm := range m.GetHeaders() {
+		out.Headers[name] = toStringMatch(sm)
+	}
+	return out
+}
+
+// toStringMatch is nil for a match without a kind, which asks for presence.
+func toStringMatch(m *StringMatch) *mesh.StringMatch {
+	switch kind := m.GetKind().(type) {
+	case *StringMatch_Exact:
+		return &mesh.StringMatch{Exact: kind.Exact}
+	case *StringMatch_Prefix:
+		return &mesh.StringMatch{Prefix: kind.Prefix}
+	case *StringMatch_Regex:
+		return &mesh.StringMatch{Regex: kind.Regex}
+	}
+	return nil
+}
+
+func toDestination(d *Destination) mesh.Destination {
+	return mesh.Destination{Service: mesh.ServiceName(d.GetService()), Subset: d.GetSubset(), Weight: d.GetWeight()}
+}
+
+func toSubset(s *Subset) mesh.Subset {
+	out := mesh.Subset{Name: s.GetName(), Labels: s.GetLabels()}
+	if s.GetPolicy() != nil {
+		policy := toPolicy(s.GetPolicy())
+		out.Policy = &policy
+	}
+	return out
+}
+
+func toPolicy(p *Policy) mesh.Policy {
+	limits := p.GetLimits()
+	out := mesh.Policy{
+		LoadBalancer: mesh.LoadBalancer(p.GetLoadBalancer()),
+		Limits: mesh.Limits{
+			Connections:    int(limits.GetConnections()),
+			Pending:        int(limits.GetPending()),
+			Requests:       int(limits.GetRequests()),
+			Retries:        int(limits.GetRetries()),
+			ConnectTimeout: toDuration(limits.GetConnectTimeout()),
+		},
+	}
+	if o := p.GetOutlier(); o != nil {
+		out.Outlier = &mesh.Outlier{
+			ConsecutiveErrors: int(o.GetConsecutiveErrors()),
+			Interval:          toDuration(o.GetInterval()),
+			BaseEjection:      toDuration(o.GetBaseEjection()),
+			MaxEjectedPercent: int(o.GetMaxEjectedPercent()),
+		}
+	}
+	return out
+}
+
+func toVerdict(v *Verdict) mesh.Verdict {
+	return mesh.Verdict{
+		ID: v.GetId(),
+		Target: mesh.Target{
+			Service:  mesh.ServiceName(v.GetService()),
+			Version:  mesh.Version(v.GetVersion()),
+			Instance: mesh.InstanceID(v.GetInstance()),
+		},
+		Phase:  mesh.Phase(v.GetPhase()),
+		Admit:  v.GetAdmit(),
+		Reason: v.GetReason(),
+		By:     v.GetBy(),
+		Held:   v.GetHeld(),
+		Since:  ToTime(v.GetSince()),
+		Until:  ToTime(v.GetUntil()),
+		Traces: v.GetTraces(),
+	}
+}
+
+func toDuration(d *durationpb.Duration) time.Duration {
+	if d == nil {
+		return 0
+	}
+	return d.AsDuration()
+}

@@ -1,0 +1,167 @@
+package wire
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
+
+// FromSnapshot is s as it goes over the wire.
+func FromSnapshot(s mesh.Snapshot) *Snapshot {
+	return &Snapshot{
+		Service:   string(s.Service),
+		Version:   s.Version,
+		Known:     s.Known,
+		Routes:    each(s.Routes, fromRoute),
+		Subsets:   each(s.Subsets, fromSubset),
+		Policy:    fromPolicy(s.Policy),
+		Instances: each(s.Instances, FromInstance),
+		Verdicts:  each(s.Verdicts, fromVerdict),
+	}
+}
+
+// FromInstance is i as it goes over the wire.
+func FromInstance(i mesh.Instance) *Instance {
+	address := ""
+	if i.Address.IsValid() {
+		address = i.Address.String()
+	}
+	return &Instance{
+		Id:       string(i.ID),
+		Service:  string(i.Service),
+		Version:  string(i.Version),
+		Address:  address,
+		Identity: string(i.Identity),
+		Labels:   i.Labels,
+		State:    string(i.State),
+	}
+}
+
+// FromServices is a list of names as it goes over the wire.
+func FromServices(names []mesh.ServiceName) []string {
+	return each(names, func(n mesh.ServiceName) string { return string(n) })
+}
+
+func fromRoute(r mesh.Route) *Route {
+	out := &Route{
+		Name:         r.Name,
+		Matches:      each(r.Matches, fromMatch),
+		Destinations: each(r.Destinations, fromDestination),
+		Timeout:      fromDuration(r.Timeout),
+	}
+	if r.Retry != nil {
+		out.Retry = &Retry{
+			Attempts:      int64(r.Retry.Attempts),
+			PerTryTimeout: fromDuration(r.Retry.PerTryTimeout),
+			On:            r.Retry.On,
+		}
+	}
+	return out
+}
+
+func fromMatch(m mesh.Match) *Match {
+	out := &Match{Path: fromStringMatch(m.Path), Method: fromStringMatch(m.Method)}
+	if m.Headers != nil {
+		out.Headers = make(map[string]*StringMatch, len(m.Headers))
+	}
+	for name, sm := range m.Headers {
+		out.Headers[name] = fromStringMatch(sm)
+		if sm == nil {
+			out.Headers[name] = &StringMatch{} // protobuf maps hold no nil
+		}
+	}
+	return out
+}
+
+func fromStringMatch(m *mesh.StringMatch) *StringMatch {
+	switch {
+	case m == nil:
+		return nil
+	case m.Prefix != "":
+		return &StringMatch{Kind: &StringMatch_Prefix{Prefix: m.Prefix}}
+	case m.Regex != "":
+		return &StringMatch{Kind: &StringMatch_Regex{Regex: m.Regex}}
+	}
+	return &StringMatch{Kind: &StringMatch_Exact{Exact: m.Exact}}
+}
+
+func fromDestination(d mesh.Destination) *Destination {
+	return &Destination{Service: string(d.Service), Subset: d.Subset, Weight: d.Weight}
+}
+
+func fromSubset(s mesh.Subset) *Subset {
+	out := &Subset{Name: s.Name, Labels: s.Labels}
+	if s.Policy != nil {
+		out.Policy = fromPolicy(*s.Policy)
+	}
+	return out
+}
+
+func fromPolicy(p mesh.Policy) *Policy {
+	out := &Policy{
+		LoadBalancer: string(p.LoadBalancer),
+		Limits: &Limits{
+			Connections:    int64(p.Limits.Connections),
+			Pending:        int64(p.Limits.Pending),
+			Requests:       int64(p.Limits.Requests),
+			Retries:        int64(p.Limits.Retries),
+			ConnectTimeout: fromDuration(p.Limits.ConnectTimeout),
+		},
+	}
+	if o := p.Outlier; o != nil {
+		out.Outlier = &Outlier{
+			ConsecutiveErrors: int64(o.ConsecutiveErrors),
+			Interval:          fromDuration(o.Interval),
+			BaseEjection:      fromDuration(o.BaseEjection),
+			MaxEjectedPercent: int64(o.MaxEjectedPercent),
+		}
+	}
+	return out
+}
+
+func fromVerdict(v mesh.Verdict) *Verdict {
+	return &Verdict{
+		Id:       v.ID,
+		Service:  string(v.Target.Service),
+		Version:  string(v.Target.Version),
+		Instance: string(v.Target.Instance),
+		Phase:    string(v.Phase),
+		Admit:    v.Admit,
+		Reason:   v.Reason,
+		By:       v.By,
+		Held:     v.Held,
+		Since:    FromTime(v.Since),
+		Until:    FromTime(v.Until),
+		Traces:   v.Traces,
+	}
+}
+
+// FromTime is t as it goes over the wire; the zero time is nil.
+func FromTime(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t)
+}
+
+func fromDuration(d time.Duration) *durationpb.Duration {
+	if d == 0 {
+		return nil
+	}
+	return durationpb.New(d)
+}
+
+// each is nil for an empty list, as a decoded message has it.
+func each[A, B any](in []A, f func(A) B) []B {
+	if len(in) == 0 {
+		return nil
+	}
+	out := make([]B, len(in))
+	for i, a := range in {
+		out[i] = f(a)
+	}
+	return out
+}

@@ -1,0 +1,119 @@
+package wire
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
+
+// full sets every field there is, so that a forgotten one shows.
+func full() mesh.Snapshot {
+	policy := mesh.Policy{
+		LoadBalancer: mesh.LeastRequest,
+		Outlier: &mesh.Outlier{
+			ConsecutiveErrors: 5, Interval: time.Second, BaseEjection: time.Minute, MaxEjectedPercent: 50,
+		},
+		Limits: mesh.Limits{Connections: 1, Pending: 2, Requests: 3, Retries: 4, ConnectTimeout: 5 * time.Second},
+	}
+	return mesh.Snapshot{
+		Service: "reviews",
+		Version: 41,
+		Known:   true,
+		Routes: []mesh.Route{{
+			Name: "tester",
+			Matches: []mesh.Match{{
+				Path:   &mesh.StringMatch{Prefix: "/api"},
+				Method: &mesh.StringMatch{Exact: "GET"},
+				Headers: map[string]*mesh.StringMatch{
+					"end-user": {Regex: "j.*"}, "x-empty": {}, "x-present": nil,
+				},
+			}},
+			Destinations: []mesh.Destination{{Service: "reviews", Subset: "v2", Weight: 100}},
+			Timeout:      1500 * time.Millisecond,
+			Retry:        &mesh.Retry{Attempts: 3, PerTryTimeout: time.Second, On: []string{"5xx"}},
+		}},
+		Subsets: []mesh.Subset{{Name: "v2", Labels: map[string]string{"version": "v2"}, Policy: &policy}},
+		Policy:  policy,
+		Instances: []mesh.Instance{{
+			ID: "reviews-1", Service: "reviews", Version: "v2",
+			Address:  netip.MustParseAddrPort("127.0.0.1:15006"),
+			Identity: "spiffe://mesh.local/ns/default/sa/reviews",
+			Labels:   map[string]string{"version": "v2"}, State: mesh.Ready,
+		}},
+		Verdicts: []mesh.Verdict{{
+			ID: "v-1", Target: mesh.Target{Service: "reviews", Version: "v2", Instance: "reviews-1"},
+			Phase: mesh.Probing, Admit: 0.1, Reason: "31 of 40 failed", By: "remedy", Held: true,
+			Since: time.Unix(100, 5).UTC(), Until: time.Unix(200, 0).UTC(), Traces: []string{"abc"},
+		}},
+	}
+}
+
+func TestSnapshotSurvivesTheWire(t *testing.T) {
+	for _, want := range []mesh.Snapshot{full(), {Service: "unknown"}} {
+		raw, err := proto.Marshal(FromSnapshot(want))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var m Snapshot
+		if err := proto.Unmarshal(raw, &m); err != nil {
+			t.Fatal(err)
+		}
+		got, err := ToSnapshot(&m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.AddrPort{})); diff != "" {
+			t.Errorf("snapshot of %s changed on the wire (-sent +got):\n%s", want.Service, diff)
+		}
+	}
+}
+
+func TestServicesSurviveTheWire(t *testing.T) {
+	want := []mesh.ServiceName{"reviews", "orders.production"}
+	if diff := cmp.Diff(want, ToServices(FromServices(want))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestToSnapshotRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		in   *Snapshot
+		want string
+	}{
+		"nothing at all":  {nil, "no service name"},
+		"no address":      {&Snapshot{Service: "a", Instances: []*Instance{{Id: "a-1"}}}, `instance "a-1": address`},
+		"a name for host": {&Snapshot{Service: "a", Instances: []*Instance{{Id: "a-1", Address: "host:1"}}}, `instance "a-1": address`},
+	} {
+		if _, err := ToSnapshot(c.in); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want an error with %q", name, err, c.want)
+		}
+	}
+}
+
+func FuzzToSnapshot(f *testing.F) {
+	raw, err := proto.Marshal(FromSnapshot(full()))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(raw)
+	f.Fuzz(func(t *testing.T, in []byte) {
+		var m Snapshot
+		if proto.Unmarshal(in, &m) != nil {
+			return
+		}
+		s, err := ToSnapshot(&m)
+		if err != nil {
+			return
+		}
+		if again, err := ToSnapshot(FromSnapshot(s)); err != nil {
+			t.Fatalf("%+v does not survive: %v", again, err)
+		}
+	})
+}
