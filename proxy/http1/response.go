@@ -1,0 +1,83 @@
+package http1
+
+import "net/http"
+
+// Response is a response head. Its strings alias the Reader's buffer.
+type Response struct {
+	Head
+
+	Status  int
+	Minor   int // of the version: 0 or 1
+	Framing Framing
+	Length  uint64 // of the body when Framing is Length
+
+	// KeepAlive is whether the connection can carry another request afterwards.
+	KeepAlive bool
+}
+
+// Interim reports whether another head follows for the same request.
+func (p *Response) Interim() bool {
+	return p.Status < 200 && p.Status != http.StatusSwitchingProtocols
+}
+
+// parse reads the first line and what the fields mean for an answer to method.
+func (p *Response) parse(method string) error {
+	if err := p.parseLine(); err != nil {
+		return err
+	}
+	framing, length, err := p.declared(p.Minor)
+	if err != nil {
+		return err
+	}
+	p.readConnection()
+	p.KeepAlive = !p.connection.close && (p.Minor == 1 || p.connection.keepAlive)
+	p.Framing, p.Length = framing, length
+	switch {
+	case p.bodyless() || method == http.MethodHead:
+		p.Framing, p.Length = NoBody, 0
+	case framing == NoBody:
+		p.Framing, p.KeepAlive = UntilClose, false
+	}
+	return nil
+}
+
+// bodyless reports whether responses of this status never have a body.
+func (p *Response) bodyless() bool {
+	return p.Status < 200 || p.Status == http.StatusNoContent || p.Status == http.StatusNotModified
+}
+
+// Clean takes out the fields that belong to the connection it came from.
+func (p *Response) Clean() {
+	upgrade := ""
+	if p.Status == http.StatusSwitchingProtocols {
+		upgrade = p.Get(Upgrade)
+	}
+	p.dropHopByHop()
+	if upgrade != "" {
+		p.Set(Upgrade, upgrade)
+		p.Set(Connection, "upgrade")
+	}
+	if p.Status < 200 || p.Status == http.StatusNoContent {
+		p.Drop(ContentLength)
+	}
+}
+
+func (p *Response) parseLine() error {
+	line := p.raw[:p.first]
+	if len(line) < len("HTTP/1.1 200") || line[8] != ' ' {
+		return badRequest("%q is not a status line", clip(line))
+	}
+	var err error
+	if p.Minor, err = parseVersion(line[:8]); err != nil {
+		return err
+	}
+	n, ok := parseDigits(view(line[9:12]))
+	if !ok || n < 100 || n > 599 || (len(line) > 12 && line[12] != ' ') {
+		return badRequest("%q is not a status line", clip(line))
+	}
+	if !allOf(line[12:], valueByte) {
+		return badRequest("control byte in a status line")
+	}
+	p.Status = int(n)
+	return nil
+}
