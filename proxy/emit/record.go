@@ -50,11 +50,11 @@ type Try struct {
 	Reason   string
 }
 
-// TraceID and SpanID are the identifiers of W3C trace context.
-type (
-	TraceID [16]byte
-	SpanID  [8]byte
-)
+// TraceID is W3C trace context's identifier of a trace.
+type TraceID [16]byte
+
+// SpanID is W3C trace context's identifier of a span.
+type SpanID [8]byte
 
 // Trace is the position of a span in its trace.
 type Trace struct {

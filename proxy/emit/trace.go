@@ -80,23 +80,29 @@ func (t Trace) AppendTraceparent(b []byte) []byte {
 // is invalid. Of a later version only what version 00 defines is read. The caller must
 // have checked that the header came exactly once.
 func ParseTraceparent(s string) (Trace, bool) {
-	if len(s) < traceparentLen || s[2] != '-' || s[35] != '-' || s[52] != '-' {
-		return Trace{}, false
-	}
-	var version, flags [1]byte
-	if !lowerHex(version[:], s[:2]) || version[0] == 0xff {
-		return Trace{}, false
-	}
-	if len(s) > traceparentLen && (version[0] == 0 || s[traceparentLen] != '-') {
+	if !traceparentShape(s) {
 		return Trace{}, false
 	}
 	var t Trace
+	var flags [1]byte
 	ok := lowerHex(t.ID[:], s[3:35]) && lowerHex(t.Span[:], s[36:52]) && lowerHex(flags[:], s[53:55])
 	if !ok || t.ID.IsZero() || t.Span.IsZero() {
 		return Trace{}, false
 	}
 	t.Sampled = flags[0]&flagSampled != 0
 	return t, true
+}
+
+// traceparentShape checks the version, the separators and the length.
+func traceparentShape(s string) bool {
+	if len(s) < traceparentLen || s[2] != '-' || s[35] != '-' || s[52] != '-' {
+		return false
+	}
+	var version [1]byte
+	if !lowerHex(version[:], s[:2]) || version[0] == 0xff {
+		return false
+	}
+	return len(s) == traceparentLen || version[0] > 0 && s[traceparentLen] == '-'
 }
 
 // B3 holds the values of B3's headers, empty where a request had none.

@@ -1,0 +1,251 @@
+package emit
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	coltrace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	"google.golang.org/protobuf/proto"
+)
+
+// start runs e inside a bubble; the returned function ends it and waits.
+func start(t *testing.T, e *Emitter) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- e.Run(ctx) }()
+	return func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	}
+}
+
+// checkSum fails unless what was emitted is acknowledged, queued or dropped.
+func checkSum(t *testing.T, s SignalStats) {
+	t.Helper()
+	sum := s.Acknowledged + s.Queued
+	for _, n := range s.Dropped {
+		sum += n
+	}
+	if sum != s.Emitted {
+		t.Errorf("account does not add up: %+v", s)
+	}
+}
+
+func TestEverythingEmittedArrives(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeCollector{}
+		e := newTestEmitter(testConfig(), f)
+		stop := start(t, e)
+		for range 3 {
+			for range 100 {
+				e.Emit(request())
+			}
+			time.Sleep(time.Second)
+		}
+		e.Emit(request()) // sent by the last drain
+		stop()
+		if got := len(f.spans()); got != 301 {
+			t.Errorf("%d spans", got)
+		}
+		if got := len(f.rows()); got != 301 {
+			t.Errorf("%d access-log rows", got)
+		}
+		var requests uint64
+		points, _ := f.points()
+		for _, p := range points {
+			requests += p.GetCount()
+		}
+		if requests != 301 {
+			t.Errorf("RED rows count %d requests", requests)
+		}
+		s := e.Stats()
+		if s.Spans.Acknowledged != 301 || s.Logs.Acknowledged != 301 || s.Points.Queued != 0 {
+			t.Errorf("stats %+v", s)
+		}
+	})
+}
+
+func TestCollectorAwayForAMinuteLosesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeCollector{}
+		f.set(0, errors.New("connection refused"))
+		e := newTestEmitter(testConfig(), f)
+		stop := start(t, e)
+		for range 60 {
+			for range 300 {
+				e.Emit(request())
+			}
+			time.Sleep(time.Second)
+		}
+		s := e.Stats()
+		if s.Spans.Queued != 60*300 || len(s.Spans.Dropped) != 0 {
+			t.Fatalf("while away: %+v", s.Spans)
+		}
+		t.Logf("18,000 requests retained in %d bytes", s.RetainedBytes)
+		f.set(0, nil)
+		time.Sleep(2 * maxBackoff)
+		s = e.Stats()
+		if s.Spans.Acknowledged != 60*300 || s.Logs.Acknowledged != 60*300 || s.RetainedBytes != 0 {
+			t.Errorf("afterwards: %+v", s)
+		}
+		stop()
+	})
+}
+
+func TestBeyondTheBoundTheOldestGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeCollector{}
+		f.set(http.StatusServiceUnavailable, nil)
+		c := testConfig()
+		c.Retain = 5000
+		e := newTestEmitter(c, f)
+		stop := start(t, e)
+		for i := range 60 {
+			r := request()
+			r.Trace.Span = SpanID{6: 1, 7: byte(i)}
+			e.Emit(r)
+			time.Sleep(time.Second)
+		}
+		if got := e.Stats(); got.RetainedBytes > c.Retain || got.Spans.Dropped[DroppedQueueFull] == 0 {
+			t.Errorf("stats %+v", got)
+		}
+		f.set(0, nil)
+		stop()
+		spans := f.spans()
+		if len(spans) == 0 || spans[len(spans)-1].GetSpanId()[7] != 59 {
+			t.Errorf("the newest of %d spans is not the last emitted", len(spans))
+		}
+		s := e.Stats()
+		for _, x := range []SignalStats{s.Spans, s.Logs, s.Points} {
+			checkSum(t, x)
+			if x.Queued != 0 {
+				t.Errorf("queued at the end: %+v", x)
+			}
+		}
+	})
+}
+
+func TestBufferFullDropsSpansButCountsRequests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeCollector{}
+		c := testConfig()
+		c.Records = 10
+		e := newTestEmitter(c, f)
+		for range 25 { // before Run: nothing drains
+			e.Emit(request())
+		}
+		s := e.Stats()
+		if s.Spans.Dropped[DroppedBufferFull] != 15 || s.Logs.Dropped[DroppedBufferFull] != 15 {
+			t.Errorf("stats %+v", s)
+		}
+		start(t, e)()
+		if points, _ := f.points(); len(points) != 1 || points[0].GetCount() != 25 {
+			t.Errorf("RED points %v", points)
+		}
+		e.Emit(request())
+		if got := e.Stats().Spans.Dropped[DroppedLate]; got != 1 {
+			t.Errorf("%d spans dropped after the end", got)
+		}
+	})
+}
+
+func TestHalfFullBufferIsDrainedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeCollector{}
+		c := testConfig()
+		c.Records = 10
+		e := newTestEmitter(c, f)
+		stop := start(t, e)
+		for range 5 {
+			e.Emit(request())
+		}
+		synctest.Wait() // no time passes
+		if got := len(f.spans()); got != 5 {
+			t.Errorf("%d spans", got)
+		}
+		stop()
+	})
+}
+
+func TestAnswers(t *testing.T) {
+	partial, err := proto.Marshal(&coltrace.ExportTraceServiceResponse{
+		PartialSuccess: &coltrace.ExportTracePartialSuccess{RejectedSpans: 1, ErrorMessage: "too old"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]struct {
+		status       int
+		answer       []byte
+		acknowledged uint64
+		dropped      map[string]uint64
+	}{
+		"taken":            {acknowledged: 2},
+		"partly rejected":  {answer: partial, acknowledged: 1, dropped: map[string]uint64{DroppedRejected: 1}},
+		"answer is noise":  {answer: []byte{0xff, 0xff}, acknowledged: 2},
+		"refused":          {status: 400, dropped: map[string]uint64{DroppedRefused: 2}},
+		"redirected":       {status: 302, dropped: map[string]uint64{DroppedRefused: 2}},
+		"never takes them": {status: 503, dropped: map[string]uint64{DroppedShutdown: 2}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fakeCollector{status: tt.status, answer: tt.answer}
+				e := newTestEmitter(testConfig(), f)
+				stop := start(t, e)
+				e.Emit(request())
+				e.Emit(request())
+				begun := time.Now()
+				stop()
+				if took := time.Since(begun); took > e.config.Grace {
+					t.Errorf("ending took %v", took)
+				}
+				got := e.Stats().Spans
+				want := SignalStats{Emitted: 2, Acknowledged: tt.acknowledged, Dropped: tt.dropped}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Error(diff)
+				}
+			})
+		})
+	}
+}
+
+func TestEmitDoesNotAllocate(t *testing.T) {
+	e := New(testConfig(), Deps{})
+	r := request()
+	for range 200 {
+		e.Emit(r)
+	}
+	e.records.reset()
+	if n := testing.AllocsPerRun(100, func() { e.Emit(r) }); n != 0 {
+		t.Errorf("%v allocations per record", n)
+	}
+}
+
+func TestValidateNamesEveryField(t *testing.T) {
+	if err := testConfig().Validate(); err != nil {
+		t.Errorf("valid configuration: %v", err)
+	}
+	err := Config{Collector: "127.0.0.1:4318", Records: -1, Grace: -1}.Validate()
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	t.Log(err)
+}
+
+func FuzzRejectedOf(f *testing.F) {
+	f.Add([]byte{0x0a, 0x02, 0x08, 0x05})
+	f.Fuzz(func(t *testing.T, answer []byte) {
+		if n := rejectedOf(answer); n < 0 {
+			t.Errorf("rejected %d", n)
+		}
+	})
+}

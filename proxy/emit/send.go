@@ -1,0 +1,227 @@
+package emit
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// How long one export request may take, how long to wait between two tries, and how
+// much of an answer is read.
+const (
+	sendTimeout = 10 * time.Second
+	minBackoff  = 250 * time.Millisecond
+	maxBackoff  = 5 * time.Second
+	answerLimit = 64 << 10
+)
+
+// errRefused is a batch the collector will never take.
+var errRefused = errors.New("refused")
+
+// sender posts batches to the collector, oldest first, until they are answered for.
+type sender struct {
+	client   *http.Client
+	base     string
+	queue    *queue
+	accounts *accounts
+	log      *slog.Logger
+	failing  bool // what the log was told last
+}
+
+func newSender(c Config, d Deps, q *queue, a *accounts) *sender {
+	log := d.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	var conf *tls.Config
+	if d.TLS != nil {
+		conf = d.TLS.Clone()
+		conf.NextProtos = []string{"http/1.1"}
+	}
+	return &sender{
+		client: &http.Client{
+			Transport: &http.Transport{
+				TLSClientConfig:     conf,
+				TLSHandshakeTimeout: sendTimeout,
+				MaxIdleConnsPerHost: 1,
+				IdleConnTimeout:     90 * time.Second,
+				DisableCompression:  true,
+			},
+			// A collector that redirects is not ours.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		base: strings.TrimSuffix(c.Collector, "/"), queue: q, accounts: a, log: log,
+	}
+}
+
+// run sends what is queued until ctx ends, and goes on with what is left until grace
+// has passed. ended says that nothing will be queued any more.
+func (s *sender) run(ctx context.Context, grace time.Duration, ended <-chan struct{}) {
+	defer s.client.CloseIdleConnections()
+	var pause backoff
+	for ctx.Err() == nil {
+		if s.queue.size() > 0 {
+			pause.after(ctx, s.sendOldest(ctx))
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-s.queue.filled:
+		}
+	}
+	<-ended
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	pause = backoff{}
+	for last.Err() == nil && s.queue.size() > 0 {
+		pause.after(last, s.sendOldest(last))
+	}
+	for b, ok := s.queue.pop(); ok; b, ok = s.queue.pop() {
+		s.accounts.drop(b.kind, b.items, DroppedShutdown)
+	}
+}
+
+// backoff is the time to wait after failures in a row.
+type backoff struct{ wait time.Duration }
+
+// after waits if err is a failure: twice as long as after the one before, or until ctx
+// ends.
+func (b *backoff) after(ctx context.Context, err error) {
+	if err == nil {
+		b.wait = 0
+		return
+	}
+	b.wait = min(max(2*b.wait, minBackoff), maxBackoff)
+	select {
+	case <-ctx.Done():
+	case <-time.After(b.wait/2 + rand.N(b.wait/2)): // half jittered: never at once
+	}
+}
+
+// sendOldest sends the oldest batch. A batch that should be tried again is put back
+// and its error returned.
+func (s *sender) sendOldest(ctx context.Context) error {
+	b, ok := s.queue.pop()
+	if !ok {
+		return nil
+	}
+	rejected, err := s.post(ctx, b)
+	switch {
+	case err == nil:
+		s.accounts.acknowledge(b.kind, b.items, rejected)
+		s.tell(nil)
+		return nil
+	case errors.Is(err, errRefused):
+		s.accounts.drop(b.kind, b.items, DroppedRefused)
+		s.log.Error("the collector refused telemetry", "error", err, "items", b.items)
+		return nil
+	}
+	if !s.queue.putBack(b) {
+		s.accounts.drop(b.kind, b.items, DroppedQueueFull)
+	}
+	if ctx.Err() == nil {
+		s.tell(err)
+	}
+	return err
+}
+
+// tell logs the first failure of a row, and the end of the row.
+func (s *sender) tell(err error) {
+	switch failing := err != nil; {
+	case failing && !s.failing:
+		s.log.Warn("telemetry is kept until the collector takes it", "error", err)
+	case !failing && s.failing:
+		s.log.Info("the collector takes telemetry again")
+	}
+	s.failing = err != nil
+}
+
+// post sends one batch and says how many of its items the collector rejected.
+func (s *sender) post(ctx context.Context, b batch) (rejected int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	path := [...]string{traces: "traces", logs: "logs", metrics: "metrics"}[b.kind]
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.base+"/v1/"+path, bytes.NewReader(b.body))
+	if err != nil {
+		return 0, fmt.Errorf("post %s: %w", path, err)
+	}
+	req.Header.Set("Content-Type", "application/x-protobuf")
+	req.Header.Set("Content-Encoding", "gzip")
+	req.Header.Set("User-Agent", "sightline-proxy")
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return 0, fmt.Errorf("post %s: %w", path, err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, answerLimit))
+	if err != nil {
+		return 0, fmt.Errorf("post %s: %w", path, err)
+	}
+	switch resp.StatusCode {
+	case http.StatusOK:
+		return rejectedOf(answer), nil
+	case http.StatusTooManyRequests, http.StatusBadGateway,
+		http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return 0, fmt.Errorf("post %s: %s", path, resp.Status)
+	}
+	return 0, fmt.Errorf("post %s: %w: %s: %s", path, errRefused, resp.Status, strconv.Quote(string(answer[:min(len(answer), 200)])))
+}
+
+// rejectedOf reads the number of rejected items from an export response. All three
+// kinds have the same shape: field 1 is partial_success, whose field 1 is the number.
+func rejectedOf(answer []byte) int {
+	partial, ok := bytesField(answer, 1)
+	if !ok {
+		return 0
+	}
+	for len(partial) > 0 {
+		f, typ, n := protowire.ConsumeTag(partial)
+		if n < 0 {
+			return 0
+		}
+		partial = partial[n:]
+		if f == 1 && typ == protowire.VarintType {
+			v, n := protowire.ConsumeVarint(partial)
+			if n < 0 || v > 1<<31 {
+				return 0
+			}
+			return int(v)
+		}
+		if n = protowire.ConsumeFieldValue(f, typ, partial); n < 0 {
+			return 0
+		}
+		partial = partial[n:]
+	}
+	return 0
+}
+
+// bytesField finds field want, a message, in b.
+func bytesField(b []byte, want protowire.Number) ([]byte, bool) {
+	for len(b) > 0 {
+		f, typ, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return nil, false
+		}
+		b = b[n:]
+		if f == want && typ == protowire.BytesType {
+			v, n := protowire.ConsumeBytes(b)
+			return v, n >= 0
+		}
+		if n = protowire.ConsumeFieldValue(f, typ, b); n < 0 {
+			return nil, false
+		}
+		b = b[n:]
+	}
+	return nil, false
+}
