@@ -48,6 +48,11 @@ func ControlPlane(trustDomain string) mesh.Identity {
 	return ID(trustDomain, mesh.SystemNamespace, controlPlane)
 }
 
+// ControlPlaneWorkload is the workload of one instance of the control plane.
+func ControlPlaneWorkload(instance string) Workload {
+	return Workload{Service: controlPlane, Namespace: mesh.SystemNamespace, Account: controlPlane, Instance: instance}
+}
+
 // Normal fills in what w leaves to its defaults and checks that every part can
 // stand in a certificate. The error names each part that cannot.
 func (w Workload) Normal() (Workload, error) {

@@ -1,0 +1,88 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+type keyValue = mvccpb.KeyValue
+
+// Op is one change of a Commit.
+type Op struct {
+	key    string
+	value  any
+	lease  Lease
+	remove bool
+}
+
+// Guard is a condition of a Commit.
+type Guard = clientv3.Cmp
+
+// Put stores a value under a key.
+func (t Table[T]) Put(key string, v T) Op { return Op{key: t.path(key), value: v} }
+
+// PutLeased stores a value that is gone when its lease runs out.
+func (t Table[T]) PutLeased(key string, v T, l Lease) Op {
+	return Op{key: t.path(key), value: v, lease: l}
+}
+
+// Delete removes a key; one that is not there is no error.
+func (t Table[T]) Delete(key string) Op { return Op{key: t.path(key), remove: true} }
+
+// UnchangedSince holds while no value of the table was stored after revision.
+func (t Table[T]) UnchangedSince(revision int64) Guard {
+	return clientv3.Compare(clientv3.ModRevision(t.path("")).WithPrefix(), "<", revision+1)
+}
+
+func (t Table[T]) absent(key string) Guard {
+	return clientv3.Compare(clientv3.CreateRevision(t.path(key)), "=", 0)
+}
+
+func (t Table[T]) at(key string, revision int64) Guard {
+	return clientv3.Compare(clientv3.ModRevision(t.path(key)), "=", revision)
+}
+
+// Commit makes all changes in one step if every guard holds. It returns the bare
+// ErrConflict when one does not.
+func (s *Store) Commit(ctx context.Context, guards []Guard, ops ...Op) error {
+	list := make([]clientv3.Op, 0, len(ops))
+	for _, op := range ops {
+		o, err := op.etcd()
+		if err != nil {
+			return fmt.Errorf("commit: %w", err)
+		}
+		list = append(list, o)
+	}
+	res, err := s.client.Txn(ctx).If(guards...).Then(list...).Commit()
+	if err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	if !res.Succeeded {
+		return ErrConflict
+	}
+	return nil
+}
+
+func (o Op) etcd() (clientv3.Op, error) {
+	if o.remove {
+		return clientv3.OpDelete(o.key), nil
+	}
+	raw, err := json.Marshal(o.value)
+	if err != nil {
+		return clientv3.Op{}, fmt.Errorf("write %s: %w", o.key, err)
+	}
+	var options []clientv3.OpOption
+	if o.lease != 0 {
+		options = append(options, clientv3.WithLease(clientv3.LeaseID(o.lease)))
+	}
+	return clientv3.OpPut(o.key, string(raw), options...), nil
+}
+
+func isNotFound(err error) bool { return errors.Is(err, ErrNotFound) }
+
+func isExists(err error) bool { return errors.Is(err, ErrExists) }

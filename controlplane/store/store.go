@@ -1,0 +1,153 @@
+// Package store keeps the control plane's state in etcd: configuration, instances
+// with their leases, verdicts, events, join tokens and the certificate authority.
+//
+// By default etcd runs inside this process on a directory, listens on nothing and
+// is spoken to through its own client; with endpoints given, the same code speaks
+// to a cluster.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/embed"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
+	"golang.org/x/sys/unix"
+)
+
+// Errors that callers act on.
+var (
+	ErrNotFound  = errors.New("not found")
+	ErrExists    = errors.New("exists already")
+	ErrConflict  = errors.New("changed by someone else meanwhile")
+	ErrLeaseGone = errors.New("lease has run out")
+	ErrInUse     = errors.New("another process is using it")
+)
+
+const (
+	root        = "/sightline/"
+	quota       = 1 << 30 // bytes; the state of a mesh is megabytes
+	keepHistory = "1000"  // revisions; we keep history of our own where it matters
+	tick        = 50      // ms; one member elects itself, so it need not wait long
+	election    = 250     // ms
+	dialTimeout = 5 * time.Second
+)
+
+// Config says where the state is.
+type Config struct {
+	// Dir holds the embedded etcd's files, readable by their owner alone. It is
+	// made when it is not there.
+	Dir string
+	// Endpoints are those of an etcd cluster to use instead.
+	Endpoints []string
+	// Logger gets etcd's warnings; nil is silence.
+	Logger *slog.Logger
+}
+
+// Store is the state of one mesh. Its methods may be called from any goroutine.
+type Store struct {
+	client *clientv3.Client
+	etcd   *embed.Etcd // nil with a cluster
+	lock   *os.File    // of the embedded etcd's directory
+}
+
+// Open starts the embedded etcd and waits until it serves, or connects to the
+// cluster. It ends early when ctx does. A directory that another process holds is
+// refused with ErrInUse.
+func Open(ctx context.Context, c Config) (*Store, error) {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if len(c.Endpoints) > 0 {
+		client, err := clientv3.New(clientv3.Config{Endpoints: c.Endpoints, DialTimeout: dialTimeout, Logger: zapTo(c.Logger)})
+		if err != nil {
+			return nil, fmt.Errorf("open store at %v: %w", c.Endpoints, err)
+		}
+		return &Store{client: client}, nil
+	}
+	s, err := start(ctx, c)
+	if err != nil {
+		return nil, fmt.Errorf("open store in %s: %w", c.Dir, err)
+	}
+	return s, nil
+}
+
+func start(ctx context.Context, c Config) (*Store, error) {
+	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	lock, err := lockDir(c.Dir) // etcd itself would wait for its own lock without end
+	if err != nil {
+		return nil, err
+	}
+	e, err := embed.StartEtcd(settings(c))
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	select {
+	case <-e.Server.ReadyNotify():
+		return &Store{client: v3client.New(e.Server), etcd: e, lock: lock}, nil
+	case err = <-e.Err():
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	e.Close()
+	return nil, errors.Join(err, lock.Close())
+}
+
+// lockDir holds a directory until the file is closed or the process has ended,
+// however it ended.
+func lockDir(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: %w", ErrInUse, err), f.Close())
+	}
+	return f, nil
+}
+
+func settings(c Config) *embed.Config {
+	e := embed.NewConfig()
+	e.Dir = filepath.Join(c.Dir, "data")
+	e.Name = "sightline"
+	e.InitialCluster = e.Name + "=" + e.AdvertisePeerUrls[0].String() // names the one member; never dialled
+	e.ListenPeerUrls, e.ListenClientUrls = nil, nil
+	e.TickMs, e.ElectionMs = tick, election
+	e.QuotaBackendBytes = quota
+	e.AutoCompactionMode, e.AutoCompactionRetention = embed.CompactorModeRevision, keepHistory
+	e.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zapTo(c.Logger))
+	return e
+}
+
+// Close ends the embedded etcd with everything on disk, or lets go of the cluster.
+func (s *Store) Close() error {
+	err := s.client.Close()
+	if errors.Is(err, context.Canceled) { // closing is what cancels
+		err = nil
+	}
+	if s.etcd != nil {
+		s.etcd.Close()
+		err = errors.Join(err, s.lock.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("close store: %w", err)
+	}
+	return nil
+}
+
+// Failed yields the error that ended the embedded etcd, should it end by itself.
+// It is nil with a cluster.
+func (s *Store) Failed() <-chan error {
+	if s.etcd == nil {
+		return nil
+	}
+	return s.etcd.Err()
+}

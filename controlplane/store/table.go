@@ -1,0 +1,175 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// The tables there are.
+const (
+	Authority = "authority" // the certificate authority's root
+	Tokens    = "tokens"    // grants by token id
+	Instances = "instances" // by instance id, each with its lease
+	Resources = "resources" // configuration by kind/namespace/name
+	Verdicts  = "verdicts"  // by verdict id
+	Events    = "events"    // by an id that sorts by time
+	Traffic   = "traffic"   // former weights by service
+)
+
+// Table holds values of one type by key, as JSON. The zero value is not usable.
+type Table[T any] struct {
+	s    *Store
+	name string
+}
+
+// Item is a stored value.
+type Item[T any] struct {
+	Key      string
+	Value    T
+	Revision int64 // of its last change; grows over the whole store
+	Lease    Lease // 0 is none
+}
+
+// TableOf is the table of the given name.
+func TableOf[T any](s *Store, name string) Table[T] { return Table[T]{s, name} }
+
+// Get is the value of a key, ErrNotFound when there is none.
+func (t Table[T]) Get(ctx context.Context, key string) (T, error) {
+	item, err := t.Item(ctx, key)
+	return item.Value, err
+}
+
+// Item is a value with what the store knows of it, ErrNotFound when there is none.
+func (t Table[T]) Item(ctx context.Context, key string) (Item[T], error) {
+	res, err := t.s.client.Get(ctx, t.path(key))
+	if err != nil {
+		return Item[T]{}, fmt.Errorf("get %s %q: %w", t.name, key, err)
+	}
+	if len(res.Kvs) == 0 {
+		return Item[T]{}, fmt.Errorf("get %s %q: %w", t.name, key, ErrNotFound)
+	}
+	return t.item(res.Kvs[0])
+}
+
+// List is every value in the order of their keys, and the store's revision at
+// that moment.
+func (t Table[T]) List(ctx context.Context) ([]Item[T], int64, error) {
+	res, err := t.s.client.Get(ctx, t.path(""), clientv3.WithPrefix())
+	if err != nil {
+		return nil, 0, fmt.Errorf("list %s: %w", t.name, err)
+	}
+	items, err := t.items(res.Kvs)
+	return items, res.Header.GetRevision(), err
+}
+
+// Newest is up to limit values whose keys are below the given one (or any, when
+// that is empty) and above the other, from the last key down.
+func (t Table[T]) Newest(ctx context.Context, below, above string, limit int64) ([]Item[T], error) {
+	end := clientv3.GetPrefixRangeEnd(t.path(""))
+	if below != "" {
+		end = t.path(below)
+	}
+	res, err := t.s.client.Get(ctx, t.path(above)+"\x00", clientv3.WithRange(end), clientv3.WithLimit(limit),
+		clientv3.WithSort(clientv3.SortByKey, clientv3.SortDescend))
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", t.name, err)
+	}
+	return t.items(res.Kvs)
+}
+
+// Create stores a value under a key that has none, ErrExists when it has.
+func (t Table[T]) Create(ctx context.Context, key string, v T) error {
+	err := t.s.Commit(ctx, []Guard{t.absent(key)}, t.Put(key, v))
+	if err == ErrConflict { //nolint:errorlint // Commit returns it bare
+		err = ErrExists
+	}
+	if err != nil {
+		return fmt.Errorf("create %s %q: %w", t.name, key, err)
+	}
+	return nil
+}
+
+// GetOrCreate is the value of a key, made and stored first when there is none.
+// Of several callers at once all get the same value.
+func (t Table[T]) GetOrCreate(ctx context.Context, key string, produce func() (T, error)) (T, error) {
+	for {
+		v, err := t.Get(ctx, key)
+		if err == nil || !isNotFound(err) {
+			return v, err
+		}
+		if v, err = produce(); err != nil {
+			return v, err
+		}
+		if err = t.Create(ctx, key, v); err == nil || !isExists(err) {
+			return v, err
+		}
+	}
+}
+
+// Update replaces a value with what change makes of it, in one step; change may
+// run more than once. An error of change is passed on and nothing is stored.
+func (t Table[T]) Update(ctx context.Context, key string, change func(T) (T, error)) error {
+	for {
+		item, err := t.Item(ctx, key)
+		if err != nil {
+			return err
+		}
+		next, err := change(item.Value)
+		if err != nil {
+			return err
+		}
+		put := t.Put(key, next)
+		put.lease = item.Lease
+		err = t.s.Commit(ctx, []Guard{t.at(key, item.Revision)}, put)
+		if err != ErrConflict { //nolint:errorlint // Commit returns it bare
+			return err
+		}
+	}
+}
+
+// DeleteOldest removes all values but the newest, by key, of the given number.
+func (t Table[T]) DeleteOldest(ctx context.Context, keep int64) error {
+	res, err := t.s.client.Get(ctx, t.path(""), clientv3.WithPrefix(), clientv3.WithKeysOnly(), clientv3.WithLimit(keep+1),
+		clientv3.WithSort(clientv3.SortByKey, clientv3.SortDescend))
+	if err != nil {
+		return fmt.Errorf("trim %s: %w", t.name, err)
+	}
+	if int64(len(res.Kvs)) <= keep {
+		return nil
+	}
+	last := string(res.Kvs[keep].Key) // the newest of those to go
+	if _, err := t.s.client.Delete(ctx, t.path(""), clientv3.WithRange(last+"\x00")); err != nil {
+		return fmt.Errorf("trim %s: %w", t.name, err)
+	}
+	return nil
+}
+
+func (t Table[T]) path(key string) string { return root + t.name + "/" + key }
+
+func (t Table[T]) items(kvs []*keyValue) ([]Item[T], error) {
+	out := make([]Item[T], 0, len(kvs))
+	for _, kv := range kvs {
+		item, err := t.item(kv)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, item)
+	}
+	return out, nil
+}
+
+func (t Table[T]) item(kv *keyValue) (Item[T], error) {
+	item := Item[T]{
+		Key:      strings.TrimPrefix(string(kv.Key), t.path("")),
+		Revision: kv.ModRevision,
+		Lease:    Lease(kv.Lease),
+	}
+	if err := json.Unmarshal(kv.Value, &item.Value); err != nil {
+		return item, fmt.Errorf("read %s %q: %w", t.name, item.Key, err)
+	}
+	return item, nil
+}
