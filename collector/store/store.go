@@ -1,0 +1,127 @@
+// Package store is the durable store of the mesh on one machine: the embedded
+// ClickHouse engine behind ClickHouse's HTTP interface on loopback.
+//
+// It runs in a process of its own, because the engine can be neither restarted in a
+// process nor shared by two. Whoever holds a connection string to a ClickHouse server
+// can take that instead: the rest of the mesh does not see the difference.
+package store
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sightline-mesh/sightline/collector/store/chhttp"
+	"github.com/sightline-mesh/sightline/collector/store/engine"
+)
+
+// DefaultListen is where the store listens unless told otherwise: ClickHouse's port.
+const DefaultListen = "127.0.0.1:8123"
+
+// grace is how long statements and the engine get to end.
+const grace = 10 * time.Second
+
+// Config says how a store runs.
+type Config struct {
+	Dir         string // all it keeps; made if missing
+	Listen      string // host:port; "" is DefaultListen
+	Remote      bool   // Listen may be other than loopback
+	Library     string // path of libchdb.so; "" is engine.FindLibrary's
+	User        string // "" is "default"
+	Password    string
+	MemoryLimit int64 // bytes for the engine; 0 is 2 GiB
+	Logger      *slog.Logger
+
+	// Ready is called once with the address when statements are accepted.
+	Ready func(net.Addr)
+}
+
+// Run serves the store until ctx ends, then waits for running statements (10 s at
+// most) and stops the engine. It may be called once in a process's life. A directory
+// that another process uses is a *BusyError, a missing engine an
+// *engine.LibraryError.
+func Run(ctx context.Context, c Config) error {
+	listen := cmp.Or(c.Listen, DefaultListen)
+	if err := mayListen(listen, c.Remote); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+		return fmt.Errorf("make store directory: %w", err)
+	}
+	unlock, err := lock(filepath.Join(c.Dir, "lock"))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if c.Library == "" {
+		if c.Library, err = engine.FindLibrary(); err != nil {
+			return err
+		}
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
+	if err != nil {
+		return fmt.Errorf("listen for store: %w", err)
+	}
+	e, err := engine.Open(engine.Config{Library: c.Library, Dir: filepath.Join(c.Dir, "engine"), MemoryLimit: c.MemoryLimit})
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	c.Logger.InfoContext(ctx, "store is ready", "address", l.Addr().String(), "engine", e.Version(), "directory", c.Dir)
+	if c.Ready != nil {
+		c.Ready(l.Addr())
+	}
+	return serve(ctx, c, e, l)
+}
+
+// serve answers until ctx ends. The engine stops last: statements may still be
+// writing while the listener drains.
+func serve(ctx context.Context, c Config, e *engine.Engine, l net.Listener) error {
+	srv := &http.Server{
+		Handler:           chhttp.New(e, chhttp.Config{User: c.User, Password: c.Password, Logger: c.Logger}),
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       5 * time.Minute,
+		ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelWarn),
+	}
+	g, alive := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve store: %w", err)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-alive.Done()
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+		defer cancel()
+		if srv.Shutdown(drain) != nil {
+			return srv.Close() // cancels the statements that still run
+		}
+		return nil
+	})
+	err := g.Wait()
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	return errors.Join(err, e.Close(stop))
+}
+
+// mayListen keeps an unencrypted store off the network unless its owner asked for it.
+func mayListen(address string, remote bool) error {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("listen for store: %w", err)
+	}
+	ip := net.ParseIP(host)
+	if remote || host == "localhost" || ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return fmt.Errorf("listen for store on %s: not a loopback address, and the store's protocol is not encrypted", address)
+}
