@@ -1,0 +1,105 @@
+package config
+
+import (
+	"errors"
+	"strings"
+
+	networking "istio.io/api/networking/v1alpha3"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
+
+// The kinds of resources.
+const (
+	KindVirtualService  = "VirtualService"
+	KindDestinationRule = "DestinationRule"
+	KindSLO             = "SLO"
+)
+
+// The severities of a mesh.Finding.
+const (
+	SeverityError   = "error"   // refuses the change
+	SeverityWarning = "warning" // does not
+)
+
+// Object is one resource. Exactly one of the three specifications is set, as Kind
+// says. An Object is read-only once parsed.
+type Object struct {
+	Kind      string
+	Namespace string // never empty
+	Name      string
+
+	VirtualService  *networking.VirtualService
+	DestinationRule *networking.DestinationRule
+	SLO             *mesh.SLO
+
+	// Source is the YAML document the object was read from, comments included.
+	Source []byte
+}
+
+// Key names the resource among all others: "VirtualService default/reviews".
+func (o Object) Key() string { return o.Kind + " " + o.Namespace + "/" + o.Name }
+
+// host resolves a host as written in this resource.
+func (o Object) host(h string) (mesh.ServiceName, error) {
+	if strings.HasPrefix(h, "*") {
+		return "", errors.New("wildcard hosts are not supported yet; name one service")
+	}
+	return mesh.ResolveHost(h, o.Namespace)
+}
+
+// Hosts are the services whose traffic the resource is about: the hosts of a
+// VirtualService, the host of a DestinationRule, the service of an SLO. Hosts that
+// name no service are left out; Validate reports them.
+func (o Object) Hosts() []mesh.ServiceName {
+	var names []string
+	switch {
+	case o.VirtualService != nil:
+		names = o.VirtualService.GetHosts()
+	case o.DestinationRule != nil:
+		names = []string{o.DestinationRule.GetHost()}
+	case o.SLO != nil:
+		return []mesh.ServiceName{o.SLO.Service}
+	}
+	var out []mesh.ServiceName
+	for _, n := range names {
+		if s, err := o.host(n); err == nil {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// Error is a manifest that cannot be read: everything that is wrong with it.
+type Error struct{ Findings []mesh.Finding }
+
+// Error lists the findings, one on each line.
+func (e *Error) Error() string {
+	lines := make([]string, len(e.Findings))
+	for i, f := range e.Findings {
+		lines[i] = Line(f)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Line is a finding in one line: "VirtualService default/reviews: spec.hosts: …".
+func Line(f mesh.Finding) string {
+	s := f.Message
+	if f.Path != "" {
+		s = f.Path + ": " + s
+	}
+	if f.Resource != "" {
+		s = f.Resource + ": " + s
+	}
+	return s
+}
+
+// Refused reports whether any of the findings is an error.
+func Refused(findings []mesh.Finding) bool {
+	for _, f := range findings {
+		if f.Severity == SeverityError {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,241 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	networking "istio.io/api/networking/v1alpha3"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
+
+// MaxManifest is the largest manifest Parse reads, in bytes.
+const MaxManifest = 1 << 20
+
+const (
+	maxDepth   = 64  // of nesting; Istio's own kinds need about a dozen
+	maxAliases = 100 // so that a small manifest cannot unfold into a huge one
+)
+
+// Parse reads every document of a YAML manifest. Empty documents are skipped. An
+// error is an *Error that lists all that is wrong; no object is returned then.
+func Parse(manifest []byte) ([]Object, error) {
+	if len(manifest) > MaxManifest {
+		return nil, refuse(fmt.Sprintf("the manifest has %d bytes; at most %d are read", len(manifest), MaxManifest))
+	}
+	var (
+		objects []Object
+		bad     []mesh.Finding
+	)
+	for i, doc := range documents(manifest) {
+		tree, err := decode(doc)
+		if err != nil {
+			bad = append(bad, finding(fmt.Sprintf("document %d", i+1), "", err.Error()))
+			continue
+		}
+		if tree == nil {
+			continue
+		}
+		o, findings := read(tree, fmt.Sprintf("document %d", i+1))
+		bad = append(bad, findings...)
+		o.Source = doc
+		objects = append(objects, o)
+	}
+	bad = append(bad, twice(objects)...)
+	switch {
+	case len(bad) > 0:
+		return nil, &Error{Findings: bad}
+	case len(objects) == 0:
+		return nil, refuse("the manifest holds no resource")
+	}
+	return objects, nil
+}
+
+func refuse(message string) error {
+	return &Error{Findings: []mesh.Finding{finding("", "", message)}}
+}
+
+func finding(resource, path, message string) mesh.Finding {
+	return mesh.Finding{Severity: SeverityError, Resource: resource, Path: path, Message: message}
+}
+
+// documents cuts a manifest at its "---" and "..." lines, keeping each document's
+// bytes as they are.
+func documents(manifest []byte) [][]byte {
+	var docs [][]byte
+	start := 0
+	for at := 0; at < len(manifest); {
+		line, next := manifest[at:], len(manifest)
+		if n := bytes.IndexByte(line, '\n'); n >= 0 {
+			line, next = line[:n], at+n+1
+		}
+		marker := bytes.TrimRight(line, " \t\r")
+		if string(marker) == "---" || string(marker) == "..." || bytes.HasPrefix(line, []byte("--- #")) {
+			docs = append(docs, manifest[start:at])
+			start = next
+		}
+		at = next
+	}
+	docs = append(docs, manifest[start:])
+	return slices.DeleteFunc(docs, func(d []byte) bool { return len(bytes.TrimSpace(d)) == 0 })
+}
+
+// decode reads one document. It is nil for one that holds only comments.
+func decode(doc []byte) (map[string]any, error) {
+	var root yaml.Node
+	d := yaml.NewDecoder(bytes.NewReader(doc))
+	if err := d.Decode(&root); errors.Is(err, io.EOF) {
+		return nil, nil
+	} else if err != nil {
+		return nil, errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	aliases := 0
+	if err := bounded(&root, 0, &aliases); err != nil {
+		return nil, err
+	}
+	if err := d.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
+		return nil, errors.New("two documents are not separated by a line with only ---")
+	}
+	var tree any
+	if err := root.Decode(&tree); err != nil {
+		return nil, errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	if tree == nil {
+		return nil, nil
+	}
+	m, ok := tree.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("%s is not a resource; want apiVersion, kind, metadata and spec", show(tree))
+	}
+	return m, nil
+}
+
+func bounded(n *yaml.Node, depth int, aliases *int) error {
+	if depth > maxDepth {
+		return fmt.Errorf("line %d: nested more than %d deep", n.Line, maxDepth)
+	}
+	if n.Kind == yaml.AliasNode {
+		if *aliases++; *aliases > maxAliases {
+			return fmt.Errorf("line %d: more than %d aliases", n.Line, maxAliases)
+		}
+	}
+	for _, c := range n.Content {
+		if err := bounded(c, depth+1, aliases); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read turns a document's tree into an object. Where stands for the resource until
+// its name is known.
+func read(tree map[string]any, where string) (Object, []mesh.Finding) {
+	version, _ := tree["apiVersion"].(string)
+	kind, _ := tree["kind"].(string)
+	k, err := lookup(version, kind)
+	if err != nil {
+		return Object{}, []mesh.Finding{finding(where, "", err.Error())}
+	}
+	o := Object{Kind: kind, Namespace: mesh.DefaultNamespace}
+	if meta, ok := tree["metadata"].(map[string]any); ok {
+		o.Name, _ = meta["name"].(string)
+		if ns, ok := meta["namespace"].(string); ok && ns != "" {
+			o.Namespace = ns
+		}
+	}
+	c := checker{resource: where, supports: k.supports, accepts: k.accepts}
+	if o.Name != "" {
+		c.resource = o.Key()
+	}
+	c.envelope(tree, o)
+	spec, ok := tree["spec"].(map[string]any)
+	if !ok {
+		c.report("spec", "%s is not a specification; want fields", show(tree["spec"]))
+		return o, c.findings
+	}
+	c.walk(spec, k.shape(), place{path: "spec"})
+	if len(c.findings) > 0 {
+		return o, c.findings
+	}
+	if err := k.fill(&o, spec); err != nil {
+		c.report("spec", "%v", err)
+	}
+	return o, c.findings
+}
+
+// kind is one sort of resource.
+type kind struct {
+	shape    func() shape
+	supports func(rule string) bool              // whether the mesh acts on a field
+	accepts  func(rule string, value any) string // "" or what is wrong with its value
+	fill     func(*Object, map[string]any) error // after the checks
+}
+
+func lookup(version, name string) (kind, error) {
+	switch version {
+	case "networking.istio.io/v1", "networking.istio.io/v1beta1", "networking.istio.io/v1alpha3":
+		switch name {
+		case KindVirtualService:
+			return virtualServiceKind(), nil
+		case KindDestinationRule:
+			return destinationRuleKind(), nil
+		}
+	case "openslo/v1":
+		if name == KindSLO {
+			return sloKind(), nil
+		}
+	}
+	return kind{}, fmt.Errorf("apiVersion %q with kind %q is not supported; want %s or %s of networking.istio.io/v1, or %s of openslo/v1",
+		version, name, KindVirtualService, KindDestinationRule, KindSLO)
+}
+
+func virtualServiceKind() kind {
+	return kind{
+		shape:    func() shape { return messageShape((&networking.VirtualService{}).ProtoReflect().Descriptor()) },
+		supports: virtualServiceSupports,
+		accepts:  virtualServiceAccepts,
+		fill: func(o *Object, spec map[string]any) error {
+			o.VirtualService = &networking.VirtualService{}
+			return unmarshal(spec, o.VirtualService)
+		},
+	}
+}
+
+func destinationRuleKind() kind {
+	return kind{
+		shape:    func() shape { return messageShape((&networking.DestinationRule{}).ProtoReflect().Descriptor()) },
+		supports: destinationRuleSupports,
+		accepts:  destinationRuleAccepts,
+		fill: func(o *Object, spec map[string]any) error {
+			o.DestinationRule = &networking.DestinationRule{}
+			return unmarshal(spec, o.DestinationRule)
+		},
+	}
+}
+
+func unmarshal(spec map[string]any, into json.Unmarshaler) error {
+	b, err := json.Marshal(spec)
+	if err != nil {
+		return err
+	}
+	return into.UnmarshalJSON(b)
+}
+
+// twice reports resources that one manifest holds more than once.
+func twice(objects []Object) []mesh.Finding {
+	var bad []mesh.Finding
+	seen := map[string]bool{}
+	for _, o := range objects {
+		if o.Name != "" && seen[o.Key()] {
+			bad = append(bad, finding(o.Key(), "metadata.name", fmt.Sprintf("%q is in the manifest twice; keep one of them", o.Name)))
+		}
+		seen[o.Key()] = true
+	}
+	return bad
+}

@@ -1,0 +1,106 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+)
+
+// virtualServiceSupports lists the fields of a VirtualService that the mesh acts on.
+func virtualServiceSupports(rule string) bool {
+	switch rule {
+	case "hosts", "http", "gateways", // gateways: only "mesh", see virtualServiceAccepts
+		"http.name", "http.match", "http.route", "http.timeout", "http.retries",
+		"http.match.name", "http.match.uri", "http.match.method", "http.match.headers",
+		"http.match.uri.exact", "http.match.uri.prefix", "http.match.uri.regex",
+		"http.match.method.exact", "http.match.method.prefix", "http.match.method.regex",
+		"http.match.headers.exact", "http.match.headers.prefix", "http.match.headers.regex",
+		"http.route.destination", "http.route.weight",
+		"http.route.destination.host", "http.route.destination.subset",
+		"http.retries.attempts", "http.retries.perTryTimeout", "http.retries.retryOn":
+		return true
+	}
+	return false
+}
+
+// virtualServiceAccepts says what is wrong with a value of a supported field.
+func virtualServiceAccepts(rule string, value any) string {
+	switch rule {
+	case "gateways":
+		if !slices.Equal(words(value), []string{"mesh"}) {
+			return fmt.Sprintf("%s: only the gateway \"mesh\" is supported yet", show(value))
+		}
+	case "http.route":
+		return loneZero(value)
+	}
+	return ""
+}
+
+// loneZero refuses the one weight that Istio's types cannot tell from none: 0 on a
+// single destination, where no weight at all means everything.
+func loneZero(value any) string {
+	routes, _ := value.([]any)
+	if len(routes) != 1 {
+		return ""
+	}
+	only, _ := routes[0].(map[string]any)
+	if w, ok := only["weight"].(int); ok && w == 0 {
+		return "the weights sum to 0, so no request could be sent; give a weight above 0 or leave it out"
+	}
+	return ""
+}
+
+// destinationRuleSupports lists the fields of a DestinationRule that the mesh acts on.
+func destinationRuleSupports(rule string) bool {
+	const subset = "subsets."
+	if len(rule) > len(subset) && rule[:len(subset)] == subset {
+		switch rule := rule[len(subset):]; rule {
+		case "name", "labels":
+			return true
+		default:
+			return policySupports(rule)
+		}
+	}
+	return rule == "host" || rule == "subsets" || policySupports(rule)
+}
+
+func policySupports(rule string) bool {
+	switch rule {
+	case "trafficPolicy", "trafficPolicy.loadBalancer", "trafficPolicy.loadBalancer.simple",
+		"trafficPolicy.connectionPool", "trafficPolicy.connectionPool.tcp", "trafficPolicy.connectionPool.http",
+		"trafficPolicy.connectionPool.tcp.maxConnections", "trafficPolicy.connectionPool.tcp.connectTimeout",
+		"trafficPolicy.connectionPool.http.http1MaxPendingRequests", "trafficPolicy.connectionPool.http.http2MaxRequests",
+		"trafficPolicy.connectionPool.http.maxRetries",
+		"trafficPolicy.outlierDetection", "trafficPolicy.outlierDetection.consecutive5xxErrors",
+		"trafficPolicy.outlierDetection.consecutiveGatewayErrors", "trafficPolicy.outlierDetection.interval",
+		"trafficPolicy.outlierDetection.baseEjectionTime", "trafficPolicy.outlierDetection.maxEjectionPercent",
+		"trafficPolicy.tls", "trafficPolicy.tls.mode":
+		return true
+	}
+	return false
+}
+
+// destinationRuleAccepts says what is wrong with a value of a supported field.
+func destinationRuleAccepts(rule string, value any) string {
+	switch rule {
+	case "trafficPolicy.tls.mode", "subsets.trafficPolicy.tls.mode":
+		if value != "ISTIO_MUTUAL" {
+			return fmt.Sprintf("%s is not supported: the mesh always uses its own mutual TLS; want ISTIO_MUTUAL or no tls at all", show(value))
+		}
+	case "trafficPolicy.loadBalancer.simple", "subsets.trafficPolicy.loadBalancer.simple":
+		if value == "PASSTHROUGH" {
+			return "\"PASSTHROUGH\" is not supported yet; want ROUND_ROBIN, LEAST_REQUEST, RANDOM or UNSPECIFIED"
+		}
+	}
+	return ""
+}
+
+func words(value any) []string {
+	var out []string
+	items, _ := value.([]any)
+	for _, item := range items {
+		if s, ok := item.(string); ok {
+			out = append(out, s)
+		}
+	}
+	return out
+}

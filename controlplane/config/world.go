@@ -1,0 +1,59 @@
+package config
+
+import (
+	"slices"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
+
+// World is what is known to run, as far as validation looks at it.
+type World struct {
+	// Services holds the labels of each instance by service. A service that is
+	// registered but has no instance now has an empty entry.
+	Services map[mesh.ServiceName][]map[string]string
+}
+
+// NewWorld is the world in which these instances run. A service in known counts
+// as registered even when it has none.
+func NewWorld(instances []mesh.Instance, known ...mesh.ServiceName) World {
+	w := World{Services: make(map[mesh.ServiceName][]map[string]string)}
+	for _, s := range known {
+		w.Services[s] = nil
+	}
+	for _, i := range instances {
+		w.Services[i.Service] = append(w.Services[i.Service], i.Labels)
+	}
+	return w
+}
+
+// selected counts the instances of s that carry all of the labels.
+func (w World) selected(s mesh.ServiceName, labels map[string]string) int {
+	n := 0
+	for _, have := range w.Services[s] {
+		if carries(have, labels) {
+			n++
+		}
+	}
+	return n
+}
+
+func carries(have, want map[string]string) bool {
+	for k, v := range want {
+		if got, ok := have[k]; !ok || got != v {
+			return false
+		}
+	}
+	return true
+}
+
+// versions are the values of the instances' version labels, sorted.
+func (w World) versions(s mesh.ServiceName) []string {
+	var out []string
+	for _, labels := range w.Services[s] {
+		if v := labels["version"]; v != "" && !slices.Contains(out, v) {
+			out = append(out, v)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
