@@ -1,0 +1,13 @@
+// Package clickhouse keeps the mesh's telemetry in ClickHouse and answers questions
+// about it. The same code talks to the embedded engine over HTTP
+// ("http://user:password@127.0.0.1:8123/sightline") and to a server over the native
+// protocol ("clickhouse://…"); only the DSN differs.
+//
+// Every statement is a file under sql: values travel as query parameters, never as
+// text of a statement. A batch is inserted with a token: storing it again with the
+// same token changes nothing, the tables that views fill included, as long as fewer
+// than a thousand batches of that table lie between the two tries.
+//
+// Queries run under budgets of time and memory, end when their context does, and are
+// safe to call from several goroutines.
+package clickhouse

@@ -1,0 +1,3 @@
+INSERT INTO samples (
+    metric, fingerprint, ms, value
+)

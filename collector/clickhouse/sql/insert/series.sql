@@ -1,0 +1,3 @@
+INSERT INTO series (
+    metric, fingerprint, day, labels
+)

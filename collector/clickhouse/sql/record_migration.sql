@@ -1,0 +1,1 @@
+INSERT INTO migrations (version, name) SELECT {version:UInt32}, {name:String}

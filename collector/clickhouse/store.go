@@ -1,0 +1,107 @@
+package clickhouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// Config says where the store is and how much one question may cost. Zero fields
+// have the defaults named beside them.
+type Config struct {
+	DSN          string        // http://, https:// or clickhouse://, with the database as path
+	QueryTimeout time.Duration // longest time of one query; 30 s
+	QueryMemory  uint64        // most memory of one query in bytes; 2 GiB
+	QueryRows    uint64        // most rows one query may read; 2,000 million
+	MaxConns     int           // connections to the engine; 8
+}
+
+// Store reads and writes the mesh's tables. It is safe for concurrent use.
+type Store struct {
+	cfg      Config
+	database string
+	conn     driver.Conn
+	admin    driver.Conn // outside the database, which Migrate may have to create
+	known    seriesCache
+}
+
+// Open prepares a store; it makes no connection yet, so the engine may start later.
+func Open(_ context.Context, cfg Config) (*Store, error) {
+	cfg = withDefaults(cfg)
+	opt, err := clickhouse.ParseDSN(cfg.DSN)
+	if err != nil {
+		return nil, fmt.Errorf("parse store address: %w", err)
+	}
+	if opt.Auth.Database == "" {
+		return nil, errors.New("parse store address: no database named; want http://host:8123/sightline")
+	}
+	opt.MaxOpenConns, opt.MaxIdleConns = cfg.MaxConns, cfg.MaxConns
+	conn, err := clickhouse.Open(opt)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	outside := *opt
+	outside.Auth.Database = "default"
+	outside.MaxOpenConns, outside.MaxIdleConns = 1, 1
+	admin, err := clickhouse.Open(&outside)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open store: %w", err), conn.Close())
+	}
+	return &Store{cfg: cfg, database: opt.Auth.Database, conn: conn, admin: admin}, nil
+}
+
+func withDefaults(c Config) Config {
+	if c.QueryTimeout <= 0 {
+		c.QueryTimeout = 30 * time.Second
+	}
+	if c.QueryMemory == 0 {
+		c.QueryMemory = 2 << 30
+	}
+	if c.QueryRows == 0 {
+		c.QueryRows = 2_000_000_000
+	}
+	if c.MaxConns <= 0 {
+		c.MaxConns = 8
+	}
+	return c
+}
+
+// Ping asks whether the engine answers.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.admin.Ping(ctx); err != nil {
+		return fmt.Errorf("ping store: %w", err)
+	}
+	return nil
+}
+
+// Query runs one statement from a .sql file of a package under collector, with the
+// store's budgets; parameters are written {name:Type} and given by Param. The caller
+// closes the rows.
+func (s *Store) Query(ctx context.Context, statement string, params ...any) (driver.Rows, error) {
+	return s.conn.Query(s.budget(ctx), statement, params...) //nolint:wrapcheck // each caller says what it asked for
+}
+
+// Param names a value for the {name:Type} of a statement. Times travel best as
+// integers since the Unix epoch, in the unit that the statement says.
+func Param(name string, value any) any { return clickhouse.Named(name, value) }
+
+// Close gives the connections back. Queries under way fail.
+func (s *Store) Close() error {
+	if err := errors.Join(s.conn.Close(), s.admin.Close()); err != nil {
+		return fmt.Errorf("close store: %w", err)
+	}
+	return nil
+}
+
+// budget bounds what a question may cost the engine; the engine ends it then.
+func (s *Store) budget(ctx context.Context) context.Context {
+	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
+		"max_execution_time": int(max(s.cfg.QueryTimeout/time.Second, 1)),
+		"max_memory_usage":   s.cfg.QueryMemory,
+		"max_rows_to_read":   s.cfg.QueryRows,
+	}))
+}
