@@ -1,0 +1,156 @@
+package listen
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sightline-mesh/sightline/proxy/socket"
+)
+
+// Phase is where a connection stands.
+type Phase uint32
+
+// The phases of a connection.
+const (
+	Starting  Phase = iota // until its protocol is known and its handshake done
+	Idle                   // between requests: a drain may end it
+	Reading                // a request head has begun
+	Waiting                // for somebody else's answer: the client may hang up
+	Busy                   // passing bytes on
+	Unwatched              // its protocol looks after itself
+)
+
+// Conn is an accepted connection under a Server's eye.
+type Conn struct {
+	net.Conn
+
+	state    atomic.Uint64 // a count of changes above 8 bits of Phase
+	draining atomic.Bool
+
+	mu      sync.Mutex // guards what follows
+	onDrain func()
+	onGone  func(socket.End)
+
+	// Owned by the Server's watch.
+	socket *socket.Socket
+	last   uint64        // state as it was seen last
+	stayed time.Duration // for how long it has been so
+}
+
+func newConn(nc net.Conn) *Conn { return &Conn{Conn: nc, socket: socket.Of(nc)} }
+
+// NetConn returns the connection below.
+func (c *Conn) NetConn() net.Conn { return c.Conn }
+
+// Enter says where the connection stands now. Only its handler may call it.
+func (c *Conn) Enter(p Phase) {
+	c.state.Store((c.state.Load()>>8+1)<<8 | uint64(p))
+}
+
+func phaseOf(state uint64) Phase { return Phase(state & 0xff) }
+
+// OnGone sets what is called, from another goroutine, when the client has hung up
+// (or half-closed) while the connection is Waiting. It may be called repeatedly.
+func (c *Conn) OnGone(f func(socket.End)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.onGone = f
+}
+
+// OnDrain sets what is called once, from another goroutine, when the server starts
+// to drain; at once if it does already.
+func (c *Conn) OnDrain(f func()) {
+	c.mu.Lock()
+	c.onDrain = f
+	c.mu.Unlock()
+	if c.draining.Load() {
+		f()
+	}
+}
+
+// Draining reports whether the server is: the next response should be the last.
+func (c *Conn) Draining() bool { return c.draining.Load() }
+
+// Resume makes reads work again after a drain has interrupted one, and reports
+// whether a request has come in nevertheless.
+func (c *Conn) Resume() bool {
+	if err := c.SetReadDeadline(time.Time{}); err != nil {
+		return false
+	}
+	return socket.Of(c.Conn).Readable()
+}
+
+// drain marks the connection and interrupts its wait for another request.
+func (c *Conn) drain() {
+	c.draining.Store(true)
+	c.mu.Lock()
+	f := c.onDrain
+	c.mu.Unlock()
+	if f != nil {
+		f()
+	}
+	if p := phaseOf(c.state.Load()); p == Idle {
+		c.interrupt()
+	}
+}
+
+// interrupt makes the read in progress, and those after it, time out.
+func (c *Conn) interrupt() {
+	c.SetReadDeadline(time.Unix(1, 0)) //nolint:errcheck // a closed connection needs none
+}
+
+// look is called every now and then by the server.
+func (c *Conn) look(cfg *Config) {
+	state := c.state.Load()
+	if state != c.last {
+		c.last, c.stayed = state, 0
+		return
+	}
+	c.stayed += cfg.Every
+	switch phaseOf(state) {
+	case Starting, Reading:
+		if c.stayed >= cfg.Head {
+			c.interrupt()
+		}
+	case Idle:
+		if c.stayed >= cfg.Idle {
+			c.interrupt()
+		}
+	case Waiting:
+		c.lookForEnd()
+	}
+}
+
+func (c *Conn) lookForEnd() {
+	end := c.socket.End()
+	if end == socket.Connected {
+		return
+	}
+	c.mu.Lock()
+	f := c.onGone
+	c.mu.Unlock()
+	if f != nil {
+		f(end)
+	}
+}
+
+// Linger closes the connection so that the peer can read what was sent to it last:
+// the sending side first, the rest when the peer has closed too or a while later.
+// A plain close with unread bytes would reset the connection under the answer.
+func Linger(c net.Conn, patience time.Duration) {
+	defer c.Close() //nolint:errcheck // closing is all that is left
+	h, ok := c.(interface{ CloseWrite() error })
+	if !ok || h.CloseWrite() != nil || c.SetReadDeadline(time.Now().Add(patience)) != nil {
+		return
+	}
+	var scrap [4 << 10]byte
+	for total := 0; total < 1<<20; {
+		n, err := c.Read(scrap[:])
+		if err != nil {
+			return
+		}
+		total += n
+	}
+}

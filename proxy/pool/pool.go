@@ -1,0 +1,241 @@
+// Package pool keeps connections to one instance alive between HTTP/1.1 requests.
+//
+// A Pool lends a connection to one request at a time. It hands out the one used
+// last, after looking whether its peer is still there, and dials when there is
+// none. Whether a loan is a reused connection is known to the borrower: a request
+// that dies on one before any byte of an answer may have met the peer's own idle
+// limit, on a fresh one it cannot.
+//
+// Idle connections hold no buffers.
+package pool
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+)
+
+// The errors of Get that are not the dialler's.
+var (
+	// ErrOverflow is a limit of the pool's own: it says nothing of the instance.
+	ErrOverflow = errors.New("too many requests wait for a connection")
+	// ErrClosed is a pool that was closed because its instance went away.
+	ErrClosed = errors.New("connection pool is closed")
+)
+
+// Config bounds a pool. A zero limit is none.
+type Config struct {
+	IdleTime    time.Duration // how long an unused connection is kept
+	MaxIdle     int           // unused connections kept; the one used longest ago goes first
+	Connections int           // open at once, idle ones included
+	Pending     int           // requests that may wait when all Connections are in use; 0 with a limit on Connections is 1024
+}
+
+// Dialer opens a connection that is ready for the first byte of a request.
+type Dialer func(ctx context.Context) (net.Conn, error)
+
+// Pool lends the connections to one instance. It is safe for concurrent use.
+type Pool struct {
+	cfg  Config
+	dial Dialer
+
+	mu      sync.Mutex // guards what follows
+	idle    []*Conn    // the one used last is the last
+	open    int        // dialled or being dialled, and not yet closed
+	waiting []chan *Conn
+	closed  bool
+}
+
+// New makes a pool that dials with d.
+func New(cfg Config, d Dialer) *Pool {
+	if cfg.Connections > 0 && cfg.Pending == 0 {
+		cfg.Pending = 1024
+	}
+	return &Pool{cfg: cfg, dial: d}
+}
+
+// Get lends an idle connection whose peer is still there, or dials one. When the
+// limit of connections is reached it waits for one in turn.
+func (p *Pool) Get(ctx context.Context) (*Conn, error) {
+	c, wait, err := p.reserve()
+	switch {
+	case err != nil:
+		return nil, err
+	case c != nil:
+		return c, nil
+	case wait != nil:
+		if c, err = p.await(ctx, wait); c != nil || err != nil {
+			return c, err
+		}
+	}
+	return p.dialNew(ctx)
+}
+
+// reserve finds an idle connection, or the right to dial one (all nil), or a place
+// in the queue.
+func (p *Pool) reserve() (*Conn, chan *Conn, error) {
+	for {
+		p.mu.Lock()
+		if p.closed {
+			p.mu.Unlock()
+			return nil, nil, ErrClosed
+		}
+		n := len(p.idle)
+		if n == 0 {
+			break
+		}
+		c := p.idle[n-1]
+		p.idle[n-1] = nil
+		p.idle = p.idle[:n-1]
+		p.mu.Unlock()
+		if c.alive(p.cfg.IdleTime) {
+			c.Reused = true
+			return c, nil, nil
+		}
+		c.Discard()
+	}
+	defer p.mu.Unlock()
+	if p.cfg.Connections == 0 || p.open < p.cfg.Connections {
+		p.open++
+		return nil, nil, nil
+	}
+	if len(p.waiting) >= p.cfg.Pending {
+		return nil, nil, ErrOverflow
+	}
+	wait := make(chan *Conn, 1)
+	p.waiting = append(p.waiting, wait)
+	return nil, wait, nil
+}
+
+// await takes its turn: a connection, or (nil, nil) for the right to dial one.
+func (p *Pool) await(ctx context.Context, wait chan *Conn) (*Conn, error) {
+	select {
+	case c, ok := <-wait:
+		if !ok {
+			return nil, ErrClosed
+		}
+		return c, nil
+	case <-ctx.Done():
+		p.giveUp(wait)
+		return nil, context.Cause(ctx)
+	}
+}
+
+// giveUp leaves the queue, and passes on what was handed over meanwhile.
+func (p *Pool) giveUp(wait chan *Conn) {
+	p.mu.Lock()
+	for i, w := range p.waiting {
+		if w == wait {
+			p.waiting = append(p.waiting[:i], p.waiting[i+1:]...)
+			p.mu.Unlock()
+			return
+		}
+	}
+	p.mu.Unlock()
+	if c, ok := <-wait; ok && c != nil {
+		p.Put(c)
+	} else if ok {
+		p.release()
+	}
+}
+
+func (p *Pool) dialNew(ctx context.Context) (*Conn, error) {
+	nc, err := p.dial(ctx)
+	if err != nil {
+		p.release()
+		return nil, err
+	}
+	return newConn(p, nc), nil
+}
+
+// Put takes a connection back whose last message was read and written to its end.
+func (p *Pool) Put(c *Conn) {
+	c.In.Close()
+	c.Out.Close()
+	if c.Deadline {
+		c.Deadline = false
+		if err := c.SetDeadline(time.Time{}); err != nil {
+			c.Discard()
+			return
+		}
+	}
+	c.since = time.Now()
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		c.Discard()
+		return
+	}
+	if len(p.waiting) > 0 {
+		next := p.waiting[0]
+		p.waiting = p.waiting[1:]
+		c.Reused = true
+		p.mu.Unlock()
+		next <- c
+		return
+	}
+	var oldest *Conn
+	if p.cfg.MaxIdle > 0 && len(p.idle) >= p.cfg.MaxIdle {
+		oldest = p.idle[0]
+		p.idle = append(p.idle[:0], p.idle[1:]...)
+	}
+	p.idle = append(p.idle, c)
+	p.mu.Unlock()
+	if oldest != nil {
+		oldest.Discard()
+	}
+}
+
+// release gives a place back, to the first in the queue if there is one.
+func (p *Pool) release() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.waiting) > 0 {
+		p.waiting[0] <- nil // the place goes over; room for one is reserved
+		p.waiting = p.waiting[1:]
+		return
+	}
+	p.open--
+}
+
+// Sweep closes connections that were idle for too long at now.
+func (p *Pool) Sweep(now time.Time) {
+	if p.cfg.IdleTime == 0 {
+		return
+	}
+	p.mu.Lock()
+	n := 0
+	for n < len(p.idle) && now.Sub(p.idle[n].since) >= p.cfg.IdleTime {
+		n++
+	}
+	stale := append([]*Conn(nil), p.idle[:n]...)
+	p.idle = append(p.idle[:0], p.idle[n:]...)
+	p.mu.Unlock()
+	for _, c := range stale {
+		c.Discard()
+	}
+}
+
+// Close closes the idle connections and refuses further use. Those on loan are
+// closed when they come back.
+func (p *Pool) Close() {
+	p.mu.Lock()
+	idle, waiting := p.idle, p.waiting
+	p.idle, p.waiting, p.closed = nil, nil, true
+	p.mu.Unlock()
+	for _, c := range idle {
+		c.Discard()
+	}
+	for _, w := range waiting {
+		close(w)
+	}
+}
+
+// Open is how many connections there are, on loan or idle.
+func (p *Pool) Open() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.open
+}
