@@ -51,8 +51,10 @@ type Config struct {
 // *engine.LibraryError.
 func Run(ctx context.Context, c Config) error {
 	listen := cmp.Or(c.Listen, DefaultListen)
-	if err := mayListen(listen, c.Remote); err != nil {
-		return err
+	if !c.Remote {
+		if err := onLoopback(listen); err != nil {
+			return err
+		}
 	}
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return fmt.Errorf("make store directory: %w", err)
@@ -113,14 +115,14 @@ func serve(ctx context.Context, c Config, e *engine.Engine, l net.Listener) erro
 	return errors.Join(err, e.Close(stop))
 }
 
-// mayListen keeps an unencrypted store off the network unless its owner asked for it.
-func mayListen(address string, remote bool) error {
+// onLoopback keeps a store, whose protocol is not encrypted, off the network.
+func onLoopback(address string) error {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return fmt.Errorf("listen for store: %w", err)
 	}
 	ip := net.ParseIP(host)
-	if remote || host == "localhost" || ip != nil && ip.IsLoopback() {
+	if host == "localhost" || ip != nil && ip.IsLoopback() {
 		return nil
 	}
 	return fmt.Errorf("listen for store on %s: not a loopback address, and the store's protocol is not encrypted", address)

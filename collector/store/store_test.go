@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -73,6 +72,7 @@ func TestEveryTypeSurvives(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			defer b.Close()
 			for _, r := range want {
 				if err := b.Append(r.Time, r.Service, r.Buckets, r.Attrs, string(r.ID), r.Ports, r.Kind, r.Names, r.Times, r.Maybe, r.Share, r.Flag, r.Duration); err != nil {
 					t.Fatal(err)
@@ -116,32 +116,37 @@ func TestAcknowledgedRowsSurviveKill(t *testing.T) {
 	s := storetest.Open(t, dir)
 	c := connect(t, s.DSN())
 	exec(t, c, "CREATE TABLE kept (n UInt64) ENGINE = MergeTree ORDER BY n")
-	ctx, cancel := context.WithCancel(t.Context())
-	acknowledged := 0
-	for i := range 50 {
-		b, err := c.PrepareBatch(ctx, "INSERT INTO kept")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for j := range 100 {
-			if err := b.Append(uint64(100*i + j)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := b.Send(); err != nil {
-			t.Fatal(err)
-		}
-		acknowledged += 100
+	for i := range 20 {
+		insertThousand(t, c, "kept", i)
 	}
 	s.Kill()
-	cancel()
 
 	c = connect(t, storetest.Open(t, dir).DSN())
 	var n uint64
 	if err := c.QueryRow(t.Context(), "SELECT count() FROM kept").Scan(&n); err != nil {
 		t.Fatal(err)
 	}
-	if n != uint64(acknowledged) {
-		t.Errorf("after kill -9: %d rows, %d were acknowledged", n, acknowledged)
+	if n != 20_000 {
+		t.Errorf("after kill -9: %d rows, 20000 were acknowledged", n)
+	}
+}
+
+// insertThousand inserts the thousand numbers from 1000*i on.
+func insertThousand(t *testing.T, c driver.Conn, table string, i int) {
+	t.Helper()
+	b, err := c.PrepareBatch(t.Context(), "INSERT INTO "+table)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer b.Close()
+	for j := range 1000 {
+		if err := b.Append(uint64(1000*i + j)); err != nil {
+			t.Error(err)
+			return
+		}
+	}
+	if err := b.Send(); err != nil {
+		t.Error(err)
 	}
 }

@@ -25,7 +25,7 @@ const maxWindow = 64 << 20
 func decode(r *http.Request, values url.Values) (io.Reader, error) {
 	body, err := decodeHTTP(r)
 	if err != nil {
-		return nil, badBody(err)
+		return nil, err
 	}
 	if truthy(values.Get("decompress")) {
 		buffered := bufio.NewReader(body)
@@ -39,22 +39,26 @@ func decodeHTTP(r *http.Request) (io.Reader, error) {
 	case "", "identity":
 		return r.Body, nil
 	case "gzip", "x-gzip":
-		return gzip.NewReader(r.Body)
+		return checked(gzip.NewReader(r.Body))
 	case "deflate":
-		return zlib.NewReader(r.Body)
+		return checked(zlib.NewReader(r.Body))
 	case "br":
 		return brotli.NewReader(r.Body), nil
 	case "lz4":
 		return lz4.NewReader(r.Body), nil
 	case "zstd":
-		z, err := zstd.NewReader(r.Body, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
-		if err != nil {
-			return nil, err
-		}
-		return z.IOReadCloser(), nil
+		return checked(zstd.NewReader(r.Body, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow)))
 	default:
 		return nil, engine.NewError(codeNotImplemented, "NOT_IMPLEMENTED", "Unknown Content-Encoding "+strconv.Quote(encoding))
 	}
+}
+
+// checked is r, or the exception for a body that does not begin as it says.
+func checked[R io.Reader](r R, err error) (io.Reader, error) {
+	if err != nil {
+		return nil, badBody(err)
+	}
+	return r, nil
 }
 
 // blocks reads ClickHouse's framing. The inner reader takes a frame that breaks off

@@ -123,7 +123,8 @@ func (q *request) split(query string, body io.Reader) error {
 	}
 	whole := errors.Is(err, io.EOF)
 	ins, ok := parseInsert(string(head))
-	if ok && !(ins.format == "Values" && whole && len(q.statement.Params) > 0) {
+	bound := ins.format == "Values" && whole && len(q.statement.Params) > 0 // values name parameters
+	if ok && !bound {
 		_, _ = all.Discard(ins.dataAt) // within what was peeked
 		q.statement.SQL, q.statement.Format, q.data = ins.sql, ins.format, all
 		return q.mayInsert()

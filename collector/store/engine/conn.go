@@ -29,7 +29,7 @@ const defaultDatabase = "default"
 // concern the whole process from args; base are settings of this session.
 func (l *library) open(args []string, base map[string]string) (*conn, error) {
 	for name, value := range base {
-		args = append(args[:len(args):len(args)], "--"+name+"="+value)
+		args = append(slices.Clip(args), "--"+name+"="+value)
 	}
 	argv := make([]*byte, len(args)+1)
 	for i, a := range args {
@@ -51,7 +51,7 @@ func (c *conn) raw() uintptr { return *(*uintptr)(pointer(c.handle)) }
 // prepare brings the session to the database and settings that the statement wants.
 func (c *conn) prepare(s *Statement) error {
 	if want := cmp.Or(s.Database, defaultDatabase); want != c.database {
-		if _, err := c.run("USE " + quoteName(want)); err != nil {
+		if err := c.run("USE " + quoteName(want)); err != nil {
 			return err
 		}
 		c.database = want
@@ -61,7 +61,7 @@ func (c *conn) prepare(s *Statement) error {
 		return nil
 	}
 	c.tainted = true // until the statement below has gone through whole
-	if _, err := c.run("SET " + strings.Join(changes, ", ")); err != nil {
+	if err := c.run("SET " + strings.Join(changes, ", ")); err != nil {
 		return err
 	}
 	c.tainted = false
@@ -91,15 +91,11 @@ func (c *conn) changes(want map[string]string) []string {
 	return out
 }
 
-// run executes a statement of our own without parameters and returns what it
-// printed in TabSeparated.
-func (c *conn) run(sql string) (string, error) {
-	r := c.query(&Statement{SQL: sql, Format: "TabSeparated"})
+// run executes a statement of our own that returns nothing.
+func (c *conn) run(sql string) error {
+	r := c.query(&Statement{SQL: sql, Format: "Null"})
 	defer r.destroy()
-	if err := r.err(); err != nil {
-		return "", err
-	}
-	return string(r.bytes()), nil
+	return r.err()
 }
 
 func (c *conn) query(s *Statement) result {

@@ -70,7 +70,7 @@ func (e *Engine) Version() string { return e.lib.version() }
 // engine for the rest of the process's life. It gives up when ctx ends; what was
 // acknowledged is on disk either way.
 func (e *Engine) Close(ctx context.Context) error {
-	_, _ = e.administer("KILL QUERY WHERE 1 ASYNC") // a statement that goes on is waited for below
+	e.administer("KILL QUERY WHERE 1 ASYNC")
 	err := errors.Join(e.readers.close(ctx), e.writers.close(ctx))
 	e.killers.Wait()
 	e.mu.Lock()
@@ -149,7 +149,7 @@ func (e *Engine) classify(sql string) (uint32, error) {
 // guard tags the statement and kills it when ctx ends before release is called.
 func (e *Engine) guard(ctx context.Context, s *Statement) (release func()) {
 	tag := "/*sightline:" + strconv.FormatUint(e.tags.Add(1), 10) + "*/"
-	s.SQL = strings.TrimRight(s.SQL, "; \t\r\n") + "\n" + tag // at the end, so that positions in error messages are true
+	s.SQL = tagged(s.SQL, tag)
 	done := make(chan struct{})
 	e.killers.Add(1)
 	stop := context.AfterFunc(ctx, func() {
@@ -168,7 +168,7 @@ func (e *Engine) kill(tag string, done <-chan struct{}) {
 	again := time.NewTicker(killEvery)
 	defer again.Stop()
 	for {
-		_, _ = e.administer("KILL QUERY WHERE endsWith(query, " + quoteText(tag) + ") ASYNC") // tried again below
+		e.administer("KILL QUERY WHERE startsWith(query, " + quoteText(tag) + ") OR endsWith(query, " + quoteText(tag) + ") ASYNC")
 		select {
 		case <-done:
 			return
@@ -177,10 +177,21 @@ func (e *Engine) kill(tag string, done <-chan struct{}) {
 	}
 }
 
-func (e *Engine) administer(sql string) (string, error) {
+// administer runs a statement of which nothing depends: those who use it look at
+// what became of the statements that it was meant for.
+func (e *Engine) administer(sql string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.admin.run(sql)
+	_ = e.admin.run(sql)
+}
+
+// tagged puts the tag at the end, so that positions in error messages are true, but
+// before an INSERT, whose end may be data.
+func tagged(sql, tag string) string {
+	if strings.EqualFold(firstWord(sql), "INSERT") {
+		return tag + sql
+	}
+	return strings.TrimRight(sql, "; \t\r\n") + "\n" + tag
 }
 
 // streamable reports whether the library can stream the statement's result: only

@@ -19,12 +19,12 @@ type Error struct {
 	Text string // whole, as ClickHouse writes it: "Code: 60. DB::Exception: … (UNKNOWN_TABLE)"
 }
 
-func (e *Error) Error() string { return e.Text }
-
 // NewError makes an exception that reads like the engine's own.
 func NewError(code int, name, text string) *Error {
 	return &Error{Code: code, Text: "Code: " + strconv.Itoa(code) + ". DB::Exception: " + text + " (" + name + ")"}
 }
+
+func (e *Error) Error() string { return e.Text }
 
 var exceptionCode = regexp.MustCompile(`^(?:Code: (\d+)\. )?`)
 

@@ -148,5 +148,5 @@ func (l *library) symbols() map[string]any {
 
 // analysis is chdb_query_analysis_v1.
 type analysis struct {
-	structSize, statements, flags, class uint32
+	structSize, statements, _, class uint32
 }

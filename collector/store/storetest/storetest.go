@@ -15,6 +15,7 @@ package storetest
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -34,12 +35,13 @@ import (
 const (
 	envDir      = "SIGHTLINE_STORETEST_DIR"
 	envRequired = "SIGHTLINE_REQUIRE_ENGINE" // fail instead of skipping without the library
+	memoryLimit = 1 << 30
+)
 
-	// User and Password are the store's in tests.
+// User and Password are the store's in tests.
+const (
 	User     = "default"
 	Password = "test-password"
-
-	memoryLimit = 1 << 30
 )
 
 // Server is a store in a child process.
@@ -92,6 +94,25 @@ func (s *Server) DSN() string {
 	return u.String()
 }
 
+// PID is the child's process id.
+func (s *Server) PID() int { return s.command.Process.Pid }
+
+// Memory is the anonymous memory that the child uses, in bytes: without the library's
+// file, which is mapped.
+func (s *Server) Memory(t testing.TB) int64 {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.PID()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(b), "RssAnon:")
+	var kib int64
+	if _, err := fmt.Sscan(rest, &kib); err != nil {
+		t.Fatal(err)
+	}
+	return kib << 10
+}
+
 // Stop ends the store in good order. It may be called more than once.
 func (s *Server) Stop() {
 	_ = s.stdin.Close()
@@ -106,7 +127,7 @@ func (s *Server) Kill() {
 
 func start(dir string) (*Server, error) {
 	if os.Getenv(envDir) != "" {
-		return nil, fmt.Errorf("start store: this is the child process: TestMain must call storetest.Child first")
+		return nil, errors.New("start store: this is the child process: TestMain must call storetest.Child first")
 	}
 	self, err := os.Executable()
 	if err != nil {
