@@ -93,7 +93,7 @@ func decode(doc []byte) (map[string]any, error) {
 	if err := d.Decode(&root); errors.Is(err, io.EOF) {
 		return nil, nil
 	} else if err != nil {
-		return nil, errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
+		return nil, plain(err)
 	}
 	aliases := 0
 	if err := bounded(&root, 0, &aliases); err != nil {
@@ -104,7 +104,7 @@ func decode(doc []byte) (map[string]any, error) {
 	}
 	var tree any
 	if err := root.Decode(&tree); err != nil {
-		return nil, errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
+		return nil, plain(err)
 	}
 	if tree == nil {
 		return nil, nil
@@ -114,6 +114,13 @@ func decode(doc []byte) (map[string]any, error) {
 		return nil, fmt.Errorf("%s is not a resource; want apiVersion, kind, metadata and spec", show(tree))
 	}
 	return m, nil
+}
+
+// plain is an error of the YAML reader on one line.
+func plain(err error) error {
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	text = strings.TrimPrefix(text, "unmarshal errors:\n  ")
+	return errors.New(strings.ReplaceAll(text, "\n  ", "; "))
 }
 
 func bounded(n *yaml.Node, depth int, aliases *int) error {

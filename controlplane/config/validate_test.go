@@ -1,0 +1,184 @@
+package config_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/sightline-mesh/sightline/controlplane/config"
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
+
+// world runs parcels v1 and v2, and knows van, which has no instance now.
+func world() config.World {
+	instance := func(v string) mesh.Instance {
+		return mesh.Instance{Service: "parcels", Version: mesh.Version(v), Labels: map[string]string{"version": v}}
+	}
+	return config.NewWorld([]mesh.Instance{instance("v2"), instance("v1")}, "van")
+}
+
+const rule = `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: parcels}
+spec:
+  host: parcels
+  subsets:
+  - {name: v1, labels: {version: v1}}
+  - {name: v2, labels: {version: v2}}
+`
+
+func route(http string) string {
+	return "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: parcels}\nspec:\n  hosts: [parcels]\n  http: " + http + "\n"
+}
+
+func slo(target, ratio string) string {
+	return "---\napiVersion: openslo/v1\nkind: SLO\nmetadata: {name: s}\nspec:\n  service: parcels\n  timeWindow: [{duration: 30d}]\n" +
+		"  objectives: [{target: " + target + "}]\n  indicator: {spec: {ratioMetric: {" + ratio + "}}}\n"
+}
+
+func query(name, text string) string {
+	return name + `: {metricSource: {type: Prometheus, spec: {query: '` + text + `'}}}`
+}
+
+func TestValidate(t *testing.T) {
+	const all = `[{route: [{destination: {host: parcels}}]}]`
+	tests := []struct {
+		name     string
+		manifest string
+		want     []string // of each finding, in order: severity and the beginning of its line
+	}{
+		{"nothing to say", rule + route(`[{route: [{destination: {host: parcels, subset: v1}, weight: 90}, {destination: {host: parcels, subset: v2}, weight: 10}]}]`), nil},
+		{"the world's names", route(`[{route: [{destination: {host: parcels.default.svc.cluster.local}}]}]`), nil},
+		{
+			"unknown subset", rule + route(`[{route: [{destination: {host: parcels, subset: v9}}]}]`),
+			[]string{`error VirtualService default/parcels: spec.http[0].route[0].destination.subset: "v9" is unknown: DestinationRule default/parcels defines v1, v2`},
+		},
+		{
+			"subset without a rule", route(`[{route: [{destination: {host: parcels, subset: v1}}]}]`),
+			[]string{`error VirtualService default/parcels: spec.http[0].route[0].destination.subset: "v1" is unknown: parcels has no DestinationRule`},
+		},
+		{
+			"subset nobody serves", strings.ReplaceAll(rule, "version: v2", "version: v7") + route(`[{route: [{destination: {host: parcels, subset: v2}}]}]`),
+			[]string{
+				`warning DestinationRule default/parcels: spec.subsets[1].labels: {"version":"v7"} fits no running instance of parcels (its versions are v1, v2)`,
+				`warning VirtualService default/parcels: spec.http[0].route[0].destination.subset: "v2" has no running instance`,
+			},
+		},
+		{
+			"unknown destination", route(`[{route: [{destination: {host: train}}]}]`),
+			[]string{`warning VirtualService default/parcels: spec.http[0].route[0].destination.host: no service "train" has joined yet`},
+		},
+		{"registered without an instance", route(`[{route: [{destination: {host: van}}]}]`), nil},
+		{
+			"no host", route(`[{route: [{weight: 3}]}]`),
+			[]string{`error VirtualService default/parcels: spec.http[0].route[0].destination.host: is missing`},
+		},
+		{
+			"bad hosts", strings.Replace(route(all), "hosts: [parcels]", `hosts: ["*", "a.b.c", "x_y"]`, 1),
+			[]string{`error VirtualService default/parcels: spec.hosts[0]: wildcard`, `error VirtualService default/parcels: spec.hosts[1]: host "a.b.c"`, `error VirtualService default/parcels: spec.hosts[2]: host "x_y"`},
+		},
+		{
+			"no routes", strings.Replace(route(`[]`), "hosts: [parcels]", `hosts: []`, 1),
+			[]string{`error VirtualService default/parcels: spec.hosts: is empty`, `error VirtualService default/parcels: spec.http: is empty`},
+		},
+		{"no destination", route(`[{route: []}]`), []string{`error VirtualService default/parcels: spec.http[0].route: is empty`}},
+		{
+			"weights", rule + route(`[{route: [{destination: {host: parcels, subset: v1}, weight: 0}, {destination: {host: parcels, subset: v2}}]}]`),
+			[]string{`error VirtualService default/parcels: spec.http[0].route: the weights sum to 0`},
+		},
+		{
+			"negative weight", rule + route(`[{route: [{destination: {host: parcels, subset: v1}, weight: -1}, {destination: {host: parcels, subset: v2}, weight: 2}]}]`),
+			[]string{`error VirtualService default/parcels: spec.http[0].route[0].weight: -1 is below 0`},
+		},
+		{
+			"two routes for one host", route(all) + strings.Replace(route(all), "name: parcels", "name: parcels-2", 1),
+			[]string{`error VirtualService default/parcels-2: spec.hosts[0]: "parcels" is already routed by VirtualService default/parcels`},
+		},
+		{
+			"two rules for one host", rule + "---" + strings.Replace(rule, "name: parcels", "name: other", 1),
+			[]string{`error DestinationRule default/parcels: spec.host: "parcels" already has DestinationRule default/other`},
+		},
+		{
+			"bad matches", route(`[{match: [{uri: {regex: "(["}, headers: {uri: {}, "a b": {exact: x}, X-A: {}, x-a: {}}, method: {}}, {uri: {prefix: ""}}], route: [{destination: {host: parcels}}]}]`),
+			[]string{
+				`error VirtualService default/parcels: spec.http[0].match[0].uri.regex: "([" is not a regular expression (RE2)`,
+				`error VirtualService default/parcels: spec.http[0].match[0].method: is empty; want exact, prefix or regex`,
+				`error VirtualService default/parcels: spec.http[0].match[0].headers["a b"]: "a b" is not the name of a header`,
+				`error VirtualService default/parcels: spec.http[0].match[0].headers["uri"]: "uri" is not a header`,
+				`error VirtualService default/parcels: spec.http[0].match[0].headers["x-a"]: "x-a" is there twice`,
+				`error VirtualService default/parcels: spec.http[0].match[1].uri.prefix: is empty`,
+			},
+		},
+		{
+			"durations and retries", route(`[{timeout: -1s, retries: {attempts: -2, perTryTimeout: 0s, retryOn: "5xx,503,sometimes,99"}, route: [{destination: {host: parcels}}]}]`),
+			[]string{
+				`error VirtualService default/parcels: spec.http[0].timeout: -1s is not above 0`,
+				`error VirtualService default/parcels: spec.http[0].retries.attempts: -2 is below 0`,
+				`error VirtualService default/parcels: spec.http[0].retries.perTryTimeout: 0s is not above 0`,
+				`error VirtualService default/parcels: spec.http[0].retries.retryOn: "sometimes" is not a condition`,
+				`error VirtualService default/parcels: spec.http[0].retries.retryOn: "99" is not a condition`,
+			},
+		},
+		{
+			"per-try timeout", route(`[{timeout: 1s, retries: {attempts: 1, perTryTimeout: 2s}, route: [{destination: {host: parcels}}]}]`),
+			[]string{`warning VirtualService default/parcels: spec.http[0].retries.perTryTimeout: 2s is longer than the route's timeout of 1s`},
+		},
+		{"no timeout", route(`[{timeout: 0s, route: [{destination: {host: parcels}}]}]`), nil},
+		{
+			"unreachable", route(`[{match: [{uri: {exact: /a}}], route: [{destination: {host: parcels}}]}, {match: [{uri: {prefix: /}}], route: [{destination: {host: parcels}}]}, {route: [{destination: {host: parcels}}]}]`),
+			[]string{`warning VirtualService default/parcels: spec.http[2]: no request gets here: spec.http[1] takes every one`},
+		},
+		{
+			"policies", strings.Replace(rule, "host: parcels", `host: parcels
+  trafficPolicy:
+    connectionPool: {tcp: {maxConnections: -1, connectTimeout: -1s}, http: {maxRetries: -5}}
+    outlierDetection: {consecutive5xxErrors: 0, consecutiveGatewayErrors: 2, interval: 0s, maxEjectionPercent: 101}`, 1),
+			[]string{
+				`error DestinationRule default/parcels: spec.trafficPolicy.connectionPool.tcp.connectTimeout: -1s`,
+				`error DestinationRule default/parcels: spec.trafficPolicy.connectionPool.tcp.maxConnections: -1 is below 0`,
+				`error DestinationRule default/parcels: spec.trafficPolicy.connectionPool.http.maxRetries: -5`,
+				`error DestinationRule default/parcels: spec.trafficPolicy.outlierDetection.interval: 0s`,
+				`error DestinationRule default/parcels: spec.trafficPolicy.outlierDetection.maxEjectionPercent: 101`,
+				`error DestinationRule default/parcels: spec.trafficPolicy.outlierDetection.consecutive5xxErrors: 0`,
+				`warning DestinationRule default/parcels: spec.trafficPolicy.outlierDetection.consecutiveGatewayErrors: 2: every 5xx counts`,
+			},
+		},
+		{
+			"subset names", strings.Replace(rule, "name: v2", "name: v1", 1) + "  - {}\n",
+			[]string{`error DestinationRule default/parcels: spec.subsets[1].name: "v1" is there twice`, `error DestinationRule default/parcels: spec.subsets[2].name: is missing`},
+		},
+		{"a good objective", slo("0.99", query("good", "x[{{.window}}]")+", "+query("total", "y[{{.window}}]")), nil},
+		{
+			"a bad objective", slo("99", query("good", "x[5m]")+", "+query("bad", "x[{{.window}}]")),
+			[]string{
+				`error SLO default/s: spec.objectives[0].target: 99 is not a share between 0 and 1`,
+				`error SLO default/s: spec.indicator.spec.ratioMetric: has both good and bad events`,
+				`error SLO default/s: spec.indicator.spec.ratioMetric.good.metricSource.spec.query: "x[5m]" has no range; write [{{.window}}]`,
+				`error SLO default/s: spec.indicator.spec.ratioMetric.total.metricSource.spec.query: is missing`,
+			},
+		},
+		{
+			"an objective of nobody", strings.Replace(slo("0.99", query("total", "y[{{.window}}]")), "service: parcels", "service: train", 1),
+			[]string{`warning SLO default/s: spec.service: no service "train" has joined yet`, `error SLO default/s: spec.indicator.spec.ratioMetric: has neither good nor bad events`},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := config.Validate(parse(t, tt.manifest), world())
+			refused := false
+			for i, f := range got {
+				line := f.Severity + " " + config.Line(f)
+				if i >= len(tt.want) || !strings.HasPrefix(line, tt.want[i]) {
+					t.Errorf("finding %d: %s", i, line)
+				}
+				refused = refused || f.Severity == config.SeverityError
+			}
+			if len(got) != len(tt.want) {
+				t.Errorf("%d findings, want %d", len(got), len(tt.want))
+			}
+			if config.Refused(got) != refused {
+				t.Errorf("Refused = %v", !refused)
+			}
+		})
+	}
+}
