@@ -1,0 +1,94 @@
+package api
+
+import (
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/sightline-mesh/sightline/collector/signal"
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/topology/graph"
+)
+
+// The answers of the API are the vocabulary's types. Lists stand in an object, so
+// that something can be added beside them.
+type (
+	servicesAnswer struct {
+		Start    time.Time    `json:"start"`
+		End      time.Time    `json:"end"`
+		Services []graph.Node `json:"services"`
+	}
+	serviceAnswer struct {
+		Service   graph.Node         `json:"service"`
+		Series    []signal.Point     `json:"series"`
+		Callers   []graph.Edge       `json:"callers"`
+		Callees   []graph.Edge       `json:"callees"`
+		Instances []mesh.ProxyStatus `json:"instances"`
+		Verdicts  []mesh.Verdict     `json:"verdicts"`
+	}
+	traceAnswer struct {
+		TraceID string        `json:"traceId"`
+		Spans   []signal.Span `json:"spans"`
+	}
+	logsAnswer struct {
+		Logs []signal.Log `json:"logs"`
+	}
+	trafficAnswer struct {
+		Services []mesh.Traffic `json:"services"`
+	}
+	breakersAnswer struct {
+		Breakers []mesh.Verdict `json:"breakers"`
+	}
+	eventsAnswer struct {
+		Events []mesh.Event `json:"events"`
+		Next   string       `json:"next,omitempty"` // for the parameter after; empty on the last page
+	}
+	configAnswer struct {
+		Resources []mesh.Resource `json:"resources"`
+	}
+	appliedAnswer struct {
+		Applied  bool           `json:"applied"`
+		Findings []mesh.Finding `json:"findings"`
+	}
+	tokenAnswer struct {
+		Token string `json:"token"`
+	}
+	slosAnswer struct {
+		SLOs []SLO `json:"slos"`
+	}
+	alertsAnswer struct {
+		Alerts []Alert `json:"alerts"`
+	}
+	proxiesAnswer struct {
+		Proxies []mesh.ProxyStatus `json:"proxies"`
+	}
+	pipelineAnswer struct {
+		Signals []signal.Pipeline `json:"signals"`
+	}
+)
+
+// list is l, never null in JSON.
+func list[T any](l []T) []T {
+	if l == nil {
+		return []T{}
+	}
+	return l
+}
+
+// answer writes a value as JSON. It is encoded before anything is written, so a
+// value that cannot be is a problem document and not half an answer.
+func (a *API) answer(c *gin.Context, out any) {
+	b, err := json.Marshal(out)
+	if err != nil {
+		a.refuse(c, fmt.Errorf("encode answer: %w", err))
+		return
+	}
+	var zip []byte
+	if len(b) > 1400 { // a smaller answer fits one packet anyway
+		zip = zipped(b, gzip.BestSpeed)
+	}
+	send(c, "application/json", b, zip)
+}

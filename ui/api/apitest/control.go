@@ -1,0 +1,227 @@
+package apitest
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sightline-mesh/sightline/collector/signal"
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/ui/api"
+)
+
+// Traffic is the split of a service.
+func (s *Shop) Traffic(_ context.Context, service mesh.ServiceName) (mesh.Traffic, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := slices.ContainsFunc(calls(), func(c call) bool { return c.to == string(service) })
+	if !known {
+		return mesh.Traffic{}, fmt.Errorf("service %q: %w", service, ErrNotFound)
+	}
+	t := mesh.Traffic{Service: service, Versions: versionsOf(string(service)), Weights: map[mesh.Version]uint32{}}
+	stack := s.weights[service]
+	if len(stack) > 0 {
+		t.Weights = maps.Clone(stack[len(stack)-1])
+		t.Source = "VirtualService default/" + string(service)
+		t.Manifest = manifest(service, t.Weights)
+		t.Changed = s.now().Add(-12 * time.Minute)
+	}
+	if len(stack) > 1 {
+		t.CanUndo, t.Undo = true, maps.Clone(stack[len(stack)-2])
+	}
+	return t, nil
+}
+
+func manifest(service mesh.ServiceName, weights map[mesh.Version]uint32) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata:\n  name: %s\n  namespace: default\nspec:\n  hosts:\n  - %s\n  http:\n  - route:\n", service, service)
+	for _, v := range slices.Sorted(maps.Keys(weights)) {
+		fmt.Fprintf(&b, "    - destination:\n        host: %s\n        subset: %s\n      weight: %d\n", service, v, weights[v])
+	}
+	return b.String()
+}
+
+// SetTraffic changes the split.
+func (s *Shop) SetTraffic(ctx context.Context, service mesh.ServiceName, weights map[mesh.Version]uint32, by string) (mesh.Traffic, error) {
+	before, err := s.Traffic(ctx, service)
+	if err != nil {
+		return before, err
+	}
+	for v := range weights {
+		if !slices.Contains(before.Versions, v) {
+			return before, fmt.Errorf("version %q has no instance: %w", v, ErrRefused)
+		}
+	}
+	s.mu.Lock()
+	if len(s.weights[service]) == 0 {
+		s.weights[service] = append(s.weights[service], map[mesh.Version]uint32{})
+	}
+	s.weights[service] = append(s.weights[service], maps.Clone(weights))
+	s.tell(mesh.Event{
+		Kind: mesh.EventTraffic, Target: mesh.Target{Service: service}, By: by,
+		Summary: fmt.Sprintf("weights of %s set to %s", service, words(weights)),
+		Detail:  map[string]string{"before": words(before.Weights), "after": words(weights)},
+	})
+	s.mu.Unlock()
+	return s.Traffic(ctx, service)
+}
+
+func words(weights map[mesh.Version]uint32) string {
+	var parts []string
+	for _, v := range slices.Sorted(maps.Keys(weights)) {
+		parts = append(parts, fmt.Sprintf("%s %d", v, weights[v]))
+	}
+	if parts == nil {
+		return "every instance alike"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// UndoTraffic takes the newest change back.
+func (s *Shop) UndoTraffic(_ context.Context, service mesh.ServiceName, by string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stack := s.weights[service]
+	if len(stack) < 2 {
+		return fmt.Errorf("undo %s: there is no change to take back: %w", service, ErrRefused)
+	}
+	s.weights[service] = stack[:len(stack)-1]
+	s.tell(mesh.Event{
+		Kind: mesh.EventTraffic, Target: mesh.Target{Service: service}, By: by,
+		Summary: fmt.Sprintf("weights of %s taken back to %s", service, words(stack[len(stack)-2])),
+	})
+	return nil
+}
+
+// tell adds an event. The caller holds mu.
+func (s *Shop) tell(e mesh.Event) {
+	if e.Time.IsZero() {
+		e.Time = s.now()
+	}
+	e.ID = fmt.Sprintf("%016x-%04d", e.Time.UnixMilli(), len(s.events))
+	s.events = append(s.events, e)
+}
+
+// Events is the timeline, newest first.
+func (s *Shop) Events(_ context.Context, q api.EventQuery) ([]mesh.Event, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []mesh.Event
+	for _, e := range slices.Backward(s.events) {
+		fits := (q.Kind == "" || string(e.Kind) == q.Kind) && (q.Service == "" || string(e.Target.Service) == q.Service) &&
+			(q.After == "" || e.ID < q.After)
+		if fits && len(out) < q.Limit {
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+// Resources is what was applied.
+func (s *Shop) Resources(ctx context.Context, kind string) ([]mesh.Resource, error) {
+	var out []mesh.Resource
+	for _, service := range []mesh.ServiceName{"payments", "reviews"} {
+		t, err := s.Traffic(ctx, service)
+		if err != nil || t.Manifest == "" || kind != "" && kind != "VirtualService" {
+			continue
+		}
+		out = append(out, mesh.Resource{
+			Kind: "VirtualService", Namespace: "default", Name: string(service), Version: 41, Changed: t.Changed, By: "admin", Manifest: t.Manifest,
+		})
+	}
+	return out, nil
+}
+
+// Apply only looks for the word "unknown".
+func (s *Shop) Apply(_ context.Context, manifest []byte, by string, dryRun bool) ([]mesh.Finding, error) { //nolint:revive // flag-parameter: the API's own signature
+	if strings.Contains(string(manifest), "unknown") {
+		return []mesh.Finding{{Severity: "error", Resource: "VirtualService default/reviews", Path: "spec.unknown", Message: "is no field"}}, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !dryRun {
+		s.tell(mesh.Event{Kind: mesh.EventConfig, By: by, Summary: "configuration applied"})
+	}
+	return nil, nil
+}
+
+// Delete knows nothing to delete.
+func (*Shop) Delete(_ context.Context, kind, namespace, name, _ string) error {
+	if kind != "VirtualService" {
+		return fmt.Errorf("%s %s/%s: %w", kind, namespace, name, ErrNotFound)
+	}
+	return nil
+}
+
+// CreateToken makes a token that opens nothing.
+func (*Shop) CreateToken(context.Context, api.TokenRequest) (string, error) {
+	return "slt_test_test_test", nil
+}
+
+// Proxies is one sidecar for each version of each service.
+func (s *Shop) Proxies(context.Context) ([]mesh.ProxyStatus, error) {
+	var out []mesh.ProxyStatus
+	seen := map[string]bool{}
+	for _, c := range calls() {
+		if seen[c.to] || s.silent {
+			continue
+		}
+		seen[c.to] = true
+		for _, v := range versionsOf(c.to) {
+			p := mesh.ProxyStatus{
+				Instance: mesh.Instance{
+					ID: mesh.InstanceID(c.to + "-" + string(v) + "-1"), Service: mesh.ServiceName(c.to), Version: v,
+					Address: netip.MustParseAddrPort("127.0.0.1:15006"), State: mesh.Ready,
+					Identity: mesh.Identity("spiffe://mesh.local/ns/default/sa/" + c.to),
+				},
+				Connected: true, Since: s.started, Build: "v0.1.0", Subscribed: []string{"catalog", "users"},
+				Pushed: 41, Accepted: 41, InSync: true, CertExpires: s.now().Add(19 * time.Hour),
+			}
+			if c.to == "shipping" {
+				p.InSync, p.Accepted, p.Refusal = false, 40, `compile route "shipping": service "users" is not in the snapshot`
+			}
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
+
+// SLOs is one objective.
+func (s *Shop) SLOs(context.Context) ([]api.SLO, error) {
+	if s.silent {
+		return nil, nil
+	}
+	left, spent := 0.71, 0.18
+	slo := func(service mesh.ServiceName, objective float64) mesh.SLO {
+		return mesh.SLO{Name: string(service) + "-availability", Namespace: "default", Service: service, Objective: objective, Window: 30 * 24 * time.Hour, Description: "Requests that do not fail"}
+	}
+	return []api.SLO{
+		{SLO: slo("gateway", 0.999), BudgetLeft: &left, Burn: []api.Burn{{Window: "1h", Rate: 0.4, Threshold: 14.4}, {Window: "6h", Rate: 0.6, Threshold: 6}}},
+		{SLO: slo("payments", 0.99), BudgetLeft: &spent, Burn: []api.Burn{{Window: "1h", Rate: 16.2, Threshold: 14.4}, {Window: "6h", Rate: 3.1, Threshold: 6}}},
+	}, nil
+}
+
+// Alerts is one alert.
+func (s *Shop) Alerts(context.Context) ([]api.Alert, error) {
+	if s.silent {
+		return nil, nil
+	}
+	return []api.Alert{{
+		Name: "PaymentsAvailabilityBurn", State: "firing", Severity: "page", Service: "payments",
+		Summary: "payments spends its error budget 16 times too fast", Since: s.now().Add(-4 * time.Minute), Value: 16.2,
+	}}, nil
+}
+
+// Accounting is the collector's books.
+func (s *Shop) Accounting() []signal.Pipeline {
+	n := uint64(s.now().Sub(s.started).Seconds())
+	return []signal.Pipeline{
+		{Signal: "traces", Unit: "spans", Received: n*1480 + 12, Queued: 12, Stored: n * 1480, Dropped: map[string]uint64{}},
+		{Signal: "logs", Unit: "records", Received: n * 1190, Stored: n * 1190, Dropped: map[string]uint64{}},
+		{Signal: "metrics", Unit: "points", Received: n*96 + 40, Stored: n * 96, Dropped: map[string]uint64{"queue full": 40}},
+	}
+}

@@ -1,0 +1,142 @@
+package api
+
+import (
+	"context"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/sightline-mesh/sightline/collector/signal"
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/topology/graph"
+	"github.com/sightline-mesh/sightline/ui/session"
+)
+
+// Graphs has the service graph of now and of any past window.
+type Graphs interface {
+	// Current is the newest graph, nil before the first. It does no I/O.
+	Current() *graph.Graph
+	// At is the graph of the window that ends at the given time.
+	At(ctx context.Context, at time.Time, window time.Duration) (*graph.Graph, error)
+}
+
+// Traces reads the trace store. A trace that is not there is an error that
+// Deps.Status knows, or no spans.
+type Traces interface {
+	Trace(ctx context.Context, id string) ([]signal.Span, error)
+	SearchTraces(ctx context.Context, q signal.TraceQuery) (signal.TracePage, error)
+}
+
+// Logs reads the access logs.
+type Logs interface {
+	Logs(ctx context.Context, q signal.LogQuery) ([]signal.Log, error)
+}
+
+// Series reads one service's rates over time.
+type Series interface {
+	Series(ctx context.Context, service string, w signal.Window, step time.Duration) ([]signal.Point, error)
+}
+
+// Traffic reads and sets how requests are split over the versions of a service.
+type Traffic interface {
+	Traffic(ctx context.Context, service mesh.ServiceName) (mesh.Traffic, error)
+	SetTraffic(ctx context.Context, service mesh.ServiceName, weights map[mesh.Version]uint32, by string) (mesh.Traffic, error)
+}
+
+// Breakers has the verdicts in force.
+type Breakers interface {
+	Verdicts(ctx context.Context) ([]mesh.Verdict, error)
+}
+
+// Config reads and changes configuration. A change with a finding of severity
+// "error" was not made; err is for everything else that can go wrong.
+type Config interface {
+	Resources(ctx context.Context, kind string) ([]mesh.Resource, error)
+	Apply(ctx context.Context, manifest []byte, by string, dryRun bool) ([]mesh.Finding, error)
+}
+
+// Proxies knows the sidecars.
+type Proxies interface {
+	Proxies(ctx context.Context) ([]mesh.ProxyStatus, error)
+}
+
+// EventQuery selects events; zero fields select everything, newest first.
+type EventQuery struct {
+	After   string // id of the last event of the previous page
+	Limit   int
+	Kind    string
+	Service string
+}
+
+// TokenRequest asks for a join token.
+type TokenRequest struct {
+	TTL       time.Duration
+	Uses      int
+	Service   string
+	Namespace string
+}
+
+// Deps is what the API is made of. A part that is nil is not running in this
+// process: its routes answer 503 and say so.
+type Deps struct {
+	Graphs   Graphs
+	Traces   Traces
+	Logs     Logs
+	Series   Series
+	Traffic  Traffic
+	Breakers Breakers
+	Config   Config
+	Proxies  Proxies
+
+	Events       func(ctx context.Context, q EventQuery) ([]mesh.Event, error)
+	UndoTraffic  func(ctx context.Context, service mesh.ServiceName, by string) error
+	DeleteConfig func(ctx context.Context, kind, namespace, name, by string) error
+	Trip         func(ctx context.Context, target mesh.Target, reason, by string) error
+	Release      func(ctx context.Context, id, by string) error
+	Hold         func(ctx context.Context, id, by string) error
+	CreateToken  func(ctx context.Context, r TokenRequest) (string, error)
+	SLOs         func(ctx context.Context) ([]SLO, error)
+	Alerts       func(ctx context.Context) ([]Alert, error)
+	Accounting   func() []signal.Pipeline
+	// Ready is nil when the whole mesh is ready, else says what is not.
+	Ready func(ctx context.Context) error
+
+	Prometheus http.Handler // of /prometheus/api/v1/…; sees the whole path
+	Metrics    http.Handler // of /metrics
+
+	// Status maps an error of the parts above to an HTTP status, 0 when it knows none.
+	Status func(error) int
+
+	Sessions *session.Keeper
+	App      fs.FS // the built web app, with index.html at its root
+	Logger   *slog.Logger
+	Now      func() time.Time // nil is time.Now
+}
+
+// SLO is an objective and how it is doing. BudgetLeft and Burn are empty while
+// there is no data to tell.
+type SLO struct {
+	mesh.SLO
+	BudgetLeft *float64 `json:"budgetLeft,omitempty"` // share of the error budget, below 0 when overspent
+	Burn       []Burn   `json:"burn"`
+}
+
+// Burn is how fast an objective's budget is spent, 1 being just in time.
+type Burn struct {
+	Window    string  `json:"window"` // "1h"
+	Rate      float64 `json:"rate"`
+	Threshold float64 `json:"threshold"` // at which an alert fires
+}
+
+// Alert is one alert of the rules, pending or firing.
+type Alert struct {
+	Name     string            `json:"name"`
+	State    string            `json:"state"` // "pending" or "firing"
+	Severity string            `json:"severity,omitempty"`
+	Service  string            `json:"service,omitempty"`
+	Summary  string            `json:"summary,omitempty"`
+	Since    time.Time         `json:"since"`
+	Value    float64           `json:"value"`
+	Labels   map[string]string `json:"labels,omitempty"`
+}

@@ -1,0 +1,181 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+// paramKind is what the text of a parameter has to be.
+type paramKind int
+
+const (
+	text paramKind = iota
+	count
+	instant  // RFC 3339, or seconds since 1970
+	duration // "250ms", "5m"
+	flag     // "true" or "false"
+	traceID  // 32 hex digits
+	label    // a service or resource name
+)
+
+// param is one parameter that a route takes. Others are refused.
+type param struct {
+	name  string
+	about string
+	kind  paramKind
+	in    string   // "path" or "query"
+	oneOf []string // empty: anything of its kind
+	max   int      // of a count
+}
+
+const maxText = 500 // bytes of a parameter: longer ones are no honest query
+
+var (
+	traceIDShape = regexp.MustCompile(`^[0-9a-f]{32}$`)
+	labelShape   = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
+)
+
+// checkParams refuses a request whose parameters are unknown or malformed.
+func checkParams(c *gin.Context, params []param) error {
+	for _, p := range params {
+		if value, ok := valueOf(c, p); ok {
+			if msg := p.fault(value); msg != "" {
+				return badField(p.name, msg)
+			}
+		}
+	}
+	for name, values := range c.Request.URL.Query() {
+		known := slices.ContainsFunc(params, func(p param) bool { return p.in == "query" && p.name == name })
+		if !known {
+			return badField(name, "is no parameter of this path")
+		}
+		if len(values) > 1 {
+			return badField(name, "is given more than once")
+		}
+	}
+	return nil
+}
+
+func valueOf(c *gin.Context, p param) (string, bool) {
+	if p.in == "path" {
+		return c.Param(p.name), true
+	}
+	v := c.Query(p.name)
+	return v, v != ""
+}
+
+// fault says what is wrong with a value, "" when nothing is.
+func (p param) fault(v string) string {
+	if len(v) > maxText {
+		return fmt.Sprintf("is longer than %d bytes", maxText)
+	}
+	if len(p.oneOf) > 0 && !slices.Contains(p.oneOf, v) {
+		return fmt.Sprintf("is %q, want one of %s", v, strings.Join(p.oneOf, ", "))
+	}
+	switch p.kind {
+	case count:
+		if n, err := strconv.Atoi(v); err != nil || n < 1 || n > p.max {
+			return fmt.Sprintf("is %q, want a number from 1 to %d", v, p.max)
+		}
+	case instant:
+		if _, err := parseInstant(v); err != nil {
+			return fmt.Sprintf("is %q, want a time such as 2026-03-01T12:00:00Z", v)
+		}
+	case duration:
+		if d, err := time.ParseDuration(v); err != nil || d <= 0 {
+			return fmt.Sprintf("is %q, want a duration such as 250ms or 5m", v)
+		}
+	case flag:
+		if v != "true" && v != "false" {
+			return fmt.Sprintf("is %q, want true or false", v)
+		}
+	case traceID:
+		if !traceIDShape.MatchString(v) {
+			return fmt.Sprintf("is %q, want 32 lower-case hex digits", v)
+		}
+	case label:
+		if !labelShape.MatchString(v) {
+			return fmt.Sprintf("is %q, want a name of lower-case letters, digits, dots and hyphens", v)
+		}
+	case text:
+	}
+	return ""
+}
+
+func parseInstant(v string) (time.Time, error) {
+	if s, err := strconv.ParseFloat(v, 64); err == nil && s > 0 && s < 1e11 {
+		return time.UnixMilli(int64(s * 1000)), nil
+	}
+	t, err := time.Parse(time.RFC3339Nano, v)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("parse time: %w", err)
+	}
+	return t, nil
+}
+
+// The readers below trust checkParams: a malformed value cannot get here.
+
+func intParam(c *gin.Context, name string, otherwise int) int {
+	if n, err := strconv.Atoi(c.Query(name)); err == nil {
+		return n
+	}
+	return otherwise
+}
+
+func timeParam(c *gin.Context, name string) time.Time {
+	t, err := parseInstant(c.Query(name))
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+func durationParam(c *gin.Context, name string, otherwise time.Duration) time.Duration {
+	if d, err := time.ParseDuration(c.Query(name)); err == nil {
+		return d
+	}
+	return otherwise
+}
+
+// period reads start and end; a missing end is now, a missing start is span before it.
+func (a *API) period(c *gin.Context, span time.Duration) (start, end time.Time, err error) {
+	start, end = timeParam(c, "start"), timeParam(c, "end")
+	if end.IsZero() {
+		end = a.now()
+	}
+	if start.IsZero() {
+		start = end.Add(-span)
+	}
+	if !start.Before(end) {
+		return start, end, badField("start", "is not before end")
+	}
+	return start, end, nil
+}
+
+// byteCount is a size in words.
+func byteCount(n int64) string {
+	switch {
+	case n >= 1<<20:
+		return strconv.FormatInt(n>>20, 10) + " MiB"
+	case n >= 1<<10:
+		return strconv.FormatInt(n>>10, 10) + " KiB"
+	}
+	return strconv.FormatInt(n, 10) + " bytes"
+}
+
+// readBody reads at most limit bytes of the request's body.
+func readBody(c *gin.Context, limit int64) ([]byte, error) {
+	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, limit)
+	b, err := c.GetRawData()
+	if err != nil {
+		return nil, fmt.Errorf("read body: %w", err)
+	}
+	return b, nil
+}

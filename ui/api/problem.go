@@ -1,0 +1,85 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+)
+
+// Problem is an error answer (RFC 9457).
+type Problem struct {
+	Type     string       `json:"type"`
+	Title    string       `json:"title"`
+	Status   int          `json:"status"`
+	Detail   string       `json:"detail,omitempty"`
+	Errors   []FieldError `json:"errors,omitempty"`   // what is wrong with the request
+	Findings any          `json:"findings,omitempty"` // of a configuration that was refused
+}
+
+// FieldError says what is wrong with one field of a request.
+type FieldError struct {
+	Field   string `json:"field"`
+	Message string `json:"message"`
+}
+
+// Error is the problem in one line.
+func (p *Problem) Error() string {
+	if p.Detail != "" {
+		return p.Detail
+	}
+	return p.Title
+}
+
+func problem(status int, detail string) *Problem {
+	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail}
+}
+
+// badField is a 400 about one field.
+func badField(field, message string) *Problem {
+	p := problem(http.StatusBadRequest, field+": "+message)
+	p.Errors = []FieldError{{Field: field, Message: message}}
+	return p
+}
+
+// missingPart is a 503 for a part that does not run in this process.
+func missingPart(part string) *Problem {
+	return problem(http.StatusServiceUnavailable, "this Sightline runs without "+part)
+}
+
+// problemOf is where errors meet HTTP.
+func (a *API) problemOf(err error) *Problem {
+	if p, ok := errors.AsType[*Problem](err); ok {
+		return p
+	}
+	if tooBig, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		p := problem(http.StatusRequestEntityTooLarge, "the body is too large")
+		p.Errors = []FieldError{{Field: "body", Message: "at most " + byteCount(tooBig.Limit)}}
+		return p
+	}
+	if a.deps.Status != nil {
+		if status := a.deps.Status(err); status >= http.StatusBadRequest {
+			return problem(status, err.Error())
+		}
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return problem(http.StatusGatewayTimeout, err.Error())
+	}
+	return problem(http.StatusInternalServerError, err.Error())
+}
+
+// refuse ends the request with the error's problem document.
+func (a *API) refuse(c *gin.Context, err error) {
+	p := a.problemOf(err)
+	if p.Status >= http.StatusInternalServerError && c.Request.Context().Err() == nil {
+		a.log.WarnContext(c, "request not served", "path", c.Request.URL.Path, "status", p.Status, "error", err)
+	}
+	body, err := json.Marshal(p)
+	if err != nil {
+		body = []byte(`{"type":"about:blank","title":"Internal Server Error","status":500}`)
+	}
+	c.Abort()
+	c.Data(p.Status, "application/problem+json", body)
+}

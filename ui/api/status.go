@@ -1,0 +1,94 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
+
+func eventKinds() []string {
+	kinds := []mesh.EventKind{
+		mesh.EventAnomaly, mesh.EventTripped, mesh.EventProbing, mesh.EventReleased, mesh.EventHeld,
+		mesh.EventConfig, mesh.EventTraffic, mesh.EventInstance, mesh.EventRefused,
+	}
+	out := make([]string, len(kinds))
+	for i, k := range kinds {
+		out[i] = string(k)
+	}
+	return out
+}
+
+func (a *API) events(c *gin.Context) (any, error) {
+	if a.deps.Events == nil {
+		return nil, missingPart("the control plane")
+	}
+	q := EventQuery{
+		After: c.Query("after"), Limit: intParam(c, "limit", 100), Kind: c.Query("kind"), Service: c.Query("service"),
+	}
+	all, err := a.deps.Events(c, q)
+	if err != nil {
+		return nil, fmt.Errorf("read events: %w", err)
+	}
+	out := eventsAnswer{Events: list(all)}
+	if len(all) == q.Limit {
+		out.Next = all[len(all)-1].ID
+	}
+	return out, nil
+}
+
+func (a *API) slos(c *gin.Context) (any, error) {
+	if a.deps.SLOs == nil {
+		return nil, missingPart("rules")
+	}
+	all, err := a.deps.SLOs(c)
+	if err != nil {
+		return nil, fmt.Errorf("read objectives: %w", err)
+	}
+	return slosAnswer{SLOs: list(all)}, nil
+}
+
+func (a *API) alerts(c *gin.Context) (any, error) {
+	if a.deps.Alerts == nil {
+		return nil, missingPart("rules")
+	}
+	all, err := a.deps.Alerts(c)
+	if err != nil {
+		return nil, fmt.Errorf("read alerts: %w", err)
+	}
+	return alertsAnswer{Alerts: list(all)}, nil
+}
+
+func (a *API) proxies(c *gin.Context) (any, error) {
+	if a.deps.Proxies == nil {
+		return nil, missingPart("the control plane")
+	}
+	all, err := a.deps.Proxies.Proxies(c)
+	if err != nil {
+		return nil, fmt.Errorf("read sidecars: %w", err)
+	}
+	return proxiesAnswer{Proxies: list(all)}, nil
+}
+
+func (a *API) pipeline(*gin.Context) (any, error) {
+	if a.deps.Accounting == nil {
+		return nil, missingPart("the collector")
+	}
+	return pipelineAnswer{Signals: list(a.deps.Accounting())}, nil
+}
+
+func (a *API) ready(c *gin.Context) {
+	if a.deps.Ready != nil {
+		ctx, cancel := context.WithTimeout(c.Request.Context(), 2*time.Second)
+		defer cancel()
+		if err := a.deps.Ready(ctx); err != nil {
+			a.refuse(c, problem(http.StatusServiceUnavailable, "not ready: "+err.Error()))
+			return
+		}
+	}
+	c.String(http.StatusOK, "ok\n")
+}

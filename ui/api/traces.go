@@ -1,0 +1,100 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/sightline-mesh/sightline/collector/signal"
+)
+
+func (a *API) searchTraces(c *gin.Context) (any, error) {
+	if a.deps.Traces == nil {
+		return nil, missingPart("the trace store")
+	}
+	start, end, err := a.period(c, time.Hour)
+	if err != nil {
+		return nil, err
+	}
+	q := signal.TraceQuery{
+		Service:     c.Query("service"),
+		MinDuration: durationParam(c, "minDuration", 0),
+		MaxDuration: durationParam(c, "maxDuration", 0),
+		Status:      c.Query("status"),
+		Text:        c.Query("q"),
+		Start:       start,
+		End:         end,
+		Limit:       intParam(c, "limit", 50),
+		Cursor:      c.Query("cursor"),
+	}
+	if !validStatus(q.Status) {
+		return nil, badField("status", fmt.Sprintf("is %q, want error, ok or a status code", q.Status))
+	}
+	if q.MaxDuration > 0 && q.MaxDuration < q.MinDuration {
+		return nil, badField("maxDuration", "is shorter than minDuration")
+	}
+	page, err := a.deps.Traces.SearchTraces(c, q)
+	if err != nil {
+		return nil, fmt.Errorf("search traces: %w", err)
+	}
+	page.Traces = list(page.Traces)
+	return page, nil
+}
+
+func validStatus(s string) bool {
+	if s == "" || s == "error" || s == "ok" {
+		return true
+	}
+	n, err := strconv.Atoi(s)
+	return err == nil && n >= 0 && n <= 599
+}
+
+func (a *API) trace(c *gin.Context) (any, error) {
+	if a.deps.Traces == nil {
+		return nil, missingPart("the trace store")
+	}
+	id := c.Param("id")
+	spans, err := a.deps.Traces.Trace(c, id)
+	if err != nil {
+		return nil, fmt.Errorf("read trace %s: %w", id, err)
+	}
+	if len(spans) == 0 {
+		return nil, problem(http.StatusNotFound, "trace "+id+" is not in the store: it was not sampled, or its time has passed")
+	}
+	return traceAnswer{TraceID: id, Spans: spans}, nil
+}
+
+func (a *API) logs(c *gin.Context) (any, error) {
+	start, end, err := a.period(c, time.Hour)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := a.readLogs(c, signal.LogQuery{
+		Service:   c.Query("service"),
+		TraceID:   c.Query("traceId"),
+		RequestID: c.Query("requestId"),
+		MinStatus: intParam(c, "minStatus", 0),
+		Text:      c.Query("q"),
+		Start:     start,
+		End:       end,
+		Limit:     intParam(c, "limit", 100),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return logsAnswer{Logs: list(rows)}, nil
+}
+
+func (a *API) readLogs(c *gin.Context, q signal.LogQuery) ([]signal.Log, error) {
+	if a.deps.Logs == nil {
+		return nil, missingPart("the log store")
+	}
+	rows, err := a.deps.Logs.Logs(c, q)
+	if err != nil {
+		return nil, fmt.Errorf("read logs: %w", err)
+	}
+	return rows, nil
+}

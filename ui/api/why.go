@@ -1,0 +1,218 @@
+package api
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/sightline-mesh/sightline/collector/signal"
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
+
+// Why explains how a request ended.
+type Why struct {
+	ID       string         `json:"id"`
+	TraceID  string         `json:"traceId,omitempty"`
+	Summary  string         `json:"summary"` // one sentence
+	Hops     []Hop          `json:"hops"`    // in order of time
+	Verdicts []mesh.Verdict `json:"verdicts"`
+}
+
+// Hop is one row of the access log, spelled out.
+type Hop struct {
+	Log           signal.Log `json:"log"`
+	GeneratedBy   string     `json:"generatedBy"` // "app", "proxy" or "peer"; empty when the row does not say
+	Attempts      int        `json:"attempts"`
+	Tries         []Try      `json:"tries"`
+	Flags         []Flag     `json:"flags"`
+	ConfigVersion string     `json:"configVersion,omitempty"`
+}
+
+// Try is one attempt of a request.
+type Try struct {
+	Instance string  `json:"instance"`
+	MS       float64 `json:"ms"`
+	Status   int     `json:"status"`
+	Reason   string  `json:"reason,omitempty"`
+}
+
+// Flag is a response flag in words.
+type Flag struct {
+	Flag    string `json:"flag"`
+	Meaning string `json:"meaning"`
+}
+
+func (a *API) why(c *gin.Context) (any, error) {
+	id := c.Param("id")
+	rows, err := a.rowsOf(c, id)
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 {
+		return nil, problem(http.StatusNotFound, "no access log has the trace or request id "+id)
+	}
+	slices.SortStableFunc(rows, func(x, y signal.Log) int { return x.Time.Compare(y.Time) })
+	w := Why{ID: id, Verdicts: []mesh.Verdict{}}
+	named := map[string]bool{}
+	for _, row := range rows {
+		w.TraceID = cmp.Or(w.TraceID, row.TraceID)
+		w.Hops = append(w.Hops, hopOf(row))
+		named[row.Service], named[row.Peer] = true, true
+	}
+	w.Summary = summarize(w.Hops)
+	if a.deps.Breakers != nil {
+		all, err := a.deps.Breakers.Verdicts(c)
+		if err != nil {
+			return nil, fmt.Errorf("read verdicts: %w", err)
+		}
+		w.Verdicts = slices.DeleteFunc(slices.Clone(list(all)), func(v mesh.Verdict) bool { return !named[string(v.Target.Service)] })
+	}
+	return w, nil
+}
+
+// rowsOf finds the rows of a trace id, else those of a request id.
+func (a *API) rowsOf(c *gin.Context, id string) ([]signal.Log, error) {
+	const limit = 1000
+	if traceIDShape.MatchString(id) {
+		rows, err := a.readLogs(c, signal.LogQuery{TraceID: id, Limit: limit})
+		if err != nil || len(rows) > 0 {
+			return rows, err
+		}
+	}
+	return a.readLogs(c, signal.LogQuery{RequestID: id, Limit: limit})
+}
+
+func hopOf(row signal.Log) Hop {
+	h := Hop{Log: row, Tries: []Try{}, Flags: []Flag{}}
+	h.GeneratedBy, _ = row.Attributes[signal.KeyGenerated].(string)
+	if s, ok := row.Attributes[signal.KeyTries].(string); ok {
+		_ = json.Unmarshal([]byte(s), &h.Tries) // a row of another writer: its tries stay unknown
+	}
+	h.Attempts = max(1, len(h.Tries), number(row.Attributes[signal.KeyAttempts]))
+	if v, ok := row.Attributes[signal.KeyConfig]; ok {
+		h.ConfigVersion = fmt.Sprint(v)
+	}
+	for f := range strings.SplitSeq(row.Flags, ",") {
+		if f = strings.TrimSpace(f); f != "" && f != "-" {
+			h.Flags = append(h.Flags, Flag{Flag: f, Meaning: cmp.Or(meaning(f), "not known here")})
+		}
+	}
+	return h
+}
+
+// number reads an attribute that came as any of JSON's or the store's number types.
+func number(v any) int {
+	switch n := v.(type) {
+	case int64:
+		return int(n)
+	case int:
+		return n
+	case uint64:
+		return int(n)
+	case float64:
+		return int(n)
+	case string:
+		var i int
+		_, _ = fmt.Sscan(n, &i)
+		return i
+	}
+	return 0
+}
+
+// summarize names the hop that decided: the last one to start among those that
+// failed, because the ones before it only passed its failure on.
+func summarize(hops []Hop) string {
+	decided := -1
+	for i, h := range hops {
+		if signal.Failed(h.Log.Status, grpcStatus(h.Log)) {
+			decided = i
+		}
+	}
+	if decided < 0 {
+		last := hops[0].Log
+		return fmt.Sprintf("%s answered %d in %.1f ms; nothing failed on the way.", last.Service, last.Status, last.DurationMS)
+	}
+	h := hops[decided]
+	who := map[string]string{
+		"app":   "the application of " + cmp.Or(destinationOf(h.Log), h.Log.Service),
+		"proxy": "the sidecar of " + h.Log.Service,
+		"peer":  "the sidecar of " + cmp.Or(h.Log.Peer, "the other side"),
+	}[h.GeneratedBy]
+	s := fmt.Sprintf("Status %d was made by %s", h.Log.Status, cmp.Or(who, "an unknown party near "+h.Log.Service))
+	if why := cmp.Or(h.Log.Reason, meanings(h.Flags)); why != "" {
+		s += ": " + why
+	}
+	if h.Attempts > 1 {
+		s += fmt.Sprintf(" (after %d attempts)", h.Attempts)
+	}
+	return s + "."
+}
+
+func grpcStatus(row signal.Log) int {
+	if v, ok := row.Attributes[signal.KeyGRPCStatus]; ok {
+		return number(v)
+	}
+	return -1
+}
+
+// destinationOf is the service that was called in the hop a row is about.
+func destinationOf(row signal.Log) string {
+	if row.Reporter == signal.Source {
+		return row.Peer
+	}
+	return row.Service
+}
+
+func meanings(flags []Flag) string {
+	words := make([]string, 0, len(flags))
+	for _, f := range flags {
+		words = append(words, f.Meaning)
+	}
+	return strings.Join(words, "; ")
+}
+
+// meaning is a response flag in words, "" when it is not known.
+func meaning(flag string) string {
+	switch flag {
+	case "UF":
+		return "the connection to the instance could not be made"
+	case "UH":
+		return "no instance could take the request"
+	case "UO":
+		return "a limit on connections or requests was reached"
+	case "NR":
+		return "no route fits the request"
+	case "URX":
+		return "every allowed attempt failed"
+	case "UC":
+		return "the instance closed the connection before it answered"
+	case "UT":
+		return "the instance did not answer in time"
+	case "UR":
+		return "the instance reset the request"
+	case "DC":
+		return "the caller went away"
+	case "DT":
+		return "the time for the whole request ran out"
+	case "RL":
+		return "a rate limit refused the request"
+	case "FI":
+		return "an injected fault answered"
+	case "DI":
+		return "an injected delay held it back"
+	case "DPE":
+		return "the caller broke the protocol"
+	case "UPE":
+		return "the instance broke the protocol"
+	case "UAEX":
+		return "authorization refused the request"
+	case "DR":
+		return "the sidecar was draining"
+	}
+	return ""
+}
