@@ -1,0 +1,101 @@
+package route
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/proxy/retry"
+)
+
+var (
+	// ErrUnknownService says that the mesh has no service of that name, or that the
+	// table does not speak of it.
+	ErrUnknownService = errors.New("unknown service")
+	// ErrNoRoute says that the service is known and none of its routes fits the request.
+	ErrNoRoute = errors.New("no route fits the request")
+)
+
+// Table finds routes. It is never changed after Compile returns.
+type Table struct {
+	services map[mesh.ServiceName]*service
+}
+
+type service struct {
+	known  bool
+	routes []*Route
+}
+
+// Route is where requests go, and on what terms. It belongs to its Table and is
+// read-only.
+type Route struct {
+	Name          string
+	Service       mesh.ServiceName // that was asked for
+	ConfigVersion uint64           // of the service's snapshot
+	Timeout       time.Duration    // over all tries and back-off; 0 is none
+	Retry         retry.Policy
+
+	matches      []match
+	destinations []Destination
+}
+
+// Destination is a share of a route's requests.
+type Destination struct {
+	Service mesh.ServiceName
+	Subset  string // "" is every instance
+	Weight  uint32 // relative to its siblings; never 0
+}
+
+// Destinations are the route's shares: at least one, none of them of weight 0. The
+// slice is shared and must not be changed.
+func (r *Route) Destinations() []Destination { return r.destinations }
+
+// Request is what routes look at. Its strings may alias the caller's buffers: Match
+// keeps none of them.
+type Request struct {
+	Method, Path, Authority string
+	// Header returns the value of a header by its lower-case name, and whether the
+	// request has it. It is not called after Match returned.
+	Header func(lowerName string) (value string, ok bool)
+}
+
+// Has reports whether the table speaks of s, be it only to say that there is no
+// such service.
+func (t *Table) Has(s mesh.ServiceName) bool {
+	_, ok := t.services[s]
+	return ok
+}
+
+// Known reports whether s is a service of the mesh, as far as the table says.
+func (t *Table) Known(s mesh.ServiceName) bool {
+	found, ok := t.services[s]
+	return ok && found.known
+}
+
+// Match finds the first route of s that fits r. The error is ErrUnknownService or
+// ErrNoRoute.
+func (t *Table) Match(s mesh.ServiceName, r *Request) (*Route, error) {
+	found, ok := t.services[s]
+	if !ok || !found.known {
+		return nil, fmt.Errorf("%w: %s", ErrUnknownService, s)
+	}
+	for _, route := range found.routes {
+		if route.fits(r) {
+			return route, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: %s %s of %s", ErrNoRoute, r.Method, r.Path, s)
+}
+
+func (r *Route) fits(req *Request) bool {
+	if len(r.matches) == 0 {
+		return true
+	}
+	for i := range r.matches {
+		if r.matches[i].fits(req) {
+			return true
+		}
+	}
+	return false
+}
