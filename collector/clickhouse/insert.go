@@ -55,11 +55,11 @@ func insert[R any](ctx context.Context, s *Store, t table[R], token string, rows
 		return nil
 	}
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
-		"insert_deduplicate":         1,
-		"insert_deduplication_token": token,
+		"insert_deduplicate":                                 1,
+		"insert_deduplication_token":                         token,
 		"deduplicate_blocks_in_dependent_materialized_views": 1,
-		"async_insert":       0,
-		"max_execution_time": int(max(s.cfg.QueryTimeout/time.Second, 1)),
+		"async_insert":                                       0,
+		"max_execution_time":                                 int(max(s.cfg.QueryTimeout/time.Second, 1)),
 	}))
 	batch, err := s.conn.PrepareBatch(ctx, t.statement)
 	if err != nil {

@@ -1,6 +1,6 @@
 -- One row per key and second as sidecars report it. Rows with one key add up when
 -- parts merge, so readers always sum. Destination first: a service's series is one
--- stretch per day; the live graph reads the newest parts only, which the minimum and
+-- stretch per day: the live graph reads the newest parts only, which the minimum and
 -- maximum time kept for each part (because the partition is made from it) prune.
 CREATE TABLE IF NOT EXISTS red
 (

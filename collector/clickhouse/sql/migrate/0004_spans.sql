@@ -1,4 +1,4 @@
--- What a mesh knows of a request is typed columns; the rest of a span's attributes
+-- What a mesh knows of a request is typed columns: the rest of a span's attributes
 -- keep their types in three maps. Service first beats a time bucket first for every
 -- question but scans of all services.
 CREATE TABLE IF NOT EXISTS spans

@@ -1,4 +1,4 @@
--- Values of metrics and of recording rules; ms is Unix milliseconds, as PromQL counts.
+-- Values of metrics and of recording rules: ms is Unix milliseconds, as PromQL counts.
 CREATE TABLE IF NOT EXISTS samples
 (
     metric      LowCardinality(String),

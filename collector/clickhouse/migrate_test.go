@@ -1,0 +1,74 @@
+package clickhouse
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestMigrateIsIdempotent(t *testing.T) {
+	s := openMigrated(t)
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal("second run:", err)
+	}
+	all, err := migrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := count(t, s, "SELECT count() FROM migrations"); got != uint64(len(all)) {
+		t.Errorf("recorded %d migrations, want %d", got, len(all))
+	}
+	if got := count(t, s, "SELECT max(n) FROM (SELECT count() AS n FROM system.tables WHERE engine = 'MaterializedView' AND database = currentDatabase() GROUP BY extract(create_table_query, 'FROM [a-z.]*?([a-z_0-9]+) '))"); got > 4 {
+		t.Errorf("%d views hang on one table, want at most 4", got)
+	}
+}
+
+func TestMigrationsAreDenseAndSingle(t *testing.T) {
+	all, err := migrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, m := range all {
+		if m.version != uint32(i+1) {
+			t.Errorf("%s: version %d, want %d", m.name, m.version, i+1)
+		}
+		if strings.Contains(m.statement, ";") {
+			t.Errorf("%s: more than one statement", m.name)
+		}
+		if !strings.Contains(m.statement, "IF NOT EXISTS") {
+			t.Errorf("%s: cannot run twice", m.name)
+		}
+	}
+}
+
+func TestInsertColumnsMatchStatements(t *testing.T) {
+	check := func(name, statement string, columns []string) {
+		t.Helper()
+		list := regexp.MustCompile(`(?s)\((.*)\)`).FindStringSubmatch(statement)
+		if list == nil {
+			t.Fatalf("%s: no column list in %q", name, statement)
+		}
+		var want []string
+		for c := range strings.SplitSeq(list[1], ",") {
+			want = append(want, strings.TrimSpace(c))
+		}
+		if diff := cmp.Diff(want, columns); diff != "" {
+			t.Errorf("%s: columns (-statement +code):\n%s", name, diff)
+		}
+	}
+	check("spans", insertSpans, names(spansTable()))
+	check("logs", insertLogs, names(logsTable()))
+	check("red", insertRED, names(redTable()))
+	check("series", insertSeries, names(seriesTable()))
+	check("samples", insertSamples, names(samplesTable()))
+}
+
+func names[R any](t table[R]) []string {
+	var all []string
+	for _, c := range t.columns {
+		all = append(all, c.name)
+	}
+	return all
+}

@@ -1,0 +1,12 @@
+-- Rows are chosen as for edges.
+SELECT
+    intDiv(toUnixTimestamp(time) - {start:Int64}, {step:Int64}) AS step_index,
+    sum(requests) AS request_count,
+    sum(failed) AS failed_count,
+    sumMap(buckets) AS bucket_counts
+FROM {table:Identifier}
+WHERE destination = {service:String}
+    AND time >= fromUnixTimestamp({start:Int64}) AND time < fromUnixTimestamp({end:Int64})
+    AND (reporter = 'source' OR (reporter = 'destination' AND source = '') OR reporter = 'app')
+GROUP BY step_index
+ORDER BY step_index
