@@ -14,6 +14,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
 // Client asks one Sightline.
@@ -53,6 +55,8 @@ type Problem struct {
 	Status int    `json:"status"`
 	Title  string `json:"title"`
 	Detail string `json:"detail"`
+	// Findings is what a refused manifest was refused for.
+	Findings []mesh.Finding `json:"findings"`
 }
 
 // Error is the problem in one line.

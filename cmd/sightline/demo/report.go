@@ -50,16 +50,27 @@ type Latency struct {
 
 // FaultReport is what the mesh did about one fault. Times that did not come are empty.
 type FaultReport struct {
-	Kind           string    `json:"kind"`
-	Target         string    `json:"target"`
-	InjectedAt     time.Time `json:"injected_at"`
-	EndedAt        time.Time `json:"ended_at"`
-	DetectedAt     time.Time `json:"detected_at,omitzero"`
-	MitigatedAt    time.Time `json:"mitigated_at,omitzero"`
-	ReleasedAt     time.Time `json:"released_at,omitzero"`
-	MitigatedAfter float64   `json:"mitigated_after_s"` // seconds from injection; -1 if never
-	ReleasedAfter  float64   `json:"released_after_s"`  // seconds from the fault's end; -1 if never
-	FailedRequests uint64    `json:"failed_requests"`
+	Kind           string  `json:"kind"`
+	Target         string  `json:"target"`
+	InjectedAt     stamp   `json:"injected_at"`
+	EndedAt        stamp   `json:"ended_at"`
+	DetectedAt     stamp   `json:"detected_at"`
+	MitigatedAt    stamp   `json:"mitigated_at"`
+	ReleasedAt     stamp   `json:"released_at"`
+	MitigatedAfter float64 `json:"mitigated_after_s"` // seconds from injection; -1 if never
+	ReleasedAfter  float64 `json:"released_after_s"`  // seconds from the fault's end; -1 if never
+	FailedRequests uint64  `json:"failed_requests"`
+}
+
+// stamp is a time that is an empty string in JSON until it comes.
+type stamp struct{ time.Time }
+
+// MarshalJSON implements json.Marshaler.
+func (s stamp) MarshalJSON() ([]byte, error) {
+	if s.IsZero() {
+		return []byte(`""`), nil
+	}
+	return s.UTC().AppendFormat(nil, `"2006-01-02T15:04:05.000Z"`), nil
 }
 
 // injection is one fault as it really happened.
@@ -73,7 +84,7 @@ type injection struct {
 func (i injection) story(events []mesh.Event) FaultReport {
 	r := FaultReport{
 		Kind: i.fault.Kind, Target: i.fault.Target.String(),
-		InjectedAt: i.injected, EndedAt: i.ended, MitigatedAfter: -1, ReleasedAfter: -1,
+		InjectedAt: stamp{i.injected}, EndedAt: stamp{i.ended}, MitigatedAfter: -1, ReleasedAfter: -1,
 	}
 	for _, e := range oldestFirst(events) {
 		if e.Target.Service != i.fault.Target.Service || e.Time.Before(i.injected) {
@@ -81,13 +92,13 @@ func (i injection) story(events []mesh.Event) FaultReport {
 		}
 		switch e.Kind {
 		case mesh.EventAnomaly:
-			first(&r.DetectedAt, e.Time)
+			r.DetectedAt.first(e.Time)
 		case mesh.EventTripped:
-			first(&r.DetectedAt, e.Time)
-			first(&r.MitigatedAt, e.Time)
-			r.ReleasedAt = time.Time{}
+			r.DetectedAt.first(e.Time)
+			r.MitigatedAt.first(e.Time)
+			r.ReleasedAt = stamp{}
 		case mesh.EventReleased:
-			r.ReleasedAt = e.Time
+			r.ReleasedAt = stamp{e.Time}
 		default:
 		}
 	}
@@ -123,8 +134,9 @@ func oldestFirst(events []mesh.Event) []mesh.Event {
 	})
 }
 
-func first(t *time.Time, at time.Time) {
-	if t.IsZero() {
-		*t = at
+// first sets the stamp if it is not set yet.
+func (s *stamp) first(at time.Time) {
+	if s.IsZero() {
+		s.Time = at
 	}
 }

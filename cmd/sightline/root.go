@@ -1,0 +1,82 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sightline-mesh/sightline/cmd/sightline/client"
+	"github.com/sightline-mesh/sightline/ui/session"
+)
+
+// errFound ends a command with status 1 when what it looked at is not as it should
+// be, and the command has said so itself.
+var errFound = errors.New("findings")
+
+// globals are the flags of all commands that talk to a running Sightline.
+type globals struct {
+	server string
+	token  string
+	dir    string
+	output string
+}
+
+func newRoot() *cobra.Command {
+	g := &globals{}
+	root := &cobra.Command{
+		Use:           "sightline",
+		Short:         "An observability-first service mesh",
+		Version:       version,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	f := root.PersistentFlags()
+	f.StringVar(&g.server, "server", env("SIGHTLINE_SERVER", "http://127.0.0.1:8080"), "URL of the API")
+	f.StringVar(&g.token, "token-file", "", "file with the API token (default: the one `sightline up` made in --dir)")
+	f.StringVar(&g.dir, "dir", defaultDir(), "where Sightline keeps its state")
+	f.StringVarP(&g.output, "output", "o", "text", "text, json or yaml")
+	root.AddCommand(
+		newUp(g), newDemo(g), newStore(g), newControlPlane(g),
+		newApply(g), newGet(g), newDelete(g), newStatus(g), newTraffic(g), newEvents(g),
+		newToken(g), newSignIn(g), newSLO(g),
+	)
+	return root
+}
+
+// api is a client of the running Sightline.
+func (g *globals) api() (*client.Client, error) {
+	token := os.Getenv("SIGHTLINE_API_TOKEN")
+	if token == "" {
+		path := g.token
+		if path == "" {
+			path = filepath.Join(g.dir, "ui", session.TokenFile)
+		}
+		var err error
+		if token, err = client.TokenFile(path); err != nil {
+			return nil, err
+		}
+	}
+	return client.New(g.server, token)
+}
+
+func env(name, otherwise string) string {
+	if v := os.Getenv(name); v != "" {
+		return v
+	}
+	return otherwise
+}
+
+// defaultDir is $XDG_STATE_HOME/sightline, or its usual place.
+func defaultDir() string {
+	if d := os.Getenv("XDG_STATE_HOME"); d != "" {
+		return filepath.Join(d, "sightline")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return filepath.Join(os.TempDir(), fmt.Sprintf("sightline-%d", os.Getuid()))
+	}
+	return filepath.Join(home, ".local", "state", "sightline")
+}

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sightline-mesh/sightline/ui/api"
+)
+
+func newSLO(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "slo",
+		Short: "Objectives, their error budgets and what is burning them",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			a, err := g.api()
+			if err != nil {
+				return err
+			}
+			var out struct {
+				SLOs   []api.SLO   `json:"slos"`
+				Alerts []api.Alert `json:"alerts"`
+			}
+			for _, path := range []string{"/api/v1/slos", "/api/v1/alerts"} {
+				if err := a.Get(c.Context(), path, nil, &out); err != nil {
+					return fmt.Errorf("slo: %w", err)
+				}
+			}
+			return g.print(c.OutOrStdout(), out, func(t *table) {
+				t.row("OBJECTIVE", "SERVICE", "TARGET", "BUDGET LEFT")
+				for _, s := range out.SLOs {
+					left := "no data"
+					if s.BudgetLeft != nil {
+						left = fmt.Sprintf("%.1f %%", 100*(*s.BudgetLeft))
+					}
+					t.row(s.Name, string(s.Service), fmt.Sprintf("%g %%", 100*s.Objective), left)
+				}
+				for _, a := range out.Alerts {
+					t.row("alert", a.Name, a.State, a.Since)
+				}
+			})
+		},
+	}
+}

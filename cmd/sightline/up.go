@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sightline-mesh/sightline/cmd/sightline/up"
+)
+
+func newUp(g *globals) *cobra.Command {
+	c := up.Default()
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Run the mesh: control plane, collector, store, topology, web app",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c.Dir = g.dir
+			c.Logger = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+			var err error
+			if c.Program, err = os.Executable(); err != nil {
+				return fmt.Errorf("find this program: %w", err)
+			}
+			m, err := up.New(c)
+			if err != nil {
+				return err
+			}
+			work, ctx := errgroup.WithContext(cmd.Context())
+			work.Go(func() error { return m.Run(ctx) })
+			work.Go(func() error {
+				select {
+				case <-m.Ready():
+					cmd.Printf("Sightline is up at %s\nSign in once with %s\n", m.URL(), m.SignInLink())
+				case <-ctx.Done():
+				}
+				return nil
+			})
+			return work.Wait()
+		},
+	}
+	meshFlags(cmd.Flags(), &c)
+	return cmd
+}
+
+// meshFlags are the flags of a whole mesh, for up and demo alike.
+func meshFlags(f *pflag.FlagSet, c *up.Config) {
+	f.StringVar(&c.Listen, "listen", c.Listen, "address of web app and API")
+	f.StringVar(&c.ControlPlaneListen, "control-plane-listen", c.ControlPlaneListen, "address for sidecars (mutual TLS)")
+	f.StringVar(&c.OTLPGRPCListen, "otlp-grpc-listen", c.OTLPGRPCListen, "address of OTLP over gRPC")
+	f.StringVar(&c.OTLPHTTPListen, "otlp-http-listen", c.OTLPHTTPListen, "address of OTLP over HTTP")
+	f.StringVar(&c.StoreListen, "store-listen", c.StoreListen, "loopback address of the embedded ClickHouse")
+	f.StringVar(&c.ClickHouse, "clickhouse", c.ClickHouse, "a ClickHouse server to use instead of the embedded one (clickhouse://user:password@host:9000/sightline)")
+	f.StringSliceVar(&c.EtcdEndpoints, "etcd-endpoints", c.EtcdEndpoints, "an etcd cluster to use instead of the embedded one")
+	f.StringVar(&c.Engine, "engine", c.Engine, "path of libchdb.so (default: where `make engine` put it)")
+	f.DurationVar(&c.CertTTL, "cert-ttl", c.CertTTL, "how long certificates are good for")
+	f.StringVar(&c.Alertmanager, "alertmanager", c.Alertmanager, "URL of an Alertmanager that gets the alerts")
+}

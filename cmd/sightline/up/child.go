@@ -1,0 +1,68 @@
+package up
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/sightline-mesh/sightline/cmd/sightline/supervise"
+)
+
+// output is where a child's lines go.
+func (c Config) output(name string) (io.Writer, func(), error) {
+	if c.Log == "" {
+		return os.Stderr, func() {}, nil
+	}
+	if err := os.MkdirAll(c.Log, 0o700); err != nil {
+		return nil, nil, fmt.Errorf("make log directory: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(c.Log, name+".log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open log of %s: %w", name, err)
+	}
+	return f, func() { _ = f.Close() }, nil
+}
+
+// storeProcess is the embedded engine.
+func (c Config) storeProcess(passwordFile string, out io.Writer) *supervise.Child {
+	args := []string{"store", "--dir", c.Dir, "--listen", c.StoreListen, "--user", storeUser, "--password-file", passwordFile}
+	if c.Engine != "" {
+		args = append(args, "--engine", c.Engine)
+	}
+	return &supervise.Child{Name: "store", Path: c.Program, Args: args, Out: out, Logger: c.Logger}
+}
+
+// controlPlaneProcess is the control plane.
+func (c Config) controlPlaneProcess(out io.Writer) *supervise.Child {
+	args := []string{
+		"controlplane", "--dir", c.Dir, "--listen", c.ControlPlaneListen, "--cert-ttl", c.CertTTL.String(),
+	}
+	if len(c.EtcdEndpoints) > 0 {
+		args = append(args, "--etcd-endpoints", strings.Join(c.EtcdEndpoints, ","))
+	}
+	return &supervise.Child{Name: "controlplane", Path: c.Program, Args: args, Out: out, Logger: c.Logger}
+}
+
+const storeUser = "sightline"
+
+// storePassword reads the embedded store's password, or makes it: the store listens
+// on loopback, and other users of the machine must not read traces from it.
+func storePassword(path string) (string, error) {
+	b, err := os.ReadFile(path)
+	if err == nil {
+		return strings.TrimSpace(string(b)), nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("read the store's password: %w", err)
+	}
+	p := rand.Text()
+	if err := os.WriteFile(path, []byte(p+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("keep the store's password: %w", err)
+	}
+	return p, nil
+}

@@ -1,0 +1,88 @@
+package up
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"time"
+)
+
+// Config is what a person says of a whole mesh on one machine.
+type Config struct {
+	Dir string // all state; made if missing
+
+	Listen             string // web app and API; default 127.0.0.1:8080
+	ControlPlaneListen string // sidecars' control plane; default :15012
+	OTLPGRPCListen     string // telemetry in; default :4317
+	OTLPHTTPListen     string // telemetry in; default :4318
+	StoreListen        string // embedded ClickHouse, loopback only; default 127.0.0.1:8123
+
+	// ClickHouse is a server to use instead of the embedded engine:
+	// "clickhouse://user:password@host:9000/sightline".
+	ClickHouse string
+	// EtcdEndpoints is an etcd cluster to use instead of the embedded one.
+	EtcdEndpoints []string
+	// Engine is the path of libchdb.so; empty is where `make engine` puts it.
+	Engine string
+	// CertTTL is how long certificates are good for; default 24 h.
+	CertTTL time.Duration
+	// Alertmanager is the URL alerts are posted to; empty posts none.
+	Alertmanager string
+
+	Logger *slog.Logger
+	// Program is this program, to start children from; Log, where their output goes
+	// (a directory; empty is this process's standard error).
+	Program string
+	Log     string
+}
+
+// Default is a mesh on the stable ports.
+func Default() Config {
+	return Config{
+		Listen:             "127.0.0.1:8080",
+		ControlPlaneListen: ":15012",
+		OTLPGRPCListen:     ":4317",
+		OTLPHTTPListen:     ":4318",
+		StoreListen:        "127.0.0.1:8123",
+		CertTTL:            24 * time.Hour,
+	}
+}
+
+// Validate names every fault at once.
+func (c Config) Validate() error {
+	var bad []error
+	if c.Dir == "" {
+		bad = append(bad, errors.New("dir: want a directory to keep state in"))
+	}
+	for name, addr := range map[string]string{
+		"listen": c.Listen, "control-plane-listen": c.ControlPlaneListen,
+		"otlp-grpc-listen": c.OTLPGRPCListen, "otlp-http-listen": c.OTLPHTTPListen, "store-listen": c.StoreListen,
+	} {
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			bad = append(bad, fmt.Errorf("%s: %q: want host:port or :port", name, addr))
+		}
+	}
+	for name, u := range map[string]string{"clickhouse": c.ClickHouse, "alertmanager": c.Alertmanager} {
+		if p, err := url.Parse(u); u != "" && (err != nil || p.Scheme == "" || p.Host == "") {
+			bad = append(bad, fmt.Errorf("%s: want a URL, such as http://host:port", name)) // the URL may hold a password
+		}
+	}
+	if c.CertTTL <= 0 {
+		bad = append(bad, fmt.Errorf("cert-ttl: %s: want more than 0", c.CertTTL))
+	}
+	return errors.Join(bad...)
+}
+
+// local is how this machine reaches one of its own listeners.
+func local(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return listen
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}
