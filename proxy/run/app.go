@@ -60,7 +60,7 @@ func (a *App) Start() error {
 func (a *App) Ended() <-chan struct{} { return a.ended }
 
 // Signal passes a signal on. A program that has ended gets none.
-func (a *App) Signal(s syscall.Signal) error {
+func (a *App) Signal(s os.Signal) error {
 	err := a.cmd.Process.Signal(s)
 	if err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("signal %s: %w", a.Args[0], err)

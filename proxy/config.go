@@ -1,0 +1,109 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
+
+// Config is what a person says of one sidecar.
+type Config struct {
+	Service   string // whom the sidecar stands beside; a DNS label
+	Version   string // of the app; may be empty
+	Namespace string // default "default"
+	Account   string // last part of the identity; default the service
+	Instance  string // unique in the mesh; default service, version and a random part
+
+	ControlPlane string // host:port; default 127.0.0.1:15012
+	Collector    string // host:port of OTLP over HTTP; default the control plane's host and 4318
+	Token        string // join token; needed until a certificate is in Dir
+	Dir          string // keeps certificate and last good snapshot
+
+	// AppPort is where the app listens on this machine; 0 is an app that only calls.
+	AppPort int
+	// AppProtocol is what the app speaks: "http1" (default) or "h2c".
+	AppProtocol string
+
+	// Outbound, Inbound and Admin are the listeners' addresses. One left empty takes
+	// its stable port, or a free one when that is taken.
+	Outbound  string            // default 127.0.0.1:15001
+	Inbound   string            // default :15006
+	Admin     string            // default 127.0.0.1:15000
+	Upstreams map[string]string // service → address of a listener for it alone
+	// Advertise is the host others reach the inbound listener at; default the address
+	// this machine has towards the control plane.
+	Advertise string
+
+	// Drain is how long requests under way may take when the sidecar ends. Default 30 s.
+	Drain time.Duration
+	// Profiles serves pprof on the admin page.
+	Profiles bool
+	// Build is the program's version.
+	Build string
+}
+
+// Stable addresses of the listeners.
+const (
+	DefaultOutbound     = "127.0.0.1:15001"
+	DefaultInbound      = ":15006"
+	DefaultAdmin        = "127.0.0.1:15000"
+	DefaultControlPlane = "127.0.0.1:15012"
+)
+
+// Default is a sidecar on this machine's own mesh.
+func Default() Config {
+	return Config{
+		Namespace: mesh.DefaultNamespace, ControlPlane: DefaultControlPlane,
+		AppProtocol: "http1", Drain: 30 * time.Second,
+	}
+}
+
+// Validate names every fault at once.
+func (c Config) Validate() error {
+	var bad []error
+	fault := func(format string, args ...any) { bad = append(bad, fmt.Errorf(format, args...)) }
+	for name, label := range map[string]string{"service": c.Service, "namespace": c.Namespace} {
+		if !mesh.IsLabel(label) {
+			fault("%s: %q is not a DNS label (lower-case letters, digits, hyphens)", name, label)
+		}
+	}
+	for name, label := range map[string]string{"version": c.Version, "account": c.Account, "instance": c.Instance} {
+		if label != "" && !mesh.IsLabel(label) {
+			fault("%s: %q is not a DNS label (lower-case letters, digits, hyphens)", name, label)
+		}
+	}
+	if c.AppPort < 0 || c.AppPort > 65535 {
+		fault("port: %d is not a port", c.AppPort)
+	}
+	if c.AppProtocol != "http1" && c.AppProtocol != "h2c" {
+		fault("app-protocol: %q is not http1 or h2c", c.AppProtocol)
+	}
+	if c.Drain < 0 {
+		fault("drain: %s is below 0", c.Drain)
+	}
+	for name, addr := range c.addresses() {
+		if _, _, err := net.SplitHostPort(addr); addr != "" && err != nil {
+			fault("%s: %q: want host:port", name, addr)
+		}
+	}
+	for service := range c.Upstreams {
+		if _, err := mesh.ResolveHost(service, c.Namespace); err != nil {
+			fault("upstream: %w", err)
+		}
+	}
+	return errors.Join(bad...)
+}
+
+func (c Config) addresses() map[string]string {
+	all := map[string]string{
+		"control-plane": c.ControlPlane, "collector": c.Collector,
+		"outbound": c.Outbound, "inbound": c.Inbound, "admin": c.Admin,
+	}
+	for service, addr := range c.Upstreams {
+		all["upstream "+service] = addr
+	}
+	return all
+}

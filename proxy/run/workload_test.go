@@ -1,0 +1,102 @@
+package run
+
+import (
+	"context"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
+
+// sidecar records what it is told.
+type sidecar struct {
+	ready chan struct{}
+	told  chan string // what happened, in order
+
+	mu  sync.Mutex
+	all []string
+}
+
+func newSidecar() *sidecar {
+	s := &sidecar{ready: make(chan struct{}), told: make(chan string, 10)}
+	close(s.ready)
+	return s
+}
+
+func (s *sidecar) note(what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all = append(s.all, what)
+	s.told <- what
+}
+
+func (s *sidecar) Ready() <-chan struct{}        { return s.ready }
+func (s *sidecar) SetState(i mesh.InstanceState) { s.note(string(i)) }
+func (s *sidecar) DrainInbound()                 { s.note("drained") }
+
+func TestJobEndsWithItsStatus(t *testing.T) {
+	s := newSidecar()
+	status, err := Beside(t.Context(), s, shell("exit 4"), 0, nil)
+	if err != nil || status != 4 {
+		t.Errorf("Beside = %d, %v; want 4", status, err)
+	}
+	if slices.Contains(s.all, "drained") {
+		t.Error("a job that ended by itself was drained")
+	}
+}
+
+func TestAppEndsAfterItsRequests(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	s := newSidecar()
+	ctx, cancel := context.WithCancel(t.Context())
+	app := shell("sleep 100")
+	ended := make(chan int, 1)
+	go func() {
+		status, err := Beside(ctx, s, app, l.Addr().(*net.TCPAddr).Port, nil)
+		if err != nil {
+			t.Error(err)
+		}
+		ended <- status
+	}()
+	if first := <-s.told; first != string(mesh.Ready) {
+		t.Fatalf("first told %q, want ready", first)
+	}
+	cancel()
+	if next := <-s.told; next != "drained" {
+		t.Errorf("then %q, want drained before the app ends", next)
+	}
+	if status := <-ended; status != 143 {
+		t.Errorf("status %d, want 143 (ended by SIGTERM)", status)
+	}
+}
+
+func TestNothingStartsBeforeTheSidecarIsReady(t *testing.T) {
+	s := &sidecar{ready: make(chan struct{}), told: make(chan string, 1)}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	mark := t.TempDir() + "/started"
+	if _, err := Beside(ctx, s, shell("touch "+mark), 0, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(mark); err == nil {
+		t.Error("the app was started without a sidecar")
+	}
+}
+
+func TestSignalsReachTheApp(t *testing.T) {
+	s := newSidecar()
+	signals := make(chan os.Signal, 1)
+	signals <- syscall.SIGKILL
+	status, err := Beside(t.Context(), s, shell("sleep 100"), 0, signals)
+	if err != nil || status != 137 {
+		t.Errorf("Beside = %d, %v; want 137", status, err)
+	}
+}
