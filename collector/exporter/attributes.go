@@ -1,0 +1,155 @@
+package exporter
+
+import (
+	"math"
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/sightline-mesh/sightline/collector/clickhouse"
+	"github.com/sightline-mesh/sightline/collector/signal"
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
+
+// setter puts a value into the column that is its own, or says that it does not fit.
+type setter func(h *clickhouse.Hop, v pcommon.Value) bool
+
+// commonColumns are the attributes with a column that anybody may set.
+var commonColumns = map[string]setter{
+	signal.KeyMethod:     text(func(h *clickhouse.Hop) *string { return &h.Method }),
+	signal.KeyPath:       text(func(h *clickhouse.Hop) *string { return &h.Path }),
+	signal.KeyProtocol:   text(func(h *clickhouse.Hop) *string { return &h.Protocol }),
+	signal.KeyStatus:     whole(math.MaxUint16, func(h *clickhouse.Hop, n int64) { h.Status = uint16(n) }),
+	signal.KeyGRPCStatus: whole(math.MaxInt16, func(h *clickhouse.Hop, n int64) { h.GRPCStatus = int16(n) }),
+}
+
+// meshColumns are those that only a sidecar's word fills.
+var meshColumns = map[string]setter{
+	signal.KeyPeer:      text(func(h *clickhouse.Hop) *string { return &h.Peer }),
+	signal.KeyPeerVer:   text(func(h *clickhouse.Hop) *string { return &h.PeerVersion }),
+	signal.KeyPeerInst:  text(func(h *clickhouse.Hop) *string { return &h.PeerInstance }),
+	signal.KeyPeerID:    text(func(h *clickhouse.Hop) *string { return &h.PeerIdentity }),
+	signal.KeyRoute:     text(func(h *clickhouse.Hop) *string { return &h.Route }),
+	signal.KeyFlags:     text(func(h *clickhouse.Hop) *string { return &h.Flags }),
+	signal.KeyReason:    text(func(h *clickhouse.Hop) *string { return &h.Reason }),
+	signal.KeyGenerated: text(func(h *clickhouse.Hop) *string { return &h.GeneratedBy }),
+	signal.KeyRequestID: text(func(h *clickhouse.Hop) *string { return &h.RequestID }),
+	signal.KeyAttempts:  whole(math.MaxUint16, func(h *clickhouse.Hop, n int64) { h.Attempts = uint16(n) }),
+	signal.KeyConfig:    whole(math.MaxInt64, func(h *clickhouse.Hop, n int64) { h.ConfigVersion = uint64(n) }),
+	signal.KeyMTLS: func(h *clickhouse.Hop, v pcommon.Value) bool {
+		h.MTLS = v.Bool()
+		return v.Type() == pcommon.ValueTypeBool
+	},
+}
+
+func text(field func(*clickhouse.Hop) *string) setter {
+	return func(h *clickhouse.Hop, v pcommon.Value) bool {
+		if v.Type() != pcommon.ValueTypeStr {
+			return false
+		}
+		*field(h) = v.Str()
+		return true
+	}
+}
+
+func whole(most int64, set func(*clickhouse.Hop, int64)) setter {
+	return func(h *clickhouse.Hop, v pcommon.Value) bool {
+		if v.Type() != pcommon.ValueTypeInt || v.Int() < 0 || v.Int() > most {
+			return false
+		}
+		set(h, v.Int())
+		return true
+	}
+}
+
+// split sorts a row's attributes into columns and typed maps. trusted says that a
+// sidecar made the row.
+func split(attrs pcommon.Map, trusted bool, h *clickhouse.Hop, a *clickhouse.Attributes) { //nolint:revive // trusted is a property of the row, not a mode
+	h.GRPCStatus = -1
+	for k, v := range attrs.All() {
+		set := commonColumns[k]
+		if set == nil && trusted {
+			set = meshColumns[k]
+		}
+		if set == nil || !set(h, v) {
+			keep(a, k, v)
+		}
+	}
+}
+
+// keep puts a value into the map of its type; lists and maps become JSON, and whole
+// numbers that a float cannot hold exactly become text.
+func keep(a *clickhouse.Attributes, k string, v pcommon.Value) {
+	const exact = 1 << 53
+	switch v.Type() {
+	case pcommon.ValueTypeEmpty:
+	case pcommon.ValueTypeBool:
+		a.Bools.Add(k, v.Bool())
+	case pcommon.ValueTypeDouble:
+		a.Numbers.Add(k, v.Double())
+	case pcommon.ValueTypeInt:
+		if n := v.Int(); n >= -exact && n <= exact {
+			a.Numbers.Add(k, float64(n))
+			return
+		}
+		a.Strings.Add(k, v.AsString())
+	default:
+		a.Strings.Add(k, v.AsString())
+	}
+}
+
+// origin is what the rows of one resource share.
+type origin struct {
+	clickhouse.Workload
+	resource clickhouse.Pairs[string]
+}
+
+func originOf(r pcommon.Resource) origin {
+	var o origin
+	for k, v := range r.Attributes().All() {
+		switch k {
+		case signal.KeyService:
+			o.Service = v.AsString()
+		case signal.KeyNamespace:
+			o.Namespace = v.AsString()
+		case signal.KeyVersion:
+			o.Version = v.AsString()
+		case signal.KeyInstance:
+			o.Instance = v.AsString()
+		default:
+			o.resource.Add(k, v.AsString())
+		}
+	}
+	if o.Service == "" {
+		o.Service = "unknown_service" // as SDKs call it
+	}
+	return o
+}
+
+// inMesh is the workload with its service spelled as the mesh spells it. Only a
+// sidecar's namespace is the mesh's; an application may mean anything by the word.
+func (o origin) inMesh() clickhouse.Workload {
+	w := o.Workload
+	if !strings.Contains(w.Service, ".") {
+		w.Service = string(mesh.NewServiceName(w.Service, w.Namespace))
+	}
+	return w
+}
+
+// attributeText is an attribute as text, empty where it is not there.
+func attributeText(m pcommon.Map, key string) string {
+	v, ok := m.Get(key)
+	if !ok {
+		return ""
+	}
+	return v.AsString()
+}
+
+// attributeInt is an attribute that is a whole number, or otherwise.
+func attributeInt(m pcommon.Map, key string, otherwise int64) int64 {
+	v, ok := m.Get(key)
+	if !ok || v.Type() != pcommon.ValueTypeInt {
+		return otherwise
+	}
+	return v.Int()
+}

@@ -1,0 +1,142 @@
+package exporter
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/sightline-mesh/sightline/collector/clickhouse"
+	"github.com/sightline-mesh/sightline/collector/signal"
+)
+
+func (x *sink) consumeLogs(ctx context.Context, ld plog.Logs) error {
+	id, err := token(ld, (&plog.ProtoMarshaler{}).MarshalLogs)
+	if err != nil {
+		return err
+	}
+	rows, dropped := logRows(ld, clock{time.Now()})
+	return x.deliver(ctx, batch{
+		signal: logs, items: ld.LogRecordCount(), dropped: dropped,
+		store: func(ctx context.Context, s *clickhouse.Store) error {
+			return s.InsertLogs(ctx, id, rows) //nolint:wrapcheck // deliver wraps
+		},
+	})
+}
+
+func logRows(ld plog.Logs, c clock) ([]clickhouse.LogRow, drops) {
+	rows := make([]clickhouse.LogRow, 0, ld.LogRecordCount())
+	dropped := drops{}
+	for _, rl := range ld.ResourceLogs().All() {
+		o := originOf(rl.Resource())
+		for _, sl := range rl.ScopeLogs().All() {
+			for _, record := range sl.LogRecords().All() {
+				at := timeOf(record, c)
+				if !c.keeps(at) {
+					dropped[outOfTime]++
+					continue
+				}
+				row := logRow(o, sl.Scope().Name(), record)
+				row.Time = at
+				rows = append(rows, row)
+			}
+		}
+	}
+	return rows, dropped
+}
+
+// timeOf is when a record happened, else when it was seen, else now.
+func timeOf(r plog.LogRecord, c clock) time.Time {
+	switch {
+	case r.Timestamp() != 0:
+		return r.Timestamp().AsTime()
+	case r.ObservedTimestamp() != 0:
+		return r.ObservedTimestamp().AsTime()
+	}
+	return c.now.UTC()
+}
+
+func logRow(o origin, scope string, r plog.LogRecord) clickhouse.LogRow {
+	row := clickhouse.LogRow{
+		TraceID:        clickhouse.TraceID(r.TraceID()),
+		SpanID:         clickhouse.SpanID(r.SpanID()),
+		Workload:       o.Workload,
+		Access:         scope == signal.ScopeProxy && r.EventName() == signal.AccessLog,
+		Scope:          scope,
+		Event:          r.EventName(),
+		Severity:       severityOf(r),
+		SeverityNumber: uint8(min(max(r.SeverityNumber(), 0), plog.SeverityNumberFatal4)),
+		Body:           r.Body().AsString(),
+		Attributes:     clickhouse.Attributes{Resource: o.resource},
+	}
+	if !row.Access {
+		split(r.Attributes(), false, &row.Hop, &row.Attributes)
+		return row
+	}
+	row.Workload = o.inMesh()
+	attrs := pcommon.NewMap()
+	for k, v := range r.Attributes().All() {
+		if set := accessColumns[k]; set == nil || !set(&row, v) {
+			v.CopyTo(attrs.PutEmpty(k))
+		}
+	}
+	split(attrs, true, &row.Hop, &row.Attributes)
+	return row
+}
+
+// accessColumns are the columns that only access-log rows have.
+var accessColumns = map[string]func(*clickhouse.LogRow, pcommon.Value) bool{
+	signal.KeyReporter:  accessText(func(r *clickhouse.LogRow) *string { return &r.Reporter }),
+	signal.KeyAuthority: accessText(func(r *clickhouse.LogRow) *string { return &r.Authority }),
+	signal.KeyUserAgent: accessText(func(r *clickhouse.LogRow) *string { return &r.UserAgent }),
+	signal.KeyTries:     accessText(func(r *clickhouse.LogRow) *string { return &r.Tries }),
+	signal.KeyDuration:  accessMS(func(r *clickhouse.LogRow) *float64 { return &r.DurationMS }),
+	signal.KeyFirstByte: accessMS(func(r *clickhouse.LogRow) *float64 { return &r.FirstByteMS }),
+	signal.KeyBytesIn:   accessBytes(func(r *clickhouse.LogRow) *uint64 { return &r.BytesIn }),
+	signal.KeyBytesOut:  accessBytes(func(r *clickhouse.LogRow) *uint64 { return &r.BytesOut }),
+}
+
+func accessText(field func(*clickhouse.LogRow) *string) func(*clickhouse.LogRow, pcommon.Value) bool {
+	return func(r *clickhouse.LogRow, v pcommon.Value) bool {
+		*field(r) = v.AsString()
+		return true
+	}
+}
+
+func accessMS(field func(*clickhouse.LogRow) *float64) func(*clickhouse.LogRow, pcommon.Value) bool {
+	return func(r *clickhouse.LogRow, v pcommon.Value) bool {
+		switch v.Type() {
+		case pcommon.ValueTypeDouble:
+			*field(r) = v.Double()
+		case pcommon.ValueTypeInt:
+			*field(r) = float64(v.Int())
+		default:
+			return false
+		}
+		return true
+	}
+}
+
+func accessBytes(field func(*clickhouse.LogRow) *uint64) func(*clickhouse.LogRow, pcommon.Value) bool {
+	return func(r *clickhouse.LogRow, v pcommon.Value) bool {
+		if v.Type() != pcommon.ValueTypeInt || v.Int() < 0 {
+			return false
+		}
+		*field(r) = uint64(v.Int())
+		return true
+	}
+}
+
+// severityOf is the word of a record's severity, in capitals as sidecars write it.
+func severityOf(r plog.LogRecord) string {
+	if t := r.SeverityText(); t != "" {
+		return t
+	}
+	words := []string{"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"}
+	const each = 4 // numbers 1 to 4 are degrees of TRACE, and so on
+	if n := int(r.SeverityNumber()); n >= 1 && n <= each*len(words) {
+		return words[(n-1)/each]
+	}
+	return ""
+}

@@ -1,0 +1,64 @@
+package exporter
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/sightline-mesh/sightline/collector/clickhouse"
+	"github.com/sightline-mesh/sightline/collector/signal"
+)
+
+func (x *sink) consumeMetrics(ctx context.Context, md pmetric.Metrics) error {
+	id, err := token(md, (&pmetric.ProtoMarshaler{}).MarshalMetrics)
+	if err != nil {
+		return err
+	}
+	red, samples, dropped := metricRows(md, clock{time.Now()})
+	return x.deliver(ctx, batch{
+		signal: metrics, items: md.DataPointCount(), dropped: dropped,
+		store: func(ctx context.Context, s *clickhouse.Store) error {
+			if err := s.InsertRED(ctx, id, red); err != nil {
+				return err //nolint:wrapcheck // deliver wraps
+			}
+			return s.InsertSamples(ctx, id, samples) //nolint:wrapcheck // deliver wraps
+		},
+	})
+}
+
+// metricRows gives a request's RED rows and the samples of everything else.
+func metricRows(md pmetric.Metrics, c clock) ([]clickhouse.REDRow, []clickhouse.Sample, drops) {
+	red := newREDBatch()
+	plain := &sampleBatch{clock: c, dropped: drops{}}
+	for _, rm := range md.ResourceMetrics().All() {
+		o := originOf(rm.Resource())
+		for _, sm := range rm.ScopeMetrics().All() {
+			for _, m := range sm.Metrics().All() {
+				if sm.Scope().Name() == signal.ScopeRED {
+					red.addRED(o, m, c, plain.dropped)
+					continue
+				}
+				plain.add(o, m)
+			}
+		}
+	}
+	return red.rows, plain.samples, plain.dropped
+}
+
+// points is how many data points a metric has.
+func points(m pmetric.Metric) int {
+	switch m.Type() {
+	case pmetric.MetricTypeGauge:
+		return m.Gauge().DataPoints().Len()
+	case pmetric.MetricTypeSum:
+		return m.Sum().DataPoints().Len()
+	case pmetric.MetricTypeHistogram:
+		return m.Histogram().DataPoints().Len()
+	case pmetric.MetricTypeExponentialHistogram:
+		return m.ExponentialHistogram().DataPoints().Len()
+	case pmetric.MetricTypeSummary:
+		return m.Summary().DataPoints().Len()
+	}
+	return 0
+}

@@ -1,0 +1,165 @@
+package exporter
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/sightline-mesh/sightline/collector/clickhouse"
+	"github.com/sightline-mesh/sightline/collector/signal"
+)
+
+func (x *sink) consumeTraces(ctx context.Context, td ptrace.Traces) error {
+	id, err := token(td, (&ptrace.ProtoMarshaler{}).MarshalTraces)
+	if err != nil {
+		return err
+	}
+	rows, edges, dropped := spanRows(td, clock{time.Now()})
+	return x.deliver(ctx, batch{
+		signal: traces, items: td.SpanCount(), dropped: dropped,
+		store: func(ctx context.Context, s *clickhouse.Store) error {
+			if err := s.InsertSpans(ctx, id, rows); err != nil {
+				return err //nolint:wrapcheck // deliver wraps
+			}
+			return s.InsertRED(ctx, id, edges) //nolint:wrapcheck // deliver wraps
+		},
+	})
+}
+
+// spanRows gives the rows of a request, and of its applications' client spans the
+// edges.
+func spanRows(td ptrace.Traces, c clock) ([]clickhouse.SpanRow, []clickhouse.REDRow, drops) {
+	rows := make([]clickhouse.SpanRow, 0, td.SpanCount())
+	dropped := drops{}
+	edges := newREDBatch()
+	for _, rs := range td.ResourceSpans().All() {
+		o := originOf(rs.Resource())
+		for _, ss := range rs.ScopeSpans().All() {
+			for _, span := range ss.Spans().All() {
+				if reason := unfit(span, c); reason != "" {
+					dropped[reason]++
+					continue
+				}
+				row := spanRow(o, ss.Scope().Name(), span)
+				rows = append(rows, row)
+				if peer := appPeer(&row, span.Attributes()); peer != "" {
+					edges.addAppSpan(&row, peer)
+				}
+			}
+		}
+	}
+	return rows, edges.rows, dropped
+}
+
+// unfit is why a span cannot be stored, empty where it can.
+func unfit(span ptrace.Span, c clock) string {
+	switch {
+	case span.TraceID().IsEmpty():
+		return noTraceID
+	case !c.keeps(span.StartTimestamp().AsTime()):
+		return outOfTime
+	}
+	return ""
+}
+
+func spanRow(o origin, scope string, span ptrace.Span) clickhouse.SpanRow {
+	row := clickhouse.SpanRow{
+		TraceID:       clickhouse.TraceID(span.TraceID()),
+		SpanID:        clickhouse.SpanID(span.SpanID()),
+		ParentID:      clickhouse.SpanID(span.ParentSpanID()),
+		TraceState:    span.TraceState().AsRaw(),
+		Name:          span.Name(),
+		Kind:          kindOf(span.Kind()),
+		Workload:      o.Workload,
+		Mesh:          scope == signal.ScopeProxy,
+		Scope:         scope,
+		Start:         span.StartTimestamp().AsTime(),
+		Duration:      time.Duration(span.EndTimestamp() - min(span.StartTimestamp(), span.EndTimestamp())),
+		Status:        statusOf(span.Status().Code()),
+		StatusMessage: span.Status().Message(),
+		Attributes:    clickhouse.Attributes{Resource: o.resource},
+	}
+	if row.Mesh {
+		row.Workload = o.inMesh()
+	}
+	split(span.Attributes(), row.Mesh, &row.Hop, &row.Attributes)
+	row.Failed = failed(&row)
+	addEvents(&row, span.Events())
+	for _, l := range span.Links().All() {
+		trace, at := l.TraceID(), l.SpanID()
+		row.LinkTraceIDs = append(row.LinkTraceIDs, string(trace[:]))
+		row.LinkSpanIDs = append(row.LinkSpanIDs, string(at[:]))
+	}
+	if !row.Mesh {
+		olderNames(&row.Hop, span.Attributes())
+	}
+	return row
+}
+
+// failed judges a hop by the mesh's rule for RED, anything else by its own status.
+func failed(row *clickhouse.SpanRow) bool {
+	if row.Mesh && (row.Kind == kindClient || row.Kind == kindServer) {
+		return signal.Failed(int(row.Hop.Status), int(row.GRPCStatus))
+	}
+	return row.Status == statusError
+}
+
+func addEvents(row *clickhouse.SpanRow, events ptrace.SpanEventSlice) {
+	for _, e := range events.All() {
+		attrs := make(map[string]string, e.Attributes().Len())
+		for k, v := range e.Attributes().All() {
+			attrs[k] = v.AsString()
+		}
+		row.EventTimes = append(row.EventTimes, e.Timestamp().AsTime())
+		row.EventNames = append(row.EventNames, e.Name())
+		row.EventAttributes = append(row.EventAttributes, attrs)
+	}
+}
+
+// olderNames fills columns from the names that conventions had before; the attributes
+// stay where they are, too.
+func olderNames(h *clickhouse.Hop, attrs pcommon.Map) {
+	if h.Method == "" {
+		h.Method = attributeText(attrs, "http.method")
+	}
+	if h.Path == "" {
+		h.Path = attributeText(attrs, "http.target")
+	}
+	if n := attributeInt(attrs, "http.status_code", 0); h.Status == 0 && n > 0 && n < 1000 {
+		h.Status = uint16(n)
+	}
+}
+
+const (
+	kindClient  = "client"
+	kindServer  = "server"
+	statusError = "error"
+)
+
+func kindOf(k ptrace.SpanKind) string {
+	switch k {
+	case ptrace.SpanKindInternal:
+		return "internal"
+	case ptrace.SpanKindServer:
+		return kindServer
+	case ptrace.SpanKindClient:
+		return kindClient
+	case ptrace.SpanKindProducer:
+		return "producer"
+	case ptrace.SpanKindConsumer:
+		return "consumer"
+	}
+	return "unspecified"
+}
+
+func statusOf(c ptrace.StatusCode) string {
+	switch c {
+	case ptrace.StatusCodeOk:
+		return "ok"
+	case ptrace.StatusCodeError:
+		return statusError
+	}
+	return "unset"
+}
