@@ -1,0 +1,212 @@
+package breaker
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Breaker guards one thing that may fail. Its methods may be called from any
+// goroutine.
+type Breaker struct {
+	deps Deps
+
+	// era packs how often the state changed with the state itself. Requests read
+	// it without the lock; it changes only under the lock.
+	era atomic.Uint64
+
+	mu       sync.Mutex
+	config   Config
+	window   window
+	failures int // in a row
+	trips    int // back-offs since the breaker last admitted, less one
+	probe    bool
+	status   Status
+}
+
+// Ticket is the right of one request to pass. The zero Ticket counts nothing.
+type Ticket struct {
+	breaker *Breaker
+	era     uint64
+}
+
+const stateBits = 2
+
+// New makes a breaker that admits.
+func New(c Config, d Deps) *Breaker {
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	if d.Random == nil {
+		d.Random = rand.Float64
+	}
+	c = c.withDefaults()
+	return &Breaker{deps: d, config: c, window: newWindow(c.Window), status: Status{Since: d.Now()}}
+}
+
+// Configure changes when the breaker trips. The state and a back-off that has begun
+// stay; the counts stay unless the window changes.
+func (b *Breaker) Configure(c Config) {
+	c = c.withDefaults()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if c.Window != b.config.Window {
+		b.window = newWindow(c.Window)
+	}
+	b.config = c
+}
+
+// State is what the breaker does now. A breaker whose back-off is over stays tripped
+// until a request asks to pass.
+func (b *Breaker) State() State { return stateOf(b.era.Load()) }
+
+// Status is the state with its reason.
+func (b *Breaker) Status() Status {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.status
+}
+
+// Ready reports whether Admit would let a request through, and whether that request
+// would be a probe. Only Admit makes it so.
+func (b *Breaker) Ready() (ready, probe bool) {
+	switch b.State() {
+	case Admitting:
+		return true, false
+	case Probing, Tripped:
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.due(), true
+}
+
+// Admit asks to let a request through. When it does, the ticket's Done must be
+// called exactly once.
+func (b *Breaker) Admit() (Ticket, bool) {
+	if era := b.era.Load(); stateOf(era) == Admitting {
+		return Ticket{breaker: b, era: era}, true
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch b.status.State {
+	case Admitting:
+	case Tripped:
+		if !b.due() {
+			return Ticket{}, false
+		}
+		b.change(Probing, "back-off is over", time.Time{})
+		b.probe = true
+	case Probing:
+		if b.probe {
+			return Ticket{}, false
+		}
+		b.probe = true
+	}
+	return Ticket{breaker: b, era: b.era.Load()}, true
+}
+
+// Done tells what became of the request. Answers to requests that were let through
+// before the latest change of state are ignored: they tell of what is known already.
+func (t Ticket) Done(r Result) {
+	b := t.breaker
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.era.Load() != t.era {
+		return
+	}
+	if b.status.State == Probing {
+		b.probed(r)
+		return
+	}
+	b.count(r)
+}
+
+// due reports whether a probe may go out.
+func (b *Breaker) due() bool {
+	if b.status.State == Probing {
+		return !b.probe
+	}
+	return !b.deps.Now().Before(b.status.Until)
+}
+
+func (b *Breaker) probed(r Result) {
+	b.probe = false
+	switch r {
+	case Success:
+		b.failures, b.trips = 0, 0
+		b.window.reset()
+		b.change(Admitting, "the probe succeeded", time.Time{})
+	case Failure, Limited:
+		b.trips++
+		b.trip("the probe failed")
+	case Dropped: // the next request probes instead
+	}
+}
+
+func (b *Breaker) count(r Result) {
+	if r == Dropped {
+		return
+	}
+	b.window.add(b.deps.Now(), r == Success)
+	switch r {
+	case Success:
+		b.failures = 0
+	case Failure:
+		b.failures++
+	case Limited, Dropped:
+	}
+	reason := b.tooMany()
+	if reason == "" || b.deps.Allow != nil && !b.deps.Allow() {
+		return
+	}
+	b.trips = 0
+	b.trip(reason)
+}
+
+// tooMany says why the breaker should trip, "" if it should not.
+func (b *Breaker) tooMany() string {
+	c, w := &b.config, &b.window
+	switch {
+	case c.Failures > 0 && b.failures >= c.Failures:
+		return fmt.Sprintf("%d consecutive failures", b.failures)
+	case c.Success > 0 && w.sum >= c.MinRequests && float64(w.ok) < c.Success*float64(w.sum):
+		return fmt.Sprintf("%d of %d requests succeeded within %v", w.ok, w.sum, c.Window)
+	}
+	return ""
+}
+
+func (b *Breaker) trip(reason string) {
+	b.failures = 0
+	b.window.reset()
+	b.change(Tripped, reason, b.deps.Now().Add(b.backoff()))
+}
+
+// backoff is Base doubled for each failed probe, with some jitter so that many
+// senders do not probe together, and at most Max.
+func (b *Breaker) backoff() time.Duration {
+	c := &b.config
+	rest := c.Max
+	if b.trips < 32 { // beyond, the shift would overflow and Max was reached long ago
+		if d := c.Base << b.trips; d > 0 {
+			rest = min(d, c.Max)
+		}
+	}
+	return min(rest+time.Duration(b.deps.Random()*c.Jitter*float64(c.Base)), c.Max)
+}
+
+func (b *Breaker) change(to State, reason string, until time.Time) {
+	from := b.status.State
+	b.status = Status{State: to, Since: b.deps.Now(), Reason: reason, Until: until}
+	changes := b.era.Load()>>stateBits + 1
+	b.era.Store(changes<<stateBits | uint64(to))
+	if b.deps.Changed != nil {
+		b.deps.Changed(Change{From: from, To: to, At: b.status.Since, Reason: reason, Until: until})
+	}
+}
+
+func stateOf(era uint64) State { return State(era & (1<<stateBits - 1)) }

@@ -1,0 +1,115 @@
+package upstream
+
+import (
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/proxy/balance"
+	"github.com/sightline-mesh/sightline/proxy/breaker"
+)
+
+// Instance is one running copy of a service and what this sidecar knows of it. The
+// same copy is the same *Instance for as long as it is pushed, whatever else changes.
+type Instance struct {
+	// Info is the instance as it was first pushed. Its State and Labels may have
+	// changed since; ID, Address, Version and Identity never do.
+	Info mesh.Instance
+
+	load    *balance.Load
+	breaker *breaker.Breaker
+	guard   *guard
+	terms   atomic.Pointer[terms]
+}
+
+// terms is what the newest push says of an instance. It is swapped whole.
+type terms struct {
+	state    mesh.InstanceState
+	verdicts []mesh.Verdict // that are about it and in force, but for their Until
+	limits   mesh.Limits
+}
+
+// key says whether an instance of a push is one that is known.
+type key struct {
+	service  mesh.ServiceName
+	id       mesh.InstanceID
+	address  string
+	version  mesh.Version
+	identity mesh.Identity
+}
+
+func keyOf(i *mesh.Instance) key {
+	return key{i.Service, i.ID, i.Address.String(), i.Version, i.Identity}
+}
+
+// InFlight is the number of requests the instance has of this sidecar.
+func (i *Instance) InFlight() int { return i.load.InFlight() }
+
+// Limits are those of the service's policy. Connections and ConnectTimeout are for
+// whoever makes the connections.
+func (i *Instance) Limits() mesh.Limits { return i.terms.Load().limits }
+
+// share is how much of its usual traffic the verdicts let an instance have.
+func (t *terms) share(now time.Time) float64 {
+	if v := t.verdict(now); v != nil {
+		return admitted(v)
+	}
+	return 1
+}
+
+// verdict is the strictest verdict in force now, nil if there is none. One whose time
+// is over no longer counts, so that a lost control plane cannot keep traffic away for ever.
+func (t *terms) verdict(now time.Time) *mesh.Verdict {
+	var strictest *mesh.Verdict
+	for i := range t.verdicts {
+		v := &t.verdicts[i]
+		over := !v.Until.IsZero() && !now.Before(v.Until)
+		if !over && (strictest == nil || admitted(v) < admitted(strictest)) {
+			strictest = v
+		}
+	}
+	return strictest
+}
+
+func admitted(v *mesh.Verdict) float64 {
+	if v.Phase == mesh.Probing {
+		return min(max(v.Admit, 0), 1)
+	}
+	return 0
+}
+
+// about reports whether a verdict is about an instance of the service.
+func about(v *mesh.Verdict, i *mesh.Instance) bool {
+	t := v.Target
+	return v.Phase != mesh.Released &&
+		(t.Service == "" || t.Service == i.Service) &&
+		(t.Version == "" || t.Version == i.Version) &&
+		(t.Instance == "" || t.Instance == i.ID)
+}
+
+func verdictsAbout(all []mesh.Verdict, i *mesh.Instance) []mesh.Verdict {
+	var out []mesh.Verdict
+	for n := range all {
+		if about(&all[n], i) {
+			out = append(out, all[n])
+		}
+	}
+	return out
+}
+
+// carries reports whether an instance has all of a subset's labels.
+func carries(i *mesh.Instance, labels map[string]string) bool {
+	for k, want := range labels {
+		got, ok := i.Labels[k]
+		if !ok && k == "version" {
+			got, ok = string(i.Version), true
+		}
+		if !ok || got != want {
+			return false
+		}
+	}
+	return true
+}
+
+func contains(all []*Instance, i *Instance) bool { return slices.Contains(all, i) }

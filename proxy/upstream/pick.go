@@ -1,0 +1,246 @@
+package upstream
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/sightline-mesh/sightline/proxy/balance"
+	"github.com/sightline-mesh/sightline/proxy/breaker"
+	"github.com/sightline-mesh/sightline/proxy/route"
+)
+
+var (
+	// ErrNoInstance says that no instance is ready to be sent to.
+	ErrNoInstance = errors.New("no instance is ready")
+	// ErrTripped says that a verdict keeps traffic away from every instance there is.
+	ErrTripped = errors.New("tripped by a verdict")
+	// ErrOverflow says that a limit of the service's policy is reached. It tells
+	// nothing of any instance.
+	ErrOverflow = errors.New("limit of requests in flight is reached")
+)
+
+// pass is how choosy one look at the instances is.
+type pass struct {
+	fresh  bool // only instances that this request has not tried
+	strict bool // only instances whose breaker admits
+}
+
+// Pick chooses an instance for a request of r, preferably none of those that were
+// tried. When Pick returns a lease, its Done must be called exactly once. The error
+// wraps ErrNoInstance, ErrTripped or ErrOverflow.
+//
+// Destinations get their weights' shares exactly over many requests. One that has no
+// instance to offer is left out if another has. When breakers of this sidecar would
+// leave nothing at all, they are passed over: at least one instance always stays.
+// Verdicts are not: they decide.
+func (s *Set) Pick(r *route.Route, tried []*Instance) (Lease, error) {
+	p := picker{set: s, view: s.view.Load(), now: s.deps.Now(), route: r, tried: tried}
+	position := s.position()
+	if len(tried) > 0 {
+		if l, err := p.look(pass{fresh: true, strict: true}, position); err == nil || !errors.Is(err, errNothing) {
+			return l, err
+		}
+	}
+	for _, strict := range []bool{true, false} {
+		if l, err := p.look(pass{strict: strict}, position); err == nil || !errors.Is(err, errNothing) {
+			return l, err
+		}
+	}
+	return Lease{}, p.nothing()
+}
+
+// position is the next point of a sequence that fills [0, 1) evenly at every length:
+// multiples of the golden ratio. Random points would take many more requests to come
+// as near to the weights.
+func (s *Set) position() float64 {
+	const golden = 0x9e3779b97f4a7c15
+	return float64(s.turn.Add(golden)>>11) / (1 << 53)
+}
+
+// errNothing says that a look found no instance. It does not leave the package.
+var errNothing = errors.New("nothing found")
+
+type picker struct {
+	set   *Set
+	view  *view
+	now   time.Time
+	route *route.Route
+	tried []*Instance
+}
+
+func (p *picker) look(how pass, position float64) (Lease, error) {
+	dests := p.route.Destinations()
+	var buf [8]float64
+	shares := append(buf[:0], make([]float64, len(dests))...)
+	found := false
+	for i, d := range dests {
+		shares[i] = p.best(p.group(d), how)
+		found = found || shares[i] > 0
+	}
+	if !found {
+		return Lease{}, errNothing
+	}
+	chosen := choose(dests, shares, position)
+	if chosen < 0 {
+		return Lease{}, p.tripped()
+	}
+	return p.from(p.group(dests[chosen]), shares[chosen], how)
+}
+
+func (p *picker) group(d route.Destination) *group {
+	return p.view.groups[destination{d.Service, d.Subset}]
+}
+
+// best is the largest share of its usual traffic that any instance of g may have.
+func (p *picker) best(g *group, how pass) float64 {
+	if g == nil {
+		return 0
+	}
+	best := 0.0
+	for _, i := range g.members {
+		if share, _ := p.standing(i, how); share > best {
+			if best = share; best >= 1 {
+				break
+			}
+		}
+	}
+	return best
+}
+
+// standing is the share of its usual traffic that an instance may have, and whether
+// the next request to it would be its breaker's probe.
+func (p *picker) standing(i *Instance, how pass) (share float64, probe bool) {
+	if how.fresh && contains(p.tried, i) {
+		return 0, false
+	}
+	if how.strict {
+		ready, isProbe := i.breaker.Ready()
+		if !ready {
+			return 0, false
+		}
+		probe = isProbe
+	}
+	return i.terms.Load().share(p.now), probe
+}
+
+// choose picks a destination by weight. Those that may have a part of their usual
+// traffic get just that part; what they and the missing ones leave goes to those
+// that may have all of theirs, and is refused (-1) when there are none.
+func choose(dests []route.Destination, shares []float64, position float64) int {
+	if len(dests) == 1 && shares[0] >= 1 {
+		return 0
+	}
+	var total, partial, whole float64
+	for i, d := range dests {
+		w := float64(d.Weight)
+		total += w
+		switch {
+		case shares[i] >= 1:
+			whole += w
+		default:
+			partial += w * shares[i]
+		}
+	}
+	at := position * total
+	if at < partial || whole == 0 {
+		return walk(dests, at, func(i int) float64 {
+			if shares[i] >= 1 {
+				return 0
+			}
+			return shares[i]
+		})
+	}
+	return walk(dests, (at-partial)/(total-partial)*whole, func(i int) float64 {
+		if shares[i] >= 1 {
+			return 1
+		}
+		return 0
+	})
+}
+
+// walk finds the destination whose stretch of the line at falls into, -1 past its end.
+func walk(dests []route.Destination, at float64, part func(i int) float64) int {
+	for i, d := range dests {
+		width := float64(d.Weight) * part(i)
+		if at < width {
+			return i
+		}
+		at -= width
+	}
+	return -1
+}
+
+// from picks an instance of g, best being the largest share of any of them.
+func (p *picker) from(g *group, best float64, how pass) (Lease, error) {
+	again := len(p.tried) > 0
+	if !g.enter(again) {
+		return Lease{}, fmt.Errorf("%w: %d requests, %d retries", ErrOverflow, g.limits.Requests, g.limits.Retries)
+	}
+	for range 4 { // a breaker may trip, or its probe go to another, before Admit
+		i := p.member(g, best, how)
+		if i == nil {
+			break
+		}
+		var ticket breaker.Ticket
+		if how.strict {
+			t, ok := i.breaker.Admit()
+			if !ok {
+				continue
+			}
+			ticket = t
+		}
+		i.load.Begin()
+		return Lease{Instance: i, set: p.set, group: g, ticket: ticket, again: again}, nil
+	}
+	g.leave(again)
+	return Lease{}, errNothing
+}
+
+// member balances over the instances that may have this request. An instance that
+// waits for its breaker's probe goes first, as otherwise it might wait for long.
+func (p *picker) member(g *group, best float64, how pass) *Instance {
+	var buf [16]*Instance
+	able := buf[:0]
+	for _, i := range g.members {
+		share, probe := p.standing(i, how)
+		switch {
+		case share <= 0, share < best && rand.Float64() >= share/best:
+			continue
+		case probe:
+			return i
+		}
+		able = append(able, i)
+	}
+	if len(able) == 0 {
+		return nil
+	}
+	return able[g.balancer.Pick(p.now, len(able), func(n int) *balance.Load { return able[n].load })]
+}
+
+// nothing says why there is no instance.
+func (p *picker) nothing() error {
+	for _, d := range p.route.Destinations() {
+		if g := p.group(d); g != nil && len(g.members) > 0 {
+			return p.tripped()
+		}
+	}
+	return fmt.Errorf("%w: %s", ErrNoInstance, p.route.Service)
+}
+
+// tripped is ErrTripped with the reason of a verdict that is responsible.
+func (p *picker) tripped() error {
+	for _, d := range p.route.Destinations() {
+		g := p.group(d)
+		if g == nil {
+			continue
+		}
+		for _, i := range g.members {
+			if v := i.terms.Load().verdict(p.now); v != nil {
+				return fmt.Errorf("%w: %s: %s", ErrTripped, v.Target, v.Reason)
+			}
+		}
+	}
+	return fmt.Errorf("%w: %s", ErrNoInstance, p.route.Service)
+}
