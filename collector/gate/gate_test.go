@@ -237,7 +237,7 @@ func (l *listener) Close() error {
 	return nil
 }
 
-func (l *listener) Addr() net.Addr { return &net.TCPAddr{} }
+func (*listener) Addr() net.Addr { return &net.TCPAddr{} }
 
 func (l *listener) dial(from string) net.Conn {
 	near, far := net.Pipe()
@@ -254,8 +254,8 @@ func (a *addressed) RemoteAddr() net.Addr { return address(a.from) }
 
 type address string
 
-func (a address) Network() string { return "tcp" }
-func (a address) String() string  { return string(a) }
+func (address) Network() string  { return "tcp" }
+func (a address) String() string { return string(a) }
 
 // authority issues certificates for one trust domain.
 type authority struct {

@@ -1,0 +1,84 @@
+package pipeline
+
+import (
+	"context"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/processor"
+
+	"github.com/sightline-mesh/sightline/collector/account"
+)
+
+const booksType = "sightline_books"
+
+// booksFactory makes the processor that counts what the queue took. It stands between
+// the memory limiter and the queue: what either refuses is not received.
+func booksFactory(l *account.Ledger) processor.Factory {
+	return processor.NewFactory(
+		component.MustNewType(booksType),
+		func() component.Config { return &struct{}{} },
+		processor.WithTraces(func(_ context.Context, _ processor.Settings, _ component.Config, next consumer.Traces) (processor.Traces, error) {
+			return traceBooks{books: books{ledger: l}, next: next}, nil
+		}, component.StabilityLevelStable),
+		processor.WithLogs(func(_ context.Context, _ processor.Settings, _ component.Config, next consumer.Logs) (processor.Logs, error) {
+			return logBooks{books: books{ledger: l}, next: next}, nil
+		}, component.StabilityLevelStable),
+		processor.WithMetrics(func(_ context.Context, _ processor.Settings, _ component.Config, next consumer.Metrics) (processor.Metrics, error) {
+			return metricBooks{books: books{ledger: l}, next: next}, nil
+		}, component.StabilityLevelStable),
+	)
+}
+
+// books is what the processors of the three signals have in common.
+type books struct {
+	component.StartFunc
+	component.ShutdownFunc
+	ledger *account.Ledger
+}
+
+// Capabilities implements consumer.Traces, Logs and Metrics.
+func (books) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
+
+// count enters n items that pass hands on, unless it fails.
+func (b books) count(signal string, n int, pass func() error) error {
+	b.ledger.Received(signal, n)
+	err := pass()
+	if err != nil {
+		b.ledger.Refused(signal, n)
+	}
+	return err
+}
+
+type traceBooks struct {
+	books
+	next consumer.Traces
+}
+
+// ConsumeTraces implements consumer.Traces.
+func (b traceBooks) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
+	return b.count(account.Traces, td.SpanCount(), func() error { return b.next.ConsumeTraces(ctx, td) })
+}
+
+type logBooks struct {
+	books
+	next consumer.Logs
+}
+
+// ConsumeLogs implements consumer.Logs.
+func (b logBooks) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
+	return b.count(account.Logs, ld.LogRecordCount(), func() error { return b.next.ConsumeLogs(ctx, ld) })
+}
+
+type metricBooks struct {
+	books
+	next consumer.Metrics
+}
+
+// ConsumeMetrics implements consumer.Metrics.
+func (b metricBooks) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
+	return b.count(account.Metrics, md.DataPointCount(), func() error { return b.next.ConsumeMetrics(ctx, md) })
+}

@@ -1,0 +1,223 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/sightline-mesh/sightline/collector/account"
+	"github.com/sightline-mesh/sightline/collector/signal"
+)
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(killedEnv); dir != "" {
+		runUntilKilled(dir)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// store is what the exporter under test writes to.
+type store struct {
+	ledger *account.Ledger
+	away   atomic.Bool // answers with an error that passes
+	broken atomic.Bool // answers with an error that does not
+
+	mu    sync.Mutex
+	names map[string]int // of spans, and how often each was stored
+}
+
+func newStore(l *account.Ledger) *store { return &store{ledger: l, names: map[string]int{}} }
+
+func (s *store) take(name string, n int, keep func()) error {
+	switch {
+	case s.away.Load():
+		return errors.New("connection refused")
+	case s.broken.Load():
+		s.ledger.Dropped(name, "malformed", n)
+		return consumererror.NewPermanent(errors.New("no such column"))
+	}
+	s.mu.Lock()
+	keep()
+	s.mu.Unlock()
+	s.ledger.Stored(name, n)
+	return nil
+}
+
+func (s *store) pushTraces(_ context.Context, td ptrace.Traces) error {
+	return s.take(account.Traces, td.SpanCount(), func() {
+		for _, rs := range td.ResourceSpans().All() {
+			for _, ss := range rs.ScopeSpans().All() {
+				for _, span := range ss.Spans().All() {
+					s.names[span.Name()]++
+				}
+			}
+		}
+	})
+}
+
+func (s *store) spans() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.names)
+}
+
+// exporterConfig has the sections that every exporter of type "sightline" has.
+type exporterConfig struct {
+	Timeout exporterhelper.TimeoutConfig `mapstructure:",squash"`
+	Retry   retryConfig                  `mapstructure:"retry_on_failure"`
+	Queue   queueConfig                  `mapstructure:"sending_queue"`
+}
+
+// exporterFactory makes exporters that write to s.
+func exporterFactory(s *store) exporter.Factory {
+	options := func(c component.Config) []exporterhelper.Option {
+		conf := c.(*exporterConfig)
+		return []exporterhelper.Option{
+			exporterhelper.WithTimeout(conf.Timeout), exporterhelper.WithRetry(conf.Retry),
+			exporterhelper.WithQueue(conf.Queue),
+		}
+	}
+	return exporter.NewFactory(component.MustNewType("sightline"), defaultExporterConfig,
+		exporter.WithTraces(func(ctx context.Context, set exporter.Settings, c component.Config) (exporter.Traces, error) {
+			return exporterhelper.NewTraces(ctx, set, c, s.pushTraces, options(c)...)
+		}, component.StabilityLevelStable),
+		exporter.WithLogs(func(ctx context.Context, set exporter.Settings, c component.Config) (exporter.Logs, error) {
+			return exporterhelper.NewLogs(ctx, set, c, func(_ context.Context, ld plog.Logs) error {
+				return s.take(account.Logs, ld.LogRecordCount(), func() {})
+			}, options(c)...)
+		}, component.StabilityLevelStable),
+		exporter.WithMetrics(func(ctx context.Context, set exporter.Settings, c component.Config) (exporter.Metrics, error) {
+			return exporterhelper.NewMetrics(ctx, set, c, func(_ context.Context, md pmetric.Metrics) error {
+				return s.take(account.Metrics, md.DataPointCount(), func() {})
+			}, options(c)...)
+		}, component.StabilityLevelStable),
+	)
+}
+
+// running is a pipeline under test and a client of it.
+type running struct {
+	store  *store
+	ledger *account.Ledger
+	client ptraceotlp.GRPCClient
+	stop   func()
+}
+
+// socketDir is a directory of a short path, since those of sockets are limited.
+func socketDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "sl") //nolint:usetesting // a test's own directory has its long name in the path
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+func testConfig(t *testing.T, dir string) Config {
+	t.Helper()
+	sockets := socketDir(t)
+	return Config{
+		Dir: dir, GRPCSocket: filepath.Join(sockets, "g"), HTTPSocket: filepath.Join(sockets, "h"),
+		MemoryMiB: 1024, QueueItems: 20000,
+	}
+}
+
+// start runs a pipeline whose store is prepared by the given functions.
+func start(t *testing.T, c Config, prepare ...func(*store)) *running {
+	t.Helper()
+	r := &running{ledger: account.New()}
+	r.store = newStore(r.ledger)
+	for _, f := range prepare {
+		f(r.store)
+	}
+	p := New(c, Deps{Exporter: exporterFactory(r.store), Ledger: r.ledger, Logger: testLogger(t)})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- p.Run(ctx) }()
+	select {
+	case <-p.Ready():
+	case err := <-done:
+		cancel()
+		t.Fatalf("Run: %v", err)
+	}
+	conn := dial(t, c.GRPCSocket)
+	r.client = ptraceotlp.NewGRPCClient(conn)
+	var once sync.Once
+	r.stop = func() {
+		once.Do(func() {
+			conn.Close()
+			cancel()
+			if err := <-done; err != nil {
+				t.Errorf("Run: %v", err)
+			}
+		})
+	}
+	t.Cleanup(r.stop)
+	return r
+}
+
+func dial(t *testing.T, socket string) *grpc.ClientConn {
+	t.Helper()
+	conn, err := grpc.NewClient("passthrough:///unix",
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+		}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// send exports one span of each name.
+func (r *running) send(ctx context.Context, names ...string) error {
+	return export(ctx, r.client, names...)
+}
+
+func export(ctx context.Context, client ptraceotlp.GRPCClient, names ...string) error {
+	td := ptrace.NewTraces()
+	spans := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans()
+	for _, name := range names {
+		spans.AppendEmpty().SetName(name)
+	}
+	_, err := client.Export(ctx, ptraceotlp.NewExportRequestFromTraces(td))
+	return err
+}
+
+func (r *running) traces() signal.Pipeline { return r.ledger.Accounting()[0] }
+
+// until waits for a condition that another process or the network brings about.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(20 * time.Second)
+	defer deadline.Stop()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-deadline.C:
+			t.Fatalf("waited in vain until %s", what)
+		case <-tick.C:
+		}
+	}
+}

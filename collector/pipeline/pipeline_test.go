@@ -1,0 +1,251 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/config/configretry"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
+	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/sightline-mesh/sightline/collector/account"
+)
+
+type (
+	retryConfig = configretry.BackOffConfig
+	queueConfig = configoptional.Optional[exporterhelper.QueueBatchConfig]
+)
+
+func defaultExporterConfig() component.Config {
+	return &exporterConfig{
+		Timeout: exporterhelper.NewDefaultTimeoutConfig(),
+		Retry:   configretry.NewDefaultBackOffConfig(),
+		Queue:   configoptional.Some(exporterhelper.NewDefaultQueueConfig()),
+	}
+}
+
+func testLogger(t *testing.T) *slog.Logger {
+	t.Helper()
+	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+}
+
+func TestAcknowledgedIsStored(t *testing.T) {
+	r := start(t, testConfig(t, t.TempDir()))
+	if err := r.send(t.Context(), "a", "b"); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "both are stored", func() bool { return r.traces().Stored == 2 })
+	if p := r.traces(); p.Received != 2 || p.Queued != 0 {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestHTTP(t *testing.T) {
+	c := testConfig(t, t.TempDir())
+	r := start(t, c)
+	client := &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", c.HTTPSocket)
+		},
+	}}
+	defer client.CloseIdleConnections()
+	md := pmetric.NewMetrics()
+	m := md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
+	m.SetName("up")
+	m.SetEmptyGauge().DataPoints().AppendEmpty().SetIntValue(1)
+	body, err := pmetricotlp.NewExportRequestFromMetrics(md).MarshalProto()
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := client.Post("http://collector/v1/metrics", "application/x-protobuf", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if answer, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s", resp.Status, answer)
+	}
+	until(t, "the point is stored", func() bool { return r.ledger.Accounting()[2].Stored == 1 })
+}
+
+func TestStoreAway(t *testing.T) {
+	r := start(t, testConfig(t, t.TempDir()), func(s *store) { s.away.Store(true) })
+	if err := r.send(t.Context(), "a", "b", "c"); err != nil {
+		t.Fatal(err)
+	}
+	if p := r.traces(); p.Received != 3 || p.Queued != 3 {
+		t.Errorf("while away: %+v", p)
+	}
+	r.store.away.Store(false)
+	until(t, "all is stored", func() bool { return r.traces().Stored == 3 })
+}
+
+func TestWhatTheStoreRefusesIsDropped(t *testing.T) {
+	r := start(t, testConfig(t, t.TempDir()), func(s *store) { s.broken.Store(true) })
+	if err := r.send(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the span is dropped", func() bool { return r.traces().Dropped["malformed"] == 1 })
+	if p := r.traces(); p.Queued != 0 {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestFullQueueRefuses(t *testing.T) {
+	c := testConfig(t, t.TempDir())
+	r := start(t, c, func(s *store) { s.away.Store(true) })
+	names := make([]string, c.QueueItems/4-1)
+	for range 4 {
+		if err := r.send(t.Context(), names...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.send(t.Context(), names...); status.Code(err) != codes.Unavailable {
+		t.Fatalf("a full queue answers %v", err)
+	}
+	acknowledged := uint64(4 * len(names))
+	if p := r.traces(); p.Received != acknowledged || p.Queued != acknowledged {
+		t.Errorf("%d acknowledged: %+v", acknowledged, p)
+	}
+	if got := r.ledger.RefusedItems()[account.Traces]; got != uint64(len(names)) {
+		t.Errorf("%d refused", got)
+	}
+}
+
+func TestRestartFindsWhatWasQueued(t *testing.T) {
+	dir := t.TempDir()
+	r := start(t, testConfig(t, dir), func(s *store) { s.away.Store(true) })
+	if err := r.send(t.Context(), "a", "b"); err != nil {
+		t.Fatal(err)
+	}
+	r.stop()
+	r = start(t, testConfig(t, dir), func(s *store) { s.away.Store(true) })
+	if p := r.traces(); p.Received != 2 || p.Queued != 2 {
+		t.Errorf("after the restart: %+v", p)
+	}
+	r.store.away.Store(false)
+	until(t, "both are stored", func() bool { return r.traces().Stored == 2 })
+	if p := r.traces(); p.Received != 2 || p.Queued != 0 {
+		t.Errorf("at the end: %+v", p)
+	}
+}
+
+// killedEnv makes the test binary a collector whose store is away.
+const killedEnv = "SIGHTLINE_TEST_PIPELINE_DIR"
+
+func runUntilKilled(dir string) {
+	ledger := account.New()
+	s := newStore(ledger)
+	s.away.Store(true)
+	c := Config{
+		Dir: dir, GRPCSocket: filepath.Join(dir, "g"), HTTPSocket: filepath.Join(dir, "h"),
+		MemoryMiB: 1024, QueueItems: 20000,
+	}
+	p := New(c, Deps{Exporter: exporterFactory(s), Ledger: ledger, Logger: slog.New(slog.DiscardHandler)})
+	go func() {
+		<-p.Ready()
+		fmt.Println("ready")
+	}()
+	if err := p.Run(context.Background()); err != nil {
+		fmt.Println(err)
+	}
+}
+
+func TestKilledProcessLosesNothingAcknowledged(t *testing.T) {
+	dir := socketDir(t)
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), killedEnv+"="+dir)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line := make([]byte, 64)
+	n, err := out.Read(line)
+	if err != nil || !strings.HasPrefix(string(line[:n]), "ready") {
+		t.Fatalf("the child said %q: %v", line[:n], err)
+	}
+	conn := dial(t, filepath.Join(dir, "g"))
+	child := running{}
+	child.client = ptraceotlp.NewGRPCClient(conn)
+	var acknowledged []string
+	for i := range 50 {
+		name := fmt.Sprint("span", i)
+		if err := child.send(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+		acknowledged = append(acknowledged, name)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // says that it was killed
+	conn.Close()
+
+	r := start(t, testConfig(t, dir))
+	until(t, "all is stored", func() bool { return r.traces().Stored >= uint64(len(acknowledged)) })
+	stored := r.store.spans()
+	for _, name := range acknowledged {
+		if stored[name] != 1 {
+			t.Errorf("%s stored %d times", name, stored[name])
+		}
+	}
+	if p := r.traces(); p.Received != 50 || p.Queued != 0 {
+		t.Errorf("books: %+v", p)
+	}
+}
+
+func TestSecondProcessIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	start(t, testConfig(t, dir))
+	l := account.New()
+	p := New(testConfig(t, dir), Deps{Exporter: exporterFactory(newStore(l)), Ledger: l, Logger: slog.New(slog.DiscardHandler)})
+	if err := p.Run(t.Context()); err == nil {
+		t.Error("two pipelines share a directory")
+	} else {
+		t.Log(err)
+	}
+}
+
+func TestItemsIn(t *testing.T) {
+	size := protowire.AppendFixed64(protowire.AppendTag(nil, itemsSizeField, protowire.Fixed64Type), 7)
+	other := protowire.AppendFixed64(protowire.AppendTag(nil, 3, protowire.Fixed64Type), 9)
+	negative := protowire.AppendFixed64(protowire.AppendTag(nil, itemsSizeField, protowire.Fixed64Type), 1<<63)
+	tests := map[string]struct {
+		metadata []byte
+		want     int
+	}{
+		"none":     {nil, 0},
+		"first":    {append(size, other...), 7},
+		"last":     {append(other, size...), 7},
+		"negative": {negative, 0},
+		"noise":    {[]byte{0xff, 0xff, 0xff}, 0},
+		"cut":      {size[:4], 0},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := itemsIn(tt.metadata); got != tt.want {
+				t.Errorf("%d, want %d", got, tt.want)
+			}
+		})
+	}
+}
