@@ -1,0 +1,112 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"syscall"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
+
+// listeners are the sidecar's sockets. They are bound before anything else happens,
+// so that they are reserved and known.
+type listeners struct {
+	outbound, inbound, admin net.Listener
+	upstreams                map[mesh.ServiceName]net.Listener
+}
+
+func bind(ctx context.Context, c Config, log *slog.Logger) (*listeners, error) {
+	l := &listeners{upstreams: map[mesh.ServiceName]net.Listener{}}
+	var bad []error
+	for _, one := range []struct {
+		name, asked, stable string
+		into                *net.Listener
+	}{
+		{"outbound", c.Outbound, DefaultOutbound, &l.outbound},
+		{"inbound", c.Inbound, DefaultInbound, &l.inbound},
+		{"admin", c.Admin, DefaultAdmin, &l.admin},
+	} {
+		var err error
+		if *one.into, err = listenOn(ctx, one.asked, one.stable); err != nil {
+			bad = append(bad, fmt.Errorf("%s: %w", one.name, err))
+			continue
+		}
+		log.Info("listening", "listener", one.name, "address", (*one.into).Addr().String())
+	}
+	for name, addr := range c.Upstreams {
+		service, err := mesh.ResolveHost(name, c.Namespace)
+		if err == nil {
+			l.upstreams[service], err = new(net.ListenConfig).Listen(ctx, "tcp", addr)
+		}
+		if err != nil {
+			delete(l.upstreams, service)
+			bad = append(bad, fmt.Errorf("upstream %s: %w", name, err))
+		}
+	}
+	if len(bad) > 0 {
+		return nil, errors.Join(append(bad, l.close())...)
+	}
+	return l, nil
+}
+
+// listenOn listens on the address asked for or, when none was, on the stable one; if
+// that is taken, on any other port of its host.
+func listenOn(ctx context.Context, asked, stable string) (net.Listener, error) {
+	if asked != "" {
+		return new(net.ListenConfig).Listen(ctx, "tcp", asked)
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", stable)
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		return l, err
+	}
+	host, _, err := net.SplitHostPort(stable)
+	if err != nil {
+		return nil, err
+	}
+	return new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, "0"))
+}
+
+func (l *listeners) close() error {
+	var bad []error
+	all := []net.Listener{l.outbound, l.inbound, l.admin}
+	for _, u := range l.upstreams {
+		all = append(all, u)
+	}
+	for _, one := range all {
+		if one == nil {
+			continue
+		}
+		if err := one.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			bad = append(bad, err)
+		}
+	}
+	return errors.Join(bad...)
+}
+
+// advertised is the address others reach the inbound listener at.
+func advertised(ctx context.Context, c Config, inbound net.Addr) (string, error) {
+	_, port, err := net.SplitHostPort(inbound.String())
+	if err != nil {
+		return "", fmt.Errorf("find the address to advertise: %w", err)
+	}
+	if c.Advertise != "" {
+		return net.JoinHostPort(c.Advertise, port), nil
+	}
+	if t, ok := inbound.(*net.TCPAddr); ok && !t.IP.IsUnspecified() {
+		return inbound.String(), nil
+	}
+	// No packet is sent: connecting a datagram socket only asks the routing table.
+	conn, err := new(net.Dialer).DialContext(ctx, "udp", c.ControlPlane)
+	if err != nil {
+		return "", fmt.Errorf("find this machine's address towards the control plane: %w; give --advertise", err)
+	}
+	defer func() { _ = conn.Close() }()
+	host, _, err := net.SplitHostPort(conn.LocalAddr().String())
+	if err != nil {
+		return "", fmt.Errorf("find the address to advertise: %w", err)
+	}
+	return net.JoinHostPort(host, port), nil
+}
