@@ -93,6 +93,9 @@ func (a *Authority) TrustDomain() string { return a.cfg.TrustDomain }
 // Bundle is every root that is trusted now, DER.
 func (a *Authority) Bundle() [][]byte { return [][]byte{a.root.Raw} }
 
+// Expiry is when a certificate issued now ends.
+func (a *Authority) Expiry() time.Time { return minTime(a.now().Add(a.cfg.TTL), a.root.NotAfter) }
+
 // IssueRequest answers a certificate request, DER, with a chain without the root.
 // Only the request's key and its proof count; the names are those of w.
 func (a *Authority) IssueRequest(csr []byte, w identity.Workload) ([][]byte, error) {
@@ -127,7 +130,7 @@ func (a *Authority) issue(pub *ecdsa.PublicKey, w identity.Workload) ([]byte, er
 	template := &x509.Certificate{
 		SerialNumber: serial(),
 		NotBefore:    now.Add(-min(backdated, a.cfg.TTL/10)),
-		NotAfter:     minTime(now.Add(a.cfg.TTL), a.root.NotAfter),
+		NotAfter:     a.Expiry(),
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 		URIs:         []*url.URL{id},

@@ -14,7 +14,7 @@ import (
 const (
 	// Cap is how many events are kept; the oldest go first.
 	Cap       = 10_000
-	trimEvery = 200 // appends: a trim reads the keys of all events
+	trimEvery = 200 // events: a trim reads the keys of all
 
 	// DefaultLimit and MaxLimit bound the length of an answer.
 	DefaultLimit = 100
@@ -24,7 +24,8 @@ const (
 
 // Query chooses events. Its zero value asks for the newest there are.
 type Query struct {
-	After   string           // id: only later ones
+	After   string           // id of the last event of the page before: only older ones
+	Since   string           // id of an event seen before: only newer ones
 	Limit   int              // 0 is DefaultLimit
 	Kind    mesh.EventKind   // "" is any
 	Service mesh.ServiceName // "" is any
@@ -32,32 +33,46 @@ type Query struct {
 
 // Log is the timeline. Its methods may be called from any goroutine.
 type Log struct {
-	table store.Table[mesh.Event]
-	count atomic.Uint64 // appended by this process; also tells ids of one microsecond apart
-	now   func() time.Time
+	store   *store.Store
+	table   store.Table[mesh.Event]
+	count   atomic.Uint64 // appended by this process; also tells ids of one microsecond apart
+	trimmed atomic.Uint64 // count at the last trim
+	now     func() time.Time
 }
 
 // New keeps the timeline in s.
 func New(s *store.Store) *Log {
-	return &Log{table: store.TableOf[mesh.Event](s, store.Events), now: time.Now}
+	return &Log{store: s, table: store.TableOf[mesh.Event](s, store.Events), now: time.Now}
 }
 
 // Append adds an event at the end. Its id is made here; its time too, when it has
 // none.
 func (l *Log) Append(ctx context.Context, e mesh.Event) error {
+	if err := l.store.Commit(ctx, nil, l.Op(e)); err != nil {
+		return fmt.Errorf("append event: %w", err)
+	}
+	return l.Trim(ctx)
+}
+
+// Op appends an event as part of a commit, so that what it tells of and the event
+// are stored together or not at all. Trim is due now and then.
+func (l *Log) Op(e mesh.Event) store.Op {
 	now := l.now()
 	if e.Time.IsZero() {
 		e.Time = now.UTC()
 	}
-	n := l.count.Add(1)
-	e.ID = fmt.Sprintf("%014x%04x", now.UnixMicro(), n&0xffff)
-	if err := l.table.Create(ctx, e.ID, e); err != nil {
-		return fmt.Errorf("append event: %w", err)
+	e.ID = fmt.Sprintf("%014x%04x", now.UnixMicro(), l.count.Add(1)&0xffff)
+	return l.table.Put(e.ID, e)
+}
+
+// Trim removes the oldest events above Cap, if enough were appended since the last
+// time to be worth a look.
+func (l *Log) Trim(ctx context.Context) error {
+	n := l.count.Load()
+	if last := l.trimmed.Load(); n-last < trimEvery || !l.trimmed.CompareAndSwap(last, n) {
+		return nil
 	}
-	if n%trimEvery == 0 {
-		return l.table.DeleteOldest(ctx, Cap)
-	}
-	return nil
+	return l.table.DeleteOldest(ctx, Cap)
 }
 
 // List is what the query chooses, newest first.
@@ -67,9 +82,9 @@ func (l *Log) List(ctx context.Context, q Query) ([]mesh.Event, error) {
 	}
 	q.Limit = min(q.Limit, MaxLimit)
 	out := []mesh.Event{}
-	below := ""
+	below := q.After
 	for {
-		items, err := l.table.Newest(ctx, below, q.After, page)
+		items, err := l.table.Newest(ctx, below, q.Since, page)
 		if err != nil {
 			return nil, err
 		}

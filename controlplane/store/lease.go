@@ -49,3 +49,13 @@ func (s *Store) Keep(ctx context.Context, l Lease) error {
 	}
 	return ErrLeaseGone
 }
+
+// Revoke ends a lease and removes what it kept alive, in one step. One that has
+// run out is no error.
+func (s *Store) Revoke(ctx context.Context, l Lease) error {
+	_, err := s.client.Revoke(ctx, clientv3.LeaseID(l))
+	if err != nil && !errors.Is(err, rpctypes.ErrLeaseNotFound) {
+		return fmt.Errorf("revoke lease: %w", err)
+	}
+	return nil
+}

@@ -32,6 +32,13 @@ type Scope struct {
 	By        string
 }
 
+// Claim is who a token's holder wants to be.
+type Claim struct {
+	Service   string
+	Namespace string
+	Account   string
+}
+
 // DefaultTTL is how long a token is good for when its maker does not say.
 const DefaultTTL = 24 * time.Hour
 
@@ -85,7 +92,7 @@ func (l *Ledger) Create(ctx context.Context, s Scope) (Token, error) {
 
 // Redeem uses a token up by one for a workload. An error that is ErrRefused says
 // why in words fit for the caller; another one is the ledger's own trouble.
-func (l *Ledger) Redeem(ctx context.Context, text, service, namespace string) error {
+func (l *Ledger) Redeem(ctx context.Context, text string, c Claim) error {
 	t, err := Parse(text)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrRefused, err)
@@ -94,7 +101,7 @@ func (l *Ledger) Redeem(ctx context.Context, text, service, namespace string) er
 		return fmt.Errorf("%w: it was made by a control plane with another root", ErrRefused)
 	}
 	err = l.records.Update(ctx, t.ID, func(g Grant) (Grant, error) {
-		if err := g.admits(t.Secret, service, namespace, l.now()); err != nil {
+		if err := g.admits(t.Secret, c, l.now()); err != nil {
 			return g, fmt.Errorf("%w: %w", ErrRefused, err)
 		}
 		if g.Limited {
@@ -108,7 +115,7 @@ func (l *Ledger) Redeem(ctx context.Context, text, service, namespace string) er
 	return nil
 }
 
-func (g Grant) admits(secret, service, namespace string, now time.Time) error {
+func (g Grant) admits(secret string, c Claim, now time.Time) error {
 	switch {
 	case subtle.ConstantTimeCompare(g.Hash, hash(secret)) != 1:
 		return errors.New("its secret is wrong") // first: the rest is told to holders only
@@ -116,12 +123,14 @@ func (g Grant) admits(secret, service, namespace string, now time.Time) error {
 		return fmt.Errorf("it expired at %s", g.Expires.UTC().Format(time.RFC3339))
 	case g.Limited && g.Uses <= 0:
 		return errors.New("it is used up")
-	case g.Service != "" && g.Service != service:
-		return fmt.Errorf("it is for service %q, not %q", g.Service, service)
-	case g.Namespace != "" && g.Namespace != namespace:
-		return fmt.Errorf("it is for namespace %q, not %q", g.Namespace, namespace)
-	case g.Namespace == "" && namespace == mesh.SystemNamespace:
-		return fmt.Errorf("namespace %q needs a token made for it", namespace)
+	case g.Service != "" && g.Service != c.Service:
+		return fmt.Errorf("it is for service %q, not %q", g.Service, c.Service)
+	case g.Service != "" && g.Service != c.Account:
+		return fmt.Errorf("it is for the account of service %q, not %q", g.Service, c.Account)
+	case g.Namespace != "" && g.Namespace != c.Namespace:
+		return fmt.Errorf("it is for namespace %q, not %q", g.Namespace, c.Namespace)
+	case g.Namespace == "" && c.Namespace == mesh.SystemNamespace:
+		return fmt.Errorf("namespace %q needs a token made for it", c.Namespace)
 	}
 	return nil
 }

@@ -1,0 +1,153 @@
+package admin
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
+
+func (h *handler) apply(r *http.Request) (any, error) {
+	manifest, err := readAll(r)
+	if err != nil {
+		return nil, err
+	}
+	q := r.URL.Query()
+	findings, err := h.Config.Apply(r.Context(), manifest, q.Get("by"), q.Get("dryRun") == "true")
+	if len(findings) > 0 { // a refusal is an answer like another one: the findings say it
+		return applied{findings}, nil
+	}
+	return applied{[]mesh.Finding{}}, err
+}
+
+func (h *handler) resources(r *http.Request) (any, error) {
+	return list(h.Config.Resources(r.Context(), r.URL.Query().Get("kind")))
+}
+
+func (h *handler) remove(r *http.Request) (any, error) {
+	findings, err := h.Config.Delete(r.Context(), r.PathValue("kind"), r.PathValue("namespace"), r.PathValue("name"), r.URL.Query().Get("by"))
+	if err != nil && len(findings) > 0 {
+		return nil, &Error{Status: h.Status(err), Detail: err.Error(), Findings: findings}
+	}
+	return nil, err
+}
+
+func (h *handler) slos(r *http.Request) (any, error) {
+	return list(h.Config.SLOs(r.Context()))
+}
+
+func (h *handler) traffic(r *http.Request) (any, error) {
+	s, err := service(r)
+	if err != nil {
+		return nil, err
+	}
+	return h.Traffic.Traffic(r.Context(), s)
+}
+
+func (h *handler) setTraffic(r *http.Request) (any, error) {
+	s, err := service(r)
+	if err != nil {
+		return nil, err
+	}
+	var in setTraffic
+	if err := read(r, &in); err != nil {
+		return nil, err
+	}
+	return h.Traffic.SetTraffic(r.Context(), s, in.Weights, in.By)
+}
+
+func (h *handler) undoTraffic(r *http.Request) (any, error) {
+	s, err := service(r)
+	if err != nil {
+		return nil, err
+	}
+	var in actor
+	if err := read(r, &in); err != nil {
+		return nil, err
+	}
+	return h.Traffic.UndoTraffic(r.Context(), s, in.By)
+}
+
+func (h *handler) verdicts(r *http.Request) (any, error) {
+	return list(h.Breakers.Verdicts(r.Context()))
+}
+
+func (h *handler) trip(r *http.Request) (any, error) {
+	var in trip
+	if err := read(r, &in); err != nil {
+		return nil, err
+	}
+	if in.Target.Service == "" {
+		return nil, &Error{Status: http.StatusBadRequest, Detail: "target.service: must be given"}
+	}
+	return h.Breakers.Trip(r.Context(), in.Target, in.Reason, in.By)
+}
+
+func (h *handler) release(r *http.Request) (any, error) {
+	var in actor
+	if err := read(r, &in); err != nil {
+		return nil, err
+	}
+	return nil, h.Breakers.Release(r.Context(), r.PathValue("id"), in.By)
+}
+
+func (h *handler) hold(r *http.Request) (any, error) {
+	var in actor
+	if err := read(r, &in); err != nil {
+		return nil, err
+	}
+	return nil, h.Breakers.Hold(r.Context(), r.PathValue("id"), in.By)
+}
+
+func (h *handler) report(r *http.Request) (any, error) {
+	var in []mesh.Observation
+	if err := read(r, &in); err != nil {
+		return nil, err
+	}
+	return nil, h.Breakers.Report(r.Context(), in)
+}
+
+func (h *handler) events(r *http.Request) (any, error) {
+	q := r.URL.Query()
+	limit, err := strconv.Atoi(q.Get("limit"))
+	if q.Get("limit") != "" && err != nil {
+		return nil, &Error{Status: http.StatusBadRequest, Detail: "limit: " + err.Error()}
+	}
+	return list(h.Events(r.Context(), EventQuery{
+		After:   q.Get("after"),
+		Since:   q.Get("since"),
+		Limit:   limit,
+		Kind:    mesh.EventKind(q.Get("kind")),
+		Service: mesh.ServiceName(q.Get("service")),
+	}))
+}
+
+func (h *handler) proxies(*http.Request) (any, error) {
+	return list(h.Proxies(), nil)
+}
+
+func (h *handler) createToken(r *http.Request) (any, error) {
+	var in TokenRequest
+	if err := read(r, &in); err != nil {
+		return nil, err
+	}
+	made, err := h.CreateToken(r.Context(), in)
+	return token{made}, err
+}
+
+// list is never null.
+func list[T any](in []T, err error) (any, error) {
+	if in == nil {
+		in = []T{}
+	}
+	return in, err
+}
+
+// service takes any spelling of a service's name.
+func service(r *http.Request) (mesh.ServiceName, error) {
+	s, err := mesh.ResolveHost(r.PathValue("service"), "")
+	if err != nil {
+		return "", &Error{Status: http.StatusBadRequest, Detail: err.Error()}
+	}
+	return s, nil
+}

@@ -1,0 +1,208 @@
+package admin
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/sightline-mesh/sightline/controlplane/identity"
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
+
+const (
+	callTimeout = 15 * time.Second
+	maxAnswer   = 64 << 20
+)
+
+// Client speaks to a control plane. Its methods may be called from any goroutine;
+// an answer that is a refusal is an *Error.
+type Client struct {
+	base string
+	http *http.Client
+}
+
+// NewClient speaks to the control plane at base, "host:port" or a URL, with a
+// certificate of an identity that may.
+func NewClient(base string, config *tls.Config) *Client {
+	return &Client{
+		base: identity.BaseURL(base) + "/admin/v1",
+		http: &http.Client{
+			Transport: &http.Transport{
+				TLSClientConfig:     config,
+				ForceAttemptHTTP2:   true,
+				HTTP2:               &http.HTTP2Config{SendPingTimeout: 5 * time.Second, PingTimeout: 5 * time.Second},
+				IdleConnTimeout:     time.Minute,
+				TLSHandshakeTimeout: 5 * time.Second,
+			},
+			Timeout: callTimeout,
+		},
+	}
+}
+
+// Close lets idle connections go.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Apply stores every resource of a manifest, as one change. A finding of severity
+// "error" means that nothing was stored; so does an error, which is for everything
+// else. A dry run stores nothing in any case.
+func (c *Client) Apply(ctx context.Context, manifest []byte, by string, dryRun bool) ([]mesh.Finding, error) { //nolint:revive // the flag is the API's own
+	var out applied
+	path := "/config?" + url.Values{"by": {by}, "dryRun": {strconv.FormatBool(dryRun)}}.Encode()
+	err := c.send(ctx, http.MethodPost, path, "application/yaml", manifest, &out)
+	return out.Findings, err
+}
+
+// Resources is what is stored of a kind, of every kind for "".
+func (c *Client) Resources(ctx context.Context, kind string) ([]mesh.Resource, error) {
+	var out []mesh.Resource
+	err := c.get(ctx, "/config", url.Values{"kind": {kind}}, &out)
+	return out, err
+}
+
+// Delete removes one resource.
+func (c *Client) Delete(ctx context.Context, kind, namespace, name, by string) error {
+	path := "/config/" + url.PathEscape(kind) + "/" + url.PathEscape(namespace) + "/" + url.PathEscape(name)
+	return c.do(ctx, http.MethodDelete, path+"?"+url.Values{"by": {by}}.Encode(), nil, nil)
+}
+
+// SLOs are the objectives that are stored.
+func (c *Client) SLOs(ctx context.Context) ([]mesh.SLO, error) {
+	var out []mesh.SLO
+	err := c.get(ctx, "/slos", nil, &out)
+	return out, err
+}
+
+// Traffic is how the requests to a service are divided over its versions.
+func (c *Client) Traffic(ctx context.Context, service mesh.ServiceName) (mesh.Traffic, error) {
+	var out mesh.Traffic
+	err := c.get(ctx, "/traffic/"+url.PathEscape(string(service)), nil, &out)
+	return out, err
+}
+
+// SetTraffic divides them by weights.
+func (c *Client) SetTraffic(ctx context.Context, service mesh.ServiceName, weights map[mesh.Version]uint32, by string) (mesh.Traffic, error) {
+	var out mesh.Traffic
+	err := c.do(ctx, http.MethodPut, "/traffic/"+url.PathEscape(string(service)), setTraffic{weights, by}, &out)
+	return out, err
+}
+
+// UndoTraffic takes the last SetTraffic of the service back.
+func (c *Client) UndoTraffic(ctx context.Context, service mesh.ServiceName, by string) error {
+	return c.do(ctx, http.MethodPost, "/traffic/"+url.PathEscape(string(service))+"/undo", actor{by}, nil)
+}
+
+// Verdicts are those in force.
+func (c *Client) Verdicts(ctx context.Context) ([]mesh.Verdict, error) {
+	var out []mesh.Verdict
+	err := c.get(ctx, "/verdicts", nil, &out)
+	return out, err
+}
+
+// Trip keeps traffic away from a target until someone releases it.
+func (c *Client) Trip(ctx context.Context, target mesh.Target, reason, by string) error {
+	return c.do(ctx, http.MethodPost, "/verdicts", trip{target, reason, by}, nil)
+}
+
+// Release lets traffic back to a verdict's target.
+func (c *Client) Release(ctx context.Context, id, by string) error {
+	return c.do(ctx, http.MethodPost, "/verdicts/"+url.PathEscape(id)+"/release", actor{by}, nil)
+}
+
+// Hold keeps a verdict as it is: no probing, no release.
+func (c *Client) Hold(ctx context.Context, id, by string) error {
+	return c.do(ctx, http.MethodPost, "/verdicts/"+url.PathEscape(id)+"/hold", actor{by}, nil)
+}
+
+// Report tells what was seen of targets in the last windows.
+func (c *Client) Report(ctx context.Context, seen []mesh.Observation) error {
+	return c.do(ctx, http.MethodPost, "/observations", seen, nil)
+}
+
+// Events are those the query chooses, newest first.
+func (c *Client) Events(ctx context.Context, q EventQuery) ([]mesh.Event, error) {
+	var out []mesh.Event
+	err := c.get(ctx, "/events", url.Values{
+		"after":   {q.After},
+		"since":   {q.Since},
+		"limit":   {strconv.Itoa(q.Limit)},
+		"kind":    {string(q.Kind)},
+		"service": {string(q.Service)},
+	}, &out)
+	return out, err
+}
+
+// Proxies is how every sidecar stands.
+func (c *Client) Proxies(ctx context.Context) ([]mesh.ProxyStatus, error) {
+	var out []mesh.ProxyStatus
+	err := c.get(ctx, "/proxies", nil, &out)
+	return out, err
+}
+
+// CreateToken makes a join token. It is shown this once.
+func (c *Client) CreateToken(ctx context.Context, r TokenRequest) (string, error) {
+	var out token
+	err := c.do(ctx, http.MethodPost, "/tokens", r, &out)
+	return out.Token, err
+}
+
+func (c *Client) get(ctx context.Context, path string, query url.Values, out any) error {
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	return c.send(ctx, http.MethodGet, path, "", nil, out)
+}
+
+func (c *Client) do(ctx context.Context, method, path string, in, out any) error {
+	var body []byte
+	if in != nil {
+		var err error
+		if body, err = json.Marshal(in); err != nil {
+			return fmt.Errorf("%s %s: %w", method, path, err)
+		}
+	}
+	return c.send(ctx, method, path, "application/json", body, out)
+}
+
+func (c *Client) send(ctx context.Context, method, path, contentType string, body []byte, out any) error { //nolint:revive // the six things a request is made of
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("ask control plane: %w", err)
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", contentType)
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("ask control plane: %w", err)
+	}
+	defer res.Body.Close()
+	answer := io.LimitReader(res.Body, maxAnswer)
+	if res.StatusCode/100 != 2 {
+		return refusalOf(res.StatusCode, answer)
+	}
+	if out == nil {
+		_, err = io.Copy(io.Discard, answer) // so that the connection is used again
+	} else {
+		err = json.NewDecoder(answer).Decode(out)
+	}
+	if err != nil {
+		return fmt.Errorf("read control plane's answer to %s %s: %w", method, path, err)
+	}
+	return nil
+}
+
+func refusalOf(status int, answer io.Reader) error {
+	e := &Error{}
+	if err := json.NewDecoder(answer).Decode(e); err != nil {
+		e = &Error{Title: http.StatusText(status)}
+	}
+	e.Status = status
+	return e
+}

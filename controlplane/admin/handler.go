@@ -1,0 +1,163 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+
+	"github.com/sightline-mesh/sightline/controlplane/identity"
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
+
+const maxBody = 4 << 20
+
+// Config keeps the configuration. Findings and an error together are a refusal.
+type Config interface {
+	Apply(ctx context.Context, manifest []byte, by string, dryRun bool) ([]mesh.Finding, error)
+	Delete(ctx context.Context, kind, namespace, name, by string) ([]mesh.Finding, error)
+	Resources(ctx context.Context, kind string) ([]mesh.Resource, error)
+	SLOs(ctx context.Context) ([]mesh.SLO, error)
+}
+
+// Traffic divides requests over versions.
+type Traffic interface {
+	Traffic(ctx context.Context, s mesh.ServiceName) (mesh.Traffic, error)
+	SetTraffic(ctx context.Context, s mesh.ServiceName, weights map[mesh.Version]uint32, by string) (mesh.Traffic, error)
+	UndoTraffic(ctx context.Context, s mesh.ServiceName, by string) (mesh.Traffic, error)
+}
+
+// Breakers keeps the verdicts.
+type Breakers interface {
+	Verdicts(ctx context.Context) ([]mesh.Verdict, error)
+	Trip(ctx context.Context, target mesh.Target, reason, by string) (mesh.Verdict, error)
+	Release(ctx context.Context, id, by string) error
+	Hold(ctx context.Context, id, by string) error
+	Report(ctx context.Context, seen []mesh.Observation) error
+}
+
+// Deps is what the API is made of.
+type Deps struct {
+	Config      Config
+	Traffic     Traffic
+	Breakers    Breakers
+	Events      func(ctx context.Context, q EventQuery) ([]mesh.Event, error)
+	Proxies     func() []mesh.ProxyStatus
+	CreateToken func(ctx context.Context, r TokenRequest) (string, error)
+	// Status is the HTTP status of an error of the parts above; 0 for one that is
+	// not the caller's fault.
+	Status func(error) int
+	Logger *slog.Logger
+}
+
+// NewHandler serves the paths below /admin/v1/.
+func NewHandler(d Deps) http.Handler {
+	h := &handler{d}
+	mux := http.NewServeMux()
+	for pattern, serve := range map[string]func(*http.Request) (any, error){
+		"POST /admin/v1/config":                             h.apply,
+		"GET /admin/v1/config":                              h.resources,
+		"DELETE /admin/v1/config/{kind}/{namespace}/{name}": h.remove,
+		"GET /admin/v1/slos":                                h.slos,
+		"GET /admin/v1/traffic/{service}":                   h.traffic,
+		"PUT /admin/v1/traffic/{service}":                   h.setTraffic,
+		"POST /admin/v1/traffic/{service}/undo":             h.undoTraffic,
+		"GET /admin/v1/verdicts":                            h.verdicts,
+		"POST /admin/v1/verdicts":                           h.trip,
+		"POST /admin/v1/verdicts/{id}/release":              h.release,
+		"POST /admin/v1/verdicts/{id}/hold":                 h.hold,
+		"POST /admin/v1/observations":                       h.report,
+		"GET /admin/v1/events":                              h.events,
+		"GET /admin/v1/proxies":                             h.proxies,
+		"POST /admin/v1/tokens":                             h.createToken,
+	} {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { h.answer(w, r, serve) })
+	}
+	return mux
+}
+
+type handler struct{ Deps }
+
+// answer lets the mesh's own parts in and turns what serve returns into JSON.
+// Errors meet HTTP here and nowhere else.
+func (h *handler) answer(w http.ResponseWriter, r *http.Request, serve func(*http.Request) (any, error)) {
+	out, err := any(nil), admitted(r)
+	if err == nil {
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		out, err = serve(r)
+	}
+	if err != nil {
+		refused := h.problem(r, err)
+		write(w, "application/problem+json", refused.Status, refused)
+		return
+	}
+	if out == nil {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	write(w, "application/json", http.StatusOK, out)
+}
+
+func admitted(r *http.Request) error {
+	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
+		return &Error{Status: http.StatusUnauthorized, Detail: "a mesh certificate is needed"}
+	}
+	peer, err := identity.PeerOf(*r.TLS)
+	if err != nil {
+		return &Error{Status: http.StatusForbidden, Detail: err.Error()}
+	}
+	if identity.Namespace(peer.Identity) != mesh.SystemNamespace {
+		return &Error{Status: http.StatusForbidden, Detail: fmt.Sprintf("%s is not of namespace %q", peer.Identity, mesh.SystemNamespace)}
+	}
+	return nil
+}
+
+func (h *handler) problem(r *http.Request, err error) *Error {
+	out, ok := errors.AsType[*Error](err)
+	if !ok {
+		out = &Error{Status: h.Status(err), Detail: err.Error()}
+	}
+	if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong {
+		out.Status = http.StatusRequestEntityTooLarge
+	}
+	if out.Status == 0 {
+		h.Logger.Error("admin call", "method", r.Method, "path", r.URL.Path, "reason", err)
+		out.Status = http.StatusInternalServerError
+	}
+	out.Title = http.StatusText(out.Status)
+	return out
+}
+
+func write(w http.ResponseWriter, contentType string, status int, body any) {
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // the caller is gone, or a value is not JSON, which tests would show
+}
+
+// read takes a body apart strictly: an unknown field is a mistake to be told.
+func read(r *http.Request, into any) error {
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	err := d.Decode(into)
+	if err == nil && d.More() {
+		err = errors.New("more than one value")
+	}
+	if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong {
+		return err
+	}
+	if err != nil {
+		return &Error{Status: http.StatusBadRequest, Detail: "read body: " + err.Error()}
+	}
+	return nil
+}
+
+func readAll(r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, fmt.Errorf("read body: %w", err)
+	}
+	return body, nil
+}

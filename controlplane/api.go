@@ -1,0 +1,72 @@
+package controlplane
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/sightline-mesh/sightline/controlplane/admin"
+	"github.com/sightline-mesh/sightline/controlplane/event"
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/controlplane/resource"
+	"github.com/sightline-mesh/sightline/controlplane/store"
+	"github.com/sightline-mesh/sightline/controlplane/token"
+	"github.com/sightline-mesh/sightline/controlplane/traffic"
+	"github.com/sightline-mesh/sightline/controlplane/wire/wireconnect"
+)
+
+// routes is all there is on the listener.
+func (p *plane) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle(wireconnect.NewControlPlaneHandler(&service{
+		authority: p.authority,
+		tokens:    p.tokens,
+		registry:  p.registry,
+		hub:       p.hub,
+		log:       p.deps.Logger,
+	}))
+	mux.Handle("/admin/v1/", admin.NewHandler(admin.Deps{
+		Config:      configuration{p.resources},
+		Traffic:     p.traffic,
+		Breakers:    p.remedy,
+		Events:      p.listEvents,
+		Proxies:     p.hub.Proxies,
+		CreateToken: p.createToken,
+		Status:      status,
+		Logger:      p.deps.Logger,
+	}))
+	return mux
+}
+
+// status is the HTTP status of an error that the caller can do something about.
+func status(err error) int {
+	switch {
+	case errors.Is(err, resource.ErrRefused):
+		return http.StatusUnprocessableEntity
+	case errors.Is(err, traffic.ErrNothingToUndo), errors.Is(err, store.ErrConflict):
+		return http.StatusConflict
+	case errors.Is(err, store.ErrNotFound):
+		return http.StatusNotFound
+	}
+	return 0
+}
+
+// configuration is the keeper as the API names things.
+type configuration struct{ *resource.Keeper }
+
+// Delete removes one resource.
+func (c configuration) Delete(ctx context.Context, kind, namespace, name, by string) ([]mesh.Finding, error) {
+	return c.Keeper.Delete(ctx, resource.Ref{Kind: kind, Namespace: namespace, Name: name}, by)
+}
+
+func (p *plane) listEvents(ctx context.Context, q admin.EventQuery) ([]mesh.Event, error) {
+	return p.events.List(ctx, event.Query{After: q.After, Since: q.Since, Limit: q.Limit, Kind: q.Kind, Service: q.Service})
+}
+
+func (p *plane) createToken(ctx context.Context, r admin.TokenRequest) (string, error) {
+	t, err := p.tokens.Create(ctx, token.Scope{TTL: r.TTL, Uses: r.Uses, Service: r.Service, Namespace: r.Namespace, By: r.By})
+	if err != nil {
+		return "", err
+	}
+	return t.String(), nil
+}

@@ -1,0 +1,73 @@
+package controlplane
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/spiffe/go-spiffe/v2/spiffeid"
+)
+
+// Config is what a person sets. DefaultConfig documents the defaults.
+type Config struct {
+	// Dir keeps everything: etcd's files and the token of the mesh's own parts.
+	Dir string
+	// Listen is the address for sidecars and for the mesh's own parts.
+	Listen string
+	// TrustDomain is the mesh's name in every identity. It cannot be changed later.
+	TrustDomain string
+	// CertificateTTL is how long a certificate is good for; it is renewed at half of
+	// that.
+	CertificateTTL time.Duration
+	// InstanceTTL is how long an instance stays registered whose sidecar is gone
+	// without a goodbye.
+	InstanceTTL time.Duration
+	// Quiet and MostQuiet bound how long changes are gathered before they are pushed:
+	// until nothing changed for Quiet, or for MostQuiet at the most.
+	Quiet     time.Duration
+	MostQuiet time.Duration
+	// EtcdEndpoints are those of an etcd cluster to use instead of an embedded one.
+	EtcdEndpoints []string
+}
+
+// DefaultConfig keeps its state in dir.
+func DefaultConfig(dir string) Config {
+	return Config{
+		Dir:            dir,
+		Listen:         ":15012",
+		TrustDomain:    "mesh.local",
+		CertificateTTL: 24 * time.Hour,
+		InstanceTTL:    15 * time.Second,
+		Quiet:          100 * time.Millisecond,
+		MostQuiet:      time.Second,
+	}
+}
+
+// Validate names every fault at once.
+func (c Config) Validate() error {
+	var bad []error
+	if c.Dir == "" {
+		bad = append(bad, errors.New("dir: must be given"))
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		bad = append(bad, fmt.Errorf("listen: %w", err))
+	}
+	if _, err := spiffeid.TrustDomainFromString(c.TrustDomain); err != nil {
+		bad = append(bad, fmt.Errorf("trust domain: %q: %w", c.TrustDomain, err))
+	}
+	for _, d := range []struct {
+		name       string
+		value, min time.Duration
+	}{
+		{"certificate ttl", c.CertificateTTL, time.Second},
+		{"instance ttl", c.InstanceTTL, 2 * time.Second}, // a lease is whole seconds, and kept each third
+		{"quiet", c.Quiet, time.Millisecond},
+		{"most quiet", c.MostQuiet, c.Quiet},
+	} {
+		if d.value < d.min {
+			bad = append(bad, fmt.Errorf("%s: %s is shorter than %s", d.name, d.value, d.min))
+		}
+	}
+	return errors.Join(bad...)
+}

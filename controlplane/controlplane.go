@@ -1,0 +1,235 @@
+package controlplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sightline-mesh/sightline/controlplane/ca"
+	"github.com/sightline-mesh/sightline/controlplane/event"
+	"github.com/sightline-mesh/sightline/controlplane/hub"
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/controlplane/registry"
+	"github.com/sightline-mesh/sightline/controlplane/resource"
+	"github.com/sightline-mesh/sightline/controlplane/store"
+	"github.com/sightline-mesh/sightline/controlplane/token"
+	"github.com/sightline-mesh/sightline/controlplane/traffic"
+)
+
+const (
+	openTimeout = 30 * time.Second
+	grace       = 3 * time.Second // for calls in flight at the end; feeds end at once
+	// TokenFile, in Config.Dir, holds a join token for the mesh's own parts.
+	TokenFile = "system.token"
+	tokenLife = 10 * 365 * 24 * time.Hour // whoever reads the file could read the root's key as well
+)
+
+// Deps is what a control plane works with.
+type Deps struct {
+	Logger *slog.Logger // nil is silence
+	// Listener is used instead of listening on Config.Listen, if set.
+	Listener net.Listener
+}
+
+// ControlPlane is one control plane.
+type ControlPlane struct {
+	cfg   Config
+	deps  Deps
+	ready chan struct{} // closed when calls are answered
+}
+
+// New checks the configuration. It starts nothing.
+func New(c Config, d Deps) (*ControlPlane, error) {
+	if err := c.Validate(); err != nil {
+		return nil, fmt.Errorf("control plane: %w", err)
+	}
+	if d.Logger == nil {
+		d.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &ControlPlane{cfg: c, deps: d, ready: make(chan struct{})}, nil
+}
+
+// Ready is closed when calls are answered and the token file is there.
+func (c *ControlPlane) Ready() <-chan struct{} { return c.ready }
+
+// Run serves until ctx ends, then closes the store with everything on disk. It may
+// be called once.
+func (c *ControlPlane) Run(ctx context.Context) error {
+	s, err := c.openStore(ctx)
+	if err != nil {
+		return fmt.Errorf("control plane: %w", err)
+	}
+	p, err := c.assemble(ctx, s)
+	if err == nil {
+		err = p.run(ctx)
+	}
+	if err = errors.Join(err, s.Close()); err != nil {
+		return fmt.Errorf("control plane: %w", err)
+	}
+	return nil
+}
+
+func (c *ControlPlane) openStore(ctx context.Context) (*store.Store, error) {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	return store.Open(ctx, store.Config{
+		Dir:       filepath.Join(c.cfg.Dir, "etcd"),
+		Endpoints: c.cfg.EtcdEndpoints,
+		Logger:    c.deps.Logger,
+	})
+}
+
+// plane is a control plane's parts over an open store.
+type plane struct {
+	*ControlPlane
+
+	store     *store.Store
+	authority *ca.Authority
+	tokens    *token.Ledger
+	registry  *registry.Registry
+	events    *event.Log
+	resources *resource.Keeper
+	traffic   *traffic.Shifter
+	verdicts  store.Table[mesh.Verdict]
+	remedy    remedies
+	hub       *hub.Hub
+	audit     chan mesh.Event // told in passing, appended by record
+}
+
+func (c *ControlPlane) assemble(ctx context.Context, s *store.Store) (*plane, error) {
+	p := &plane{
+		ControlPlane: c,
+		store:        s,
+		registry:     registry.New(s, c.cfg.InstanceTTL),
+		events:       event.New(s),
+		verdicts:     store.TableOf[mesh.Verdict](s, store.Verdicts),
+		audit:        make(chan mesh.Event, auditBuffer),
+	}
+	var err error
+	p.authority, err = ca.Load(ctx, store.TableOf[ca.Root](s, store.Authority), ca.Config{
+		TrustDomain: c.cfg.TrustDomain,
+		TTL:         c.cfg.CertificateTTL,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.tokens = token.NewLedger(store.TableOf[token.Grant](s, store.Tokens), p.authority.Root(), time.Now)
+	p.resources = resource.New(resource.Deps{Store: s, Events: p.events, Instances: p.instances})
+	p.traffic = traffic.New(traffic.Deps{Store: s, Resources: p.resources, Instances: p.instances})
+	p.remedy = p.newRemedy()
+	p.hub = hub.New(hub.Config{Quiet: c.cfg.Quiet, Most: c.cfg.MostQuiet}, hub.Deps{
+		Load:     p.load,
+		Replaced: p.replaced,
+		Refused:  p.refused,
+		Logger:   c.deps.Logger,
+	})
+	return p, nil
+}
+
+// run ends when ctx does or a part fails. The listener goes first, so that no call
+// meets a part that is gone.
+func (p *plane) run(ctx context.Context) error {
+	listener, err := p.listen(ctx)
+	if err != nil {
+		return err
+	}
+	if err := p.writeToken(ctx); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	parts, stop := context.WithCancel(context.WithoutCancel(ctx)) // outlive the listener
+	defer stop()
+	g, alive := errgroup.WithContext(parts)
+	g.Go(func() error { return p.hub.Run(alive) })
+	g.Go(func() error { return p.remedy.Run(alive) })
+	g.Go(func() error { return p.record(alive) })
+	g.Go(func() error { p.store.Watch(alive, p.changed); return nil })
+	g.Go(func() error {
+		defer stop()
+		serving, end := context.WithCancel(ctx)
+		defer end()
+		defer context.AfterFunc(alive, end)()
+		return p.serve(serving, listener)
+	})
+	g.Go(func() error {
+		select {
+		case err := <-p.store.Failed():
+			return fmt.Errorf("store: %w", err)
+		case <-alive.Done():
+			return nil
+		}
+	})
+	return g.Wait()
+}
+
+func (p *plane) listen(ctx context.Context) (net.Listener, error) {
+	if p.deps.Listener != nil {
+		return p.deps.Listener, nil
+	}
+	var lc net.ListenConfig
+	return lc.Listen(ctx, "tcp", p.cfg.Listen)
+}
+
+// writeToken leaves the mesh's own parts a way in, for who may read the directory.
+func (p *plane) writeToken(ctx context.Context) error {
+	path := filepath.Join(p.cfg.Dir, TokenFile)
+	if raw, err := os.ReadFile(path); err == nil {
+		if t, err := token.Parse(string(raw)); err == nil && t.Root == token.Fingerprint(p.authority.Root()) {
+			return nil
+		}
+	}
+	t, err := p.tokens.Create(ctx, token.Scope{TTL: tokenLife, Namespace: mesh.SystemNamespace, By: author})
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(p.cfg.Dir, 0o700); err != nil {
+		return fmt.Errorf("write token: %w", err)
+	}
+	if err := os.WriteFile(path+".new", []byte(t.String()+"\n"), 0o600); err != nil {
+		return fmt.Errorf("write token: %w", err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return fmt.Errorf("write token: %w", err)
+	}
+	return nil
+}
+
+// serve ends every feed with ctx, then waits a moment for other calls.
+func (p *plane) serve(ctx context.Context, l net.Listener) error {
+	server := &http.Server{
+		Handler:           withCaller(p.routes()),
+		TLSConfig:         p.authority.ListenerTLS("controlplane"),
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		HTTP2:             &http.HTTP2Config{SendPingTimeout: 5 * time.Second, PingTimeout: 5 * time.Second, MaxConcurrentStreams: 1000},
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ErrorLog:          slog.NewLogLogger(p.deps.Logger.Handler(), slog.LevelDebug),
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.ServeTLS(l, "", "") }()
+	p.deps.Logger.Info("control plane is ready", "address", l.Addr().String(), "trust domain", p.cfg.TrustDomain)
+	close(p.ready)
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	err := server.Shutdown(last)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = server.Close()
+	}
+	<-ended
+	if err != nil {
+		return fmt.Errorf("stop serving: %w", err)
+	}
+	return nil
+}

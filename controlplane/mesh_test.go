@@ -1,0 +1,227 @@
+package controlplane
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/sightline-mesh/sightline/controlplane/admin"
+	"github.com/sightline-mesh/sightline/controlplane/identity"
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/controlplane/push"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreTopFunction("go.opencensus.io/stats/view.(*worker).start"))
+}
+
+// patience is how long a test waits for what should happen at once.
+const patience = 20 * time.Second
+
+// plant is a control plane that a test can stop and start again in place.
+type plant struct {
+	t       *testing.T
+	cfg     Config
+	address string
+	stop    func()
+}
+
+// newPlant starts a control plane on an address of its own.
+func newPlant(t *testing.T, change ...func(*Config)) *plant {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := DefaultConfig(t.TempDir())
+	cfg.Listen = l.Addr().String()
+	for _, c := range change {
+		c(&cfg)
+	}
+	p := &plant{t: t, cfg: cfg, address: cfg.Listen}
+	p.start(l)
+	t.Cleanup(func() { p.stop() })
+	return p
+}
+
+func (p *plant) start(l net.Listener) {
+	p.t.Helper()
+	cp, err := New(p.cfg, Deps{Logger: logger(p.t), Listener: l})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- cp.Run(ctx) }()
+	p.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			p.t.Errorf("control plane ended with %v", err)
+		}
+	})
+	select {
+	case <-cp.Ready():
+	case err := <-done:
+		p.t.Fatalf("control plane did not start: %v", err)
+	}
+}
+
+func (p *plant) systemToken() string {
+	p.t.Helper()
+	raw, err := os.ReadFile(filepath.Join(p.cfg.Dir, TokenFile))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return strings.TrimSpace(string(raw))
+}
+
+// join enrols a workload and renews its certificate for as long as the test runs.
+func (p *plant) join(token string, w identity.Workload, dir string) *identity.Source {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
+	defer cancel()
+	src, err := identity.Open(ctx, identity.Config{ControlPlane: p.address, Token: token, Dir: dir, Workload: w, Logger: logger(p.t)})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	background(p.t, src.Run)
+	return src
+}
+
+// admin is a client as the UI has one.
+func (p *plant) admin() *admin.Client {
+	p.t.Helper()
+	src := p.join(p.systemToken(), identity.Workload{Service: "ui", Namespace: mesh.SystemNamespace, Instance: "ui-1"}, "")
+	c := admin.NewClient(p.address, src.ClientTLS(src.ControlPlane()))
+	p.t.Cleanup(c.Close)
+	return c
+}
+
+func (p *plant) token(c *admin.Client) string {
+	p.t.Helper()
+	token, err := c.CreateToken(p.t.Context(), admin.TokenRequest{By: "test"})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return token
+}
+
+// sidecar is as much of one as the control plane sees.
+type sidecar struct {
+	*push.Client
+	source *identity.Source
+	sets   chan []mesh.Snapshot // newest only
+	leave  func()               // says goodbye and waits
+
+	mu     sync.Mutex
+	refuse error
+}
+
+func (p *plant) sidecar(token string, w identity.Workload, wants ...mesh.ServiceName) *sidecar {
+	p.t.Helper()
+	s := &sidecar{source: p.join(token, w, ""), sets: make(chan []mesh.Snapshot, 1)}
+	s.Client = push.New(push.Config{
+		ControlPlane: p.address,
+		TLS:          s.source.ClientTLS(s.source.ControlPlane(), "h2"),
+		Instance:     mesh.Instance{Address: netip.MustParseAddrPort("127.0.0.1:15006"), State: mesh.Ready},
+		Build:        "test",
+		Logger:       logger(p.t),
+	}, s.apply)
+	s.Subscribe(wants...)
+	s.leave = background(p.t, s.Run)
+	return s
+}
+
+func (s *sidecar) apply(snaps []mesh.Snapshot) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refuse != nil {
+		return s.refuse
+	}
+	select {
+	case <-s.sets:
+	default:
+	}
+	s.sets <- snaps
+	return nil
+}
+
+func (s *sidecar) refuseWith(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refuse = err
+}
+
+// until waits for a set in which the service is as wanted.
+func (s *sidecar) until(t *testing.T, what string, service mesh.ServiceName, ok func(mesh.Snapshot) bool) mesh.Snapshot {
+	t.Helper()
+	deadline := time.After(patience)
+	for {
+		select {
+		case set := <-s.sets:
+			for _, snap := range set {
+				if snap.Service == service && ok(snap) {
+					return snap
+				}
+			}
+		case <-deadline:
+			t.Fatalf("%s did not happen", what)
+		}
+	}
+}
+
+// background runs f until the test ends, or the function it returns is called.
+func background(t *testing.T, f func(context.Context) error) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- f(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+// eventually polls for what has no other way to be waited for.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(patience)
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("%s did not happen", what)
+		}
+	}
+}
+
+func logger(t *testing.T) *slog.Logger {
+	if !testing.Verbose() {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(slog.NewTextHandler(t.Output(), nil))
+}
+
+func instances(n int) func(mesh.Snapshot) bool {
+	return func(s mesh.Snapshot) bool { return len(s.Instances) == n }
+}
+
+func workload(service, version, instance string) identity.Workload {
+	return identity.Workload{Service: service, Version: version, Instance: instance}
+}

@@ -1,0 +1,51 @@
+package controlplane
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"net/http"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"github.com/sightline-mesh/sightline/controlplane/identity"
+)
+
+// caller is who made a call, as the handshake proved.
+type caller struct {
+	certificate *x509.Certificate // nil without one
+	interrupt   func()            // makes reads of the call's body fail
+}
+
+type callerKey struct{}
+
+// withCaller puts the caller into each call's context.
+func withCaller(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		control := http.NewResponseController(w)
+		c := caller{interrupt: func() { _ = control.SetReadDeadline(time.Unix(1, 0)) }} // a connection that is gone needs none
+		if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
+			c.certificate = r.TLS.PeerCertificates[0]
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, c)))
+	})
+}
+
+func callerOf(ctx context.Context) caller {
+	c, _ := ctx.Value(callerKey{}).(caller)
+	return c
+}
+
+// workloadOf is who called, or the error that tells them to come with a certificate.
+func workloadOf(ctx context.Context) (identity.Workload, *x509.Certificate, error) {
+	c := callerOf(ctx)
+	if c.certificate == nil {
+		return identity.Workload{}, nil, connect.NewError(connect.CodeUnauthenticated, errors.New("a mesh certificate is needed"))
+	}
+	w, err := identity.WorkloadOf(c.certificate)
+	if err != nil {
+		return identity.Workload{}, nil, connect.NewError(connect.CodePermissionDenied, err)
+	}
+	return w, c.certificate, nil
+}

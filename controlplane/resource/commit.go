@@ -1,0 +1,178 @@
+package resource
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/sightline-mesh/sightline/controlplane/config"
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/controlplane/store"
+)
+
+const auditedBytes = 16 << 10 // of a manifest before and after, in an event
+
+// Change is a change of the configuration that is made as a whole.
+type Change struct {
+	By     string
+	Put    []config.Object
+	Remove []Ref
+	Kind   mesh.EventKind
+	Verb   string // "applied"
+	// With is stored in the same step.
+	With []store.Op
+}
+
+// Commit makes the change that plan asks for on top of what is there. plan runs
+// again, on the newer state, when someone else was faster.
+func (k *Keeper) Commit(ctx context.Context, plan func(now []config.Object) (Change, error)) ([]mesh.Finding, error) {
+	k.changes.Lock()
+	defer k.changes.Unlock()
+	for range tries {
+		before, revision, err := k.Objects(ctx)
+		if err != nil {
+			return nil, err
+		}
+		c, err := plan(before)
+		if err != nil {
+			return nil, err
+		}
+		findings, err := k.validate(ctx, before, c)
+		if err != nil {
+			return findings, err
+		}
+		ops := k.ops(before, c)
+		if len(ops) == 0 {
+			return findings, nil
+		}
+		err = k.deps.Store.Commit(ctx, []store.Guard{k.table.UnchangedSince(revision)}, ops...)
+		if errors.Is(err, store.ErrConflict) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("change configuration: %w", err)
+		}
+		return findings, k.deps.Events.Trim(ctx)
+	}
+	return nil, fmt.Errorf("change configuration: %w", store.ErrConflict)
+}
+
+func (k *Keeper) check(ctx context.Context, c Change) ([]mesh.Finding, error) {
+	before, _, err := k.Objects(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return k.validate(ctx, before, c)
+}
+
+// validate looks at the whole configuration as it would be, but reports only what
+// concerns the change: a fault that was there before must not stop its mending.
+func (k *Keeper) validate(ctx context.Context, before []config.Object, c Change) ([]mesh.Finding, error) {
+	instances, err := k.deps.Instances(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("validate configuration: %w", err)
+	}
+	world := config.NewWorld(instances)
+	known := map[mesh.Finding]bool{}
+	for _, f := range config.Validate(before, world) {
+		known[f] = true
+	}
+	touched := map[string]bool{}
+	for _, o := range c.Put {
+		touched[o.Key()] = true
+	}
+	findings := []mesh.Finding{}
+	for _, f := range config.Validate(after(before, c), world) {
+		if touched[f.Resource] || !known[f] {
+			findings = append(findings, f)
+		}
+	}
+	if config.Refused(findings) {
+		return findings, fmt.Errorf("%w: %w", ErrRefused, &config.Error{Findings: errorsOf(findings)})
+	}
+	return findings, nil
+}
+
+func errorsOf(findings []mesh.Finding) []mesh.Finding {
+	var out []mesh.Finding
+	for _, f := range findings {
+		if f.Severity == config.SeverityError {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// after is the configuration with the change made.
+func after(before []config.Object, c Change) []config.Object {
+	gone := map[Ref]bool{}
+	for _, r := range c.Remove {
+		gone[r] = true
+	}
+	for _, o := range c.Put {
+		gone[RefOf(o)] = true
+	}
+	var out []config.Object
+	for _, o := range before {
+		if !gone[RefOf(o)] {
+			out = append(out, o)
+		}
+	}
+	return append(out, c.Put...)
+}
+
+// ops stores what differs, each with its event. A change of nothing is no op.
+func (k *Keeper) ops(before []config.Object, c Change) []store.Op {
+	now := k.now().UTC()
+	was := map[Ref]config.Object{}
+	for _, o := range before {
+		was[RefOf(o)] = o
+	}
+	var ops []store.Op
+	for _, o := range c.Put {
+		old, there := was[RefOf(o)]
+		if there && bytes.Equal(old.Source, o.Source) {
+			continue
+		}
+		ops = append(ops,
+			k.table.Put(RefOf(o).key(), mesh.Resource{
+				Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, Changed: now, By: c.By, Manifest: string(o.Source),
+			}),
+			k.deps.Events.Op(audit(c, o, old.Source, o.Source)))
+	}
+	for _, r := range c.Remove {
+		if old, there := was[r]; there {
+			ops = append(ops, k.table.Delete(r.key()), k.deps.Events.Op(audit(c, old, old.Source, nil)))
+		}
+	}
+	if len(ops) > 0 {
+		ops = append(ops, c.With...)
+	}
+	return ops
+}
+
+func audit(c Change, o config.Object, before, after []byte) mesh.Event {
+	e := mesh.Event{
+		Kind:    c.Kind,
+		Summary: c.Verb + " " + o.Key(),
+		By:      c.By,
+		Detail: map[string]string{
+			"resource": o.Key(),
+			"before":   excerpt(before),
+			"after":    excerpt(after),
+		},
+	}
+	if hosts := o.Hosts(); len(hosts) > 0 {
+		e.Target = mesh.Target{Service: hosts[0]}
+	}
+	return e
+}
+
+func excerpt(manifest []byte) string {
+	if len(manifest) > auditedBytes {
+		return strings.ToValidUTF8(string(manifest[:auditedBytes]), "") + "\n# …"
+	}
+	return string(manifest)
+}

@@ -1,0 +1,168 @@
+package controlplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"time"
+
+	"connectrpc.com/connect"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sightline-mesh/sightline/controlplane/hub"
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/controlplane/registry"
+	"github.com/sightline-mesh/sightline/controlplane/wire"
+)
+
+const farewell = 5 * time.Second // for the store to take an instance out
+
+type feedStream = connect.BidiStream[wire.SubscribeRequest, wire.Push]
+
+// errGoodbye ends a stream whose sidecar has taken its leave.
+var errGoodbye = errors.New("goodbye")
+
+// Subscribe serves one sidecar's stream: it registers the instance, keeps it
+// registered, and feeds it until either side ends.
+func (s *service) Subscribe(ctx context.Context, st *feedStream) error {
+	joining, err := s.welcome(ctx, st)
+	if err != nil {
+		return err
+	}
+	attached, err := s.registry.Attach(ctx, joining.Instance)
+	if errors.Is(err, registry.ErrTaken) {
+		return connect.NewError(connect.CodeAlreadyExists, err)
+	}
+	if err != nil {
+		return connect.NewError(connect.CodeUnavailable, err)
+	}
+	defer attached.Detach()
+	feed := s.hub.Join(joining)
+	defer feed.Leave()
+	s.log.Debug("sidecar subscribed", "instance", joining.Instance.ID, "build", joining.Build)
+
+	g, alive := errgroup.WithContext(ctx)
+	defer context.AfterFunc(alive, callerOf(ctx).interrupt)() // else a reader would outlive the stream
+	g.Go(func() error { return attached.Keep(alive) })
+	g.Go(func() error { return sendPushes(alive, feed, st) })
+	g.Go(func() error { return listen(alive, feed, attached, st) })
+	err = g.Wait()
+	if errors.Is(err, errGoodbye) {
+		return s.dismiss(ctx, attached)
+	}
+	return asEnd(ctx, err)
+}
+
+// welcome reads the first message. Who subscribes is what the certificate says;
+// only the address, labels and state are the sidecar's own word.
+func (s *service) welcome(ctx context.Context, st *feedStream) (hub.Joining, error) {
+	w, certificate, err := workloadOf(ctx)
+	if err != nil {
+		return hub.Joining{}, err
+	}
+	first, err := st.Receive()
+	if err != nil {
+		return hub.Joining{}, err
+	}
+	hello := first.GetHello()
+	if hello == nil {
+		return hub.Joining{}, connect.NewError(connect.CodeInvalidArgument, errors.New("the first message must be a hello"))
+	}
+	said, err := wire.ToInstance(hello.GetInstance())
+	if err != nil {
+		return hub.Joining{}, connect.NewError(connect.CodeInvalidArgument, err)
+	}
+	peer := w.Peer(s.authority.TrustDomain())
+	i := mesh.Instance{
+		ID:       peer.Instance,
+		Service:  peer.Service,
+		Version:  peer.Version,
+		Address:  said.Address,
+		Identity: peer.Identity,
+		Labels:   maps.Clone(said.Labels),
+		State:    stateOf(string(said.State)),
+	}
+	if i.Version != "" {
+		if i.Labels == nil {
+			i.Labels = map[string]string{}
+		}
+		i.Labels["version"] = string(i.Version)
+	}
+	return hub.Joining{Instance: i, Build: hello.GetBuild(), Expires: certificate.NotAfter}, nil
+}
+
+func sendPushes(ctx context.Context, feed *hub.Feed, st *feedStream) error {
+	for {
+		p, err := feed.Next(ctx)
+		if err != nil {
+			return err
+		}
+		m := &wire.Push{
+			Sequence:  p.Sequence,
+			Version:   p.Version,
+			Services:  wire.FromServices(p.Services),
+			Snapshots: make([]*wire.Snapshot, 0, len(p.Snapshots)),
+			Changed:   wire.FromTime(p.Built),
+		}
+		for _, snapshot := range p.Snapshots {
+			m.Snapshots = append(m.Snapshots, wire.FromSnapshot(snapshot))
+		}
+		if err := st.Send(m); err != nil {
+			return fmt.Errorf("send push: %w", err)
+		}
+	}
+}
+
+func listen(ctx context.Context, feed *hub.Feed, attached *registry.Attachment, st *feedStream) error {
+	for {
+		m, err := st.Receive()
+		if err != nil {
+			return fmt.Errorf("receive: %w", err)
+		}
+		switch m := m.GetMessage().(type) {
+		case *wire.SubscribeRequest_Want:
+			feed.Want(wire.ToServices(m.Want.GetServices()))
+		case *wire.SubscribeRequest_State:
+			if err := attached.SetState(ctx, stateOf(m.State.GetState())); err != nil {
+				return err
+			}
+		case *wire.SubscribeRequest_Ack:
+			feed.Answer(m.Ack.GetSequence(), m.Ack.GetAccepted(), m.Ack.GetReason())
+		case *wire.SubscribeRequest_Goodbye:
+			return errGoodbye
+		}
+	}
+}
+
+// stateOf takes a word it does not know for an instance that is not ready.
+func stateOf(s string) mesh.InstanceState {
+	switch state := mesh.InstanceState(s); state {
+	case mesh.Ready, mesh.Draining:
+		return state
+	}
+	return mesh.Starting
+}
+
+// dismiss may run when the sidecar has hung up already.
+func (s *service) dismiss(ctx context.Context, attached *registry.Attachment) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	defer cancel()
+	if err := attached.Leave(ctx); err != nil {
+		s.log.Warn("instance stays until its lease runs out", "reason", err)
+	}
+	return nil
+}
+
+// asEnd is how a stream's end looks to the sidecar: each of these it answers with
+// a new stream.
+func asEnd(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(err, io.EOF), ctx.Err() != nil:
+		return nil
+	case errors.Is(err, hub.ErrReplaced):
+		return connect.NewError(connect.CodeAborted, err)
+	}
+	return connect.NewError(connect.CodeUnavailable, err)
+}
