@@ -1,0 +1,60 @@
+package promql
+
+import (
+	"math"
+	"strconv"
+
+	"github.com/sightline-mesh/sightline/collector/signal"
+)
+
+// bounds are the upper bounds of Istio's duration buckets in milliseconds.
+func bounds() []float64 {
+	return []float64{
+		0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000,
+		300_000, 600_000, 1_800_000, 3_600_000, math.Inf(1),
+	}
+}
+
+// bound is one upper bound and its label.
+type bound struct {
+	le   string
+	upTo float64
+}
+
+// wanted are the bounds whose label the filter lets through.
+func wanted(keep func(le string) bool) []bound {
+	var out []bound
+	for _, b := range bounds() {
+		le := strconv.FormatFloat(b, 'f', -1, 64)
+		if math.IsInf(b, 1) {
+			le = "+Inf"
+		}
+		if keep(le) {
+			out = append(out, bound{le, b})
+		}
+	}
+	return out
+}
+
+// below is how many of the values in exponential buckets are at most b. A bucket that
+// b divides is taken to be filled evenly on its logarithmic scale; buckets are 9 %
+// wide, so that is the greatest error, and of that one bucket only.
+func below(buckets map[int16]uint64, b float64) float64 {
+	if math.IsInf(b, 1) {
+		return total(buckets)
+	}
+	at := math.Log2(b) * (1 << signal.DurationScale)
+	var n float64
+	for i, count := range buckets {
+		share := min(max(at-float64(i), 0), 1)
+		n += share * float64(count)
+	}
+	return n
+}
+
+func total(buckets map[int16]uint64) (n float64) {
+	for _, c := range buckets {
+		n += float64(c)
+	}
+	return n
+}

@@ -1,0 +1,105 @@
+package promql
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
+
+// unknown is Istio's word for a workload that told nothing of itself.
+const unknown = "unknown"
+
+// istioLabels writes the labels of Istio's standard metrics, and two more that only
+// this mesh has: route and method.
+func istioLabels(b *labels.ScratchBuilder, k *key) {
+	b.Add("reporter", k.reporter)
+	workloadLabels(b, "source", k.source, k.sourceVersion)
+	workloadLabels(b, "destination", k.destination, k.destinationVersion)
+	name, namespace := split(k.destination)
+	if k.destination != "" {
+		b.Add("destination_service", name+"."+namespace+".svc.cluster.local")
+		b.Add("destination_service_name", name)
+		b.Add("destination_service_namespace", namespace)
+	}
+	b.Add("request_protocol", protocol(k.protocol))
+	b.Add("response_code", strconv.Itoa(int(k.status)))
+	if k.grpcStatus >= 0 {
+		b.Add("grpc_response_status", strconv.Itoa(int(k.grpcStatus)))
+	}
+	b.Add("response_flags", orDash(k.flags))
+	b.Add("connection_security_policy", security(k.mtls))
+	add(b, "route", k.route)
+	add(b, "method", k.method)
+}
+
+// workloadLabels names one end of a hop. A workload is called as a Deployment of
+// Bookinfo is: by service and version.
+func workloadLabels(b *labels.ScratchBuilder, end, service, version string) {
+	if service == "" {
+		b.Add(end+"_workload", unknown)
+		b.Add(end+"_canonical_service", unknown)
+		return
+	}
+	name, namespace := split(service)
+	workload := name
+	if version != "" {
+		workload += "-" + version
+	}
+	b.Add(end+"_workload", workload)
+	b.Add(end+"_workload_namespace", namespace)
+	b.Add(end+"_app", name)
+	b.Add(end+"_canonical_service", name)
+	revision := version
+	if revision == "" {
+		revision = "latest"
+	}
+	b.Add(end+"_canonical_revision", revision)
+	add(b, end+"_version", version)
+}
+
+// graphLabels writes the labels of Tempo's service graph.
+func graphLabels(b *labels.ScratchBuilder, k *key) {
+	client := k.source
+	if client == "" {
+		client = "user"
+	}
+	b.Add("client", client)
+	add(b, "server", k.destination)
+}
+
+func split(service string) (name, namespace string) {
+	s := mesh.ServiceName(service)
+	return s.Name(), s.Namespace()
+}
+
+// protocol is Istio's word for ours.
+func protocol(p string) string {
+	if strings.HasPrefix(p, "http") || p == "h2" {
+		return "http"
+	}
+	return p
+}
+
+func security(mtls bool) string {
+	if mtls {
+		return "mutual_tls"
+	}
+	return "none"
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// add leaves an empty label out: to Prometheus the two are the same.
+func add(b *labels.ScratchBuilder, name, value string) {
+	if value != "" {
+		b.Add(name, value)
+	}
+}

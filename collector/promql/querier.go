@@ -1,0 +1,154 @@
+package promql
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/util/annotations"
+)
+
+// Store runs statements. The caller closes the rows. clickhouse.Store is one.
+type Store interface {
+	Query(ctx context.Context, statement string, params ...any) (driver.Rows, error)
+}
+
+// source is the storage.Queryable over a store.
+type source struct {
+	store    Store
+	lookback time.Duration
+	maxRows  int
+}
+
+func (s *source) Querier(mint, maxt int64) (storage.Querier, error) {
+	return &querier{source: s, mint: mint, maxt: maxt}, nil
+}
+
+// querier reads one range of time. It holds nothing that must be given back.
+type querier struct {
+	*source
+	mint, maxt int64
+}
+
+func (*querier) Close() error { return nil }
+
+// Select returns the series that match, sorted by their labels.
+func (q *querier) Select(ctx context.Context, _ bool, hints *storage.SelectHints, matchers ...*labels.Matcher) storage.SeriesSet {
+	if hints == nil {
+		hints = &storage.SelectHints{Start: q.mint, End: q.maxt}
+	}
+	all, err := q.read(ctx, hints, matchers)
+	if err != nil {
+		return storage.ErrSeriesSet(err)
+	}
+	slices.SortFunc(all, func(a, b storage.Series) int { return labels.Compare(a.Labels(), b.Labels()) })
+	return &set{series: all, at: -1}
+}
+
+func (q *querier) read(ctx context.Context, h *storage.SelectHints, matchers []*labels.Matcher) ([]storage.Series, error) {
+	var all []storage.Series
+	for _, m := range metrics() {
+		if !accepts(matchers, labels.MetricName, m.name) {
+			continue
+		}
+		some, err := q.computed(ctx, h, &m, matchers)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", m.name, err)
+		}
+		all = append(all, some...)
+	}
+	if name := exact(matchers, labels.MetricName); Computed(name) {
+		return all, nil
+	}
+	some, err := q.stored(ctx, h, matchers)
+	if err != nil {
+		return nil, fmt.Errorf("read samples: %w", err)
+	}
+	return append(all, some...), nil
+}
+
+// accepts reports whether all matchers of a label let the value through.
+func accepts(matchers []*labels.Matcher, name, value string) bool {
+	for _, m := range matchers {
+		if m.Name == name && !m.Matches(value) {
+			return false
+		}
+	}
+	return true
+}
+
+// matches reports whether all matchers let the labels through. A label that is not
+// there is empty.
+func matches(matchers []*labels.Matcher, l labels.Labels) bool {
+	for _, m := range matchers {
+		if !m.Matches(l.Get(m.Name)) {
+			return false
+		}
+	}
+	return true
+}
+
+// exact is the only value that the matchers of a label let through, where one of them
+// names it; else "".
+func exact(matchers []*labels.Matcher, names ...string) string {
+	for _, m := range matchers {
+		if m.Type == labels.MatchEqual && slices.Contains(names, m.Name) {
+			return m.Value
+		}
+	}
+	return ""
+}
+
+// LabelValues lists a label's values in the range, sorted.
+func (q *querier) LabelValues(ctx context.Context, name string, _ *storage.LabelHints, matchers ...*labels.Matcher) ([]string, annotations.Annotations, error) {
+	found := map[string]bool{}
+	err := q.eachSeries(ctx, matchers, func(l labels.Labels) {
+		if v := l.Get(name); v != "" {
+			found[v] = true
+		}
+	})
+	return sorted(found), nil, err
+}
+
+// LabelNames lists the labels of the series in the range, sorted.
+func (q *querier) LabelNames(ctx context.Context, _ *storage.LabelHints, matchers ...*labels.Matcher) ([]string, annotations.Annotations, error) {
+	found := map[string]bool{}
+	err := q.eachSeries(ctx, matchers, func(l labels.Labels) {
+		l.Range(func(l labels.Label) { found[l.Name] = true })
+	})
+	return sorted(found), nil, err
+}
+
+// eachSeries calls f with the labels of every series in the range. Nothing is read of
+// their values.
+func (q *querier) eachSeries(ctx context.Context, matchers []*labels.Matcher, f func(labels.Labels)) error {
+	set := q.Select(ctx, false, &storage.SelectHints{Start: q.mint, End: q.maxt, Func: "series"}, matchers...)
+	for set.Next() {
+		f(set.At().Labels())
+	}
+	return set.Err()
+}
+
+func sorted(set map[string]bool) []string {
+	out := make([]string, 0, len(set))
+	for v := range set {
+		out = append(out, v)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// set is a storage.SeriesSet of what is in memory.
+type set struct {
+	series []storage.Series
+	at     int
+}
+
+func (s *set) Next() bool                      { s.at++; return s.at < len(s.series) }
+func (s *set) At() storage.Series              { return s.series[s.at] }
+func (*set) Err() error                        { return nil }
+func (*set) Warnings() annotations.Annotations { return nil }
