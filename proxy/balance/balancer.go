@@ -19,6 +19,10 @@ const (
 	Random
 )
 
+// decisive is how much better a score must be to decide: differences of a hundredth
+// are chance, and would send all requests to the same place while nothing is known.
+const decisive = 0.99
+
 // Balancer chooses among places. Its methods may be called from any goroutine.
 type Balancer struct {
 	method Method
@@ -60,5 +64,5 @@ func (b *Balancer) lighter(now time.Time, x, y *Load) bool {
 	if b.method == LeastRequest {
 		return x.InFlight() < y.InFlight()
 	}
-	return x.Score(now) < y.Score(now)
+	return x.Score(now) < y.Score(now)*decisive
 }

@@ -152,14 +152,15 @@ func (b *Breaker) count(r Result) {
 	if r == Dropped {
 		return
 	}
-	b.window.add(b.deps.Now(), r == Success)
+	success := 0
 	switch r {
 	case Success:
-		b.failures = 0
+		success, b.failures = 1, 0
 	case Failure:
 		b.failures++
 	case Limited, Dropped:
 	}
+	b.window.add(b.deps.Now(), success)
 	reason := b.tooMany()
 	if reason == "" || b.deps.Allow != nil && !b.deps.Allow() {
 		return

@@ -19,15 +19,14 @@ func newWindow(span time.Duration) window {
 	return window{width: max(span/buckets, time.Millisecond)}
 }
 
-func (w *window) add(now time.Time, ok bool) {
+// add counts a request with 1 or 0 successes.
+func (w *window) add(now time.Time, success int) {
 	w.advance(now)
 	i := w.current % buckets
 	w.total[i]++
 	w.sum++
-	if ok {
-		w.good[i]++
-		w.ok++
-	}
+	w.good[i] += success
+	w.ok += success
 }
 
 // advance empties the buckets that have left the span; a gap longer than the span

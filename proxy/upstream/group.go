@@ -26,21 +26,22 @@ type group struct {
 // counters outlive updates.
 type counters struct{ inFlight, retries atomic.Int64 }
 
-// enter counts a request in, unless a limit of the policy is reached.
-func (g *group) enter(again bool) bool {
+// enter counts a request in that was tried so many times before, unless a limit of
+// the policy is reached.
+func (g *group) enter(tries int) bool {
 	if !within(&g.count.inFlight, g.limits.Requests) {
 		return false
 	}
-	if again && !within(&g.count.retries, g.limits.Retries) {
+	if tries > 0 && !within(&g.count.retries, g.limits.Retries) {
 		g.count.inFlight.Add(-1)
 		return false
 	}
 	return true
 }
 
-func (g *group) leave(again bool) {
+func (g *group) leave(tries int) {
 	g.count.inFlight.Add(-1)
-	if again {
+	if tries > 0 {
 		g.count.retries.Add(-1)
 	}
 }

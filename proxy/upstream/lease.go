@@ -13,7 +13,7 @@ type Lease struct {
 	set    *Set
 	group  *group
 	ticket breaker.Ticket
-	again  bool
+	tries  int // that came before this one
 }
 
 // Kind is what a request says of the instance it was sent to.
@@ -43,7 +43,7 @@ const (
 // Done gives the lease back and learns from the outcome. It must be called exactly
 // once, from any goroutine.
 func (l Lease) Done(o Outcome) {
-	l.group.leave(l.again)
+	l.group.leave(l.tries)
 	l.Instance.load.End()
 	result := o.result()
 	// The breaker first: its recovery makes the load forget what came before this.

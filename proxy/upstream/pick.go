@@ -174,8 +174,8 @@ func walk(dests []route.Destination, at float64, part func(i int) float64) int {
 
 // from picks an instance of g, best being the largest share of any of them.
 func (p *picker) from(g *group, best float64, how pass) (Lease, error) {
-	again := len(p.tried) > 0
-	if !g.enter(again) {
+	tries := len(p.tried)
+	if !g.enter(tries) {
 		return Lease{}, fmt.Errorf("%w: %d requests, %d retries", ErrOverflow, g.limits.Requests, g.limits.Retries)
 	}
 	for range 4 { // a breaker may trip, or its probe go to another, before Admit
@@ -192,9 +192,9 @@ func (p *picker) from(g *group, best float64, how pass) (Lease, error) {
 			ticket = t
 		}
 		i.load.Begin()
-		return Lease{Instance: i, set: p.set, group: g, ticket: ticket, again: again}, nil
+		return Lease{Instance: i, set: p.set, group: g, ticket: ticket, tries: tries}, nil
 	}
-	g.leave(again)
+	g.leave(tries)
 	return Lease{}, errNothing
 }
 

@@ -1,0 +1,150 @@
+package balance
+
+import (
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func near(got, want float64) bool { return got > want*0.98 && got < want*1.02 }
+
+func TestScore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLoad(time.Now())
+		score := func(want float64, what string) {
+			t.Helper()
+			if got := l.Score(time.Now()); !near(got, want) {
+				t.Errorf("%s: score %.4f, want %.4f", what, got, want)
+			}
+		}
+		score(0.030, "nothing known")
+		l.Begin()
+		score(0.060, "one in flight")
+		l.End()
+		l.Observe(time.Now(), 200*time.Millisecond, false)
+		score(0.200, "a peak replaces the average at once")
+		l.Observe(time.Now(), time.Millisecond, false)
+		score(0.200, "a fast answer at the same time changes nothing")
+		time.Sleep(10 * time.Second)
+		score(0.200*0.3679, "read after the decay time")
+		l.Observe(time.Now(), 10*time.Millisecond, false)
+		score(0.200*0.3679+0.010*0.6321, "a fast answer pulls the average down")
+		time.Sleep(time.Hour)
+		score(0.001, "the floor")
+		l.Forget(time.Now())
+		score(0.030, "forgotten")
+	})
+}
+
+func TestFailuresArePenalised(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		good, bad, once := NewLoad(time.Now()), NewLoad(time.Now()), NewLoad(time.Now())
+		once.Observe(time.Now(), time.Millisecond, true)
+		for range 50 {
+			time.Sleep(10 * time.Millisecond)
+			good.Observe(time.Now(), 5*time.Millisecond, false)
+			bad.Observe(time.Now(), time.Millisecond, true)
+			once.Observe(time.Now(), 5*time.Millisecond, false)
+		}
+		now := time.Now()
+		if g, b := good.Score(now), bad.Score(now); b < 5*g {
+			t.Errorf("half a second of fast failures scores %.4f, slower successes %.4f", b, g)
+		}
+		if g, o := good.Score(now), once.Score(now); o > 2*g {
+			t.Errorf("one failure among successes scores %.4f against %.4f: the place would be left empty", o, g)
+		}
+	})
+}
+
+func TestFailuresAtALowRateCountInFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLoad(time.Now())
+		for range 20 {
+			time.Sleep(5 * time.Second)
+			l.Observe(time.Now(), time.Millisecond, true)
+		}
+		if got := l.Score(time.Now()); !near(got, 5) {
+			t.Errorf("score %.3f s, want the penalty of 5 s", got)
+		}
+	})
+}
+
+// shares lets b choose among loads many times.
+func shares(b *Balancer, loads []*Load, rounds int) []int {
+	counts := make([]int, len(loads))
+	for range rounds {
+		counts[b.Pick(time.Now(), len(loads), func(i int) *Load { return loads[i] })]++
+	}
+	return counts
+}
+
+func newLoads(n int) []*Load {
+	out := make([]*Load, n)
+	for i := range out {
+		out[i] = NewLoad(time.Now())
+	}
+	return out
+}
+
+func TestMethodsUseEveryPlace(t *testing.T) {
+	for _, m := range []Method{PeakEWMA, LeastRequest, RoundRobin, Random} {
+		for _, n := range []int{1, 2, 5} {
+			for i, got := range shares(New(m), newLoads(n), 1000*n) {
+				if got < 850 || got > 1150 {
+					t.Errorf("method %d of %d places: %d got %d of %d", m, n, i, got, 1000*n)
+				}
+			}
+		}
+	}
+}
+
+func TestRoundRobinIsExact(t *testing.T) {
+	for i, got := range shares(New(RoundRobin), newLoads(4), 400) {
+		if got != 100 {
+			t.Errorf("place %d got %d of 400", i, got)
+		}
+	}
+}
+
+func TestTwoChoicesAvoidTheWorst(t *testing.T) {
+	t.Run("slow", func(t *testing.T) {
+		loads := newLoads(4)
+		loads[2].Observe(time.Now(), time.Second, false)
+		if got := shares(New(PeakEWMA), loads, 1000); got[2] != 0 {
+			t.Errorf("the slowest of four got %d requests", got[2])
+		}
+	})
+	t.Run("busy", func(t *testing.T) {
+		loads := newLoads(4)
+		for range 10 {
+			loads[1].Begin()
+		}
+		for _, m := range []Method{PeakEWMA, LeastRequest} {
+			if got := shares(New(m), loads, 1000); got[1] != 0 {
+				t.Errorf("method %d: the busiest of four got %d requests", m, got[1])
+			}
+		}
+	})
+}
+
+func TestConcurrentUse(t *testing.T) {
+	b, loads := New(PeakEWMA), newLoads(3)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 1000 {
+				l := loads[b.Pick(time.Now(), len(loads), func(i int) *Load { return loads[i] })]
+				l.Begin()
+				l.Observe(time.Now(), time.Millisecond, false)
+				l.End()
+			}
+		})
+	}
+	wg.Wait()
+	for i, l := range loads {
+		if l.InFlight() != 0 {
+			t.Errorf("place %d has %d in flight at the end", i, l.InFlight())
+		}
+	}
+}
