@@ -20,14 +20,18 @@ type Writer struct {
 
 	framing Framing
 	left    uint64 // of the length
-	started bool   // a byte of the message was given to dst
+	sent    uint64 // bytes of the message that dst has taken
+	ended   bool   // End was called
 }
 
 // Reset makes the Writer write to dst, as new.
 func (w *Writer) Reset(dst io.Writer) { *w = Writer{dst: dst} }
 
-// Started reports whether any byte of the message may have left.
-func (w *Writer) Started() bool { return w.started }
+// Sent is how many bytes of the message have left, framing included.
+func (w *Writer) Sent() uint64 { return w.sent }
+
+// Complete reports whether the message has left to its end.
+func (w *Writer) Complete() bool { return w.ended && w.buf == nil }
 
 // Close drops what was not flushed and gives the buffer back.
 func (w *Writer) Close() {
@@ -35,7 +39,7 @@ func (w *Writer) Close() {
 		buffers.giveBack(w.buf[:cap(w.buf)])
 		w.buf = nil
 	}
-	w.started = false
+	w.Finish()
 }
 
 // Request gathers a request head. The body follows by Data and End.
@@ -130,6 +134,7 @@ func (w *Writer) Data(p []byte) error {
 // End gathers what ends the body; trailers are lines with CRLF, used only when it
 // is chunked.
 func (w *Writer) End(trailers []byte) error {
+	w.ended = true
 	switch w.framing {
 	case Length:
 		if w.left > 0 {
@@ -149,14 +154,16 @@ func (w *Writer) Flush() error {
 	if w.buf == nil {
 		return nil
 	}
-	err := w.write(w.buf)
+	if err := w.drain(); err != nil {
+		return err
+	}
 	buffers.giveBack(w.buf[:cap(w.buf)])
 	w.buf = nil
-	return err
+	return nil
 }
 
 // Finish ends the message: the next one has not started.
-func (w *Writer) Finish() { w.started = false }
+func (w *Writer) Finish() { w.sent, w.ended = 0, false }
 
 // begin makes sure of a buffer with room for n bytes and a little framing; a head
 // that is larger than what is lent makes append allocate, which spill ends.
@@ -206,8 +213,8 @@ func (w *Writer) write(p []byte) error {
 	if len(p) == 0 {
 		return nil
 	}
-	w.started = true
-	_, err := w.dst.Write(p)
+	n, err := w.dst.Write(p)
+	w.sent += uint64(n)
 	return err
 }
 

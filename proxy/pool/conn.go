@@ -32,6 +32,9 @@ func newConn(p *Pool, nc net.Conn) *Conn {
 	return c
 }
 
+// Pool is where the connection goes back to.
+func (c *Conn) Pool() *Pool { return c.pool }
+
 // Discard closes the connection instead of giving it back.
 func (c *Conn) Discard() {
 	c.In.Close()

@@ -1,0 +1,22 @@
+// Package serve takes requests from one side of the sidecar to the other: Outbound
+// from the app into the mesh, Inbound from the mesh to the app.
+//
+// A request meets a list of layers, written down once in reading order (see
+// Outbound.layers and Inbound.layers): each is a function around the next, and none
+// knows the protocol. What is different between HTTP/1.1 and HTTP/2 is behind a
+// codec: it holds the request, sends it over a link to an instance, and relays the
+// answer. Errors become responses in one place, faultOf.
+//
+// What is guaranteed:
+//
+//   - Bodies stream both ways at the pace of the slower side. Nothing is held but
+//     64 KiB of a request body, so that it can be sent again.
+//   - A request is sent again by default only if it was provably not processed. Between
+//     sidecars the end of a connection in order (TLS's close_notify) without an answer
+//     is such a proof: a sidecar that has read a request answers it, or breaks the
+//     connection.
+//   - Every response that the mesh makes itself says why in x-sightline-reason and
+//     x-sightline-flags. Each request is told to the Sink once, when it has ended.
+//   - When the context of a Serve ends, no more connections are accepted, idle ones are
+//     closed in order, and what is in flight is finished, for up to Config.Drain.
+package serve

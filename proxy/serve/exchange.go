@@ -1,0 +1,136 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/proxy/emit"
+	"github.com/sightline-mesh/sightline/proxy/retry"
+	"github.com/sightline-mesh/sightline/proxy/route"
+	"github.com/sightline-mesh/sightline/proxy/upstream"
+)
+
+// exchange is one request on its way through the layers, and what becomes of it.
+// The codec that read it fills in the first group and reuses the exchange for its
+// next request; each layer adds what the ones below need.
+type exchange struct {
+	ctx        context.Context // ends when the client has gone
+	via        codec
+	rec        emit.Record
+	ask        route.Request
+	idempotent bool
+	malformed  error // the request cannot be understood; it only gets an answer
+	fixed      mesh.ServiceName
+	trace      [55]byte // the traceparent for the next hop
+	id         [36]byte // the x-request-id, if it is made here
+
+	route    *route.Route
+	deadline time.Time // over all tries; zero is none
+	tryEnd   time.Time // until the head of this try's answer; zero is none
+	tried    []*upstream.Instance
+	lease    upstream.Lease
+	leased   bool
+	sent     time.Time // start of the present try
+	answer   answer
+}
+
+// answer is what layers may know of a response whose head has arrived.
+type answer struct {
+	status int
+	grpc   int // from the head; -1 when it is not there
+}
+
+// codec is what differs between protocols: it holds a request and, after a send
+// that worked, the head of the answer.
+type codec interface {
+	// send passes the request to the other end of the link and returns when the head
+	// of an answer is there, or a *broken that says how far it came.
+	send(x *exchange, to *link) (answer, error)
+	// repeatable reports whether send may be called again for the same request. An
+	// answer that it may have brought is dropped by that.
+	repeatable() bool
+	// relay passes the answer on to the client, to its end.
+	relay(x *exchange) error
+	// refuse answers in the mesh's own name, if an answer has not begun.
+	refuse(x *exchange, f fault)
+}
+
+// reset makes the exchange ready for another request of the same connection.
+func (x *exchange) reset() {
+	tried, tries, header := x.tried[:0], x.rec.Tries[:0], x.ask.Header
+	clear(x.tried)
+	*x = exchange{ctx: x.ctx, via: x.via, fixed: x.fixed, tried: tried}
+	x.ask.Header, x.answer.grpc = header, -1
+	x.rec = emit.Record{Start: time.Now(), Tries: tries, GRPCStatus: -1}
+}
+
+// settle tells the instance's breaker and balancer what became of the try. Only
+// the first call after a pick counts.
+func (x *exchange) settle(kind upstream.Kind, took time.Duration) {
+	if !x.leased {
+		return
+	}
+	x.leased = false
+	x.lease.Done(upstream.Outcome{Took: took, Status: x.answer.status, GRPCStatus: x.answer.grpc, Kind: kind})
+}
+
+// broken is a try that brought no answer.
+type broken struct {
+	end   retry.End
+	cause error
+	// garbled is set when bytes came that are no HTTP response.
+	garbled bool
+}
+
+func (b *broken) Error() string { return b.cause.Error() }
+func (b *broken) Unwrap() error { return b.cause }
+
+// How an exchange ends without an answer for other reasons than a broken try.
+var (
+	errClientGone  = errors.New("client closed the connection")
+	errTimeout     = errors.New("route timeout")
+	errNotDone     = errors.New("method is not supported")
+	errAnswerCut   = errors.New("answer broke off")
+	errBadHostName = errors.New("no service name")
+)
+
+// kindOf is what an error of a try means for its instance.
+func kindOf(err error) upstream.Kind {
+	if b, ok := errors.AsType[*broken](err); ok {
+		if b.end == retry.Withheld {
+			return upstream.Overflow
+		}
+		return upstream.Failure
+	}
+	switch {
+	case errors.Is(err, errTimeout), errors.Is(err, errAnswerCut):
+		return upstream.Failure
+	case err != nil: // the client's doing
+		return upstream.Canceled
+	}
+	return upstream.Success
+}
+
+// outcomeOf is what an error of a try, or its answer, means for a retry.
+func outcomeOf(x *exchange, err error) retry.Outcome {
+	o := retry.Outcome{End: retry.Answered, Status: x.answer.status, GRPCStatus: x.answer.grpc, Idempotent: x.idempotent}
+	b, ok := errors.AsType[*broken](err)
+	switch {
+	case ok:
+		o.End = b.end
+	case err != nil:
+		o.End = retry.Withheld
+	}
+	return o
+}
+
+// idempotent reports whether a method promises that twice does no more than once.
+func idempotent(method string) bool {
+	switch method {
+	case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,79 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/sightline-mesh/sightline/proxy/http1"
+	"github.com/sightline-mesh/sightline/proxy/retry"
+	"github.com/sightline-mesh/sightline/proxy/route"
+	"github.com/sightline-mesh/sightline/proxy/upstream"
+)
+
+// fault is a response that the mesh makes itself.
+type fault struct {
+	status int    // 0 when there is nobody to answer
+	flags  string // Envoy's letters
+	reason string // in words
+}
+
+// faultOf turns whatever ended an exchange without an answer into a response. It is
+// the only place where errors meet HTTP.
+func faultOf(err error) fault {
+	f := fault{reason: err.Error()}
+	switch {
+	case errors.Is(err, errClientGone):
+		f.flags = "DC"
+	case errors.Is(err, errTimeout), errors.Is(err, context.DeadlineExceeded):
+		f.status, f.flags = http.StatusGatewayTimeout, "UT"
+	case errors.Is(err, route.ErrUnknownService), errors.Is(err, route.ErrNoRoute), errors.Is(err, errBadHostName):
+		f.status, f.flags = http.StatusNotFound, "NR"
+	case errors.Is(err, upstream.ErrOverflow):
+		f.status, f.flags = http.StatusServiceUnavailable, "UO"
+	case errors.Is(err, upstream.ErrNoInstance), errors.Is(err, upstream.ErrTripped):
+		f.status, f.flags = http.StatusServiceUnavailable, "UH"
+	case errors.Is(err, errNotDone):
+		f.status, f.flags = http.StatusNotImplemented, "NR"
+	default:
+		f.status, f.flags = statusOf(err)
+	}
+	return f
+}
+
+// statusOf is faultOf for what went wrong on a connection.
+func statusOf(err error) (status int, flags string) {
+	if b, ok := errors.AsType[*broken](err); ok {
+		switch {
+		case b.garbled:
+			return http.StatusBadGateway, "UPE"
+		case b.end == retry.ConnectFailed:
+			return http.StatusServiceUnavailable, "UF"
+		case b.end == retry.TimedOut:
+			return http.StatusGatewayTimeout, "UT"
+		case b.end == retry.Withheld:
+			return http.StatusServiceUnavailable, "UO"
+		}
+		return http.StatusServiceUnavailable, "UC"
+	}
+	if e, ok := errors.AsType[*http1.Error](err); ok {
+		return e.Status, "DPE"
+	}
+	if errors.Is(err, errAnswerCut) {
+		return 0, "UC"
+	}
+	return http.StatusBadGateway, "UF"
+}
+
+// grpcCode is the code of gRPC for a fault; the HTTP status of such an answer is 200.
+func (f fault) grpcCode() int {
+	switch f.status {
+	case http.StatusBadRequest:
+		return 13 // INTERNAL
+	case http.StatusNotFound, http.StatusNotImplemented:
+		return 12 // UNIMPLEMENTED
+	case http.StatusGatewayTimeout:
+		return 4 // DEADLINE_EXCEEDED
+	}
+	return 14 // UNAVAILABLE
+}

@@ -1,0 +1,253 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/proxy/emit"
+	"github.com/sightline-mesh/sightline/proxy/http1"
+	"github.com/sightline-mesh/sightline/proxy/listen"
+	"github.com/sightline-mesh/sightline/proxy/pool"
+	"github.com/sightline-mesh/sightline/proxy/socket"
+)
+
+// lingering is how long a client may read on after an answer that ends its
+// connection before all of its request was read.
+const lingering = time.Second
+
+// h1 is a connection from an HTTP/1.1 client and the request on it. It serves one
+// request after the other in the connection's goroutine; only a request body that
+// is still coming while its answer may begin has a second one.
+type h1 struct {
+	conn *listen.Conn
+	nc   net.Conn // what conn was accepted as, or TLS on it
+	cfg  h1Config
+	end  context.CancelCauseFunc // of x.ctx
+
+	in  http1.Reader
+	out http1.Writer
+	req http1.Request
+	res http1.Response
+	x   exchange
+
+	upload  upload
+	replay  replay
+	repeat  bool // replay has what a repetition needs
+	begun   bool // a byte of an answer was given to out
+	closing bool // the connection ends with this exchange
+	clean   bool // and it may end in order: the client has had its answer
+
+	mu sync.Mutex // guards up against gone
+	up *pool.Conn // the connection the request is on
+}
+
+// h1Config is what the two directions do differently.
+type h1Config struct {
+	direction emit.Direction
+	peer      emit.Peer // inbound: who calls
+	mtls      bool
+	fixed     mesh.ServiceName
+	handle    handler
+}
+
+// serveH1 serves the connection until either side ends it.
+func serveH1(ctx context.Context, conn *listen.Conn, nc net.Conn, cfg h1Config) {
+	h := &h1{conn: conn, nc: nc, cfg: cfg}
+	ctx, h.end = context.WithCancelCause(ctx)
+	defer h.end(nil)
+	conn.OnGone(h.gone)
+	stop := context.AfterFunc(ctx, func() { h.gone(socket.Gone) }) // time to drain is over
+	defer stop()
+	h.in.Reset(nc)
+	h.out.Reset(nc)
+	h.x.ctx, h.x.via, h.x.fixed = ctx, h, cfg.fixed
+	h.x.ask.Header = h.req.Lookup
+	defer h.out.Close()
+	defer h.in.Close()
+	for h.next() {
+		h.serve()
+		if h.closing {
+			if h.clean {
+				listen.Linger(h.nc, lingering)
+			}
+			conn.Conn.Close() //nolint:errcheck // without a close_notify: the peer must see that it was cut
+			return
+		}
+	}
+	nc.Close() //nolint:errcheck // idle: in order, with a close_notify
+}
+
+// next waits for a request, and reports whether there is one to serve.
+func (h *h1) next() bool {
+	for {
+		h.conn.Enter(listen.Idle)
+		if h.conn.Draining() && len(h.in.Buffered()) == 0 && !h.conn.Resume() {
+			return false
+		}
+		err := h.in.Await()
+		if err == nil {
+			h.conn.Enter(listen.Reading)
+			return true
+		}
+		if !isTimeout(err) || !h.conn.Draining() || !h.conn.Resume() {
+			return false
+		}
+	}
+}
+
+// serve takes the waiting request through the layers.
+func (h *h1) serve() {
+	x := &h.x
+	x.reset()
+	h.begun, h.closing, h.clean, h.repeat = false, false, false, true
+	h.upload = upload{}
+	err := h.in.ReadRequest(&h.req)
+	h.conn.Enter(listen.Waiting)
+	if err != nil {
+		e, ours := errors.AsType[*http1.Error](err)
+		if !ours { // it went away, or was too slow
+			h.closing = true
+			return
+		}
+		x.malformed, h.closing, h.clean = e, true, true
+	}
+	h.describe(err == nil)
+	h.cfg.handle(x) //nolint:errcheck // refuse has seen to it
+	h.finish()
+}
+
+// describe fills in what the layers and the record need of the request.
+func (h *h1) describe(whole bool) {
+	x, q := &h.x, &h.req
+	x.rec.Direction, x.rec.Protocol = h.cfg.direction, "http/1.1"
+	x.rec.Peer, x.rec.MTLS = h.cfg.peer, h.cfg.mtls
+	if !whole {
+		x.openTrace("", "")
+		return
+	}
+	x.openTrace(q.Get(http1.Traceparent), q.Get(http1.B3))
+	x.rec.Method, x.rec.Path, x.rec.Authority = q.Method, q.Path, q.Authority
+	x.rec.UserAgent, x.rec.RequestID = q.Get(http1.UserAgent), q.Get(http1.XRequestID)
+	x.ask.Method, x.ask.Path, x.ask.Authority = q.Method, q.Path, q.Authority
+	x.idempotent = idempotent(q.Method)
+	q.Clean()
+	q.Set(http1.Traceparent, x.traceparent())
+	if x.rec.RequestID == "" {
+		x.rec.RequestID = x.newRequestID()
+		q.Set(http1.XRequestID, x.rec.RequestID)
+	}
+}
+
+// finish gets the connection ready for the next request, or settles that there
+// will be none.
+func (h *h1) finish() {
+	h.stopUpload()
+	h.drop()
+	h.replay.free()
+	if !h.in.Done() || h.x.ctx.Err() != nil {
+		h.closing = true
+	}
+	if !h.closing || h.clean {
+		if err := h.out.Flush(); err != nil {
+			h.closing, h.clean = true, false
+		}
+	}
+	h.out.Finish()
+	if !h.closing {
+		h.in.Finish()
+	}
+}
+
+// attach makes the connection the one that the request is on, or fails when the
+// client has gone.
+func (h *h1) attach(up *pool.Conn) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.up = up
+	return h.x.ctx.Err() == nil
+}
+
+// detach takes the connection back from gone's reach; nil if there is none.
+func (h *h1) detach() *pool.Conn {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	up := h.up
+	h.up = nil
+	return up
+}
+
+// drop ends the use of a connection whose answer was not read to its end.
+func (h *h1) drop() {
+	if up := h.detach(); up != nil {
+		up.Discard()
+	}
+}
+
+// gone is called from outside when the client has closed. A client that said it
+// would send nothing more may have closed its own side only, and still read.
+func (h *h1) gone(end socket.End) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if end == socket.HalfClosed && !h.req.KeepAlive {
+		return
+	}
+	h.end(errClientGone)
+	if h.up != nil {
+		h.up.SetDeadline(time.Unix(1, 0)) //nolint:errcheck // whatever blocks on it is to return
+	}
+}
+
+// refuse answers in the mesh's name. It implements codec.
+func (h *h1) refuse(x *exchange, f fault) {
+	h.stopUpload()
+	if f.status == 0 || h.begun {
+		h.closing, h.clean = true, false
+		return
+	}
+	h.skip()
+	x.rec.Status = f.status
+	last := h.closing || !h.in.Done() || !h.req.KeepAlive || h.conn.Draining()
+	h.begun = true
+	h.out.Close()
+	reason := headerValue(f.reason)
+	err := h.out.Answer(&http1.Answer{
+		Status: f.status,
+		Fields: []string{
+			"content-type", "text/plain; charset=utf-8",
+			"x-sightline-reason", reason, "x-sightline-flags", f.flags, "x-request-id", x.rec.RequestID,
+		},
+		Body:       "sightline: " + reason + "\n",
+		ToHead:     h.req.Method == "HEAD",
+		CloseAfter: last,
+	})
+	if err == nil {
+		err = h.out.Flush()
+	}
+	h.closing, h.clean = last || err != nil, err == nil
+}
+
+// skip reads over what has already come of the body, so that a request that is
+// refused need not cost its connection.
+func (h *h1) skip() {
+	for h.x.malformed == nil && !h.in.Done() && h.in.Ready() {
+		if _, err := h.in.Next(); err != nil && !errors.Is(err, io.EOF) {
+			return
+		}
+	}
+}
+
+// headerValue is a reason with the bytes that a field value must not have replaced.
+func headerValue(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c < ' ' || c == 0x7f {
+			b[i] = ' '
+		}
+	}
+	return string(b)
+}

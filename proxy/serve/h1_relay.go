@@ -1,0 +1,111 @@
+package serve
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/sightline-mesh/sightline/proxy/emit"
+	"github.com/sightline-mesh/sightline/proxy/http1"
+	"github.com/sightline-mesh/sightline/proxy/pool"
+)
+
+// settling is how long the rest of a request may take after the end of its answer,
+// before it is given up and the connection with it.
+const settling = 20 * time.Millisecond
+
+// relay implements codec.
+func (h *h1) relay(x *exchange) error {
+	up := h.up
+	h.blame(x)
+	if !x.tryEnd.IsZero() { // it bounded the head only
+		if err := up.SetDeadline(x.deadline); err != nil {
+			return errAnswerCut
+		}
+	}
+	if h.res.Status == http.StatusSwitchingProtocols {
+		return h.tunnel(x, up)
+	}
+	framing := h.frame()
+	h.begun = true
+	if err := h.out.Response(&h.res, framing); err != nil {
+		return errClientGone
+	}
+	n, readErr, writeErr := http1.Copy(&h.out, &up.In)
+	x.rec.BytesOut += n
+	if writeErr == nil && readErr == nil {
+		trailers := up.In.Trailers()
+		writeErr = errors.Join(h.out.End(trailers), h.out.Flush())
+	}
+	h.settleUpload(settling)
+	h.stopUpload()
+	switch {
+	case x.ctx.Err() != nil || writeErr != nil:
+		return errClientGone
+	case readErr != nil && !x.deadline.IsZero() && isTimeout(readErr):
+		return fmt.Errorf("%w: %w", errTimeoutAfter(x), errAnswerCut)
+	case readErr != nil:
+		return fmt.Errorf("%w: %w", errAnswerCut, readErr)
+	}
+	h.giveBack(up)
+	return nil
+}
+
+func isTimeout(err error) bool {
+	t, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](err)
+	return ok && t.Timeout()
+}
+
+// giveBack returns the connection to its pool if it can carry another request.
+func (h *h1) giveBack(up *pool.Conn) {
+	if h.in.Done() && h.res.KeepAlive && up.Out.Complete() && len(up.In.Buffered()) == 0 {
+		h.detach()
+		up.Pool().Put(up)
+	}
+}
+
+// blame notes who made the response: the sidecar at the other end says so. What an
+// app says of that kind is not believed.
+func (h *h1) blame(x *exchange) {
+	x.rec.GeneratedBy = "app"
+	if h.cfg.direction == emit.Inbound {
+		h.res.Drop(http1.SightlineReason)
+		h.res.Drop(http1.SightlineFlags)
+		return
+	}
+	if h.res.Has(http1.SightlineReason) {
+		x.rec.GeneratedBy = "peer"
+		x.rec.Reason = strings.Clone(h.res.Get(http1.SightlineReason))
+	}
+}
+
+// frame edits the head of the answer for the client's connection and returns how
+// its body will be framed there.
+func (h *h1) frame() http1.Framing {
+	h.res.Clean()
+	h.settleUpload(time.Millisecond)
+	framing := h.res.Framing
+	if framing == http1.Chunked || framing == http1.UntilClose {
+		framing = http1.Chunked
+		if h.req.Minor == 0 {
+			framing = http1.UntilClose
+		} else {
+			h.res.Set(http1.TransferEncoding, "chunked")
+		}
+	}
+	if !h.req.KeepAlive || framing == http1.UntilClose || h.conn.Draining() || h.uploading() || !h.in.Done() {
+		h.closing, h.clean = true, true
+	}
+	switch {
+	case h.closing:
+		h.res.Set(http1.Connection, "close")
+	case h.req.Minor == 0:
+		h.res.Set(http1.Connection, "keep-alive")
+	}
+	return framing
+}

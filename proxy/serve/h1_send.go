@@ -1,0 +1,179 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/sightline-mesh/sightline/proxy/http1"
+	"github.com/sightline-mesh/sightline/proxy/pool"
+	"github.com/sightline-mesh/sightline/proxy/retry"
+)
+
+// repeatable reports whether the body so far is held, so that it can be sent again.
+// It ends what is still being sent. It implements codec.
+func (h *h1) repeatable() bool {
+	h.stopUpload()
+	return h.repeat && !h.replay.lost && h.x.ctx.Err() == nil
+}
+
+// send implements codec.
+func (h *h1) send(x *exchange, to *link) (answer, error) {
+	h.drop()
+	up, err := h.connect(x, to)
+	if err != nil {
+		return answer{grpc: -1}, err
+	}
+	if !h.attach(up) {
+		return answer{grpc: -1}, errClientGone
+	}
+	if err := h.limit(x, up); err != nil {
+		return answer{grpc: -1}, h.failed(x, to, err)
+	}
+	writeErr := h.write(up)
+	if writeErr != nil && (up.Out.Sent() == 0 || h.upload.clientErr != nil) {
+		return answer{grpc: -1}, h.failed(x, to, writeErr)
+	}
+	// Even if writing broke off there may be an answer: one that came early.
+	if err := h.readHead(up); err != nil {
+		return answer{grpc: -1}, h.failed(x, to, err)
+	}
+	return answer{status: h.res.Status, grpc: -1}, nil
+}
+
+// connect borrows a connection in the time there is.
+func (h *h1) connect(x *exchange, to *link) (*pool.Conn, error) {
+	ctx := x.ctx
+	if end := x.until(); !end.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, end)
+		defer cancel()
+	}
+	up, err := to.h1.Get(ctx)
+	switch {
+	case err == nil:
+		return up, nil
+	case x.ctx.Err() != nil:
+		return nil, errClientGone
+	case errors.Is(err, pool.ErrOverflow):
+		return nil, &broken{end: retry.Withheld, cause: err}
+	}
+	return nil, &broken{end: retry.ConnectFailed, cause: fmt.Errorf("connect: %w", err)}
+}
+
+// until is when this try must have brought the head of an answer; zero is never.
+func (x *exchange) until() time.Time {
+	if x.tryEnd.IsZero() || (!x.deadline.IsZero() && x.deadline.Before(x.tryEnd)) {
+		return x.deadline
+	}
+	return x.tryEnd
+}
+
+func (h *h1) limit(x *exchange, up *pool.Conn) error {
+	end := x.until()
+	if end.IsZero() {
+		return nil
+	}
+	up.Deadline = true
+	return up.SetDeadline(end)
+}
+
+// write sends the head and what there is of the body, in one go if that is all.
+// The rest of a body that may take its time goes its own way, so that an answer
+// can come before its end.
+func (h *h1) write(up *pool.Conn) error {
+	if err := up.Out.Request(&h.req); err != nil {
+		return err
+	}
+	if h.replay.size > 0 {
+		if err := up.Out.Data(h.replay.held()); err != nil {
+			return err
+		}
+	}
+	for !h.in.Done() && (h.in.Ready() || h.short()) {
+		if err := h.pass(up); err != nil {
+			return err
+		}
+	}
+	if h.in.Done() {
+		return errors.Join(up.Out.End(h.in.Trailers()), up.Out.Flush())
+	}
+	if err := up.Out.Flush(); err != nil {
+		return err
+	}
+	h.startUpload(up)
+	return nil
+}
+
+// short reports whether so little of the body is missing that it is waited for in
+// place, although an answer could come before it.
+func (h *h1) short() bool {
+	return h.req.Framing == http1.Length && h.in.Left() <= maxReplay && !h.req.ExpectContinue
+}
+
+// readHead reads the head of the answer and passes on those before it.
+func (h *h1) readHead(up *pool.Conn) error {
+	for {
+		if err := up.In.ReadResponse(&h.res, h.req.Method); err != nil {
+			return err
+		}
+		if !h.res.Interim() {
+			return nil
+		}
+		if h.req.Minor == 0 {
+			continue
+		}
+		h.repeat = h.repeat && h.res.Status == http.StatusContinue
+		h.res.Clean()
+		if err := errors.Join(h.out.Response(&h.res, http1.NoBody), h.out.Flush()); err != nil {
+			return errClientGone
+		}
+	}
+}
+
+// failed says what an error on the way to the head of an answer means. It ends the
+// use of the connection.
+func (h *h1) failed(x *exchange, to *link, err error) error {
+	up := h.up
+	early := len(up.In.Buffered()) > 0
+	unsent := up.Out.Sent() == 0 || (to.polite && errors.Is(err, io.EOF) && !early)
+	timedOut := errors.Is(err, os.ErrDeadlineExceeded)
+	h.stopUpload()
+	h.drop()
+	if x.ctx.Err() != nil || errors.Is(err, errClientGone) {
+		return errClientGone
+	}
+	if cause := h.upload.clientErr; cause != nil {
+		return h.clientFault(cause)
+	}
+	b := &broken{end: retry.Reset, cause: fmt.Errorf("no answer: %w", err)}
+	_, b.garbled = errors.AsType[*http1.Error](err)
+	switch {
+	case b.garbled:
+		b.cause = fmt.Errorf("answer is no proper HTTP: %w", err)
+	case timedOut && !x.deadline.IsZero() && !time.Now().Before(x.deadline):
+		return errTimeoutAfter(x)
+	case timedOut:
+		b.end = retry.TimedOut
+	case unsent:
+		b.end = retry.Unsent
+	}
+	return b
+}
+
+// errTimeoutAfter says how long the route allowed.
+func errTimeoutAfter(x *exchange) error {
+	return fmt.Errorf("%w after %v", errTimeout, x.deadline.Sub(x.rec.Start).Round(time.Millisecond))
+}
+
+// clientFault is what a failure to read the request's body means.
+func (h *h1) clientFault(err error) error {
+	if e, ok := errors.AsType[*http1.Error](err); ok {
+		return e
+	}
+	return errClientGone
+}

@@ -1,0 +1,185 @@
+package serve
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/sightline-mesh/sightline/proxy/emit"
+	"github.com/sightline-mesh/sightline/proxy/http2"
+	"github.com/sightline-mesh/sightline/proxy/listen"
+	"github.com/sightline-mesh/sightline/proxy/pool"
+	"github.com/sightline-mesh/sightline/proxy/retry"
+)
+
+// InboundConfig is how requests of the mesh are served. App is required.
+type InboundConfig struct {
+	// App is where the app listens: "127.0.0.1:8080".
+	App string
+	// Drain is how long requests may go on when Serve's context has ended. 0 is 30 s.
+	Drain time.Duration
+	// ConnectTime bounds a connection attempt to the app. 0 is 300 ms.
+	ConnectTime time.Duration
+	// IdleTime is how long an unused connection to the app is kept. 0 is 3 s, which is
+	// below what servers usually keep them for.
+	IdleTime time.Duration
+	// Timeout bounds a request; 0 is no bound.
+	Timeout time.Duration
+}
+
+// InboundDeps is what an Inbound works with. All are required.
+type InboundDeps struct {
+	// TLS demands and verifies a certificate of the mesh, and offers h2 and http/1.1.
+	TLS *tls.Config
+	// PeerOf tells who is at the other end.
+	PeerOf func(cs tls.ConnectionState) (emit.Peer, error)
+	Sink   emit.Sink
+	Logger *slog.Logger
+}
+
+// Inbound serves the mesh's requests to the app.
+type Inbound struct {
+	cfg    InboundConfig
+	deps   InboundDeps
+	handle handler
+	app    *link
+
+	plaintext, refused atomic.Uint64
+}
+
+// NewInbound makes an Inbound; Serve starts it.
+func NewInbound(cfg InboundConfig, d InboundDeps) *Inbound {
+	if cfg.ConnectTime == 0 {
+		cfg.ConnectTime = 300 * time.Millisecond
+	}
+	if cfg.IdleTime == 0 {
+		cfg.IdleTime = 3 * time.Second
+	}
+	in := &Inbound{cfg: cfg, deps: d}
+	var dialer net.Dialer
+	in.app = newLink(pool.Config{IdleTime: cfg.IdleTime, MaxIdle: 128}, cfg.ConnectTime,
+		func(ctx context.Context, _ string) (net.Conn, error) { return dialer.DialContext(ctx, "tcp", cfg.App) })
+	in.handle = in.layers()
+	return in
+}
+
+// layers is the way of a request, from the outside in.
+func (in *Inbound) layers() handler {
+	return observe(in.deps.Sink, // first, so that our own refusals are told too
+		rescue( // errors become responses here and nowhere else
+			in.limit( // the time there is
+				relay( // passes the app's answer on
+					in.once( // hides a kept connection that the app had closed
+						in.forward)))))
+}
+
+// Serve serves connections from other sidecars until ctx ends, and then drains.
+func (in *Inbound) Serve(ctx context.Context, l net.Listener) error {
+	h2, err := http2.NewServer()
+	if err != nil {
+		return err
+	}
+	server := listen.New(listen.Config{Drain: in.cfg.Drain}, func(ctx context.Context, c *listen.Conn) {
+		in.serve(ctx, c, h2)
+	})
+	sweeping, stop := context.WithCancel(context.WithoutCancel(ctx))
+	swept := make(chan struct{})
+	go func() {
+		defer close(swept)
+		in.sweep(sweeping)
+	}()
+	err = server.Serve(ctx, l)
+	stop()
+	<-swept
+	return err
+}
+
+// Close closes the connections to the app. Call it when no Serve runs.
+func (in *Inbound) Close() { in.app.close() }
+
+// Refused tells how many connections were turned away: for not being TLS, and for
+// failing to prove an identity of the mesh.
+func (in *Inbound) Refused() (plaintext, unproved uint64) {
+	return in.plaintext.Load(), in.refused.Load()
+}
+
+func (in *Inbound) serve(ctx context.Context, c *listen.Conn, h2 *http2.Server) {
+	t, err := listen.Handshake(ctx, c, in.deps.TLS)
+	if err != nil {
+		in.count(err)
+		return
+	}
+	state := t.ConnectionState()
+	peer, err := in.deps.PeerOf(state)
+	if err != nil {
+		in.count(err)
+		return
+	}
+	cfg := h1Config{direction: emit.Inbound, peer: peer, mtls: true, handle: in.handle}
+	if state.NegotiatedProtocol == "h2" {
+		serveH2(ctx, h2, c, t, cfg)
+		return
+	}
+	serveH1(ctx, c, t, cfg)
+}
+
+// count counts a connection that was turned away; those that only hung up are not.
+func (in *Inbound) count(err error) {
+	switch _, network := errors.AsType[*net.OpError](err); {
+	case errors.Is(err, listen.ErrPlaintext):
+		in.plaintext.Add(1)
+	case network:
+	default:
+		in.refused.Add(1)
+	}
+	in.deps.Logger.Debug("connection refused", "error", err)
+}
+
+func (in *Inbound) sweep(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			in.app.h1.Sweep(now)
+		}
+	}
+}
+
+func (in *Inbound) limit(next handler) handler {
+	return func(x *exchange) error {
+		if x.ask.Method == "CONNECT" {
+			return errNotDone
+		}
+		if in.cfg.Timeout > 0 {
+			x.deadline = x.rec.Start.Add(in.cfg.Timeout)
+		}
+		return next(x)
+	}
+}
+
+// once sends a request again that met a connection which the app had closed before
+// it can have read it.
+func (in *Inbound) once(next handler) handler {
+	return func(x *exchange) error {
+		x.sent = time.Now()
+		err := next(x)
+		b, ok := errors.AsType[*broken](err)
+		if !ok || b.end != retry.Unsent && (b.end != retry.Reset || !x.idempotent || b.garbled) || !x.via.repeatable() {
+			return err
+		}
+		return next(x)
+	}
+}
+
+func (in *Inbound) forward(x *exchange) error {
+	a, err := x.via.send(x, in.app)
+	x.answer = a
+	return err
+}

@@ -1,0 +1,150 @@
+package serve
+
+import (
+	"github.com/sightline-mesh/sightline/proxy/emit"
+	"github.com/sightline-mesh/sightline/proxy/retry"
+	"github.com/sightline-mesh/sightline/proxy/upstream"
+	"time"
+)
+
+// handler takes an exchange to its end, or to an error that a layer above answers.
+type handler func(x *exchange) error
+
+// observe tells of every request once it has ended, our own refusals included.
+func observe(sink emit.Sink, next handler) handler {
+	return func(x *exchange) error {
+		err := next(x)
+		x.rec.Took = time.Since(x.rec.Start)
+		sink.Emit(&x.rec)
+		return err
+	}
+}
+
+// rescue turns errors into responses, here and nowhere else. It passes on only
+// errors that make the client's connection unusable.
+func rescue(next handler) handler {
+	return func(x *exchange) error {
+		err := x.malformed
+		if err == nil {
+			err = next(x)
+		}
+		x.settle(kindOf(err), time.Since(x.sent))
+		if err == nil {
+			return nil
+		}
+		f := faultOf(err)
+		x.rec.Flags = joinFlags(f.flags, x.rec.Flags)
+		x.rec.Reason, x.rec.GeneratedBy = f.reason, "proxy"
+		x.via.refuse(x, f)
+		return err
+	}
+}
+
+func joinFlags(a, b string) string {
+	if b == "" {
+		return a
+	}
+	return a + "," + b
+}
+
+// relay passes the answer on, when the layers below have settled on one.
+func relay(next handler) handler {
+	return func(x *exchange) error {
+		if err := next(x); err != nil {
+			return err
+		}
+		x.rec.Status = x.answer.status
+		x.rec.FirstByte = time.Since(x.rec.Start)
+		firstByte := time.Since(x.sent)
+		if err := x.via.relay(x); err != nil {
+			return err
+		}
+		x.settle(kindOfAnswer(x), firstByte)
+		return nil
+	}
+}
+
+// kindOfAnswer is what a whole answer means for the instance that gave it.
+func kindOfAnswer(x *exchange) upstream.Kind {
+	grpc := x.rec.GRPCStatus
+	if x.answer.status >= 500 || grpc == 13 || grpc == 14 || grpc == 2 || grpc == 15 {
+		return upstream.Failure
+	}
+	return upstream.Success
+}
+
+// noteTry adds the try that has just ended, or brought an answer, to the record.
+func noteTry(x *exchange, err error) {
+	t := emit.Try{
+		Instance: string(x.lease.Instance.Info.ID),
+		Start:    x.sent.Sub(x.rec.Start), Took: time.Since(x.sent), Status: x.answer.status,
+	}
+	if err != nil {
+		t.Reason = err.Error()
+	}
+	x.rec.Tries = append(x.rec.Tries, t)
+}
+
+// budget bounds retries over all requests.
+type budget interface {
+	Deposit()
+	Withdraw() bool
+}
+
+// again sends requests again as their route's policy and the budget allow. Each
+// try below it picks afresh.
+func again(b budget, next handler) handler {
+	return func(x *exchange) error {
+		b.Deposit()
+		policy := &x.route.Retry
+		for n := 1; ; n++ {
+			if policy.PerTry > 0 {
+				x.tryEnd = time.Now().Add(policy.PerTry)
+			}
+			err := next(x)
+			o := outcomeOf(x, err)
+			if !policy.Retries(o) || !x.via.repeatable() {
+				return err
+			}
+			if n > policy.Attempts {
+				x.rec.Flags = "URX"
+				return err
+			}
+			if !b.Withdraw() || !pause(x, n, o.End) {
+				return err
+			}
+			x.settle(kindOfTry(x, err), time.Since(x.sent))
+			x.answer = answer{grpc: -1}
+		}
+	}
+}
+
+func kindOfTry(x *exchange, err error) upstream.Kind {
+	if err != nil {
+		return kindOf(err)
+	}
+	return kindOfAnswer(x)
+}
+
+// pause waits before the n-th retry, unless that would outlast the exchange. A
+// request that met the end of an idle connection loses no time over it.
+func pause(x *exchange, n int, end retry.End) bool {
+	d := retry.Backoff(n)
+	if end == retry.Unsent && n == 1 {
+		d = 0
+	}
+	if !x.deadline.IsZero() && time.Until(x.deadline) <= d {
+		return false
+	}
+	if d == 0 {
+		return x.ctx.Err() == nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-x.ctx.Done():
+		return false
+	}
+}

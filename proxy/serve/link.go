@@ -1,0 +1,112 @@
+package serve
+
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/sightline-mesh/sightline/proxy/http2"
+	"github.com/sightline-mesh/sightline/proxy/pool"
+)
+
+// link is the way to one instance, or to the app: connections for each protocol.
+type link struct {
+	h1 *pool.Pool
+	h2 *http2.Client
+	// polite says that the other end is a sidecar: one that has read a request never
+	// ends the connection in order (by TLS's close_notify) without an answer.
+	polite bool
+}
+
+// dialFunc opens a connection for a protocol by its ALPN name.
+type dialFunc func(ctx context.Context, alpn string) (net.Conn, error)
+
+func newLink(cfg pool.Config, connectTime time.Duration, dial dialFunc) *link {
+	within := func(alpn string) func(context.Context) (net.Conn, error) {
+		return func(ctx context.Context) (net.Conn, error) {
+			ctx, cancel := context.WithTimeout(ctx, connectTime)
+			defer cancel()
+			return dial(ctx, alpn)
+		}
+	}
+	return &link{
+		h1: pool.New(cfg, within("http/1.1")),
+		h2: http2.NewClient(cfg.IdleTime, within("h2")),
+	}
+}
+
+func (l *link) close() {
+	l.h1.Close()
+	l.h2.Close()
+}
+
+// links keeps the link to each instance as long as there is one.
+type links[K comparable] struct {
+	mu  sync.RWMutex
+	all map[K]*link
+}
+
+// to returns the link to k, made by open at the first use.
+func (ls *links[K]) to(k K, open func() *link) *link {
+	ls.mu.RLock()
+	l := ls.all[k]
+	ls.mu.RUnlock()
+	if l != nil {
+		return l
+	}
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if l = ls.all[k]; l == nil {
+		if ls.all == nil {
+			ls.all = make(map[K]*link)
+		}
+		l = open()
+		ls.all[k] = l
+	}
+	return l
+}
+
+// remove closes the link to k; requests on it are finished.
+func (ls *links[K]) remove(k K) {
+	ls.mu.Lock()
+	l := ls.all[k]
+	delete(ls.all, k)
+	ls.mu.Unlock()
+	if l != nil {
+		l.close()
+	}
+}
+
+// closeAll removes every link.
+func (ls *links[K]) closeAll() {
+	ls.mu.Lock()
+	all := ls.all
+	ls.all = nil
+	ls.mu.Unlock()
+	for _, l := range all {
+		l.close()
+	}
+}
+
+// sweep closes connections that lay idle too long, every second until ctx ends.
+func (ls *links[K]) sweep(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			ls.sweepAt(now)
+		}
+	}
+}
+
+func (ls *links[K]) sweepAt(now time.Time) {
+	ls.mu.RLock()
+	defer ls.mu.RUnlock()
+	for _, l := range ls.all {
+		l.h1.Sweep(now)
+	}
+}

@@ -1,0 +1,197 @@
+package serve
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/proxy/emit"
+	"github.com/sightline-mesh/sightline/proxy/http2"
+	"github.com/sightline-mesh/sightline/proxy/listen"
+	"github.com/sightline-mesh/sightline/proxy/pool"
+	"github.com/sightline-mesh/sightline/proxy/route"
+	"github.com/sightline-mesh/sightline/proxy/upstream"
+)
+
+// OutboundConfig is how requests of the app are served. The zero value has the
+// defaults.
+type OutboundConfig struct {
+	// Namespace is where a service named without one is looked for.
+	Namespace string
+	// Drain is how long requests may go on when Serve's context has ended. 0 is 30 s.
+	Drain time.Duration
+	// ConnectTime bounds a connection attempt where the service's limits do not. 0 is 1 s.
+	ConnectTime time.Duration
+	// IdleTime is how long an unused connection to an instance is kept. 0 is 60 s.
+	IdleTime time.Duration
+}
+
+// OutboundDeps is what an Outbound works with. All are required.
+type OutboundDeps struct {
+	// Resolve returns a table that speaks of the service. It may wait, within bounds,
+	// until the control plane has told of a service that was never asked for before.
+	Resolve func(ctx context.Context, s mesh.ServiceName) (*route.Table, error)
+	// Pick chooses an instance, if possible none that was tried.
+	Pick func(r *route.Route, tried []*upstream.Instance) (upstream.Lease, error)
+	// Dial opens a connection of mutual TLS that has proved to be the instance's.
+	Dial func(ctx context.Context, to *upstream.Instance, alpn string) (net.Conn, error)
+	// Budget bounds retries over all requests.
+	Budget budget
+	Sink   emit.Sink
+	Logger *slog.Logger
+}
+
+// Outbound serves the app's requests to other services. Several Serves may run.
+type Outbound struct {
+	cfg    OutboundConfig
+	deps   OutboundDeps
+	handle handler
+	hosts  hosts
+	links  links[*upstream.Instance]
+}
+
+// NewOutbound makes an Outbound; Serve starts it.
+func NewOutbound(cfg OutboundConfig, d OutboundDeps) *Outbound {
+	if cfg.ConnectTime == 0 {
+		cfg.ConnectTime = time.Second
+	}
+	if cfg.IdleTime == 0 {
+		cfg.IdleTime = time.Minute
+	}
+	o := &Outbound{cfg: cfg, deps: d, hosts: hosts{namespace: cfg.Namespace}}
+	o.handle = o.layers()
+	return o
+}
+
+// layers is the way of a request, from the outside in.
+func (o *Outbound) layers() handler {
+	return observe(o.deps.Sink, // first, so that our own refusals are told too
+		rescue( // errors become responses here and nowhere else
+			o.match( // finds service and route; nothing below looks at a host name
+				relay( // passes the answer on that the layers below settle on
+					again(o.deps.Budget, // each try below picks afresh
+						o.pick( // an instance that takes requests, with a receipt
+							o.forward)))))) // over a connection that is kept
+}
+
+// Serve serves connections from the app until ctx ends, and then drains. The
+// service is the one that each request's host names.
+func (o *Outbound) Serve(ctx context.Context, l net.Listener) error {
+	return o.ServeFixed(ctx, l, "")
+}
+
+// ServeFixed is Serve for a port that stands for one service, whatever host its
+// requests name.
+func (o *Outbound) ServeFixed(ctx context.Context, l net.Listener, s mesh.ServiceName) error {
+	cfg := h1Config{direction: emit.Outbound, fixed: s, handle: o.handle}
+	h2, err := http2.NewServer()
+	if err != nil {
+		return err
+	}
+	server := listen.New(listen.Config{Drain: o.cfg.Drain}, func(ctx context.Context, c *listen.Conn) {
+		protocol, err := listen.Detect(c)
+		switch {
+		case err != nil: // it never sent a byte
+		case protocol == listen.HTTP2:
+			serveH2(ctx, h2, c, c.Conn, cfg)
+		default:
+			serveH1(ctx, c, c.Conn, cfg)
+		}
+	})
+	sweeping, stop := context.WithCancel(context.WithoutCancel(ctx))
+	swept := make(chan struct{})
+	go func() {
+		defer close(swept)
+		o.links.sweep(sweeping)
+	}()
+	err = server.Serve(ctx, l)
+	stop()
+	<-swept
+	return err
+}
+
+// Close closes the connections to all instances. Call it when no Serve runs.
+func (o *Outbound) Close() { o.links.closeAll() }
+
+// Remove closes the connections to an instance that is no longer there. Requests
+// on them are finished.
+func (o *Outbound) Remove(i *upstream.Instance) { o.links.remove(i) }
+
+// match finds the service that is asked for, and its route.
+func (o *Outbound) match(next handler) handler {
+	return func(x *exchange) error {
+		if x.ask.Method == "CONNECT" {
+			return fmt.Errorf("CONNECT: %w", errNotDone)
+		}
+		service := x.fixed
+		if service == "" {
+			var err error
+			if service, err = o.hosts.service(x.ask.Authority); err != nil {
+				return err
+			}
+		}
+		x.rec.Peer.Service = string(service)
+		table, err := o.deps.Resolve(x.ctx, service)
+		if err != nil {
+			return err
+		}
+		r, err := table.Match(service, &x.ask)
+		if err != nil {
+			return err
+		}
+		x.route, x.rec.Route, x.rec.ConfigVersion = r, r.Name, r.ConfigVersion
+		if r.Timeout > 0 {
+			x.deadline = x.rec.Start.Add(r.Timeout)
+		}
+		return next(x)
+	}
+}
+
+// pick chooses an instance for one try.
+func (o *Outbound) pick(next handler) handler {
+	return func(x *exchange) error {
+		lease, err := o.deps.Pick(x.route, x.tried)
+		if err != nil {
+			return err
+		}
+		x.lease, x.leased, x.sent = lease, true, time.Now()
+		x.tried = append(x.tried, lease.Instance)
+		to := &lease.Instance.Info
+		x.rec.Peer = emit.Peer{
+			Service: string(to.Service), Version: string(to.Version),
+			Instance: string(to.ID), Identity: string(to.Identity),
+		}
+		err = next(x)
+		x.rec.MTLS = true // nothing leaves in any other way
+		noteTry(x, err)
+		return err
+	}
+}
+
+// forward sends the request and awaits the head of the answer.
+func (o *Outbound) forward(x *exchange) error {
+	i := x.lease.Instance
+	a, err := x.via.send(x, o.links.to(i, func() *link { return o.open(i) }))
+	x.answer = a
+	return err
+}
+
+func (o *Outbound) open(i *upstream.Instance) *link {
+	limits := i.Limits()
+	within := o.cfg.ConnectTime
+	if limits.ConnectTimeout > 0 {
+		within = limits.ConnectTimeout
+	}
+	cfg := pool.Config{
+		IdleTime: o.cfg.IdleTime, MaxIdle: 128,
+		Connections: limits.Connections, Pending: limits.Pending,
+	}
+	l := newLink(cfg, within, func(ctx context.Context, alpn string) (net.Conn, error) {
+		return o.deps.Dial(ctx, i, alpn)
+	})
+	l.polite = true
+	return l
+}
