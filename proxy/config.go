@@ -24,8 +24,6 @@ type Config struct {
 
 	// AppPort is where the app listens on this machine; 0 is an app that only calls.
 	AppPort int
-	// AppProtocol is what the app speaks: "http1" (default) or "h2c".
-	AppProtocol string
 
 	// Outbound, Inbound and Admin are the listeners' addresses. One left empty takes
 	// its stable port, or a free one when that is taken.
@@ -57,7 +55,7 @@ const (
 func Default() Config {
 	return Config{
 		Namespace: mesh.DefaultNamespace, ControlPlane: DefaultControlPlane,
-		AppProtocol: "http1", Drain: 30 * time.Second,
+		Drain: 30 * time.Second,
 	}
 }
 
@@ -77,9 +75,6 @@ func (c Config) Validate() error {
 	}
 	if c.AppPort < 0 || c.AppPort > 65535 {
 		fault("port: %d is not a port", c.AppPort)
-	}
-	if c.AppProtocol != "http1" && c.AppProtocol != "h2c" {
-		fault("app-protocol: %q is not http1 or h2c", c.AppProtocol)
 	}
 	if c.Drain < 0 {
 		fault("drain: %s is below 0", c.Drain)

@@ -12,6 +12,10 @@ const DefaultNamespace = "default"
 // SystemNamespace is the namespace of the mesh's own parts.
 const SystemNamespace = "sightline"
 
+// CollectorAccount is the account, in SystemNamespace, of the collector: sidecars
+// hand their telemetry to nobody else.
+const CollectorAccount = "collector"
+
 // ServiceName is what callers ask for. Services of the default namespace are
 // written by name alone ("reviews"), others as "name.namespace"
 // ("order-service.production"), so that one spelling names one service.

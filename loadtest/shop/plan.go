@@ -4,7 +4,6 @@ package shop
 type Member struct {
 	Service string
 	Version string
-	GRPC    bool // speaks gRPC (h2c), not HTTP/1.1
 }
 
 // Members lists the shop's processes, callees before their callers.
@@ -12,7 +11,7 @@ func Members() []Member {
 	return []Member{
 		{Service: "catalog", Version: "v1"},
 		{Service: "users", Version: "v1"},
-		{Service: "ratings", Version: "v1", GRPC: true},
+		{Service: "ratings", Version: "v1"},
 		{Service: "payments", Version: "v1"},
 		{Service: "payments", Version: "v2"},
 		{Service: "shipping", Version: "v1"},

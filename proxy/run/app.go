@@ -106,9 +106,27 @@ func (a *App) Status() int {
 // pollEvery is how often a starting app is asked whether it listens.
 const pollEvery = 50 * time.Millisecond
 
-// AwaitPort waits until something on this machine accepts connections on the app's
-// port, the app ends, or ctx does.
+// AwaitPort waits until the app accepts connections on its port, the app ends, or ctx
+// does.
 func (a *App) AwaitPort(ctx context.Context, port int) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-a.ended:
+			cancel(fmt.Errorf("%s ended before it listened on port %d", a.Args[0], port))
+		case <-ctx.Done():
+		}
+	}()
+	return AwaitPort(ctx, port)
+}
+
+// AwaitPort waits until something on this machine accepts connections on a port, or
+// ctx ends. Port 0 is none, and nothing to wait for.
+func AwaitPort(ctx context.Context, port int) error {
+	if port == 0 {
+		return nil
+	}
 	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
@@ -119,10 +137,8 @@ func (a *App) AwaitPort(ctx context.Context, port int) error {
 		}
 		select {
 		case <-tick.C:
-		case <-a.ended:
-			return fmt.Errorf("%s ended before it listened on port %d", a.Args[0], port)
 		case <-ctx.Done():
-			return ctx.Err()
+			return context.Cause(ctx)
 		}
 	}
 }

@@ -36,7 +36,7 @@ func Beside(ctx context.Context, s Sidecar, app *App, port int, signals <-chan o
 	waiting, stop := context.WithCancel(ctx)
 	go func() {
 		defer close(announced)
-		if port == 0 || app.AwaitPort(waiting, port) == nil {
+		if app.AwaitPort(waiting, port) == nil {
 			s.SetState(mesh.Ready)
 		}
 	}()

@@ -83,9 +83,6 @@ func (a *actor) args(c Config) []string {
 	}
 	_, port, _ := net.SplitHostPort(a.app)
 	args = append(args, "--version", a.member.Version, "--port", port)
-	if a.member.GRPC {
-		args = append(args, "--app-protocol", "h2c")
-	}
 	return append(args, "--", c.Shop, "--service", a.member.Service, "--version", a.member.Version,
 		"--listen", a.app, "--outbound", a.outbound)
 }

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"log/slog"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sightline-mesh/sightline/controlplane"
+)
+
+func newControlPlane(g *globals) *cobra.Command {
+	c := controlplane.DefaultConfig("")
+	cmd := &cobra.Command{
+		Use:   "controlplane",
+		Short: "Run the control plane: state, certificates, registry, push, remedy",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c.Dir = filepath.Join(g.dir, "controlplane")
+			p, err := controlplane.New(c, controlplane.Deps{Logger: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))})
+			if err != nil {
+				return err
+			}
+			return p.Run(cmd.Context())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&c.Listen, "listen", c.Listen, "address for sidecars (mutual TLS)")
+	f.StringVar(&c.TrustDomain, "trust-domain", c.TrustDomain, "name of the mesh in every identity; cannot be changed later")
+	f.DurationVar(&c.CertificateTTL, "cert-ttl", c.CertificateTTL, "how long certificates are good for")
+	f.StringSliceVar(&c.EtcdEndpoints, "etcd-endpoints", nil, "an etcd cluster to use instead of the embedded one")
+	return cmd
+}

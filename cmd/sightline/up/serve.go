@@ -1,0 +1,38 @@
+package up
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/sightline-mesh/sightline/controlplane/admin"
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/ui/api"
+)
+
+// acts joins the UI's verbs to the control plane's admin API.
+func acts(d *api.Deps, c *admin.Client) {
+	d.Traffic, d.Breakers, d.Config, d.Proxies = c, c, c, c
+	d.Trip, d.Release, d.Hold = c.Trip, c.Release, c.Hold
+	d.UndoTraffic = c.UndoTraffic
+	d.DeleteConfig = c.Delete
+	d.Events = func(ctx context.Context, q api.EventQuery) ([]mesh.Event, error) {
+		return c.Events(ctx, admin.EventQuery{
+			After: q.After, Limit: q.Limit, Kind: mesh.EventKind(q.Kind), Service: mesh.ServiceName(q.Service),
+		})
+	}
+	d.CreateToken = func(ctx context.Context, r api.TokenRequest) (string, error) {
+		return c.CreateToken(ctx, admin.TokenRequest{TTL: r.TTL, Uses: r.Uses, Service: r.Service, Namespace: r.Namespace})
+	}
+}
+
+// status is the HTTP status of an error of the parts behind the API, 0 for one it
+// does not know.
+func status(err error) int {
+	if a, ok := admin.StatusOf(err); ok {
+		return a
+	}
+	if isNotFound(err) {
+		return http.StatusNotFound
+	}
+	return 0
+}

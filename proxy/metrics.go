@@ -1,0 +1,55 @@
+package proxy
+
+import (
+	"time"
+
+	"github.com/sightline-mesh/sightline/proxy/admin"
+	"github.com/sightline-mesh/sightline/proxy/emit"
+	"github.com/sightline-mesh/sightline/proxy/upstream"
+)
+
+// metrics are the sidecar's own figures for its admin page. Those of requests are in
+// the store: here is what tells whether the sidecar itself is well.
+func (p *parts) metrics() []admin.Family {
+	feed := p.feed.Status()
+	connected := 0.0
+	if feed.Connected {
+		connected = 1
+	}
+	return append(telemetry(p.emitter.Stats()),
+		breakers(p.set.States()),
+		admin.Value("sightline_breaker_trips_total", "Times a breaker of this sidecar tripped.", float64(p.trips.Load())),
+		admin.Value("sightline_push_connected", "Whether the control plane's feed is connected.", connected),
+		admin.Value("sightline_push_version", "Version of the configuration in force.", float64(feed.Version)),
+		admin.Value("sightline_certificate_seconds_left", "Until the certificate ends.", time.Until(p.source.Expires()).Seconds()),
+	)
+}
+
+func telemetry(s emit.Stats) []admin.Family {
+	emitted := admin.Family{Name: "sightline_telemetry_emitted_total", Help: "Made from requests, by signal."}
+	acknowledged := admin.Family{Name: "sightline_telemetry_acknowledged_total", Help: "Taken by the collector, by signal."}
+	queued := admin.Family{Name: "sightline_telemetry_queued", Help: "Waiting for the collector, by signal.", Gauge: true}
+	dropped := admin.Family{Name: "sightline_telemetry_dropped_total", Help: "Dropped, by signal and reason."}
+	for name, one := range map[string]emit.SignalStats{"traces": s.Spans, "logs": s.Logs, "metrics": s.Points} {
+		signal := admin.Label{Name: "signal", Value: name}
+		emitted.Samples = append(emitted.Samples, admin.Sample{Labels: []admin.Label{signal}, Value: float64(one.Emitted)})
+		acknowledged.Samples = append(acknowledged.Samples, admin.Sample{Labels: []admin.Label{signal}, Value: float64(one.Acknowledged)})
+		queued.Samples = append(queued.Samples, admin.Sample{Labels: []admin.Label{signal}, Value: float64(one.Queued)})
+		for reason, n := range one.Dropped {
+			labels := []admin.Label{signal, {Name: "reason", Value: reason}}
+			dropped.Samples = append(dropped.Samples, admin.Sample{Labels: labels, Value: float64(n)})
+		}
+	}
+	return []admin.Family{emitted, acknowledged, queued, dropped}
+}
+
+func breakers(states []upstream.State) admin.Family {
+	f := admin.Family{Name: "sightline_instance_breaker", Help: "1 for the state each instance's breaker is in.", Gauge: true}
+	for _, s := range states {
+		f.Samples = append(f.Samples, admin.Sample{Value: 1, Labels: []admin.Label{
+			{Name: "service", Value: string(s.Service)}, {Name: "version", Value: string(s.Version)},
+			{Name: "instance", Value: string(s.Instance)}, {Name: "state", Value: s.Breaker},
+		}})
+	}
+	return f
+}

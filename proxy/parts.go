@@ -1,0 +1,149 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/sightline-mesh/sightline/controlplane/identity"
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/controlplane/push"
+	"github.com/sightline-mesh/sightline/proxy/admin"
+	"github.com/sightline-mesh/sightline/proxy/breaker"
+	"github.com/sightline-mesh/sightline/proxy/emit"
+	"github.com/sightline-mesh/sightline/proxy/retry"
+	"github.com/sightline-mesh/sightline/proxy/serve"
+	"github.com/sightline-mesh/sightline/proxy/upstream"
+)
+
+// parts is everything a running sidecar is made of.
+type parts struct {
+	source   *identity.Source
+	feed     *push.Client
+	emitter  *emit.Emitter
+	set      *upstream.Set
+	tables   *tables
+	outbound *serve.Outbound
+	inbound  *serve.Inbound
+	admin    *admin.Server
+	trips    atomic.Uint64
+}
+
+// assemble gets a certificate, which may take until a control plane answers, and
+// makes the parts. It starts nothing that has to be waited for.
+func (p *Proxy) assemble(ctx context.Context) (*parts, error) {
+	source, err := identity.Open(ctx, identity.Config{
+		ControlPlane: p.c.ControlPlane, Token: p.c.Token, Dir: p.c.Dir, Logger: p.log,
+		Workload: identity.Workload{
+			Service: p.c.Service, Version: p.c.Version, Namespace: p.c.Namespace, Account: p.c.Account, Instance: p.c.Instance,
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	r := &parts{source: source}
+	if r.feed, err = p.newFeed(ctx, r); err != nil {
+		return nil, err
+	}
+	collector := identity.ID(source.TrustDomain(), mesh.SystemNamespace, mesh.CollectorAccount)
+	r.emitter = emit.New(emit.Config{
+		Collector: "https://" + p.c.Collector,
+		Service:   p.c.Service, Namespace: p.c.Namespace, Version: p.c.Version, Instance: p.c.Instance,
+	}, emit.Deps{TLS: source.ClientTLS(collector, "http/1.1"), Logger: p.log})
+	r.outbound = p.newOutbound(r)
+	r.inbound = p.newInbound(r)
+	r.admin = admin.New(admin.Deps{
+		Ready: p.isReady, Metrics: r.metrics, Profiles: p.c.Profiles,
+		Config:   func() any { return r.tables.snapshots() },
+		Breakers: func() any { return r.set.States() },
+		Drain:    func() { go p.DrainInbound() }, // the page answers at once; Run waits for the listener
+	})
+	return r, nil
+}
+
+func (p *Proxy) newFeed(ctx context.Context, r *parts) (*push.Client, error) {
+	address, err := advertised(ctx, p.c, p.l.inbound.Addr())
+	if err != nil {
+		return nil, err
+	}
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("advertise %q: want the IP address of this machine: %w", address, err)
+	}
+	r.set = upstream.New(upstream.Deps{
+		OnRemove: func(i *upstream.Instance) { r.outbound.Remove(i) },
+		OnChange: func(i *upstream.Instance, c breaker.Change) { p.breakerChanged(r, i, c) },
+	})
+	r.tables = newTables(r.set.Update)
+	feed := push.New(push.Config{
+		ControlPlane: p.c.ControlPlane, TLS: r.source.ClientTLS(r.source.ControlPlane(), "h2"),
+		Instance: mesh.Instance{Address: at, Labels: p.labels(), State: mesh.Starting},
+		Build:    p.c.Build, Dir: p.c.Dir, Logger: p.log,
+	}, r.tables.apply)
+	r.tables.subscribe = feed.Subscribe
+	return feed, nil
+}
+
+// labels are the instance's, for subsets to choose by.
+func (p *Proxy) labels() map[string]string {
+	labels := map[string]string{"app": p.c.Service}
+	if p.c.Version != "" {
+		labels["version"] = p.c.Version
+	}
+	return labels
+}
+
+func (p *Proxy) newOutbound(r *parts) *serve.Outbound {
+	return serve.NewOutbound(serve.OutboundConfig{Namespace: p.c.Namespace, Drain: p.c.Drain}, serve.OutboundDeps{
+		Resolve: r.tables.resolve,
+		Pick:    r.set.Pick,
+		Dial: func(ctx context.Context, to *upstream.Instance, alpn string) (net.Conn, error) {
+			d := tls.Dialer{Config: r.source.ClientTLS(to.Info.Identity, alpn)}
+			return d.DialContext(ctx, "tcp", to.Info.Address.String())
+		},
+		Budget: retry.NewBudget(time.Now),
+		Sink:   r.emitter,
+		Logger: p.log,
+	})
+}
+
+func (p *Proxy) newInbound(r *parts) *serve.Inbound {
+	return serve.NewInbound(serve.InboundConfig{App: p.c.appAddress(), Drain: p.c.Drain}, serve.InboundDeps{
+		TLS: r.source.ServerTLS("h2", "http/1.1"),
+		PeerOf: func(cs tls.ConnectionState) (emit.Peer, error) {
+			peer, err := identity.PeerOf(cs)
+			return emit.Peer{
+				Service: string(peer.Service), Version: string(peer.Version),
+				Instance: string(peer.Instance), Identity: string(peer.Identity),
+			}, err
+		},
+		Sink:   r.emitter,
+		Logger: p.log,
+	})
+}
+
+func (p *Proxy) breakerChanged(r *parts, i *upstream.Instance, c breaker.Change) {
+	if c.To == breaker.Tripped {
+		r.trips.Add(1)
+	}
+	p.log.Info("breaker changed", "instance", string(i.Info.ID), "to", c.To.String(), "why", c.Reason)
+}
+
+func (p *Proxy) isReady() error {
+	select {
+	case <-p.drain:
+		return errors.New("draining")
+	default:
+	}
+	select {
+	case <-p.ready:
+		return nil
+	default:
+		return errors.New("no certificate yet")
+	}
+}

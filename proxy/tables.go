@@ -1,0 +1,89 @@
+package proxy
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/proxy/route"
+)
+
+// resolveWithin is how long the first request for a service waits for its snapshot.
+const resolveWithin = 2 * time.Second
+
+// tables holds the table in force and asks for services as they are dialled.
+type tables struct {
+	subscribe func(...mesh.ServiceName)
+	update    func([]mesh.Snapshot) // makes the instances known, before the routes are
+	current   atomic.Pointer[route.Table]
+	pushed    atomic.Pointer[[]mesh.Snapshot] // what current was compiled from
+
+	mu      sync.Mutex
+	changed chan struct{} // closed and replaced with every new table
+}
+
+func newTables(update func([]mesh.Snapshot)) *tables {
+	t := &tables{update: update, changed: make(chan struct{})}
+	empty, err := route.Compile(nil)
+	if err != nil {
+		panic("compile no snapshots: " + err.Error()) // there is nothing in it that could be wrong
+	}
+	t.current.Store(empty)
+	return t
+}
+
+// apply proves a set of snapshots, then swaps it in. A set that does not compile is
+// refused with the reason, and the old one serves on.
+func (t *tables) apply(snaps []mesh.Snapshot) error {
+	next, err := route.Compile(snaps)
+	if err != nil {
+		return fmt.Errorf("compile routes: %w", err)
+	}
+	t.update(snaps)
+	t.current.Store(next)
+	t.pushed.Store(&snaps)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	close(t.changed)
+	t.changed = make(chan struct{})
+	return nil
+}
+
+// resolve returns a table that speaks of the service. The first request for a service
+// subscribes to it and waits; without a control plane it gets the table as it is, and
+// with that the answer that the service is unknown.
+func (t *tables) resolve(ctx context.Context, s mesh.ServiceName) (*route.Table, error) {
+	now := t.current.Load()
+	if now.Has(s) {
+		return now, nil
+	}
+	t.subscribe(s)
+	patience := time.NewTimer(resolveWithin)
+	defer patience.Stop()
+	for {
+		t.mu.Lock()
+		changed := t.changed
+		t.mu.Unlock()
+		if now = t.current.Load(); now.Has(s) {
+			return now, nil
+		}
+		select {
+		case <-changed:
+		case <-patience.C:
+			return now, nil
+		case <-ctx.Done():
+			return nil, fmt.Errorf("wait for the routes of %s: %w", s, ctx.Err())
+		}
+	}
+}
+
+// snapshots is the configuration in force, for people to read.
+func (t *tables) snapshots() []mesh.Snapshot {
+	if s := t.pushed.Load(); s != nil {
+		return *s
+	}
+	return nil
+}
