@@ -3,10 +3,21 @@ package store
 import (
 	"context"
 	"log/slog"
+	"slices"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 )
+
+// harmless are warnings and errors of every embedded start: that one member with
+// no listener and no users is no cluster for production, and that a fresh
+// directory has no schema yet.
+var harmless = []string{
+	"Running http and grpc server on single port. This is not recommended for production.",
+	"simple token is not cryptographically signed",
+	"Failed to detect schema version",
+	"failed to update storage version",
+}
 
 // zapTo passes etcd's warnings and errors on to l; the rest is about etcd itself.
 func zapTo(l *slog.Logger) *zap.Logger {
@@ -30,7 +41,10 @@ func (b bridge) Check(e zapcore.Entry, c *zapcore.CheckedEntry) *zapcore.Checked
 
 func (b bridge) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	level := slog.LevelWarn
-	if e.Level >= zapcore.ErrorLevel {
+	switch {
+	case slices.Contains(harmless, e.Message):
+		level = slog.LevelDebug
+	case e.Level >= zapcore.ErrorLevel:
 		level = slog.LevelError
 	}
 	b.log.Log(context.Background(), level, "etcd: "+e.Message, attributes(fields)...) //nolint:contextcheck // zap hands none down
