@@ -73,6 +73,10 @@ func insert[R any](ctx context.Context, s *Store, t table[R], token string, rows
 		if err := c.fill(batch.Column(i), rows); err != nil {
 			return fmt.Errorf("insert into %s: column %s: %w: %w", t.name, c.name, errBadRow, err)
 		}
+		if got := batch.Columns()[i].Rows(); got != len(rows) {
+			// The driver would send an empty block and report success.
+			return fmt.Errorf("insert into %s: column %s: %w: %d of %d values taken", t.name, c.name, errBadRow, got, len(rows))
+		}
 	}
 	if err := batch.Send(); err != nil {
 		return fmt.Errorf("insert %d rows into %s: %w", len(rows), t.name, err)

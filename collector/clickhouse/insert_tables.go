@@ -29,7 +29,7 @@ func spansTable() table[SpanRow] {
 		of("instance", func(r *r) string { return r.Instance }),
 		of("mesh", func(r *r) bool { return r.Mesh }),
 		of("scope", func(r *r) string { return r.Scope }),
-		of("start", func(r *r) int64 { return r.Start.UnixNano() }),
+		of("start", func(r *r) time.Time { return r.Start }),
 		of("duration", func(r *r) uint64 { return uint64(max(r.Duration, 0)) }),
 		of("status", func(r *r) string { return r.Status }),
 		of("status_message", func(r *r) string { return r.StatusMessage }),
@@ -66,7 +66,7 @@ func spansTable() table[SpanRow] {
 func logsTable() table[LogRow] {
 	type r = LogRow
 	return table[r]{name: "logs", statement: insertLogs, columns: []field[r]{
-		of("time", func(r *r) int64 { return r.Time.UnixNano() }),
+		of("time", func(r *r) time.Time { return r.Time }),
 		of("trace_id", func(r *r) []byte { return r.TraceID[:] }),
 		of("span_id", func(r *r) []byte { return r.SpanID[:] }),
 		of("service", func(r *r) string { return r.Service }),
