@@ -2,8 +2,10 @@ package up
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
+	"github.com/sightline-mesh/sightline/collector/clickhouse"
 	"github.com/sightline-mesh/sightline/controlplane/admin"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/ui/api"
@@ -28,10 +30,10 @@ func acts(d *api.Deps, c *admin.Client) {
 // status is the HTTP status of an error of the parts behind the API, 0 for one it
 // does not know.
 func status(err error) int {
-	if a, ok := admin.StatusOf(err); ok {
-		return a
+	if a, ok := errors.AsType[*admin.Error](err); ok {
+		return a.Status
 	}
-	if isNotFound(err) {
+	if errors.Is(err, clickhouse.ErrNotFound) {
 		return http.StatusNotFound
 	}
 	return 0

@@ -1,0 +1,127 @@
+package up
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sightline-mesh/sightline/collector"
+	"github.com/sightline-mesh/sightline/collector/clickhouse"
+	"github.com/sightline-mesh/sightline/collector/promql"
+	"github.com/sightline-mesh/sightline/controlplane/admin"
+	"github.com/sightline-mesh/sightline/controlplane/identity"
+	"github.com/sightline-mesh/sightline/ui"
+	"github.com/sightline-mesh/sightline/ui/api"
+)
+
+// roles are the parts of the mesh that live in this process.
+type roles struct {
+	source    *identity.Source
+	plane     *admin.Client
+	collector *collector.Collector
+	store     *clickhouse.Store
+	ui        *ui.UI
+}
+
+// roles assembles this process's parts and runs them until ctx ends.
+func (m *Mesh) roles(ctx context.Context) error {
+	r, err := m.assemble(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil // told to end while it started
+		}
+		return err
+	}
+	defer func() { _ = r.store.Close() }()
+	m.mu.Lock()
+	m.ui = r.ui
+	m.mu.Unlock()
+	g, alive := errgroup.WithContext(ctx)
+	g.Go(func() error { return r.source.Run(alive) })
+	g.Go(func() error { return r.collector.Run(alive) })
+	g.Go(func() error { return r.ui.Run(alive) })
+	g.Go(func() error { return m.announce(alive, r) })
+	return g.Wait()
+}
+
+// announce closes Ready once telemetry is taken and the store answers: only then is
+// everything that is shown true.
+func (m *Mesh) announce(ctx context.Context, r *roles) error {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for r.check(ctx) != nil {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	close(m.ready)
+	return nil
+}
+
+func (m *Mesh) assemble(ctx context.Context) (*roles, error) {
+	source, err := m.enrol(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := &roles{source: source}
+	address := local(m.c.ControlPlaneListen)
+	r.plane = admin.NewClient(address, source.ClientTLS(source.ControlPlane(), "h2", "http/1.1"))
+	r.collector, err = collector.New(collector.Config{
+		Dir: filepath.Join(m.c.Dir, "collector"), Store: m.dsn,
+		GRPC: m.c.OTLPGRPCListen, HTTP: m.c.OTLPHTTPListen,
+	}, collector.Deps{ServerTLS: source.ServerTLS, Logger: m.c.Logger})
+	if err != nil {
+		return nil, err
+	}
+	if r.store, err = clickhouse.Open(ctx, clickhouse.Config{DSN: m.dsn}); err != nil {
+		return nil, err
+	}
+	r.ui, err = m.newUI(ctx, r)
+	if err != nil {
+		return nil, errors.Join(err, r.store.Close())
+	}
+	return r, nil
+}
+
+func (m *Mesh) newUI(ctx context.Context, r *roles) (*ui.UI, error) {
+	d := api.Deps{
+		Traces: r.store, Logs: r.store, Series: r.store,
+		Accounting: r.collector.Accounting,
+		Ready:      r.check,
+		Prometheus: prometheusAPI(promql.New(promql.Config{Logger: m.c.Logger}, r.store)),
+		Status:     status,
+		Logger:     m.c.Logger,
+	}
+	acts(&d, r.plane)
+	return ui.New(ctx, ui.Config{Listen: m.c.Listen, Dir: filepath.Join(m.c.Dir, "ui")}, d)
+}
+
+// prometheusAPI serves Prometheus' paths where Grafana is told to look for them.
+func prometheusAPI(e *promql.Engine) http.Handler {
+	return http.StripPrefix("/prometheus/api/v1", e.Handler(nil))
+}
+
+// check says what of the mesh does not answer.
+func (r *roles) check(ctx context.Context) error {
+	select {
+	case <-r.collector.Ready():
+	default:
+		return errors.New("the collector is starting")
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	if err := r.store.Ping(ctx); err != nil {
+		return fmt.Errorf("the store: %w", err)
+	}
+	if _, err := r.plane.Verdicts(ctx); err != nil {
+		return fmt.Errorf("the control plane: %w", err)
+	}
+	return nil
+}
