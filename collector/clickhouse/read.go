@@ -71,12 +71,12 @@ func limit(n, usual int) int {
 	return min(n, 1000)
 }
 
-// back yields windows that end at w.End or where the one before began, each eight
+// back yields windows that end at w.End or where the one before began, each sixteen
 // times as long: a question for the newest rows seldom needs the second.
 func back(w signal.Window) func(yield func(signal.Window) bool) {
 	return func(yield func(signal.Window) bool) {
 		end := w.End
-		for length := time.Minute; end.After(w.Start); length *= 8 {
+		for length := time.Minute; end.After(w.Start); length *= 16 {
 			start := end.Add(-length)
 			if start.Before(w.Start) || length > retention {
 				start = w.Start

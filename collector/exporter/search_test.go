@@ -103,29 +103,21 @@ func numbers(t *testing.T, found []signal.TraceSummary) []int {
 // some at the very same time.
 func TestSearchPages(t *testing.T) {
 	p, s, _ := startOn(t)
-	const traces = 100
+	const traces, batches = 100, 4
 	end := recently()
-	var late []ptrace.Traces
+	var parts [batches]ptrace.Traces
+	for i := range parts {
+		parts[i] = ptrace.NewTraces()
+	}
 	var want []int
 	for n := 1; n <= traces; n++ {
 		at := end.Add(-time.Duration(traces-n/3) * 5 * time.Minute) // three at each time
-		td := fiveSpans(uint64(n), at, 200)
-		rest := ptrace.NewTraces()
-		kept := 0
-		td.ResourceSpans().RemoveIf(func(rs ptrace.ResourceSpans) bool {
-			if kept++; kept%2 == 1 {
-				return false
-			}
-			rs.CopyTo(rest.ResourceSpans().AppendEmpty())
-			return true
-		})
-		late = append(late, rest)
-		want = append([]int{n}, want...)
-		if err := p.ConsumeTraces(t.Context(), td); err != nil {
-			t.Fatal(err)
+		for i, rs := range fiveSpans(uint64(n), at, 200).ResourceSpans().All() {
+			rs.CopyTo(parts[(n+i)%batches].ResourceSpans().AppendEmpty())
 		}
+		want = append([]int{n}, want...)
 	}
-	for _, td := range late {
+	for _, td := range parts {
 		if err := p.ConsumeTraces(t.Context(), td); err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,172 @@
+package exporter
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/sightline-mesh/sightline/collector/clickhouse"
+	"github.com/sightline-mesh/sightline/collector/signal"
+	"github.com/sightline-mesh/sightline/collector/store/storetest"
+)
+
+func TestStoreAwayIsRetryable(t *testing.T) {
+	server := storetest.Open(t, t.TempDir())
+	s, acc := openStore(t, server.DSN()), newBooks()
+	p := start(t, func() (*clickhouse.Store, error) { return s, nil }, acc, nil)
+	server.Kill()
+	err := p.ConsumeTraces(t.Context(), fiveSpans(1, recently(), 200))
+	if err == nil || consumererror.IsPermanent(err) {
+		t.Errorf("store gone: %v, want an error that is worth a retry", err)
+	}
+	notReady := start(t, func() (*clickhouse.Store, error) { return nil, errors.New("store is starting") }, acc, nil)
+	err = notReady.ConsumeTraces(t.Context(), fiveSpans(1, recently(), 200))
+	if err == nil || consumererror.IsPermanent(err) {
+		t.Errorf("store not ready: %v, want an error that is worth a retry", err)
+	}
+	if stored, dropped := acc.count(); len(stored)+len(dropped) > 0 {
+		t.Errorf("books: stored %v, dropped %v; want nothing decided yet", stored, dropped)
+	}
+}
+
+func TestMissingTableIsRetryable(t *testing.T) {
+	p, s, acc := startOn(t)
+	rows, err := s.Query(t.Context(), "DROP TABLE logs SYNC")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows.Close()
+	err = s.InsertLogs(t.Context(), "t", []clickhouse.LogRow{{Time: recently()}})
+	if err == nil || clickhouse.Permanent(err) {
+		t.Errorf("table missing: %v, want an error that is worth a retry", err)
+	}
+	err = s.InsertSpans(t.Context(), "t", []clickhouse.SpanRow{{Start: recently(), Kind: "nonsense"}})
+	if !clickhouse.Permanent(err) {
+		t.Errorf("unknown kind: %v, want a permanent error", err)
+	}
+	_, _ = p, acc
+}
+
+// TestStoreDiesUnderLoad kills the store while batches flow and starts it again: all
+// that was accepted is there, once.
+func TestStoreDiesUnderLoad(t *testing.T) {
+	const traces = 400
+	dir := t.TempDir()
+	server := storetest.Open(t, dir)
+	var current atomic.Pointer[clickhouse.Store]
+	current.Store(openStore(t, server.DSN()))
+	acc := newBooks()
+	p := start(t, func() (*clickhouse.Store, error) { return current.Load(), nil }, acc, func(c *Config) {
+		queue := exporterhelper.NewDefaultQueueConfig()
+		queue.Sizer = exporterhelper.RequestSizerTypeItems
+		queue.QueueSize = 100_000
+		queue.NumConsumers = 2
+		queue.Batch = configoptional.Some(exporterhelper.BatchConfig{
+			FlushTimeout: 20 * time.Millisecond, Sizer: exporterhelper.RequestSizerTypeItems, MinSize: 100, MaxSize: 200,
+			Partition: exporterhelper.NewDefaultBatchConfig().Partition,
+		})
+		c.Queue = configoptional.Some(queue)
+		c.Retry.Enabled, c.Retry.InitialInterval, c.Retry.MaxInterval = true, 20*time.Millisecond, 100*time.Millisecond
+		c.Timeout = 5 * time.Second
+	})
+	at := recently()
+	for n := range traces {
+		if err := p.ConsumeTraces(t.Context(), fiveSpans(uint64(n+1), at.Add(time.Duration(n)*time.Millisecond), 200)); err != nil {
+			t.Fatal(err)
+		}
+		if n == traces/2 {
+			await(t, "first batches stored", func() bool { stored, _ := acc.count(); return stored["traces"] > 0 })
+			server.Kill()
+		}
+	}
+	server = storetest.Open(t, dir)
+	current.Store(openStore(t, server.DSN()))
+	await(t, "everything stored", func() bool { stored, _ := acc.count(); return stored["traces"] >= 5*traces })
+	s := current.Load()
+	for query, want := range map[string]uint64{
+		"SELECT count() FROM spans":                                         5 * traces,
+		"SELECT toUInt64(sum(spans)) FROM trace_index":                      5 * traces,
+		"SELECT toUInt64(sum(requests)) FROM red WHERE reporter = 'app'":    traces,
+		"SELECT toUInt64(sum(requests)) FROM red_1m WHERE reporter = 'app'": traces,
+	} {
+		if got := count(t, s, query); got != want {
+			t.Errorf("%s: %d, want %d", query, got, want)
+		}
+	}
+	if stored, dropped := acc.count(); stored["traces"] != 5*traces || len(dropped) > 0 {
+		t.Errorf("books: stored %v, dropped %v; want %d stored", stored, dropped, 5*traces)
+	}
+}
+
+func await(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("%s: not within 30 s", what)
+		case <-tick.C:
+		}
+	}
+}
+
+func TestHundredThousandSpans(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	p, s, acc := startOn(t)
+	const batches, per = 10, 2000 // traces of five spans
+	at := recently()
+	var took time.Duration
+	for b := range batches {
+		td := ptrace.NewTraces()
+		for n := range per {
+			id := uint64(b*per + n + 1)
+			fiveSpans(id, at.Add(time.Duration(id)*time.Millisecond), 200).ResourceSpans().MoveAndAppendTo(td.ResourceSpans())
+		}
+		begin := time.Now()
+		if err := p.ConsumeTraces(t.Context(), td); err != nil {
+			t.Fatal(err)
+		}
+		took += time.Since(begin)
+	}
+	t.Logf("%d spans in %v: %.0f spans/s", 5*batches*per, took, 5*batches*per/took.Seconds())
+	begin := time.Now()
+	page, err := s.SearchTraces(t.Context(), signal.TraceQuery{Service: "cart", Text: "customer=c-19999"})
+	if err != nil || len(page.Traces) != 1 {
+		t.Fatalf("search: %d traces, %v; want 1", len(page.Traces), err)
+	}
+	t.Logf("attribute search: %v", time.Since(begin))
+	begin = time.Now()
+	if spans, err := s.Trace(t.Context(), page.Traces[0].TraceID); err != nil || len(spans) != 5 {
+		t.Fatalf("trace: %d spans, %v; want 5", len(spans), err)
+	}
+	t.Logf("trace by id: %v", time.Since(begin))
+	if stored, _ := acc.count(); stored["traces"] != 5*batches*per {
+		t.Errorf("books: %v, want %d", stored, 5*batches*per)
+	}
+}
+
+func TestCancelledQuery(t *testing.T) {
+	_, s, _ := startOn(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.SearchTraces(ctx, signal.TraceQuery{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("search: %v, want context.Canceled", err)
+	}
+	for _, err := range s.Edges(ctx, signal.Window{Start: recently(), End: time.Now()}) {
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("edges: %v, want context.Canceled", err)
+		}
+	}
+}
