@@ -21,6 +21,7 @@ type group struct {
 	method   balance.Method
 	limits   mesh.Limits
 	count    *counters
+	gone     bool // not in the newest update; see keep
 }
 
 // counters outlive updates.

@@ -72,6 +72,7 @@ func (s *Set) Update(snaps []mesh.Snapshot) {
 			s.service(old, next, &snaps[i])
 		}
 	}
+	keep(old, next)
 	s.view.Store(next)
 	for k, i := range old.instances {
 		if next.instances[k] != i {
@@ -112,6 +113,18 @@ func (s *Set) service(old, next *view, snap *mesh.Snapshot) {
 	}
 	g.set(able, percent)
 	groups(old, next, snap, ready)
+}
+
+// keep carries groups that are gone into one more view: routes are swapped after the
+// instances, and until then the old ones still choose from them.
+func keep(old, next *view) {
+	for d, g := range old.groups {
+		if next.groups[d] == nil && !g.gone {
+			last := *g
+			last.gone = true
+			next.groups[d] = &last
+		}
+	}
 }
 
 // groups makes the groups of a service and of its subsets.

@@ -366,6 +366,18 @@ func TestRemoval(t *testing.T) {
 	}
 }
 
+func TestOldRoutesWorkUntilTheyAreSwapped(t *testing.T) {
+	w := newWorld(t, reviews(1, 50, 50))
+	w.set.Update([]mesh.Snapshot{reviews(1, 100)}) // v2 is gone; w.route does not know yet
+	if got := w.count(100); got["refused"] > 0 {
+		t.Errorf("got %v", got)
+	}
+	w.set.Update([]mesh.Snapshot{reviews(1, 100)})
+	if got := w.count(100); got["v1"] != 100 {
+		t.Errorf("got %v: a group outlived a second update", got)
+	}
+}
+
 func TestStatesAreSorted(t *testing.T) {
 	w := newWorld(t, reviews(2, 1, 1))
 	var ids []string
