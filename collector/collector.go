@@ -1,0 +1,165 @@
+// Package collector receives the mesh's telemetry and stores it. It takes OTLP over
+// gRPC and HTTP, from sidecars over mutual TLS and from apps on the same machine in
+// plaintext, keeps it on disk until the store has acknowledged it, and accounts for
+// every item.
+//
+// A collector starts and receives while the store is away, and holds what comes in for
+// as long as that lasts and its queues have room.
+package collector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sightline-mesh/sightline/collector/account"
+	"github.com/sightline-mesh/sightline/collector/exporter"
+	"github.com/sightline-mesh/sightline/collector/gate"
+	"github.com/sightline-mesh/sightline/collector/pipeline"
+	"github.com/sightline-mesh/sightline/collector/signal"
+)
+
+// Collector is one collector. Use New; run Run once.
+type Collector struct {
+	config     Config
+	log        *slog.Logger
+	ledger     *account.Ledger
+	connection *connection
+	pipeline   *pipeline.Pipeline
+	grpc, http *port
+	sockets    sockets
+	ready      chan struct{}
+}
+
+// port is one of the two ways in.
+type port struct {
+	address string
+	gate    *gate.Gate
+	bound   net.Addr // once the collector is ready
+}
+
+// New makes a collector; it touches no file and no port until Run.
+func New(c Config, d Deps) (*Collector, error) {
+	if err := c.Validate(); err != nil {
+		return nil, fmt.Errorf("configure the collector: %w", err)
+	}
+	c = c.withDefaults()
+	if d.Logger == nil {
+		d.Logger = slog.New(slog.DiscardHandler)
+	}
+	ledger := account.New()
+	conn := &connection{address: c.Store, log: d.Logger}
+	s := socketsIn(c.Dir)
+	return &Collector{
+		config: c, log: d.Logger, ledger: ledger, connection: conn, sockets: s,
+		pipeline: pipeline.New(pipeline.Config{
+			Dir: filepath.Join(c.Dir, "queue"), GRPCSocket: s.grpc, HTTPSocket: s.http,
+			MemoryMiB: c.MemoryMiB, QueueItems: c.QueueItems,
+		}, pipeline.Deps{
+			Exporter: exporter.NewFactory(conn.store, ledger), Ledger: ledger, Logger: d.Logger,
+		}),
+		grpc:  &port{address: c.GRPC, gate: newGate(c, d, s.grpc, "h2")},
+		http:  &port{address: c.HTTP, gate: newGate(c, d, s.http, "http/1.1")},
+		ready: make(chan struct{}),
+	}, nil
+}
+
+func newGate(c Config, d Deps, socket, alpn string) *gate.Gate {
+	deps := gate.Deps{
+		Dial: func(ctx context.Context) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", socket)
+		},
+		Logger: d.Logger,
+	}
+	if d.ServerTLS != nil {
+		deps.TLS = d.ServerTLS(alpn)
+	}
+	return gate.New(gate.Config{Connections: c.Connections}, deps)
+}
+
+// Run receives and stores until ctx ends or a part fails. What is not stored by then
+// stays on disk for the next Run in the same directory.
+func (c *Collector) Run(ctx context.Context) error {
+	unlock, err := claim(c.config.Dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := c.sockets.make(); err != nil {
+		return err
+	}
+	defer c.sockets.remove()
+	listeners, err := c.listen(ctx)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return c.connection.open(ctx) })
+	g.Go(func() error { return c.pipeline.Run(ctx) })
+	for p, l := range listeners {
+		g.Go(func() error { return c.serve(ctx, p, l) })
+	}
+	g.Go(func() error { c.announce(ctx); return nil })
+	return errors.Join(g.Wait(), c.connection.close())
+}
+
+// Ready is closed once telemetry is received.
+func (c *Collector) Ready() <-chan struct{} { return c.ready }
+
+// Addresses are where OTLP is taken over gRPC and HTTP, once the collector is ready.
+func (c *Collector) Addresses() (grpc, http net.Addr) { return c.grpc.bound, c.http.bound }
+
+// Accounting is what became of the telemetry received: one entry for each signal.
+func (c *Collector) Accounting() []signal.Pipeline { return c.ledger.Accounting() }
+
+// Refused is how many items of each signal senders were told to keep.
+func (c *Collector) Refused() map[string]uint64 { return c.ledger.RefusedItems() }
+
+// Connections counts what came to the two ports.
+func (c *Collector) Connections() (grpc, http gate.Stats) {
+	return c.grpc.gate.Stats(), c.http.gate.Stats()
+}
+
+// listen binds both ports, or neither. Clients that connect from now on wait until the
+// pipeline is there.
+func (c *Collector) listen(ctx context.Context) (map[*port]net.Listener, error) {
+	out := map[*port]net.Listener{}
+	for _, p := range []*port{c.grpc, c.http} {
+		var lc net.ListenConfig
+		l, err := lc.Listen(ctx, "tcp", p.address)
+		if err != nil {
+			for _, other := range out {
+				other.Close()
+			}
+			return nil, fmt.Errorf("listen for telemetry: %w", err)
+		}
+		p.bound = l.Addr()
+		out[p] = l
+	}
+	return out, nil
+}
+
+// serve opens p's gate once the pipeline receives.
+func (c *Collector) serve(ctx context.Context, p *port, l net.Listener) error {
+	select {
+	case <-c.pipeline.Ready():
+		return p.gate.Serve(ctx, l)
+	case <-ctx.Done():
+		return l.Close()
+	}
+}
+
+func (c *Collector) announce(ctx context.Context) {
+	select {
+	case <-c.pipeline.Ready():
+		c.log.Info("receiving telemetry", "grpc", c.grpc.bound, "http", c.http.bound)
+		close(c.ready)
+	case <-ctx.Done():
+	}
+}

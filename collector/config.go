@@ -1,0 +1,101 @@
+package collector
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+)
+
+// Config says where a collector listens, where it keeps what is not stored yet, and
+// which store it fills. Zero fields have the defaults of Default.
+type Config struct {
+	// Dir holds the queues on disk. One collector at a time may use it. Required.
+	Dir string
+	// Store is the address of the store, "http://127.0.0.1:8123/sightline" or
+	// "clickhouse://host:9000/sightline". Required.
+	Store string
+	// GRPC and HTTP are the addresses to take OTLP on. Default ":4317" and ":4318".
+	GRPC, HTTP string
+	// MemoryMiB is the size of the process's heap beyond which telemetry is refused,
+	// so that senders keep it. Default 768.
+	MemoryMiB int
+	// QueueItems is how many spans, log records or metric points may each wait on disk
+	// for the store, at half a kilobyte or so; beyond it telemetry is refused. At least
+	// 10,000. Default 1,000,000.
+	QueueItems int
+	// Connections is how many clients may be connected to each port. Default 1024.
+	Connections int
+}
+
+// Deps is what a Collector uses of its surroundings.
+type Deps struct {
+	// ServerTLS makes a configuration that offers the given protocols, presents the
+	// collector's certificate and requires one of the mesh. Nil leaves plaintext from
+	// loopback as the only way in.
+	ServerTLS func(alpn ...string) *tls.Config
+	// Logger is told of what a person should know. Nil discards.
+	Logger *slog.Logger
+}
+
+const (
+	minQueueItems = 10_000 // a batch must fit
+	minMemoryMiB  = 64
+)
+
+// Default is the configuration of a collector that needs only Dir and Store.
+func Default() Config {
+	return Config{
+		GRPC: ":4317", HTTP: ":4318",
+		MemoryMiB: 768, QueueItems: 1_000_000, Connections: 1024,
+	}
+}
+
+// Validate reports every field that cannot be used.
+func (c Config) Validate() error {
+	c = c.withDefaults()
+	var bad []error
+	if c.Dir == "" {
+		bad = append(bad, errors.New("dir: must be set"))
+	}
+	if u, err := url.Parse(c.Store); err != nil {
+		bad = append(bad, fmt.Errorf("store: %w", err))
+	} else if u.Scheme == "" || u.Host == "" {
+		bad = append(bad, fmt.Errorf("store: %q is not an address like http://host:8123/database", u.Redacted()))
+	}
+	for name, address := range map[string]string{"grpc": c.GRPC, "http": c.HTTP} {
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			bad = append(bad, fmt.Errorf("%s: %w", name, err))
+		}
+	}
+	if c.MemoryMiB < minMemoryMiB {
+		bad = append(bad, fmt.Errorf("memoryMiB: %d is less than %d", c.MemoryMiB, minMemoryMiB))
+	}
+	if c.QueueItems < minQueueItems {
+		bad = append(bad, fmt.Errorf("queueItems: %d is less than %d", c.QueueItems, minQueueItems))
+	}
+	if c.Connections < 1 {
+		bad = append(bad, fmt.Errorf("connections: %d is less than 1", c.Connections))
+	}
+	return errors.Join(bad...)
+}
+
+// withDefaults is c with zero fields as in Default.
+func (c Config) withDefaults() Config {
+	d := Default()
+	for _, f := range []struct{ field, to *string }{{&c.GRPC, &d.GRPC}, {&c.HTTP, &d.HTTP}} {
+		if *f.field == "" {
+			*f.field = *f.to
+		}
+	}
+	for _, f := range []struct{ field, to *int }{
+		{&c.MemoryMiB, &d.MemoryMiB}, {&c.QueueItems, &d.QueueItems}, {&c.Connections, &d.Connections},
+	} {
+		if *f.field == 0 {
+			*f.field = *f.to
+		}
+	}
+	return c
+}
