@@ -18,6 +18,14 @@ type counter struct {
 	values   []float64 // what the counter has reached after the slot
 }
 
+// Labels are the series' labels, its name among them.
+func (c *counter) Labels() labels.Labels { return c.labels }
+
+// Iterator walks over the counter's values.
+func (c *counter) Iterator(chunkenc.Iterator) chunkenc.Iterator {
+	return storage.NewListSeriesIterator(&point{series: c})
+}
+
 // add records what happened in a slot. Slots come in ascending order.
 func (c *counter) add(slot int64, n float64) {
 	if last := len(c.slots) - 1; last >= 0 {
@@ -29,14 +37,6 @@ func (c *counter) add(slot int64, n float64) {
 	}
 	c.slots = append(c.slots, slot)
 	c.values = append(c.values, n)
-}
-
-// Labels are the series' labels, its name among them.
-func (c *counter) Labels() labels.Labels { return c.labels }
-
-// Iterator walks over the counter's values.
-func (c *counter) Iterator(chunkenc.Iterator) chunkenc.Iterator {
-	return storage.NewListSeriesIterator(&point{series: c})
 }
 
 // at is the counter's value at a time in milliseconds.

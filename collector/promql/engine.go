@@ -23,7 +23,7 @@ type Config struct {
 // Engine evaluates PromQL over a store. It is safe for concurrent use.
 type Engine struct {
 	engine *prom.Engine
-	source storage.Queryable
+	source *source
 	parser parser.Parser
 	config Config
 }

@@ -30,7 +30,7 @@ func istioLabels(b *labels.ScratchBuilder, k *key) {
 		b.Add("grpc_response_status", strconv.Itoa(int(k.grpcStatus)))
 	}
 	b.Add("response_flags", orDash(k.flags))
-	b.Add("connection_security_policy", security(k.mtls))
+	b.Add("connection_security_policy", k.security())
 	add(b, "route", k.route)
 	add(b, "method", k.method)
 }
@@ -83,8 +83,9 @@ func protocol(p string) string {
 	return p
 }
 
-func security(mtls bool) string {
-	if mtls {
+// security is Istio's word for what protected the connection.
+func (k *key) security() string {
+	if k.mtls {
 		return "mutual_tls"
 	}
 	return "none"

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/util/annotations"
@@ -39,7 +40,7 @@ func (*querier) Close() error { return nil }
 // Select returns the series that match, sorted by their labels.
 func (q *querier) Select(ctx context.Context, _ bool, hints *storage.SelectHints, matchers ...*labels.Matcher) storage.SeriesSet {
 	if hints == nil {
-		hints = &storage.SelectHints{Start: q.mint, End: q.maxt}
+		hints = &storage.SelectHints{Start: q.mint, End: q.maxt, Step: q.maxt - q.mint + 1}
 	}
 	all, err := q.read(ctx, hints, matchers)
 	if err != nil {
@@ -47,28 +48,6 @@ func (q *querier) Select(ctx context.Context, _ bool, hints *storage.SelectHints
 	}
 	slices.SortFunc(all, func(a, b storage.Series) int { return labels.Compare(a.Labels(), b.Labels()) })
 	return &set{series: all, at: -1}
-}
-
-func (q *querier) read(ctx context.Context, h *storage.SelectHints, matchers []*labels.Matcher) ([]storage.Series, error) {
-	var all []storage.Series
-	for _, m := range metrics() {
-		if !accepts(matchers, labels.MetricName, m.name) {
-			continue
-		}
-		some, err := q.computed(ctx, h, &m, matchers)
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", m.name, err)
-		}
-		all = append(all, some...)
-	}
-	if name := exact(matchers, labels.MetricName); Computed(name) {
-		return all, nil
-	}
-	some, err := q.stored(ctx, h, matchers)
-	if err != nil {
-		return nil, fmt.Errorf("read samples: %w", err)
-	}
-	return append(all, some...), nil
 }
 
 // accepts reports whether all matchers of a label let the value through.
@@ -123,10 +102,35 @@ func (q *querier) LabelNames(ctx context.Context, _ *storage.LabelHints, matcher
 	return sorted(found), nil, err
 }
 
+func (q *querier) read(ctx context.Context, h *storage.SelectHints, matchers []*labels.Matcher) ([]storage.Series, error) {
+	var all []storage.Series
+	for _, m := range metrics() {
+		if !accepts(matchers, model.MetricNameLabel, m.name) {
+			continue
+		}
+		some, err := q.computed(ctx, h, &m, matchers)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", m.name, err)
+		}
+		all = append(all, some...)
+	}
+	if name := exact(matchers, model.MetricNameLabel); Computed(name) {
+		return all, nil
+	}
+	some, err := q.stored(ctx, h, matchers)
+	if err != nil {
+		return nil, fmt.Errorf("read samples: %w", err)
+	}
+	return append(all, some...), nil
+}
+
+// forSeries is the function in the hints of who wants series without their values.
+const forSeries = "series"
+
 // eachSeries calls f with the labels of every series in the range. Nothing is read of
 // their values.
 func (q *querier) eachSeries(ctx context.Context, matchers []*labels.Matcher, f func(labels.Labels)) error {
-	set := q.Select(ctx, false, &storage.SelectHints{Start: q.mint, End: q.maxt, Func: "series"}, matchers...)
+	set := q.Select(ctx, false, &storage.SelectHints{Start: q.mint, End: q.maxt, Func: forSeries}, matchers...)
 	for set.Next() {
 		f(set.At().Labels())
 	}

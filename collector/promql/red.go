@@ -9,6 +9,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 )
@@ -25,9 +26,9 @@ var errTooMany = errors.New("query needs too many rows; ask for a shorter range,
 
 // computed reads the RED rows and makes the series of one metric.
 func (q *querier) computed(ctx context.Context, h *storage.SelectHints, m *metric, matchers []*labels.Matcher) ([]storage.Series, error) {
-	p := plan(h, q.lookback, time.Now())
-	if h.Func == "series" {
-		p = everything(h)
+	p := everything(h)
+	if h.Func != forSeries {
+		p = plan(h, q.lookback, time.Now())
 	}
 	b := newBuilder(m, &p, matchers)
 	statement, scan := redCounts, b.counts
@@ -161,7 +162,7 @@ func (b *builder) of(k *key) []*counter {
 
 func (b *builder) named(k *key, le string) []*counter {
 	b.scratch.Reset()
-	b.scratch.Add(labels.MetricName, b.metric.name)
+	b.scratch.Add(model.MetricNameLabel, b.metric.name)
 	b.metric.label(&b.scratch, k)
 	if le != "" {
 		b.scratch.Add("le", le)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
@@ -35,13 +36,13 @@ func (q *querier) stored(ctx context.Context, h *storage.SelectHints, matchers [
 	var out []storage.Series
 	for metric, series := range byMetric {
 		values := map[uint64][]chunks.Sample{}
-		if h.Func != "series" {
+		if h.Func != forSeries {
 			if err := q.values(ctx, h, metric, series, values); err != nil {
 				return nil, err
 			}
 		}
 		for id, l := range series {
-			if h.Func == "series" || len(values[id]) > 0 {
+			if h.Func == forSeries || len(values[id]) > 0 {
 				out = append(out, storage.NewListSeries(l, values[id]))
 			}
 		}
@@ -52,7 +53,7 @@ func (q *querier) stored(ctx context.Context, h *storage.SelectHints, matchers [
 // storedLabels finds the series that match, by metric and fingerprint.
 func (q *querier) storedLabels(ctx context.Context, h *storage.SelectHints, matchers []*labels.Matcher) (map[string]map[uint64]labels.Labels, error) {
 	rows, err := q.store.Query(ctx, seriesSQL,
-		clickhouse.Named("metric", exact(matchers, labels.MetricName)),
+		clickhouse.Named("metric", exact(matchers, model.MetricNameLabel)),
 		clickhouse.Named("start", h.Start), clickhouse.Named("end", h.End))
 	if err != nil {
 		return nil, err
@@ -67,7 +68,7 @@ func (q *querier) storedLabels(ctx context.Context, h *storage.SelectHints, matc
 			return nil, fmt.Errorf("scan: %w", err)
 		}
 		b := labels.NewBuilder(labels.FromMap(pairs))
-		l := b.Set(labels.MetricName, metric).Labels()
+		l := b.Set(model.MetricNameLabel, metric).Labels()
 		if !matches(matchers, l) {
 			continue
 		}

@@ -1,6 +1,7 @@
 package promql
 
 import (
+	"slices"
 	"time"
 
 	"github.com/prometheus/prometheus/storage"
@@ -28,22 +29,28 @@ const (
 // plan makes the schedule for what the engine is about to read. The engine evaluates
 // at t0, t0+step … and looks at (t-range, t] each time: the schedule has a value at t,
 // and at t-range plus the millisecond by which the window is open, so that the
-// difference of the two is exact. A subquery evaluates at times of its own and finds
-// the points between.
+// difference of the two is exact. A subquery does the same at multiples of its step,
+// and nothing tells the two apart, so that both get their points.
 func plan(h *storage.SelectHints, lookback time.Duration, now time.Time) schedule {
-	window := h.Range
-	if window == 0 {
-		window = lookback.Milliseconds()
+	length := h.Range
+	if length == 0 {
+		length = lookback.Milliseconds()
 	}
 	step := max(h.Step, 1)
-	first := min(h.Start+window-1, h.End)
+	first := min(h.Start+length-1, h.End)
+	aligned := floorDiv(first+step-1, step) * step
 	p := schedule{grain: lookback}
 	if h.Range > 0 || h.End-first >= step {
-		p.grain = time.Duration(grain(h.Range, step, h.End-first)) * time.Second
+		p.grain = time.Duration(grain(h.Range, step, h.End-first, aligned-first)) * time.Second
 	}
 	for t := first; t <= h.End; t += step {
 		p.window(t, h.Range)
 	}
+	for t := aligned; t <= h.End && aligned != first; t += step {
+		p.window(t, h.Range)
+	}
+	slices.Sort(p.times)
+	p.times = slices.Compact(p.times)
 	p.begin(first-h.Range, h.Range)
 	long := h.Range >= rollupWindow.Milliseconds() && p.grain%time.Minute == 0
 	if long || p.start < now.Add(-rowsKept).Unix() {
@@ -71,59 +78,39 @@ func (p *schedule) begin(at, window int64) {
 	p.end = floorDiv(p.times[len(p.times)-1], second)
 }
 
-// window adds the times of the window that ends at t, without those that an earlier
-// window has added already.
+// window adds the times of the window that ends at t: both its ends, and points
+// between for functions that look at more than the ends.
 func (p *schedule) window(t, length int64) {
+	p.times = append(p.times, t)
 	if length == 0 {
-		p.add(t)
 		return
 	}
 	g := p.grain.Milliseconds()
-	open := t - length
-	at := open + g
-	if n := len(p.times); n > 0 && p.times[n-1] >= open+1 {
-		at = p.times[n-1] + g
-		p.insert(open + 1)
-	} else {
-		p.add(open + 1)
+	apart := max(length/pointsPerWindow/g, 1) * g
+	for at := t - apart; at > t-length; at -= apart {
+		p.times = append(p.times, at)
 	}
-	for ; at < t; at += g {
-		p.add(at)
-	}
-	p.add(t)
+	p.times = append(p.times, t-length+1)
 }
 
-func (p *schedule) add(t int64) {
-	if n := len(p.times); n == 0 || p.times[n-1] < t {
-		p.times = append(p.times, t)
+// grain is the longest slot in seconds that ends at both ends of every window, of those
+// shifted too, and divides a window into enough points. All else is milliseconds.
+func grain(window, step, span, shift int64) int64 {
+	g := max(step, second)
+	if window > 0 {
+		g = window
 	}
-}
-
-// insert adds a time that lies before the last one.
-func (p *schedule) insert(t int64) {
-	i := len(p.times)
-	for i > 0 && p.times[i-1] > t {
-		i--
-	}
-	if i > 0 && p.times[i-1] == t {
-		return
-	}
-	p.times = append(p.times, 0)
-	copy(p.times[i+1:], p.times[i:])
-	p.times[i] = t
-}
-
-// grain is the longest slot in seconds that ends at both ends of every window and
-// divides a window into enough points. window, step and span are milliseconds.
-func grain(window, step, span int64) int64 {
-	if window == 0 {
-		return max(step/second, 1)
-	}
-	g := window
-	if span > 0 {
+	if span > 0 && window > 0 {
 		g = gcd(window, step)
 	}
-	return divisor(max(g/second, 1), max(window/second/pointsPerWindow, 1))
+	if span > 0 {
+		g = gcd(g, shift)
+	}
+	g = max(g/second, 1)
+	if window == 0 {
+		return g
+	}
+	return divisor(g, max(window/second/pointsPerWindow, 1))
 }
 
 // divisor is the greatest divisor of n that is at most limit.

@@ -1,0 +1,109 @@
+package promql
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/storage"
+)
+
+// defaultSpan is how far back series are looked for when the client does not say.
+const defaultSpan = 24 * time.Hour
+
+func (a *api) series(r *http.Request) (answer, error) {
+	if len(r.Form["match[]"]) == 0 {
+		return answer{}, missing("match[]")
+	}
+	found := map[string]labels.Labels{}
+	err := a.each(r, func(q *querier, matchers []*labels.Matcher) error {
+		return q.eachSeries(r.Context(), matchers, func(l labels.Labels) { found[l.String()] = l })
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	out := make([]labels.Labels, 0, len(found))
+	for _, l := range found {
+		out = append(out, l)
+	}
+	slices.SortFunc(out, labels.Compare)
+	return limited(r, out)
+}
+
+func (a *api) labels(r *http.Request) (answer, error) {
+	return a.texts(r, func(q *querier, matchers []*labels.Matcher) ([]string, error) {
+		names, _, err := q.LabelNames(r.Context(), &storage.LabelHints{}, matchers...)
+		return names, err
+	})
+}
+
+func (a *api) labelValues(r *http.Request) (answer, error) {
+	name := r.PathValue("name")
+	if !model.UTF8Validation.IsValidLabelName(name) {
+		return answer{}, bad("name", strconv.ErrSyntax)
+	}
+	return a.texts(r, func(q *querier, matchers []*labels.Matcher) ([]string, error) {
+		values, _, err := q.LabelValues(r.Context(), name, &storage.LabelHints{}, matchers...)
+		return values, err
+	})
+}
+
+// texts gathers the answers for each selector, sorted and once each.
+func (a *api) texts(r *http.Request, list func(*querier, []*labels.Matcher) ([]string, error)) (answer, error) {
+	out := []string{}
+	err := a.each(r, func(q *querier, matchers []*labels.Matcher) error {
+		some, err := list(q, matchers)
+		out = append(out, some...)
+		return err
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	slices.Sort(out)
+	return limited(r, slices.Compact(out))
+}
+
+// each calls f for each selector of the request, once without any where there is none.
+func (a *api) each(r *http.Request, f func(*querier, []*labels.Matcher) error) error {
+	now := time.Now()
+	start, err := timeOf(r, "start", now.Add(-defaultSpan))
+	if err != nil {
+		return err
+	}
+	end, err := timeOf(r, "end", now)
+	if err != nil {
+		return err
+	}
+	selectors := [][]*labels.Matcher{nil}
+	if texts := r.Form["match[]"]; len(texts) > 0 {
+		if selectors, err = a.engine.parser.ParseMetricSelectors(texts); err != nil {
+			return bad("match[]", err)
+		}
+	}
+	q := &querier{source: a.engine.source, mint: start.UnixMilli(), maxt: end.UnixMilli()}
+	for _, s := range selectors {
+		if err := f(q, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// limited cuts a list to the limit that the client gives.
+func limited[T any](r *http.Request, all []T) (answer, error) {
+	text := r.FormValue("limit")
+	if text == "" {
+		return answer{data: all}, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return answer{}, bad("limit", strconv.ErrSyntax)
+	}
+	if n > 0 && len(all) > n {
+		all = all[:n]
+	}
+	return answer{data: all}, nil
+}
