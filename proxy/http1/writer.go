@@ -224,6 +224,11 @@ func (w *Writer) write(p []byte) error {
 // the bytes of the body.
 func Copy(w *Writer, r *Reader) (n uint64, readErr, writeErr error) {
 	for {
+		if !r.Ready() {
+			if err := w.Flush(); err != nil {
+				return n, nil, err
+			}
+		}
 		p, err := r.Next()
 		if err == io.EOF { //nolint:errorlint // Next returns it bare
 			return n, nil, nil
@@ -235,11 +240,5 @@ func Copy(w *Writer, r *Reader) (n uint64, readErr, writeErr error) {
 			return n, nil, err
 		}
 		n += uint64(len(p))
-		if r.Ready() {
-			continue
-		}
-		if err := w.Flush(); err != nil {
-			return n, nil, err
-		}
 	}
 }
