@@ -2,6 +2,7 @@ package shop
 
 import (
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"sync/atomic"
@@ -17,7 +18,16 @@ type Fault struct {
 
 // fault applies the present Fault around a handler, and is itself the handler that
 // changes it.
-type fault struct{ now atomic.Pointer[Fault] }
+type fault struct {
+	now    atomic.Pointer[Fault]
+	served atomic.Int64
+}
+
+// count answers how many requests the member has had, for tests that compare it with
+// what the mesh says.
+func (f *fault) count(w http.ResponseWriter, _ *http.Request) {
+	_, _ = fmt.Fprintln(w, f.served.Load())
+}
 
 // ServeHTTP replaces the fault by the one in the body.
 func (f *fault) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -32,6 +42,7 @@ func (f *fault) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (f *fault) around(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.served.Add(1)
 		is := f.now.Load()
 		if is == nil {
 			h.ServeHTTP(w, r)

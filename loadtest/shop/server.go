@@ -26,6 +26,9 @@ type Config struct {
 // app's own port, not through the mesh.
 const faultPath = "/_fault"
 
+// servedPath is where a member says how many requests it has had.
+const servedPath = "/_served"
+
 // Run serves one member of the shop until ctx ends.
 func Run(ctx context.Context, c Config) error {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
@@ -56,6 +59,7 @@ func (c Config) handler() (http.Handler, func(), error) {
 	calls := newCaller()
 	mux := http.NewServeMux()
 	mux.Handle("POST "+faultPath, f)
+	mux.HandleFunc("GET "+servedPath, f.count)
 	closeAll := func() {}
 	switch c.Service {
 	case "ratings":
