@@ -25,7 +25,8 @@ func parse(args []string, getenv func(string) string, out io.Writer) (command, e
 	f := flag.NewFlagSet("sightline-proxy run", flag.ContinueOnError)
 	f.SetOutput(out)
 	c.define(f)
-	tokenFile := f.String("token-file", "", "file with the join token (the token itself: SIGHTLINE_TOKEN)")
+	f.StringVar(&c.config.Token, "token", "", "join token; others on this machine can see it here: prefer SIGHTLINE_TOKEN or --token-file")
+	tokenFile := f.String("token-file", "", "file with the join token")
 	if err := fromEnv(f, getenv); err != nil {
 		return c, err
 	}
@@ -33,7 +34,6 @@ func parse(args []string, getenv func(string) string, out io.Writer) (command, e
 		return c, err
 	}
 	c.app = f.Args()
-	c.config.Token = getenv("SIGHTLINE_TOKEN")
 	if *tokenFile != "" {
 		b, err := os.ReadFile(*tokenFile)
 		if err != nil {

@@ -46,7 +46,8 @@ func workload(args []string) (status int, err error) {
 		status, err = beside(alive, p, c, passed)
 		return err
 	})
-	return status, work.Wait()
+	failed := work.Wait() // before status is read: the app's end sets it
+	return status, failed
 }
 
 // beside runs the app, if there is one, until it ends or alive does.
