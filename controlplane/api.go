@@ -3,6 +3,7 @@ package controlplane
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/sightline-mesh/sightline/controlplane/admin"
@@ -57,6 +58,18 @@ type configuration struct{ *resource.Keeper }
 // Delete removes one resource.
 func (c configuration) Delete(ctx context.Context, kind, namespace, name, by string) ([]mesh.Finding, error) {
 	return c.Keeper.Delete(ctx, resource.Ref{Kind: kind, Namespace: namespace, Name: name}, by)
+}
+
+// grants keeps join tokens in the store.
+type grants struct{ store.Table[token.Grant] }
+
+// Update replaces a grant, token.ErrUnknown when there is none.
+func (g grants) Update(ctx context.Context, id string, change func(token.Grant) (token.Grant, error)) error {
+	err := g.Table.Update(ctx, id, change)
+	if errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("%w: %w", token.ErrUnknown, err)
+	}
+	return err
 }
 
 func (p *plane) listEvents(ctx context.Context, q admin.EventQuery) ([]mesh.Event, error) {

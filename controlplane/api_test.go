@@ -139,12 +139,12 @@ func TestConfigurationIsRefusedAsAWhole(t *testing.T) {
 		"nothing":        {"", "no resource"},
 	} {
 		findings, err := c.Apply(t.Context(), []byte(test.manifest), "ada", false)
-		text := ""
+		var text strings.Builder
 		for _, f := range findings {
-			text += f.Path + ": " + f.Message + "\n"
+			text.WriteString(f.Path + ": " + f.Message + "\n")
 		}
-		if err != nil || !hasError(findings) || !strings.Contains(text, test.want) {
-			t.Errorf("%s: got %v and findings %q, want one that names %q", name, err, text, test.want)
+		if err != nil || !hasError(findings) || !strings.Contains(text.String(), test.want) {
+			t.Errorf("%s: got %v and findings %q, want one that names %q", name, err, text.String(), test.want)
 		}
 	}
 	findings, err := c.Apply(t.Context(), []byte(virtualService), "ada", true)

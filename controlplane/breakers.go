@@ -20,7 +20,7 @@ func (p *plane) newRemedy() remedies { return manual{p} }
 // manual trips, holds and releases on a person's word alone.
 type manual struct{ p *plane }
 
-func (m manual) Run(ctx context.Context) error {
+func (manual) Run(ctx context.Context) error {
 	<-ctx.Done()
 	return nil
 }

@@ -26,11 +26,12 @@ import (
 
 const (
 	openTimeout = 30 * time.Second
-	grace       = 3 * time.Second // for calls in flight at the end; feeds end at once
-	// TokenFile, in Config.Dir, holds a join token for the mesh's own parts.
-	TokenFile = "system.token"
-	tokenLife = 10 * 365 * 24 * time.Hour // whoever reads the file could read the root's key as well
+	grace       = 3 * time.Second           // for calls in flight at the end; feeds end at once
+	tokenLife   = 10 * 365 * 24 * time.Hour // whoever reads the file could read the root's key as well
 )
+
+// TokenFile is the file in Config.Dir with a join token for the mesh's own parts.
+const TokenFile = "system.token"
 
 // Deps is what a control plane works with.
 type Deps struct {
@@ -121,7 +122,7 @@ func (c *ControlPlane) assemble(ctx context.Context, s *store.Store) (*plane, er
 	if err != nil {
 		return nil, err
 	}
-	p.tokens = token.NewLedger(store.TableOf[token.Grant](s, store.Tokens), p.authority.Root(), time.Now)
+	p.tokens = token.NewLedger(grants{store.TableOf[token.Grant](s, store.Tokens)}, p.authority.Root(), time.Now)
 	p.resources = resource.New(resource.Deps{Store: s, Events: p.events, Instances: p.instances})
 	p.traffic = traffic.New(traffic.Deps{Store: s, Resources: p.resources, Instances: p.instances})
 	p.remedy = p.newRemedy()
@@ -227,7 +228,9 @@ func (p *plane) serve(ctx context.Context, l net.Listener) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = server.Close()
 	}
-	<-ended
+	if stopped := <-ended; !errors.Is(stopped, http.ErrServerClosed) {
+		err = errors.Join(err, stopped)
+	}
 	if err != nil {
 		return fmt.Errorf("stop serving: %w", err)
 	}

@@ -170,6 +170,8 @@ func TestTokensThatAreRefused(t *testing.T) {
 	p.join(usedUp, workload("web", "v1", "web-1"), "")
 	expired := make(admin.TokenRequest{TTL: time.Nanosecond})
 	reviewsOnly := make(admin.TokenRequest{Service: "reviews"})
+	unknown := []byte(make(admin.TokenRequest{}))
+	unknown[5] = '0' + (unknown[5]&1 ^ 1)
 	forged := []byte(make(admin.TokenRequest{}))
 	forged[20] = '0' + (forged[20]&1 ^ 1) // another hex digit of the secret: not itself, as its last bit differs
 
@@ -188,6 +190,7 @@ func TestTokensThatAreRefused(t *testing.T) {
 		"the control plane":    {p.systemToken(), identity.ControlPlaneWorkload("cp-2"), "control plane's own"},
 		"not a token":          {"slt_1_2_3", workload("web", "v1", "web-2"), "not a join token"},
 		"wrong secret":         {string(forged), workload("web", "v1", "web-2"), "refused"},
+		"unknown":              {string(unknown), workload("web", "v1", "web-2"), "unknown token"},
 		"none":                 {"", workload("web", "v1", "web-2"), "no join token"},
 		"a name that is none":  {p.systemToken(), workload("we.b", "v1", "web-2"), `service "we.b"`},
 		"a token for a mesh's": {p.systemToken(), identity.Workload{Service: "web", Namespace: "sight_line", Instance: "w"}, "namespace"},

@@ -3,6 +3,7 @@ package controlplane
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/compile"
@@ -74,7 +75,7 @@ func (p *plane) refused(i mesh.Instance, version uint64, reason string) {
 		Target:  mesh.Target{Service: i.Service, Version: i.Version, Instance: i.ID},
 		Summary: fmt.Sprintf("%s refused configuration %d: %s", i.ID, version, reason),
 		By:      string(i.ID),
-		Detail:  map[string]string{"version": fmt.Sprint(version), "reason": reason},
+		Detail:  map[string]string{"version": strconv.FormatUint(version, 10), "reason": reason},
 	})
 }
 

@@ -159,10 +159,10 @@ func (s *service) dismiss(ctx context.Context, attached *registry.Attachment) er
 // a new stream.
 func asEnd(ctx context.Context, err error) error {
 	switch {
-	case errors.Is(err, io.EOF), ctx.Err() != nil:
-		return nil
 	case errors.Is(err, hub.ErrReplaced):
 		return connect.NewError(connect.CodeAborted, err)
+	case !errors.Is(err, io.EOF) && ctx.Err() == nil:
+		return connect.NewError(connect.CodeUnavailable, err)
 	}
-	return connect.NewError(connect.CodeUnavailable, err)
+	return nil
 }

@@ -52,7 +52,7 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // Apply stores every resource of a manifest, as one change. A finding of severity
 // "error" means that nothing was stored; so does an error, which is for everything
 // else. A dry run stores nothing in any case.
-func (c *Client) Apply(ctx context.Context, manifest []byte, by string, dryRun bool) ([]mesh.Finding, error) { //nolint:revive // the flag is the API's own
+func (c *Client) Apply(ctx context.Context, manifest []byte, by string, dryRun bool) ([]mesh.Finding, error) {
 	var out applied
 	path := "/config?" + url.Values{"by": {by}, "dryRun": {strconv.FormatBool(dryRun)}}.Encode()
 	err := c.send(ctx, http.MethodPost, path, "application/yaml", manifest, &out)

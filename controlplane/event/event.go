@@ -16,10 +16,11 @@ const (
 	Cap       = 10_000
 	trimEvery = 200 // events: a trim reads the keys of all
 
-	// DefaultLimit and MaxLimit bound the length of an answer.
+	// DefaultLimit is how many events an answer has at most when none is asked for.
 	DefaultLimit = 100
-	MaxLimit     = 1000
-	page         = 500
+	// MaxLimit is how many it has whatever is asked for.
+	MaxLimit = 1000
+	page     = 500
 )
 
 // Query chooses events. Its zero value asks for the newest there are.

@@ -18,21 +18,17 @@ const (
 // ends. A control plane that cannot be reached is asked again and again; should
 // the certificate run out meanwhile, it enrols anew if it has a token.
 func (s *Source) Run(ctx context.Context) error {
-	for sleep(ctx, s.untilRenewal(time.Now())) {
-		for failures := 1; ; failures++ {
-			err := s.replace(ctx)
-			if err == nil {
-				s.cfg.Logger.Debug("certificate renewed", "expires", s.Expires())
-				break
-			}
-			if ctx.Err() != nil {
-				return nil
-			}
-			wait := s.retryAfter(failures)
+	failures := 0
+	for wait := s.untilRenewal(time.Now()); sleep(ctx, wait); {
+		err := s.replace(ctx)
+		switch {
+		case err == nil:
+			s.cfg.Logger.Debug("certificate renewed", "expires", s.Expires())
+			failures, wait = 0, s.untilRenewal(time.Now())
+		case ctx.Err() == nil:
+			failures++
+			wait = s.retryAfter(failures)
 			s.cfg.Logger.Warn("certificate renewal is tried again", "expires", s.Expires(), "in", wait, "reason", err)
-			if !sleep(ctx, wait) {
-				return nil
-			}
 		}
 	}
 	return nil

@@ -88,11 +88,8 @@ func (a *Attachment) Keep(ctx context.Context) error {
 		lease := a.lease
 		a.mu.Unlock()
 		err := a.r.store.Keep(ctx, lease)
-		if ctx.Err() != nil {
-			return nil
-		}
 		if !errors.Is(err, store.ErrLeaseGone) {
-			return err
+			return err // nil when ctx has ended
 		}
 		a.mu.Lock()
 		err = a.register(ctx) // the store was away for longer than the lease; the sidecar is still here

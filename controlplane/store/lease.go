@@ -44,10 +44,10 @@ func (s *Store) Keep(ctx context.Context, l Lease) error {
 	}
 	for range kept { // ends with ctx, with the lease, or when the store does not answer for its whole time
 	}
-	if ctx.Err() != nil {
-		return nil
+	if ctx.Err() == nil {
+		return ErrLeaseGone
 	}
-	return ErrLeaseGone
+	return nil
 }
 
 // Revoke ends a lease and removes what it kept alive, in one step. One that has

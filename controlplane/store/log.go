@@ -26,7 +26,7 @@ func zapTo(l *slog.Logger) *zap.Logger {
 
 type bridge struct{ log *slog.Logger }
 
-func (b bridge) Enabled(l zapcore.Level) bool { return l >= zapcore.WarnLevel }
+func (bridge) Enabled(l zapcore.Level) bool { return l >= zapcore.WarnLevel }
 
 func (b bridge) With(fields []zapcore.Field) zapcore.Core {
 	return bridge{b.log.With(attributes(fields)...)}
@@ -47,7 +47,7 @@ func (b bridge) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	case e.Level >= zapcore.ErrorLevel:
 		level = slog.LevelError
 	}
-	b.log.Log(context.Background(), level, "etcd: "+e.Message, attributes(fields)...) //nolint:contextcheck // zap hands none down
+	b.log.Log(context.Background(), level, "etcd: "+e.Message, attributes(fields)...)
 	return nil
 }
 

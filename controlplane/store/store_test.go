@@ -3,9 +3,9 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -72,7 +72,7 @@ func TestNewestAndDeleteOldest(t *testing.T) {
 	ctx := t.Context()
 	notes := TableOf[note](open(t, t.TempDir()), "notes")
 	for i := range 10 {
-		if err := notes.Create(ctx, fmt.Sprint(i), note{}); err != nil {
+		if err := notes.Create(ctx, strconv.Itoa(i), note{}); err != nil {
 			t.Fatal(err)
 		}
 	}

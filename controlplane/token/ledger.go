@@ -45,12 +45,15 @@ const DefaultTTL = 24 * time.Hour
 // ErrRefused is wrapped by every refusal to redeem a token.
 var ErrRefused = errors.New("join token refused")
 
+// ErrUnknown is wrapped by Records for an id that is not there.
+var ErrUnknown = errors.New("unknown token")
+
 // Records keeps grants by token id.
 type Records interface {
 	// Create stores a new grant; the id has never been used.
 	Create(ctx context.Context, id string, g Grant) error
 	// Update replaces a grant with what change makes of it, in one step. An id
-	// that is not there is an error; so is an error of change, passed on as it is.
+	// that is not there is ErrUnknown; an error of change is passed on as it is.
 	Update(ctx context.Context, id string, change func(Grant) (Grant, error)) error
 }
 
@@ -109,6 +112,9 @@ func (l *Ledger) Redeem(ctx context.Context, text string, c Claim) error {
 		}
 		return g, nil
 	})
+	if errors.Is(err, ErrUnknown) {
+		err = fmt.Errorf("%w: %w", ErrRefused, err)
+	}
 	if err != nil {
 		return fmt.Errorf("redeem token %s: %w", t.ID, err)
 	}
@@ -123,6 +129,13 @@ func (g Grant) admits(secret string, c Claim, now time.Time) error {
 		return fmt.Errorf("it expired at %s", g.Expires.UTC().Format(time.RFC3339))
 	case g.Limited && g.Uses <= 0:
 		return errors.New("it is used up")
+	}
+	return g.covers(c)
+}
+
+// covers reports why a claim is outside the grant's scope, if it is.
+func (g Grant) covers(c Claim) error {
+	switch {
 	case g.Service != "" && g.Service != c.Service:
 		return fmt.Errorf("it is for service %q, not %q", g.Service, c.Service)
 	case g.Service != "" && g.Service != c.Account:
