@@ -15,6 +15,7 @@ import (
 	"github.com/sightline-mesh/sightline/collector/promql"
 	"github.com/sightline-mesh/sightline/controlplane/admin"
 	"github.com/sightline-mesh/sightline/controlplane/identity"
+	"github.com/sightline-mesh/sightline/topology"
 	"github.com/sightline-mesh/sightline/ui"
 	"github.com/sightline-mesh/sightline/ui/api"
 )
@@ -25,6 +26,7 @@ type roles struct {
 	plane     *admin.Client
 	collector *collector.Collector
 	store     *clickhouse.Store
+	topology  *topology.Topology
 	ui        *ui.UI
 }
 
@@ -44,6 +46,7 @@ func (m *Mesh) roles(ctx context.Context) error {
 	g, alive := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.source.Run(alive) })
 	g.Go(func() error { return r.collector.Run(alive) })
+	g.Go(func() error { return r.topology.Run(alive) })
 	g.Go(func() error { return r.ui.Run(alive) })
 	g.Go(func() error { return m.announce(alive, r) })
 	return g.Wait()
@@ -83,6 +86,7 @@ func (m *Mesh) assemble(ctx context.Context) (*roles, error) {
 	if r.store, err = clickhouse.Open(ctx, clickhouse.Config{DSN: m.dsn}); err != nil {
 		return nil, err
 	}
+	r.topology = m.watch(r)
 	r.ui, err = m.newUI(ctx, r)
 	if err != nil {
 		return nil, errors.Join(err, r.store.Close())
@@ -92,6 +96,7 @@ func (m *Mesh) assemble(ctx context.Context) (*roles, error) {
 
 func (m *Mesh) newUI(ctx context.Context, r *roles) (*ui.UI, error) {
 	d := api.Deps{
+		Graphs: r.topology,
 		Traces: r.store, Logs: r.store, Series: r.store,
 		Accounting: r.collector.Accounting,
 		Ready:      r.check,
