@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"net/http"
+	"sync"
 	"time"
 
 	"connectrpc.com/connect"
@@ -23,13 +24,37 @@ type callerKey struct{}
 // withCaller puts the caller into each call's context.
 func withCaller(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		control := http.NewResponseController(w)
-		c := caller{interrupt: func() { _ = control.SetReadDeadline(time.Unix(1, 0)) }} // a connection that is gone needs none
+		i := &interrupter{control: http.NewResponseController(w)}
+		defer i.end()
+		c := caller{interrupt: i.interrupt}
 		if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
 			c.certificate = r.TLS.PeerCertificates[0]
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, c)))
 	})
+}
+
+// interrupter makes reads of a call's body fail, for as long as the call lasts: its
+// response writer must not be touched once the handler has returned.
+type interrupter struct {
+	control *http.ResponseController
+
+	mu   sync.Mutex
+	over bool
+}
+
+func (i *interrupter) interrupt() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if !i.over {
+		_ = i.control.SetReadDeadline(time.Unix(1, 0)) // a connection that is gone needs none
+	}
+}
+
+func (i *interrupter) end() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.over = true
 }
 
 func callerOf(ctx context.Context) caller {
