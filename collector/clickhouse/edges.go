@@ -56,7 +56,7 @@ func scanEdge(rows driver.Rows) (signal.Edge, error) {
 	for _, n := range e.Durations.Buckets {
 		e.Durations.Count += n
 	}
-	return e, err //nolint:wrapcheck // the caller says what it asked for
+	return e, err
 }
 
 // redWindow chooses between rows per second and rows per minute for a resolution and

@@ -22,7 +22,7 @@ func of[R, T any](name string, get func(*R) T) field[R] {
 		for i := range rows {
 			values[i] = get(&rows[i])
 		}
-		return c.Append(values) //nolint:wrapcheck // insert names the table and the column
+		return c.Append(values)
 	}}
 }
 

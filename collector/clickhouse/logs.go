@@ -78,7 +78,7 @@ func scanLog(rows driver.Rows) (signal.Log, error) {
 		&h.PeerInstance, &h.PeerIdentity, &authority, &agent, &firstByte, &in, &out,
 		&a.strings, &a.numbers, &a.bools, &a.resource)
 	if err != nil {
-		return l, err //nolint:wrapcheck // the caller says what it asked for
+		return l, err
 	}
 	l.Status = int(h.Status)
 	h.Status = 0 // it has a field

@@ -29,14 +29,14 @@ func collect[T any](ctx context.Context, s *Store, statement string, scan func(d
 		}
 		all = append(all, v)
 	}
-	return all, rows.Err() //nolint:wrapcheck // each caller says what it asked for
+	return all, rows.Err()
 }
 
 // one scans rows of a single column.
 func one[T any](rows driver.Rows) (T, error) {
 	var v T
 	err := rows.Scan(&v)
-	return v, err //nolint:wrapcheck // each caller says what it asked for
+	return v, err
 }
 
 // window fills in what a question leaves open: the end is now, the start as long ago

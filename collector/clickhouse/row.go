@@ -2,11 +2,11 @@ package clickhouse
 
 import "time"
 
-// TraceID and SpanID are identifiers as OTLP carries them; zero is none.
-type (
-	TraceID [16]byte
-	SpanID  [8]byte
-)
+// TraceID is a trace's identifier as OTLP carries it; zero is none.
+type TraceID [16]byte
+
+// SpanID is a span's identifier as OTLP carries it; zero is none.
+type SpanID [8]byte
 
 // Workload is who a row is about: the service beside which it was made. Service is
 // spelled as the mesh spells it ("orders", "orders.production").

@@ -134,7 +134,7 @@ func scanSummary(rows driver.Rows) (signal.TraceSummary, error) {
 	err := rows.Scan(&t.TraceID, &t.Start, &end, &t.RootService, &t.RootName, &spans, &errors, &t.Services)
 	t.DurationNS = end.Sub(t.Start).Nanoseconds()
 	t.Spans, t.Errors = int(spans), int(errors)
-	return t, err //nolint:wrapcheck // the caller says what it asked for
+	return t, err
 }
 
 // cursor is where a page ended: the next holds traces that began before it, or at the

@@ -61,7 +61,7 @@ type redStep struct {
 func scanStep(rows driver.Rows) (redStep, error) {
 	var v redStep
 	err := rows.Scan(&v.index, &v.requests, &v.failed, &v.durations.Buckets)
-	return v, err //nolint:wrapcheck // the caller says what it asked for
+	return v, err
 }
 
 func (v redStep) fill(p *signal.Point, seconds float64) {

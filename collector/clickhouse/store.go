@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -32,12 +33,9 @@ type Store struct {
 // Open prepares a store; it makes no connection yet, so the engine may start later.
 func Open(_ context.Context, cfg Config) (*Store, error) {
 	cfg = withDefaults(cfg)
-	opt, err := clickhouse.ParseDSN(cfg.DSN)
+	opt, err := parse(cfg.DSN)
 	if err != nil {
 		return nil, fmt.Errorf("parse store address: %w", err)
-	}
-	if opt.Auth.Database == "" {
-		return nil, errors.New("parse store address: no database named; want http://host:8123/sightline")
 	}
 	opt.MaxOpenConns, opt.MaxIdleConns = cfg.MaxConns, cfg.MaxConns
 	conn, err := clickhouse.Open(opt)
@@ -52,6 +50,24 @@ func Open(_ context.Context, cfg Config) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), conn.Close())
 	}
 	return &Store{cfg: cfg, database: opt.Auth.Database, conn: conn, admin: admin}, nil
+}
+
+// parse reads a DSN. The driver takes any scheme that it does not know for its native
+// protocol, which would fail much later and in other words.
+func parse(dsn string) (*clickhouse.Options, error) {
+	switch scheme, _, _ := strings.Cut(dsn, "://"); scheme {
+	case "http", "https", "clickhouse":
+	default:
+		return nil, errors.New("want http://, https:// or clickhouse://")
+	}
+	opt, err := clickhouse.ParseDSN(dsn)
+	if err != nil {
+		return nil, err
+	}
+	if opt.Auth.Database == "" {
+		return nil, errors.New("no database named; want http://host:8123/sightline")
+	}
+	return opt, nil
 }
 
 func withDefaults(c Config) Config {
@@ -82,7 +98,7 @@ func (s *Store) Ping(ctx context.Context) error {
 // store's budgets; parameters are written {name:Type} and given by Param. The caller
 // closes the rows.
 func (s *Store) Query(ctx context.Context, statement string, params ...any) (driver.Rows, error) {
-	return s.conn.Query(s.budget(ctx), statement, params...) //nolint:wrapcheck // each caller says what it asked for
+	return s.conn.Query(s.budget(ctx), statement, params...)
 }
 
 // Param names a value for the {name:Type} of a statement. Times travel best as

@@ -71,7 +71,7 @@ func scanSpan(rows driver.Rows) (signal.Span, error) {
 		&a.strings, &a.numbers, &a.bools, &a.resource,
 		&times, &names, &events)
 	if err != nil {
-		return s, err //nolint:wrapcheck // the caller says what it asked for
+		return s, err
 	}
 	if s.ParentID == noSpanID {
 		s.ParentID = ""

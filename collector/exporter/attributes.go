@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"maps"
 	"math"
 	"strings"
 
@@ -14,8 +15,8 @@ import (
 // setter puts a value into the column that is its own, or says that it does not fit.
 type setter func(h *clickhouse.Hop, v pcommon.Value) bool
 
-// commonColumns are the attributes with a column that anybody may set.
-var commonColumns = map[string]setter{
+// appColumns are the attributes of applications that have a column.
+var appColumns = map[string]setter{
 	signal.KeyMethod:     text(func(h *clickhouse.Hop) *string { return &h.Method }),
 	signal.KeyPath:       text(func(h *clickhouse.Hop) *string { return &h.Path }),
 	signal.KeyProtocol:   text(func(h *clickhouse.Hop) *string { return &h.Protocol }),
@@ -23,8 +24,8 @@ var commonColumns = map[string]setter{
 	signal.KeyGRPCStatus: whole(math.MaxInt16, func(h *clickhouse.Hop, n int64) { h.GRPCStatus = int16(n) }),
 }
 
-// meshColumns are those that only a sidecar's word fills.
-var meshColumns = map[string]setter{
+// meshColumns are those of sidecars, on whose word alone the rest is filled.
+var meshColumns = with(appColumns, map[string]setter{
 	signal.KeyPeer:      text(func(h *clickhouse.Hop) *string { return &h.Peer }),
 	signal.KeyPeerVer:   text(func(h *clickhouse.Hop) *string { return &h.PeerVersion }),
 	signal.KeyPeerInst:  text(func(h *clickhouse.Hop) *string { return &h.PeerInstance }),
@@ -40,6 +41,11 @@ var meshColumns = map[string]setter{
 		h.MTLS = v.Bool()
 		return v.Type() == pcommon.ValueTypeBool
 	},
+})
+
+func with(a, b map[string]setter) map[string]setter {
+	maps.Copy(b, a)
+	return b
 }
 
 func text(field func(*clickhouse.Hop) *string) setter {
@@ -62,16 +68,11 @@ func whole(most int64, set func(*clickhouse.Hop, int64)) setter {
 	}
 }
 
-// split sorts a row's attributes into columns and typed maps. trusted says that a
-// sidecar made the row.
-func split(attrs pcommon.Map, trusted bool, h *clickhouse.Hop, a *clickhouse.Attributes) { //nolint:revive // trusted is a property of the row, not a mode
+// split sorts a row's attributes into columns and typed maps.
+func split(attrs pcommon.Map, columns map[string]setter, h *clickhouse.Hop, a *clickhouse.Attributes) {
 	h.GRPCStatus = -1
 	for k, v := range attrs.All() {
-		set := commonColumns[k]
-		if set == nil && trusted {
-			set = meshColumns[k]
-		}
-		if set == nil || !set(h, v) {
+		if set := columns[k]; set == nil || !set(h, v) {
 			keep(a, k, v)
 		}
 	}

@@ -61,15 +61,15 @@ type sink struct {
 }
 
 func (x *sink) newTraces(ctx context.Context, set otelexporter.Settings, c component.Config) (otelexporter.Traces, error) {
-	return exporterhelper.NewTraces(ctx, set, c, x.consumeTraces, options(c)...) //nolint:wrapcheck // the Collector names the component
+	return exporterhelper.NewTraces(ctx, set, c, x.consumeTraces, options(c)...)
 }
 
 func (x *sink) newLogs(ctx context.Context, set otelexporter.Settings, c component.Config) (otelexporter.Logs, error) {
-	return exporterhelper.NewLogs(ctx, set, c, x.consumeLogs, options(c)...) //nolint:wrapcheck // the Collector names the component
+	return exporterhelper.NewLogs(ctx, set, c, x.consumeLogs, options(c)...)
 }
 
 func (x *sink) newMetrics(ctx context.Context, set otelexporter.Settings, c component.Config) (otelexporter.Metrics, error) {
-	return exporterhelper.NewMetrics(ctx, set, c, x.consumeMetrics, options(c)...) //nolint:wrapcheck // the Collector names the component
+	return exporterhelper.NewMetrics(ctx, set, c, x.consumeMetrics, options(c)...)
 }
 
 // batch is one request's rows, ready to be stored.
@@ -103,7 +103,7 @@ func (x *sink) deliver(ctx context.Context, b batch) error {
 			return fmt.Errorf("store %s: %w", b.signal, err)
 		}
 		x.acc.Dropped(b.signal, refusedByStore, b.items)
-		return consumererror.NewPermanent(fmt.Errorf("store %s: %w", b.signal, err)) //nolint:wrapcheck // it is one
+		return consumererror.NewPermanent(fmt.Errorf("store %s: %w", b.signal, err))
 	}
 	for reason, n := range b.dropped {
 		x.acc.Dropped(b.signal, reason, n)

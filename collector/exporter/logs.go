@@ -20,7 +20,7 @@ func (x *sink) consumeLogs(ctx context.Context, ld plog.Logs) error {
 	return x.deliver(ctx, batch{
 		signal: logs, items: ld.LogRecordCount(), dropped: dropped,
 		store: func(ctx context.Context, s *clickhouse.Store) error {
-			return s.InsertLogs(ctx, id, rows) //nolint:wrapcheck // deliver wraps
+			return s.InsertLogs(ctx, id, rows)
 		},
 	})
 }
@@ -71,7 +71,7 @@ func logRow(o origin, scope string, r plog.LogRecord) clickhouse.LogRow {
 		Attributes:     clickhouse.Attributes{Resource: o.resource},
 	}
 	if !row.Access {
-		split(r.Attributes(), false, &row.Hop, &row.Attributes)
+		split(r.Attributes(), appColumns, &row.Hop, &row.Attributes)
 		return row
 	}
 	row.Workload = o.inMesh()
@@ -81,7 +81,7 @@ func logRow(o origin, scope string, r plog.LogRecord) clickhouse.LogRow {
 			v.CopyTo(attrs.PutEmpty(k))
 		}
 	}
-	split(attrs, true, &row.Hop, &row.Attributes)
+	split(attrs, meshColumns, &row.Hop, &row.Attributes)
 	return row
 }
 

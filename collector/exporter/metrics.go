@@ -20,9 +20,9 @@ func (x *sink) consumeMetrics(ctx context.Context, md pmetric.Metrics) error {
 		signal: metrics, items: md.DataPointCount(), dropped: dropped,
 		store: func(ctx context.Context, s *clickhouse.Store) error {
 			if err := s.InsertRED(ctx, id, red); err != nil {
-				return err //nolint:wrapcheck // deliver wraps
+				return err
 			}
-			return s.InsertSamples(ctx, id, samples) //nolint:wrapcheck // deliver wraps
+			return s.InsertSamples(ctx, id, samples)
 		},
 	})
 }

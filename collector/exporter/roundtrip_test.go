@@ -128,7 +128,7 @@ func count(t *testing.T, s *clickhouse.Store, query string) uint64 {
 
 func gauge(md pmetric.Metrics, at time.Time, v int64) {
 	rm := md.ResourceMetrics().AppendEmpty()
-	workload(rm.Resource(), "cart", "v1", "cart-v1-1")
+	workload(rm.Resource(), "cart", "cart-v1-1")
 	m := rm.ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
 	m.SetName("process.threads")
 	dp := m.SetEmptyGauge().DataPoints().AppendEmpty()

@@ -41,15 +41,15 @@ func (b *sampleBatch) add(o origin, m pmetric.Metric) {
 		b.numbers(o, name, m.Sum().DataPoints())
 	case pmetric.MetricTypeHistogram:
 		for _, p := range m.Histogram().DataPoints().All() {
-			b.histogram(b.point(o, name, p), p)
+			b.histogram(pointOf(o, name, p), p)
 		}
 	case pmetric.MetricTypeExponentialHistogram:
 		for _, p := range m.ExponentialHistogram().DataPoints().All() {
-			b.total(b.point(o, name, p), p.Sum(), p.Count())
+			b.total(pointOf(o, name, p), p.Sum(), p.Count())
 		}
 	case pmetric.MetricTypeSummary:
 		for _, p := range m.Summary().DataPoints().All() {
-			b.total(b.point(o, name, p), p.Sum(), p.Count())
+			b.total(pointOf(o, name, p), p.Sum(), p.Count())
 		}
 	}
 }
@@ -61,7 +61,7 @@ type point struct {
 	at     pcommon.Timestamp
 }
 
-func (b *sampleBatch) point(o origin, name string, p interface {
+func pointOf(o origin, name string, p interface {
 	Attributes() pcommon.Map
 	Timestamp() pcommon.Timestamp
 },
@@ -85,7 +85,7 @@ func (b *sampleBatch) point(o origin, name string, p interface {
 
 func (b *sampleBatch) numbers(o origin, name string, ps pmetric.NumberDataPointSlice) {
 	for _, p := range ps.All() {
-		at := b.point(o, name, p)
+		at := pointOf(o, name, p)
 		switch {
 		case !b.fits(at):
 		case p.ValueType() == pmetric.NumberDataPointValueTypeInt:

@@ -161,7 +161,7 @@ func TestLogs(t *testing.T) {
 		accessRecord(ld, uint64(n+1), at.Add(-time.Duration(n)*time.Hour), 200+300*(n%2))
 	}
 	rl := ld.ResourceLogs().AppendEmpty()
-	workload(rl.Resource(), "cart", "v1", "cart-v1-1")
+	workload(rl.Resource(), "cart", "cart-v1-1")
 	r := rl.ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
 	r.Body().SetStr("out of Stock")
 	r.SetObservedTimestamp(stamp(at.Add(time.Second)))

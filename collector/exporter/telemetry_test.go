@@ -32,9 +32,9 @@ func spanNo(n uint64) pcommon.SpanID {
 }
 
 // workload fills a resource as a sidecar or an SDK does.
-func workload(r pcommon.Resource, service, version, instance string) {
+func workload(r pcommon.Resource, service, instance string) {
 	r.Attributes().PutStr(signal.KeyService, service)
-	r.Attributes().PutStr(signal.KeyVersion, version)
+	r.Attributes().PutStr(signal.KeyVersion, "v1")
 	r.Attributes().PutStr(signal.KeyInstance, instance)
 	r.Attributes().PutStr("host.name", "node-1")
 }
@@ -52,7 +52,7 @@ type hopSpan struct {
 
 func (h hopSpan) add(td ptrace.Traces) ptrace.Span {
 	rs := td.ResourceSpans().AppendEmpty()
-	workload(rs.Resource(), h.service, "v1", h.service+"-v1-1")
+	workload(rs.Resource(), h.service, h.service+"-v1-1")
 	rs.Resource().Attributes().PutStr(signal.KeyNamespace, "default")
 	ss := rs.ScopeSpans().AppendEmpty()
 	ss.Scope().SetName(signal.ScopeProxy)
@@ -100,7 +100,7 @@ func fiveSpans(trace uint64, at time.Time, status int) ptrace.Traces {
 // appSpan is a span that the app "cart" made with an SDK, a call to its database.
 func appSpan(td ptrace.Traces, trace, id, parent uint64, at time.Time) {
 	rs := td.ResourceSpans().AppendEmpty()
-	workload(rs.Resource(), "cart", "v1", "cart-v1-1")
+	workload(rs.Resource(), "cart", "cart-v1-1")
 	ss := rs.ScopeSpans().AppendEmpty()
 	ss.Scope().SetName("pgx")
 	s := ss.Spans().AppendEmpty()
@@ -129,9 +129,9 @@ func appSpan(td ptrace.Traces, trace, id, parent uint64, at time.Time) {
 }
 
 // accessRecord adds a sidecar's access-log row.
-func accessRecord(ld plog.Logs, trace uint64, at time.Time, status int) plog.LogRecord {
+func accessRecord(ld plog.Logs, trace uint64, at time.Time, status int) {
 	rl := ld.ResourceLogs().AppendEmpty()
-	workload(rl.Resource(), "web", "v1", "web-v1-1")
+	workload(rl.Resource(), "web", "web-v1-1")
 	sl := rl.ScopeLogs().AppendEmpty()
 	sl.Scope().SetName(signal.ScopeProxy)
 	r := sl.LogRecords().AppendEmpty()
@@ -156,7 +156,6 @@ func accessRecord(ld plog.Logs, trace uint64, at time.Time, status int) plog.Log
 	a.PutInt(signal.KeyAttempts, 2)
 	a.PutInt(signal.KeyBytesOut, 1234)
 	a.PutDouble(signal.KeyDuration, 12.5)
-	return r
 }
 
 // redPoint is one label set of a sidecar's second.
@@ -173,7 +172,7 @@ type redPoint struct {
 
 func (p redPoint) add(md pmetric.Metrics) {
 	rm := md.ResourceMetrics().AppendEmpty()
-	workload(rm.Resource(), p.service, "v1", p.service+"-v1-1")
+	workload(rm.Resource(), p.service, p.service+"-v1-1")
 	sm := rm.ScopeMetrics().AppendEmpty()
 	sm.Scope().SetName(signal.ScopeRED)
 	m := sm.Metrics().AppendEmpty()

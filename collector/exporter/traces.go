@@ -21,9 +21,9 @@ func (x *sink) consumeTraces(ctx context.Context, td ptrace.Traces) error {
 		signal: traces, items: td.SpanCount(), dropped: dropped,
 		store: func(ctx context.Context, s *clickhouse.Store) error {
 			if err := s.InsertSpans(ctx, id, rows); err != nil {
-				return err //nolint:wrapcheck // deliver wraps
+				return err
 			}
-			return s.InsertRED(ctx, id, edges) //nolint:wrapcheck // deliver wraps
+			return s.InsertRED(ctx, id, edges)
 		},
 	})
 }
@@ -81,10 +81,11 @@ func spanRow(o origin, scope string, span ptrace.Span) clickhouse.SpanRow {
 		StatusMessage: span.Status().Message(),
 		Attributes:    clickhouse.Attributes{Resource: o.resource},
 	}
+	columns := appColumns
 	if row.Mesh {
-		row.Workload = o.inMesh()
+		row.Workload, columns = o.inMesh(), meshColumns
 	}
-	split(span.Attributes(), row.Mesh, &row.Hop, &row.Attributes)
+	split(span.Attributes(), columns, &row.Hop, &row.Attributes)
 	row.Failed = failed(&row)
 	addEvents(&row, span.Events())
 	for _, l := range span.Links().All() {
