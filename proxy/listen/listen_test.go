@@ -1,0 +1,236 @@
+package listen
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sightline-mesh/sightline/proxy/socket"
+)
+
+// serve starts a server and returns its address, and what ends and awaits it.
+func serve(t *testing.T, cfg Config, h Handler) (addr string, stop func()) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- New(cfg, h).Serve(ctx, l) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	return l.Addr().String(), stop
+}
+
+func dial(t *testing.T, addr string) *net.TCPConn {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c.(*net.TCPConn)
+}
+
+func TestDetect(t *testing.T) {
+	got := make(chan Protocol, 1)
+	addr, _ := serve(t, Config{}, func(_ context.Context, c *Conn) {
+		p, err := Detect(c)
+		if err != nil {
+			t.Error(err)
+		}
+		all, _ := io.ReadAll(c) // nothing was taken out
+		if len(all) == 0 {
+			t.Error("the bytes are gone")
+		}
+		got <- p
+	})
+	for sent, want := range map[string]Protocol{
+		"GET / HTTP/1.1\r\n":      HTTP1,
+		"POST / HTTP/1.1\r\n":     HTTP1,
+		"PRI * HTTP/1.1\r\n\r\n":  HTTP1,
+		"P":                       HTTP1, // after a second of patience
+		preface + "and a setting": HTTP2,
+		preface:                   HTTP2,
+	} {
+		c := dial(t, addr)
+		io.WriteString(c, sent)
+		if len(sent) > 1 {
+			c.CloseWrite()
+		} else {
+			time.AfterFunc(2*patience, func() { c.CloseWrite() })
+		}
+		if p := <-got; p != want {
+			t.Errorf("%q: %d, want %d", sent, p, want)
+		}
+	}
+}
+
+func TestDetectPutsTogetherAPrefaceInParts(t *testing.T) {
+	got := make(chan Protocol, 1)
+	addr, _ := serve(t, Config{}, func(_ context.Context, c *Conn) {
+		p, _ := Detect(c)
+		got <- p
+	})
+	c := dial(t, addr)
+	io.WriteString(c, preface[:10])
+	time.AfterFunc(20*time.Millisecond, func() { io.WriteString(c, preface[10:]) })
+	if p := <-got; p != HTTP2 {
+		t.Errorf("got %d", p)
+	}
+}
+
+func TestHandshakeRefusesPlaintext(t *testing.T) {
+	got := make(chan error, 1)
+	addr, _ := serve(t, Config{}, func(ctx context.Context, c *Conn) {
+		_, err := Handshake(ctx, c, &tls.Config{})
+		got <- err
+	})
+	io.WriteString(dial(t, addr), "GET / HTTP/1.1\r\n\r\n")
+	if err := <-got; !errors.Is(err, ErrPlaintext) {
+		t.Errorf("plaintext: %v", err)
+	}
+	dial(t, addr).CloseWrite()
+	if err := <-got; !errors.Is(err, io.EOF) {
+		t.Errorf("nothing at all: %v", err)
+	}
+	c := dial(t, addr)
+	io.WriteString(c, "\x16\x03\x01 no hello")
+	c.CloseWrite()
+	if err := <-got; err == nil || errors.Is(err, ErrPlaintext) {
+		t.Errorf("broken hello: %v", err)
+	}
+}
+
+func TestDrainWakesIdleAndWaitsForBusyConnections(t *testing.T) {
+	release, ended := make(chan struct{}), make(chan string, 2)
+	addr, stop := serve(t, Config{Drain: time.Minute}, func(_ context.Context, c *Conn) {
+		var p [1]byte
+		c.Read(p[:])
+		if p[0] == 'b' {
+			c.Enter(Busy)
+			<-release
+			ended <- "busy"
+			return
+		}
+		c.Enter(Idle)
+		_, err := c.Read(p[:])
+		if !c.Draining() || err == nil || c.Resume() {
+			t.Errorf("idle: draining %v, %v", c.Draining(), err)
+		}
+		ended <- "idle"
+	})
+	busy, idle := dial(t, addr), dial(t, addr)
+	io.WriteString(busy, "b")
+	io.WriteString(idle, "i")
+	<-time.After(50 * time.Millisecond) // both are where they should be
+	done := make(chan struct{})
+	go func() { defer close(done); stop() }()
+	if first := <-ended; first != "idle" {
+		t.Errorf("%s ended first", first)
+	}
+	if _, err := net.Dial("tcp", addr); err == nil {
+		t.Error("a draining server accepts")
+	}
+	select {
+	case <-done:
+		t.Error("the busy connection was not waited for")
+	default:
+	}
+	close(release)
+	<-done
+}
+
+func TestDrainEndsWhenItsTimeIsOver(t *testing.T) {
+	addr, stop := serve(t, Config{Drain: 30 * time.Millisecond}, func(ctx context.Context, c *Conn) {
+		c.Enter(Busy)
+		c.Read(make([]byte, 1)) // interrupted by the close
+		if ctx.Err() == nil {
+			t.Error("the context goes on")
+		}
+	})
+	c := dial(t, addr)
+	<-time.After(10 * time.Millisecond)
+	stop()
+	if _, err := c.Read(make([]byte, 1)); err == nil {
+		t.Error("the connection goes on")
+	}
+}
+
+func TestOnDrainIsCalledEvenIfLate(t *testing.T) {
+	entered, set := make(chan struct{}), make(chan struct{})
+	called := make(chan struct{}, 2)
+	addr, stop := serve(t, Config{}, func(_ context.Context, c *Conn) {
+		close(entered)
+		<-set
+		c.OnDrain(func() { called <- struct{}{} })
+	})
+	dial(t, addr)
+	<-entered
+	time.AfterFunc(20*time.Millisecond, func() { close(set) })
+	stop()
+	if len(called) != 1 {
+		t.Errorf("called %d times", len(called))
+	}
+}
+
+func TestSlowHeadsAndIdleConnectionsEnd(t *testing.T) {
+	for _, phase := range []Phase{Starting, Reading, Idle} {
+		ended := make(chan error, 1)
+		addr, _ := serve(t, Config{Head: 30 * time.Millisecond, Idle: 30 * time.Millisecond, Every: 10 * time.Millisecond},
+			func(_ context.Context, c *Conn) {
+				c.Enter(phase)
+				_, err := c.Read(make([]byte, 1))
+				ended <- err
+			})
+		dial(t, addr)
+		if err := <-ended; err == nil {
+			t.Errorf("phase %d: read something", phase)
+		}
+	}
+}
+
+func TestClientsThatHangUpAreNoticed(t *testing.T) {
+	for name, end := range map[socket.End]func(*net.TCPConn){
+		socket.HalfClosed: func(c *net.TCPConn) { c.CloseWrite() },
+		socket.Gone:       func(c *net.TCPConn) { c.SetLinger(0); c.Close() },
+	} {
+		told := make(chan socket.End, 100)
+		addr, _ := serve(t, Config{Every: 5 * time.Millisecond}, func(_ context.Context, c *Conn) {
+			done := make(chan struct{})
+			once := sync.OnceFunc(func() { close(done) })
+			c.OnGone(func(e socket.End) { told <- e; once() })
+			c.Enter(Waiting)
+			<-done
+		})
+		end(dial(t, addr))
+		if got := <-told; got != name {
+			t.Errorf("got %d, want %d", got, name)
+		}
+	}
+}
+
+func TestLingerLetsThePeerReadOn(t *testing.T) {
+	addr, _ := serve(t, Config{}, func(_ context.Context, c *Conn) {
+		io.WriteString(c, "last words")
+		Linger(c.Conn, time.Second)
+	})
+	c := dial(t, addr)
+	io.WriteString(c, "more than is read")
+	<-time.After(20 * time.Millisecond)
+	io.WriteString(c, "and more") // would reset a connection that was just closed
+	if all, err := io.ReadAll(c); err != nil || string(all) != "last words" {
+		t.Errorf("got %q, %v", all, err)
+	}
+}
