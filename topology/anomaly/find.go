@@ -28,7 +28,8 @@ type Rules struct {
 	// Floor is a failed share that is always taken for usual.
 	Floor float64
 	// Spans are the lengths of the windows that are looked at, in seconds. Short ones
-	// see a fault whose requests soon cease because sidecars' own breakers trip.
+	// see a fault whose requests soon cease because sidecars' own breakers trip. At
+	// least one.
 	Spans []int
 	// Settle is how many of the newest seconds are left out for a target that calls
 	// others: its callees' rows may come from other sidecars, later than its own.
@@ -52,6 +53,9 @@ type Result struct {
 // Find looks at the newest of the seconds, which are consecutive and oldest first.
 // Usual is the failed share that a target is known for.
 func Find(seconds []Second, usual func(mesh.Target) float64, r Rules) Result {
+	if most := slices.Max(r.Spans) + r.Settle + 1; len(seconds) > most {
+		seconds = seconds[len(seconds)-most:] // the rest is no evidence any more
+	}
 	f := finder{seconds: seconds, usual: usual, rules: r, calls: make(map[mesh.Target]bool), explained: make(map[mesh.Target]bool)}
 	targets := make(map[mesh.Target]bool)
 	for _, s := range seconds {
