@@ -139,7 +139,7 @@ func startEmitter(t *testing.T, service, base string, conf *tls.Config) (*emit.E
 	t.Helper()
 	c := emit.Config{
 		Collector: base, Service: service, Namespace: "default", Version: "v1", Instance: service + "-1",
-		Interval: 200 * time.Millisecond,
+		Interval: 200 * time.Millisecond, Grace: 2 * time.Second,
 	}
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)

@@ -249,3 +249,39 @@ func FuzzRejectedOf(f *testing.F) {
 		}
 	})
 }
+
+// The collector has taken the batch, but its answer comes only after Run was told to
+// end: the batch must not be sent again.
+func TestEndingDoesNotSendTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeCollector{}
+		e := newTestEmitter(testConfig(), f)
+		e.sender.client.Transport = slow{f, 300 * time.Millisecond}
+		stop := start(t, e)
+		e.Emit(request())
+		time.Sleep(time.Second + time.Millisecond) // the batch is under way
+		stop()
+		if got := len(f.spans()); got != 1 {
+			t.Errorf("%d spans arrived", got)
+		}
+		if got := e.Stats().Spans.Acknowledged; got != 1 {
+			t.Errorf("%d acknowledged", got)
+		}
+	})
+}
+
+// slow answers late, unless the client does not wait.
+type slow struct {
+	http.RoundTripper
+	by time.Duration
+}
+
+func (s slow) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := s.RoundTripper.RoundTrip(r)
+	select {
+	case <-time.After(s.by):
+		return resp, err
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+}

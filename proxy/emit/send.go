@@ -20,7 +20,7 @@ import (
 // How long one export request may take, how long to wait between two tries, and how
 // much of an answer is read.
 const (
-	sendTimeout = 10 * time.Second
+	sendTimeout = 30 * time.Second
 	minBackoff  = 250 * time.Millisecond
 	maxBackoff  = 5 * time.Second
 	answerLimit = 64 << 10
@@ -66,13 +66,19 @@ func newSender(c Config, d Deps, q *queue, a *accounts) *sender {
 }
 
 // run sends what is queued until ctx ends, and goes on with what is left until grace
-// has passed. ended says that nothing will be queued any more.
+// has passed. ended says that nothing will be queued any more. The end of ctx does not
+// cut off a request under way: the collector may have taken it already, and would be
+// told again.
 func (s *sender) run(ctx context.Context, grace time.Duration, ended <-chan struct{}) {
 	defer s.client.CloseIdleConnections()
+	sending, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cut) })
+	defer stop()
 	var pause backoff
 	for ctx.Err() == nil {
 		if s.queue.size() > 0 {
-			pause.after(ctx, s.sendOldest(ctx))
+			pause.after(ctx, s.sendOldest(sending))
 			continue
 		}
 		select {
@@ -81,11 +87,9 @@ func (s *sender) run(ctx context.Context, grace time.Duration, ended <-chan stru
 		}
 	}
 	<-ended
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-	defer cancel()
 	pause = backoff{}
-	for last.Err() == nil && s.queue.size() > 0 {
-		pause.after(last, s.sendOldest(last))
+	for sending.Err() == nil && s.queue.size() > 0 {
+		pause.after(sending, s.sendOldest(sending))
 	}
 	for b, ok := s.queue.pop(); ok; b, ok = s.queue.pop() {
 		s.accounts.drop(b.kind, b.items, DroppedShutdown)
