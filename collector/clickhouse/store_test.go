@@ -58,8 +58,7 @@ func TestBudgets(t *testing.T) {
 			begin := time.Now()
 			rows, err := tight.Query(t.Context(), c.query)
 			if err == nil {
-				for rows.Next() { //nolint:revive // the error comes at the end
-				}
+				rows.Next()
 				err = errors.Join(rows.Err(), rows.Close())
 			}
 			exception, ok := errors.AsType[*driver.Exception](err)
@@ -109,6 +108,9 @@ func TestSamples(t *testing.T) {
 			t.Fatal(err)
 		}
 		got = append(got, r)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
 	}
 	ms := day.UnixMilli()
 	want := []row{

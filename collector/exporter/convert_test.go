@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
@@ -94,7 +95,7 @@ func TestOverflowRowsKeepTheirVerdict(t *testing.T) {
 func TestMetricsAsPrometheusNamesThem(t *testing.T) {
 	md := pmetric.NewMetrics()
 	at := recently()
-	gauge(md, at, 4)
+	gauge(md, at)
 	ms := md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics()
 	sum := ms.AppendEmpty()
 	sum.SetName("http.requests")
@@ -143,12 +144,14 @@ func TestOlderConventions(t *testing.T) {
 	span.Attributes().PutInt("big", 1<<60)
 	span.Attributes().PutStr(signal.KeyPeer, "not a sidecar's word")
 	row := spanRow(origin{}, "net/http", span)
-	if row.Method != "GET" || row.Path != "/a?b" || row.Hop.Status != 502 || row.Peer != "" {
+	if row.Method != http.MethodGet || row.Path != "/a?b" || row.Hop.Status != 502 || row.Peer != "" {
 		t.Errorf("columns: %+v", row.Hop)
 	}
 	want := clickhouse.Pairs[string]{
-		{Key: "http.method", Value: "GET"}, {Key: "http.target", Value: "/a?b"},
-		{Key: "big", Value: "1152921504606846976"}, {Key: signal.KeyPeer, Value: "not a sidecar's word"},
+		{Key: "http.method", Value: "GET"},
+		{Key: "http.target", Value: "/a?b"},
+		{Key: "big", Value: "1152921504606846976"},
+		{Key: signal.KeyPeer, Value: "not a sidecar's word"},
 	}
 	if diff := cmp.Diff(want, row.Strings); diff != "" {
 		t.Errorf("strings (-want +got):\n%s", diff)
@@ -196,7 +199,7 @@ func FuzzLogs(f *testing.F) {
 func FuzzMetrics(f *testing.F) {
 	md := pmetric.NewMetrics()
 	redPoint{reporter: signal.Source, service: "web", peer: "cart", status: 200, scale: 3, end: recently(), durations: []float64{1, 2}}.add(md)
-	gauge(md, recently(), 4)
+	gauge(md, recently())
 	seed, err := (&pmetric.ProtoMarshaler{}).MarshalMetrics(md)
 	if err != nil {
 		f.Fatal(err)

@@ -75,7 +75,7 @@ func TestRetriedBatchIsStoredOnce(t *testing.T) {
 	at := recently()
 	md := pmetric.NewMetrics()
 	redPoint{reporter: signal.Source, service: "web", peer: "cart", status: 200, scale: 3, end: at.Add(time.Second), durations: []float64{1, 2}}.add(md)
-	gauge(md, at, 4)
+	gauge(md, at)
 	ld := plog.NewLogs()
 	accessRecord(ld, 1, at, 200)
 	for range 3 {
@@ -126,14 +126,14 @@ func count(t *testing.T, s *clickhouse.Store, query string) uint64 {
 	return n
 }
 
-func gauge(md pmetric.Metrics, at time.Time, v int64) {
+func gauge(md pmetric.Metrics, at time.Time) {
 	rm := md.ResourceMetrics().AppendEmpty()
 	workload(rm.Resource(), "cart", "cart-v1-1")
 	m := rm.ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
 	m.SetName("process.threads")
 	dp := m.SetEmptyGauge().DataPoints().AppendEmpty()
 	dp.SetTimestamp(stamp(at))
-	dp.SetIntValue(v)
+	dp.SetIntValue(4)
 	dp.Attributes().PutStr("thread.kind", "worker")
 }
 
@@ -233,7 +233,7 @@ func TestWhatCannotBeStored(t *testing.T) {
 	hopSpan{trace: 3, id: 1, kind: ptrace.SpanKindServer, service: "web", start: time.Now().Add(48 * time.Hour), status: 200}.add(td)
 	hopSpan{id: 1, kind: ptrace.SpanKindServer, service: "web", start: recently(), status: 200}.add(td).SetTraceID([16]byte{})
 	md := pmetric.NewMetrics()
-	gauge(md, time.Unix(1, 0), 4)
+	gauge(md, time.Unix(1, 0))
 	sum := md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().AppendEmpty()
 	sum.SetName("deltas")
 	sum.SetEmptySum().SetAggregationTemporality(pmetric.AggregationTemporalityDelta)

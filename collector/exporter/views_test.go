@@ -40,6 +40,9 @@ func TestContribViews(t *testing.T) {
 		}
 		got = append(got, r)
 	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
 	want := []span{{
 		TraceID: "ab000000000000000000000000000001", SpanID: "000000000000000c", ParentID: "000000000000000b",
 		Kind: "Client", Service: "web", Status: "Error", Duration: uint64(40 * time.Millisecond),
