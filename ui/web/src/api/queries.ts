@@ -1,0 +1,113 @@
+import { queryOptions } from "@tanstack/react-query";
+import type { EventPage } from "./event";
+import { api } from "./fetch";
+import type { Graph } from "./graph";
+import type { Pipeline } from "./pipeline";
+import type { Proxies } from "./proxy";
+import type { ServiceDetail, ServiceList } from "./service";
+import type { User } from "./session";
+import type { Alerts, SLOs } from "./slo";
+import type { Trace, TracePage } from "./trace";
+import type { Traffic, TrafficList } from "./traffic";
+import type { Breakers } from "./verdict";
+import type { Why } from "./why";
+
+export const sessionQuery = queryOptions({
+  queryKey: ["session"],
+  queryFn: ({ signal }) => api<User>("session", { signal }),
+  staleTime: Infinity,
+});
+
+/** The graph at a time; now when it is missing. */
+export const graphQuery = (at?: string) =>
+  queryOptions({
+    queryKey: ["graph", at ?? "now"],
+    queryFn: ({ signal }) => api<Graph>("graph", { signal, query: { at } }),
+    staleTime: at ? Infinity : 0,
+  });
+
+export const servicesQuery = queryOptions({
+  queryKey: ["services"],
+  queryFn: ({ signal }) => api<ServiceList>("services", { signal }),
+  staleTime: 10_000,
+});
+
+export const serviceQuery = (name: string) =>
+  queryOptions({
+    queryKey: ["service", name],
+    queryFn: ({ signal }) => api<ServiceDetail>(`services/${encodeURIComponent(name)}`, { signal }),
+    refetchInterval: 5000,
+  });
+
+export interface TraceFilter {
+  service?: string;
+  status?: string;
+  min?: string;
+  max?: string;
+  q?: string;
+  range?: string;
+}
+
+export const tracesQuery = (f: TraceFilter, period: { start: string; end: string }, cursor: string, signal: AbortSignal) =>
+  api<TracePage>("traces", {
+    signal,
+    query: { service: f.service, status: f.status, minDuration: f.min, maxDuration: f.max, q: f.q, limit: 50, cursor, ...period },
+  });
+
+export const traceQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["trace", id],
+    queryFn: ({ signal }) => api<Trace>(`traces/${encodeURIComponent(id)}`, { signal }),
+    retry: 2, // a trace seen live may be on its way to the store
+    retryDelay: 1500,
+  });
+
+export const whyQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["why", id],
+    queryFn: ({ signal }) => api<Why>(`why/${encodeURIComponent(id)}`, { signal }),
+  });
+
+export const trafficListQuery = queryOptions({
+  queryKey: ["traffic"],
+  queryFn: ({ signal }) => api<TrafficList>("traffic", { signal }),
+});
+
+export const trafficQuery = (service: string) =>
+  queryOptions({
+    queryKey: ["traffic", service],
+    queryFn: ({ signal }) => api<Traffic>(`traffic/${encodeURIComponent(service)}`, { signal }),
+  });
+
+export const breakersQuery = queryOptions({
+  queryKey: ["breakers"],
+  queryFn: ({ signal }) => api<Breakers>("breakers", { signal }),
+  refetchInterval: 5000,
+});
+
+export const eventsPage = (kind: string | undefined, service: string | undefined, after: string, signal: AbortSignal) =>
+  api<EventPage>("events", { signal, query: { kind, service, after, limit: 100 } });
+
+export const slosQuery = queryOptions({
+  queryKey: ["slos"],
+  queryFn: ({ signal }) => api<SLOs>("slos", { signal }),
+  refetchInterval: 10_000,
+});
+
+export const alertsQuery = queryOptions({
+  queryKey: ["alerts"],
+  queryFn: ({ signal }) => api<Alerts>("alerts", { signal }),
+  refetchInterval: 10_000,
+});
+
+export const proxiesQuery = queryOptions({
+  queryKey: ["proxies"],
+  queryFn: ({ signal }) => api<Proxies>("proxies", { signal }),
+  refetchInterval: 5000,
+});
+
+export const pipelineQuery = queryOptions({
+  queryKey: ["pipeline"],
+  queryFn: ({ signal }) => api<Pipeline>("pipeline", { signal }),
+  refetchInterval: 2000,
+});

@@ -1,0 +1,87 @@
+import { useQuery } from "@tanstack/react-query";
+import { useRef } from "react";
+import { pipelineQuery } from "../api/queries";
+import type { SignalBooks } from "../api/pipeline";
+import { compact, rate } from "../format";
+import { Page } from "../shell/Page";
+import { Badge } from "../ui/Badge";
+import { ErrorState, Skeleton, State } from "../ui/State";
+import "./table.css";
+
+export default function PipelinePage() {
+  const pipeline = useQuery(pipelineQuery);
+  const rates = useRates(pipeline.data?.signals, pipeline.dataUpdatedAt);
+  return (
+    <Page title="Pipeline" note="what the collector received, and what became of it since its start">
+      {pipeline.isPending && <Skeleton label="The books are loading" />}
+      {pipeline.isError && <ErrorState error={pipeline.error} retry={() => void pipeline.refetch()} />}
+      {pipeline.data?.signals.length === 0 && (
+        <State icon="pipeline" title="No telemetry yet">
+          Spans, access logs and metrics will be counted here as they come.
+        </State>
+      )}
+      {pipeline.data && pipeline.data.signals.length > 0 && (
+        <div className="table-scroll">
+          <table className="table">
+            <thead>
+              <tr>
+                <th>Signal</th>
+                <th className="num">Received</th>
+                <th className="num">Now</th>
+                <th className="num">Queued</th>
+                <th className="num">Stored</th>
+                <th className="num">Dropped</th>
+                <th>Books</th>
+              </tr>
+            </thead>
+            <tbody>
+              {pipeline.data.signals.map((s) => (
+                <Row key={s.signal} books={s} perSecond={rates.get(s.signal)} />
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </Page>
+  );
+}
+
+function Row({ books: b, perSecond }: { books: SignalBooks; perSecond: number | undefined }) {
+  const dropped = Object.entries(b.dropped ?? {}).filter(([, n]) => n > 0);
+  const lost = dropped.reduce((sum, [, n]) => sum + n, 0);
+  const whole = b.received === b.stored + b.queued + lost;
+  return (
+    <tr>
+      <td>
+        <b>{b.signal}</b> <span className="faint">{b.unit}</span>
+      </td>
+      <td className="num">{b.received.toLocaleString("en")}</td>
+      <td className="num">{perSecond === undefined ? "–" : rate(perSecond)}</td>
+      <td className="num">{b.queued.toLocaleString("en")}</td>
+      <td className="num">{b.stored.toLocaleString("en")}</td>
+      <td className="num">
+        {lost === 0 ? "0" : <Badge tone="bad">{compact(lost)}</Badge>} <span className="faint">{dropped.map(([why]) => why).join(", ")}</span>
+      </td>
+      <td>
+        <Badge tone={whole ? "good" : "warn"} icon={whole ? "check" : "warn"}>
+          {whole ? "balance" : `${compact(Math.abs(b.received - b.stored - b.queued - lost))} on the way`}
+        </Badge>
+      </td>
+    </tr>
+  );
+}
+
+/** How many of each signal came per second, between this answer and the one before. */
+function useRates(signals: readonly SignalBooks[] | undefined, at: number): Map<string, number> {
+  const last = useRef<{ at: number; counts: Map<string, number>; rates: Map<string, number> }>({ at: 0, counts: new Map(), rates: new Map() });
+  if (signals && at > last.current.at) {
+    const seconds = (at - last.current.at) / 1000;
+    const rates = new Map<string, number>();
+    for (const s of signals) {
+      const before = last.current.counts.get(s.signal);
+      if (before !== undefined && last.current.at > 0) rates.set(s.signal, Math.max(0, s.received - before) / seconds);
+    }
+    last.current = { at, counts: new Map(signals.map((s) => [s.signal, s.received])), rates };
+  }
+  return last.current.rates;
+}
