@@ -9,6 +9,7 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/admin"
 	"github.com/sightline-mesh/sightline/controlplane/event"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/controlplane/remedy"
 	"github.com/sightline-mesh/sightline/controlplane/resource"
 	"github.com/sightline-mesh/sightline/controlplane/store"
 	"github.com/sightline-mesh/sightline/controlplane/token"
@@ -44,9 +45,9 @@ func status(err error) int {
 	switch {
 	case errors.Is(err, resource.ErrRefused):
 		return http.StatusUnprocessableEntity
-	case errors.Is(err, traffic.ErrNothingToUndo), errors.Is(err, store.ErrConflict):
+	case errors.Is(err, traffic.ErrNothingToUndo), errors.Is(err, store.ErrConflict), errors.Is(err, remedy.ErrAlreadyTripped):
 		return http.StatusConflict
-	case errors.Is(err, store.ErrNotFound):
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, remedy.ErrUnknownVerdict), errors.Is(err, remedy.ErrUnknownTarget):
 		return http.StatusNotFound
 	}
 	return 0

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -260,6 +262,58 @@ func TestAdminIsStrict(t *testing.T) {
 		refused, ok := errors.AsType[*admin.Error](err)
 		if !ok || refused.Status/100 != 4 {
 			t.Errorf("%s: got %v, want a refusal", name, err)
+		}
+	}
+}
+
+func TestObservationsBecomeAVerdictAndItsRelease(t *testing.T) {
+	c, web := reviewsPlant(t)
+	report := func(failed uint64) {
+		end := time.Now()
+		seen := []mesh.Observation{
+			{Target: mesh.Target{Service: "reviews", Version: "v1"}, Start: end.Add(-time.Second), End: end, Requests: 100},
+			{Target: mesh.Target{Service: "reviews", Version: "v2"}, Start: end.Add(-time.Second), End: end, Requests: 100, Failed: failed},
+		}
+		if failed > 0 {
+			seen[1].Anomaly = &mesh.Anomaly{Kind: "error-share", Detail: "60 of 100 failed", Bound: 0.4, Traces: []string{"0af7651916cd43dd8448eb211c80319c"}}
+		}
+		if err := c.Report(t.Context(), seen); err != nil {
+			t.Error(err)
+		}
+	}
+	start := time.Now()
+	report(60)
+	report(60)
+	snap := web.until(t, "verdict", "reviews", func(s mesh.Snapshot) bool { return len(s.Verdicts) == 1 })
+	t.Logf("the sidecar knew the verdict %s after the first report", time.Since(start))
+	if v := snap.Verdicts[0]; v.Target.Version != "v2" || v.By != "remedy" || v.Phase != mesh.Tripped || len(v.Traces) != 1 {
+		t.Errorf("verdict: %+v", v)
+	}
+	stop := make(chan struct{})
+	var reporting sync.WaitGroup
+	reporting.Go(func() {
+		tick := time.NewTicker(250 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				report(0)
+			case <-stop:
+				return
+			}
+		}
+	})
+	web.until(t, "probing", "reviews", func(s mesh.Snapshot) bool {
+		return len(s.Verdicts) == 1 && s.Verdicts[0].Phase == mesh.Probing && s.Verdicts[0].Admit > 0
+	})
+	web.until(t, "release", "reviews", func(s mesh.Snapshot) bool { return len(s.Verdicts) == 0 })
+	close(stop)
+	reporting.Wait()
+	t.Logf("and its release %s after", time.Since(start))
+	for _, kind := range []mesh.EventKind{mesh.EventTripped, mesh.EventProbing, mesh.EventReleased} {
+		events, err := c.Events(t.Context(), admin.EventQuery{Kind: kind, Service: "reviews"})
+		if err != nil || len(events) == 0 || events[0].By != "remedy" {
+			t.Errorf("events of kind %s: %+v, %v", kind, events, err)
 		}
 	}
 }

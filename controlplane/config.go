@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
+
+	"github.com/sightline-mesh/sightline/controlplane/remedy"
 )
 
 // Config is what a person sets. DefaultConfig documents the defaults.
@@ -27,6 +29,8 @@ type Config struct {
 	// until nothing changed for Quiet, or for MostQuiet at the most.
 	Quiet     time.Duration
 	MostQuiet time.Duration
+	// Remedy says how far the mesh goes by itself when something fails.
+	Remedy remedy.Config
 	// EtcdEndpoints are those of an etcd cluster to use instead of an embedded one.
 	EtcdEndpoints []string
 }
@@ -41,6 +45,7 @@ func DefaultConfig(dir string) Config {
 		InstanceTTL:    15 * time.Second,
 		Quiet:          100 * time.Millisecond,
 		MostQuiet:      time.Second,
+		Remedy:         remedy.Default(),
 	}
 }
 
@@ -68,6 +73,9 @@ func (c Config) Validate() error {
 		if d.value < d.min {
 			bad = append(bad, fmt.Errorf("%s: %s is shorter than %s", d.name, d.value, d.min))
 		}
+	}
+	if err := c.Remedy.Validate(); err != nil {
+		bad = append(bad, fmt.Errorf("remedy: %w", err))
 	}
 	return errors.Join(bad...)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/hub"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/controlplane/registry"
+	"github.com/sightline-mesh/sightline/controlplane/remedy"
 	"github.com/sightline-mesh/sightline/controlplane/resource"
 	"github.com/sightline-mesh/sightline/controlplane/store"
 	"github.com/sightline-mesh/sightline/controlplane/token"
@@ -99,8 +100,8 @@ type plane struct {
 	events    *event.Log
 	resources *resource.Keeper
 	traffic   *traffic.Shifter
-	verdicts  store.Table[mesh.Verdict]
-	remedy    remedies
+	journal   *journal
+	remedy    *remedy.Remedy
 	hub       *hub.Hub
 	audit     chan mesh.Event // told in passing, appended by record
 }
@@ -111,7 +112,6 @@ func (c *ControlPlane) assemble(ctx context.Context, s *store.Store) (*plane, er
 		store:        s,
 		registry:     registry.New(s, c.cfg.InstanceTTL),
 		events:       event.New(s),
-		verdicts:     store.TableOf[mesh.Verdict](s, store.Verdicts),
 		audit:        make(chan mesh.Event, auditBuffer),
 	}
 	var err error
@@ -125,7 +125,11 @@ func (c *ControlPlane) assemble(ctx context.Context, s *store.Store) (*plane, er
 	p.tokens = token.NewLedger(grants{store.TableOf[token.Grant](s, store.Tokens)}, p.authority.Root(), time.Now)
 	p.resources = resource.New(resource.Deps{Store: s, Events: p.events, Instances: p.instances})
 	p.traffic = traffic.New(traffic.Deps{Store: s, Resources: p.resources, Instances: p.instances})
-	p.remedy = p.newRemedy()
+	p.journal = &journal{store: s, verdicts: store.TableOf[mesh.Verdict](s, store.Verdicts), events: p.events}
+	p.remedy, err = remedy.New(c.cfg.Remedy, remedy.Deps{Journal: p.journal, Instances: p.instances, Logger: c.deps.Logger})
+	if err != nil {
+		return nil, err
+	}
 	p.hub = hub.New(hub.Config{Quiet: c.cfg.Quiet, Most: c.cfg.MostQuiet}, hub.Deps{
 		Load:     p.load,
 		Replaced: p.replaced,

@@ -24,7 +24,7 @@ func (p *plane) load(ctx context.Context) (hub.State, error) {
 	if err != nil {
 		return hub.State{}, err
 	}
-	verdicts, err := p.inForce(ctx)
+	verdicts, err := p.journal.Load(ctx)
 	if err != nil {
 		return hub.State{}, err
 	}
@@ -44,18 +44,6 @@ func (p *plane) load(ctx context.Context) (hub.State, error) {
 func (p *plane) instances(ctx context.Context) ([]mesh.Instance, error) {
 	instances, _, err := p.registry.List(ctx)
 	return instances, err
-}
-
-func (p *plane) inForce(ctx context.Context) ([]mesh.Verdict, error) {
-	items, _, err := p.verdicts.List(ctx)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]mesh.Verdict, 0, len(items))
-	for _, i := range items {
-		out = append(out, i.Value)
-	}
-	return out, nil
 }
 
 // changed is told of every change in the store.
