@@ -3,7 +3,9 @@ package proxy
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -61,44 +63,50 @@ func Default() Config {
 
 // Validate names every fault at once.
 func (c Config) Validate() error {
-	var bad []error
-	fault := func(format string, args ...any) { bad = append(bad, fmt.Errorf(format, args...)) }
-	for name, label := range map[string]string{"service": c.Service, "namespace": c.Namespace} {
-		if !mesh.IsLabel(label) {
-			fault("%s: %q is not a DNS label (lower-case letters, digits, hyphens)", name, label)
-		}
-	}
-	for name, label := range map[string]string{"version": c.Version, "account": c.Account, "instance": c.Instance} {
-		if label != "" && !mesh.IsLabel(label) {
-			fault("%s: %q is not a DNS label (lower-case letters, digits, hyphens)", name, label)
-		}
-	}
+	bad := append(c.badNames(), c.badAddresses()...)
 	if c.AppPort < 0 || c.AppPort > 65535 {
-		fault("port: %d is not a port", c.AppPort)
+		bad = append(bad, fmt.Errorf("port: %d is not a port", c.AppPort))
 	}
 	if c.Drain < 0 {
-		fault("drain: %s is below 0", c.Drain)
-	}
-	for name, addr := range c.addresses() {
-		if _, _, err := net.SplitHostPort(addr); addr != "" && err != nil {
-			fault("%s: %q: want host:port", name, addr)
-		}
-	}
-	for service := range c.Upstreams {
-		if _, err := mesh.ResolveHost(service, c.Namespace); err != nil {
-			fault("upstream: %w", err)
-		}
+		bad = append(bad, fmt.Errorf("drain: %s is below 0", c.Drain))
 	}
 	return errors.Join(bad...)
 }
 
-func (c Config) addresses() map[string]string {
-	all := map[string]string{
-		"control-plane": c.ControlPlane, "collector": c.Collector,
-		"outbound": c.Outbound, "inbound": c.Inbound, "admin": c.Admin,
+func (c Config) badNames() (bad []error) {
+	for _, part := range []struct {
+		name, value string
+		required    bool
+	}{
+		{"service", c.Service, true},
+		{"namespace", c.Namespace, true},
+		{"version", c.Version, false},
+		{"account", c.Account, false},
+		{"instance", c.Instance, false},
+	} {
+		if (part.required || part.value != "") && !mesh.IsLabel(part.value) {
+			bad = append(bad, fmt.Errorf("%s: %q is not a DNS label (lower-case letters, digits, hyphens)", part.name, part.value))
+		}
 	}
-	for service, addr := range c.Upstreams {
-		all["upstream "+service] = addr
+	return bad
+}
+
+func (c Config) badAddresses() (bad []error) {
+	check := func(name, addr string) {
+		if _, _, err := net.SplitHostPort(addr); addr != "" && err != nil {
+			bad = append(bad, fmt.Errorf("%s: %q: want host:port", name, addr))
+		}
 	}
-	return all
+	check("control-plane", c.ControlPlane)
+	check("collector", c.Collector)
+	check("outbound", c.Outbound)
+	check("inbound", c.Inbound)
+	check("admin", c.Admin)
+	for _, service := range slices.Sorted(maps.Keys(c.Upstreams)) {
+		check("upstream "+service, c.Upstreams[service])
+		if _, err := mesh.ResolveHost(service, c.Namespace); err != nil {
+			bad = append(bad, fmt.Errorf("upstream: %w", err))
+		}
+	}
+	return bad
 }

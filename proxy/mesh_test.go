@@ -61,11 +61,11 @@ func TestBreakerTripsOnAnErroringInstance(t *testing.T) {
 	if bad := got["500 v2"]; bad == 0 || bad > 7 || got["200 v1"] != 100-bad {
 		t.Errorf("got %v, want a few errors until v2 is tripped", got)
 	}
-	_, page, _ := m.getAdmin(m.web, "/breakers")
+	_, page := m.getAdmin(m.web, "/breakers")
 	if !strings.Contains(page, `"breaker": "tripped"`) || !strings.Contains(page, `"why"`) {
 		t.Errorf("the admin page does not show the breaker:\n%s", page)
 	}
-	if _, page, _ := m.getAdmin(m.web, "/metrics"); !strings.Contains(page, "sightline_breaker_trips_total 1\n") {
+	if _, page := m.getAdmin(m.web, "/metrics"); !strings.Contains(page, "sightline_breaker_trips_total 1\n") {
 		t.Errorf("the trip is not counted:\n%s", page)
 	}
 	all[1].app.failing.Store(false)
@@ -107,7 +107,7 @@ func TestRefusedSnapshotsChangeNothing(t *testing.T) {
 	if got := m.spread(100); got["200 v1"]+got["200 v2"] != 100 {
 		t.Errorf("got %v", got)
 	}
-	if _, page, _ := m.getAdmin(m.web, "/config"); strings.Contains(page, "v9") {
+	if _, page := m.getAdmin(m.web, "/config"); strings.Contains(page, "v9") {
 		t.Error("the refused snapshot is shown as the one in force")
 	}
 }
@@ -161,7 +161,7 @@ func TestDrainFinishesWhatIsInFlight(t *testing.T) {
 	m.apply(snap)
 	answered := make(chan string, 1)
 	go func() {
-		res, err := m.client.Get("http://reviews/hold") //nolint:noctx // ends with the test's client
+		res, err := m.client.Get("http://reviews/hold")
 		if err != nil {
 			answered <- err.Error()
 			return
@@ -177,7 +177,7 @@ func TestDrainFinishesWhatIsInFlight(t *testing.T) {
 		all[0].stop()
 	}()
 	m.eventually("the sidecar is not ready", func() bool {
-		status, _, _ := m.getAdmin(all[0], "/readyz")
+		status, _ := m.getAdmin(all[0], "/readyz")
 		return status == http.StatusServiceUnavailable
 	})
 	close(all[0].app.hold)
@@ -209,7 +209,7 @@ func TestTelemetryIsSentAndCounted(t *testing.T) {
 	m.apply(snap)
 	m.spread(10)
 	m.eventually("ten spans are acknowledged", func() bool {
-		_, page, _ := m.getAdmin(m.web, "/metrics")
+		_, page := m.getAdmin(m.web, "/metrics")
 		return strings.Contains(page, `sightline_telemetry_acknowledged_total{signal="traces"} 10`+"\n")
 	})
 	if m.exports.Load() == 0 {
@@ -218,13 +218,14 @@ func TestTelemetryIsSentAndCounted(t *testing.T) {
 }
 
 // getAdmin reads a sidecar's admin page.
-func (m *testMesh) getAdmin(s *sidecar, path string) (int, string, http.Header) {
+func (m *testMesh) getAdmin(s *sidecar, path string) (status int, page string) {
 	m.Helper()
 	transport := &http.Transport{DisableKeepAlives: true}
 	was := m.client
 	m.client = &http.Client{Transport: transport}
 	defer func() { m.client = was }()
-	return m.get("http://" + s.Admin().String() + path)
+	status, page, _ = m.get("http://" + s.Admin().String() + path)
+	return status, page
 }
 
 // eventually waits for something that takes other goroutines' doing.

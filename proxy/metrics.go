@@ -47,8 +47,10 @@ func breakers(states []upstream.State) admin.Family {
 	f := admin.Family{Name: "sightline_instance_breaker", Help: "1 for the state each instance's breaker is in.", Gauge: true}
 	for _, s := range states {
 		f.Samples = append(f.Samples, admin.Sample{Value: 1, Labels: []admin.Label{
-			{Name: "service", Value: string(s.Service)}, {Name: "version", Value: string(s.Version)},
-			{Name: "instance", Value: string(s.Instance)}, {Name: "state", Value: s.Breaker},
+			{Name: "service", Value: string(s.Service)},
+			{Name: "version", Value: string(s.Version)},
+			{Name: "instance", Value: string(s.Instance)},
+			{Name: "state", Value: s.Breaker},
 		}})
 	}
 	return f

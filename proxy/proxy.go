@@ -100,7 +100,7 @@ func (p *Proxy) Alone(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	}
-	if err := run.AwaitPort(ctx, p.c.AppPort); err == nil {
+	if p.c.AppPort != 0 && run.AwaitPort(ctx, p.c.AppPort) == nil {
 		p.SetState(mesh.Ready)
 	}
 	<-ctx.Done()
@@ -155,7 +155,10 @@ func (p *Proxy) serve(ctx context.Context) error {
 func (p *Proxy) serveInbound(ctx context.Context) error {
 	defer close(p.drained)
 	if p.c.AppPort == 0 {
-		<-ctx.Done()
+		select {
+		case <-ctx.Done():
+		case <-p.drain:
+		}
 		return p.l.inbound.Close()
 	}
 	taking, stop := context.WithCancel(ctx)

@@ -19,8 +19,8 @@ type Sidecar interface {
 	DrainInbound()
 }
 
-// Beside starts the app once the sidecar is ready, announces it once its port (if it
-// has one) accepts, and ends it when ctx ends: first the requests under way, then the
+// Beside starts the app once the sidecar is ready, announces it once its port, if it
+// has one, accepts, and ends it when ctx ends: first the requests under way, then the
 // app, while its own calls still go out. It returns when the app has ended, with the
 // app's exit status. Signals are passed on as they come.
 func Beside(ctx context.Context, s Sidecar, app *App, port int, signals <-chan os.Signal) (int, error) {
@@ -36,7 +36,9 @@ func Beside(ctx context.Context, s Sidecar, app *App, port int, signals <-chan o
 	waiting, stop := context.WithCancel(ctx)
 	go func() {
 		defer close(announced)
-		if app.AwaitPort(waiting, port) == nil {
+		// An app without a port only calls: announced, it would get its share of the
+		// requests for its service and answer none.
+		if port != 0 && app.AwaitPort(waiting, port) == nil {
 			s.SetState(mesh.Ready)
 		}
 	}()

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// actAs makes the test's program play another part: the sidecar, or an app of a user's.
+const actAs = "SIGHTLINE_TEST_ACT_AS"
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(actAs) {
+	case "":
+		os.Exit(m.Run())
+	case "sidecar":
+		_ = os.Setenv(actAs, "app") // for the app, which inherits it
+		main()
+	case "app":
+		os.Exit(actApp(os.Args[1:]))
+	}
+}
+
+// actApp is an app that knows nothing of the mesh:
+//
+//	serve      answer requests until told to end
+//	idle FILE  write the file, then do nothing until told to end
+//	get URL    send one request and exit with 7 if it was answered
+func actApp(args []string) int {
+	if args[0] == "get" {
+		body, err := get(args[1])
+		if err != nil {
+			fmt.Println("app:", err)
+			return 1
+		}
+		fmt.Println("app got", body)
+		return 7
+	}
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGTERM)
+	if args[0] == "idle" {
+		_ = os.WriteFile(args[1], nil, 0o600)
+		<-asked
+		return 0
+	}
+	s := &http.Server{Addr: os.Getenv("APP_ADDRESS"), ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(serveApp)}
+	go func() { _ = s.ListenAndServe() }()
+	<-asked
+	// The way out is still open while an app says its last words.
+	if url := os.Getenv("APP_FAREWELL"); url != "" {
+		if _, err := get(url); err != nil {
+			fmt.Println("app:", err)
+			return 1
+		}
+	}
+	return 0
+}
+
+func serveApp(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/call":
+		body, err := get(r.URL.Query().Get("url"))
+		if err != nil {
+			body = err.Error()
+		}
+		_, _ = io.WriteString(w, body)
+	case "/env":
+		_, _ = io.WriteString(w, strings.Join(os.Environ(), "\n"))
+	default:
+		_, _ = io.WriteString(w, "hello from "+os.Getenv("SIGHTLINE_SERVICE"))
+	}
+}
+
+// get does what any Go program does; the proxy comes from the environment.
+func get(url string) (string, error) {
+	res, err := http.Get(url)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = res.Body.Close() }()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		return "", err
+	}
+	if res.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("status %d: %s (%s)", res.StatusCode, b, res.Header.Get("X-Sightline-Reason"))
+	}
+	return string(b), nil
+}

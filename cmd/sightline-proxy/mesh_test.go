@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sightline-mesh/sightline/controlplane"
+	"github.com/sightline-mesh/sightline/controlplane/admin"
+	"github.com/sightline-mesh/sightline/controlplane/identity"
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
+
+// patience is how long a test waits for what should happen at once.
+const patience = 30 * time.Second
+
+// plant is a real control plane and something that takes telemetry.
+type plant struct {
+	*testing.T
+	address, collector, token string
+	stopControlPlane          func()
+}
+
+func newPlant(t *testing.T) *plant {
+	t.Helper()
+	l := listen(t)
+	c := controlplane.DefaultConfig(t.TempDir())
+	c.Listen = l.Addr().String()
+	p := &plant{T: t, address: c.Listen}
+	cp, err := controlplane.New(c, controlplane.Deps{Listener: l})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.stopControlPlane = background(t, cp.Run)
+	select {
+	case <-cp.Ready():
+	case <-time.After(patience):
+		t.Fatal("the control plane does not start")
+	}
+	b, err := os.ReadFile(filepath.Join(c.Dir, controlplane.TokenFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	src, err := identity.Open(t.Context(), identity.Config{
+		ControlPlane: p.address, Token: strings.TrimSpace(string(b)),
+		Workload: identity.Workload{
+			Service: mesh.CollectorAccount, Namespace: mesh.SystemNamespace, Account: mesh.CollectorAccount, Instance: "collector-1",
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := admin.NewClient(p.address, src.ClientTLS(src.ControlPlane()))
+	defer client.Close()
+	if p.token, err = client.CreateToken(t.Context(), admin.TokenRequest{By: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	p.collect(src)
+	return p
+}
+
+// collect takes telemetry and forgets it.
+func (p *plant) collect(src *identity.Source) {
+	p.Helper()
+	l := listen(p.T)
+	p.collector = l.Addr().String()
+	s := &http.Server{
+		TLSConfig:         src.ServerTLS("http/1.1"),
+		ReadHeaderTimeout: time.Second,
+		Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+		}),
+	}
+	background(p.T, func(ctx context.Context) error {
+		defer context.AfterFunc(ctx, func() { _ = s.Close() })()
+		if err := s.ServeTLS(l, "", ""); ctx.Err() == nil {
+			return err
+		}
+		return nil
+	})
+}
+
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// freePort is one that nobody listens on at the moment.
+func freePort(t *testing.T) int {
+	t.Helper()
+	l := listen(t)
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// background runs until the test ends or the returned func is called, which waits.
+func background(t *testing.T, run func(context.Context) error) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	var g errgroup.Group
+	g.Go(func() error { return run(ctx) })
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := g.Wait(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+// workloadProcess is a sidecar with its app, as a user runs them.
+type workloadProcess struct {
+	*plant
+	cmd     *exec.Cmd
+	app     string // host:port of the app itself
+	service string
+	dir     string
+	ended   chan struct{}
+}
+
+// run starts this program's own run command, with an app that is this test again.
+func (p *plant) run(service, dir string, app ...string) *workloadProcess {
+	p.Helper()
+	w := &workloadProcess{plant: p, service: service, dir: dir, ended: make(chan struct{})}
+	args := []string{
+		"run", "--service", service, "--version", "v1", "--dir", dir,
+		"--control-plane", p.address, "--collector", p.collector,
+		"--outbound", "127.0.0.1:0", "--inbound", "127.0.0.1:0", "--admin", "127.0.0.1:0",
+	}
+	env := append(os.Environ(), "SIGHTLINE_TOKEN="+p.token)
+	if app[0] == "serve" {
+		port := freePort(p.T)
+		w.app = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		args = append(args, "--port", strconv.Itoa(port))
+		env = append(env, "APP_ADDRESS="+w.app)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		p.Fatal(err)
+	}
+	w.cmd = exec.Command(self, append(append(args, "--", self), app...)...) // ended by a signal, as a user would
+	// Under -race each process would take a second to end.
+	w.cmd.Env = append(env, actAs+"=sidecar", "GORACE=atexit_sleep_ms=0")
+	w.cmd.Stdout, w.cmd.Stderr = p.Output(), p.Output()
+	if err := w.cmd.Start(); err != nil {
+		p.Fatal(err)
+	}
+	go func() {
+		_ = w.cmd.Wait() // the status is read from the process
+		close(w.ended)
+	}()
+	p.Cleanup(func() { w.stop(syscall.SIGKILL) })
+	return w
+}
+
+// stop signals the sidecar, waits for its end and returns its exit status.
+func (w *workloadProcess) stop(s syscall.Signal) int {
+	w.Helper()
+	_ = w.cmd.Process.Signal(s) // it may have ended already
+	return w.wait()
+}
+
+func (w *workloadProcess) wait() int {
+	w.Helper()
+	select {
+	case <-w.ended:
+	case <-time.After(patience):
+		w.Fatalf("%s does not end", w.service)
+	}
+	return w.cmd.ProcessState.ExitCode()
+}
+
+// ask sends a request to the app itself, past the mesh.
+func (w *workloadProcess) ask(path string) string {
+	w.Helper()
+	req, err := http.NewRequestWithContext(w.Context(), http.MethodGet, "http://"+w.app+path, nil)
+	if err != nil {
+		w.Fatal(err)
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Do(req)
+	if err != nil {
+		return err.Error()
+	}
+	defer func() { _ = res.Body.Close() }()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+// callHello has an app send a request to the service hello, which says what it is.
+const (
+	callHello  = "/call?url=http://hello/"
+	helloSpeak = "hello from hello"
+)
+
+// reachesHello waits until the app's requests to hello are answered.
+func (w *workloadProcess) reachesHello() {
+	w.Helper()
+	w.eventually(w.service+" reaches hello", func() bool { return w.ask(callHello) == helloSpeak })
+}
+
+// eventually waits for what takes other processes' doing.
+func (p *plant) eventually(what string, ok func() bool) {
+	p.Helper()
+	deadline := time.After(patience)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			p.Fatalf("after %s still not: %s", patience, what)
+		}
+	}
+}

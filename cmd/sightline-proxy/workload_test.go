@@ -1,0 +1,72 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func TestTwoProgramsInTheMesh(t *testing.T) {
+	p := newPlant(t)
+	hello := p.run("hello", t.TempDir(), "serve")
+	caller := p.run("caller", t.TempDir(), "serve")
+	caller.reachesHello()
+
+	t.Run("the token is the sidecar's alone", func(t *testing.T) {
+		if env := caller.ask("/env"); strings.Contains(env, p.token) || !strings.Contains(env, "SIGHTLINE_OUTBOUND=127.0.0.1:") {
+			t.Errorf("the app's environment:\n%s", env)
+		}
+		b, err := os.ReadFile("/proc/" + strconv.Itoa(hello.cmd.Process.Pid) + "/cmdline")
+		if err != nil || strings.Contains(string(b), p.token) {
+			t.Errorf("command line %q, %v", b, err)
+		}
+	})
+	t.Run("a job ends with its status", func(t *testing.T) {
+		job := p.run("job", t.TempDir(), "get", "http://hello/")
+		if status := job.wait(); status != 7 {
+			t.Errorf("status %d, want the app's 7", status)
+		}
+	})
+	t.Run("an app is told to end, and its status counts", func(t *testing.T) {
+		t.Setenv("APP_FAREWELL", "http://hello/")
+		leaver := p.run("leaver", t.TempDir(), "serve")
+		leaver.reachesHello()
+		if status := leaver.stop(syscall.SIGTERM); status != 0 {
+			t.Errorf("status %d, want 0: the app's last call goes out", status)
+		}
+	})
+	t.Run("without a control plane", func(t *testing.T) {
+		p.stopControlPlane()
+		if got := caller.ask(callHello); got != helloSpeak {
+			t.Errorf("running on: %q", got)
+		}
+		caller.stop(syscall.SIGTERM)
+		again := p.run("caller", caller.dir, "serve")
+		again.reachesHello()
+	})
+}
+
+// An app without a port is a client: it is nobody's destination, and ends as others do.
+func TestClientWithoutPort(t *testing.T) {
+	p := newPlant(t)
+	hello := p.run("hello", t.TempDir(), "serve")
+	mark := filepath.Join(t.TempDir(), "up")
+	idle := p.run("hello", t.TempDir(), "idle", mark)
+	caller := p.run("caller", t.TempDir(), "serve")
+	caller.reachesHello()
+	p.eventually("the idle app is up", func() bool {
+		_, err := os.Stat(mark)
+		return err == nil
+	})
+	for range 20 {
+		if got := caller.ask(callHello); got != helloSpeak {
+			t.Fatalf("a request went to %q: hello is %s", got, hello.app)
+		}
+	}
+	if status := idle.stop(syscall.SIGTERM); status != 0 {
+		t.Errorf("status %d, want the app's 0", status)
+	}
+}
