@@ -11,9 +11,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
+	"github.com/klauspost/compress/s2"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configretry"
@@ -57,9 +59,9 @@ func TestAcknowledgedIsStored(t *testing.T) {
 	}
 }
 
-func TestHTTP(t *testing.T) {
-	c := testConfig(t, t.TempDir())
-	r := start(t, c)
+// post sends one metric point over HTTP and returns the status of the answer.
+func post(t *testing.T, c Config) int {
+	t.Helper()
 	client := &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", c.HTTPSocket)
@@ -74,15 +76,50 @@ func TestHTTP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := client.Post("http://collector/v1/metrics", "application/x-protobuf", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://collector/v1/metrics", bytes.NewReader(s2.EncodeSnappy(nil, body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-protobuf")
+	req.Header.Set("Content-Encoding", "snappy") // as sidecars do
+	resp, err := client.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	if answer, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %s", resp.Status, answer)
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		t.Logf("%s: %q", resp.Status, answer)
+	}
+	return resp.StatusCode
+}
+
+func TestHTTP(t *testing.T) {
+	c := testConfig(t, t.TempDir())
+	r := start(t, c)
+	if got := post(t, c); got != http.StatusOK {
+		t.Fatalf("status %d", got)
 	}
 	until(t, "the point is stored", func() bool { return r.ledger.Accounting()[2].Stored == 1 })
+}
+
+// A sidecar keeps what is answered with 503, so that must be what a refusal looks like.
+func TestRefusalOverHTTPMeansLater(t *testing.T) {
+	c := testConfig(t, t.TempDir())
+	c.MemoryMiB = 16
+	ballast := make([]byte, 32<<20)
+	r := start(t, c)
+	until(t, "memory is checked", func() bool { return post(t, c) != http.StatusOK })
+	if got := post(t, c); got != http.StatusServiceUnavailable {
+		t.Errorf("status %d", got)
+	}
+	if got := r.ledger.RefusedItems()[account.Metrics]; got != 0 {
+		t.Errorf("%d refused by the queue; the memory limiter stands before it", got)
+	}
+	runtime.KeepAlive(ballast)
 }
 
 func TestStoreAway(t *testing.T) {

@@ -2,7 +2,6 @@ package emit
 
 import (
 	"bytes"
-	"compress/gzip"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/s2"
 	collogs "go.opentelemetry.io/proto/otlp/collector/logs/v1"
 	colmetrics "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
 	coltrace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
@@ -67,11 +67,11 @@ func (f *fakeCollector) take(r *http.Request) error {
 	if got := r.Header.Get("Content-Type"); got != "application/x-protobuf" {
 		return fmt.Errorf("content type %q", got)
 	}
-	zip, err := gzip.NewReader(r.Body)
+	packed, err := io.ReadAll(r.Body)
 	if err != nil {
 		return err
 	}
-	body, err := io.ReadAll(zip)
+	body, err := s2.Decode(nil, packed)
 	if err != nil {
 		return err
 	}

@@ -161,7 +161,7 @@ func (s *sender) post(ctx context.Context, b batch) (rejected int, err error) {
 		return 0, fmt.Errorf("post %s: %w", path, err)
 	}
 	req.Header.Set("Content-Type", "application/x-protobuf")
-	req.Header.Set("Content-Encoding", "gzip")
+	req.Header.Set("Content-Encoding", "snappy")
 	req.Header.Set("User-Agent", "sightline-proxy")
 	resp, err := s.client.Do(req)
 	if err != nil {
