@@ -39,7 +39,7 @@ type Rules struct {
 // Default are the rules in force when nobody says otherwise.
 func Default() Rules {
 	return Rules{
-		Requests: 10, Failed: 5, Z: 3.09, Margin: 0.05, Chance: 1e-8, Floor: 0.01,
+		Requests: 10, Failed: 5, Z: 3.09, Margin: 0.04, Chance: 1e-8, Floor: 0.002,
 		Spans: []int{1, 2, 3, 5}, Settle: 1,
 	}
 }

@@ -11,9 +11,12 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
-// prior is the number of faultless requests a target is credited with at first, so
-// that one early failure does not look usual.
-const prior = 200
+// A target is credited with these requests at first: what is not known is taken for
+// a service with one failure in a hundred, and is known better with every request.
+const (
+	priorRequests = 200
+	priorFailed   = 2
+)
 
 // Book holds the averages. Its methods are not safe for concurrent use.
 type Book struct {
@@ -49,14 +52,14 @@ func (b *Book) Learn(t mesh.Target, at time.Time, requests, failed uint64) {
 	a.failed += float64(failed)
 }
 
-// Usual is the share of a target's requests that usually fails, 0 for one that is
+// Usual is the share of a target's requests that usually fails; 1 % for one that is
 // not known.
 func (b *Book) Usual(t mesh.Target) float64 {
 	a, ok := b.targets[t]
 	if !ok {
-		return 0
+		a = &average{}
 	}
-	return a.failed / (a.requests + prior)
+	return (a.failed + priorFailed) / (a.requests + priorRequests)
 }
 
 // Drop forgets targets of which nothing was learned for several time constants.

@@ -19,9 +19,9 @@ func TestUsual(t *testing.T) {
 			t.Errorf("%s: usual share %.4f, want %.4f", what, got, share)
 		}
 	}
-	want("at first", 0, 0)
+	want("at first", 0.01, 0)
 	b.Learn(target, start, 1, 1)
-	want("one early failure", 0, 0.01)
+	want("one early failure", 0.015, 0.001)
 	at := start
 	run := func(d time.Duration, requests, failed uint64) {
 		for range int(d.Seconds()) {
@@ -35,7 +35,7 @@ func TestUsual(t *testing.T) {
 	want("a good minute later", 0.036, 0.001)
 	run(time.Hour, 100, 0)
 	want("after a good hour", 0, 0.001)
-	if got := b.Usual(mesh.Target{Service: "pay"}); got != 0 {
+	if got := b.Usual(mesh.Target{Service: "pay"}); got != 0.01 {
 		t.Errorf("another target: %v", got)
 	}
 }
@@ -48,7 +48,7 @@ func TestDrop(t *testing.T) {
 	b.Learn(recent, start.Add(10*time.Minute), 1000, 500)
 	b.Learn(recent, start, 0, 0) // late: must not turn time back
 	b.Drop(start.Add(10 * time.Minute))
-	if b.Usual(old) != 0 || b.Usual(recent) < 0.4 {
+	if b.Usual(old) != 0.01 || b.Usual(recent) < 0.4 {
 		t.Errorf("old %v, recent %v; want only the recent one", b.Usual(old), b.Usual(recent))
 	}
 }
