@@ -107,6 +107,21 @@ func (t *Topology) Run(ctx context.Context) error {
 	return nil
 }
 
+// Current is the live graph. While the store is away it is the last one; its End
+// tells its age. Before the first it is empty, with a zero End.
+func (t *Topology) Current() *graph.Graph { return t.graph.Load() }
+
+// At is the graph of the window that ends at a time. It shows no verdicts: those are
+// of now.
+func (t *Topology) At(ctx context.Context, at time.Time, window time.Duration) (*graph.Graph, error) {
+	w := signal.Window{Start: at.Add(-window), End: at}
+	edges, err := t.read(ctx, w)
+	if err != nil {
+		return nil, fmt.Errorf("graph at %s: %w", at.UTC().Format(time.RFC3339), err)
+	}
+	return graph.Build(w, edges, graph.Overlay{}), nil
+}
+
 // every runs step at once and then at an interval, each run within at most two
 // seconds or an interval. The first error of a row and its end are logged.
 func (t *Topology) every(ctx context.Context, interval time.Duration, what string, step func(context.Context) error) error {
@@ -132,21 +147,6 @@ func (t *Topology) every(ctx context.Context, interval time.Duration, what strin
 		case <-ticker.C:
 		}
 	}
-}
-
-// Current is the live graph. While the store is away it is the last one; its End
-// tells its age. Before the first it is empty, with a zero End.
-func (t *Topology) Current() *graph.Graph { return t.graph.Load() }
-
-// At is the graph of the window that ends at a time. It shows no verdicts: those are
-// of now.
-func (t *Topology) At(ctx context.Context, at time.Time, window time.Duration) (*graph.Graph, error) {
-	w := signal.Window{Start: at.Add(-window), End: at}
-	edges, err := t.read(ctx, w)
-	if err != nil {
-		return nil, fmt.Errorf("graph at %s: %w", at.UTC().Format(time.RFC3339), err)
-	}
-	return graph.Build(w, edges, graph.Overlay{}), nil
 }
 
 func (t *Topology) draw(ctx context.Context) error {

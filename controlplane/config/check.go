@@ -135,7 +135,7 @@ func (c *checker) envelope(tree map[string]any, o Object) {
 		}
 	}
 	c.findings = append(c.findings, head.findings...)
-	for _, label := range strings.Split(o.Name, ".") {
+	for label := range strings.SplitSeq(o.Name, ".") {
 		if !mesh.IsLabel(label) {
 			c.report("metadata.name", "%q is not a name; want lower-case letters, digits and hyphens", o.Name)
 			break

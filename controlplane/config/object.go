@@ -40,14 +40,6 @@ type Object struct {
 // Key names the resource among all others: "VirtualService default/reviews".
 func (o Object) Key() string { return o.Kind + " " + o.Namespace + "/" + o.Name }
 
-// host resolves a host as written in this resource.
-func (o Object) host(h string) (mesh.ServiceName, error) {
-	if strings.HasPrefix(h, "*") {
-		return "", errors.New("wildcard hosts are not supported yet; name one service")
-	}
-	return mesh.ResolveHost(h, o.Namespace)
-}
-
 // Hosts are the services whose traffic the resource is about: the hosts of a
 // VirtualService, the host of a DestinationRule, the service of an SLO. Hosts that
 // name no service are left out; Validate reports them.
@@ -68,6 +60,14 @@ func (o Object) Hosts() []mesh.ServiceName {
 		}
 	}
 	return out
+}
+
+// host resolves a host as written in this resource.
+func (o Object) host(h string) (mesh.ServiceName, error) {
+	if strings.HasPrefix(h, "*") {
+		return "", errors.New("wildcard hosts are not supported yet; name one service")
+	}
+	return mesh.ResolveHost(h, o.Namespace)
 }
 
 // Error is a manifest that cannot be read: everything that is wrong with it.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -126,13 +127,13 @@ func TestParseManyDocuments(t *testing.T) {
 
 func TestParseBounds(t *testing.T) {
 	deep := "a: " + strings.Repeat("[", 200) + strings.Repeat("]", 200)
-	bomb := "a: &a [x,x,x,x,x,x,x,x,x,x]\n"
+	var bomb strings.Builder
+	bomb.WriteString("a: &a [x,x,x,x,x,x,x,x,x,x]\n")
 	for _, c := range "bcdefghij" {
-		prev := string(c - 1)
-		bomb += string(c) + ": &" + string(c) + " [" + strings.TrimSuffix(strings.Repeat("*"+prev+",", 20), ",") + "]\n"
+		fmt.Fprintf(&bomb, "%c: &%c [%s*%c]\n", c, c, strings.Repeat("*"+string(c-1)+",", 20), c-1)
 	}
 	for name, m := range map[string]string{
-		"large": strings.Repeat("#\n", config.MaxManifest), "deep": deep, "aliases": bomb,
+		"large": strings.Repeat("#\n", config.MaxManifest), "deep": deep, "aliases": bomb.String(),
 	} {
 		if _, err := config.Parse([]byte(m)); err == nil {
 			t.Errorf("%s: no error", name)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -58,7 +59,7 @@ func sloSupports(rule string) bool {
 func sloAccepts(rule string, value any) string {
 	switch {
 	case rule == "budgetingMethod" && value != "Occurrences":
-		return fmt.Sprintf("%s is not supported yet; want Occurrences", show(value))
+		return show(value) + " is not supported yet; want Occurrences"
 	case rule == "timeWindow" && length(value) != 1, rule == "objectives" && length(value) != 1:
 		return fmt.Sprintf("has %d entries; want exactly one", length(value))
 	case rule == "timeWindow.isRolling" && value == false:
@@ -68,7 +69,7 @@ func sloAccepts(rule string, value any) string {
 			return err.Error()
 		}
 	case strings.HasSuffix(rule, ".metricSource.type") && value != "Prometheus":
-		return fmt.Sprintf("%s is not a source the mesh has; want Prometheus", show(value))
+		return show(value) + " is not a source the mesh has; want Prometheus"
 	}
 	return ""
 }
@@ -89,11 +90,11 @@ func fillSLO(o *Object, spec map[string]any) error {
 	windows, objectives := at[[]any](spec, "timeWindow"), at[[]any](spec, "objectives")
 	switch {
 	case ratio == nil:
-		return fmt.Errorf("indicator.spec.ratioMetric is missing; want good or bad, and total")
+		return errors.New("indicator.spec.ratioMetric is missing; want good or bad, and total")
 	case len(windows) == 0:
-		return fmt.Errorf("timeWindow is missing; want one, such as duration: 30d")
+		return errors.New("timeWindow is missing; want one, such as duration: 30d")
 	case len(objectives) == 0:
-		return fmt.Errorf("objectives is missing; want one with a target such as 0.99")
+		return errors.New("objectives is missing; want one with a target such as 0.99")
 	}
 	window, err := sloWindow(at[any](windows[0], "duration"))
 	if err != nil {
@@ -115,13 +116,13 @@ func target(objective any) (float64, error) {
 	share, percent := at[any](objective, "target"), at[any](objective, "targetPercent")
 	switch {
 	case share != nil && percent != nil:
-		return 0, fmt.Errorf("target cannot stand beside targetPercent; keep one")
+		return 0, errors.New("target cannot stand beside targetPercent; keep one")
 	case share != nil:
 		return float(share), nil
 	case percent != nil:
 		return float(percent) / 100, nil
 	}
-	return 0, fmt.Errorf("target is missing; want a share such as 0.99")
+	return 0, errors.New("target is missing; want a share such as 0.99")
 }
 
 func float(v any) float64 {

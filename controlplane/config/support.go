@@ -1,9 +1,6 @@
 package config
 
-import (
-	"fmt"
-	"slices"
-)
+import "slices"
 
 // virtualServiceSupports lists the fields of a VirtualService that the mesh acts on.
 func virtualServiceSupports(rule string) bool {
@@ -27,7 +24,7 @@ func virtualServiceAccepts(rule string, value any) string {
 	switch rule {
 	case "gateways":
 		if !slices.Equal(words(value), []string{"mesh"}) {
-			return fmt.Sprintf("%s: only the gateway \"mesh\" is supported yet", show(value))
+			return show(value) + `: only the gateway "mesh" is supported yet`
 		}
 	case "http.route":
 		return loneZero(value)
@@ -84,7 +81,7 @@ func destinationRuleAccepts(rule string, value any) string {
 	switch rule {
 	case "trafficPolicy.tls.mode", "subsets.trafficPolicy.tls.mode":
 		if value != "ISTIO_MUTUAL" {
-			return fmt.Sprintf("%s is not supported: the mesh always uses its own mutual TLS; want ISTIO_MUTUAL or no tls at all", show(value))
+			return show(value) + " is not supported: the mesh always uses its own mutual TLS; want ISTIO_MUTUAL or no tls at all"
 		}
 	case "trafficPolicy.loadBalancer.simple", "subsets.trafficPolicy.loadBalancer.simple":
 		if value == "PASSTHROUGH" {

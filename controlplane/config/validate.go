@@ -6,9 +6,8 @@ import (
 	"slices"
 	"time"
 
-	networking "istio.io/api/networking/v1alpha3"
-
 	"google.golang.org/protobuf/types/known/durationpb"
+	networking "istio.io/api/networking/v1alpha3"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )

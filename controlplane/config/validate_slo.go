@@ -20,6 +20,10 @@ func (v *validator) slo(s mesh.SLO) {
 	case s.Good != "" && s.Bad != "":
 		v.fault(ratio, "has both good and bad events; keep one")
 	}
+	v.queries(s, ratio)
+}
+
+func (v *validator) queries(s mesh.SLO, ratio string) {
 	queries := []struct{ name, text string }{{"good", s.Good}, {"bad", s.Bad}, {"total", s.Total}}
 	for _, q := range queries {
 		path := ratio + "." + q.name + ".metricSource.spec.query"

@@ -130,31 +130,9 @@ type share struct {
 // withSubsets makes sure that each version has a subset of its own, and returns
 // the names of those. The object is nil when nothing has to change.
 func withSubsets(rule *Object, s mesh.ServiceName, weights map[mesh.Version]uint32) (*Object, map[mesh.Version]string, error) {
-	named := make(map[mesh.Version]string)
-	taken := make(map[string]bool)
-	if rule != nil {
-		for _, sub := range rule.DestinationRule.GetSubsets() {
-			taken[sub.GetName()] = true
-			if v := mesh.Version(sub.GetLabels()["version"]); v != "" && len(sub.GetLabels()) == 1 && named[v] == "" {
-				named[v] = sub.GetName()
-			}
-		}
-	}
-	var missing []mesh.Version
-	for _, v := range slices.Sorted(maps.Keys(weights)) {
-		switch {
-		case v == "":
-			return nil, nil, errors.New("a version has no name")
-		case named[v] != "":
-		case taken[string(v)]:
-			return nil, nil, fmt.Errorf("the subset %q of %s does not stand for version %q alone; give that version a subset", v, rule.Key(), v)
-		default:
-			named[v] = string(v)
-			missing = append(missing, v)
-		}
-	}
-	if len(missing) == 0 {
-		return nil, named, nil
+	named, missing, err := subsetNames(rule, slices.Sorted(maps.Keys(weights)))
+	if err != nil || len(missing) == 0 {
+		return nil, named, err
 	}
 	doc, err := editDocument(rule, KindDestinationRule, s)
 	if err != nil {
@@ -168,6 +146,34 @@ func withSubsets(rule *Object, s mesh.ServiceName, weights map[mesh.Version]uint
 	}
 	out, err := doc.object()
 	return out, named, err
+}
+
+// subsetNames are the names of the subsets that stand for the versions, those of
+// the missing ones included.
+func subsetNames(rule *Object, versions []mesh.Version) (named map[mesh.Version]string, missing []mesh.Version, err error) {
+	named = make(map[mesh.Version]string)
+	taken := make(map[string]bool)
+	if rule != nil {
+		for _, sub := range rule.DestinationRule.GetSubsets() {
+			taken[sub.GetName()] = true
+			if v := mesh.Version(sub.GetLabels()["version"]); v != "" && len(sub.GetLabels()) == 1 && named[v] == "" {
+				named[v] = sub.GetName()
+			}
+		}
+	}
+	for _, v := range versions {
+		switch {
+		case v == "":
+			return nil, nil, errors.New("a version has no name")
+		case named[v] != "":
+		case taken[string(v)]:
+			return nil, nil, fmt.Errorf("the subset %q of %s does not stand for version %q alone; give that version a subset", v, rule.Key(), v)
+		default:
+			named[v] = string(v)
+			missing = append(missing, v)
+		}
+	}
+	return named, missing, nil
 }
 
 // withSplit makes the last route of a VirtualService, which must take every

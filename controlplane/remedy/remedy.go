@@ -95,6 +95,16 @@ func (r *Remedy) Report(ctx context.Context, seen []mesh.Observation) error {
 	return r.decide(ctx, in)
 }
 
+// Verdicts are those in force, sorted by id.
+func (r *Remedy) Verdicts(ctx context.Context) ([]mesh.Verdict, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.load(ctx); err != nil {
+		return nil, err
+	}
+	return r.state.Verdicts(), nil
+}
+
 func (r *Remedy) decide(ctx context.Context, in Input) error {
 	return r.change(ctx, func(s State) (State, Outcome, error) {
 		in.Now = time.Now().UTC()
@@ -134,14 +144,4 @@ func (r *Remedy) load(ctx context.Context) error {
 	}
 	r.state, r.loaded = Resume(verdicts, time.Now().UTC()), true
 	return nil
-}
-
-// Verdicts are those in force, sorted by id.
-func (r *Remedy) Verdicts(ctx context.Context) ([]mesh.Verdict, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := r.load(ctx); err != nil {
-		return nil, err
-	}
-	return r.state.Verdicts(), nil
 }

@@ -29,7 +29,6 @@ type model struct {
 	rows     map[int64][]signal.Edge
 	verdicts map[string]mesh.Verdict
 	events   []mesh.Event
-	served   int // requests that v2 got
 	failed   int // requests that failed at v2
 
 	inARow int       // failures at v2
@@ -52,16 +51,6 @@ func (m *model) Save(_ context.Context, verdicts []mesh.Verdict, events []mesh.E
 	return nil
 }
 
-func (m *model) inForce() []mesh.Verdict {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var out []mesh.Verdict
-	for _, v := range m.verdicts {
-		out = append(out, v)
-	}
-	return out
-}
-
 // Edges makes the model a topology.EdgeSource.
 func (m *model) Edges(_ context.Context, w signal.Window) iter.Seq2[signal.Edge, error] {
 	return func(yield func(signal.Edge, error) bool) {
@@ -80,6 +69,16 @@ func (m *model) Edges(_ context.Context, w signal.Window) iter.Seq2[signal.Edge,
 	}
 }
 
+func (m *model) inForce() []mesh.Verdict {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []mesh.Verdict
+	for _, v := range m.verdicts {
+		out = append(out, v)
+	}
+	return out
+}
+
 // serve sends requests until ctx ends.
 func (m *model) serve(ctx context.Context) {
 	for ctx.Err() == nil {
@@ -92,12 +91,16 @@ func (m *model) request() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	toV2 := m.random.IntN(2) == 1 && m.admitted()
-	failed := m.random.Float64() < m.usual
+	failed := uint64(0)
+	if m.random.Float64() < m.usual {
+		failed = 1
+	}
 	version := "v1"
 	if toV2 {
 		version = "v2"
-		m.served++
-		failed = failed || m.random.Float64() < m.fault
+		if m.random.Float64() < m.fault {
+			failed = 1
+		}
 		m.count(failed)
 	}
 	m.row("checkout", "payments", version, failed)
@@ -114,9 +117,10 @@ func (m *model) admitted() bool {
 	return time.Now().After(m.until)
 }
 
-func (m *model) count(failed bool) {
+func (m *model) count(failed uint64) {
+	m.failed += int(failed)
 	switch {
-	case !failed:
+	case failed == 0:
 		m.inARow, m.rest = 0, 0
 	case m.breaker > 0:
 		if m.inARow++; m.inARow >= m.breaker {
@@ -124,29 +128,21 @@ func (m *model) count(failed bool) {
 			m.until = time.Now().Add(m.rest)
 		}
 	}
-	if failed {
-		m.failed++
-	}
 }
 
-func (m *model) row(source, destination, version string, failed bool) {
+func (m *model) row(source, destination, version string, failed uint64) {
 	second := time.Now().Unix()
 	rows := m.rows[second]
 	for i := range rows {
 		if rows[i].Source == source && rows[i].DestinationVersion == version && rows[i].Destination == destination {
 			rows[i].Requests++
-			if failed {
-				rows[i].Failed++
-			}
+			rows[i].Failed += failed
 			return
 		}
 	}
 	e := signal.Edge{
 		Source: source, SourceVersion: "v1", Destination: destination, DestinationVersion: version,
-		Instance: destination + "-" + version, Requests: 1,
-	}
-	if failed {
-		e.Failed = 1
+		Instance: destination + "-" + version, Requests: 1, Failed: failed,
 	}
 	m.rows[second] = append(rows, e)
 }
