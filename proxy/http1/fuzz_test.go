@@ -61,7 +61,7 @@ func FuzzRequest(f *testing.F) {
 // tolerated is what net/http refuses for reasons other than framing.
 func tolerated(q *Request) bool {
 	_, err := http.NewRequest(q.Method, "http://host"+q.Path, nil)
-	return err != nil || q.Method == "CONNECT" || q.Authority != q.Get(Host) || q.Path == "*"
+	return err != nil || q.Method == http.MethodConnect || q.Authority != q.Get(Host) || q.Path == "*"
 }
 
 // sameOneByOne checks that it does not matter how the bytes arrive.
@@ -92,7 +92,7 @@ func FuzzResponse(f *testing.F) {
 		var body []byte
 		for {
 			piece, err := r.Next()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {
@@ -104,6 +104,7 @@ func FuzzResponse(f *testing.F) {
 		if err != nil {
 			return // net/http wants more of a reason phrase and of field values
 		}
+		defer res.Body.Close()
 		want, err := io.ReadAll(res.Body)
 		if err != nil || p.Status != res.StatusCode || !bytes.Equal(body, want) {
 			t.Errorf("status %d body %q, net/http %d %q %v", p.Status, body, res.StatusCode, want, err)
@@ -147,7 +148,7 @@ func chunks(in []byte) (body, trailers string, err error) {
 	r.body.framing = Chunked
 	for {
 		p, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return body, string(r.Trailers()), nil
 		}
 		if err != nil {

@@ -39,59 +39,6 @@ type addition struct{ name, value string }
 // connectionTokens are the words of the Connection fields that mean something here.
 type connectionTokens struct{ close, keepAlive, upgrade, te bool }
 
-func (h *Head) reset() {
-	h.raw, h.first = nil, 0
-	h.fields, h.adds = h.fields[:0], h.adds[:0]
-	h.seen, h.connection = 0, connectionTokens{}
-}
-
-// addLine indexes the field line raw[start:end-2]; end is past its CRLF. raw may
-// be only a part of the head as yet.
-func (h *Head) addLine(raw []byte, start, end int) error {
-	if len(h.fields) == maxFields {
-		return tooLarge("more than %d header fields", maxFields)
-	}
-	line := raw[start : end-2]
-	if line[0] == ' ' || line[0] == '\t' {
-		return badRequest("folded header line")
-	}
-	n := 0
-	for n < len(line) && classes[line[n]]&tokenByte != 0 {
-		n++
-	}
-	if n == 0 || n == len(line) || line[n] != ':' {
-		return badRequest("header line %q has no proper name", clip(line))
-	}
-	v, e := n+1, len(line)
-	for v < e && isBlank(line[v]) {
-		v++
-	}
-	for e > v && isBlank(line[e-1]) {
-		e--
-	}
-	if !allOf(line[v:e], valueByte) {
-		return badRequest("header %q has a control byte in its value", clip(line[:n]))
-	}
-	k := lookup(line[:n])
-	h.seen |= 1 << k
-	h.fields = append(h.fields, field{
-		start: uint32(start), nameEnd: uint32(start + n),
-		valStart: uint32(start + v), valEnd: uint32(start + e), end: uint32(end), known: k,
-	})
-	return nil
-}
-
-func isBlank(c byte) bool { return c == ' ' || c == '\t' }
-
-// clip bounds what an error quotes of a message.
-func clip(b []byte) []byte { return b[:min(len(b), 40)] }
-
-// view is b as a string without a copy. It is as short-lived as b.
-func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
-
-func (h *Head) value(f *field) []byte { return h.raw[f.valStart:f.valEnd] }
-func (h *Head) name(f *field) []byte  { return h.raw[f.start:f.nameEnd] }
-
 // Has reports whether the message came with the field.
 func (h *Head) Has(k Known) bool { return h.seen&(1<<k) != 0 }
 
@@ -108,6 +55,26 @@ func (h *Head) Get(k Known) string {
 	}
 	return ""
 }
+
+// trimBlanks returns where line[from:] starts and ends without blanks around it.
+func trimBlanks(line []byte, from int) (start, end int) {
+	start, end = from, len(line)
+	for start < end && isBlank(line[start]) {
+		start++
+	}
+	for end > start && isBlank(line[end-1]) {
+		end--
+	}
+	return start, end
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' }
+
+// clip bounds what an error quotes of a message.
+func clip(b []byte) []byte { return b[:min(len(b), 40)] }
+
+// view is b as a string without a copy. It is as short-lived as b.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // Lookup finds the first field of a lower-case name.
 func (h *Head) Lookup(lowerName string) (value string, ok bool) {
@@ -143,6 +110,45 @@ func (h *Head) Set(k Known, value string) {
 		}
 	}
 	h.adds = append(h.adds, addition{name, value})
+}
+
+func (h *Head) value(f *field) []byte { return h.raw[f.valStart:f.valEnd] }
+func (h *Head) name(f *field) []byte  { return h.raw[f.start:f.nameEnd] }
+
+func (h *Head) reset() {
+	h.raw, h.first = nil, 0
+	h.fields, h.adds = h.fields[:0], h.adds[:0]
+	h.seen, h.connection = 0, connectionTokens{}
+}
+
+// addLine indexes the field line raw[start:end-2]; end is past its CRLF. raw may
+// be only a part of the head as yet.
+func (h *Head) addLine(raw []byte, start, end int) error {
+	if len(h.fields) == maxFields {
+		return tooLarge("more than %d header fields", maxFields)
+	}
+	line := raw[start : end-2]
+	if line[0] == ' ' || line[0] == '\t' {
+		return badRequest("folded header line")
+	}
+	n := 0
+	for n < len(line) && classes[line[n]]&tokenByte != 0 {
+		n++
+	}
+	if n == 0 || n == len(line) || line[n] != ':' {
+		return badRequest("header line %q has no proper name", clip(line))
+	}
+	v, e := trimBlanks(line, n+1)
+	if !allOf(line[v:e], valueByte) {
+		return badRequest("header %q has a control byte in its value", clip(line[:n]))
+	}
+	k := lookup(line[:n])
+	h.seen |= 1 << k
+	h.fields = append(h.fields, field{
+		start: uint32(start), nameEnd: uint32(start + n),
+		valStart: uint32(start + v), valEnd: uint32(start + e), end: uint32(end), known: k,
+	})
+	return nil
 }
 
 // dropHopByHop takes out what is meant for this hop alone (RFC 9110, 7.6.1). The

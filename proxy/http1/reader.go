@@ -56,40 +56,6 @@ func (r *Reader) Await() error {
 	return r.err
 }
 
-// readReady reads into a buffer borrowed for the occasion, and gives it back if
-// there is nothing yet. It costs no more system calls than a plain Read.
-func (r *Reader) readReady(fd uintptr) bool {
-	buf := buffers.borrow(smallBuffer)
-	for {
-		n, err := syscall.Read(int(fd), buf)
-		switch {
-		case err == syscall.EINTR: //nolint:errorlint // a bare errno
-			continue
-		case err == syscall.EAGAIN: //nolint:errorlint // a bare errno
-			buffers.giveBack(buf)
-			return false
-		case err != nil || n <= 0:
-			buffers.giveBack(buf)
-			r.err = err
-			return true
-		}
-		r.pollN, r.buf, r.r, r.w, r.base = n, buf, 0, n, 0
-		return true
-	}
-}
-
-// awaitByte waits for the first byte in the Reader itself. For TLS the rest of the
-// record is then already there.
-func (r *Reader) awaitByte() error {
-	n, err := io.ReadFull(r.src, r.one[:])
-	if n == 0 {
-		return err
-	}
-	r.buf = buffers.borrow(smallBuffer)
-	r.buf[0], r.r, r.w, r.base = r.one[0], 0, 1, 0
-	return nil
-}
-
 // Buffered returns the bytes that have been read but not used, without using them.
 func (r *Reader) Buffered() []byte { return r.buf[r.r:r.w] }
 
@@ -135,6 +101,40 @@ func (r *Reader) Finish() {
 func (r *Reader) Close() {
 	r.r = r.w
 	r.Finish()
+}
+
+// readReady reads into a buffer borrowed for the occasion, and gives it back if
+// there is nothing yet. It costs no more system calls than a plain Read.
+func (r *Reader) readReady(fd uintptr) bool {
+	buf := buffers.borrow(smallBuffer)
+	for {
+		n, err := syscall.Read(int(fd), buf)
+		switch {
+		case err == syscall.EINTR:
+			continue
+		case err == syscall.EAGAIN:
+			buffers.giveBack(buf)
+			return false
+		case err != nil || n <= 0:
+			buffers.giveBack(buf)
+			r.err = err
+			return true
+		}
+		r.pollN, r.buf, r.r, r.w, r.base = n, buf, 0, n, 0
+		return true
+	}
+}
+
+// awaitByte waits for the first byte in the Reader itself. For TLS the rest of the
+// record is then already there.
+func (r *Reader) awaitByte() error {
+	n, err := io.ReadFull(r.src, r.one[:])
+	if n == 0 {
+		return err
+	}
+	r.buf = buffers.borrow(smallBuffer)
+	r.buf[0], r.r, r.w, r.base = r.one[0], 0, 1, 0
+	return nil
 }
 
 // readHead indexes lines as they come, so that a bad one is refused at once and

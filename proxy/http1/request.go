@@ -27,6 +27,27 @@ type Request struct {
 	rewritten bool // the request line is not to be copied as it came
 }
 
+// Clean takes out the fields that belong to the client's connection and puts in
+// those of the next one. Call it once, before the request is written.
+func (q *Request) Clean() {
+	te := q.connection.te && strings.EqualFold(q.Get(TE), "trailers")
+	q.dropHopByHop()
+	if q.Framing == Chunked {
+		q.Set(TransferEncoding, "chunked")
+	}
+	if q.rewritten || (!q.Has(Host) && q.Authority != "") {
+		q.Set(Host, q.Authority)
+	}
+	switch {
+	case q.Upgrade != "":
+		q.Set(Upgrade, q.Upgrade)
+		q.Set(Connection, "upgrade")
+	case te:
+		q.Set(TE, "trailers")
+		q.Set(Connection, "te")
+	}
+}
+
 // parse reads the first line and what the fields mean together.
 func (q *Request) parse() error {
 	if err := q.parseLine(); err != nil {
@@ -47,27 +68,6 @@ func (q *Request) parse() error {
 	}
 	q.ExpectContinue = q.Minor == 1 && q.Framing != NoBody && strings.EqualFold(q.Get(Expect), "100-continue")
 	return nil
-}
-
-// Clean takes out the fields that belong to the client's connection and puts in
-// those of the next one. Call it once, before the request is written.
-func (q *Request) Clean() {
-	te := q.connection.te && strings.EqualFold(q.Get(TE), "trailers")
-	q.dropHopByHop()
-	if q.Framing == Chunked {
-		q.Set(TransferEncoding, "chunked")
-	}
-	if q.rewritten || (!q.Has(Host) && q.Authority != "") {
-		q.Set(Host, q.Authority)
-	}
-	switch {
-	case q.Upgrade != "":
-		q.Set(Upgrade, q.Upgrade)
-		q.Set(Connection, "upgrade")
-	case te:
-		q.Set(TE, "trailers")
-		q.Set(Connection, "te")
-	}
 }
 
 func (q *Request) parseLine() error {

@@ -21,7 +21,7 @@ func readAll(src io.Reader) (q Request, body, trailers, rest string, err error) 
 	var got []byte
 	for {
 		p, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return q, string(got), string(r.Trailers()), string(r.Buffered()), nil
 		}
 		if err != nil {
@@ -192,14 +192,14 @@ func TestPipelinedRequestsAreReadInTurn(t *testing.T) {
 	var got []string
 	for {
 		var q Request
-		if err := r.Await(); err == io.EOF {
+		if err := r.Await(); errors.Is(err, io.EOF) {
 			break
 		}
 		if err := r.ReadRequest(&q); err != nil {
 			t.Fatal(err)
 		}
 		n := 0
-		for p, err := r.Next(); err != io.EOF; p, err = r.Next() {
+		for p, err := r.Next(); !errors.Is(err, io.EOF); p, err = r.Next() {
 			if err != nil {
 				t.Fatal(err)
 			}

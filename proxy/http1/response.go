@@ -20,6 +20,22 @@ func (p *Response) Interim() bool {
 	return p.Status < 200 && p.Status != http.StatusSwitchingProtocols
 }
 
+// Clean takes out the fields that belong to the connection it came from.
+func (p *Response) Clean() {
+	upgrade := ""
+	if p.Status == http.StatusSwitchingProtocols {
+		upgrade = p.Get(Upgrade)
+	}
+	p.dropHopByHop()
+	if upgrade != "" {
+		p.Set(Upgrade, upgrade)
+		p.Set(Connection, "upgrade")
+	}
+	if p.Status < 200 || p.Status == http.StatusNoContent {
+		p.Drop(ContentLength)
+	}
+}
+
 // parse reads the first line and what the fields mean for an answer to method.
 func (p *Response) parse(method string) error {
 	if err := p.parseLine(); err != nil {
@@ -44,22 +60,6 @@ func (p *Response) parse(method string) error {
 // bodyless reports whether responses of this status never have a body.
 func (p *Response) bodyless() bool {
 	return p.Status < 200 || p.Status == http.StatusNoContent || p.Status == http.StatusNotModified
-}
-
-// Clean takes out the fields that belong to the connection it came from.
-func (p *Response) Clean() {
-	upgrade := ""
-	if p.Status == http.StatusSwitchingProtocols {
-		upgrade = p.Get(Upgrade)
-	}
-	p.dropHopByHop()
-	if upgrade != "" {
-		p.Set(Upgrade, upgrade)
-		p.Set(Connection, "upgrade")
-	}
-	if p.Status < 200 || p.Status == http.StatusNoContent {
-		p.Drop(ContentLength)
-	}
 }
 
 func (p *Response) parseLine() error {

@@ -43,7 +43,7 @@ func TestResponseRead(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := result{Status: p.Status, Framing: p.Framing, KeepAlive: p.KeepAlive}
-			for piece, err := r.Next(); err != io.EOF; piece, err = r.Next() {
+			for piece, err := r.Next(); !errors.Is(err, io.EOF); piece, err = r.Next() {
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -105,7 +105,7 @@ func TestMessageCutShort(t *testing.T) {
 	}
 	var r Reader
 	r.Reset(strings.NewReader("HTTP/1.1 200 OK\r\nConte"))
-	if err := r.ReadResponse(new(Response), "GET"); err != io.ErrUnexpectedEOF {
+	if err := r.ReadResponse(new(Response), "GET"); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("cut head: %v", err)
 	}
 }
@@ -185,7 +185,7 @@ func TestCopyKeepsBodiesOfAllSizesAndFramings(t *testing.T) {
 							t.Fatal(err)
 						}
 					}
-					if err == io.EOF {
+					if errors.Is(err, io.EOF) {
 						break
 					}
 				}

@@ -1,3 +1,4 @@
+//nolint:staticcheck // x/net, not net/http, takes connections that were accepted or dialled elsewhere
 package http2
 
 import (
@@ -80,7 +81,7 @@ func (c *Client) Close() {
 	}
 	for _, cc := range conns {
 		if s := cc.State(); s.StreamsActive+s.StreamsReserved == 0 {
-			cc.Close() //nolint:errcheck // nothing is owed to it any more
+			cc.Close()
 		} else {
 			cc.SetDoNotReuse()
 		}
@@ -158,7 +159,7 @@ func (c *Client) connect(ctx context.Context, d *dialing) {
 	var cc *http2.ClientConn
 	if err == nil {
 		if cc, err = c.transport.NewClientConn(nc); err != nil {
-			nc.Close() //nolint:errcheck // the first error is the one to tell
+			nc.Close()
 		}
 	}
 	c.mu.Lock()
@@ -169,7 +170,7 @@ func (c *Client) connect(ctx context.Context, d *dialing) {
 		d.err = errors.Join(ErrConnect, err)
 	case c.closed:
 		d.err = errClosed
-		cc.Close() //nolint:errcheck // nobody used it
+		cc.Close()
 	default:
 		c.conns = append(c.conns, cc)
 	}

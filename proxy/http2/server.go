@@ -5,6 +5,8 @@
 // Today framing and streams are golang.org/x/net/http2's, and requests pass as
 // net/http values. The seam is kept narrow, one handler on the one side and
 // RoundTrip on the other, because frames are to be forwarded one by one later.
+//
+//nolint:staticcheck // x/net, not net/http, takes connections that were accepted or dialled elsewhere
 package http2
 
 import (

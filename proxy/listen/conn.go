@@ -140,7 +140,7 @@ func (c *Conn) lookForEnd() {
 // the sending side first, the rest when the peer has closed too or a while later.
 // A plain close with unread bytes would reset the connection under the answer.
 func Linger(c net.Conn, patience time.Duration) {
-	defer c.Close() //nolint:errcheck // closing is all that is left
+	defer c.Close()
 	h, ok := c.(interface{ CloseWrite() error })
 	if !ok || h.CloseWrite() != nil || c.SetReadDeadline(time.Now().Add(patience)) != nil {
 		return

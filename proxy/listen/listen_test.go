@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -65,11 +66,11 @@ func TestDetect(t *testing.T) {
 		preface:                   HTTP2,
 	} {
 		c := dial(t, addr)
-		io.WriteString(c, sent)
+		fmt.Fprint(c, sent)
 		if len(sent) > 1 {
-			c.CloseWrite()
+			must(t, c.CloseWrite())
 		} else {
-			time.AfterFunc(2*patience, func() { c.CloseWrite() })
+			time.AfterFunc(2*patience, func() { must(t, c.CloseWrite()) })
 		}
 		if p := <-got; p != want {
 			t.Errorf("%q: %d, want %d", sent, p, want)
@@ -84,8 +85,8 @@ func TestDetectPutsTogetherAPrefaceInParts(t *testing.T) {
 		got <- p
 	})
 	c := dial(t, addr)
-	io.WriteString(c, preface[:10])
-	time.AfterFunc(20*time.Millisecond, func() { io.WriteString(c, preface[10:]) })
+	fmt.Fprint(c, preface[:10])
+	time.AfterFunc(20*time.Millisecond, func() { fmt.Fprint(c, preface[10:]) })
 	if p := <-got; p != HTTP2 {
 		t.Errorf("got %d", p)
 	}
@@ -97,17 +98,17 @@ func TestHandshakeRefusesPlaintext(t *testing.T) {
 		_, err := Handshake(ctx, c, &tls.Config{})
 		got <- err
 	})
-	io.WriteString(dial(t, addr), "GET / HTTP/1.1\r\n\r\n")
+	fmt.Fprint(dial(t, addr), "GET / HTTP/1.1\r\n\r\n")
 	if err := <-got; !errors.Is(err, ErrPlaintext) {
 		t.Errorf("plaintext: %v", err)
 	}
-	dial(t, addr).CloseWrite()
+	must(t, dial(t, addr).CloseWrite())
 	if err := <-got; !errors.Is(err, io.EOF) {
 		t.Errorf("nothing at all: %v", err)
 	}
 	c := dial(t, addr)
-	io.WriteString(c, "\x16\x03\x01 no hello")
-	c.CloseWrite()
+	fmt.Fprint(c, "\x16\x03\x01 no hello")
+	must(t, c.CloseWrite())
 	if err := <-got; err == nil || errors.Is(err, ErrPlaintext) {
 		t.Errorf("broken hello: %v", err)
 	}
@@ -117,7 +118,9 @@ func TestDrainWakesIdleAndWaitsForBusyConnections(t *testing.T) {
 	release, ended := make(chan struct{}), make(chan string, 2)
 	addr, stop := serve(t, Config{Drain: time.Minute}, func(_ context.Context, c *Conn) {
 		var p [1]byte
-		c.Read(p[:])
+		if _, err := c.Read(p[:]); err != nil {
+			t.Error(err)
+		}
 		if p[0] == 'b' {
 			c.Enter(Busy)
 			<-release
@@ -132,8 +135,8 @@ func TestDrainWakesIdleAndWaitsForBusyConnections(t *testing.T) {
 		ended <- "idle"
 	})
 	busy, idle := dial(t, addr), dial(t, addr)
-	io.WriteString(busy, "b")
-	io.WriteString(idle, "i")
+	fmt.Fprint(busy, "b")
+	fmt.Fprint(idle, "i")
 	<-time.After(50 * time.Millisecond) // both are where they should be
 	done := make(chan struct{})
 	go func() { defer close(done); stop() }()
@@ -155,8 +158,8 @@ func TestDrainWakesIdleAndWaitsForBusyConnections(t *testing.T) {
 func TestDrainEndsWhenItsTimeIsOver(t *testing.T) {
 	addr, stop := serve(t, Config{Drain: 30 * time.Millisecond}, func(ctx context.Context, c *Conn) {
 		c.Enter(Busy)
-		c.Read(make([]byte, 1)) // interrupted by the close
-		if ctx.Err() == nil {
+		_, err := c.Read(make([]byte, 1)) // interrupted by the close
+		if err == nil || ctx.Err() == nil {
 			t.Error("the context goes on")
 		}
 	})
@@ -203,8 +206,8 @@ func TestSlowHeadsAndIdleConnectionsEnd(t *testing.T) {
 
 func TestClientsThatHangUpAreNoticed(t *testing.T) {
 	for name, end := range map[socket.End]func(*net.TCPConn){
-		socket.HalfClosed: func(c *net.TCPConn) { c.CloseWrite() },
-		socket.Gone:       func(c *net.TCPConn) { c.SetLinger(0); c.Close() },
+		socket.HalfClosed: func(c *net.TCPConn) { must(t, c.CloseWrite()) },
+		socket.Gone:       func(c *net.TCPConn) { must(t, c.SetLinger(0)); c.Close() },
 	} {
 		told := make(chan socket.End, 100)
 		addr, _ := serve(t, Config{Every: 5 * time.Millisecond}, func(_ context.Context, c *Conn) {
@@ -223,14 +226,22 @@ func TestClientsThatHangUpAreNoticed(t *testing.T) {
 
 func TestLingerLetsThePeerReadOn(t *testing.T) {
 	addr, _ := serve(t, Config{}, func(_ context.Context, c *Conn) {
-		io.WriteString(c, "last words")
+		fmt.Fprint(c, "last words")
 		Linger(c.Conn, time.Second)
 	})
 	c := dial(t, addr)
-	io.WriteString(c, "more than is read")
+	fmt.Fprint(c, "more than is read")
 	<-time.After(20 * time.Millisecond)
-	io.WriteString(c, "and more") // would reset a connection that was just closed
+	fmt.Fprint(c, "and more") // would reset a connection that was just closed
 	if all, err := io.ReadAll(c); err != nil || string(all) != "last words" {
 		t.Errorf("got %q, %v", all, err)
+	}
+}
+
+// must fails the test on an error of something that cannot go wrong.
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Error(err)
 	}
 }

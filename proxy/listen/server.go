@@ -65,7 +65,7 @@ func New(cfg Config, h Handler) *Server {
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	alive, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
-	stop := context.AfterFunc(ctx, func() { l.Close() }) //nolint:errcheck // accept tells
+	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
 	watched := make(chan struct{})
 	go func() {
@@ -73,13 +73,20 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		s.watch(alive)
 	}()
 	err := s.accept(ctx, alive, l)
-	l.Close() //nolint:errcheck // may be closed already
+	l.Close()
 	s.drain()
 	end()
 	s.closeAll()
 	s.handlers.Wait()
 	<-watched
 	return err
+}
+
+// Connections is how many there are.
+func (s *Server) Connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
 }
 
 func (s *Server) accept(ctx, alive context.Context, l net.Listener) error {
@@ -91,7 +98,7 @@ func (s *Server) accept(ctx, alive context.Context, l net.Listener) error {
 			pause = 0
 			s.start(alive, nc)
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // it was asked to end
 		case errors.Is(err, net.ErrClosed):
 			return err
 		default: // out of descriptors, or a connection that was gone at once
@@ -117,7 +124,7 @@ func (s *Server) start(alive context.Context, nc net.Conn) {
 }
 
 func (s *Server) forget(c *Conn) {
-	c.Close() //nolint:errcheck // it is at its end
+	c.Close()
 	s.mu.Lock()
 	delete(s.conns, c)
 	s.mu.Unlock()
@@ -167,12 +174,5 @@ func (s *Server) drain() {
 }
 
 func (s *Server) closeAll() {
-	s.each(func(c *Conn) { c.Close() }) //nolint:errcheck // they had their time
-}
-
-// Connections is how many there are.
-func (s *Server) Connections() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.conns)
+	s.each(func(c *Conn) { c.Close() })
 }

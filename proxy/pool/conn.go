@@ -39,7 +39,7 @@ func (c *Conn) Pool() *Pool { return c.pool }
 func (c *Conn) Discard() {
 	c.In.Close()
 	c.Out.Close()
-	c.Close() //nolint:errcheck // nothing is owed to it any more
+	c.Close()
 	c.pool.release()
 }
 

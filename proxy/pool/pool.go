@@ -73,6 +73,84 @@ func (p *Pool) Get(ctx context.Context) (*Conn, error) {
 	return p.dialNew(ctx)
 }
 
+// Put takes a connection back whose last message was read and written to its end.
+func (p *Pool) Put(c *Conn) {
+	c.In.Close()
+	c.Out.Close()
+	if c.Deadline {
+		c.Deadline = false
+		if err := c.SetDeadline(time.Time{}); err != nil {
+			c.Discard()
+			return
+		}
+	}
+	c.since = time.Now()
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		c.Discard()
+		return
+	}
+	if len(p.waiting) > 0 {
+		next := p.waiting[0]
+		p.waiting = p.waiting[1:]
+		c.Reused = true
+		p.mu.Unlock()
+		next <- c
+		return
+	}
+	var oldest *Conn
+	if p.cfg.MaxIdle > 0 && len(p.idle) >= p.cfg.MaxIdle {
+		oldest = p.idle[0]
+		p.idle = append(p.idle[:0], p.idle[1:]...)
+	}
+	p.idle = append(p.idle, c)
+	p.mu.Unlock()
+	if oldest != nil {
+		oldest.Discard()
+	}
+}
+
+// Sweep closes connections that were idle for too long at now.
+func (p *Pool) Sweep(now time.Time) {
+	if p.cfg.IdleTime == 0 {
+		return
+	}
+	p.mu.Lock()
+	n := 0
+	for n < len(p.idle) && now.Sub(p.idle[n].since) >= p.cfg.IdleTime {
+		n++
+	}
+	stale := append([]*Conn(nil), p.idle[:n]...)
+	p.idle = append(p.idle[:0], p.idle[n:]...)
+	p.mu.Unlock()
+	for _, c := range stale {
+		c.Discard()
+	}
+}
+
+// Close closes the idle connections and refuses further use. Those on loan are
+// closed when they come back.
+func (p *Pool) Close() {
+	p.mu.Lock()
+	idle, waiting := p.idle, p.waiting
+	p.idle, p.waiting, p.closed = nil, nil, true
+	p.mu.Unlock()
+	for _, c := range idle {
+		c.Discard()
+	}
+	for _, w := range waiting {
+		close(w)
+	}
+}
+
+// Open is how many connections there are, on loan or idle.
+func (p *Pool) Open() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.open
+}
+
 // reserve finds an idle connection, or the right to dial one (all nil), or a place
 // in the queue.
 func (p *Pool) reserve() (*Conn, chan *Conn, error) {
@@ -150,44 +228,6 @@ func (p *Pool) dialNew(ctx context.Context) (*Conn, error) {
 	return newConn(p, nc), nil
 }
 
-// Put takes a connection back whose last message was read and written to its end.
-func (p *Pool) Put(c *Conn) {
-	c.In.Close()
-	c.Out.Close()
-	if c.Deadline {
-		c.Deadline = false
-		if err := c.SetDeadline(time.Time{}); err != nil {
-			c.Discard()
-			return
-		}
-	}
-	c.since = time.Now()
-	p.mu.Lock()
-	if p.closed {
-		p.mu.Unlock()
-		c.Discard()
-		return
-	}
-	if len(p.waiting) > 0 {
-		next := p.waiting[0]
-		p.waiting = p.waiting[1:]
-		c.Reused = true
-		p.mu.Unlock()
-		next <- c
-		return
-	}
-	var oldest *Conn
-	if p.cfg.MaxIdle > 0 && len(p.idle) >= p.cfg.MaxIdle {
-		oldest = p.idle[0]
-		p.idle = append(p.idle[:0], p.idle[1:]...)
-	}
-	p.idle = append(p.idle, c)
-	p.mu.Unlock()
-	if oldest != nil {
-		oldest.Discard()
-	}
-}
-
 // release gives a place back, to the first in the queue if there is one.
 func (p *Pool) release() {
 	p.mu.Lock()
@@ -198,44 +238,4 @@ func (p *Pool) release() {
 		return
 	}
 	p.open--
-}
-
-// Sweep closes connections that were idle for too long at now.
-func (p *Pool) Sweep(now time.Time) {
-	if p.cfg.IdleTime == 0 {
-		return
-	}
-	p.mu.Lock()
-	n := 0
-	for n < len(p.idle) && now.Sub(p.idle[n].since) >= p.cfg.IdleTime {
-		n++
-	}
-	stale := append([]*Conn(nil), p.idle[:n]...)
-	p.idle = append(p.idle[:0], p.idle[n:]...)
-	p.mu.Unlock()
-	for _, c := range stale {
-		c.Discard()
-	}
-}
-
-// Close closes the idle connections and refuses further use. Those on loan are
-// closed when they come back.
-func (p *Pool) Close() {
-	p.mu.Lock()
-	idle, waiting := p.idle, p.waiting
-	p.idle, p.waiting, p.closed = nil, nil, true
-	p.mu.Unlock()
-	for _, c := range idle {
-		c.Discard()
-	}
-	for _, w := range waiting {
-		close(w)
-	}
-}
-
-// Open is how many connections there are, on loan or idle.
-func (p *Pool) Open() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.open
 }

@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"testing"
@@ -194,9 +195,9 @@ func TestDeadConnectionIsNotLentAgain(t *testing.T) {
 	defer p.Close()
 	for name, end := range map[string]func(net.Conn){
 		"closed":          func(far net.Conn) { far.Close() },
-		"said more":       func(far net.Conn) { far.Write([]byte("HTTP/1.1 408 Timeout\r\n\r\n")) },
-		"reset":           func(far net.Conn) { far.(*net.TCPConn).SetLinger(0); far.Close() },
-		"closed its half": func(far net.Conn) { far.(*net.TCPConn).CloseWrite() },
+		"said more":       func(far net.Conn) { fmt.Fprint(far, "HTTP/1.1 408 Timeout\r\n\r\n") },
+		"reset":           func(far net.Conn) { must(t, far.(*net.TCPConn).SetLinger(0)); far.Close() },
+		"closed its half": func(far net.Conn) { must(t, far.(*net.TCPConn).CloseWrite()) },
 	} {
 		c := get(t, p)
 		far, err := l.Accept()
@@ -231,9 +232,17 @@ func TestDeadlineIsClearedForTheNext(t *testing.T) {
 	}
 	p.Put(c)
 	c = get(t, p)
-	go func() { f.ends[0].Write([]byte("x")) }()
+	go fmt.Fprint(f.ends[0], "x")
 	if _, err := c.Read(make([]byte, 1)); err != nil || c.Deadline {
 		t.Errorf("read: %v, deadline %v", err, c.Deadline)
 	}
 	p.Put(c)
+}
+
+// must fails the test on an error of something that cannot go wrong.
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Error(err)
+	}
 }

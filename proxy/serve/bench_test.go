@@ -3,7 +3,7 @@ package serve
 import (
 	"bufio"
 	"bytes"
-	"io"
+	"fmt"
 	"net"
 	"testing"
 
@@ -28,8 +28,10 @@ var benchApp = app{listen: func(l net.Listener) {
 					}
 					n = len(bytes.TrimSpace(line))
 				}
-				in.Discard(len("hello"))
-				io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nworld")
+				if _, err := in.Discard(len("hello")); err != nil {
+					return
+				}
+				fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nworld")
 			}
 		}()
 	}

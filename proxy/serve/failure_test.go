@@ -16,17 +16,17 @@ import (
 	"github.com/sightline-mesh/sightline/proxy/route"
 )
 
-func to(name string) app {
+func to(t testing.TB, name string) app {
 	return app{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body)
-		io.WriteString(w, name)
+		discard(r.Body)
+		send(t, w, name)
 	})}
 }
 
 // failing answers with the status and counts.
 func failing(status int, n *atomic.Int32) app {
 	return app{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body)
+		discard(r.Body)
 		n.Add(1)
 		w.WriteHeader(status)
 	})}
@@ -39,11 +39,11 @@ func everywhere(timeout time.Duration, r *mesh.Retry) []mesh.Route {
 	}}
 }
 
-func wantFault(t *testing.T, res *http.Response, status int, flags, reason string) {
+func wantFault(t *testing.T, res reply, status int, flags, reason string) {
 	t.Helper()
 	h := res.Header
-	if res.StatusCode != status || h.Get("X-Sightline-Flags") != flags || !strings.Contains(h.Get("X-Sightline-Reason"), reason) {
-		t.Errorf("got %d %q %q, want %d %q %q", res.StatusCode, h.Get("X-Sightline-Flags"), h.Get("X-Sightline-Reason"), status, flags, reason)
+	if res.Status != status || h.Get("X-Sightline-Flags") != flags || !strings.Contains(h.Get("X-Sightline-Reason"), reason) {
+		t.Errorf("got %d %q %q, want %d %q %q", res.Status, h.Get("X-Sightline-Flags"), h.Get("X-Sightline-Reason"), status, flags, reason)
 	}
 }
 
@@ -111,12 +111,12 @@ func (m *testMesh) pointAt(t testing.TB, all ...*sidecar) {
 
 func TestRetryGoesToAnotherInstance(t *testing.T) {
 	var n atomic.Int32
-	m := newMesh(t, meshConfig{routes: everywhere(0, &mesh.Retry{Attempts: 2, On: []string{"5xx"}})}, failing(500, &n), to("good"))
+	m := newMesh(t, meshConfig{routes: everywhere(0, &mesh.Retry{Attempts: 2, On: []string{"5xx"}})}, failing(500, &n), to(t, "good"))
 	c := m.client(t)
 	for i := range 20 {
 		res, body := do(t, c, request(t, "POST", "/", strings.NewReader(strings.Repeat("x", i*3000))))
-		if res.StatusCode != 200 || body != "good" {
-			t.Fatalf("request %d: %d %q", i, res.StatusCode, body)
+		if res.Status != 200 || body != "good" {
+			t.Fatalf("request %d: %d %q", i, res.Status, body)
 		}
 	}
 	if n.Load() == 0 {
@@ -129,8 +129,8 @@ func TestRetriesEndAndSaySo(t *testing.T) {
 	m := newMesh(t, meshConfig{routes: everywhere(0, &mesh.Retry{Attempts: 2, On: []string{"503"}})}, failing(503, &n))
 	res, _ := do(t, m.client(t), request(t, "GET", "/", nil))
 	rec := m.records.await(t, 0)
-	if res.StatusCode != 503 || n.Load() != 3 || len(rec.Tries) != 3 || rec.Flags != "URX" || rec.GeneratedBy != "app" {
-		t.Errorf("status %d after %d tries: %+v", res.StatusCode, n.Load(), rec)
+	if res.Status != 503 || n.Load() != 3 || len(rec.Tries) != 3 || rec.Flags != "URX" || rec.GeneratedBy != "app" {
+		t.Errorf("status %d after %d tries: %+v", res.Status, n.Load(), rec)
 	}
 }
 
@@ -138,8 +138,8 @@ func TestLargeBodyIsNotRetried(t *testing.T) {
 	var n atomic.Int32
 	m := newMesh(t, meshConfig{routes: everywhere(0, &mesh.Retry{Attempts: 2, On: []string{"5xx"}})}, failing(500, &n))
 	res, _ := do(t, m.client(t), request(t, "PUT", "/", strings.NewReader(strings.Repeat("x", 200<<10))))
-	if res.StatusCode != 500 || n.Load() != 1 {
-		t.Errorf("status %d after %d tries", res.StatusCode, n.Load())
+	if res.Status != 500 || n.Load() != 1 {
+		t.Errorf("status %d after %d tries", res.Status, n.Load())
 	}
 }
 
@@ -151,18 +151,18 @@ func TestPerTryTimeout(t *testing.T) {
 				<-r.Context().Done()
 				return
 			}
-			w.(http.Flusher).Flush()
+			flush(w)
 			<-time.After(600 * time.Millisecond) // the body may take longer than a try
-			io.WriteString(w, "late")
+			send(t, w, "late")
 		})})
 	res, body := do(t, m.client(t), request(t, "GET", "/", nil))
-	if res.StatusCode != 200 || body != "late" || n.Load() != 2 {
-		t.Errorf("%d %q after %d tries", res.StatusCode, body, n.Load())
+	if res.Status != 200 || body != "late" || n.Load() != 2 {
+		t.Errorf("%d %q after %d tries", res.Status, body, n.Load())
 	}
 }
 
 // hangUp closes connections after reading a request from them, the first n times.
-func hangUp(n *atomic.Int32) app {
+func hangUp(t testing.TB, n *atomic.Int32) app {
 	return app{listen: func(l net.Listener) {
 		for {
 			c, err := l.Accept()
@@ -170,7 +170,7 @@ func hangUp(n *atomic.Int32) app {
 				return
 			}
 			if _, err := http.ReadRequest(bufio.NewReader(c)); err == nil && n.Add(-1) < 0 {
-				io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+				send(t, c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
 			}
 			c.Close()
 		}
@@ -181,33 +181,33 @@ func TestOnlyIdempotentRequestsAreRepeatedAfterReset(t *testing.T) {
 	for method, want := range map[string]int{"GET": 200, "POST": 503} {
 		var n atomic.Int32
 		n.Store(1)
-		m := newMesh(t, meshConfig{}, hangUp(&n))
+		m := newMesh(t, meshConfig{}, hangUp(t, &n))
 		res, _ := do(t, m.client(t), request(t, method, "/", nil))
-		if res.StatusCode != want {
-			t.Errorf("%s: %d, want %d (%s)", method, res.StatusCode, want, res.Header.Get("X-Sightline-Reason"))
+		if res.Status != want {
+			t.Errorf("%s: %d, want %d (%s)", method, res.Status, want, res.Header.Get("X-Sightline-Reason"))
 		}
 	}
 }
 
 func TestInstanceThatDiesLosesNoSafeRequest(t *testing.T) {
-	m := newMesh(t, meshConfig{}, to("one"), to("two"))
+	m := newMesh(t, meshConfig{}, to(t, "one"), to(t, "two"))
 	c := m.client(t)
 	for i := range 100 {
 		if i == 50 {
 			m.sidecars[0].stop()
 		}
 		res, body := do(t, c, request(t, "POST", "/", strings.NewReader("x")))
-		if res.StatusCode != 200 {
-			t.Fatalf("request %d: %d %q", i, res.StatusCode, body)
+		if res.Status != 200 {
+			t.Fatalf("request %d: %d %q", i, res.Status, body)
 		}
 	}
 }
 
 func TestAnswerThatBreaksOffIsSeenAsBroken(t *testing.T) {
 	m := newMesh(t, meshConfig{}, app{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.(http.Flusher).Flush()
-		io.WriteString(w, "half")
-		w.(http.Flusher).Flush()
+		flush(w)
+		send(t, w, "half")
+		flush(w)
 		panic(http.ErrAbortHandler)
 	})})
 	for _, c := range []*http.Client{m.client(t), m.client2(t)} {
@@ -237,9 +237,10 @@ func TestClientThatHangsUpCancelsTheRequest(t *testing.T) {
 			c = m.client2(t)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-		_, err := c.Do(request(t, "GET", "/", nil).WithContext(ctx))
+		res, err := c.Do(request(t, "GET", "/", nil).WithContext(ctx))
 		cancel()
 		if err == nil {
+			res.Body.Close()
 			t.Fatalf("%s: no error", name)
 		}
 		select {

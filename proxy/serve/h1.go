@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"sync"
 	"time"
 
@@ -58,15 +59,12 @@ type h1Config struct {
 // serveH1 serves the connection until either side ends it.
 func serveH1(ctx context.Context, conn *listen.Conn, nc net.Conn, cfg h1Config) {
 	h := &h1{conn: conn, nc: nc, cfg: cfg}
-	ctx, h.end = context.WithCancelCause(ctx)
-	defer h.end(nil)
+	defer h.bind(ctx)()
 	conn.OnGone(h.gone)
 	stop := context.AfterFunc(ctx, func() { h.gone(socket.Gone) }) // time to drain is over
 	defer stop()
 	h.in.Reset(nc)
 	h.out.Reset(nc)
-	h.x.ctx, h.x.via, h.x.fixed = ctx, h, cfg.fixed
-	h.x.ask.Header = h.req.Lookup
 	defer h.out.Close()
 	defer h.in.Close()
 	for h.next() {
@@ -75,11 +73,19 @@ func serveH1(ctx context.Context, conn *listen.Conn, nc net.Conn, cfg h1Config) 
 			if h.clean {
 				listen.Linger(h.nc, lingering)
 			}
-			conn.Conn.Close() //nolint:errcheck // without a close_notify: the peer must see that it was cut
+			conn.Close() // below TLS, without a close_notify: the peer must see that it was cut
 			return
 		}
 	}
-	nc.Close() //nolint:errcheck // idle: in order, with a close_notify
+	nc.Close() // idle: in order, with a close_notify
+}
+
+// bind gives the exchange its context, which ends when the client has gone, and
+// what else stays the same for all requests of the connection.
+func (h *h1) bind(ctx context.Context) (release func()) {
+	h.x.ctx, h.end = context.WithCancelCause(ctx) //nolint:fatcontext // one for each connection
+	h.x.via, h.x.fixed, h.x.ask.Header = h, h.cfg.fixed, h.req.Lookup
+	return func() { h.end(nil) }
 }
 
 // next waits for a request, and reports whether there is one to serve.
@@ -116,20 +122,28 @@ func (h *h1) serve() {
 		}
 		x.malformed, h.closing, h.clean = e, true, true
 	}
-	h.describe(err == nil)
+	if err == nil {
+		h.describe()
+	} else {
+		h.describeMalformed()
+	}
 	h.cfg.handle(x) //nolint:errcheck // refuse has seen to it
 	h.finish()
 }
 
+// describeMalformed fills in the little that is known of a request that is not one.
+func (h *h1) describeMalformed() {
+	x := &h.x
+	x.rec.Direction, x.rec.Protocol = h.cfg.direction, "http/1.1"
+	x.rec.Peer, x.rec.MTLS = h.cfg.peer, h.cfg.mtls
+	x.openTrace("", "")
+}
+
 // describe fills in what the layers and the record need of the request.
-func (h *h1) describe(whole bool) {
+func (h *h1) describe() {
 	x, q := &h.x, &h.req
 	x.rec.Direction, x.rec.Protocol = h.cfg.direction, "http/1.1"
 	x.rec.Peer, x.rec.MTLS = h.cfg.peer, h.cfg.mtls
-	if !whole {
-		x.openTrace("", "")
-		return
-	}
 	x.openTrace(q.Get(http1.Traceparent), q.Get(http1.B3))
 	x.rec.Method, x.rec.Path, x.rec.Authority = q.Method, q.Path, q.Authority
 	x.rec.UserAgent, x.rec.RequestID = q.Get(http1.UserAgent), q.Get(http1.XRequestID)
@@ -222,7 +236,7 @@ func (h *h1) refuse(x *exchange, f fault) {
 			"x-sightline-reason", reason, "x-sightline-flags", f.flags, "x-request-id", x.rec.RequestID,
 		},
 		Body:       "sightline: " + reason + "\n",
-		ToHead:     h.req.Method == "HEAD",
+		ToHead:     h.req.Method == http.MethodHead,
 		CloseAfter: last,
 	})
 	if err == nil {

@@ -44,13 +44,19 @@ func (h *h1) relay(x *exchange) error {
 	switch {
 	case x.ctx.Err() != nil || writeErr != nil:
 		return errClientGone
-	case readErr != nil && !x.deadline.IsZero() && isTimeout(readErr):
-		return fmt.Errorf("%w: %w", errTimeoutAfter(x), errAnswerCut)
 	case readErr != nil:
-		return fmt.Errorf("%w: %w", errAnswerCut, readErr)
+		return cut(x, readErr)
 	}
 	h.giveBack(up)
 	return nil
+}
+
+// cut is an answer that ended before its end.
+func cut(x *exchange, err error) error {
+	if !x.deadline.IsZero() && !time.Now().Before(x.deadline) {
+		return fmt.Errorf("%w: %w", errTimeoutAfter(x), errAnswerCut)
+	}
+	return fmt.Errorf("%w: %w", errAnswerCut, err)
 }
 
 func isTimeout(err error) bool {

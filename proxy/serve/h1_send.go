@@ -24,14 +24,14 @@ func (h *h1) repeatable() bool {
 // send implements codec.
 func (h *h1) send(x *exchange, to *link) (answer, error) {
 	h.drop()
-	up, err := h.connect(x, to)
+	up, err := connect(x, to)
 	if err != nil {
 		return answer{grpc: -1}, err
 	}
 	if !h.attach(up) {
 		return answer{grpc: -1}, errClientGone
 	}
-	if err := h.limit(x, up); err != nil {
+	if err := limit(x, up); err != nil {
 		return answer{grpc: -1}, h.failed(x, to, err)
 	}
 	writeErr := h.write(up)
@@ -46,7 +46,7 @@ func (h *h1) send(x *exchange, to *link) (answer, error) {
 }
 
 // connect borrows a connection in the time there is.
-func (h *h1) connect(x *exchange, to *link) (*pool.Conn, error) {
+func connect(x *exchange, to *link) (*pool.Conn, error) {
 	ctx := x.ctx
 	if end := x.until(); !end.IsZero() {
 		var cancel context.CancelFunc
@@ -73,7 +73,7 @@ func (x *exchange) until() time.Time {
 	return x.tryEnd
 }
 
-func (h *h1) limit(x *exchange, up *pool.Conn) error {
+func limit(x *exchange, up *pool.Conn) error {
 	end := x.until()
 	if end.IsZero() {
 		return nil
@@ -141,17 +141,23 @@ func (h *h1) failed(x *exchange, to *link, err error) error {
 	up := h.up
 	early := len(up.In.Buffered()) > 0
 	unsent := up.Out.Sent() == 0 || (to.polite && errors.Is(err, io.EOF) && !early)
-	timedOut := errors.Is(err, os.ErrDeadlineExceeded)
 	h.stopUpload()
 	h.drop()
 	if x.ctx.Err() != nil || errors.Is(err, errClientGone) {
 		return errClientGone
 	}
 	if cause := h.upload.clientErr; cause != nil {
-		return h.clientFault(cause)
+		return clientFault(cause)
 	}
+	return brokenBy(x, err, unsent)
+}
+
+// brokenBy says how far a try came that brought no answer. A request that was
+// never sent is Unsent, whatever the error.
+func brokenBy(x *exchange, err error, unsent bool) error {
 	b := &broken{end: retry.Reset, cause: fmt.Errorf("no answer: %w", err)}
 	_, b.garbled = errors.AsType[*http1.Error](err)
+	timedOut := errors.Is(err, os.ErrDeadlineExceeded)
 	switch {
 	case b.garbled:
 		b.cause = fmt.Errorf("answer is no proper HTTP: %w", err)
@@ -171,7 +177,7 @@ func errTimeoutAfter(x *exchange) error {
 }
 
 // clientFault is what a failure to read the request's body means.
-func (h *h1) clientFault(err error) error {
+func clientFault(err error) error {
 	if e, ok := errors.AsType[*http1.Error](err); ok {
 		return e
 	}

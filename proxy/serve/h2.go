@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"strconv"
@@ -95,9 +96,9 @@ func (h *h2) send(x *exchange, to *link) (answer, error) {
 		late := time.AfterFunc(time.Until(x.tryEnd), cancel)
 		defer late.Stop()
 	}
-	res, err := to.h2.RoundTrip(h.request(ctx))
+	res, err := to.h2.RoundTrip(h.request(ctx)) //nolint:bodyclose // drop closes it
 	if err != nil {
-		return answer{grpc: -1}, h.failed(x, err)
+		return answer{grpc: -1}, failedH2(x, err)
 	}
 	h.res = res
 	return answer{status: res.StatusCode, grpc: grpcStatus(res.Header)}, nil
@@ -124,7 +125,7 @@ func (h *h2) request(ctx context.Context) *http.Request {
 }
 
 // failed says what an error before the head of an answer means.
-func (h *h2) failed(x *exchange, err error) error {
+func failedH2(x *exchange, err error) error {
 	b := &broken{end: retry.Reset, cause: fmt.Errorf("no answer: %w", err)}
 	switch {
 	case x.ctx.Err() != nil:
@@ -144,7 +145,7 @@ func (h *h2) failed(x *exchange, err error) error {
 // drop ends the use of an answer that may not have been read to its end.
 func (h *h2) drop() {
 	if h.res != nil {
-		h.res.Body.Close() //nolint:errcheck // it resets the stream
+		h.res.Body.Close()
 		h.res = nil
 	}
 	if h.cancel != nil {
@@ -161,9 +162,7 @@ func (h *h2) relay(x *exchange) error {
 	h.blame(x)
 	h.begun = true
 	header := h.w.Header()
-	for name, values := range h.res.Header {
-		header[name] = values
-	}
+	maps.Copy(header, h.res.Header)
 	x.rec.GRPCStatus = grpcStatus(h.res.Header)
 	h.w.WriteHeader(h.res.StatusCode)
 	if err := h.copyBody(x); err != nil {
@@ -203,21 +202,19 @@ func (h *h2) copyBody(x *exchange) error {
 			}
 		}
 		if err != nil {
-			return h.bodyEnd(x, err)
+			return bodyEnd(x, err)
 		}
 	}
 }
 
-func (h *h2) bodyEnd(x *exchange, err error) error {
+func bodyEnd(x *exchange, err error) error {
 	switch {
 	case isEOF(err):
 		return nil
 	case x.ctx.Err() != nil:
 		return errClientGone
-	case !x.deadline.IsZero() && !time.Now().Before(x.deadline):
-		return fmt.Errorf("%w: %w", errTimeoutAfter(x), errAnswerCut)
 	}
-	return fmt.Errorf("%w: %w", errAnswerCut, err)
+	return cut(x, err)
 }
 
 func (h *h2) blame(x *exchange) {

@@ -64,7 +64,7 @@ func (b *repeatBody) size() uint64 {
 // end gives the buffer back; nothing can be read any more.
 func (b *repeatBody) end() {
 	if b.src != nil {
-		b.src.Close() //nolint:errcheck // it wakes whoever reads it
+		b.src.Close()
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -105,6 +105,16 @@ func (t *tryBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Close implements io.Closer.
+func (t *tryBody) Close() error {
+	t.of.mu.Lock()
+	defer t.of.mu.Unlock()
+	if t.of.current == t {
+		t.of.current = nil
+	}
+	return nil
+}
+
 // readHeld reads what an earlier try has read, (0, nil) if there is no more.
 func (t *tryBody) readHeld(p []byte) (int, error) {
 	b := t.of
@@ -119,14 +129,4 @@ func (t *tryBody) readHeld(p []byte) (int, error) {
 		return n, nil
 	}
 	return 0, b.err
-}
-
-// Close implements io.Closer.
-func (t *tryBody) Close() error {
-	t.of.mu.Lock()
-	defer t.of.mu.Unlock()
-	if t.of.current == t {
-		t.of.current = nil
-	}
-	return nil
 }

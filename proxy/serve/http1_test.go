@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"fmt"
@@ -20,22 +21,51 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Method", r.Method)
 	w.Header().Set("X-Path", r.URL.RequestURI())
 	w.Header().Set("Trailer", "X-Echo")
-	io.Copy(w, r.Body)
+	copyTo(w, r.Body)
 	w.Header().Set("X-Echo", r.Trailer.Get("X-Sum"))
 }
 
-func do(t testing.TB, c *http.Client, r *http.Request) (*http.Response, string) {
+// reply is a response that was read to its end.
+type reply struct {
+	Status          int
+	Header, Trailer http.Header
+}
+
+func do(t testing.TB, c *http.Client, r *http.Request) (res reply, body string) {
 	t.Helper()
-	res, err := c.Do(r)
+	got, err := c.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
+	defer got.Body.Close()
+	all, err := io.ReadAll(got.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return res, string(body)
+	return reply{got.StatusCode, got.Header, got.Trailer}, string(all)
+}
+
+// send writes to a connection, or as an app's answer.
+func send(t testing.TB, w io.Writer, s string) {
+	t.Helper()
+	if _, err := io.WriteString(w, s); err != nil {
+		t.Errorf("send %q: %v", s, err)
+	}
+}
+
+// flush sends what an app has written so far.
+func flush(w http.ResponseWriter) { http.NewResponseController(w).Flush() }
+
+// copyTo copies until either side ends.
+func copyTo(w io.Writer, r io.Reader) { io.Copy(w, r) } //nolint:errcheck // the other end of either says what went wrong
+
+// discard reads a body to its end.
+func discard(r io.Reader) { copyTo(io.Discard, r) }
+
+// readRequest reads the head of a request.
+func readRequest(c io.Reader) error {
+	_, err := http.ReadRequest(bufio.NewReader(c))
+	return err
 }
 
 func request(t testing.TB, method, path string, body io.Reader) *http.Request {
@@ -62,8 +92,8 @@ func TestRequestsOfAllShapes(t *testing.T) {
 				r.Trailer = http.Header{"X-Sum": {"42"}}
 			}
 			res, got := do(t, c, r)
-			if res.StatusCode != 200 || got != body {
-				t.Errorf("%d bytes, chunked %v: status %d, %d bytes back", len(body), chunked, res.StatusCode, len(got))
+			if res.Status != 200 || got != body {
+				t.Errorf("%d bytes, chunked %v: status %d, %d bytes back", len(body), chunked, res.Status, len(got))
 			}
 			if got := res.Trailer.Get("X-Echo"); chunked && body != "" && got != "42" {
 				t.Errorf("%d bytes: trailer %q, want 42", len(body), got)
@@ -74,8 +104,8 @@ func TestRequestsOfAllShapes(t *testing.T) {
 		}
 	}
 	res, _ := do(t, c, request(t, "HEAD", "/x", nil))
-	if res.StatusCode != 200 || res.Header.Get("X-Method") != "HEAD" {
-		t.Errorf("HEAD: %d %v", res.StatusCode, res.Header)
+	if res.Status != 200 || res.Header.Get("X-Method") != "HEAD" {
+		t.Errorf("HEAD: %d %v", res.Status, res.Header)
 	}
 }
 
@@ -118,7 +148,7 @@ func TestRecordsOfBothSides(t *testing.T) {
 
 func TestPipelinedRequestsAreAnsweredInOrder(t *testing.T) {
 	m := newMesh(t, meshConfig{}, app{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Write([]byte(r.URL.Path))
+		fmt.Fprint(w, r.URL.Path)
 	})})
 	var in strings.Builder
 	for i := range 20 {
@@ -167,7 +197,7 @@ func TestHopByHopFieldsStayOnTheirHop(t *testing.T) {
 
 func TestOldClientsAndAbsoluteTargets(t *testing.T) {
 	m := newMesh(t, meshConfig{}, app{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.(http.Flusher).Flush() // no length: chunks in 1.1
+		flush(w) // no length: chunks in 1.1
 		fmt.Fprintf(w, "%s %s", r.Host, r.URL)
 	})})
 	for in, want := range map[string]string{

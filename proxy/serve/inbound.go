@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -67,16 +68,6 @@ func NewInbound(cfg InboundConfig, d InboundDeps) *Inbound {
 	return in
 }
 
-// layers is the way of a request, from the outside in.
-func (in *Inbound) layers() handler {
-	return observe(in.deps.Sink, // first, so that our own refusals are told too
-		rescue( // errors become responses here and nowhere else
-			in.limit( // the time there is
-				relay( // passes the app's answer on
-					in.once( // hides a kept connection that the app had closed
-						in.forward)))))
-}
-
 // Serve serves connections from other sidecars until ctx ends, and then drains.
 func (in *Inbound) Serve(ctx context.Context, l net.Listener) error {
 	h2, err := http2.NewServer()
@@ -105,6 +96,16 @@ func (in *Inbound) Close() { in.app.close() }
 // failing to prove an identity of the mesh.
 func (in *Inbound) Refused() (plaintext, unproved uint64) {
 	return in.plaintext.Load(), in.refused.Load()
+}
+
+// layers is the way of a request, from the outside in.
+func (in *Inbound) layers() handler {
+	return observe(in.deps.Sink, // first, so that our own refusals are told too
+		rescue( // errors become responses here and nowhere else
+			in.limit( // the time there is
+				relay( // passes the app's answer on
+					once( // hides a kept connection that the app had closed
+						in.forward)))))
 }
 
 func (in *Inbound) serve(ctx context.Context, c *listen.Conn, h2 *http2.Server) {
@@ -154,7 +155,7 @@ func (in *Inbound) sweep(ctx context.Context) {
 
 func (in *Inbound) limit(next handler) handler {
 	return func(x *exchange) error {
-		if x.ask.Method == "CONNECT" {
+		if x.ask.Method == http.MethodConnect {
 			return errNotDone
 		}
 		if in.cfg.Timeout > 0 {
@@ -166,7 +167,7 @@ func (in *Inbound) limit(next handler) handler {
 
 // once sends a request again that met a connection which the app had closed before
 // it can have read it.
-func (in *Inbound) once(next handler) handler {
+func once(next handler) handler {
 	return func(x *exchange) error {
 		x.sent = time.Now()
 		err := next(x)

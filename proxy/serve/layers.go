@@ -1,10 +1,11 @@
 package serve
 
 import (
+	"time"
+
 	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/retry"
 	"github.com/sightline-mesh/sightline/proxy/upstream"
-	"time"
 )
 
 // handler takes an exchange to its end, or to an error that a layer above answers.

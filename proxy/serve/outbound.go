@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -66,17 +67,6 @@ func NewOutbound(cfg OutboundConfig, d OutboundDeps) *Outbound {
 	return o
 }
 
-// layers is the way of a request, from the outside in.
-func (o *Outbound) layers() handler {
-	return observe(o.deps.Sink, // first, so that our own refusals are told too
-		rescue( // errors become responses here and nowhere else
-			o.match( // finds service and route; nothing below looks at a host name
-				relay( // passes the answer on that the layers below settle on
-					again(o.deps.Budget, // each try below picks afresh
-						o.pick( // an instance that takes requests, with a receipt
-							o.forward)))))) // over a connection that is kept
-}
-
 // Serve serves connections from the app until ctx ends, and then drains. The
 // service is the one that each request's host names.
 func (o *Outbound) Serve(ctx context.Context, l net.Listener) error {
@@ -120,10 +110,21 @@ func (o *Outbound) Close() { o.links.closeAll() }
 // on them are finished.
 func (o *Outbound) Remove(i *upstream.Instance) { o.links.remove(i) }
 
+// layers is the way of a request, from the outside in.
+func (o *Outbound) layers() handler {
+	return observe(o.deps.Sink, // first, so that our own refusals are told too
+		rescue( // errors become responses here and nowhere else
+			o.match( // finds service and route; nothing below looks at a host name
+				relay( // passes the answer on that the layers below settle on
+					again(o.deps.Budget, // each try below picks afresh
+						o.pick( // an instance that takes requests, with a receipt
+							o.forward)))))) // over a connection that is kept
+}
+
 // match finds the service that is asked for, and its route.
 func (o *Outbound) match(next handler) handler {
 	return func(x *exchange) error {
-		if x.ask.Method == "CONNECT" {
+		if x.ask.Method == http.MethodConnect {
 			return fmt.Errorf("CONNECT: %w", errNotDone)
 		}
 		service := x.fixed

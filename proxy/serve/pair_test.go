@@ -188,7 +188,7 @@ func startApp(t testing.TB, a app) string {
 	s.Protocols.SetHTTP1(true)
 	s.Protocols.SetUnencryptedHTTP2(true)
 	done := make(chan struct{})
-	go func() { defer close(done); s.Serve(l) }()
+	go func() { defer close(done); s.Serve(l) }() //nolint:errcheck // it ends by Close
 	t.Cleanup(func() { s.Close(); <-done })
 	return l.Addr().String()
 }
@@ -297,6 +297,14 @@ func (m *testMesh) connect(t testing.TB) *net.TCPConn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(10 * time.Second))
+	must(t, c.SetDeadline(time.Now().Add(10*time.Second)))
 	return c.(*net.TCPConn)
+}
+
+// must fails the test on an error of something that cannot go wrong.
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Error(err)
+	}
 }

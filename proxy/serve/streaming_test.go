@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,7 +24,7 @@ func TestExpectContinueIsPassedOn(t *testing.T) {
 			w.WriteHeader(http.StatusExpectationFailed)
 			return
 		}
-		io.Copy(w, r.Body) // sends the 100
+		copyTo(w, r.Body) // sends the 100
 	})})
 	for path, want := range map[string]string{
 		"/take":   "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n",
@@ -37,7 +38,7 @@ func TestExpectContinueIsPassedOn(t *testing.T) {
 			t.Fatal(err)
 		}
 		if path == "/take" {
-			io.WriteString(c, "hello")
+			send(t, c, "hello")
 		}
 		rest, err := io.ReadAll(in)
 		if err != nil {
@@ -57,7 +58,7 @@ func TestInterimResponsesArePassedOn(t *testing.T) {
 	})})
 	var hints []string
 	trace := &httptrace.ClientTrace{Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
-		hints = append(hints, fmt.Sprint(code)+h.Get("Link"))
+		hints = append(hints, strconv.Itoa(code)+h.Get("Link"))
 		return nil
 	}}
 	r := request(t, "GET", "/", nil)
@@ -74,18 +75,19 @@ func TestAnswerMayComeBeforeTheEndOfTheRequest(t *testing.T) {
 			return
 		}
 		defer c.Close()
-		http.ReadRequest(bufio.NewReader(c))
-		io.WriteString(c, "HTTP/1.1 413 Too Large\r\nContent-Length: 10\r\n\r\ntoo large\n")
-		io.Copy(io.Discard, c)
+		must(t, readRequest(c))
+		send(t, c, "HTTP/1.1 413 Too Large\r\nContent-Length: 10\r\n\r\ntoo large\n")
+		discard(c)
 	}})
 	c := m.connect(t)
-	io.WriteString(c, "POST / HTTP/1.1\r\nHost: reviews\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+	send(t, c, "POST / HTTP/1.1\r\nHost: reviews\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
 	res, err := http.ReadResponse(bufio.NewReader(c), nil) // the body is never ended
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	if err != nil || res.StatusCode != 413 || string(body) != "too large\n" || !res.Close {
+	if err != nil || res.StatusCode != http.StatusRequestEntityTooLarge || string(body) != "too large\n" || !res.Close {
 		t.Errorf("got %v %q %v", res, body, err)
 	}
 }
@@ -137,13 +139,14 @@ func TestBothSidesStreamAtOnce(t *testing.T) {
 
 func TestGRPCStatusOfBothKinds(t *testing.T) {
 	m := newMesh(t, meshConfig{}, app{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		discard(r.Body)
 		w.Header().Set("Content-Type", "application/grpc")
 		if r.URL.Path == "/head" { // a response without a message
 			w.Header().Set("Grpc-Status", "5")
 			return
 		}
 		w.Header().Set("Trailer", "Grpc-Status, Grpc-Message")
-		w.Write([]byte("message"))
+		fmt.Fprint(w, "message")
 		w.Header().Set("Grpc-Status", "9")
 		w.Header().Set("Grpc-Message", "no")
 	})})
@@ -154,7 +157,7 @@ func TestGRPCStatusOfBothKinds(t *testing.T) {
 		r.Header.Set("Te", "trailers")
 		res, _ := do(t, c, r)
 		want := []int{5, 9}[i]
-		if got := res.Header.Get("Grpc-Status") + res.Trailer.Get("Grpc-Status"); got != fmt.Sprint(want) {
+		if got := res.Header.Get("Grpc-Status") + res.Trailer.Get("Grpc-Status"); got != strconv.Itoa(want) {
 			t.Errorf("%s: grpc-status %q", path, got)
 		}
 		for _, side := range []*records{m.records, m.sidecars[0].records} {
@@ -167,7 +170,7 @@ func TestGRPCStatusOfBothKinds(t *testing.T) {
 	r.Host = "nobody"
 	r.Header.Set("Content-Type", "application/grpc")
 	res, _ := do(t, c, r)
-	if res.StatusCode != 200 || res.Header.Get("Grpc-Status") != "12" || res.Header.Get("X-Sightline-Flags") != "NR" {
+	if res.Status != 200 || res.Header.Get("Grpc-Status") != "12" || res.Header.Get("X-Sightline-Flags") != "NR" {
 		t.Errorf("unknown service: %v", res)
 	}
 }
@@ -181,8 +184,8 @@ func TestHTTP2OfAllShapes(t *testing.T) {
 			all.Go(func() {
 				body := strings.Repeat("x", n)
 				res, got := do(t, c, request(t, "POST", "/p?q=1", io.MultiReader(strings.NewReader(body))))
-				if res.StatusCode != 200 || got != body || res.Header.Get("X-Path") != "/p?q=1" {
-					t.Errorf("%d bytes: %d, %d bytes back, path %q", n, res.StatusCode, len(got), res.Header.Get("X-Path"))
+				if res.Status != 200 || got != body || res.Header.Get("X-Path") != "/p?q=1" {
+					t.Errorf("%d bytes: %d, %d bytes back, path %q", n, res.Status, len(got), res.Header.Get("X-Path"))
 				}
 			})
 		}
@@ -191,15 +194,15 @@ func TestHTTP2OfAllShapes(t *testing.T) {
 }
 
 func TestHTTP2InstanceThatDiesLosesNoSafeRequest(t *testing.T) {
-	m := newMesh(t, meshConfig{}, to("one"), to("two"))
+	m := newMesh(t, meshConfig{}, to(t, "one"), to(t, "two"))
 	c := m.client2(t)
 	for i := range 100 {
 		if i == 50 {
 			m.sidecars[0].stop()
 		}
 		res, body := do(t, c, request(t, "POST", "/", strings.NewReader("x")))
-		if res.StatusCode != 200 {
-			t.Fatalf("request %d: %d %q", i, res.StatusCode, body)
+		if res.Status != 200 {
+			t.Fatalf("request %d: %d %q", i, res.Status, body)
 		}
 	}
 }
@@ -211,14 +214,14 @@ func TestUpgradeBecomesATunnel(t *testing.T) {
 			return
 		}
 		defer c.Close()
-		io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nwelcome ")
-		io.Copy(c, rw)
-		io.WriteString(c, " goodbye")
+		send(t, c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nwelcome ")
+		copyTo(c, rw)
+		send(t, c, " goodbye")
 	})})
 	c := m.connect(t)
-	io.WriteString(c, "GET / HTTP/1.1\r\nHost: reviews\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nearly ")
-	io.WriteString(c, "and late")
-	c.CloseWrite()
+	send(t, c, "GET / HTTP/1.1\r\nHost: reviews\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nearly ")
+	send(t, c, "and late")
+	must(t, c.CloseWrite())
 	all, err := io.ReadAll(c)
 	if err != nil {
 		t.Fatal(err)
@@ -236,11 +239,11 @@ func TestClientMayCloseItsHalf(t *testing.T) {
 	m := newMesh(t, meshConfig{}, app{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		<-time.After(500 * time.Millisecond) // longer than it takes to notice
-		w.Write(body)
+		fmt.Fprintf(w, "%s", body)
 	})})
 	c := m.connect(t)
-	io.WriteString(c, "POST / HTTP/1.1\r\nHost: reviews\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello")
-	c.CloseWrite()
+	send(t, c, "POST / HTTP/1.1\r\nHost: reviews\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello")
+	must(t, c.CloseWrite())
 	if all, err := io.ReadAll(c); err != nil || !strings.HasSuffix(string(all), "hello") {
 		t.Errorf("got %q, %v", all, err)
 	}
@@ -250,9 +253,9 @@ func TestDrainLosesNoRequest(t *testing.T) {
 	for name, second := range map[string]bool{"http/1.1": false, "h2": true} {
 		t.Run(name, func(t *testing.T) {
 			slow := app{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				io.Copy(io.Discard, r.Body)
+				discard(r.Body)
 				<-time.After(3 * time.Millisecond)
-				io.WriteString(w, "ok")
+				send(t, w, "ok")
 			})}
 			m := newMesh(t, meshConfig{}, slow, slow)
 			c := m.client(t)
@@ -269,8 +272,8 @@ func TestDrainLosesNoRequest(t *testing.T) {
 							close(halfway)
 						}
 						res, _ := do(t, c, request(t, "POST", "/", strings.NewReader("x")))
-						if res.StatusCode != 200 {
-							t.Errorf("%d %s", res.StatusCode, res.Header.Get("X-Sightline-Reason"))
+						if res.Status != 200 {
+							t.Errorf("%d %s", res.Status, res.Header.Get("X-Sightline-Reason"))
 						}
 					}
 				})
@@ -287,34 +290,38 @@ func TestDrainOfTheClientsSidecarLosesNoRequest(t *testing.T) {
 	m := newMesh(t, meshConfig{}, app{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		release <- struct{}{}
 		<-release
-		io.WriteString(w, "ok")
+		send(t, w, "ok")
 	})})
 	idle := m.connect(t)
 	busy := m.connect(t)
-	io.WriteString(busy, "GET / HTTP/1.1\r\nHost: reviews\r\n\r\n")
+	send(t, busy, "GET / HTTP/1.1\r\nHost: reviews\r\n\r\n")
 	<-release
 	stopped := make(chan struct{})
 	go func() { defer close(stopped); m.stop() }()
-	if n, err := idle.Read(make([]byte, 1)); err != io.EOF {
+	if n, err := idle.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("idle connection: %d, %v", n, err)
 	}
 	release <- struct{}{}
 	res, err := http.ReadResponse(bufio.NewReader(busy), nil)
-	if err != nil || res.StatusCode != 200 || !res.Close {
-		t.Errorf("busy connection: %v, %v", res, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK || !res.Close {
+		t.Errorf("busy connection: %v", res)
 	}
 	<-stopped
 }
 
 func TestPlaintextAndStrangersAreRefused(t *testing.T) {
-	m := newMesh(t, meshConfig{}, to("one"))
+	m := newMesh(t, meshConfig{}, to(t, "one"))
 	s := m.sidecars[0]
 	c, err := net.Dial("tcp", s.addr.String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	io.WriteString(c, "GET / HTTP/1.1\r\nHost: reviews\r\n\r\n")
+	send(t, c, "GET / HTTP/1.1\r\nHost: reviews\r\n\r\n")
 	if got, err := io.ReadAll(c); len(got) > 0 {
 		t.Errorf("plaintext got %q, %v", got, err)
 	}

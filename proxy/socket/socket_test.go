@@ -2,6 +2,7 @@ package socket
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"testing"
@@ -43,14 +44,14 @@ func TestStates(t *testing.T) {
 	if !s.Quiet() || s.Readable() || s.End() != Connected {
 		t.Errorf("at first: quiet %v, readable %v, end %d", s.Quiet(), s.Readable(), s.End())
 	}
-	io.WriteString(far, "x")
+	fmt.Fprint(far, "x")
 	until(t, "readable", s.Readable)
 	if s.Quiet() || s.End() != Connected {
 		t.Errorf("with a byte: quiet %v, end %d", s.Quiet(), s.End())
 	}
-	far.CloseWrite() // seen although the byte is unread
+	must(t, far.CloseWrite()) // seen although the byte is unread
 	until(t, "half-closed", func() bool { return s.End() == HalfClosed })
-	far.SetLinger(0)
+	must(t, far.SetLinger(0))
 	far.Close()
 	until(t, "gone", func() bool { return s.End() == Gone })
 	near.Close()
@@ -74,11 +75,11 @@ func TestPipesLookAlive(t *testing.T) {
 func TestPeekLeavesBytesWhereTheyAre(t *testing.T) {
 	near, far := pair(t)
 	p := make([]byte, 4)
-	io.WriteString(far, "ab")
+	fmt.Fprint(far, "ab")
 	if n, err := Peek(near, p, 1, 0); err != nil || string(p[:n]) != "ab" {
 		t.Errorf("first: %q, %v", p[:n], err)
 	}
-	time.AfterFunc(20*time.Millisecond, func() { io.WriteString(far, "cdef") })
+	time.AfterFunc(20*time.Millisecond, func() { fmt.Fprint(far, "cdef") })
 	if n, err := Peek(near, p, 4, time.Second); err != nil || string(p[:n]) != "abcd" {
 		t.Errorf("with patience: %q, %v", p[:n], err)
 	}
@@ -86,7 +87,7 @@ func TestPeekLeavesBytesWhereTheyAre(t *testing.T) {
 	if all, err := io.ReadAll(near); err != nil || string(all) != "abcdef" {
 		t.Errorf("read: %q, %v", all, err)
 	}
-	if _, err := Peek(near, p, 1, 0); err != io.EOF {
+	if _, err := Peek(near, p, 1, 0); !errors.Is(err, io.EOF) {
 		t.Errorf("at the end: %v", err)
 	}
 }
@@ -96,5 +97,13 @@ func TestPollingAllocatesNothing(t *testing.T) {
 	s := Of(near)
 	if n := testing.AllocsPerRun(100, func() { s.Quiet() }); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// must fails the test on an error of something that cannot go wrong.
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Error(err)
 	}
 }

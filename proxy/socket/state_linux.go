@@ -45,7 +45,7 @@ func (s *Socket) events() int16 {
 func (s *Socket) poll(fd uintptr) {
 	s.fds[0] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN | unix.POLLRDHUP}
 	for {
-		if _, err := unix.Poll(s.fds[:], 0); err != unix.EINTR { //nolint:errorlint // a bare errno
+		if _, err := unix.Poll(s.fds[:], 0); err != unix.EINTR {
 			return
 		}
 	}
