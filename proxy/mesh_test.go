@@ -201,6 +201,10 @@ func TestPlaintextIsRefusedInbound(t *testing.T) {
 	if strings.HasPrefix(string(b), "HTTP/") || all[0].app.served.Load() > 0 {
 		t.Errorf("plaintext was served: %q", b)
 	}
+	m.eventually("it is counted", func() bool {
+		_, page := m.getAdmin(all[0], "/metrics")
+		return strings.Contains(page, `sightline_connections_refused_total{reason="plaintext"} 1`+"\n")
+	})
 }
 
 func TestTelemetryIsSentAndCounted(t *testing.T) {
@@ -208,6 +212,14 @@ func TestTelemetryIsSentAndCounted(t *testing.T) {
 	_, snap := m.reviews("v1")
 	m.apply(snap)
 	m.spread(10)
+	_, page := m.getAdmin(m.web, "/metrics")
+	for _, want := range []string{
+		`sightline_requests_total{direction="outbound",status="2xx"} 10`, "sightline_retries_total 0", "sightline_certificate_seconds_left 3",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %s in\n%s", want, page)
+		}
+	}
 	m.eventually("ten spans are acknowledged", func() bool {
 		_, page := m.getAdmin(m.web, "/metrics")
 		return strings.Contains(page, `sightline_telemetry_acknowledged_total{signal="traces"} 10`+"\n")

@@ -16,7 +16,9 @@ func (p *parts) metrics() []admin.Family {
 	if feed.Connected {
 		connected = 1
 	}
-	return append(telemetry(p.emitter.Stats()),
+	families := append(telemetry(p.emitter.Stats()), p.counted.families()...)
+	return append(families,
+		turnedAway(p.inbound.Refused()),
 		breakers(p.set.States()),
 		admin.Value("sightline_breaker_trips_total", "Times a breaker of this sidecar tripped.", float64(p.trips.Load())),
 		admin.Value("sightline_push_connected", "Whether the control plane's feed is connected.", connected),

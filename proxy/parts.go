@@ -32,6 +32,7 @@ type parts struct {
 	inbound  *serve.Inbound
 	admin    *admin.Server
 	trips    atomic.Uint64
+	counted  *counted // in front of emitter
 }
 
 // assemble gets a certificate, which may take until a control plane answers, and
@@ -55,6 +56,7 @@ func (p *Proxy) assemble(ctx context.Context) (*parts, error) {
 		Collector: "https://" + p.c.Collector,
 		Service:   p.c.Service, Namespace: p.c.Namespace, Version: p.c.Version, Instance: p.c.Instance,
 	}, emit.Deps{TLS: source.ClientTLS(collector, "http/1.1"), Logger: p.log})
+	r.counted = &counted{next: r.emitter}
 	r.outbound = p.newOutbound(r)
 	r.inbound = p.newInbound(r)
 	r.admin = admin.New(admin.Deps{
@@ -107,7 +109,7 @@ func (p *Proxy) newOutbound(r *parts) *serve.Outbound {
 			return d.DialContext(ctx, "tcp", to.Info.Address.String())
 		},
 		Budget: retry.NewBudget(time.Now),
-		Sink:   r.emitter,
+		Sink:   r.counted,
 		Logger: p.log,
 	})
 }
@@ -122,7 +124,7 @@ func (p *Proxy) newInbound(r *parts) *serve.Inbound {
 				Instance: string(peer.Instance), Identity: string(peer.Identity),
 			}, err
 		},
-		Sink:   r.emitter,
+		Sink:   r.counted,
 		Logger: p.log,
 	})
 }
