@@ -1,0 +1,188 @@
+package rules
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/histogram"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/storage"
+
+	"github.com/sightline-mesh/sightline/collector/clickhouse"
+	"github.com/sightline-mesh/sightline/collector/promql"
+)
+
+// Samples stores values. A batch whose token was stored before is not stored again.
+// clickhouse.Store is one.
+type Samples interface {
+	InsertSamples(ctx context.Context, token string, samples []clickhouse.Sample) error
+}
+
+const (
+	flushEvery = time.Second // one part per table and second at most
+	// maxPending is how many values wait for a store that is away; then the oldest go.
+	maxPending = 100_000
+	lastFlush  = 5 * time.Second // how long stopping waits for the store
+)
+
+// recorder gathers what rules record and stores it once a second, or sooner when a rule
+// wants to read what another has just written. It is a storage.Appendable.
+type recorder struct {
+	samples Samples
+	logger  *slog.Logger
+
+	flushing sync.Mutex // held while a batch is being stored
+
+	mu      sync.Mutex // guards what follows
+	pending []clickhouse.Sample
+	last    map[shareKey]float64 // the newest error shares of SLOs
+}
+
+// shareKey names an error share.
+type shareKey struct{ namespace, slo, window string }
+
+func newRecorder(s Samples, logger *slog.Logger) *recorder {
+	return &recorder{samples: s, logger: logger, last: map[shareKey]float64{}}
+}
+
+// Appender begins a batch.
+func (r *recorder) Appender(context.Context) storage.Appender { return &appender{to: r} }
+
+// run stores what is recorded until ctx ends, and what is left then.
+func (r *recorder) run(ctx context.Context) error {
+	tick := time.NewTicker(flushEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			final, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFlush)
+			defer cancel()
+			return r.flush(final)
+		case <-tick.C:
+			if err := r.flush(ctx); err != nil && ctx.Err() == nil {
+				r.logger.WarnContext(ctx, "recorded values wait for the store", "error", err)
+			}
+		}
+	}
+}
+
+// flush stores what is pending. What cannot be stored stays.
+func (r *recorder) flush(ctx context.Context) error {
+	r.flushing.Lock()
+	defer r.flushing.Unlock()
+	r.mu.Lock()
+	batch := r.pending
+	r.pending = nil
+	r.mu.Unlock()
+	if len(batch) == 0 {
+		return nil
+	}
+	if err := r.samples.InsertSamples(ctx, rand.Text(), batch); err != nil {
+		r.mu.Lock()
+		r.pending = append(batch, r.pending...)
+		r.mu.Unlock()
+		return fmt.Errorf("store %d recorded values: %w", len(batch), err)
+	}
+	return nil
+}
+
+func (r *recorder) commit(batch []clickhouse.Sample) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pending = append(r.pending, batch...)
+	if n := len(r.pending); n > maxPending {
+		r.pending = r.pending[n-maxPending:]
+	}
+	for _, s := range batch {
+		if window, ok := strings.CutPrefix(s.Metric, shareMetric); ok {
+			key := shareKey{s.Labels[labelNamespace], s.Labels[labelSLO], window}
+			if s.Value != s.Value { // NaN: the share has gone stale
+				delete(r.last, key)
+				continue
+			}
+			r.last[key] = s.Value
+		}
+	}
+}
+
+func (r *recorder) share(k shareKey) (float64, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	v, ok := r.last[k]
+	return v, ok
+}
+
+// appender is one batch. The parts of storage.Appender that rules do not use are not
+// there: calling one is a programmer's error and panics.
+type appender struct {
+	storage.Appender
+
+	to    *recorder
+	batch []clickhouse.Sample
+}
+
+func (a *appender) Append(ref storage.SeriesRef, l labels.Labels, t int64, v float64) (storage.SeriesRef, error) {
+	pairs := l.Map()
+	delete(pairs, model.MetricNameLabel)
+	a.batch = append(a.batch, clickhouse.Sample{
+		Metric: l.Get(model.MetricNameLabel), Labels: pairs, Time: time.UnixMilli(t), Value: v,
+	})
+	return ref, nil
+}
+
+var errNoHistograms = errors.New("recorded histograms are not stored")
+
+func (*appender) AppendHistogram(storage.SeriesRef, labels.Labels, int64, *histogram.Histogram, *histogram.FloatHistogram) (storage.SeriesRef, error) {
+	return 0, errNoHistograms
+}
+
+func (*appender) SetOptions(*storage.AppendOptions) {}
+
+func (a *appender) Commit() error {
+	a.to.commit(a.batch)
+	a.batch = nil
+	return nil
+}
+
+func (a *appender) Rollback() error {
+	a.batch = nil
+	return nil
+}
+
+// current is a storage.Queryable that stores what is pending before it reads metrics
+// that rules may have written.
+type current struct {
+	storage.Queryable
+
+	recorder *recorder
+}
+
+func (c current) Querier(mint, maxt int64) (storage.Querier, error) {
+	q, err := c.Queryable.Querier(mint, maxt)
+	return currentQuerier{q, c.recorder}, err
+}
+
+type currentQuerier struct {
+	storage.Querier
+
+	recorder *recorder
+}
+
+func (q currentQuerier) Select(ctx context.Context, sorted bool, hints *storage.SelectHints, matchers ...*labels.Matcher) storage.SeriesSet {
+	for _, m := range matchers {
+		if m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual && promql.Computed(m.Value) {
+			return q.Querier.Select(ctx, sorted, hints, matchers...)
+		}
+	}
+	if err := q.recorder.flush(ctx); err != nil {
+		return storage.ErrSeriesSet(err)
+	}
+	return q.Querier.Select(ctx, sorted, hints, matchers...)
+}
