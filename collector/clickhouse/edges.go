@@ -15,19 +15,19 @@ import (
 //go:embed sql/query/edges.sql
 var edgesByWindow string
 
-// longWindow is from where on windows are read from the rows per minute.
-const longWindow = time.Hour
+// longWindow is from where on the minutes of a window are read as such.
+const longWindow = 5 * time.Minute
 
 // Edges yields what each caller did to each version and instance of each callee in a
 // window, once, in no order. Every request counts once: as its source saw it, or as
 // its destination did where the source is outside the mesh. The window is cut to
-// whole seconds, and to whole minutes when it is an hour or longer. No traffic is an
-// empty sequence. After an error it yields nothing.
+// whole seconds. No traffic is an empty sequence. After an error it yields nothing.
 func (s *Store) Edges(ctx context.Context, w signal.Window) iter.Seq2[signal.Edge, error] {
 	return func(yield func(signal.Edge, error) bool) {
-		table, start, end := redWindow(w, w.End.Sub(w.Start))
+		first, last := wholeMinutes(w)
 		rows, err := s.Query(ctx, edgesByWindow,
-			Param("table", table), Param("start", start), Param("end", end))
+			Param("start", w.Start.Unix()), Param("end", w.End.Unix()),
+			Param("first_minute", first), Param("last_minute", last))
 		if err != nil {
 			yield(signal.Edge{}, fmt.Errorf("read edges: %w", err))
 			return
@@ -59,12 +59,14 @@ func scanEdge(rows driver.Rows) (signal.Edge, error) {
 	return e, err
 }
 
-// redWindow chooses between rows per second and rows per minute for a resolution and
-// gives the window in Unix seconds, half-open.
-func redWindow(w signal.Window, resolution time.Duration) (table string, start, end int64) {
-	if resolution < longWindow {
-		return "red", w.Start.Unix(), w.End.Unix()
+// wholeMinutes is the part of a window, in Unix seconds, that is made of whole minutes;
+// it is empty, at the window's end, where the window is short.
+func wholeMinutes(w signal.Window) (first, last int64) {
+	start, end := w.Start.Unix(), w.End.Unix()
+	if w.End.Sub(w.Start) < longWindow {
+		return end, end
 	}
-	const minute = 60
-	return "red_1m", w.Start.Unix() / minute * minute, (w.End.Unix() + minute - 1) / minute * minute
+	return (start + secondsPerMinute - 1) / secondsPerMinute * secondsPerMinute, end / secondsPerMinute * secondsPerMinute
 }
+
+const secondsPerMinute = 60

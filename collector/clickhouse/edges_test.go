@@ -67,6 +67,23 @@ func TestEdges(t *testing.T) {
 	if got := readEdges(t, s, signal.Window{Start: at().Add(-3 * time.Hour), End: at().Add(time.Minute)}); got["web>cart-1"].Requests != 118 {
 		t.Errorf("rows per minute: %d requests, want 118", got["web>cart-1"].Requests)
 	}
+	for _, w := range []struct {
+		start, end time.Duration
+		want       uint64
+	}{
+		{-time.Hour + 30*time.Second, 5 * time.Second, 18}, // ends within the minute
+		{5 * time.Second, time.Hour + 5*time.Second, 100},  // begins within it
+		{0, time.Hour, 118},         // on the minute at both ends
+		{-time.Hour, 0, 0},          // ends where it begins
+		{time.Minute, time.Hour, 0}, // begins where it ends
+		{-longWindow + 30*time.Second, 30 * time.Second, 118},                 // just long
+		{-longWindow + 30*time.Second, 30*time.Second - time.Nanosecond, 118}, // just short
+	} {
+		got := readEdges(t, s, signal.Window{Start: at().Add(w.start), End: at().Add(w.end)})
+		if n := got["web>cart-1"].Requests; n != w.want {
+			t.Errorf("from %v to %v: %d requests, want %d", w.start, w.end, n, w.want)
+		}
+	}
 	if got := readEdges(t, s, signal.Window{Start: at().Add(-time.Minute), End: at()}); len(got) != 0 {
 		t.Errorf("quiet window: got %v", got)
 	}
@@ -86,7 +103,11 @@ func readEdges(t *testing.T, s *Store, w signal.Window) map[string]signal.Edge {
 
 func TestSeriesQuantiles(t *testing.T) {
 	s := openMigrated(t)
-	var rows []REDRow
+	rows := []REDRow{ // who calls and who is called say more than the app's own spans
+		hop(signal.AppSpan, "web", "cart", 1000, 0),
+		hop(signal.Destination, "web", "cart", 1000, 0),
+		hop(signal.AppSpan, "cart", "postgres", 50, 0),
+	}
 	for i := range 20 { // two halves of each second, as two sidecars would say it
 		r := hop(signal.Source, "web", "cart", 0, 0)
 		r.Time, r.SourceVersion = at().Add(time.Duration(i/2)*time.Second), "v"+strconv.Itoa(i)
@@ -118,6 +139,10 @@ func TestSeriesQuantiles(t *testing.T) {
 	}
 	if quiet := points[3]; quiet.Requests != 0 || quiet.P99 != 0 {
 		t.Errorf("quiet step: %+v", quiet)
+	}
+	points, err = s.Series(t.Context(), "postgres", signal.Window{Start: at().Add(5 * time.Second), End: at().Add(time.Hour)}, time.Minute)
+	if err != nil || len(points) != 60 || points[0].Requests != 50.0/60 {
+		t.Errorf("by minute: %v, %d points, first %+v; want 60, the first of 50 requests", err, len(points), points[0])
 	}
 	_, err = s.Series(t.Context(), "cart", signal.Window{Start: at(), End: at().Add(48 * time.Hour)}, time.Second)
 	if err == nil || !strings.Contains(err.Error(), "172800 points") {

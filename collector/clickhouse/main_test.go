@@ -25,7 +25,7 @@ func openMigrated(t *testing.T) *Store {
 	return s
 }
 
-func openStore(t *testing.T, dsn string) *Store {
+func openStore(t testing.TB, dsn string) *Store {
 	t.Helper()
 	u, err := url.Parse(dsn)
 	if err != nil {

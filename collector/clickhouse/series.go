@@ -19,15 +19,15 @@ const maxPoints = 11_000
 
 // Series is the RED series of the requests towards a service: one point per step from
 // the window's start on, zero where nothing happened. Quantiles are read from merged
-// buckets and are within 4.5 % of the truth. Steps are whole seconds; for windows of
-// an hour and more they are whole minutes.
+// buckets and are within 4.5 % of the truth. Steps are whole seconds; steps of whole
+// minutes begin with the minute in which the window does.
 func (s *Store) Series(ctx context.Context, service string, w signal.Window, step time.Duration) ([]signal.Point, error) {
 	if step < time.Second || step%time.Second != 0 {
 		return nil, fmt.Errorf("%w: step %v is not a whole number of seconds", ErrBadQuery, step)
 	}
 	table, start, end := "red", w.Start.Unix(), w.End.Unix()
-	if w.End.Sub(w.Start) >= longWindow && step%time.Minute == 0 {
-		table, start, end = redWindow(w, longWindow)
+	if step%time.Minute == 0 {
+		table, start = "red_1m", start/secondsPerMinute*secondsPerMinute
 	}
 	seconds := int64(step / time.Second)
 	count := (end - start + seconds - 1) / seconds

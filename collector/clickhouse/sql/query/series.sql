@@ -7,6 +7,13 @@ SELECT
 FROM {table:Identifier}
 WHERE destination = {service:String}
     AND time >= fromUnixTimestamp({start:Int64}) AND time < fromUnixTimestamp({end:Int64})
-    AND (reporter = 'source' OR (reporter = 'destination' AND source = '') OR reporter = 'app')
+    AND (reporter = 'source'
+        OR (reporter = 'destination' AND source = '')
+        OR (reporter = 'app' AND (
+            SELECT count()
+            FROM red_1m
+            WHERE destination = {service:String} AND reporter != 'app'
+                AND time >= toStartOfMinute(toDateTime({start:Int64}, 'UTC'))
+                AND time < fromUnixTimestamp({end:Int64})) = 0))
 GROUP BY step_index
 ORDER BY step_index

@@ -1,0 +1,63 @@
+package clickhouse
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/sightline-mesh/sightline/collector/signal"
+	"github.com/sightline-mesh/sightline/collector/store/storetest"
+)
+
+// BenchmarkEdges asks as the live graph does, of an hour of 200 edges with two
+// instances each, stored a second per batch as sidecars send them for the newest
+// minute and a minute per batch before.
+func BenchmarkEdges(b *testing.B) {
+	s := openStore(b, storetest.Start(b))
+	if err := s.Migrate(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	end := time.Now().UTC().Truncate(time.Minute)
+	for minute := range 59 {
+		fill(b, s, end.Add(-time.Hour+time.Duration(minute)*time.Minute), 60)
+	}
+	for second := range 60 {
+		fill(b, s, end.Add(time.Duration(second-60)*time.Second), 1)
+	}
+	for _, length := range []time.Duration{time.Second, 10 * time.Second, time.Minute, 30 * time.Minute, time.Hour} {
+		b.Run(length.String(), func(b *testing.B) {
+			for b.Loop() {
+				n := 0
+				for _, err := range s.Edges(b.Context(), signal.Window{Start: end.Add(-length), End: end}) {
+					if err != nil {
+						b.Fatal(err)
+					}
+					n++
+				}
+				if n != 400 {
+					b.Fatalf("%d edges, want 400", n)
+				}
+			}
+		})
+	}
+}
+
+// fill stores one batch of seconds of traffic.
+func fill(b *testing.B, s *Store, start time.Time, seconds int) {
+	var rows []REDRow
+	for second := range seconds {
+		for edge := range 400 {
+			r := hop(signal.Source, fmt.Sprintf("s%d", edge/8), fmt.Sprintf("s%d", edge/8+1+edge/2%4), 0, 0)
+			r.Time, r.Instance = start.Add(time.Duration(second)*time.Second), fmt.Sprintf("i%d", edge)
+			var h signal.Histogram
+			for i := range 20 {
+				h.Observe(float64(1 + (edge+i*i)%200))
+			}
+			r.Requests, r.DurationSum, r.Buckets = h.Count, h.Sum, h.Buckets
+			rows = append(rows, r)
+		}
+	}
+	if err := s.InsertRED(b.Context(), start.String(), rows); err != nil {
+		b.Fatal(err)
+	}
+}
