@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 
+	"connectrpc.com/connect"
+
 	"github.com/sightline-mesh/sightline/controlplane/admin"
 	"github.com/sightline-mesh/sightline/controlplane/event"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -17,6 +19,9 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/wire/wireconnect"
 )
 
+// maxMessage bounds what a sidecar may say at once: some ten thousand service names.
+const maxMessage = 1 << 20
+
 // routes is all there is on the listener.
 func (p *plane) routes() http.Handler {
 	mux := http.NewServeMux()
@@ -26,7 +31,7 @@ func (p *plane) routes() http.Handler {
 		registry:  p.registry,
 		hub:       p.hub,
 		log:       p.deps.Logger,
-	}))
+	}, connect.WithReadMaxBytes(maxMessage)))
 	mux.Handle("/admin/v1/", admin.NewHandler(admin.Deps{
 		Config:      configuration{p.resources},
 		Traffic:     p.traffic,

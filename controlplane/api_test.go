@@ -95,6 +95,7 @@ func splits(want map[string]uint32) func(mesh.Snapshot) bool {
 }
 
 func TestConfigurationReachesSidecars(t *testing.T) {
+	t.Parallel()
 	c, web := reviewsPlant(t)
 	apply(t, c, destinationRule+"---\n"+virtualService)
 	got := web.until(t, "routes", "reviews", splits(map[string]uint32{"v1": 80, "v2": 20}))
@@ -130,6 +131,7 @@ func TestConfigurationReachesSidecars(t *testing.T) {
 }
 
 func TestConfigurationIsRefusedAsAWhole(t *testing.T) {
+	t.Parallel()
 	c, _ := reviewsPlant(t)
 	apply(t, c, destinationRule)
 	for name, test := range map[string]struct{ manifest, want string }{
@@ -160,6 +162,7 @@ func TestConfigurationIsRefusedAsAWhole(t *testing.T) {
 }
 
 func TestTrafficIsShiftedAndTakenBack(t *testing.T) {
+	t.Parallel()
 	c, web := reviewsPlant(t)
 	ctx := t.Context()
 	const service = "reviews"
@@ -202,6 +205,7 @@ func TestTrafficIsShiftedAndTakenBack(t *testing.T) {
 }
 
 func TestTrafficWithoutAnyConfiguration(t *testing.T) {
+	t.Parallel()
 	c, web := reviewsPlant(t)
 	if _, err := c.SetTraffic(t.Context(), "reviews", map[mesh.Version]uint32{"v1": 90, "v2": 10}, "ada"); err != nil {
 		t.Fatal(err)
@@ -217,6 +221,7 @@ func TestTrafficWithoutAnyConfiguration(t *testing.T) {
 }
 
 func TestTripByHand(t *testing.T) {
+	t.Parallel()
 	c, web := reviewsPlant(t)
 	target := mesh.Target{Service: "reviews", Version: "v2"}
 	if err := c.Trip(t.Context(), target, "smells", "ada"); err != nil {
@@ -247,6 +252,7 @@ func TestTripByHand(t *testing.T) {
 }
 
 func TestAdminIsStrict(t *testing.T) {
+	t.Parallel()
 	c, _ := reviewsPlant(t)
 	for name, call := range map[string]func(context.Context) error{
 		"huge manifest": func(ctx context.Context) error {
@@ -267,6 +273,7 @@ func TestAdminIsStrict(t *testing.T) {
 }
 
 func TestObservationsBecomeAVerdictAndItsRelease(t *testing.T) {
+	t.Parallel()
 	c, web := reviewsPlant(t)
 	report := func(failed uint64) {
 		end := time.Now()

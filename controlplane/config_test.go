@@ -9,12 +9,14 @@ import (
 )
 
 func TestDefaultConfigIsGood(t *testing.T) {
+	t.Parallel()
 	if err := DefaultConfig("/somewhere").Validate(); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestValidateNamesEveryFault(t *testing.T) {
+	t.Parallel()
 	c := Config{
 		Listen: "nowhere", TrustDomain: "Not A Domain", CertificateTTL: time.Millisecond, InstanceTTL: time.Second,
 		Quiet: time.Second, MostQuiet: time.Millisecond, Remedy: remedy.Config{Mode: "maybe"},

@@ -13,6 +13,7 @@ import (
 )
 
 func TestSidecarsLearnOfEachOther(t *testing.T) {
+	t.Parallel()
 	p := newPlant(t)
 	token := p.token(p.admin())
 	web := p.sidecar(token, workload("web", "v1", "web-1"), "reviews")
@@ -41,6 +42,7 @@ func TestSidecarsLearnOfEachOther(t *testing.T) {
 }
 
 func TestRefusalIsShownAndOldSetStays(t *testing.T) {
+	t.Parallel()
 	p := newPlant(t)
 	c := p.admin()
 	token := p.token(c)
@@ -86,6 +88,7 @@ func TestRefusalIsShownAndOldSetStays(t *testing.T) {
 }
 
 func TestRestartLosesNoInstance(t *testing.T) {
+	t.Parallel()
 	p := newPlant(t, func(c *Config) { c.InstanceTTL = 5 * time.Second })
 	token := p.token(p.admin())
 	web := p.sidecar(token, workload("web", "v1", "web-1"), "reviews")

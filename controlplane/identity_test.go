@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/admin"
 	"github.com/sightline-mesh/sightline/controlplane/identity"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/controlplane/push"
 )
 
 // echo answers each line with itself over mutual TLS and tells who the caller is.
@@ -65,6 +67,7 @@ func say(ctx context.Context, address string, config *tls.Config) (tls.Connectio
 }
 
 func TestCertificatesAreRenewedUnderLoad(t *testing.T) {
+	t.Parallel()
 	const life = 3 * time.Second
 	p := newPlant(t, func(c *Config) { c.CertificateTTL = life })
 	token := p.token(p.admin())
@@ -93,7 +96,25 @@ func TestCertificatesAreRenewedUnderLoad(t *testing.T) {
 	_ = c.Close()
 }
 
+func TestExpiredWorkloadEnrolsAnew(t *testing.T) {
+	t.Parallel()
+	p := newPlant(t, func(c *Config) { c.CertificateTTL = 2 * time.Second })
+	web := p.join(p.token(p.admin()), workload("web", "v1", "web-1"), "")
+	p.stop()
+	eventually(t, "end of the certificate", func() bool { return time.Now().After(web.Expires()) })
+	p.start(nil)
+	eventually(t, "new certificate", func() bool { return time.Now().Before(web.Expires()) })
+	c := push.New(push.Config{
+		ControlPlane: p.address,
+		TLS:          web.ClientTLS(web.ControlPlane(), "h2"),
+		Instance:     mesh.Instance{Address: netip.MustParseAddrPort("127.0.0.1:15006")},
+	}, func([]mesh.Snapshot) error { return nil })
+	background(t, c.Run)
+	eventually(t, "stream with the new certificate", func() bool { return c.Status().Connected })
+}
+
 func TestHandshakesThatAreRefused(t *testing.T) {
+	t.Parallel()
 	p, stranger := newPlant(t), newPlant(t, func(c *Config) { c.TrustDomain = "evil.local" })
 	namesake := newPlant(t) // the same trust domain by name, another root
 	token := p.token(p.admin())
@@ -156,6 +177,7 @@ func refusedByControlPlane(t *testing.T, p *plant, clients map[string]*admin.Cli
 }
 
 func TestTokensThatAreRefused(t *testing.T) {
+	t.Parallel()
 	p, other := newPlant(t), newPlant(t)
 	c := p.admin()
 	make := func(r admin.TokenRequest) string {
@@ -206,6 +228,7 @@ func TestTokensThatAreRefused(t *testing.T) {
 }
 
 func TestIdentityIsTakenFromDisk(t *testing.T) {
+	t.Parallel()
 	p := newPlant(t)
 	c := p.admin()
 	token, err := c.CreateToken(t.Context(), admin.TokenRequest{Uses: 2})
@@ -248,6 +271,7 @@ func TestIdentityIsTakenFromDisk(t *testing.T) {
 }
 
 func TestWorkloadsOfOneInstanceIDAreKeptApart(t *testing.T) {
+	t.Parallel()
 	p := newPlant(t)
 	c := p.admin()
 	token := p.token(c)

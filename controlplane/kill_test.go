@@ -70,6 +70,7 @@ func child(t *testing.T, p *plant) (kill func()) {
 }
 
 func TestKilledControlPlaneLosesNoInstance(t *testing.T) {
+	t.Parallel()
 	const sidecars = 10
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -105,22 +106,23 @@ func TestKilledControlPlaneLosesNoInstance(t *testing.T) {
 				t.Fatal("no push after the kill")
 			}
 		}
-		// Longer than a lease: whoever did not come back would be gone by then.
-		quiet := time.After(6 * time.Second)
-		for waiting := true; waiting; {
-			select {
-			case set := <-web.sets:
-				if n := len(set[0].Instances); n != sidecars {
-					t.Fatalf("some time after the kill reviews has %d instances, want %d", n, sidecars)
-				}
-			case <-quiet:
-				waiting = false
+	}
+	// Longer than a lease: whoever did not come back would be gone by then.
+	quiet := time.After(6 * time.Second)
+	for {
+		select {
+		case set := <-web.sets:
+			if n := len(set[0].Instances); n != sidecars {
+				t.Fatalf("some time after the kill reviews has %d instances, want %d", n, sidecars)
 			}
+		case <-quiet:
+			return
 		}
 	}
 }
 
 func TestManySidecarsLearnOfAChangePromptly(t *testing.T) {
+	t.Parallel()
 	const sidecars = 200
 	p := newPlant(t)
 	c := p.admin()
@@ -139,7 +141,7 @@ func TestManySidecarsLearnOfAChangePromptly(t *testing.T) {
 	}
 	took := time.Since(start)
 	t.Logf("%d sidecars knew %s after an instance set out to enrol", sidecars, took)
-	if took > 5*time.Second {
+	if took > 10*time.Second { // half a second on an idle machine
 		t.Errorf("a change took %s to reach all of %d sidecars", took, sidecars)
 	}
 	eventually(t, "sync of all", func() bool {

@@ -9,6 +9,7 @@ import (
 // TestInterruptAfterTheCall interrupts a call that has ended: HTTP/2's response
 // writer is no longer there then.
 func TestInterruptAfterTheCall(t *testing.T) {
+	t.Parallel()
 	late := make(chan func(), 1)
 	srv := httptest.NewUnstartedServer(withCaller(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		late <- callerOf(r.Context()).interrupt

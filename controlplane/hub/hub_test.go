@@ -84,8 +84,8 @@ func run(t *testing.T, src *source, d Deps) *Hub {
 	return h
 }
 
-func join(h *Hub, id mesh.InstanceID, wants ...mesh.ServiceName) *Feed {
-	f := h.Join(Joining{Instance: mesh.Instance{ID: id, Service: "web"}, Build: "test"})
+func join(h *Hub, wants ...mesh.ServiceName) *Feed {
+	f := h.Join(Joining{Instance: mesh.Instance{ID: "web-1", Service: "web"}, Build: "test"})
 	if wants != nil {
 		f.Want(wants)
 	}
@@ -116,7 +116,7 @@ func TestFeedSendsWhatChanged(t *testing.T) {
 		src := &source{}
 		src.set(10, map[mesh.ServiceName][]mesh.Route{"a": to("b"), "b": nil, "c": nil})
 		h := run(t, src, Deps{})
-		f := join(h, "web-1")
+		f := join(h)
 		if p, ok := next(t, f); ok {
 			t.Errorf("pushed %+v before it was asked for anything", p)
 		}
@@ -158,7 +158,7 @@ func TestSlowReaderSkipsVersions(t *testing.T) {
 		src := &source{}
 		src.set(1, map[mesh.ServiceName][]mesh.Route{"a": nil})
 		h := run(t, src, Deps{})
-		f := join(h, "web-1", "a")
+		f := join(h, "a")
 		next(t, f)
 		for v := range uint64(5) {
 			src.set(v+2, map[mesh.ServiceName][]mesh.Route{"a": make([]mesh.Route, v+1)})
@@ -233,7 +233,7 @@ func TestAnswersAreShown(t *testing.T) {
 		h := run(t, src, Deps{Refused: func(i mesh.Instance, version uint64, reason string) {
 			refused = append(refused, string(i.ID)+" "+reason)
 		}})
-		f := join(h, "web-1", "a")
+		f := join(h, "a")
 		status := func() mesh.ProxyStatus {
 			for _, s := range h.Proxies() {
 				if s.Instance.ID == "web-1" {
@@ -275,7 +275,7 @@ func TestAnswersAreShown(t *testing.T) {
 func TestNewerFeedTakesOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := run(t, &source{}, Deps{})
-		old := join(h, "web-1", "a")
+		old := join(h, "a")
 		next(t, old)
 		ended := make(chan error, 1)
 		go func() {
@@ -283,7 +283,7 @@ func TestNewerFeedTakesOver(t *testing.T) {
 			ended <- err
 		}()
 		synctest.Wait()
-		newer := join(h, "web-1", "a")
+		newer := join(h, "a")
 		if err := <-ended; !errors.Is(err, ErrReplaced) {
 			t.Errorf("older feed ended with %v, want ErrReplaced", err)
 		}

@@ -34,6 +34,8 @@ const (
 	root        = "/sightline/"
 	quota       = 1 << 30 // bytes; the state of a mesh is megabytes
 	keepHistory = "1000"  // revisions; we keep history of our own where it matters
+	commitOps   = 2048    // changes in one Commit: a manifest of many resources is one
+	commitBytes = 8 << 20 // of one Commit: a manifest and its audit
 	tick        = 50      // ms; one member elects itself, so it need not wait long
 	election    = 250     // ms
 	dialTimeout = 5 * time.Second
@@ -122,6 +124,7 @@ func settings(c Config) *embed.Config {
 	e.ListenPeerUrls, e.ListenClientUrls = nil, nil
 	e.TickMs, e.ElectionMs = tick, election
 	e.QuotaBackendBytes = quota
+	e.MaxTxnOps, e.MaxRequestBytes = commitOps, commitBytes
 	e.AutoCompactionMode, e.AutoCompactionRetention = embed.CompactorModeRevision, keepHistory
 	e.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zapTo(c.Logger))
 	return e
