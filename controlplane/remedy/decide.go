@@ -73,6 +73,9 @@ type Input struct {
 	Seen   []mesh.Observation
 	// Instances are those of the registry. Nothing is tripped of a service that has none.
 	Instances []mesh.Instance
+	// Snapshots are what sidecars are sent, by service: nothing is tripped that would
+	// leave one of their routes without an instance. Without them routes are not looked at.
+	Snapshots map[mesh.ServiceName]mesh.Snapshot
 }
 
 // Outcome is what a decision changes: verdicts that are new or different, released

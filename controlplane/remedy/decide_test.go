@@ -19,6 +19,7 @@ type bench struct {
 	state     remedy.State
 	now       time.Time
 	instances []mesh.Instance
+	snapshots map[mesh.ServiceName]mesh.Snapshot
 	events    []mesh.Event
 	changed   []mesh.Verdict
 }
@@ -52,7 +53,7 @@ func fine(name string, requests uint64) mesh.Observation {
 }
 
 func (b *bench) decide(in remedy.Input) {
-	in.Now, in.Instances = b.now, b.instances
+	in.Now, in.Instances, in.Snapshots = b.now, b.instances, b.snapshots
 	for i := range in.Seen {
 		in.Seen[i].End = b.now
 		if in.Seen[i].Start.IsZero() {

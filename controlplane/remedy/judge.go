@@ -113,6 +113,9 @@ func (d *decision) guard(t mesh.Target) string {
 	if own >= d.config.MaxVerdicts {
 		return fmt.Sprintf("%d verdicts are in force already, and at most %d may be", own, d.config.MaxVerdicts)
 	}
+	if route := d.stranded(t); route != "" {
+		return route
+	}
 	all, out := d.ready(mesh.Target{Service: t.Service}), 0
 	for _, i := range all {
 		at := mesh.Target{Service: i.Service, Version: i.Version, Instance: i.ID}

@@ -34,6 +34,8 @@ type Journal interface {
 type Deps struct {
 	Journal   Journal
 	Instances func(ctx context.Context) ([]mesh.Instance, error)
+	// Snapshots returns what sidecars are sent now; nil for not to look at routes.
+	Snapshots func() map[mesh.ServiceName]mesh.Snapshot
 	Logger    *slog.Logger
 }
 
@@ -89,6 +91,9 @@ func (r *Remedy) Report(ctx context.Context, seen []mesh.Observation) error {
 		var err error
 		if in.Instances, err = r.deps.Instances(ctx); err != nil {
 			return fmt.Errorf("decide on %d observations: %w", len(seen), err)
+		}
+		if r.deps.Snapshots != nil {
+			in.Snapshots = r.deps.Snapshots()
 		}
 		break
 	}
