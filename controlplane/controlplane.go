@@ -126,7 +126,9 @@ func (c *ControlPlane) assemble(ctx context.Context, s *store.Store) (*plane, er
 	p.resources = resource.New(resource.Deps{Store: s, Events: p.events, Instances: p.instances})
 	p.traffic = traffic.New(traffic.Deps{Store: s, Resources: p.resources, Instances: p.instances})
 	p.journal = &journal{store: s, verdicts: store.TableOf[mesh.Verdict](s, store.Verdicts), events: p.events}
-	p.remedy, err = remedy.New(c.cfg.Remedy, remedy.Deps{Journal: p.journal, Instances: p.instances, Logger: c.deps.Logger})
+	p.remedy, err = remedy.New(c.cfg.Remedy, remedy.Deps{
+		Journal: p.journal, Instances: p.instances, Snapshots: p.snapshots, Logger: c.deps.Logger,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -41,6 +41,14 @@ func (p *plane) load(ctx context.Context) (hub.State, error) {
 	}, nil
 }
 
+// snapshots are what sidecars are sent now, nil before the first.
+func (p *plane) snapshots() map[mesh.ServiceName]mesh.Snapshot {
+	if s := p.hub.State(); s != nil {
+		return s.Snapshots
+	}
+	return nil
+}
+
 func (p *plane) instances(ctx context.Context) ([]mesh.Instance, error) {
 	instances, _, err := p.registry.List(ctx)
 	return instances, err
