@@ -100,7 +100,7 @@ func FuzzResponse(f *testing.F) {
 			}
 			body = append(body, piece...)
 		}
-		res, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(in)), &http.Request{Method: "GET"})
+		res, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(in)), &http.Request{Method: http.MethodGet})
 		if err != nil {
 			return // net/http wants more of a reason phrase and of field values
 		}

@@ -121,6 +121,9 @@ func (h *h1) readHead(up *pool.Conn) error {
 		if err := up.In.ReadResponse(&h.res, h.req.Method); err != nil {
 			return err
 		}
+		if h.res.Status == http.StatusSwitchingProtocols && h.req.Upgrade == "" {
+			return &http1.Error{Status: http.StatusBadGateway, Reason: "protocol switched without being asked to"}
+		}
 		if !h.res.Interim() {
 			return nil
 		}
