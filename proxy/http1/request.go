@@ -21,7 +21,8 @@ type Request struct {
 	KeepAlive bool
 	// ExpectContinue is set when the client waits for a 100 before it sends the body.
 	ExpectContinue bool
-	// Upgrade is the protocol asked for with Connection: upgrade, else empty.
+	// Upgrade is the protocol asked for with Connection: upgrade, else empty. HTTP/2 is
+	// never asked for: what the app answered there would pass by every later step.
 	Upgrade string
 
 	rewritten bool // the request line is not to be copied as it came
@@ -64,7 +65,9 @@ func (q *Request) parse() error {
 	q.KeepAlive = !q.connection.close && (q.Minor == 1 || q.connection.keepAlive)
 	q.Upgrade = ""
 	if q.connection.upgrade && q.Minor == 1 {
-		q.Upgrade = q.Get(Upgrade)
+		if p := q.Get(Upgrade); !strings.Contains(strings.ToLower(p), "h2c") {
+			q.Upgrade = p
+		}
 	}
 	q.ExpectContinue = q.Minor == 1 && q.Framing != NoBody && strings.EqualFold(q.Get(Expect), "100-continue")
 	return nil

@@ -137,6 +137,27 @@ func TestHeadsAreSplicedAtWrite(t *testing.T) {
 	}
 }
 
+func TestUpgradesArePassedOnButNotToHTTP2(t *testing.T) {
+	for protocol, want := range map[string]string{"websocket": "websocket", "h2c": "", "websocket, H2C": ""} {
+		var r Reader
+		r.Reset(strings.NewReader("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: " + protocol + "\r\nHTTP2-Settings: x\r\n\r\n"))
+		var q Request
+		if err := r.ReadRequest(&q); err != nil {
+			t.Fatal(err)
+		}
+		q.Clean()
+		var out bytes.Buffer
+		var w Writer
+		w.Reset(&out)
+		if err := errors.Join(w.Request(&q), w.Flush()); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(out.String(), "pgrade"); q.Upgrade != want || got != (want != "") {
+			t.Errorf("%s: upgrade %q in %q", protocol, q.Upgrade, out.String())
+		}
+	}
+}
+
 func TestWriterKeepsToTheLength(t *testing.T) {
 	var w Writer
 	w.Reset(io.Discard)

@@ -227,8 +227,9 @@ func TestAnswerThatBreaksOffIsSeenAsBroken(t *testing.T) {
 
 func TestClientThatHangsUpCancelsTheRequest(t *testing.T) {
 	for name, c2 := range map[string]bool{"http/1.1": false, "h2": true} {
-		cancelled := make(chan struct{})
+		entered, cancelled := make(chan struct{}), make(chan struct{})
 		m := newMesh(t, meshConfig{}, app{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			close(entered)
 			<-r.Context().Done()
 			close(cancelled)
 		})})
@@ -236,7 +237,8 @@ func TestClientThatHangsUpCancelsTheRequest(t *testing.T) {
 		if c2 {
 			c = m.client2(t)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { <-entered; cancel() }()
 		res, err := c.Do(request(t, "GET", "/", nil).WithContext(ctx))
 		cancel()
 		if err == nil {

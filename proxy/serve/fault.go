@@ -25,7 +25,7 @@ func faultOf(err error) fault {
 	switch {
 	case errors.Is(err, errClientGone):
 		f.flags = "DC"
-	case errors.Is(err, errTimeout), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, errTimeout):
 		f.status, f.flags = http.StatusGatewayTimeout, "UT"
 	case errors.Is(err, route.ErrUnknownService), errors.Is(err, route.ErrNoRoute), errors.Is(err, errBadHostName):
 		f.status, f.flags = http.StatusNotFound, "NR"
@@ -59,8 +59,11 @@ func statusOf(err error) (status int, flags string) {
 	if e, ok := errors.AsType[*http1.Error](err); ok {
 		return e.Status, "DPE"
 	}
-	if errors.Is(err, errAnswerCut) {
+	switch {
+	case errors.Is(err, errAnswerCut):
 		return 0, "UC"
+	case errors.Is(err, context.DeadlineExceeded): // a dial's is a failure to connect, above
+		return http.StatusGatewayTimeout, "UT"
 	}
 	return http.StatusBadGateway, "UF"
 }

@@ -133,9 +133,11 @@ func (h *h1) serve() {
 
 // describeMalformed fills in the little that is known of a request that is not one.
 func (h *h1) describeMalformed() {
-	x := &h.x
+	x, q := &h.x, &h.req
 	x.rec.Direction, x.rec.Protocol = h.cfg.direction, "http/1.1"
 	x.rec.Peer, x.rec.MTLS = h.cfg.peer, h.cfg.mtls
+	x.rec.Method, x.rec.Path, x.rec.Authority = q.Method, q.Path, q.Authority
+	x.rec.RequestID = x.newRequestID()
 	x.openTrace("", "")
 }
 

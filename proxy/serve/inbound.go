@@ -23,7 +23,7 @@ type InboundConfig struct {
 	App string
 	// Drain is how long requests may go on when Serve's context has ended. 0 is 30 s.
 	Drain time.Duration
-	// ConnectTime bounds a connection attempt to the app. 0 is 300 ms.
+	// ConnectTime bounds a connection attempt to the app. 0 is 1 s.
 	ConnectTime time.Duration
 	// IdleTime is how long an unused connection to the app is kept. 0 is 3 s, which is
 	// below what servers usually keep them for.
@@ -55,7 +55,7 @@ type Inbound struct {
 // NewInbound makes an Inbound; Serve starts it.
 func NewInbound(cfg InboundConfig, d InboundDeps) *Inbound {
 	if cfg.ConnectTime == 0 {
-		cfg.ConnectTime = 300 * time.Millisecond
+		cfg.ConnectTime = time.Second
 	}
 	if cfg.IdleTime == 0 {
 		cfg.IdleTime = 3 * time.Second

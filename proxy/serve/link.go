@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sightline-mesh/sightline/proxy/http2"
@@ -17,7 +18,14 @@ type link struct {
 	// polite says that the other end is a sidecar: one that has read a request never
 	// ends the connection in order (by TLS's close_notify) without an answer.
 	polite bool
+
+	used   atomic.Bool // since the last sweep
+	unused int         // sweeps in a row; owned by the sweep
 }
+
+// forgotten is how many sweeps without use a link outlives. An instance that goes
+// away takes its link with it; this is for a request that brought it back just then.
+const forgotten = 600
 
 // dialFunc opens a connection for a protocol by its ALPN name.
 type dialFunc func(ctx context.Context, alpn string) (net.Conn, error)
@@ -51,6 +59,9 @@ type links[K comparable] struct {
 func (ls *links[K]) to(k K, open func() *link) *link {
 	ls.mu.RLock()
 	l := ls.all[k]
+	if l != nil && !l.used.Load() {
+		l.used.Store(true)
+	}
 	ls.mu.RUnlock()
 	if l != nil {
 		return l
@@ -64,6 +75,7 @@ func (ls *links[K]) to(k K, open func() *link) *link {
 		l = open()
 		ls.all[k] = l
 	}
+	l.used.Store(true)
 	return l
 }
 
@@ -104,9 +116,17 @@ func (ls *links[K]) sweep(ctx context.Context) {
 }
 
 func (ls *links[K]) sweepAt(now time.Time) {
-	ls.mu.RLock()
-	defer ls.mu.RUnlock()
-	for _, l := range ls.all {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	for k, l := range ls.all {
 		l.h1.Sweep(now)
+		l.unused++
+		if l.used.Swap(false) {
+			l.unused = 0
+		}
+		if l.unused >= forgotten && l.h1.Open() == 0 {
+			delete(ls.all, k)
+			l.close()
+		}
 	}
 }

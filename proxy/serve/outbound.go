@@ -24,7 +24,8 @@ type OutboundConfig struct {
 	Namespace string
 	// Drain is how long requests may go on when Serve's context has ended. 0 is 30 s.
 	Drain time.Duration
-	// ConnectTime bounds a connection attempt where the service's limits do not. 0 is 1 s.
+	// ConnectTime bounds a connection attempt, its handshake included, where the
+	// service's limits do not. 0 is 5 s: a machine that starts everything at once is slow.
 	ConnectTime time.Duration
 	// IdleTime is how long an unused connection to an instance is kept. 0 is 60 s.
 	IdleTime time.Duration
@@ -57,7 +58,7 @@ type Outbound struct {
 // NewOutbound makes an Outbound; Serve starts it.
 func NewOutbound(cfg OutboundConfig, d OutboundDeps) *Outbound {
 	if cfg.ConnectTime == 0 {
-		cfg.ConnectTime = time.Second
+		cfg.ConnectTime = 5 * time.Second
 	}
 	if cfg.IdleTime == 0 {
 		cfg.IdleTime = time.Minute

@@ -5,15 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/http1"
+	"github.com/sightline-mesh/sightline/proxy/pool"
 	"github.com/sightline-mesh/sightline/proxy/retry"
 	"github.com/sightline-mesh/sightline/proxy/route"
 	"github.com/sightline-mesh/sightline/proxy/upstream"
@@ -36,6 +39,7 @@ func TestFaultOf(t *testing.T) {
 		{upstream.ErrOverflow, 503, "UO", 14},
 		{&broken{end: retry.Withheld, cause: errors.New("x")}, 503, "UO", 14},
 		{&broken{end: retry.ConnectFailed, cause: errors.New("x")}, 503, "UF", 14},
+		{&broken{end: retry.ConnectFailed, cause: context.DeadlineExceeded}, 503, "UF", 14},
 		{&broken{end: retry.Reset, cause: errors.New("x")}, 503, "UC", 14},
 		{&broken{end: retry.Unsent, cause: errors.New("x")}, 503, "UC", 14},
 		{&broken{end: retry.TimedOut, cause: errors.New("x")}, 504, "UT", 4},
@@ -152,4 +156,28 @@ func TestRepeatBodyLosesNothingBetweenTries(t *testing.T) {
 		}
 		b.end()
 	})
+}
+
+func TestLinksThatNobodyUsesAreForgotten(t *testing.T) {
+	var ls links[string]
+	opened := 0
+	open := func() *link {
+		opened++
+		return newLink(pool.Config{IdleTime: time.Second}, time.Second, func(context.Context, string) (net.Conn, error) {
+			return nil, errors.New("unreachable")
+		})
+	}
+	kept, left := ls.to("kept", open), ls.to("left", open)
+	for range forgotten + 1 {
+		ls.to("kept", open)
+		ls.sweepAt(time.Now())
+	}
+	if ls.to("kept", open) != kept || ls.to("left", open) == left || opened != 3 {
+		t.Errorf("%d links were opened", opened)
+	}
+	ls.remove("kept")
+	if _, err := kept.h1.Get(t.Context()); !errors.Is(err, pool.ErrClosed) {
+		t.Errorf("a removed link: %v", err)
+	}
+	ls.closeAll()
 }
