@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -62,6 +64,9 @@ func actApp(args []string) int {
 	return 0
 }
 
+// served counts the requests that came by the mesh.
+var served atomic.Int64
+
 func serveApp(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/call":
@@ -72,7 +77,10 @@ func serveApp(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, body)
 	case "/env":
 		_, _ = io.WriteString(w, strings.Join(os.Environ(), "\n"))
+	case "/served":
+		_, _ = io.WriteString(w, strconv.FormatInt(served.Load(), 10))
 	default:
+		served.Add(1)
 		_, _ = io.WriteString(w, "hello from "+os.Getenv("SIGHTLINE_SERVICE"))
 	}
 }

@@ -219,6 +219,44 @@ func (w *workloadProcess) reachesHello() {
 	w.eventually(w.service+" reaches hello", func() bool { return w.ask(callHello) == helloSpeak })
 }
 
+// keepCalling has the app call hello from some goroutines at once until the returned
+// func is called, which returns the answers that were wrong.
+func (w *workloadProcess) keepCalling(callers int) (stop func() []string) {
+	over, wrong := make(chan struct{}), make(chan []string, callers)
+	for range callers {
+		go func() {
+			var bad []string
+			for {
+				select {
+				case <-over:
+					wrong <- bad
+					return
+				default:
+				}
+				if got := w.ask(callHello); got != helloSpeak {
+					bad = append(bad, got)
+				}
+			}
+		}()
+	}
+	return func() (all []string) {
+		close(over)
+		for range callers {
+			all = append(all, <-wrong...)
+		}
+		return all
+	}
+}
+
+// takesRequests waits until requests have come to the app by way of the mesh.
+func (w *workloadProcess) takesRequests() {
+	w.Helper()
+	w.eventually(w.service+" takes requests", func() bool {
+		n, err := strconv.Atoi(w.ask("/served"))
+		return err == nil && n > 0
+	})
+}
+
 // eventually waits for what takes other processes' doing.
 func (p *plant) eventually(what string, ok func() bool) {
 	p.Helper()

@@ -70,3 +70,34 @@ func TestClientWithoutPort(t *testing.T) {
 		t.Errorf("status %d, want the app's 0", status)
 	}
 }
+
+// Copies that are told to end finish their requests. Of copies that are killed, the
+// requests that it does no harm to send twice are answered by another.
+func TestRestartsFailNoRequest(t *testing.T) {
+	for _, tt := range []struct {
+		signal syscall.Signal
+		status int
+	}{{syscall.SIGTERM, 0}, {syscall.SIGKILL, -1}} {
+		t.Run(tt.signal.String(), func(t *testing.T) {
+			p := newPlant(t)
+			dirs := []string{t.TempDir(), t.TempDir()}
+			copies := []*workloadProcess{p.run("hello", dirs[0], "serve"), p.run("hello", dirs[1], "serve")}
+			caller := p.run("caller", t.TempDir(), "serve")
+			caller.reachesHello()
+			stop := caller.keepCalling(4)
+			copies[0].takesRequests()
+			copies[1].takesRequests()
+			for n := range 6 {
+				i := n % 2
+				if status := copies[i].stop(tt.signal); status != tt.status {
+					t.Errorf("restart %d: status %d, want %d", n, status, tt.status)
+				}
+				copies[i] = p.run("hello", dirs[i], "serve")
+				copies[i].takesRequests()
+			}
+			for _, bad := range stop() {
+				t.Errorf("a request failed: %s", bad)
+			}
+		})
+	}
+}

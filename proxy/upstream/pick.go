@@ -72,12 +72,17 @@ type picker struct {
 
 func (p *picker) look(how pass, position float64) (Lease, error) {
 	dests := p.route.Destinations()
-	var buf [8]float64
-	shares := append(buf[:0], make([]float64, len(dests))...)
-	found := false
-	for i, d := range dests {
-		shares[i] = p.best(p.group(d), how)
-		found = found || shares[i] > 0
+	if len(dests) == 1 { // most routes: nothing to weigh
+		return p.only(p.group(dests[0]), how, position)
+	}
+	var shareBuf [8]float64
+	var groupBuf [8]*group
+	shares, groups, found := shareBuf[:0], groupBuf[:0], false
+	for _, d := range dests {
+		g := p.group(d)
+		share := p.best(g, how)
+		shares, groups = append(shares, share), append(groups, g)
+		found = found || share > 0
 	}
 	if !found {
 		return Lease{}, errNothing
@@ -86,7 +91,19 @@ func (p *picker) look(how pass, position float64) (Lease, error) {
 	if chosen < 0 {
 		return Lease{}, p.tripped()
 	}
-	return p.from(p.group(dests[chosen]), shares[chosen], how)
+	return p.from(groups[chosen], shares[chosen], how)
+}
+
+// only is look for a route of one destination.
+func (p *picker) only(g *group, how pass, position float64) (Lease, error) {
+	share := p.best(g, how)
+	switch {
+	case share <= 0:
+		return Lease{}, errNothing
+	case position >= share:
+		return Lease{}, p.tripped()
+	}
+	return p.from(g, share, how)
 }
 
 func (p *picker) group(d route.Destination) *group {
@@ -129,9 +146,6 @@ func (p *picker) standing(i *Instance, how pass) (share float64, probe bool) {
 // traffic get just that part; what they and the missing ones leave goes to those
 // that may have all of theirs, and is refused (-1) when there are none.
 func choose(dests []route.Destination, shares []float64, position float64) int {
-	if len(dests) == 1 && shares[0] >= 1 {
-		return 0
-	}
 	var total, partial, whole float64
 	for i, d := range dests {
 		w := float64(d.Weight)
