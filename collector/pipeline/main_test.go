@@ -176,7 +176,7 @@ func start(t *testing.T, c Config, prepare ...func(*store)) *running {
 	return r
 }
 
-func dial(t *testing.T, socket string) *grpc.ClientConn {
+func dial(t testing.TB, socket string) *grpc.ClientConn {
 	t.Helper()
 	conn, err := grpc.NewClient("passthrough:///unix",
 		grpc.WithTransportCredentials(insecure.NewCredentials()),

@@ -28,6 +28,7 @@ const (
 	KeyGenerated  = "sightline.generated_by" // who made the status: "app", "proxy" or "peer"
 	KeyAttempts   = "sightline.attempts"     // number of tries
 	KeyTries      = "sightline.tries"        // JSON: [{"instance","ms","status","reason"}]
+	KeyTry        = "sightline.try"          // of a try's own span: 1 for the first
 	KeyMTLS       = "sightline.mtls"         // bool
 	KeyConfig     = "sightline.config_version"
 	KeyRequestID  = "sightline.request_id"

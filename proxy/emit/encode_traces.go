@@ -28,7 +28,6 @@ const (
 	kindClient    = 3
 	sampledFlag   = 1
 	tryName       = "try"
-	keyTryOrdinal = "sightline.try" // 1 for the first
 	serverError   = 500
 )
 
@@ -91,7 +90,7 @@ func trySpan(b []byte, buf *recordBuffer, w *row, t *tryRow, n int) []byte {
 	b = attrText(b, spanAttrs, signal.KeyPeerInst, buf.get(t.instance))
 	b = attrText(b, spanAttrs, signal.KeyReason, buf.get(t.reason))
 	b = attrInt(b, spanAttrs, signal.KeyStatus, int64(t.status))
-	b = attrInt(b, spanAttrs, keyTryOrdinal, int64(n)+1)
+	b = attrInt(b, spanAttrs, signal.KeyTry, int64(n)+1)
 	if t.status == 0 || t.status >= serverError {
 		b = appendError(b, buf.get(t.reason))
 	}
