@@ -37,8 +37,10 @@ func (e *Engine) Handler(rules Rules) http.Handler {
 		"/rules":               a.ruleGroups,
 		"/alerts":              a.alerts,
 		"/status/buildinfo":    a.buildInfo,
+		"/status/config":       fixed(map[string]string{"yaml": "global:\n  scrape_interval: 1s\n"}),
+		"/status/flags":        fixed(map[string]string{"storage.tsdb.retention.time": "30d"}),
 		"/format_query":        a.formatQuery,
-		"/query_exemplars":     nothing,
+		"/query_exemplars":     fixed([]any{}),
 	} {
 		mux.HandleFunc("GET "+path, a.serve(f))
 		mux.HandleFunc("POST "+path, a.serve(f))
@@ -60,7 +62,11 @@ type answer struct {
 	notes annotations.Annotations
 }
 
-func nothing(*http.Request) (answer, error) { return answer{data: []any{}}, nil }
+// fixed answers what clients ask a Prometheus server to find out about it, whatever
+// they say: rows come every second and samples are kept for 30 days.
+func fixed(data any) func(*http.Request) (answer, error) {
+	return func(*http.Request) (answer, error) { return answer{data: data}, nil }
+}
 
 // envelope is the frame of every answer.
 type envelope struct {

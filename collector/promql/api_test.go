@@ -33,6 +33,8 @@ func TestAPI(t *testing.T) {
 		{"/label/__name__/values", "limit=2", `{"status":"success","data":["istio_request_bytes_count","istio_request_bytes_sum"]}`},
 		{"/metadata", "metric=istio_requests_total", `{"status":"success","data":{"istio_requests_total":[{"help":"Requests, as the sidecars at both ends saw them.","type":"counter","unit":""}]}}`},
 		{"/format_query", "query=" + url.QueryEscape("sum(rate(a[5m]))by(b)"), `{"status":"success","data":"sum by (b) (rate(a[5m]))"}`},
+		{"/status/config", "", `{"status":"success","data":{"yaml":"global:\n  scrape_interval: 1s\n"}}`},
+		{"/query_exemplars", "query=a", `{"status":"success","data":[]}`},
 		{"/rules", "", `{"status":"success","data":{"groups":[]}}`},
 		{"/alerts", "", `{"status":"success","data":{"alerts":[]}}`},
 	} {

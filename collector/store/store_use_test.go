@@ -116,7 +116,9 @@ func readsWhileWriting(t *testing.T, s *storetest.Server) {
 	for i := range 4 {
 		wg.Go(func() {
 			for j := range 10 {
-				insertThousand(t, c, "busy", 10*i+j)
+				if err := insertThousand(t, c, "busy", 10*i+j); err != nil {
+					t.Error(err)
+				}
 			}
 		})
 		wg.Go(func() {
