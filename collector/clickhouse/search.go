@@ -25,7 +25,7 @@ const lateSpan = time.Hour
 // SearchTraces finds traces, newest start first. Service, MinDuration, an error or a
 // code as Status, and Text must all be met by one span; MaxDuration too where a
 // Service is given, else it bounds the whole trace. Status "ok" asks for traces
-// without any error. Text is key=value for one attribute, else a part of a span's
+// without any error, "0" for requests that were never answered. Text is key=value for one attribute, else a part of a span's
 // name or path, or a whole request id. A trace belongs to the window when a span that
 // meets the question does.
 func (s *Store) SearchTraces(ctx context.Context, q signal.TraceQuery) (signal.TracePage, error) {
@@ -68,14 +68,14 @@ func page(found []signal.TraceSummary, want int) signal.TracePage {
 // traceSearch is a TraceQuery as the statement's parameters know it.
 type traceSearch struct {
 	service, status, text, key, value string
-	code                              uint16
+	code                              int32  // -1 is any
 	least, most                       uint64 // ns
 	cursor                            cursor
 }
 
 func newTraceSearch(q signal.TraceQuery) (traceSearch, error) {
 	t := traceSearch{
-		service: q.Service, text: q.Text,
+		service: q.Service, text: q.Text, code: -1,
 		least: uint64(max(q.MinDuration, 0)), most: math.MaxInt64,
 		cursor: cursor{before: math.MaxInt64},
 	}
@@ -90,10 +90,10 @@ func newTraceSearch(q signal.TraceQuery) (traceSearch, error) {
 		t.status = q.Status
 	default:
 		code, err := strconv.ParseUint(q.Status, 10, 16)
-		if err != nil || code == 0 {
+		if err != nil {
 			return t, fmt.Errorf(`%w: status %q: want "ok", "error" or a status code`, ErrBadQuery, q.Status)
 		}
-		t.code = uint16(code)
+		t.code = int32(code)
 	}
 	if q.Cursor == "" {
 		return t, nil

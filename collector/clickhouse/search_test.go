@@ -33,7 +33,7 @@ func TestBackCoversTheWindowOnce(t *testing.T) {
 func TestBadQueries(t *testing.T) {
 	for name, q := range map[string]signal.TraceQuery{
 		"status word": {Status: "bad"},
-		"status zero": {Status: "0"},
+		"negative":    {Status: "-1"},
 		"status huge": {Status: "70000"},
 		"cursor":      {Cursor: "%%%"},
 		"short id":    {Cursor: cursor{before: 1, id: "ab"}.String()},

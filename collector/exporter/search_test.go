@@ -43,6 +43,7 @@ func TestSearchFilters(t *testing.T) {
 		{"no errors", signal.TraceQuery{Status: "ok"}, []int{4, 3, 1}},
 		{"code", signal.TraceQuery{Status: "503"}, []int{2}},
 		{"code of another service", signal.TraceQuery{Service: "cart", Status: "404"}, nil},
+		{"never answered", signal.TraceQuery{Status: "0"}, nil},
 		{"slow", signal.TraceQuery{MinDuration: 500 * time.Millisecond}, []int{3}},
 		{"quick traces", signal.TraceQuery{MaxDuration: 500 * time.Millisecond}, []int{4, 2, 1}},
 		{"quick spans of a service", signal.TraceQuery{Service: "cart", MaxDuration: 10 * time.Millisecond}, []int{4, 3, 2, 1}},
@@ -248,6 +249,13 @@ func TestFailedTracesAndServices(t *testing.T) {
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("%+v (-want +got):\n%s", c.q, diff)
 		}
+	}
+	page, err := s.SearchTraces(t.Context(), signal.TraceQuery{Status: "0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]int{3}, numbers(t, page.Traces)); diff != "" {
+		t.Errorf("never answered (-want +got):\n%s", diff)
 	}
 	names, err := s.Services(t.Context(), w)
 	if err != nil {

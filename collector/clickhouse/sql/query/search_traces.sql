@@ -22,7 +22,8 @@ WHERE day >= toDate(since) - 1 AND day <= toDate(until) + 1
             AND duration >= {min_duration:UInt64}
             AND ({service:String} = '' OR duration <= {max_duration:UInt64})
             AND ({status:String} != 'error' OR status = 'error')
-            AND ({code:UInt16} = 0 OR http_status = {code:UInt16})
+            AND ({code:Int32} < 0
+                OR (http_status = {code:Int32} AND (http_status != 0 OR (mesh AND kind IN ('client', 'server')))))
             AND ({text:String} = ''
                 OR positionCaseInsensitive(name, {text:String}) > 0
                 OR positionCaseInsensitive(path, {text:String}) > 0
