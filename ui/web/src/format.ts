@@ -5,7 +5,7 @@ const NARROW = "\u202f"; // narrow no-break space between a number and its unit
 function digits(v: number): string {
   if (v === 0) return "0";
   if (v >= 99.95) return Math.round(v).toLocaleString("en");
-  if (v >= 9.995) return v.toFixed(1);
+  if (v >= 9.995) return v.toFixed(1).replace(/\.0$/, "");
   return v.toFixed(2).replace(/\.?0+$/, "") || "0";
 }
 

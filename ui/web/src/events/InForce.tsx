@@ -39,7 +39,7 @@ function VerdictCard({ verdict: v, now, onRelease }: { verdict: Verdict; now: nu
         </p>
         <p className="muted">{v.reason}</p>
         <p className="verdict-facts">
-          by {v.by} · for {span(now - Date.parse(v.since))} · {v.admit > 0 ? `${share(v.admit)} of its traffic let through` : "no traffic"} <TraceLinks ids={v.traces} />
+          by {v.by} · for {span(now - Date.parse(v.since))} · {v.admit > 0 ? `${share(v.admit)} of its traffic let through` : "no traffic"} · <TraceLinks ids={v.traces} />
         </p>
       </div>
       <div className="verdict-actions">

@@ -2,7 +2,7 @@ import { useEffect, useRef, type RefObject } from "react";
 import type { Edge } from "../api/graph";
 import { useTheme } from "../shell/theme";
 import type { View } from "./camera";
-import { pointAt, type Curve } from "./geometry";
+import { dotsPerSecond, pointAt, type Curve } from "./geometry";
 
 interface Dot {
   s: number; // distance from the start
@@ -15,25 +15,20 @@ interface Flow {
 }
 
 const SPEED = 78; // pixels of the world per second
-const MOST = 4.5; // dots per second on the busiest line
-
-/** How many dots a second stand for a rate: a line with 100 times the rate has 10 times the dots. */
-export function dotsPerSecond(rps: number): number {
-  return rps <= 0 ? 0 : Math.min(MOST, Math.max(0.15, Math.sqrt(rps) / 3));
-}
 
 interface Props {
   edges: readonly Edge[];
   curves: Map<string, Curve>;
   view: RefObject<View>;
+  faint: (edge: string) => boolean; // lines that are not looked at
 }
 
 /** Dots that move along the lines as fast as requests come; red ones are failures. */
-export function Dots({ edges, curves, view }: Props) {
+export function Dots({ edges, curves, view, faint }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const flows = useRef(new Map<string, Flow>());
-  const now = useRef({ edges, curves });
-  now.current = { edges, curves };
+  const now = useRef({ edges, curves, faint });
+  now.current = { edges, curves, faint };
   const theme = useTheme();
 
   useEffect(() => {
@@ -56,6 +51,7 @@ export function Dots({ edges, curves, view }: Props) {
       pen.setTransform(k * ratio, 0, 0, k * ratio, x * ratio, y * ratio);
       for (const e of now.current.edges) {
         const curve = now.current.curves.get(e.id);
+        pen.globalAlpha = now.current.faint(e.id) ? 0.2 : 1;
         if (curve) drawFlow(pen, flowOf(flows.current, e, curve), e, curve, step, colors);
       }
     });

@@ -8,9 +8,8 @@ import { Dots } from "./Dots";
 import { EdgeLabel, EdgeLine } from "./EdgeLayer";
 import type { Found } from "./find";
 import { curves as curvesOf, placeLabels } from "./geometry";
-import type { Direction } from "./layout";
 import { NodeCard } from "./NodeCard";
-import { useLayout } from "./useLayout";
+import { useLayout, type Shape } from "./useLayout";
 import "./graph.css";
 
 interface Props {
@@ -26,8 +25,8 @@ export function GraphView({ graph, selection, onSelect, found }: Props) {
   const cards = useRef<HTMLDivElement>(null);
   const layers = useMemo(() => [lines, cards], []);
   const camera = useCamera(frame, layers);
-  const direction = useDirection(frame);
-  const { layout, move, reset } = useLayout(graph, direction);
+  const shape = useShape(frame);
+  const { layout, direction, move, reset } = useLayout(graph, shape, frame);
   const boxes = useMemo(() => Object.values(layout?.nodes ?? {}), [layout]);
   const fitted = useRef("");
 
@@ -38,6 +37,12 @@ export function GraphView({ graph, selection, onSelect, found }: Props) {
     fitted.current = picture;
     camera.fit(boxes);
   }, [boxes, picture, camera]);
+
+  const chosen = selection?.startsWith("node:") ? layout?.nodes[selection.slice(5)] : undefined;
+  useEffect(() => {
+    if (chosen) camera.show(chosen);
+    // Only a new selection moves the map, not a card that is dragged.
+  }, [selection, chosen === undefined, camera]);
 
   useEffect(() => {
     const onKey = (e: KeyboardEvent) => {
@@ -75,7 +80,7 @@ export function GraphView({ graph, selection, onSelect, found }: Props) {
           })}
         </svg>
       </div>
-      <Dots edges={graph.edges} curves={curves} view={camera.view} />
+      <Dots edges={graph.edges} curves={curves} view={camera.view} faint={dimEdge} />
       <div ref={cards} className="graph-layer">
         {graph.nodes.map((n) => {
           const box = layout?.nodes[n.id];
@@ -115,19 +120,18 @@ export function GraphView({ graph, selection, onSelect, found }: Props) {
   );
 }
 
-/** Upright windows get an upright map. */
-function useDirection(frame: { current: HTMLDivElement | null }): Direction | undefined {
-  const [direction, setDirection] = useState<Direction>();
+function useShape(frame: { current: HTMLDivElement | null }): Shape | undefined {
+  const [shape, setShape] = useState<Shape>();
   useEffect(() => {
     const f = frame.current;
     if (!f) return;
-    const look = () => setDirection(f.clientWidth < f.clientHeight * 0.8 ? "TB" : "LR");
+    const look = () => setShape(f.clientWidth < f.clientHeight * 0.8 ? "upright" : "wide");
     const watch = new ResizeObserver(look);
     watch.observe(f);
     look();
     return () => watch.disconnect();
   }, [frame]);
-  return direction;
+  return shape;
 }
 
 /** The selected thing and its neighbours. */

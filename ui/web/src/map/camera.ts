@@ -110,5 +110,16 @@ export function useCamera(frame: RefObject<HTMLElement | null>, layers: readonly
     [frame, set],
   );
 
-  return useMemo(() => ({ view, set, zoom, fit }), [set, zoom, fit]);
+  /** Brings a box into sight, above whatever covers the lower part of a small window. */
+  const show = useCallback(
+    (box: Box) => {
+      const f = frame.current;
+      if (!f || f.clientWidth >= 600) return;
+      const k = Math.max(view.current.k, 0.7);
+      set({ k, x: f.clientWidth / 2 - (box.x + box.w / 2) * k, y: f.clientHeight * 0.18 - (box.y + box.h / 2) * k });
+    },
+    [frame, set],
+  );
+
+  return useMemo(() => ({ view, set, zoom, fit, show }), [set, zoom, fit, show]);
 }

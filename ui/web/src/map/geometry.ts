@@ -134,3 +134,10 @@ export function placeLabels(all: Map<string, Curve>, nodes: readonly Box[]): Map
 function covers(b: Box, p: Point): boolean {
   return b.x < p.x + LABEL.w / 2 && p.x - LABEL.w / 2 < b.x + b.w && b.y < p.y + LABEL.h / 2 && p.y - LABEL.h / 2 < b.y + b.h;
 }
+
+const MOST = 4.5; // dots per second on the busiest line
+
+/** How many dots a second stand for a rate: a line with 100 times the rate has 10 times the dots. */
+export function dotsPerSecond(rps: number): number {
+  return rps <= 0 ? 0 : Math.min(MOST, Math.max(0.15, Math.sqrt(rps) / 3));
+}

@@ -20,12 +20,32 @@ export interface LayoutInput {
   edges: { id: string; source: string; destination: string }[];
 }
 
+export interface Arranged {
+  direction: Direction;
+  layout: Layout;
+}
+
 export interface Layout {
   nodes: Record<string, Box>; // x, y is the upper left corner
   bends: Record<string, Point[]>; // by edge id, without the ends
 }
 
-export const NODE_WIDTH = 190;
+/** How much a layout has to shrink to fit a window. */
+export function scaleIn(l: Layout, window: { w: number; h: number }): number {
+  const boxes = Object.values(l.nodes);
+  const w = Math.max(...boxes.map((b) => b.x + b.w)) - Math.min(...boxes.map((b) => b.x));
+  const h = Math.max(...boxes.map((b) => b.y + b.h)) - Math.min(...boxes.map((b) => b.y));
+  return Math.min(1, window.w / w, window.h / h);
+}
+
+/** The layout, from left to right or from the top down, that shows larger in a window. */
+export function best(input: Omit<LayoutInput, "direction">, window: { w: number; h: number }): Arranged {
+  const [across, down] = (["LR", "TB"] as const).map((direction) => ({ direction, layout: layout({ ...input, direction }) })) as [Arranged, Arranged];
+  // Reading goes from left to right: from the top down has to be clearly better.
+  return scaleIn(across.layout, window) * 1.1 >= scaleIn(down.layout, window) ? across : down;
+}
+
+export const NODE_WIDTH = 206;
 const HEAD = 54;
 const ROW = 20;
 
@@ -37,7 +57,7 @@ export function nodeHeight(versions: number): number {
 export function layout(input: LayoutInput): Layout {
   const dag = new Dag({ multigraph: true });
   const wide = input.direction === "LR";
-  dag.setGraph({ rankdir: input.direction, nodesep: wide ? 34 : 26, ranksep: wide ? 132 : 74, edgesep: 24, marginx: 0, marginy: 0 });
+  dag.setGraph({ rankdir: input.direction, nodesep: wide ? 34 : 26, ranksep: wide ? 128 : 66, edgesep: 24, marginx: 0, marginy: 0 });
   dag.setDefaultEdgeLabel(() => ({}));
   for (const n of input.nodes) dag.setNode(n.id, { width: n.w, height: n.h });
   for (const e of input.edges) {

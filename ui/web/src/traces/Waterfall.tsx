@@ -90,7 +90,6 @@ function SpanRow({ row, total, top, scale, closed, selected, onSelect, onToggle 
   const percent = (v: number) => `${(v / total) * 100}%`;
   const service = serviceOf(row);
   const attempts = Number(span.attributes?.["sightline.attempts"] ?? 1);
-  const late = row.start + row.duration > total * 0.72;
   return (
     <div
       role="treeitem"
@@ -138,7 +137,7 @@ function SpanRow({ row, total, top, scale, closed, selected, onSelect, onToggle 
         <span className="span-bar" data-hue={hueOf(service)} data-outer={inner ? true : undefined} data-error={row.error || undefined} style={{ left: percent(row.start), width: percent(row.duration) }}>
           {inner && <InnerBar outer={row} start={exactMs(inner.start) - exactMs(span.start)} duration={inner.durationNs / 1e6} hue={hueOf(service)} />}
         </span>
-        <span className="span-duration" style={late ? { right: `calc(${percent(total - row.start)} + 6px)` } : { left: `calc(${percent(row.start + row.duration)} + 6px)` }}>
+        <span className="span-duration" style={{ left: `calc(${percent(row.start + row.duration)} + 6px)` }}>
           {ms(row.duration)}
         </span>
       </span>

@@ -40,7 +40,8 @@ export function picture(spans: readonly Span[], o: Options): Picture {
   for (const s of spans) {
     // A parent that is not here (not sampled, or another system's) makes a root.
     if (!s.parentId || !start.has(s.parentId) || s.parentId === s.spanId) roots.push(s);
-    else children.set(s.parentId, [...(children.get(s.parentId) ?? []), s]);
+    else if (children.has(s.parentId)) children.get(s.parentId)!.push(s);
+    else children.set(s.parentId, [s]);
   }
   const byStart = (a: Span, b: Span) => at(a) - at(b);
   for (const list of children.values()) list.sort(byStart);
@@ -88,7 +89,7 @@ export function ticks(total: number, most: number): number[] {
 
 /** One of eight colours, the same for a service wherever it shows. */
 export function hueOf(service: string): number {
-  let h = 7;
-  for (const c of service) h = (h * 31 + c.charCodeAt(0)) % 997;
-  return h % 8;
+  let h = 0x811c9dc5; // FNV-1a: near names get far colours
+  for (const c of service) h = Math.imul(h ^ c.charCodeAt(0), 0x01000193) >>> 0;
+  return (h >>> 7) % 8;
 }

@@ -12,6 +12,7 @@ import { Button } from "../ui/Button";
 import { ErrorState, Skeleton, State } from "../ui/State";
 import { toast } from "../ui/toast";
 import { ApplyDialog } from "./ApplyDialog";
+import { Changes } from "./Changes";
 import { diff } from "./diff";
 import { DiffView } from "./DiffView";
 import { preview } from "./manifest";
@@ -114,12 +115,15 @@ function Split({ traffic }: { traffic: Traffic }) {
           </Button>
         </footer>
       </section>
-      <section className="split-card split-yaml" aria-label="Manifest">
-        <header className="split-head">
-          <h2>{changed ? "What would change" : "In force"}</h2>
-        </header>
-        <DiffView lines={diff(traffic.manifest, changed ? preview(traffic, shown) : traffic.manifest)} />
-      </section>
+      <div className="split-side">
+        <section className="split-card" aria-label="Manifest">
+          <header className="split-head">
+            <h2>{changed ? "What would change" : "In force"}</h2>
+          </header>
+          <DiffView lines={diff(traffic.manifest, changed ? preview(traffic, shown) : traffic.manifest)} />
+        </section>
+        <Changes service={traffic.service} />
+      </div>
       {confirming && draft && <ApplyDialog traffic={traffic} before={asked} after={draft} rps={node?.rps ?? 0} busy={busy} onApply={() => void apply()} onClose={() => setConfirming(false)} />}
     </div>
   );

@@ -21,7 +21,7 @@ export function VersionSlider({ version, requested, actual, changed, disabled, o
       <div className="version-head">
         <b>{version}</b>
         {actual.breaker !== "admitting" && <BreakerBadge breaker={actual.breaker} />}
-        {actual.errors >= 0.001 && <Badge tone={actual.errors >= 0.1 ? "bad" : "warn"}>{share(actual.errors)} failed</Badge>}
+        {(actual.share ?? 0) > 0 && actual.errors >= 0.001 && <Badge tone={actual.errors >= 0.1 ? "bad" : "warn"}>{share(actual.errors)} failed</Badge>}
         <span className="version-shares">
           <span data-bar="requested" data-changed={changed || undefined}>
             <span className="visually-hidden">requested </span>

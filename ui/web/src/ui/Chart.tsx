@@ -85,12 +85,12 @@ function options(first: Setting["now"]["current"], s: Setting): uPlot.Options {
   return {
     width: s.width,
     height: s.height,
-    padding: [6, 4, 0, 0],
+    padding: [6, 16, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { size: 5 }, drag: { x: false, y: false }, sync: { key: "panel" } },
     scales: { y: { range: (_u, _min, max) => [0, Math.max(max * 1.15, 0.001)] } },
     axes: [
-      { ...axis, size: 20, gap: 3, space: 70, values: (_u, splits) => splits.map(clock) },
+      { ...axis, size: 22, gap: 5, space: 48, values: (_u, splits) => splits.map(clock) },
       { ...axis, size: 46, gap: 4, space: 30, values: (_u, splits) => splits.map((v) => s.now.current.format(v)) },
     ],
     series: [
@@ -109,7 +109,8 @@ function options(first: Setting["now"]["current"], s: Setting): uPlot.Options {
 }
 
 function clock(seconds: number): string {
-  return new Date(seconds * 1000).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+  const second = seconds % 60 === 0 ? undefined : "2-digit";
+  return new Date(seconds * 1000).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", second, hourCycle: "h23" });
 }
 
 /** Writes the values under the pointer, or the newest, without a render. */
