@@ -67,21 +67,21 @@ func TestEdges(t *testing.T) {
 	if got := readEdges(t, s, signal.Window{Start: at().Add(-3 * time.Hour), End: at().Add(time.Minute)}); got["web>cart-1"].Requests != 118 {
 		t.Errorf("rows per minute: %d requests, want 118", got["web>cart-1"].Requests)
 	}
-	for _, w := range []struct {
+	for name, w := range map[string]struct {
 		start, end time.Duration
 		want       uint64
 	}{
-		{-time.Hour + 30*time.Second, 5 * time.Second, 18}, // ends within the minute
-		{5 * time.Second, time.Hour + 5*time.Second, 100},  // begins within it
-		{0, time.Hour, 118},         // on the minute at both ends
-		{-time.Hour, 0, 0},          // ends where it begins
-		{time.Minute, time.Hour, 0}, // begins where it ends
-		{-longWindow + 30*time.Second, 30 * time.Second, 118},                 // just long
-		{-longWindow + 30*time.Second, 30*time.Second - time.Nanosecond, 118}, // just short
+		"ends within the minute":    {-time.Hour + 30*time.Second, 5 * time.Second, 18},
+		"begins within it":          {5 * time.Second, time.Hour + 5*time.Second, 100},
+		"on the minute":             {0, time.Hour, 118},
+		"ends where the rows begin": {-time.Hour, 0, 0},
+		"begins where they end":     {time.Minute, time.Hour, 0},
+		"just long":                 {-longWindow + 30*time.Second, 30 * time.Second, 118},
+		"just short":                {-longWindow + 30*time.Second, 29 * time.Second, 118},
 	} {
 		got := readEdges(t, s, signal.Window{Start: at().Add(w.start), End: at().Add(w.end)})
 		if n := got["web>cart-1"].Requests; n != w.want {
-			t.Errorf("from %v to %v: %d requests, want %d", w.start, w.end, n, w.want)
+			t.Errorf("%s: %d requests, want %d", name, n, w.want)
 		}
 	}
 	if got := readEdges(t, s, signal.Window{Start: at().Add(-time.Minute), End: at()}); len(got) != 0 {

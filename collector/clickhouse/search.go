@@ -25,9 +25,9 @@ const lateSpan = time.Hour
 // SearchTraces finds traces, newest start first. Service, MinDuration, an error or a
 // code as Status, and Text must all be met by one span; MaxDuration too where a
 // Service is given, else it bounds the whole trace. Status "ok" asks for traces
-// without any error, "0" for requests that were never answered. Text is key=value for one attribute, else a part of a span's
-// name or path, or a whole request id. A trace belongs to the window when a span that
-// meets the question does.
+// without any error, "0" for requests that were never answered. Text is key=value for
+// one attribute, else a part of a span's name or path, or a whole request id. A trace
+// belongs to the window when a span that meets the question does.
 func (s *Store) SearchTraces(ctx context.Context, q signal.TraceQuery) (signal.TracePage, error) {
 	const usual = 20
 	search, err := newTraceSearch(q)
