@@ -1,7 +1,7 @@
 package store_test
 
 import (
-	"sync/atomic"
+	"sync"
 	"testing"
 	"time"
 
@@ -118,24 +118,21 @@ func TestAcknowledgedRowsSurviveKill(t *testing.T) {
 	s := storetest.Open(t, dir)
 	c := connect(t, s.DSN())
 	exec(t, c, "CREATE TABLE kept (n UInt64) ENGINE = MergeTree ORDER BY n")
-	var acknowledged atomic.Int64
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for insertThousand(t, c, "kept", int(acknowledged.Load())) == nil {
-			if acknowledged.Add(1) == 20 {
-				go s.Kill()
-			}
+	acknowledged := 0
+	var killed sync.WaitGroup
+	for insertThousand(t, c, "kept", acknowledged) == nil {
+		if acknowledged++; acknowledged == 20 {
+			killed.Go(s.Kill)
 		}
-	}()
-	<-done
+	}
+	killed.Wait()
 
 	c = connect(t, storetest.Open(t, dir).DSN())
 	var n uint64
 	if err := c.QueryRow(t.Context(), "SELECT count() FROM kept").Scan(&n); err != nil {
 		t.Fatal(err)
 	}
-	if least := uint64(1000 * acknowledged.Load()); least < 20_000 || n != least && n != least+1000 { // the last one may have been stored unheard
+	if least := uint64(1000 * acknowledged); least < 20_000 || n != least && n != least+1000 { // the last one may have been stored unheard
 		t.Errorf("after kill -9: %d rows, %d were acknowledged", n, least)
 	}
 }
