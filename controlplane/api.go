@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 
 	"connectrpc.com/connect"
 
@@ -87,5 +88,12 @@ func (p *plane) createToken(ctx context.Context, r admin.TokenRequest) (string, 
 	if err != nil {
 		return "", err
 	}
+	p.tell(mesh.Event{
+		Kind:    mesh.EventConfig,
+		Target:  mesh.Target{Service: mesh.ServiceName(r.Service)},
+		Summary: "made join token " + t.ID,
+		By:      r.By,
+		Detail:  map[string]string{"token": t.ID, "service": r.Service, "namespace": r.Namespace, "uses": strconv.Itoa(r.Uses), "ttl": r.TTL.String()},
+	})
 	return t.String(), nil
 }

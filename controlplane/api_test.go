@@ -106,12 +106,12 @@ func TestConfigurationReachesSidecars(t *testing.T) {
 	if err != nil || len(resources) != 2 || resources[1].By != "ada" || resources[1].Version == 0 || !strings.Contains(resources[1].Manifest, "testers first") {
 		t.Errorf("resources: %+v, %v", resources, err)
 	}
-	before, err := c.Events(t.Context(), admin.EventQuery{Kind: mesh.EventConfig})
+	before, err := c.Events(t.Context(), admin.EventQuery{Kind: mesh.EventConfig, Service: "reviews"})
 	if err != nil || len(before) != 2 || before[0].By != "ada" || before[0].Target.Service != "reviews" || before[0].Detail["after"] == "" {
 		t.Errorf("events: %+v, %v", before, err)
 	}
 	apply(t, c, virtualService) // the same again changes nothing
-	again, err := c.Events(t.Context(), admin.EventQuery{Kind: mesh.EventConfig})
+	again, err := c.Events(t.Context(), admin.EventQuery{Kind: mesh.EventConfig, Service: "reviews"})
 	if diff := cmp.Diff(before, again); err != nil || diff != "" {
 		t.Errorf("an apply of what is there made an event: %v %s", err, diff)
 	}

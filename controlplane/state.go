@@ -17,18 +17,19 @@ const (
 	author      = "sightline" // of what no person and no remedy did
 )
 
-// load reads the state of the moment. Instances are read last: a route is never
-// pushed before the instances it was made for.
+// load reads the state of the moment, all of it as of one revision of the store:
+// a version stands for one content only, and a route is never pushed before the
+// instances it was made for.
 func (p *plane) load(ctx context.Context) (hub.State, error) {
-	objects, _, err := p.resources.Objects(ctx)
+	objects, revision, err := p.resources.Objects(ctx)
 	if err != nil {
 		return hub.State{}, err
 	}
-	verdicts, err := p.journal.Load(ctx)
+	verdicts, err := p.journal.at(ctx, revision)
 	if err != nil {
 		return hub.State{}, err
 	}
-	instances, revision, err := p.registry.List(ctx)
+	instances, _, err := p.registry.ListAt(ctx, revision)
 	if err != nil {
 		return hub.State{}, err
 	}

@@ -20,7 +20,12 @@ type journal struct {
 
 // Load is every verdict in force.
 func (j *journal) Load(ctx context.Context) ([]mesh.Verdict, error) {
-	items, _, err := j.verdicts.List(ctx)
+	return j.at(ctx, 0)
+}
+
+// at is the same as it was at a revision of the store; 0 is now.
+func (j *journal) at(ctx context.Context, revision int64) ([]mesh.Verdict, error) {
+	items, _, err := j.verdicts.ListAt(ctx, revision)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,10 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
+// unanswered is how many pushes are remembered for an answer. A sidecar answers
+// each before it reads the next; one that does not must not cost memory.
+const unanswered = 64
+
 // ErrReplaced ends a feed whose sidecar has made a newer one.
 var ErrReplaced = errors.New("the sidecar has another stream by now")
 
@@ -155,6 +159,7 @@ func (f *Feed) take() (Push, bool) {
 	f.version = p.Version
 	p.Sequence = f.sequence
 	f.pushes = append(f.pushes, pushed{p.Sequence, p.Version})
+	f.pushes = f.pushes[max(0, len(f.pushes)-unanswered):]
 	return p, true
 }
 

@@ -24,7 +24,7 @@ const reloadAfter = 200 * time.Millisecond // a state that could not be loaded
 
 // State is the mesh at one moment, compiled. It is never changed.
 type State struct {
-	Version   uint64 // grows with every change
+	Version   uint64 // grows with every change; one version has one content
 	Snapshots map[mesh.ServiceName]mesh.Snapshot
 	Instances []mesh.Instance
 	Built     time.Time

@@ -63,6 +63,9 @@ func TestTable(t *testing.T) {
 	if err := s.Commit(ctx, []Guard{notes.UnchangedSince(revision)}, notes.Delete("a"), notes.Put("c", note{"new"})); err != nil {
 		t.Fatal(err)
 	}
+	if items, _, err = notes.ListAt(ctx, revision); err != nil || len(items) != 2 || items[0].Key != "a" {
+		t.Errorf("list as of then: got %+v, %v, want a and b", items, err)
+	}
 	if err := s.Commit(ctx, []Guard{notes.UnchangedSince(revision)}, notes.Put("d", note{})); !errors.Is(err, ErrConflict) {
 		t.Errorf("commit on an old view: got %v, want ErrConflict", err)
 	}

@@ -58,7 +58,13 @@ func (t Table[T]) Item(ctx context.Context, key string) (Item[T], error) {
 // List is every value in the order of their keys, and the store's revision at
 // that moment.
 func (t Table[T]) List(ctx context.Context) ([]Item[T], int64, error) {
-	res, err := t.s.client.Get(ctx, t.path(""), clientv3.WithPrefix())
+	return t.ListAt(ctx, 0)
+}
+
+// ListAt is the same as it was at a revision not long ago, so that several tables
+// can be read as of one moment. Revision 0 is now.
+func (t Table[T]) ListAt(ctx context.Context, revision int64) ([]Item[T], int64, error) {
+	res, err := t.s.client.Get(ctx, t.path(""), clientv3.WithPrefix(), clientv3.WithRev(revision))
 	if err != nil {
 		return nil, 0, fmt.Errorf("list %s: %w", t.name, err)
 	}
