@@ -10,9 +10,23 @@ missing=()
 for tool in "${!wanted[@]}"; do
 	command -v "$tool" >/dev/null || [[ -x /usr/sbin/$tool ]] || missing+=("${wanted[$tool]}")
 done
-[[ ${#missing[@]} -eq 0 ]] && exit 0
-echo "tools: installing ${missing[*]}"
 as_root() { if [[ $(id -u) -eq 0 ]]; then "$@"; else sudo "$@"; fi; }
-export DEBIAN_FRONTEND=noninteractive
-as_root apt-get update -q
-as_root apt-get install -y -q --no-install-recommends "${missing[@]}"
+if [[ ${#missing[@]} -gt 0 ]]; then
+	echo "tools: installing ${missing[*]}"
+	export DEBIAN_FRONTEND=noninteractive
+	as_root apt-get update -q
+	as_root apt-get install -y -q --no-install-recommends "${missing[@]}"
+fi
+
+# Clients that come as Go modules, at fixed versions, into the user's cache.
+bin=${XDG_CACHE_HOME:-$HOME/.cache}/sightline/tools
+declare -A modules=(
+	[grpcurl]=github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
+	[telemetrygen]=github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen@v0.161.0
+)
+for tool in "${!modules[@]}"; do
+	[[ -x $bin/$tool ]] && continue
+	echo "tools: building ${modules[$tool]}"
+	mkdir -p "$bin"
+	(cd / && GOBIN=$bin go install "${modules[$tool]}")
+done

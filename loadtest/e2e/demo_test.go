@@ -16,10 +16,18 @@ func TestDemoMitigatesAFault(t *testing.T) {
 	flags, _ := meshFlags(t, t.TempDir())
 	r := start(t, program(t, "sightline"), append(append([]string{"demo"}, flags...),
 		"--for", "60s", "--rps", "200", "--fault", "errors@payments:v2,at=20s,for=20s", "--output", "json")...)
+	if err := check(r.report(t, 5*time.Minute)); err != nil {
+		t.Error(err)
+	}
+}
+
+// report waits for a headless demo to end and reads what it printed.
+func (r *running) report(t *testing.T, limit time.Duration) demo.Report {
+	t.Helper()
 	select {
 	case <-r.ended:
-	case <-time.After(5 * time.Minute):
-		t.Fatal("the demo did not end")
+	case <-time.After(limit):
+		t.Fatalf("the demo did not end within %s\n%s", limit, r.said())
 	}
 	if r.err != nil {
 		t.Fatalf("demo: %v\n%s", r.err, r.said())
@@ -29,9 +37,7 @@ func TestDemoMitigatesAFault(t *testing.T) {
 		t.Fatalf("report: %v\n%s", err, r.stdout.String())
 	}
 	t.Logf("report:\n%s", r.stdout.String())
-	if err := check(got); err != nil {
-		t.Error(err)
-	}
+	return got
 }
 
 func check(r demo.Report) error {

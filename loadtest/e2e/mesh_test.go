@@ -114,28 +114,32 @@ func (r *running) said() string {
 // mesh is a running demo and what is needed to look into it.
 type mesh struct {
 	*running
-	dir string
-	api *client.Client
-	url string
-	at  map[string]demo.Place // by "service:version", the load by "load:"
+	dir  string
+	api  *client.Client
+	url  string
+	otlp string                // where apps send OTLP over gRPC
+	at   map[string]demo.Place // by "service:version", the load by "load:"
 }
 
 // meshFlags puts every port on a free one.
-func meshFlags(t *testing.T, dir string) (flags []string, url string) {
+func meshFlags(t *testing.T, dir string) (flags []string, listen map[string]string) {
 	t.Helper()
-	p := freePorts(t, 5)
-	return []string{
-		"--dir", dir, "--listen", p[0], "--control-plane-listen", p[1],
-		"--otlp-grpc-listen", p[2], "--otlp-http-listen", p[3], "--store-listen", p[4],
-	}, "http://" + p[0]
+	listen = map[string]string{}
+	flags = []string{"--dir", dir}
+	names := []string{"listen", "control-plane-listen", "otlp-grpc-listen", "otlp-http-listen", "store-listen"}
+	for i, p := range freePorts(t, len(names)) {
+		listen[names[i]] = p
+		flags = append(flags, "--"+names[i], p)
+	}
+	return flags, listen
 }
 
 // startDemo starts `sightline demo` and waits until the shop answers.
 func startDemo(t *testing.T, args ...string) *mesh {
 	t.Helper()
 	m := &mesh{dir: t.TempDir()}
-	flags, url := meshFlags(t, m.dir)
-	m.url = url
+	flags, listen := meshFlags(t, m.dir)
+	m.url, m.otlp = "http://"+listen["listen"], listen["otlp-grpc-listen"]
 	m.running = start(t, program(t, "sightline"), append(append([]string{"demo"}, flags...), args...)...)
 	m.await(t, 3*time.Minute, "the load to start", func() bool { return strings.Contains(m.said(), "load: ") })
 	token, err := client.TokenFile(filepath.Join(m.dir, "ui", session.TokenFile))

@@ -37,13 +37,17 @@ func (p *play) ready(ctx context.Context) error {
 
 // missing names the workloads that are not connected and ready.
 func (p *play) missing(status []mesh.ProxyStatus) []string {
-	up := map[mesh.InstanceID]bool{}
+	up := map[mesh.InstanceID]mesh.InstanceState{}
 	for _, s := range status {
-		up[s.Instance.ID] = s.Connected && s.Instance.State == mesh.Ready
+		if s.Connected {
+			up[s.Instance.ID] = s.Instance.State
+		}
 	}
 	var out []string
 	for _, a := range p.actors {
-		if !up[mesh.InstanceID(a.name()+"-1")] {
+		// The load takes no requests, so it is never ready for any.
+		state, connected := up[mesh.InstanceID(a.name()+"-1")]
+		if !connected || a.app != "" && state != mesh.Ready {
 			out = append(out, a.name())
 		}
 	}
