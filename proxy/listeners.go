@@ -34,7 +34,7 @@ func bind(ctx context.Context, c Config, log *slog.Logger) (*listeners, error) {
 			bad = append(bad, fmt.Errorf("%s: %w", one.name, err))
 			continue
 		}
-		log.Info("listening", "listener", one.name, "address", (*one.into).Addr().String())
+		log.Info("listening", "listener", one.name, "address", (*one.into).Addr().String(), "moved", moved(one.asked, one.stable, *one.into))
 	}
 	for name, addr := range c.Upstreams {
 		service, err := mesh.ResolveHost(name, c.Namespace)
@@ -67,6 +67,14 @@ func listenOn(ctx context.Context, asked, stable string) (net.Listener, error) {
 		return nil, err
 	}
 	return new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, "0"))
+}
+
+// moved reports whether a listener is not where it is looked for, as its stable port
+// was taken.
+func moved(asked, stable string, l net.Listener) bool {
+	_, want, wantErr := net.SplitHostPort(stable)
+	_, got, gotErr := net.SplitHostPort(l.Addr().String())
+	return asked == "" && wantErr == nil && gotErr == nil && want != got
 }
 
 func (l *listeners) close() error {

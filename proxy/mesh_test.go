@@ -52,6 +52,17 @@ func TestHeaderMatchIsExact(t *testing.T) {
 	}
 }
 
+func TestPortOfOneService(t *testing.T) {
+	m := newMesh(t)
+	_, snap := m.reviews("v1")
+	m.apply(snap)
+	l := m.web.l.upstreams["reviews"]
+	m.client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	if status, body, _ := m.get("http://" + l.Addr().String() + "/"); status != http.StatusOK || body != "v1" {
+		t.Errorf("status %d, body %q", status, body)
+	}
+}
+
 func TestBreakerTripsOnAnErroringInstance(t *testing.T) {
 	m := newMesh(t)
 	all, snap := m.reviews("v1", "v2")
@@ -212,6 +223,10 @@ func TestTelemetryIsSentAndCounted(t *testing.T) {
 	_, snap := m.reviews("v1")
 	m.apply(snap)
 	m.spread(10)
+	m.eventually("ten spans are acknowledged", func() bool {
+		_, page := m.getAdmin(m.web, "/metrics")
+		return strings.Contains(page, `sightline_telemetry_acknowledged_total{signal="traces"} 10`+"\n")
+	})
 	_, page := m.getAdmin(m.web, "/metrics")
 	for _, want := range []string{
 		`sightline_requests_total{direction="outbound",status="2xx"} 10`, "sightline_retries_total 0", "sightline_certificate_seconds_left 3",
@@ -220,10 +235,6 @@ func TestTelemetryIsSentAndCounted(t *testing.T) {
 			t.Errorf("no %s in\n%s", want, page)
 		}
 	}
-	m.eventually("ten spans are acknowledged", func() bool {
-		_, page := m.getAdmin(m.web, "/metrics")
-		return strings.Contains(page, `sightline_telemetry_acknowledged_total{signal="traces"} 10`+"\n")
-	})
 	if m.exports.Load() == 0 {
 		t.Error("the collector got nothing")
 	}

@@ -14,6 +14,10 @@ import (
 // resolveWithin is how long the first request for a service waits for its snapshot.
 const resolveWithin = 2 * time.Second
 
+// maxAsked bounds the services a sidecar asks for, as anything an app sends a request
+// to may look like one.
+const maxAsked = 4096
+
 // tables holds the table in force and asks for services as they are dialled.
 type tables struct {
 	subscribe func(...mesh.ServiceName)
@@ -23,10 +27,11 @@ type tables struct {
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced with every new table
+	asked   map[mesh.ServiceName]bool
 }
 
 func newTables(update func([]mesh.Snapshot)) *tables {
-	t := &tables{update: update, changed: make(chan struct{})}
+	t := &tables{update: update, changed: make(chan struct{}), asked: make(map[mesh.ServiceName]bool)}
 	empty, err := route.Compile(nil)
 	if err != nil {
 		panic("compile no snapshots: " + err.Error()) // there is nothing in it that could be wrong
@@ -60,7 +65,9 @@ func (t *tables) resolve(ctx context.Context, s mesh.ServiceName) (*route.Table,
 	if now.Has(s) {
 		return now, nil
 	}
-	t.subscribe(s)
+	if !t.ask(s) {
+		return now, nil
+	}
 	patience := time.NewTimer(resolveWithin)
 	defer patience.Stop()
 	for {
@@ -78,6 +85,20 @@ func (t *tables) resolve(ctx context.Context, s mesh.ServiceName) (*route.Table,
 			return nil, fmt.Errorf("wait for the routes of %s: %w", s, ctx.Err())
 		}
 	}
+}
+
+// ask subscribes to a service. It reports false when too many were asked for already.
+func (t *tables) ask(s mesh.ServiceName) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.asked[s] {
+		if len(t.asked) >= maxAsked {
+			return false
+		}
+		t.asked[s] = true
+	}
+	t.subscribe(s)
+	return true
 }
 
 // snapshots is the configuration in force, for people to read.

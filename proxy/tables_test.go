@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -74,4 +75,22 @@ func TestRefusedSetChangesNothing(t *testing.T) {
 	if tb.current.Load() != before || updates != 1 {
 		t.Error("a refused set changed something")
 	}
+}
+
+func TestServicesAskedForAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tb := newTables(func([]mesh.Snapshot) {})
+		asked := 0
+		tb.subscribe = func(...mesh.ServiceName) { asked++ }
+		for i := range maxAsked {
+			tb.asked[mesh.ServiceName(strconv.Itoa(i))] = true
+		}
+		began := time.Now()
+		if got, err := tb.resolve(t.Context(), "one-more"); err != nil || got.Has("one-more") {
+			t.Errorf("resolve = %v, %v", got, err)
+		}
+		if asked > 0 || time.Since(began) > 0 {
+			t.Errorf("asked %d times, waited %s; want neither", asked, time.Since(began))
+		}
+	})
 }

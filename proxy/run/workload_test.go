@@ -27,16 +27,16 @@ func newSidecar() *sidecar {
 	return s
 }
 
+func (s *sidecar) Ready() <-chan struct{}        { return s.ready }
+func (s *sidecar) SetState(i mesh.InstanceState) { s.note(string(i)) }
+func (s *sidecar) DrainInbound()                 { s.note("drained") }
+
 func (s *sidecar) note(what string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.all = append(s.all, what)
 	s.told <- what
 }
-
-func (s *sidecar) Ready() <-chan struct{}        { return s.ready }
-func (s *sidecar) SetState(i mesh.InstanceState) { s.note(string(i)) }
-func (s *sidecar) DrainInbound()                 { s.note("drained") }
 
 func TestJobEndsWithItsStatus(t *testing.T) {
 	s := newSidecar()
