@@ -56,7 +56,7 @@ func New(ctx context.Context, c Config, d Deps) (*UI, error) {
 	if d.App == nil {
 		d.App = web.App()
 	}
-	a, err := api.New(d)
+	a, err := api.New(d) //nolint:contextcheck // its handlers have the context of their requests
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ func (s *site) browse() *http.Cookie {
 	if w.Code != http.StatusOK {
 		s.t.Fatalf("sign in = %d: %s", w.Code, w.Body)
 	}
-	cookies := w.Result().Cookies() //nolint:bodyclose // a recorder's body needs no closing
+	cookies := w.Result().Cookies()
 	if len(cookies) != 1 {
 		s.t.Fatalf("%d cookies, want one", len(cookies))
 	}

@@ -55,7 +55,7 @@ func (a *API) analyze(c *gin.Context) (any, error) {
 	return appliedAnswer{Findings: findings}, nil
 }
 
-func (a *API) check(c *gin.Context, dryRun bool) ([]mesh.Finding, error) { //nolint:revive // flag-parameter: dryRun is the control plane's own word
+func (a *API) check(c *gin.Context, dryRun bool) ([]mesh.Finding, error) {
 	if a.deps.Config == nil {
 		return nil, missingPart("the control plane")
 	}

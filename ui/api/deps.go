@@ -96,8 +96,8 @@ type Deps struct {
 	Release      func(ctx context.Context, id, by string) error
 	Hold         func(ctx context.Context, id, by string) error
 	CreateToken  func(ctx context.Context, r TokenRequest) (string, error)
-	SLOs         func(ctx context.Context) ([]SLO, error)
-	Alerts       func(ctx context.Context) ([]Alert, error)
+	SLOs         func() []signal.SLOStatus
+	Alerts       func() []signal.Alert
 	Accounting   func() []signal.Pipeline
 	// Ready is nil when the whole mesh is ready, else says what is not.
 	Ready func(ctx context.Context) error
@@ -112,31 +112,4 @@ type Deps struct {
 	App      fs.FS // the built web app, with index.html at its root
 	Logger   *slog.Logger
 	Now      func() time.Time // nil is time.Now
-}
-
-// SLO is an objective and how it is doing. BudgetLeft and Burn are empty while
-// there is no data to tell.
-type SLO struct {
-	mesh.SLO
-	BudgetLeft *float64 `json:"budgetLeft,omitempty"` // share of the error budget, below 0 when overspent
-	Burn       []Burn   `json:"burn"`
-}
-
-// Burn is how fast an objective's budget is spent, 1 being just in time.
-type Burn struct {
-	Window    string  `json:"window"` // "1h"
-	Rate      float64 `json:"rate"`
-	Threshold float64 `json:"threshold"` // at which an alert fires
-}
-
-// Alert is one alert of the rules, pending or firing.
-type Alert struct {
-	Name     string            `json:"name"`
-	State    string            `json:"state"` // "pending" or "firing"
-	Severity string            `json:"severity,omitempty"`
-	Service  string            `json:"service,omitempty"`
-	Summary  string            `json:"summary,omitempty"`
-	Since    time.Time         `json:"since"`
-	Value    float64           `json:"value"`
-	Labels   map[string]string `json:"labels,omitempty"`
 }

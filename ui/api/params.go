@@ -79,34 +79,33 @@ func (p param) fault(v string) string {
 	if len(p.oneOf) > 0 && !slices.Contains(p.oneOf, v) {
 		return fmt.Sprintf("is %q, want one of %s", v, strings.Join(p.oneOf, ", "))
 	}
-	switch p.kind {
-	case count:
-		if n, err := strconv.Atoi(v); err != nil || n < 1 || n > p.max {
-			return fmt.Sprintf("is %q, want a number from 1 to %d", v, p.max)
-		}
-	case instant:
-		if _, err := parseInstant(v); err != nil {
-			return fmt.Sprintf("is %q, want a time such as 2026-03-01T12:00:00Z", v)
-		}
-	case duration:
-		if d, err := time.ParseDuration(v); err != nil || d <= 0 {
-			return fmt.Sprintf("is %q, want a duration such as 250ms or 5m", v)
-		}
-	case flag:
-		if v != "true" && v != "false" {
-			return fmt.Sprintf("is %q, want true or false", v)
-		}
-	case traceID:
-		if !traceIDShape.MatchString(v) {
-			return fmt.Sprintf("is %q, want 32 lower-case hex digits", v)
-		}
-	case label:
-		if !labelShape.MatchString(v) {
-			return fmt.Sprintf("is %q, want a name of lower-case letters, digits, dots and hyphens", v)
-		}
-	case text:
+	if ok, want := p.shape(v); !ok {
+		return fmt.Sprintf("is %q, want %s", v, want)
 	}
 	return ""
+}
+
+// shape says whether a value is of the parameter's kind, and what it would have to be.
+func (p param) shape(v string) (ok bool, want string) {
+	switch p.kind {
+	case count:
+		n, err := strconv.Atoi(v)
+		return err == nil && n >= 1 && n <= p.max, fmt.Sprintf("a number from 1 to %d", p.max)
+	case instant:
+		_, err := parseInstant(v)
+		return err == nil, "a time such as 2026-03-01T12:00:00Z"
+	case duration:
+		d, err := time.ParseDuration(v)
+		return err == nil && d > 0, "a duration such as 250ms or 5m"
+	case flag:
+		return v == "true" || v == "false", "true or false"
+	case traceID:
+		return traceIDShape.MatchString(v), "32 lower-case hex digits"
+	case label:
+		return labelShape.MatchString(v), "a name of lower-case letters, digits, dots and hyphens"
+	case text:
+	}
+	return true, ""
 }
 
 func parseInstant(v string) (time.Time, error) {

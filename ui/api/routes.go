@@ -75,26 +75,39 @@ func (a *API) routes() []route {
 
 func (a *API) signInRoutes() []route {
 	return []route{
-		{method: "POST", path: "/api/v1/session", summary: "Sign in with the secret of a one-time link",
-			body: signInRequest{}, result: session.User{}, serve: a.signIn},
-		{method: "GET", path: "/api/v1/session", summary: "Who is signed in", role: session.Viewer,
-			result: session.User{}, serve: func(c *gin.Context) (any, error) { return userOf(c), nil }},
+		{
+			method: "POST", path: "/api/v1/session", summary: "Sign in with the secret of a one-time link",
+			body: signInRequest{}, result: session.User{}, serve: a.signIn,
+		},
+		{
+			method: "GET", path: "/api/v1/session", summary: "Who is signed in", role: session.Viewer,
+			result: session.User{}, serve: func(c *gin.Context) (any, error) { return userOf(c), nil },
+		},
 		{method: "DELETE", path: "/api/v1/session", summary: "Sign out", serve: a.signOut},
-		{method: "POST", path: "/api/v1/session/link", summary: "Make a one-time sign-in link", role: session.Admin,
-			result: link{}, serve: a.newLink},
+		{
+			method: "POST", path: "/api/v1/session/link", summary: "Make a one-time sign-in link", role: session.Admin,
+			result: link{}, serve: a.newLink,
+		},
 	}
 }
 
 func (a *API) seeingRoutes() []route {
 	return []route{
-		{method: "GET", path: "/api/v1/graph", summary: "The service graph, live or of a past window", role: session.Viewer,
-			params: []param{atParam, windowParam}, result: graph.Graph{}, serve: a.graph},
-		{method: "GET", path: "/api/v1/services", summary: "Every service with its rates and versions", role: session.Viewer,
-			params: []param{atParam, windowParam}, result: servicesAnswer{}, serve: a.services},
-		{method: "GET", path: "/api/v1/services/{name}", summary: "One service: rates over time, versions, instances, dependencies", role: session.Viewer,
+		{
+			method: "GET", path: "/api/v1/graph", summary: "The service graph, live or of a past window", role: session.Viewer,
+			params: []param{atParam, windowParam}, result: graph.Graph{}, serve: a.graph,
+		},
+		{
+			method: "GET", path: "/api/v1/services", summary: "Every service with its rates and versions", role: session.Viewer,
+			params: []param{atParam, windowParam}, result: servicesAnswer{}, serve: a.services,
+		},
+		{
+			method: "GET", path: "/api/v1/services/{name}", summary: "One service: rates over time, versions, instances, dependencies", role: session.Viewer,
 			params: []param{{name: "name", in: "path", kind: label, about: "The service's name."}, startParam, endParam},
-			result: serviceAnswer{}, serve: a.service},
-		{method: "GET", path: "/api/v1/traces", summary: "Search traces, newest first", role: session.Viewer,
+			result: serviceAnswer{}, serve: a.service,
+		},
+		{
+			method: "GET", path: "/api/v1/traces", summary: "Search traces, newest first", role: session.Viewer,
 			params: []param{
 				serviceParam, startParam, endParam, limitParam,
 				{name: "minDuration", in: "query", kind: duration, about: "Traces at least this long."},
@@ -102,86 +115,133 @@ func (a *API) seeingRoutes() []route {
 				{name: "status", in: "query", about: "error, ok, or a status code."},
 				{name: "q", in: "query", about: "A span name, a path, or key=value."},
 				{name: "cursor", in: "query", about: "The field next of the page before."},
-			}, result: signal.TracePage{}, serve: a.searchTraces},
-		{method: "GET", path: "/api/v1/traces/{id}", summary: "Every span of one trace", role: session.Viewer,
+			}, result: signal.TracePage{}, serve: a.searchTraces,
+		},
+		{
+			method: "GET", path: "/api/v1/traces/{id}", summary: "Every span of one trace", role: session.Viewer,
 			params: []param{{name: "id", in: "path", kind: traceID, about: "The trace's id."}},
-			result: traceAnswer{}, serve: a.trace},
-		{method: "GET", path: "/api/v1/logs", summary: "Access logs, newest first", role: session.Viewer,
+			result: traceAnswer{}, serve: a.trace,
+		},
+		{
+			method: "GET", path: "/api/v1/logs", summary: "Access logs, newest first", role: session.Viewer,
 			params: []param{
 				serviceParam, startParam, endParam, limitParam,
 				{name: "traceId", in: "query", kind: traceID, about: "Only of this trace."},
 				{name: "requestId", in: "query", about: "Only of this request."},
 				{name: "minStatus", in: "query", kind: count, max: 599, about: "Status codes from here on."},
 				{name: "q", in: "query", about: "Text in path, body or reason."},
-			}, result: logsAnswer{}, serve: a.logs},
-		{method: "GET", path: "/api/v1/why/{id}", summary: "Why a request ended as it did", role: session.Viewer,
+			}, result: logsAnswer{}, serve: a.logs,
+		},
+		{
+			method: "GET", path: "/api/v1/why/{id}", summary: "Why a request ended as it did", role: session.Viewer,
 			params: []param{{name: "id", in: "path", about: "A trace id or a request id."}},
-			result: Why{}, serve: a.why},
-		{method: "GET", path: "/api/v1/live", summary: "Server-sent events: graph each second, event as they come", role: session.Viewer,
-			result: "", raw: a.stream},
+			result: Why{}, serve: a.why,
+		},
+		{
+			method: "GET", path: "/api/v1/live", summary: "Server-sent events: graph each second, event as they come", role: session.Viewer,
+			result: "", raw: a.stream,
+		},
 	}
 }
 
 func (a *API) actingRoutes() []route {
 	return []route{
-		{method: "GET", path: "/api/v1/traffic", summary: "How requests are split over versions, for every service", role: session.Viewer,
-			result: trafficAnswer{}, serve: a.allTraffic},
-		{method: "GET", path: "/api/v1/traffic/{service}", summary: "How requests to a service are split over its versions", role: session.Viewer,
-			params: []param{servicePath}, result: mesh.Traffic{}, serve: a.traffic},
-		{method: "PUT", path: "/api/v1/traffic/{service}", summary: "Set the weights of a service's versions", role: session.Operator,
-			params: []param{servicePath}, body: map[string]uint32{}, result: mesh.Traffic{}, serve: a.setTraffic},
-		{method: "POST", path: "/api/v1/traffic/{service}/undo", summary: "Take the newest change of weights back", role: session.Operator,
-			params: []param{servicePath}, result: mesh.Traffic{}, serve: a.undoTraffic},
-		{method: "GET", path: "/api/v1/breakers", summary: "The verdicts in force", role: session.Viewer,
-			result: breakersAnswer{}, serve: a.breakers},
-		{method: "POST", path: "/api/v1/breakers/trip", summary: "Keep traffic away from a version or an instance", role: session.Operator,
-			body: tripRequest{}, result: breakersAnswer{}, serve: a.trip},
-		{method: "POST", path: "/api/v1/breakers/release", summary: "Let traffic through again", role: session.Operator,
-			body: verdictRequest{}, result: breakersAnswer{}, serve: a.release},
-		{method: "POST", path: "/api/v1/breakers/hold", summary: "Keep a verdict: no probing, no automatic release", role: session.Operator,
-			body: verdictRequest{}, result: breakersAnswer{}, serve: a.hold},
-		{method: "GET", path: "/api/v1/events", summary: "The timeline: anomalies, verdicts, changes; newest first", role: session.Viewer,
+		{
+			method: "GET", path: "/api/v1/traffic", summary: "How requests are split over versions, for every service", role: session.Viewer,
+			result: trafficAnswer{}, serve: a.allTraffic,
+		},
+		{
+			method: "GET", path: "/api/v1/traffic/{service}", summary: "How requests to a service are split over its versions", role: session.Viewer,
+			params: []param{servicePath}, result: mesh.Traffic{}, serve: a.traffic,
+		},
+		{
+			method: "PUT", path: "/api/v1/traffic/{service}", summary: "Set the weights of a service's versions", role: session.Operator,
+			params: []param{servicePath}, body: map[string]uint32{}, result: mesh.Traffic{}, serve: a.setTraffic,
+		},
+		{
+			method: "POST", path: "/api/v1/traffic/{service}/undo", summary: "Take the newest change of weights back", role: session.Operator,
+			params: []param{servicePath}, result: mesh.Traffic{}, serve: a.undoTraffic,
+		},
+		{
+			method: "GET", path: "/api/v1/breakers", summary: "The verdicts in force", role: session.Viewer,
+			result: breakersAnswer{}, serve: a.breakers,
+		},
+		{
+			method: "POST", path: "/api/v1/breakers/trip", summary: "Keep traffic away from a version or an instance", role: session.Operator,
+			body: tripRequest{}, result: breakersAnswer{}, serve: a.trip,
+		},
+		{
+			method: "POST", path: "/api/v1/breakers/release", summary: "Let traffic through again", role: session.Operator,
+			body: verdictRequest{}, result: breakersAnswer{}, serve: a.release,
+		},
+		{
+			method: "POST", path: "/api/v1/breakers/hold", summary: "Keep a verdict: no probing, no automatic release", role: session.Operator,
+			body: verdictRequest{}, result: breakersAnswer{}, serve: a.hold,
+		},
+		{
+			method: "GET", path: "/api/v1/events", summary: "The timeline: anomalies, verdicts, changes; newest first", role: session.Viewer,
 			params: []param{
 				serviceParam, limitParam,
 				{name: "after", in: "query", about: "The field next of the page before."},
 				{name: "kind", in: "query", oneOf: eventKinds(), about: "Only events of this kind."},
-			}, result: eventsAnswer{}, serve: a.events},
+			}, result: eventsAnswer{}, serve: a.events,
+		},
 	}
 }
 
 func (a *API) configRoutes() []route {
 	return []route{
-		{method: "GET", path: "/api/v1/config", summary: "Every piece of configuration", role: session.Viewer,
+		{
+			method: "GET", path: "/api/v1/config", summary: "Every piece of configuration", role: session.Viewer,
 			params: []param{{name: "kind", in: "query", about: "VirtualService, DestinationRule, SLO…"}},
-			result: configAnswer{}, serve: a.config},
-		{method: "POST", path: "/api/v1/config", summary: "Apply a manifest", role: session.Admin, yaml: true,
+			result: configAnswer{}, serve: a.config,
+		},
+		{
+			method: "POST", path: "/api/v1/config", summary: "Apply a manifest", role: session.Admin, yaml: true,
 			params: []param{{name: "dryRun", in: "query", kind: flag, about: "Only check it."}},
-			result: appliedAnswer{}, serve: a.apply},
-		{method: "POST", path: "/api/v1/config/analyze", summary: "Check a manifest against what is there", role: session.Viewer, yaml: true,
-			result: appliedAnswer{}, serve: a.analyze},
-		{method: "DELETE", path: "/api/v1/config/{kind}/{namespace}/{name}", summary: "Delete a piece of configuration", role: session.Admin,
+			result: appliedAnswer{}, serve: a.apply,
+		},
+		{
+			method: "POST", path: "/api/v1/config/analyze", summary: "Check a manifest against what is there", role: session.Viewer, yaml: true,
+			result: appliedAnswer{}, serve: a.analyze,
+		},
+		{
+			method: "DELETE", path: "/api/v1/config/{kind}/{namespace}/{name}", summary: "Delete a piece of configuration", role: session.Admin,
 			params: []param{
 				{name: "kind", in: "path", about: "VirtualService, DestinationRule, SLO…"},
 				{name: "namespace", in: "path", kind: label, about: "Its namespace."},
 				{name: "name", in: "path", kind: label, about: "Its name."},
-			}, serve: a.deleteConfig},
-		{method: "POST", path: "/api/v1/tokens", summary: "Make a join token", role: session.Admin,
-			body: tokenRequest{}, result: tokenAnswer{}, serve: a.createToken},
+			}, serve: a.deleteConfig,
+		},
+		{
+			method: "POST", path: "/api/v1/tokens", summary: "Make a join token", role: session.Admin,
+			body: tokenRequest{}, result: tokenAnswer{}, serve: a.createToken,
+		},
 	}
 }
 
 func (a *API) statusRoutes() []route {
 	return []route{
-		{method: "GET", path: "/api/v1/slos", summary: "Objectives and their error budgets", role: session.Viewer,
-			result: slosAnswer{}, serve: a.slos},
-		{method: "GET", path: "/api/v1/alerts", summary: "Alerts, firing and pending", role: session.Viewer,
-			result: alertsAnswer{}, serve: a.alerts},
-		{method: "GET", path: "/api/v1/proxies", summary: "Every sidecar: in sync, certificate, version", role: session.Viewer,
-			result: proxiesAnswer{}, serve: a.proxies},
-		{method: "GET", path: "/api/v1/pipeline", summary: "Telemetry received, queued, stored, dropped", role: session.Viewer,
-			result: pipelineAnswer{}, serve: a.pipeline},
-		{method: "GET", path: "/api/v1/openapi.json", summary: "This description",
-			result: map[string]any{}, raw: func(c *gin.Context) { c.Data(http.StatusOK, "application/json", a.openapi) }},
+		{
+			method: "GET", path: "/api/v1/slos", summary: "Objectives and their error budgets", role: session.Viewer,
+			result: slosAnswer{}, serve: a.slos,
+		},
+		{
+			method: "GET", path: "/api/v1/alerts", summary: "Alerts, firing and pending", role: session.Viewer,
+			result: alertsAnswer{}, serve: a.alerts,
+		},
+		{
+			method: "GET", path: "/api/v1/proxies", summary: "Every sidecar: in sync, certificate, version", role: session.Viewer,
+			result: proxiesAnswer{}, serve: a.proxies,
+		},
+		{
+			method: "GET", path: "/api/v1/pipeline", summary: "Telemetry received, queued, stored, dropped", role: session.Viewer,
+			result: pipelineAnswer{}, serve: a.pipeline,
+		},
+		{
+			method: "GET", path: "/api/v1/openapi.json", summary: "This description",
+			result: map[string]any{}, raw: func(c *gin.Context) { c.Data(http.StatusOK, "application/json", a.openapi) },
+		},
 		{method: "GET", path: "/healthz", summary: "This process is alive", result: "", raw: func(c *gin.Context) {
 			c.String(http.StatusOK, "ok\n")
 		}},

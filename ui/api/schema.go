@@ -31,6 +31,12 @@ func (s schemas) ofType(t reflect.Type) object {
 		return object{"type": "object", "additionalProperties": s.ofType(t.Elem())}
 	case reflect.Struct:
 		return s.ofStruct(t)
+	}
+	return scalar(t.Kind())
+}
+
+func scalar(k reflect.Kind) object {
+	switch k {
 	case reflect.Bool:
 		return object{"type": "boolean"}
 	case reflect.String:
@@ -38,7 +44,7 @@ func (s schemas) ofType(t reflect.Type) object {
 	case reflect.Float32, reflect.Float64:
 		return object{"type": "number"}
 	case reflect.Interface:
-		return object{}
+		return object{} // anything
 	}
 	return object{"type": "integer"}
 }
@@ -85,9 +91,6 @@ func schemaName(t reflect.Type) string {
 	pkg := t.PkgPath()[strings.LastIndex(t.PkgPath(), "/")+1:]
 	if pkg == "graph" || pkg == "session" {
 		return strings.ToUpper(pkg[:1]) + pkg[1:] + name
-	}
-	if t == reflect.TypeFor[SLO]() {
-		return "SLOStatus"
 	}
 	return name
 }

@@ -41,28 +41,6 @@ func (a *API) events(c *gin.Context) (any, error) {
 	return out, nil
 }
 
-func (a *API) slos(c *gin.Context) (any, error) {
-	if a.deps.SLOs == nil {
-		return nil, missingPart("rules")
-	}
-	all, err := a.deps.SLOs(c)
-	if err != nil {
-		return nil, fmt.Errorf("read objectives: %w", err)
-	}
-	return slosAnswer{SLOs: list(all)}, nil
-}
-
-func (a *API) alerts(c *gin.Context) (any, error) {
-	if a.deps.Alerts == nil {
-		return nil, missingPart("rules")
-	}
-	all, err := a.deps.Alerts(c)
-	if err != nil {
-		return nil, fmt.Errorf("read alerts: %w", err)
-	}
-	return alertsAnswer{Alerts: list(all)}, nil
-}
-
 func (a *API) proxies(c *gin.Context) (any, error) {
 	if a.deps.Proxies == nil {
 		return nil, missingPart("the control plane")

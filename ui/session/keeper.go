@@ -134,26 +134,6 @@ func (k *Keeper) SignIn(link string) (id string, u User, err error) {
 	return id, u, nil
 }
 
-// makeRoom ends what has expired, and the longest idle session when there are too many.
-func (k *Keeper) makeRoom() {
-	maps.DeleteFunc(k.sessions, func(_ [sha256.Size]byte, e entry) bool { return k.expired(e) })
-	if len(k.sessions) < maxSessions {
-		return
-	}
-	var oldest [sha256.Size]byte
-	seen := k.now()
-	for id, e := range k.sessions {
-		if !e.seen.After(seen) {
-			oldest, seen = id, e.seen
-		}
-	}
-	delete(k.sessions, oldest)
-}
-
-func (k *Keeper) expired(e entry) bool {
-	return k.now().Sub(e.started) > sessionLife || k.now().Sub(e.seen) > idleLife
-}
-
 // SignOut ends a session.
 func (k *Keeper) SignOut(id string) {
 	k.mu.Lock()
@@ -182,6 +162,26 @@ func (k *Keeper) User(r *http.Request) (u User, byCookie bool) {
 		return User{Name: "anonymous", Role: k.anonymous}, true
 	}
 	return User{}, false
+}
+
+// makeRoom ends what has expired, and the longest idle session when there are too many.
+func (k *Keeper) makeRoom() {
+	maps.DeleteFunc(k.sessions, func(_ [sha256.Size]byte, e entry) bool { return k.expired(e) })
+	if len(k.sessions) < maxSessions {
+		return
+	}
+	var oldest [sha256.Size]byte
+	seen := k.now()
+	for id, e := range k.sessions {
+		if !e.seen.After(seen) {
+			oldest, seen = id, e.seen
+		}
+	}
+	delete(k.sessions, oldest)
+}
+
+func (k *Keeper) expired(e entry) bool {
+	return k.now().Sub(e.started) > sessionLife || k.now().Sub(e.seen) > idleLife
 }
 
 func (k *Keeper) session(id string) (User, bool) {

@@ -190,30 +190,34 @@ func (s *Shop) Proxies(context.Context) ([]mesh.ProxyStatus, error) {
 	return out, nil
 }
 
-// SLOs is one objective.
-func (s *Shop) SLOs(context.Context) ([]api.SLO, error) {
+// SLOs are three objectives: one well, one in danger, one without traffic.
+func (s *Shop) SLOs() []signal.SLOStatus {
 	if s.silent {
-		return nil, nil
+		return nil
 	}
-	left, spent := 0.71, 0.18
-	slo := func(service mesh.ServiceName, objective float64) mesh.SLO {
-		return mesh.SLO{Name: string(service) + "-availability", Namespace: "default", Service: service, Objective: objective, Window: 30 * 24 * time.Hour, Description: "Requests that do not fail"}
+	slo := func(service string, objective, left float64, burn ...signal.Burn) signal.SLOStatus {
+		return signal.SLOStatus{
+			Name: service + "-availability", Namespace: "default", Service: service, Description: "Requests that do not fail",
+			Objective: objective, Window: "30d", Known: burn != nil, BudgetLeft: left, ErrorShare: (1 - left) * (1 - objective), Burn: burn, State: "ok",
+		}
 	}
-	return []api.SLO{
-		{SLO: slo("gateway", 0.999), BudgetLeft: &left, Burn: []api.Burn{{Window: "1h", Rate: 0.4, Threshold: 14.4}, {Window: "6h", Rate: 0.6, Threshold: 6}}},
-		{SLO: slo("payments", 0.99), BudgetLeft: &spent, Burn: []api.Burn{{Window: "1h", Rate: 16.2, Threshold: 14.4}, {Window: "6h", Rate: 3.1, Threshold: 6}}},
-	}, nil
+	inDanger := slo("payments", 0.99, 0.18, signal.Burn{Window: "1h", Rate: 16.2, Limit: 14.4}, signal.Burn{Window: "6h", Rate: 3.1, Limit: 6})
+	inDanger.State = "page"
+	return []signal.SLOStatus{
+		slo("gateway", 0.999, 0.71, signal.Burn{Window: "1h", Rate: 0.4, Limit: 14.4}, signal.Burn{Window: "6h", Rate: 0.6, Limit: 6}),
+		inDanger, slo("users", 0.999, 1),
+	}
 }
 
 // Alerts is one alert.
-func (s *Shop) Alerts(context.Context) ([]api.Alert, error) {
+func (s *Shop) Alerts() []signal.Alert {
 	if s.silent {
-		return nil, nil
+		return nil
 	}
-	return []api.Alert{{
-		Name: "PaymentsAvailabilityBurn", State: "firing", Severity: "page", Service: "payments",
+	return []signal.Alert{{
+		Name: "PaymentsAvailabilityBurn", State: "firing", Severity: "page", Service: "payments", SLO: "payments-availability",
 		Summary: "payments spends its error budget 16 times too fast", Since: s.now().Add(-4 * time.Minute), Value: 16.2,
-	}}, nil
+	}}
 }
 
 // Accounting is the collector's books.

@@ -30,7 +30,8 @@ func requestKinds() []step {
 	}}
 	return []step{
 		{"gateway", "v1", "GET /", 46, []step{
-			{"users", "v1", "GET /users/me", 4, nil}, catalog,
+			{"users", "v1", "GET /users/me", 4, nil},
+			catalog,
 			{"recommendations", "v1", "GET /recommendations", 24, []step{{"catalog", "v1", "GET /products", 8, nil}}},
 		}},
 		{"gateway", "v1", "GET /cart", 30, []step{{"cart", "v1", "GET /cart", 11, []step{{"catalog", "v1", "GET /products", 8, nil}}}}},

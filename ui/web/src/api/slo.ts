@@ -3,7 +3,7 @@
 export interface Burn {
   window: string;
   rate: number; // 1 is just in time
-  threshold: number;
+  limit: number; // at which an alert fires; 0 is none
 }
 
 export interface SLO {
@@ -12,9 +12,11 @@ export interface SLO {
   service: string;
   description?: string;
   objective: number;
-  window: number; // nanoseconds
+  window: string; // "30d"
+  errorShare?: number; // missing while there is no traffic to judge by
   budgetLeft?: number;
   burn: Burn[] | null;
+  state: string; // "ok", "ticket" or "page"
 }
 
 export interface SLOs {

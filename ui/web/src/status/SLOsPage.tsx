@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { alertsQuery, slosQuery } from "../api/queries";
-import type { Alert, SLO } from "../api/slo";
-import { share, span, time } from "../format";
+import type { Alert, Burn, SLO } from "../api/slo";
+import { share, time } from "../format";
 import { Page } from "../shell/Page";
 import { Badge } from "../ui/Badge";
 import { ErrorState, Skeleton, State } from "../ui/State";
@@ -98,17 +98,12 @@ function Objectives({ slos }: { slos: readonly SLO[] }) {
                   </Link>
                 </td>
                 <td className="num">{share(s.objective)}</td>
-                <td className="num">{span(s.window / 1e6)}</td>
+                <td className="num">{s.window}</td>
                 <td>
                   <Budget left={s.budgetLeft} />
                 </td>
                 <td>
-                  {(s.burn ?? []).map((b) => (
-                    <Badge key={b.window} tone={b.rate >= b.threshold ? "bad" : b.rate > 1 ? "warn" : "good"}>
-                      {b.window} {b.rate.toFixed(1)}× ({b.threshold}×)
-                    </Badge>
-                  ))}
-                  {(s.burn ?? []).length === 0 && <span className="faint">no data yet</span>}
+                  <BurnRates burn={s.burn ?? []} />
                 </td>
               </tr>
             ))}
@@ -116,6 +111,19 @@ function Objectives({ slos }: { slos: readonly SLO[] }) {
         </table>
       </div>
     </section>
+  );
+}
+
+function BurnRates({ burn }: { burn: readonly Burn[] }) {
+  if (burn.length === 0) return <span className="faint">no data yet</span>;
+  return (
+    <span className="burns">
+      {burn.map((b) => (
+        <Badge key={b.window} tone={b.limit > 0 && b.rate >= b.limit ? "bad" : b.rate > 1 ? "warn" : "good"}>
+          {b.window} {b.rate.toFixed(1)}×{b.limit > 0 && ` (${b.limit}×)`}
+        </Badge>
+      ))}
+    </span>
   );
 }
 
