@@ -190,7 +190,12 @@ func (w *workloadProcess) wait() int {
 // ask sends a request to the app itself, past the mesh.
 func (w *workloadProcess) ask(path string) string {
 	w.Helper()
-	req, err := http.NewRequestWithContext(w.Context(), http.MethodGet, "http://"+w.app+path, nil)
+	return w.send(http.MethodGet, path)
+}
+
+func (w *workloadProcess) send(method, path string) string {
+	w.Helper()
+	req, err := http.NewRequestWithContext(w.Context(), method, "http://"+w.app+path, nil)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -219,9 +224,9 @@ func (w *workloadProcess) reachesHello() {
 	w.eventually(w.service+" reaches hello", func() bool { return w.ask(callHello) == helloSpeak })
 }
 
-// keepCalling has the app call hello from some goroutines at once until the returned
+// keepCalling has the app call hello with method from some goroutines at once until the returned
 // func is called, which returns the answers that were wrong.
-func (w *workloadProcess) keepCalling(callers int) (stop func() []string) {
+func (w *workloadProcess) keepCalling(callers int, method string) (stop func() []string) {
 	over, wrong := make(chan struct{}), make(chan []string, callers)
 	for range callers {
 		go func() {
@@ -233,7 +238,7 @@ func (w *workloadProcess) keepCalling(callers int) (stop func() []string) {
 					return
 				default:
 				}
-				if got := w.ask(callHello); got != helloSpeak {
+				if got := w.send(method, callHello); got != helloSpeak {
 					bad = append(bad, got)
 				}
 			}

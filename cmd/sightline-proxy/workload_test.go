@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -77,14 +78,15 @@ func TestRestartsFailNoRequest(t *testing.T) {
 	for _, tt := range []struct {
 		signal syscall.Signal
 		status int
-	}{{syscall.SIGTERM, 0}, {syscall.SIGKILL, -1}} {
+		method string
+	}{{syscall.SIGTERM, 0, http.MethodPost}, {syscall.SIGKILL, -1, http.MethodGet}} {
 		t.Run(tt.signal.String(), func(t *testing.T) {
 			p := newPlant(t)
 			dirs := []string{t.TempDir(), t.TempDir()}
 			copies := []*workloadProcess{p.run("hello", dirs[0], "serve"), p.run("hello", dirs[1], "serve")}
 			caller := p.run("caller", t.TempDir(), "serve")
 			caller.reachesHello()
-			stop := caller.keepCalling(4)
+			stop := caller.keepCalling(4, tt.method)
 			copies[0].takesRequests()
 			copies[1].takesRequests()
 			for n := range 6 {
