@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 
@@ -28,6 +29,7 @@ func workload(args []string) (status int, err error) {
 	sparing()
 	asked, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(asked, stop) // who asks twice does not want to wait
 	p, err := proxy.New(asked, c.config, proxy.Deps{Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))})
 	if err != nil {
 		return 1, err
@@ -67,10 +69,17 @@ func beside(alive context.Context, p *proxy.Proxy, c command, passed <-chan os.S
 	return run.Beside(alive, p, app, c.config.AppPort, passed)
 }
 
-// sparing keeps a small heap small: a sidecar's live data is a few megabytes, and the
-// default would let garbage double it only to collect more often.
+// mostCPUs a sidecar uses unless GOMAXPROCS says otherwise: it stands beside an app that
+// the machine is for, and at moderate rates more threads only cost wake-ups.
+const mostCPUs = 2
+
+// sparing makes the runtime take little of the machine. A sidecar's live data is a few
+// megabytes: to collect garbage as often as usual would save nothing.
 func sparing() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(200)
+	}
+	if os.Getenv("GOMAXPROCS") == "" && runtime.GOMAXPROCS(0) > mostCPUs {
+		runtime.GOMAXPROCS(mostCPUs)
 	}
 }
