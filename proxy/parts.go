@@ -21,6 +21,11 @@ import (
 	"github.com/sightline-mesh/sightline/proxy/upstream"
 )
 
+// connectTime bounds a connection attempt to an instance, handshake included, where a
+// DestinationRule says nothing. It is half of Istio's: long enough for a machine that
+// is short of processor time, short enough that another instance can still be tried.
+const connectTime = 5 * time.Second
+
 // parts is everything a running sidecar is made of.
 type parts struct {
 	source   *identity.Source
@@ -101,7 +106,7 @@ func (p *Proxy) labels() map[string]string {
 }
 
 func (p *Proxy) newOutbound(r *parts) *serve.Outbound {
-	return serve.NewOutbound(serve.OutboundConfig{Namespace: p.c.Namespace, Drain: p.c.Drain}, serve.OutboundDeps{
+	return serve.NewOutbound(serve.OutboundConfig{Namespace: p.c.Namespace, Drain: p.c.Drain, ConnectTime: connectTime}, serve.OutboundDeps{
 		Resolve: r.tables.resolve,
 		Pick:    r.set.Pick,
 		Dial: func(ctx context.Context, to *upstream.Instance, alpn string) (net.Conn, error) {

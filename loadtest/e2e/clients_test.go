@@ -76,17 +76,17 @@ func TestClientsOfOthers(t *testing.T) {
 				t.Errorf("row %+v, want status 200, the path and a trace", row)
 			}
 		}
-		var trace struct{ Spans []signal.Span }
-		m.get(t, "/api/v1/traces/"+rows[0].TraceID, &trace)
-		if len(trace.Spans) != 2 {
-			t.Errorf("trace has %d spans, want one of each sidecar", len(trace.Spans))
-		}
+		m.await(t, 30*time.Second, "the trace with a span of each sidecar", func() bool {
+			var trace struct{ Spans []signal.Span }
+			err := m.api.Get(t.Context(), "/api/v1/traces/"+rows[0].TraceID, nil, &trace)
+			return err == nil && len(trace.Spans) == 2
+		})
 		if e := m.edge(t, "shipping", "users"); e.MTLSShare != 1 {
 			t.Errorf("edge %+v, want all of it over mutual TLS", e)
 		}
 	})
 	t.Run("h2load", func(t *testing.T) {
-		out, err := run(t, tool(t, "h2load"), "--h1", "-n", "2000", "-c", "8", "-H", "Host: catalog", "http://"+outbound+"/products")
+		out, err := run(t, tool(t, "h2load"), "--h1", "-n", "2000", "-c", "8", "--connect-to", outbound, "http://catalog/products")
 		if err != nil || !strings.Contains(out, "2000 succeeded, 0 failed, 0 errored, 0 timeout") {
 			t.Fatalf("h2load: %v\n%s", err, out)
 		}
@@ -116,11 +116,11 @@ func TestClientsOfOthers(t *testing.T) {
 // telemetrygen sends what an app's own SDK would.
 func (m *mesh) telemetrygen(t *testing.T) {
 	otlp := m.otlp
-	out, err := run(t, tool(t, "telemetrygen"), "traces", "--otlp-insecure", "--otlp-endpoint", otlp, "--traces", "20", "--service", "generated")
+	out, err := run(t, tool(t, "telemetrygen"), "traces", "--otlp-insecure", "--otlp-endpoint", otlp, "--traces", "20", "--rate", "100", "--service", "generated")
 	if err != nil {
 		t.Fatalf("telemetrygen traces: %v\n%s", err, out)
 	}
-	if out, err := run(t, tool(t, "telemetrygen"), "logs", "--otlp-insecure", "--otlp-endpoint", otlp, "--logs", "20", "--service", "generated"); err != nil {
+	if out, err := run(t, tool(t, "telemetrygen"), "logs", "--otlp-insecure", "--otlp-endpoint", otlp, "--logs", "20", "--rate", "100", "--service", "generated"); err != nil {
 		t.Fatalf("telemetrygen logs: %v\n%s", err, out)
 	}
 	m.logged(t, "service=generated", 20)

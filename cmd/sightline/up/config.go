@@ -30,6 +30,8 @@ type Config struct {
 	CertTTL time.Duration
 	// Alertmanager is the URL alerts are posted to; empty posts none.
 	Alertmanager string
+	// RuleFiles are Prometheus rule files to evaluate beside the objectives.
+	RuleFiles []string
 
 	Logger *slog.Logger
 	// Program is this program, to start children from; Log, where their output goes

@@ -13,6 +13,7 @@ import (
 	"github.com/sightline-mesh/sightline/collector"
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
 	"github.com/sightline-mesh/sightline/collector/promql"
+	"github.com/sightline-mesh/sightline/collector/rules"
 	"github.com/sightline-mesh/sightline/controlplane/admin"
 	"github.com/sightline-mesh/sightline/controlplane/identity"
 	"github.com/sightline-mesh/sightline/topology"
@@ -27,6 +28,7 @@ type roles struct {
 	collector *collector.Collector
 	store     *clickhouse.Store
 	topology  *topology.Topology
+	rules     *rules.Rules
 	ui        *ui.UI
 }
 
@@ -47,6 +49,8 @@ func (m *Mesh) roles(ctx context.Context) error {
 	g.Go(func() error { return r.source.Run(alive) })
 	g.Go(func() error { return r.collector.Run(alive) })
 	g.Go(func() error { return r.topology.Run(alive) })
+	g.Go(func() error { return r.rules.Run(alive) })
+	g.Go(func() error { return m.objectives(alive, r) })
 	g.Go(func() error { return r.ui.Run(alive) })
 	g.Go(func() error { return m.announce(alive, r) })
 	return g.Wait()
@@ -87,30 +91,31 @@ func (m *Mesh) assemble(ctx context.Context) (*roles, error) {
 		return nil, err
 	}
 	r.topology = m.watch(r)
-	r.ui, err = m.newUI(ctx, r)
-	if err != nil {
+	engine := promql.New(promql.Config{Logger: m.c.Logger}, r.store)
+	if r.rules, err = m.newRules(engine, r); err != nil {
+		return nil, errors.Join(err, r.store.Close())
+	}
+	if r.ui, err = m.newUI(ctx, r, engine); err != nil {
 		return nil, errors.Join(err, r.store.Close())
 	}
 	return r, nil
 }
 
-func (m *Mesh) newUI(ctx context.Context, r *roles) (*ui.UI, error) {
+func (m *Mesh) newUI(ctx context.Context, r *roles, engine *promql.Engine) (*ui.UI, error) {
 	d := api.Deps{
 		Graphs: r.topology,
 		Traces: r.store, Logs: r.store, Series: r.store,
 		Accounting: r.collector.Accounting,
 		Ready:      r.check,
-		Prometheus: prometheusAPI(promql.New(promql.Config{Logger: m.c.Logger}, r.store)),
+		Prometheus: http.StripPrefix("/prometheus/api/v1", engine.Handler(r.rules)),
+		Metrics:    newMetrics(r.collector),
+		SLOs:       r.rules.SLOs,
+		Alerts:     r.rules.Alerts,
 		Status:     status,
 		Logger:     m.c.Logger,
 	}
 	acts(&d, r.plane)
 	return ui.New(ctx, ui.Config{Listen: m.c.Listen, Dir: filepath.Join(m.c.Dir, "ui")}, d)
-}
-
-// prometheusAPI serves Prometheus' paths where Grafana is told to look for them.
-func prometheusAPI(e *promql.Engine) http.Handler {
-	return http.StripPrefix("/prometheus/api/v1", e.Handler(nil))
 }
 
 // check says what of the mesh does not answer.

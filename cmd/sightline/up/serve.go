@@ -33,8 +33,11 @@ func status(err error) int {
 	if a, ok := errors.AsType[*admin.Error](err); ok {
 		return a.Status
 	}
-	if errors.Is(err, clickhouse.ErrNotFound) {
+	switch {
+	case errors.Is(err, clickhouse.ErrNotFound):
 		return http.StatusNotFound
+	case errors.Is(err, clickhouse.ErrBadQuery):
+		return http.StatusBadRequest
 	}
 	return 0
 }

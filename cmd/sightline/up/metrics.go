@@ -1,0 +1,69 @@
+package up
+
+import (
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/sightline-mesh/sightline/collector"
+	"github.com/sightline-mesh/sightline/collector/signal"
+)
+
+// newMetrics is this process's own figures: is the pipeline keeping up, who was
+// turned away, how large is the process.
+func newMetrics(c *collector.Collector) http.Handler {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), pipelineMetrics{c})
+	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
+}
+
+// pipelineMetrics are the collector's books. They are read when they are asked for.
+type pipelineMetrics struct{ c *collector.Collector }
+
+var (
+	items = prometheus.NewDesc("sightline_pipeline_items_total",
+		"Spans, log records and metric points, by what became of them.", []string{"signal", "outcome", "reason"}, nil)
+	queued = prometheus.NewDesc("sightline_pipeline_queued",
+		"Items on disk that wait for the store.", []string{"signal"}, nil)
+	connections = prometheus.NewDesc("sightline_collector_connections_total",
+		"Connections to the OTLP ports, by what became of them.", []string{"port", "outcome"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (pipelineMetrics) Describe(ch chan<- *prometheus.Desc) {
+	ch <- items
+	ch <- queued
+	ch <- connections
+}
+
+// Collect implements prometheus.Collector.
+func (p pipelineMetrics) Collect(ch chan<- prometheus.Metric) {
+	count := func(d *prometheus.Desc, v uint64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
+	}
+	for _, s := range p.c.Accounting() {
+		p.books(s, count)
+		ch <- prometheus.MustNewConstMetric(queued, prometheus.GaugeValue, float64(s.Queued), s.Signal)
+	}
+	for signal, n := range p.c.Refused() {
+		count(items, n, signal, "refused", "")
+	}
+	grpc, http := p.c.Connections()
+	for port, s := range map[string]struct{ passed, refused uint64 }{
+		"grpc": {grpc.TLS + grpc.Plaintext, grpc.RefusedTLS + grpc.RefusedPlaintext + grpc.RefusedFull},
+		"http": {http.TLS + http.Plaintext, http.RefusedTLS + http.RefusedPlaintext + http.RefusedFull},
+	} {
+		count(connections, s.passed, port, "passed")
+		count(connections, s.refused, port, "refused")
+	}
+}
+
+func (pipelineMetrics) books(s signal.Pipeline, count func(*prometheus.Desc, uint64, ...string)) {
+	count(items, s.Received, s.Signal, "received", "")
+	count(items, s.Stored, s.Signal, "stored", "")
+	for reason, n := range s.Dropped {
+		count(items, n, s.Signal, "dropped", reason)
+	}
+}
