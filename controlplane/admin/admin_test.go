@@ -30,11 +30,6 @@ type parts struct {
 	err      error
 }
 
-func (p *parts) note(words ...string) error {
-	p.asked = strings.Join(words, " ")
-	return p.err
-}
-
 func (p *parts) Apply(_ context.Context, manifest []byte, by string, _ bool) ([]mesh.Finding, error) {
 	return p.findings, p.note("apply", string(manifest), by)
 }
@@ -73,6 +68,11 @@ func (p *parts) Hold(_ context.Context, id, by string) error { return p.note("ho
 
 func (p *parts) Report(_ context.Context, seen []mesh.Observation) error {
 	return p.note("report", seen[0].Target.String())
+}
+
+func (p *parts) note(words ...string) error {
+	p.asked = strings.Join(words, " ")
+	return p.err
 }
 
 func (p *parts) handler() http.Handler {
