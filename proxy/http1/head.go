@@ -121,6 +121,15 @@ func (h *Head) reset() {
 	h.seen, h.connection = 0, connectionTokens{}
 }
 
+// begin takes the first line, CRLF included.
+func (h *Head) begin(line []byte, prefix string) error {
+	if !bytes.HasPrefix(line, []byte(prefix)) {
+		return badRequest("%q is no HTTP", clip(line))
+	}
+	h.first = len(line) - 2
+	return nil
+}
+
 // addLine indexes the field line raw[start:end-2]; end is past its CRLF. raw may
 // be only a part of the head as yet.
 func (h *Head) addLine(raw []byte, start, end int) error {

@@ -63,7 +63,7 @@ func (r *Reader) Buffered() []byte { return r.buf[r.r:r.w] }
 // *Error is the client's fault; io.EOF is a close before any byte.
 func (r *Reader) ReadRequest(q *Request) error {
 	q.Method, q.Path, q.Authority, q.KeepAlive = "", "", "", false
-	if err := r.readHead(&q.Head); err != nil {
+	if err := r.readHead(&q.Head, ""); err != nil {
 		return err
 	}
 	if err := q.parse(); err != nil {
@@ -76,7 +76,7 @@ func (r *Reader) ReadRequest(q *Request) error {
 // ReadResponse reads a response head to a request of the method into p and gets
 // ready to read its body. An *Error is the server's fault.
 func (r *Reader) ReadResponse(p *Response, method string) error {
-	if err := r.readHead(&p.Head); err != nil {
+	if err := r.readHead(&p.Head, "HTTP/"); err != nil {
 		return err
 	}
 	if err := p.parse(method); err != nil {
@@ -138,8 +138,9 @@ func (r *Reader) awaitByte() error {
 }
 
 // readHead indexes lines as they come, so that a bad one is refused at once and
-// not when the head is complete.
-func (r *Reader) readHead(h *Head) error {
+// not when the head is complete. The first one must begin with the prefix: what
+// speaks another protocol may never send an empty line.
+func (r *Reader) readHead(h *Head, prefix string) error {
 	h.reset()
 	start, scan := 0, 0 // of the line and of what was not searched yet, from r.r
 	for {
@@ -158,7 +159,9 @@ func (r *Reader) readHead(h *Head) error {
 		}
 		switch {
 		case end-start > 2 && h.first == 0:
-			h.first = end - 2
+			if err := h.begin(raw, prefix); err != nil {
+				return err
+			}
 		case end-start > 2:
 			if err := h.addLine(raw, start, end); err != nil {
 				return err
