@@ -18,7 +18,7 @@ var secrets = []string{"SIGHTLINE_TOKEN", "SIGHTLINE_TOKEN_FILE"}
 // secrets, and with the outbound listener as HTTP proxy. Requests to this machine
 // itself stay outside the mesh. Most programs' HTTP clients read these by themselves.
 func Environ(own []string, p Place) []string {
-	const local = "localhost,127.0.0.1,::1"
+	const local = "localhost,127.0.0.1,::1,169.254.169.254" // the last is the cloud's metadata service
 	proxy := "http://" + p.Outbound
 	set := []string{
 		"http_proxy=" + proxy, "HTTP_PROXY=" + proxy, "no_proxy=" + local, "NO_PROXY=" + local,
