@@ -18,7 +18,7 @@ const (
 	blind = 5 * time.Second
 	// settled is the age at which a second is learned from: every row has come, and
 	// an anomaly that it is part of is known.
-	settled = 10 * time.Second
+	settled = 15 * time.Second
 	// siblingSpan is how long a sibling is looked at, to know that it is fine.
 	siblingSpan = 30 * time.Second
 	// watchSpan is how long a target is looked at that is tripped.

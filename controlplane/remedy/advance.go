@@ -60,7 +60,7 @@ func (d *decision) probing(c course) {
 func (d *decision) release(c course, why, by string, cooldown time.Duration) {
 	c.verdict.Phase, c.verdict.Admit = mesh.Released, 1
 	d.put(c)
-	d.memories[c.verdict.Target] = memory{until: d.in.Now.Add(cooldown)}
+	d.memories[c.verdict.Target] = memory{until: d.in.Now.Add(cooldown), fresh: d.in.Now.Truncate(time.Second)}
 	var evidence map[string]string
 	if o, ok := d.seen[c.verdict.Target]; ok {
 		evidence = figures(o)

@@ -16,6 +16,9 @@ const author = "remedy"
 // episode is how long a target must look as usual before its next anomaly is news.
 const episode = 10 * time.Second
 
+// forgotten is how long nothing is seen of a target until it is as if nothing ever was.
+const forgotten = time.Minute
+
 // State is what remedy remembers between decisions. The zero value remembers
 // nothing. A State is never changed once Decide has returned it.
 type State struct {
@@ -38,6 +41,7 @@ type memory struct {
 	last  time.Time // of the newest anomaly
 	told  bool      // the present episode was put on the timeline
 	until time.Time // not to be tripped before
+	fresh time.Time // requests of before are no evidence: it was released since
 }
 
 // Resume is the state of a remedy that finds these verdicts in force.
@@ -135,14 +139,14 @@ func (d *decision) remember() {
 	}
 	for t, m := range d.memories {
 		m.odd <<= 1
-		if o, ok := d.seen[t]; ok && d.evident(o) {
+		if o, ok := d.seen[t]; ok && d.evident(o) && !o.Start.Before(m.fresh) {
 			m.odd |= 1
 			m.last = d.in.Now
 		}
 		if d.in.Now.Sub(m.last) > episode {
 			m.told = false
 		}
-		if !m.told && d.in.Now.After(m.until) && d.in.Now.Sub(m.last) > episode {
+		if quiet := d.in.Now.Add(-forgotten); !m.told && d.in.Now.After(m.until) && m.last.Before(quiet) && m.fresh.Before(quiet) {
 			delete(d.memories, t)
 			continue
 		}

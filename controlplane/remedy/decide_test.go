@@ -2,6 +2,7 @@ package remedy_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +55,7 @@ func fine(name string, requests uint64) mesh.Observation {
 
 func (b *bench) decide(in remedy.Input) {
 	in.Now, in.Instances, in.Snapshots = b.now, b.instances, b.snapshots
+	in.Seen = slices.Clone(in.Seen)
 	for i := range in.Seen {
 		in.Seen[i].End = b.now
 		if in.Seen[i].Start.IsZero() {
@@ -340,4 +342,23 @@ func TestValidate(t *testing.T) {
 			t.Errorf("Validate does not name %s: %v", want, err)
 		}
 	}
+}
+
+func TestEvidenceOfBeforeTheReleaseIsOld(t *testing.T) {
+	b := newBench(t, "pay:v1/a", "pay:v2/b")
+	b.look(bad("pay:v2", 9, 20), fine("pay:v1", 50))
+	b.look(bad("pay:v2", 9, 20), fine("pay:v1", 50))
+	failed := b.now
+	b.wait(3 * time.Second)
+	good := fine("pay:v2", 9)
+	good.Start = b.now
+	b.look(good)
+	b.look(good)
+	b.want("", anomalous, tripped, probing, probing, released)
+	for range 20 { // a long window still holds the failures
+		old := bad("pay:v2", 9, 60)
+		old.Start = failed
+		b.look(old, fine("pay:v1", 50))
+	}
+	b.want("")
 }

@@ -30,7 +30,7 @@ func TestFault(t *testing.T) {
 					t.Logf("worst of 8: tripped after %.1f s, released after %.1f s, %d failed", worst.tripped, worst.released, worst.failed)
 					mitigate, release := 4.0, 15.0
 					if rps < 20 {
-						mitigate, release = 6, 20 // 5 requests a second to the target: evidence takes its time
+						mitigate, release = 8, 20 // 5 requests a second to the target: evidence takes its time
 					}
 					if worst.tripped < 0 || worst.tripped > mitigate || worst.released < 0 || worst.released > release {
 						t.Errorf("want tripped within %v s and released within %v s", mitigate, release)

@@ -27,9 +27,9 @@ type Rules struct {
 	Chance float64
 	// Floor is a failed share that is always taken for usual.
 	Floor float64
-	// Spans are the lengths of the windows that are looked at, in seconds. Short ones
-	// see a fault whose requests soon cease because sidecars' own breakers trip. At
-	// least one.
+	// Spans are the lengths of the windows that are looked at, in seconds, at least
+	// one. Short ones see a fault at once, long ones one of which sidecars' balancers
+	// and breakers let only a few requests through.
 	Spans []int
 	// Settle is how many of the newest seconds are left out for a target that calls
 	// others: its callees' rows may come from other sidecars, later than its own.
@@ -40,7 +40,7 @@ type Rules struct {
 func Default() Rules {
 	return Rules{
 		Requests: 10, Failed: 5, Z: 3.09, Margin: 0.04, Chance: 1e-8, Floor: 0.002,
-		Spans: []int{1, 2, 3, 5}, Settle: 1,
+		Spans: []int{1, 2, 3, 5, 10}, Settle: 1,
 	}
 }
 
