@@ -237,6 +237,9 @@ func (r *Reader) line(limit int) ([]byte, error) {
 	}
 }
 
+// endsInCRLF reports whether a line, which ends in LF, has CR before it.
+func endsInCRLF(line []byte) bool { return len(line) > 1 && line[len(line)-2] == '\r' }
+
 // lastChunk reads the trailers and returns io.EOF. They stay in the buffer, below
 // what is unread.
 func (r *Reader) lastChunk() error {
@@ -256,7 +259,7 @@ func (r *Reader) lastChunk() error {
 		}
 		end := scan + i + 1
 		raw := r.buf[r.r : r.r+end]
-		if end-start < 2 || raw[end-2] != '\r' {
+		if !endsInCRLF(raw[start:]) {
 			return badRequest("line does not end in CRLF")
 		}
 		if end-start == 2 {

@@ -154,7 +154,7 @@ func (r *Reader) readHead(h *Head, prefix string) error {
 		}
 		end := scan + i + 1
 		raw := r.buf[r.r : r.r+end]
-		if end-start < 2 || raw[end-2] != '\r' {
+		if !endsInCRLF(raw[start:]) {
 			return badRequest("line does not end in CRLF")
 		}
 		switch {
