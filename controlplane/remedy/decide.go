@@ -146,12 +146,15 @@ func (d *decision) remember() {
 		if d.in.Now.Sub(m.last) > episode {
 			m.told = false
 		}
-		if quiet := d.in.Now.Add(-forgotten); !m.told && d.in.Now.After(m.until) && m.last.Before(quiet) && m.fresh.Before(quiet) {
-			delete(d.memories, t)
-			continue
-		}
 		d.memories[t] = m
 	}
+	maps.DeleteFunc(d.memories, func(_ mesh.Target, m memory) bool { return m.idle(d.in.Now) })
+}
+
+// idle reports whether there is nothing left to remember.
+func (m memory) idle(now time.Time) bool {
+	quiet := now.Add(-forgotten)
+	return !m.told && now.After(m.until) && m.last.Before(quiet) && m.fresh.Before(quiet)
 }
 
 // evident reports whether an observation is an anomaly with enough volume.
