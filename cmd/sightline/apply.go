@@ -28,7 +28,11 @@ func newApply(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return apply(c, g, manifest, dry)
+			path := "/api/v1/config"
+			if dry {
+				path += "/analyze"
+			}
+			return apply(c, g, manifest, path)
 		},
 	}
 	c.Flags().StringArrayVarP(&files, "file", "f", nil, "manifest; - is standard input")
@@ -37,21 +41,19 @@ func newApply(g *globals) *cobra.Command {
 	return c
 }
 
-func apply(c *cobra.Command, g *globals, manifest []byte, dry bool) error {
+// apply sends a manifest to be applied, or only to be looked at, and shows what was
+// found.
+func apply(c *cobra.Command, g *globals, manifest []byte, path string) error {
 	api, err := g.api()
 	if err != nil {
 		return err
-	}
-	path := "/api/v1/config"
-	if dry {
-		path = "/api/v1/config/analyze"
 	}
 	var out struct {
 		Applied  bool           `json:"applied"`
 		Findings []mesh.Finding `json:"findings"`
 	}
 	err = api.Send(c.Context(), http.MethodPost, path, client.YAML(manifest), &out)
-	if p, ok := errors.AsType[*client.Problem](err); ok && len(p.Findings) > 0 {
+	if p, ok := errors.AsType[*client.ProblemError](err); ok && len(p.Findings) > 0 {
 		out.Findings, err = p.Findings, nil
 	}
 	if err != nil {

@@ -93,7 +93,7 @@ func (d *demoFlags) run(cmd *cobra.Command, g *globals) error {
 		defer close(ended)
 		failure = m.Run(below)
 	}()
-	report, err := d.play(cmd, m, c, ended)
+	report, err := play(cmd, m, c, ended)
 	end()
 	<-ended
 	if err = errors.Join(err, failure); err != nil && cmd.Context().Err() != nil && errors.Is(err, context.Canceled) {
@@ -161,7 +161,7 @@ func portsFree(ctx context.Context, c up.Config) error {
 }
 
 // play waits for the mesh, lets the shop in, and runs it.
-func (d *demoFlags) play(cmd *cobra.Command, m *up.Mesh, c demo.Config, ended <-chan struct{}) (demo.Report, error) {
+func play(cmd *cobra.Command, m *up.Mesh, c demo.Config, ended <-chan struct{}) (demo.Report, error) {
 	ctx := cmd.Context()
 	cmd.PrintErrln("mesh: starting (store, control plane, collector)")
 	select {

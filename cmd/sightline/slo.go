@@ -34,7 +34,7 @@ func newSLO(g *globals) *cobra.Command {
 					if s.BudgetLeft != nil {
 						left = fmt.Sprintf("%.1f %%", 100*(*s.BudgetLeft))
 					}
-					t.row(s.Name, string(s.Service), fmt.Sprintf("%g %%", 100*s.Objective), left)
+					t.row(s.Name, s.Service, fmt.Sprintf("%g %%", 100*s.Objective), left)
 				}
 				for _, a := range out.Alerts {
 					t.row("alert", a.Name, a.State, a.Since)

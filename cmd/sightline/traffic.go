@@ -43,7 +43,7 @@ func newTraffic(g *globals) *cobra.Command {
 	return c
 }
 
-func traffic(c *cobra.Command, g *globals, args []string, undo bool) (mesh.Traffic, error) { //nolint:revive // flag-parameter: undo is the command line's own flag
+func traffic(c *cobra.Command, g *globals, args []string, undo bool) (mesh.Traffic, error) {
 	var t mesh.Traffic
 	api, err := g.api()
 	if err != nil {

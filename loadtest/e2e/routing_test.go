@@ -29,8 +29,8 @@ spec:
   - {name: v3, labels: {version: v3}}
 `
 
-// split is a VirtualService that shares reviews between two versions.
-func split(a string, wa int, b string, wb int) string {
+// split is a VirtualService that shares reviews between v1 and another version.
+func split(first int, other string, rest int) string {
 	return fmt.Sprintf(`
 apiVersion: networking.istio.io/v1alpha3
 kind: VirtualService
@@ -40,11 +40,11 @@ spec:
   hosts: [reviews]
   http:
   - route:
-    - destination: {host: reviews, subset: %s}
+    - destination: {host: reviews, subset: v1}
       weight: %d
     - destination: {host: reviews, subset: %s}
       weight: %d
-`, a, wa, b, wb)
+`, first, other, rest)
 }
 
 const jasonGetsV2 = `
@@ -162,9 +162,9 @@ func TestManifestsTakeEffect(t *testing.T) {
 		want     map[string]float64
 		header   []string
 	}{
-		{split("v1", 80, "v2", 20), map[string]float64{"v1": 80, "v2": 20}, nil},
-		{split("v1", 90, "v2", 10), map[string]float64{"v1": 90, "v2": 10}, nil},
-		{split("v1", 50, "v3", 50), map[string]float64{"v1": 50, "v3": 50}, nil},
+		{split(80, "v2", 20), map[string]float64{"v1": 80, "v2": 20}, nil},
+		{split(90, "v2", 10), map[string]float64{"v1": 90, "v2": 10}, nil},
+		{split(50, "v3", 50), map[string]float64{"v1": 50, "v3": 50}, nil},
 		{jasonGetsV2, map[string]float64{"v2": 100}, []string{"end-user", "jason"}},
 		{jasonGetsV2, map[string]float64{"v1": 100}, []string{"end-user", "jasona"}},
 		{jasonGetsV2, map[string]float64{"v1": 100}, nil},
@@ -188,11 +188,11 @@ func TestManifestsTakeEffect(t *testing.T) {
 // the manifest before it serves on.
 func TestWrongManifestsAreRefused(t *testing.T) {
 	m := startDemo(t, "--rps", "0.2")
-	m.mustApply(t, subsets+"---"+split("v1", 100, "v2", 0))
+	m.mustApply(t, subsets+"---"+split(100, "v2", 0))
 	for _, c := range []struct{ manifest, names string }{
-		{strings.Replace(split("v1", 50, "v2", 50), "weight: 50", "wieght: 50", 1), "wieght"},
-		{split("v1", 0, "v2", 0), "0"},
-		{split("v1", 50, "v7", 50), "v7"},
+		{strings.Replace(split(50, "v2", 50), "weight: 50", "wieght: 50", 1), "wieght"},
+		{split(0, "v2", 0), "0"},
+		{split(50, "v7", 50), "v7"},
 		{strings.Replace(jasonGetsV2, "exact: jason", `regex: "["`, 1), "["},
 		{"kind: VirtualService\nspec: {hosts: [x]}", "apiVersion"},
 		{"nonsense", "nonsense"},

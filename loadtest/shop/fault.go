@@ -23,12 +23,6 @@ type fault struct {
 	served atomic.Int64
 }
 
-// count answers how many requests the member has had, for tests that compare it with
-// what the mesh says.
-func (f *fault) count(w http.ResponseWriter, _ *http.Request) {
-	_, _ = fmt.Fprintln(w, f.served.Load())
-}
-
 // ServeHTTP replaces the fault by the one in the body.
 func (f *fault) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var next Fault
@@ -65,4 +59,10 @@ func (f *fault) around(h http.Handler) http.Handler {
 		}
 		h.ServeHTTP(w, r)
 	})
+}
+
+// count answers how many requests the member has had, for tests that compare it with
+// what the mesh says.
+func (f *fault) count(w http.ResponseWriter, _ *http.Request) {
+	_, _ = fmt.Fprintln(w, f.served.Load())
 }

@@ -68,13 +68,13 @@ func (c Config) starsSource() (stars, func(), error) {
 	}
 	client := ratingspb.NewRatingsClient(conn)
 	ask := func(r *http.Request, product string) (int32, error) {
-		ctx := r.Context()
+		md := metadata.MD{}
 		for _, h := range passedOn {
 			if v := r.Header.Get(h); v != "" {
-				ctx = metadata.AppendToOutgoingContext(ctx, h, v)
+				md.Set(h, v)
 			}
 		}
-		got, err := client.Get(ctx, &ratingspb.GetRequest{Product: product})
+		got, err := client.Get(metadata.NewOutgoingContext(r.Context(), md), &ratingspb.GetRequest{Product: product})
 		if err != nil {
 			return 0, fmt.Errorf("ask ratings for %s: %w", product, err)
 		}

@@ -7,9 +7,6 @@ import (
 	"net"
 	"net/http"
 	"time"
-
-	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/h2c"
 )
 
 // Config says which member of the shop a process is.
@@ -40,7 +37,7 @@ func Run(ctx context.Context, c Config) error {
 		return errors.Join(err, l.Close())
 	}
 	defer done()
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
+	srv := newServer(h)
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(l) }()
 	select {
@@ -51,6 +48,14 @@ func Run(ctx context.Context, c Config) error {
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	return srv.Shutdown(grace)
+}
+
+// newServer speaks HTTP/1.1, and HTTP/2 without TLS for gRPC: the sidecar does TLS.
+func newServer(h http.Handler) *http.Server {
+	p := &http.Protocols{}
+	p.SetHTTP1(true)
+	p.SetUnencryptedHTTP2(true)
+	return &http.Server{Handler: h, Protocols: p, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
 }
 
 // handler builds the member's handler and a function that ends what it holds open.
@@ -64,7 +69,7 @@ func (c Config) handler() (http.Handler, func(), error) {
 	switch c.Service {
 	case "ratings":
 		mux.Handle("/", f.around(ratingsServer()))
-		return h2c.NewHandler(mux, &http2.Server{}), closeAll, nil
+		return mux, closeAll, nil
 	case "reviews":
 		stars, done, err := c.starsSource()
 		if err != nil {

@@ -23,7 +23,9 @@ func serve(t *testing.T, c Config) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(done)
-	s := httptest.NewServer(h)
+	s := httptest.NewUnstartedServer(nil)
+	s.Config = newServer(h)
+	s.Start()
 	t.Cleanup(s.Close)
 	return s.Listener.Addr().String()
 }
@@ -67,7 +69,7 @@ func TestReviewsAskRatingsOverGRPC(t *testing.T) {
 	}
 	body, _ := io.ReadAll(res.Body)
 	_ = res.Body.Close()
-	if res.StatusCode != 200 || !strings.Contains(string(body), `"stars":2`) {
+	if res.StatusCode != http.StatusOK || !strings.Contains(string(body), `"stars":2`) {
 		t.Fatalf("reviews v3 = %d %s, want stars", res.StatusCode, body)
 	}
 }

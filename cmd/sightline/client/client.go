@@ -50,8 +50,8 @@ func TokenFile(path string) (string, error) {
 	return strings.TrimSpace(string(b)), nil
 }
 
-// Problem is an error answer of the API (RFC 9457).
-type Problem struct {
+// ProblemError is an error answer of the API (RFC 9457).
+type ProblemError struct {
 	Status int    `json:"status"`
 	Title  string `json:"title"`
 	Detail string `json:"detail"`
@@ -60,7 +60,7 @@ type Problem struct {
 }
 
 // Error is the problem in one line.
-func (p *Problem) Error() string {
+func (p *ProblemError) Error() string {
 	if p.Detail != "" {
 		return p.Detail
 	}
@@ -130,7 +130,7 @@ func decode(res *http.Response, path string, out any) error {
 		return fmt.Errorf("read answer of %s: %w", path, err)
 	}
 	if res.StatusCode >= http.StatusBadRequest {
-		p := &Problem{Status: res.StatusCode, Title: http.StatusText(res.StatusCode)}
+		p := &ProblemError{Status: res.StatusCode, Title: http.StatusText(res.StatusCode)}
 		_ = json.Unmarshal(b, p) // an answer that is no problem document keeps the status
 		return p
 	}

@@ -40,7 +40,7 @@ func TestAnswersAndProblems(t *testing.T) {
 		t.Errorf("Send YAML = %+v, %v", out, err)
 	}
 	err = c.Get(t.Context(), "/bad", nil, nil)
-	if p, ok := errors.AsType[*Problem](err); !ok || p.Status != 400 || !strings.Contains(p.Error(), `"x"`) {
+	if p, ok := errors.AsType[*ProblemError](err); !ok || p.Status != 400 || !strings.Contains(p.Error(), `"x"`) {
 		t.Errorf("problem = %v, want the detail", err)
 	}
 	stranger, _ := New(srv.URL, "")

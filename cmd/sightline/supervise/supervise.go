@@ -55,10 +55,10 @@ func (c *Child) Run(ctx context.Context) error {
 	for {
 		began := time.Now()
 		err := c.once(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if c.Once {
+		switch {
+		case ctx.Err() != nil:
+			return nil //nolint:nilerr // the end that was asked for is no error, however the process took it
+		case c.Once:
 			return err
 		}
 		if time.Since(began) > steady {

@@ -2,7 +2,6 @@ package supervise
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -147,7 +146,7 @@ func TestMissingProgramIsNamed(t *testing.T) {
 func TestChildEndsWhenItsParentIsKilled(t *testing.T) {
 	dir := t.TempDir()
 	parent := exec.CommandContext(t.Context(), os.Args[0])
-	parent.Env = append(os.Environ(), "SUPERVISE_PART=parent", fmt.Sprintf("SUPERVISE_DIR=%s", dir))
+	parent.Env = append(os.Environ(), "SUPERVISE_PART=parent", "SUPERVISE_DIR="+dir)
 	if err := parent.Start(); err != nil {
 		t.Fatal(err)
 	}
