@@ -7,9 +7,10 @@ import (
 	"io/fs"
 )
 
-// The build lands in dist, of which only .gitkeep is in the repository.
+// The pattern is dist, where the build lands, and placeholder: a pattern that names
+// dist alone would not compile where there is no build.
 //
-//go:embed all:dist placeholder
+//go:embed all:[dp][il]*
 var files embed.FS
 
 // App is the built app, or the placeholder when there is no build.
@@ -17,7 +18,7 @@ func App() fs.FS {
 	for _, dir := range []string{"dist", "placeholder"} {
 		app, err := fs.Sub(files, dir)
 		if err != nil {
-			continue // a literal that is no path: cannot be
+			continue // not a path, which a literal cannot be
 		}
 		if _, err := fs.Stat(app, "index.html"); err == nil {
 			return app

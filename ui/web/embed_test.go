@@ -6,6 +6,18 @@ import (
 	"testing"
 )
 
+func TestOnlyTheAppIsEmbedded(t *testing.T) {
+	entries, err := fs.ReadDir(files, ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Name() != "dist" && e.Name() != "placeholder" {
+			t.Errorf("%s is embedded too: rename it or the pattern", e.Name())
+		}
+	}
+}
+
 func TestAppAlwaysHasAPage(t *testing.T) {
 	b, err := fs.ReadFile(App(), "index.html")
 	if err != nil {

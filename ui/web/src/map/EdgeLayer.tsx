@@ -65,12 +65,25 @@ export const EdgeLabel = memo(function EdgeLabel({ edge, at, selected, dim, onSe
       data-dim={dim || undefined}
       data-edge={edge.id}
       aria-pressed={selected}
-      aria-label={`${edge.source} to ${edge.destination}: ${compact(edge.rps)} requests per second, ${share(edge.errorShare)} failed, p99 ${ms(edge.p99)}, ${secure ? "mutual TLS" : "no mutual TLS"}${edge.breaker === "admitting" ? "" : `, breaker ${edge.breaker}`}`}
       onClick={() => onSelect(`edge:${edge.id}`)}
     >
+      <span className="visually-hidden">
+        {edge.source} to {edge.destination}, {secure ? "mutual TLS" : "no mutual TLS"}
+        {edge.breaker !== "admitting" && `, breaker ${edge.breaker}`}:
+      </span>
       {secure ? <Icon name="lock" size={10} /> : edge.source !== "outside" && <Icon name="unlock" size={10} />}
       <span>{compact(edge.rps)}/s</span>
-      {failing ? <b>{share(edge.errorShare)}</b> : <i>{ms(edge.p99)}</i>}
+      {failing ? (
+        <b>
+          {share(edge.errorShare)}
+          <span className="visually-hidden"> failed</span>
+        </b>
+      ) : (
+        <i>
+          <span className="visually-hidden">p99 </span>
+          {ms(edge.p99)}
+        </i>
+      )}
     </button>
   );
 });

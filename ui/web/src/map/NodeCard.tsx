@@ -34,7 +34,6 @@ export const NodeCard = memo(function NodeCard({ node, box, selected, dim, anoma
       data-dim={dim || undefined}
       data-anomaly={anomalous || undefined}
       aria-pressed={selected}
-      aria-label={`${outside ? "callers outside the mesh" : node.id}, ${node.health}: ${compact(node.rps)} requests per second, ${share(node.errorShare)} failed, p99 ${ms(node.p99)}`}
       onClick={() => !drag.moved() && onSelect(`node:${node.id}`)}
       {...drag.handlers}
     >
@@ -43,6 +42,7 @@ export const NodeCard = memo(function NodeCard({ node, box, selected, dim, anoma
           <Icon name={outside ? "globe" : signs[node.health]} size={13} />
         </span>
         <span className="node-name clip">{outside ? "Outside" : node.id}</span>
+        <span className="visually-hidden">{node.health}</span>
         <span className="node-rate">{compact(node.rps)}/s</span>
       </span>
       <span className="node-facts">

@@ -81,7 +81,7 @@ function UserMenu({ user, onHelp }: { user: User | undefined; onHelp: () => void
   const theme = useTheme();
   return (
     <DropdownMenu.Root modal={false}>
-      <DropdownMenu.Trigger className="side-menu" aria-label="Menu">
+      <DropdownMenu.Trigger className="side-menu">
         <Icon name="more" />
         <span className="side-menu-word">More</span>
       </DropdownMenu.Trigger>

@@ -6,7 +6,7 @@ import { compact, rate } from "../format";
 import { Page } from "../shell/Page";
 import { Badge } from "../ui/Badge";
 import { ErrorState, Skeleton, State } from "../ui/State";
-import "./table.css";
+import { TableScroll } from "./TableScroll";
 
 export default function PipelinePage() {
   const pipeline = useQuery(pipelineQuery);
@@ -21,8 +21,7 @@ export default function PipelinePage() {
         </State>
       )}
       {pipeline.data && pipeline.data.signals.length > 0 && (
-        <div className="table-scroll">
-          <table className="table">
+        <TableScroll label="Signals">
             <thead>
               <tr>
                 <th>Signal</th>
@@ -39,8 +38,7 @@ export default function PipelinePage() {
                 <Row key={s.signal} books={s} perSecond={rates.get(s.signal)} />
               ))}
             </tbody>
-          </table>
-        </div>
+          </TableScroll>
       )}
     </Page>
   );

@@ -6,7 +6,7 @@ import { Page } from "../shell/Page";
 import { Badge, type Tone } from "../ui/Badge";
 import type { IconName } from "../ui/Icon";
 import { ErrorState, Skeleton, State } from "../ui/State";
-import "./table.css";
+import { TableScroll } from "./TableScroll";
 
 export default function ProxiesPage() {
   const proxies = useQuery(proxiesQuery);
@@ -22,8 +22,7 @@ export default function ProxiesPage() {
         </State>
       )}
       {all.length > 0 && (
-        <div className="table-scroll">
-          <table className="table">
+        <TableScroll label="Sidecars">
             <thead>
               <tr>
                 <th>Instance</th>
@@ -41,8 +40,7 @@ export default function ProxiesPage() {
                 <Row key={p.instance.id} proxy={p} />
               ))}
             </tbody>
-          </table>
-        </div>
+          </TableScroll>
       )}
     </Page>
   );

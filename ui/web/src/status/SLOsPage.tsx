@@ -6,22 +6,26 @@ import { share, time } from "../format";
 import { Page } from "../shell/Page";
 import { Badge } from "../ui/Badge";
 import { ErrorState, Skeleton, State } from "../ui/State";
-import "./table.css";
+import { TableScroll } from "./TableScroll";
 
 export default function SLOsPage() {
   const slos = useQuery(slosQuery);
   const alerts = useQuery(alertsQuery);
+  // Both at once: alerts that come later would push the objectives down.
+  const pending = slos.isPending || alerts.isPending;
+  const all = slos.data?.slos ?? [];
+  const active = alerts.data?.alerts ?? [];
   return (
-    <Page title="SLOs & alerts">
-      {alerts.isSuccess && alerts.data.alerts.length > 0 && <Alerts alerts={alerts.data.alerts} />}
-      {slos.isPending && <Skeleton label="Objectives are loading" />}
-      {slos.isError && <ErrorState error={slos.error} retry={() => void slos.refetch()} />}
-      {slos.isSuccess && slos.data.slos.length === 0 && (
+    <Page title="SLOs & alerts" note={!pending && slos.isSuccess ? `${all.length} objectives, ${active.filter((a) => a.state === "firing").length} alerts firing` : undefined}>
+      {pending && <Skeleton label="Objectives are loading" />}
+      {!pending && slos.isError && <ErrorState error={slos.error} retry={() => void slos.refetch()} />}
+      {!pending && active.length > 0 && <Alerts alerts={active} />}
+      {!pending && slos.isSuccess && all.length === 0 && (
         <State icon="slos" title="No objectives yet">
           Apply an OpenSLO manifest: <code>sightline apply -f slo.yaml</code>
         </State>
       )}
-      {slos.isSuccess && slos.data.slos.length > 0 && <Objectives slos={slos.data.slos} />}
+      {!pending && all.length > 0 && <Objectives slos={all} />}
     </Page>
   );
 }
@@ -30,8 +34,7 @@ function Alerts({ alerts }: { alerts: readonly Alert[] }) {
   return (
     <section aria-label="Alerts">
       <h2 className="table-title">Alerts</h2>
-      <div className="table-scroll">
-        <table className="table">
+      <TableScroll label="Alerts">
           <thead>
             <tr>
               <th>State</th>
@@ -64,8 +67,7 @@ function Alerts({ alerts }: { alerts: readonly Alert[] }) {
               </tr>
             ))}
           </tbody>
-        </table>
-      </div>
+        </TableScroll>
     </section>
   );
 }
@@ -74,8 +76,7 @@ function Objectives({ slos }: { slos: readonly SLO[] }) {
   return (
     <section aria-label="Objectives">
       <h2 className="table-title">Objectives</h2>
-      <div className="table-scroll">
-        <table className="table">
+      <TableScroll label="Objectives">
           <thead>
             <tr>
               <th>Objective</th>
@@ -108,8 +109,7 @@ function Objectives({ slos }: { slos: readonly SLO[] }) {
               </tr>
             ))}
           </tbody>
-        </table>
-      </div>
+        </TableScroll>
     </section>
   );
 }

@@ -4,6 +4,7 @@ import { targetName } from "../api/verdict";
 import type { Hop } from "../api/why";
 import { ms, time } from "../format";
 import { Badge, BreakerBadge } from "../ui/Badge";
+import { TableScroll } from "../status/TableScroll";
 import { ErrorState, Skeleton } from "../ui/State";
 
 const makers: Record<string, string> = { app: "the app", proxy: "its own sidecar", peer: "the other sidecar" };
@@ -25,8 +26,7 @@ export function WhyTable({ id }: { id: string }) {
           ))}
         </ul>
       )}
-      <div className="table-scroll">
-        <table className="table">
+      <TableScroll label="Access log rows">
           <thead>
             <tr>
               <th>Time</th>
@@ -45,8 +45,7 @@ export function WhyTable({ id }: { id: string }) {
               <HopRow key={i} hop={h} />
             ))}
           </tbody>
-        </table>
-      </div>
+        </TableScroll>
     </div>
   );
 }

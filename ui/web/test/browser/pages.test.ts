@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { SIZES, useBrowser } from "./visit";
+import { barriers, SIZES, useBrowser } from "./visit";
 
 const open = useBrowser();
 const shots = process.env["SIGHTLINE_SHOTS"];
@@ -30,6 +30,7 @@ describe.each(["light", "dark"] as const)("in %s", (theme) => {
         mkdirSync(shots, { recursive: true });
         await page.screenshot({ path: join(shots, `${name}-${size}-${theme}.png`) });
       }
+      expect(await barriers(page)).toEqual([]);
       await clean();
       await close();
     });

@@ -1,3 +1,4 @@
+import axe from "axe-core";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, inject } from "vitest";
 import { launch } from "./browser";
@@ -71,4 +72,14 @@ async function visit(browser: Browser, o: Options): Promise<Visit> {
     },
     close: () => context.close(),
   };
+}
+
+/** What of WCAG A and AA a page breaks, as far as a program can tell. */
+export async function barriers(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source);
+  return page.evaluate(async () => {
+    const run = (window as unknown as { axe: typeof axe }).axe.run;
+    const found = await run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] });
+    return found.violations.flatMap((v) => v.nodes.slice(0, 3).map((n) => `${v.id}: ${n.target.join(" ")} ${n.any[0]?.message ?? n.none[0]?.message ?? v.help}`));
+  });
 }
