@@ -86,8 +86,12 @@ func (s *Shifter) Traffic(ctx context.Context, name mesh.ServiceName) (mesh.Traf
 
 // SetTraffic divides the requests to a service by weights. Routes with conditions,
 // timeouts, retries and comments stay; a VirtualService and subsets are made where
-// there are none. Weights are relative; a version without one gets nothing.
+// there are none. Weights are relative; a version without one gets nothing, and one
+// that has no instance cannot get any.
 func (s *Shifter) SetTraffic(ctx context.Context, name mesh.ServiceName, weights map[mesh.Version]uint32, by string) (mesh.Traffic, error) {
+	if err := s.check(ctx, name, weights); err != nil {
+		return mesh.Traffic{}, fmt.Errorf("set traffic of %s: %w", name, err)
+	}
 	steps, err := s.steps(ctx, name)
 	if err != nil {
 		return mesh.Traffic{}, err
@@ -121,6 +125,22 @@ func (s *Shifter) SetTraffic(ctx context.Context, name mesh.ServiceName, weights
 		return mesh.Traffic{}, fmt.Errorf("set traffic of %s: %w", name, err)
 	}
 	return s.Traffic(ctx, name)
+}
+
+// check refuses a share for a version that has no instance: those requests would have
+// nowhere to go.
+func (s *Shifter) check(ctx context.Context, name mesh.ServiceName, weights map[mesh.Version]uint32) error {
+	instances, err := s.deps.Instances(ctx)
+	if err != nil {
+		return err
+	}
+	known := versions(instances, name)
+	for v, w := range weights {
+		if w > 0 && !slices.Contains(known, v) {
+			return fmt.Errorf("%w: version %q has no instance; those of %s are %v", resource.ErrRefused, v, name, known)
+		}
+	}
+	return nil
 }
 
 // UndoTraffic takes the last change of weights back. If the VirtualService was
