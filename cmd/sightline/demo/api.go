@@ -2,21 +2,36 @@ package demo
 
 import (
 	"context"
+	_ "embed" // the shop's configuration
 	"fmt"
+	"net/http"
 	"net/url"
 
+	"github.com/sightline-mesh/sightline/cmd/sightline/client"
 	"github.com/sightline-mesh/sightline/collector/signal"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/topology/graph"
 )
 
-// Getter asks the public API; cmd/sightline/client is one.
-type Getter interface {
+// API is the mesh's public API; cmd/sightline/client is one.
+type API interface {
 	Get(ctx context.Context, path string, query url.Values, out any) error
+	Send(ctx context.Context, method, path string, in, out any) error
 }
 
 // view is what the demo asks the mesh it runs.
-type view struct{ api Getter }
+type view struct{ api API }
+
+//go:embed shop.yaml
+var setup []byte
+
+// setUp applies the shop's configuration.
+func (v view) setUp(ctx context.Context) error {
+	if err := v.api.Send(ctx, http.MethodPost, "/api/v1/config", client.YAML(setup), nil); err != nil {
+		return fmt.Errorf("set the shop up: %w", err)
+	}
+	return nil
+}
 
 func (v view) proxies(ctx context.Context) ([]mesh.ProxyStatus, error) {
 	var out struct {

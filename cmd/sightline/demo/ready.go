@@ -32,6 +32,9 @@ func (p *play) ready(ctx context.Context) error {
 				context.Cause(ctx), strings.Join(missing, ", "), p.c.Dir)
 		}
 	}
+	if err := p.view.setUp(ctx); err != nil {
+		return err
+	}
 	return p.answers(ctx)
 }
 

@@ -31,7 +31,7 @@ type Config struct {
 
 // Run starts the shop, loads it, breaks what the faults say, and reports. When ctx
 // ends the demo ends: every process it started is gone when Run returns.
-func Run(ctx context.Context, c Config, api Getter) (Report, error) {
+func Run(ctx context.Context, c Config, api API) (Report, error) {
 	actors, err := cast(ctx)
 	if err != nil {
 		return Report{}, err
