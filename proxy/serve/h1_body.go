@@ -132,6 +132,7 @@ func (h *h1) stopUpload() {
 		h.nc.SetReadDeadline(time.Unix(1, 0)) //nolint:errcheck // a closed connection reads no more either
 		if h.up != nil {
 			h.up.SetWriteDeadline(time.Unix(1, 0)) //nolint:errcheck // as above
+			h.up.Deadline = true                   // the upload may just have ended well: the next request must not meet it
 		}
 		<-h.upload.done
 		h.nc.SetReadDeadline(time.Time{}) //nolint:errcheck // the next read tells

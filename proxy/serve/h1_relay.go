@@ -71,6 +71,10 @@ func isTimeout(err error) bool {
 func (h *h1) giveBack(up *pool.Conn) {
 	if h.in.Done() && h.res.KeepAlive && up.Out.Complete() && len(up.In.Buffered()) == 0 {
 		h.detach()
+		if h.x.ctx.Err() != nil { // gone was here first, and left it a deadline in the past
+			up.Discard()
+			return
+		}
 		up.Pool().Put(up)
 	}
 }
