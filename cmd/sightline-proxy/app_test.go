@@ -52,8 +52,14 @@ func actApp(args []string) int {
 		return 0
 	}
 	s := &http.Server{Addr: os.Getenv("APP_ADDRESS"), ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(serveApp)}
-	go func() { _ = s.ListenAndServe() }()
-	<-asked
+	failed := make(chan error, 1)
+	go func() { failed <- s.ListenAndServe() }()
+	select {
+	case <-asked:
+	case err := <-failed:
+		fmt.Println("app:", err)
+		return 1
+	}
 	// The way out is still open while an app says its last words.
 	if url := os.Getenv("APP_FAREWELL"); url != "" {
 		if _, err := send(http.MethodGet, url); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -101,12 +102,20 @@ func listen(t *testing.T) net.Listener {
 	return l
 }
 
-// freePort is one that nobody listens on at the moment.
+// freePort is one that nobody listens on, below those that the kernel gives out: it must
+// still be free when the app gets to it.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l := listen(t)
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
+	for range 100 {
+		port := 20000 + rand.IntN(10000)
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err == nil {
+			_ = l.Close()
+			return port
+		}
+	}
+	t.Fatal("no free port")
+	return 0
 }
 
 // background runs until the test ends or the returned func is called, which waits.
