@@ -67,9 +67,9 @@ func (m *mesh) pipeline(t *testing.T) map[string]signal.Pipeline {
 
 // TestKilledPartsComeBack kills the store and then the control plane, each alone and
 // under load: traffic does not notice, telemetry that was acknowledged is stored, and
-// no instance is lost.
+// no instance is lost. Certificates last 30 s, so that each is renewed meanwhile.
 func TestKilledPartsComeBack(t *testing.T) {
-	m := startDemo(t, "--rps", "150", "--for", "75s", "--output", "json")
+	m := startDemo(t, "--rps", "150", "--for", "75s", "--cert-ttl", "30s", "--output", "json")
 	settle := func() {
 		// Some load must pass over each part's absence: that is what is under test.
 		<-time.After(8 * time.Second)
