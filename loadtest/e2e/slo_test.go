@@ -64,8 +64,8 @@ func TestObjectiveAlerts(t *testing.T) {
 		}
 	}
 	m.get(t, `/prometheus/api/v1/query?query=sum+by(destination_service_name)(rate(istio_requests_total%7Breporter%3D%22destination%22%7D%5B10s%5D))`, &prom)
-	if prom.Status != "success" || len(prom.Data.Result) < 10 {
-		t.Errorf("PromQL answered %+v, want a rate for each service", prom)
+	if prom.Status != "success" || len(prom.Data.Result) < 5 {
+		t.Errorf("PromQL answered %+v, want rates by service", prom)
 	}
 	var alerts int
 	for _, a := range status.Alerts {
