@@ -21,6 +21,10 @@ import (
 // connection before all of its request was read.
 const lingering = time.Second
 
+// crossing is how long a request may be on its way to a connection that is idle, and
+// being closed.
+const crossing = 100 * time.Millisecond
+
 // h1 is a connection from an HTTP/1.1 client and the request on it. It serves one
 // request after the other in the connection's goroutine; only a request body that
 // is still coming while its answer may begin has a second one.
@@ -77,7 +81,9 @@ func serveH1(ctx context.Context, conn *listen.Conn, nc net.Conn, cfg h1Config) 
 			return
 		}
 	}
-	nc.Close() // idle: in order, with a close_notify
+	// Idle, so closed in order: the close_notify proves to a sidecar that a request which
+	// is on its way right now was not read. A reset, as by a plain close, would destroy it.
+	listen.Linger(nc, crossing)
 }
 
 // bind gives the exchange its context, which ends when the client has gone, and
