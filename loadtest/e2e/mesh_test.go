@@ -68,7 +68,13 @@ type running struct {
 // start runs a program until the test ends; it is then told to end, and must.
 func start(t *testing.T, path string, args ...string) *running {
 	t.Helper()
-	r := &running{cmd: exec.Command(path, args...), ended: make(chan struct{})}
+	return startCommand(t, exec.Command(path, args...))
+}
+
+// startCommand is start for a command with an environment of its own.
+func startCommand(t *testing.T, c *exec.Cmd) *running {
+	t.Helper()
+	r := &running{cmd: c, ended: make(chan struct{})}
 	r.cmd.Stdout = &r.stdout
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	errs, err := r.cmd.StderrPipe()
@@ -114,11 +120,12 @@ func (r *running) said() string {
 // mesh is a running demo and what is needed to look into it.
 type mesh struct {
 	*running
-	dir  string
-	api  *client.Client
-	url  string
-	otlp string                // where apps send OTLP over gRPC
-	at   map[string]demo.Place // by "service:version", the load by "load:"
+	dir                     string
+	api                     *client.Client
+	url                     string
+	controlPlane, collector string
+	otlp                    string                // where apps send OTLP over gRPC
+	at                      map[string]demo.Place // by "service:version", the load by "load:"
 }
 
 // meshFlags puts every port on a free one.
@@ -140,6 +147,7 @@ func startDemo(t *testing.T, args ...string) *mesh {
 	m := &mesh{dir: t.TempDir()}
 	flags, listen := meshFlags(t, m.dir)
 	m.url, m.otlp = "http://"+listen["listen"], listen["otlp-grpc-listen"]
+	m.controlPlane, m.collector = listen["control-plane-listen"], listen["otlp-http-listen"]
 	m.running = start(t, program(t, "sightline"), append(append([]string{"demo"}, flags...), args...)...)
 	m.await(t, 3*time.Minute, "the load to start", func() bool { return strings.Contains(m.said(), "load: ") })
 	token, err := client.TokenFile(filepath.Join(m.dir, "ui", session.TokenFile))
