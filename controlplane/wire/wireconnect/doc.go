@@ -1,0 +1,3 @@
+// Package wireconnect is the generated client and server of the sidecars' API over
+// Connect.
+package wireconnect
