@@ -14,8 +14,9 @@ const client = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 2000,
-      // What the API refused once it refuses again; only a lack of an answer may pass.
-      retry: (count, error) => count < 2 && (!(error instanceof Problem) || error.status === 0 || error.status >= 502),
+      // What the API refused it refuses again, and an error is better shown at once than
+      // late; only a lack of any answer is worth another try by itself.
+      retry: (count, error) => count < 2 && error instanceof Problem && error.status === 0,
     },
   },
 });

@@ -26,6 +26,13 @@ export const graphQuery = (at?: string) =>
     staleTime: at ? Infinity : 0,
   });
 
+/** The graph of the last ten seconds: the live one's window is longer, and slow to show a shift. */
+export const recentGraphQuery = queryOptions({
+  queryKey: ["graph", "recent"],
+  queryFn: ({ signal }) => api<Graph>("graph", { signal, query: { window: "10s" } }),
+  refetchInterval: 2000,
+});
+
 export const servicesQuery = queryOptions({
   queryKey: ["services"],
   queryFn: ({ signal }) => api<ServiceList>("services", { signal }),

@@ -46,22 +46,26 @@ export default function EventsPage() {
             </button>
           )}
         </div>
-        <InForce />
-        {pages.isPending && <Skeleton rows={10} label="Events are loading" />}
-        {pages.isError && <ErrorState error={pages.error} retry={() => void pages.refetch()} />}
-        {pages.isSuccess && entries.length === 0 && (
-          <State icon="events" title="Nothing happened">
-            {kind || service ? "No event fits these filters." : "Anomalies, breakers, traffic shifts and configuration changes will show here."}
-          </State>
-        )}
-        <Timeline entries={entries} />
-        {pages.hasNextPage && (
-          <div className="events-more">
-            <Button busy={pages.isFetchingNextPage} onClick={() => void pages.fetchNextPage()}>
-              Load older
-            </Button>
+        <div className="events-body">
+          <InForce />
+          <div className="events-past">
+            {pages.isPending && <Skeleton rows={10} label="Events are loading" />}
+            {pages.isError && <ErrorState error={pages.error} retry={() => void pages.refetch()} />}
+            {pages.isSuccess && entries.length === 0 && (
+              <State icon="events" title="Nothing happened">
+                {kind || service ? "No event fits these filters." : "Anomalies, breakers, traffic shifts and configuration changes will show here."}
+              </State>
+            )}
+            <Timeline entries={entries} />
+            {pages.hasNextPage && (
+              <div className="events-more">
+                <Button busy={pages.isFetchingNextPage} onClick={() => void pages.fetchNextPage()}>
+                  Load older
+                </Button>
+              </div>
+            )}
           </div>
-        )}
+        </div>
       </div>
     </Page>
   );

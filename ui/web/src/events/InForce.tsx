@@ -15,9 +15,10 @@ export function InForce() {
   const all = breakers.data?.breakers ?? [];
   const [releasing, setReleasing] = useState<Verdict>();
   const now = useNow();
-  if (all.length === 0) return null;
   return (
     <section className="in-force" aria-label="Breakers in force">
+      <h2>In force now</h2>
+      {all.length === 0 && <p className="muted">{breakers.isPending ? "\u00a0" : breakers.isError ? "The control plane does not answer." : "Every breaker admits."}</p>}
       {all.map((v) => (
         <VerdictCard key={v.id} verdict={v} now={now} onRelease={() => setReleasing(v)} />
       ))}
@@ -44,11 +45,11 @@ function VerdictCard({ verdict: v, now, onRelease }: { verdict: Verdict; now: nu
       </div>
       <div className="verdict-actions">
         {!v.held && (
-          <Button icon="hold" disabled={!may} busy={busy} title="No probing, no automatic release" onClick={() => void act("hold", { id: v.id }, `${name} is held.`)}>
+          <Button small icon="hold" disabled={!may} busy={busy} title="No probing, no automatic release" onClick={() => void act("hold", { id: v.id }, `${name} is held.`)}>
             Hold
           </Button>
         )}
-        <Button disabled={!may} onClick={onRelease}>
+        <Button small disabled={!may} onClick={onRelease}>
           Release
         </Button>
       </div>

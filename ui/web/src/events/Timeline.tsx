@@ -1,4 +1,5 @@
 import { Link } from "@tanstack/react-router";
+import { useState } from "react";
 import type { EventKind, MeshEvent } from "../api/event";
 import { fullTime, span, time } from "../format";
 import { Icon, type IconName } from "../ui/Icon";
@@ -52,7 +53,6 @@ function Single({ event: e }: { event: MeshEvent }) {
 }
 
 function Loop({ entry }: { entry: Entry }) {
-  const waits = gaps(entry.events);
   const first = entry.events[0]!;
   const last = entry.events.at(-1)!;
   const target = first.target;
@@ -72,23 +72,48 @@ function Loop({ entry }: { entry: Entry }) {
           {over ? "went bad and recovered" : last.kind === "held" ? "is held" : last.kind === "probing" ? "is being probed" : "is tripped"}
           <span className="faint"> · {span(Date.parse(last.time) - Date.parse(first.time))} from first to last step</span>
         </p>
-        <ol className="steps">
-          {entry.events.map((e, i) => (
-            <li key={e.id} data-kind={e.kind}>
-              <span className="step-head">
-                <i />
-                <span className="event-kind">{e.kind}</span>
-                <time dateTime={e.time} title={fullTime(e.time)}>
-                  {i === 0 ? time(e.time) : `+${span(waits[i] ?? 0)}`}
-                </time>
-              </span>
-              <p>{e.summary}</p>
-              <Evidence event={e} />
-            </li>
-          ))}
-        </ol>
+        <Steps events={entry.events} />
       </div>
     </li>
+  );
+}
+
+const SHOWN = 7; // steps; a breaker that trips and probes for long has dozens
+
+/** The steps of a run. Of many, the first and the last are shown until all are asked for. */
+function Steps({ events }: { events: readonly MeshEvent[] }) {
+  const [all, setAll] = useState(false);
+  const waits = gaps(events);
+  const hidden = all ? 0 : Math.max(0, events.length - SHOWN);
+  const from = 3; // the anomaly, the verdict and the first probe
+  return (
+    <ol className="steps">
+      {events.map((e, i) => {
+        if (hidden > 0 && i > from && i < from + hidden) return null;
+        if (hidden > 0 && i === from) {
+          return (
+            <li key={e.id} className="steps-more">
+              <button type="button" className="link" onClick={() => setAll(true)}>
+                Show {hidden} more steps
+              </button>
+            </li>
+          );
+        }
+        return (
+          <li key={e.id} data-kind={e.kind}>
+            <i />
+            <span className="event-kind">{e.kind}</span>
+            <time dateTime={e.time} title={fullTime(e.time)}>
+              {i === 0 ? time(e.time) : `+${span(waits[i] ?? 0)}`}
+            </time>
+            <div>
+              <p>{e.summary}</p>
+              <Evidence event={e} />
+            </div>
+          </li>
+        );
+      })}
+    </ol>
   );
 }
 

@@ -6,7 +6,7 @@ import { graphQuery } from "../api/queries";
 import { compact, share, time, zone } from "../format";
 import { Page } from "../shell/Page";
 import { Icon } from "../ui/Icon";
-import { ErrorState, Skeleton, State } from "../ui/State";
+import { ErrorState, State } from "../ui/State";
 import { find } from "./find";
 import { GraphView } from "./GraphView";
 import { Panel } from "./Panel";
@@ -68,7 +68,7 @@ export default function MapPage() {
       }
     >
       <div className="map">
-        {!graph && (asked.error ? <ErrorState error={asked.error} retry={() => void asked.refetch()} /> : <Skeleton label="The map is loading" />)}
+        {!graph && (asked.error ? <ErrorState error={asked.error} retry={() => void asked.refetch()} /> : <Ghosts />)}
         {graph && graph.nodes.length === 0 && <NoTraffic at={search.at} />}
         {graph && graph.nodes.length > 0 && <GraphView graph={graph} selection={search.sel} onSelect={select} found={looked.found} />}
         {graph && search.sel && <Panel key={search.sel} graph={graph} selection={search.sel} onSelect={select} />}
@@ -82,9 +82,24 @@ function Summary({ graph }: { graph: import("../api/graph").Graph }) {
   const total = graph.edges.reduce((sum, e) => sum + e.rps, 0);
   const failed = graph.edges.reduce((sum, e) => sum + e.rps * e.errorShare, 0);
   return (
-    <span className="map-summary" title={`Window ends ${time(graph.end)} ${zone()}`}>
+    <span className="map-summary" title={`From ${time(graph.start)} to ${time(graph.end)} ${zone()}`}>
       <b>{inside.length}</b> services <b>{compact(total)}</b>/s over {graph.edges.length} edges <b>{share(total > 0 ? failed / total : 0)}</b> failed
     </span>
+  );
+}
+
+/** Where the cards will be, roughly, while the first graph is on its way. */
+function Ghosts() {
+  return (
+    <div className="ghosts" role="status" aria-label="The map is loading">
+      {[1, 1, 3, 2].map((cards, column) => (
+        <div key={column}>
+          {Array.from({ length: cards }, (_, i) => (
+            <span key={i} />
+          ))}
+        </div>
+      ))}
+    </div>
   );
 }
 

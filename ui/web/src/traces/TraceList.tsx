@@ -22,7 +22,7 @@ export function TraceList({ traces }: { traces: readonly TraceSummary[] }) {
               {(t.services ?? []).slice(0, 8).map((s) => (
                 <i key={s} data-hue={hueOf(s)} title={s} />
               ))}
-              <span className="faint">{t.spans} spans</span>
+              <span className="faint">{t.spans} {t.spans === 1 ? "span" : "spans"}</span>
             </span>
             <span className="trace-errors">
               {t.errors > 0 && (

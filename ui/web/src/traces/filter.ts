@@ -9,10 +9,13 @@ export const RANGES: Record<string, { name: string; minutes: number }> = {
   "7d": { name: "Last 7 days", minutes: 10080 },
 };
 
-/** The period a range means, ending now. An unknown range is the last hour. */
+const ARRIVAL = 3000; // ms: the spans of a younger trace are still on their way from the sidecars
+
+/** The period a range means, ending as near to now as traces are whole. An unknown range is the last hour. */
 export function periodOf(range: string | undefined, now: Date): { start: string; end: string } {
   const minutes = (RANGES[range ?? "1h"] ?? RANGES["1h"]!).minutes;
-  return { start: new Date(now.getTime() - minutes * 60_000).toISOString(), end: now.toISOString() };
+  const end = now.getTime() - ARRIVAL;
+  return { start: new Date(end - minutes * 60_000).toISOString(), end: new Date(end).toISOString() };
 }
 
 /** Whether a text is a duration as the API reads it: "250ms", "1.5s", "1m30s". */

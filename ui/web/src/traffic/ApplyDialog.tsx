@@ -8,7 +8,7 @@ import { preview } from "./manifest";
 
 interface Props {
   traffic: Traffic;
-  before: Weights;
+  before: Weights | undefined; // nothing was asked for
   after: Weights;
   rps: number;
   busy: boolean;
@@ -45,7 +45,7 @@ export function ApplyDialog({ traffic, before, after, rps, busy, onApply, onClos
           {Object.keys(after).map((v) => (
             <tr key={v}>
               <td>{v}</td>
-              <td className="num">{before[v] ?? 0}&#8239;%</td>
+              <td className="num">{before ? `${before[v] ?? 0}\u202f%` : "–"}</td>
               <td className="num">
                 <b>{after[v]}&#8239;%</b>
               </td>

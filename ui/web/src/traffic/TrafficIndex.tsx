@@ -7,7 +7,7 @@ import { rate, share } from "../format";
 import { Page } from "../shell/Page";
 import { Badge } from "../ui/Badge";
 import { ErrorState, Skeleton, State } from "../ui/State";
-import { sharesOf, versionsOf } from "./weights";
+import { isWeighted, sharesOf, versionsOf } from "./weights";
 import "./traffic.css";
 
 export default function TrafficIndex() {
@@ -43,12 +43,10 @@ function Entry({ traffic: t, rps }: { traffic: Traffic; rps: number }) {
         <b className="clip">{t.service}</b>
         <span className="muted">{rate(rps)}</span>
         <span className="split" aria-hidden="true">
-          {versions.map((v, i) => (
-            <span key={v} data-series={i % 4} style={{ flexGrow: shares[v] }} />
-          ))}
+          {isWeighted(t) && versions.map((v, i) => <span key={v} data-series={i % 4} style={{ flexGrow: shares[v] }} />)}
         </span>
-        <span className="traffic-shares clip">{versions.length > 1 ? versions.map((v) => `${v} ${share((shares[v] ?? 0) / 100)}`).join("  ") : (versions[0] ?? "no version")}</span>
-        <span className="traffic-source">{t.source ? <Badge tone="accent">weighted</Badge> : <Badge>default</Badge>}</span>
+        <span className="traffic-shares clip">{isWeighted(t) ? versions.map((v) => `${v} ${share((shares[v] ?? 0) / 100)}`).join("  ") : versions.join("  ") || "no version"}</span>
+        <span className="traffic-source">{isWeighted(t) ? <Badge tone="accent">weighted</Badge> : <Badge>default</Badge>}</span>
       </Link>
     </li>
   );

@@ -2,8 +2,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { api } from "../api/fetch";
-import { useLiveGraph } from "../api/live";
-import { sessionQuery, trafficQuery } from "../api/queries";
+import { recentGraphQuery, sessionQuery, trafficQuery } from "../api/queries";
 import { allows } from "../api/session";
 import type { Traffic, Weights } from "../api/traffic";
 import { rate, time } from "../format";
@@ -17,7 +16,7 @@ import { diff } from "./diff";
 import { DiffView } from "./DiffView";
 import { preview } from "./manifest";
 import { VersionSlider } from "./VersionSlider";
-import { inWords, same, sharesOf, withShare } from "./weights";
+import { inWords, isWeighted, same, sharesOf, withShare } from "./weights";
 import "./traffic.css";
 
 const route = getRouteApi("/traffic/$service");
@@ -43,14 +42,16 @@ export default function TrafficPage() {
 
 function Split({ traffic }: { traffic: Traffic }) {
   const asked = sharesOf(traffic);
+  const weighted = isWeighted(traffic);
   const [draft, setDraft] = useState<Weights>();
   const [confirming, setConfirming] = useState(false);
   const { send, busy } = useSend(traffic.service);
   const { data: user } = useQuery(sessionQuery);
   const may = allows(user, "operator");
-  const node = useLiveGraph()?.nodes.find((n) => n.id === traffic.service);
+  const recent = useQuery(recentGraphQuery);
+  const node = recent.data?.nodes.find((n) => n.id === traffic.service);
   const shown = draft ?? asked;
-  const changed = draft !== undefined && !same(draft, asked);
+  const changed = draft !== undefined && !(weighted && same(draft, asked));
   const versions = Object.keys(asked);
   const actual = (v: string) => {
     const seen = node?.versions?.find((x) => x.version === v);
@@ -58,12 +59,11 @@ function Split({ traffic }: { traffic: Traffic }) {
   };
 
   const undo = async () => {
-    const before = inWords(traffic.undo);
-    if (await send(`traffic/${traffic.service}/undo`, "POST", undefined, `Taken back to ${before}.`)) setDraft(undefined);
+    if (await send(`traffic/${traffic.service}/undo`, "POST", undefined, (now) => `Taken back to ${inWords(now.weights)}.`)) setDraft(undefined);
   };
   const apply = async () => {
     if (!draft) return;
-    const ok = await send(`traffic/${traffic.service}`, "PUT", draft, `${traffic.service} is split ${inWords(draft)}.`, () => void undo());
+    const ok = await send(`traffic/${traffic.service}`, "PUT", draft, () => `${traffic.service} is split ${inWords(draft)}.`, () => void undo());
     setConfirming(false);
     if (ok) setDraft(undefined);
   };
@@ -80,9 +80,10 @@ function Split({ traffic }: { traffic: Traffic }) {
       <section className="split-card" aria-label="Versions">
         <header className="split-head">
           <div>
-            <h2>{traffic.source || "Default: every instance alike"}</h2>
+            <h2>{weighted ? traffic.source : "Default: the balancer takes who answers soonest"}</h2>
             <p className="muted">
-              {traffic.changed ? `changed ${time(traffic.changed)}` : "no weights were asked for"} · {rate(node?.rps ?? 0)} now
+              <span className="split-rate">{node ? rate(node.rps) : "–"}</span>
+              {traffic.changed ? `changed ${time(traffic.changed)}` : "no weights were asked for"}
               {traffic.matches && " · routes with conditions stand before this split"}
             </p>
           </div>
@@ -92,13 +93,14 @@ function Split({ traffic }: { traffic: Traffic }) {
         </header>
         <div className="split-legend" aria-hidden="true">
           <span data-bar="requested">requested</span>
-          <span data-bar="actual">actual, last seconds</span>
+          <span data-bar="actual">actual, last 10 s</span>
         </div>
         {versions.map((v) => (
           <VersionSlider
             key={v}
             version={v}
             requested={shown[v] ?? 0}
+            asked={weighted || draft !== undefined}
             actual={actual(v)}
             changed={(shown[v] ?? 0) !== (asked[v] ?? 0)}
             disabled={!may || versions.length < 2}
@@ -106,7 +108,7 @@ function Split({ traffic }: { traffic: Traffic }) {
           />
         ))}
         <footer className="split-foot">
-          <span className="muted">{!may ? "Shifting traffic needs the role operator." : versions.length < 2 ? "There is only one version." : changed ? `${inWords(asked)}  →  ${inWords(draft)}` : "Move a slider or press a button."}</span>
+          <span className="muted">{!may ? "Shifting traffic needs the role operator." : versions.length < 2 ? "There is only one version." : changed ? `${weighted ? inWords(asked) : "no weights"}  →  ${inWords(draft)}` : "Move a slider or press a button."}</span>
           <Button disabled={!changed} onClick={() => setDraft(undefined)}>
             Reset
           </Button>
@@ -124,7 +126,7 @@ function Split({ traffic }: { traffic: Traffic }) {
         </section>
         <Changes service={traffic.service} />
       </div>
-      {confirming && draft && <ApplyDialog traffic={traffic} before={asked} after={draft} rps={node?.rps ?? 0} busy={busy} onApply={() => void apply()} onClose={() => setConfirming(false)} />}
+      {confirming && draft && <ApplyDialog traffic={traffic} before={weighted ? asked : undefined} after={draft} rps={node?.rps ?? 0} busy={busy} onApply={() => void apply()} onClose={() => setConfirming(false)} />}
     </div>
   );
 }
@@ -133,13 +135,13 @@ function Split({ traffic }: { traffic: Traffic }) {
 function useSend(service: string) {
   const client = useQueryClient();
   const [busy, setBusy] = useState(false);
-  async function send(path: string, method: "PUT" | "POST", body: Weights | undefined, done: string, undo?: () => void): Promise<boolean> {
+  async function send(path: string, method: "PUT" | "POST", body: Weights | undefined, done: (now: Traffic) => string, undo?: () => void): Promise<boolean> {
     setBusy(true);
     try {
       const now = await api<Traffic>(path, { method, body });
       client.setQueryData(["traffic", service], now);
       void client.invalidateQueries({ queryKey: ["events"] });
-      toast(done, "good", undo && { label: "Undo", run: undo });
+      toast(done(now), "good", undo && { label: "Undo", run: undo });
       return true;
     } catch (e) {
       toast(e instanceof Error ? e.message : String(e), "bad");

@@ -8,6 +8,7 @@ const STEPS = [0, 1, 5, 10, 25, 50, 100];
 interface Props {
   version: string;
   requested: number; // percent
+  asked: boolean; // false: nobody did, and the percent is only where a change would start
   actual: { share: number | undefined; breaker: Breaker; errors: number };
   changed: boolean;
   disabled: boolean;
@@ -15,7 +16,7 @@ interface Props {
 }
 
 /** One version: what it was asked to get, what it gets, and how to change it. */
-export function VersionSlider({ version, requested, actual, changed, disabled, onChange }: Props) {
+export function VersionSlider({ version, requested, asked, actual, changed, disabled, onChange }: Props) {
   return (
     <div className="version" role="group" aria-label={version} data-version={version}>
       <div className="version-head">
@@ -25,7 +26,7 @@ export function VersionSlider({ version, requested, actual, changed, disabled, o
         <span className="version-shares">
           <span data-bar="requested" data-changed={changed || undefined}>
             <span className="visually-hidden">requested </span>
-            {requested}&#8239;%
+            {asked ? `${requested}\u202f%` : "–"}
           </span>
           <span data-bar="actual">
             <span className="visually-hidden">actual </span>
@@ -33,7 +34,7 @@ export function VersionSlider({ version, requested, actual, changed, disabled, o
           </span>
         </span>
       </div>
-      <Slider.Root className="slider" value={[requested]} max={100} step={1} disabled={disabled} onValueChange={([v]) => onChange(v ?? 0)}>
+      <Slider.Root className="slider" data-unasked={!asked || undefined} value={[requested]} max={100} step={1} disabled={disabled} onValueChange={([v]) => onChange(v ?? 0)}>
         <Slider.Track className="slider-track">
           <Slider.Range className="slider-range" />
         </Slider.Track>
@@ -44,7 +45,7 @@ export function VersionSlider({ version, requested, actual, changed, disabled, o
       </div>
       <div className="version-steps">
         {STEPS.map((s) => (
-          <button key={s} type="button" className="chip" aria-pressed={requested === s} disabled={disabled} aria-label={`${version} ${s} %`} onClick={() => onChange(s)}>
+          <button key={s} type="button" className="chip" aria-pressed={asked && requested === s} disabled={disabled} aria-label={`${version} ${s} %`} onClick={() => onChange(s)}>
             {s}
           </button>
         ))}

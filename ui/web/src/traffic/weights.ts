@@ -2,7 +2,12 @@ import type { Traffic, Weights } from "../api/traffic";
 
 // Shares are whole percents that add up to 100.
 
-/** What is asked for now, as percents. Where nothing is, every version gets alike. */
+/** Whether anyone asked for weights. Where nobody did, the balancer takes who answers soonest. */
+export function isWeighted(t: Traffic): boolean {
+  return Object.values(t.weights ?? {}).some((w) => w > 0);
+}
+
+/** What is asked for now, as percents. Where nothing is, equal parts to start from. */
 export function sharesOf(t: Traffic): Weights {
   const versions = versionsOf(t);
   const asked = t.weights ?? {};
@@ -45,5 +50,5 @@ export function same(a: Weights, b: Weights): boolean {
 /** "v1 90 %, v2 10 %" */
 export function inWords(w: Weights | null | undefined): string {
   const parts = Object.entries(w ?? {}).map(([v, n]) => `${v} ${n}\u202f%`);
-  return parts.length > 0 ? parts.join(", ") : "no weights: every instance alike";
+  return parts.length > 0 ? parts.join(", ") : "no weights";
 }

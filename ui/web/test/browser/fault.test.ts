@@ -17,6 +17,6 @@ test.skipIf(!fault)("the timeline of a fault: anomaly, tripped, probing, release
   const trace = run.locator(".trace-links a").first();
   await trace.click();
   await page.getByRole("treeitem").first().waitFor();
-  await clean();
+  await clean({ live: true });
   await close();
 }, 240_000);

@@ -9,7 +9,8 @@ const open = useBrowser();
 const SERVICE = "reviews";
 const TOLERANCE = 12; // percent points, over a window of a few seconds
 
-const percent = (text: string | null) => Number(/([\d.]+)/.exec(text ?? "")?.[1] ?? Number.NaN);
+// Without weights nothing is requested: a dash.
+const percent = (text: string | null) => Number(/([\d.]+)/.exec(text ?? "")?.[1] ?? -1);
 
 async function sharesOf(page: Page, bar: "requested" | "actual"): Promise<Record<string, number>> {
   const out: Record<string, number> = {};
@@ -59,7 +60,7 @@ test("a shift is previewed, confirmed, seen in the traffic, and undone", async (
   await page.getByRole("button", { name: "Undo", exact: true }).first().click();
   await page.getByText(/Taken back to/).waitFor();
   expect(await sharesOf(page, "requested")).toEqual(before);
-  await settled(page, before);
+  if ((before["v2"] ?? -1) >= 0) await settled(page, before); // else the balancer chooses again
   await clean();
   await close();
 }, 120_000);
