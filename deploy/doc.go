@@ -1,6 +1,7 @@
-// Package deploy holds what runs Sightline outside the demo: systemd units, a
-// container recipe and a commented example for two hosts. Its tests read each of
-// them, so that an example cannot name a flag that is not there.
+// Package deploy holds what runs Sightline outside the demo: systemd units, container
+// recipes and commented examples. It reads the command lines and environment files out
+// of them, so that tests can hold each against the programs: an example cannot name a
+// flag that is not there.
 package deploy
 
 import "embed"
