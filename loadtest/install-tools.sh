@@ -4,7 +4,7 @@
 set -euo pipefail
 declare -A wanted=(
 	[chromium]=chromium [nginx]=nginx-light [h2load]=nghttp2-client [curl]=curl
-	[openssl]=openssl [ip]=iproute2 [python3]=python3 [cc]=gcc
+	[openssl]=openssl [ip]=iproute2 [python3]=python3 [cc]=gcc [protoc]=protobuf-compiler
 )
 missing=()
 for tool in "${!wanted[@]}"; do

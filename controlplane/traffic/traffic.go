@@ -127,22 +127,6 @@ func (s *Shifter) SetTraffic(ctx context.Context, name mesh.ServiceName, weights
 	return s.Traffic(ctx, name)
 }
 
-// check refuses a share for a version that has no instance: those requests would have
-// nowhere to go.
-func (s *Shifter) check(ctx context.Context, name mesh.ServiceName, weights map[mesh.Version]uint32) error {
-	instances, err := s.deps.Instances(ctx)
-	if err != nil {
-		return err
-	}
-	known := versions(instances, name)
-	for v, w := range weights {
-		if w > 0 && !slices.Contains(known, v) {
-			return fmt.Errorf("%w: version %q has no instance; those of %s are %v", resource.ErrRefused, v, name, known)
-		}
-	}
-	return nil
-}
-
 // UndoTraffic takes the last change of weights back. If the VirtualService was
 // edited otherwise since, that edit stays and only the weights are as before.
 func (s *Shifter) UndoTraffic(ctx context.Context, name mesh.ServiceName, by string) (mesh.Traffic, error) {
@@ -164,6 +148,22 @@ func (s *Shifter) UndoTraffic(ctx context.Context, name mesh.ServiceName, by str
 		return mesh.Traffic{}, fmt.Errorf("undo traffic of %s: %w", name, err)
 	}
 	return s.Traffic(ctx, name)
+}
+
+// check refuses a share for a version that has no instance: those requests would have
+// nowhere to go.
+func (s *Shifter) check(ctx context.Context, name mesh.ServiceName, weights map[mesh.Version]uint32) error {
+	instances, err := s.deps.Instances(ctx)
+	if err != nil {
+		return err
+	}
+	known := versions(instances, name)
+	for v, w := range weights {
+		if w > 0 && !slices.Contains(known, v) {
+			return fmt.Errorf("%w: version %q has no instance; those of %s are %v", resource.ErrRefused, v, name, known)
+		}
+	}
+	return nil
 }
 
 // back is the change that takes the step back.

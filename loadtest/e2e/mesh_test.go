@@ -212,10 +212,10 @@ func through(outbound string) *http.Client {
 	}}
 }
 
-// ask sends one request and returns status and body.
-func ask(t *testing.T, c *http.Client, method, target string, header ...string) (int, string) {
+// ask gets a URL and returns status and body.
+func ask(t *testing.T, c *http.Client, target string, header ...string) (int, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, target, nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, target, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

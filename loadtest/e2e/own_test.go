@@ -54,7 +54,7 @@ func (m *mesh) join(t *testing.T, namespace, service, version string) workload {
 // has is how many requests the program says it has had.
 func (w workload) has(t *testing.T) int {
 	t.Helper()
-	_, body := ask(t, http.DefaultClient, http.MethodGet, "http://"+w.app+"/_served")
+	_, body := ask(t, http.DefaultClient, "http://"+w.app+"/_served")
 	n, err := strconv.Atoi(strings.TrimSpace(body))
 	if err != nil {
 		t.Fatal(err)
@@ -106,7 +106,7 @@ func TestOwnServicesInANamespace(t *testing.T) {
 		t.Helper()
 		a, b := v1.has(t), v2.has(t)
 		for range n {
-			if code, body := ask(t, client, http.MethodGet, "http://orders/users/1", header...); code != http.StatusOK {
+			if code, body := ask(t, client, "http://orders/users/1", header...); code != http.StatusOK {
 				t.Fatalf("orders answered %d %s", code, body)
 			}
 		}
@@ -120,10 +120,10 @@ func TestOwnServicesInANamespace(t *testing.T) {
 	}
 	// From another namespace the short name is another service.
 	outside := through(m.at["cart:v1"].Outbound)
-	if code, body := ask(t, outside, http.MethodGet, "http://orders/users/1"); code != http.StatusNotFound {
+	if code, body := ask(t, outside, "http://orders/users/1"); code != http.StatusNotFound {
 		t.Errorf("orders in the default namespace answered %d %s, want 404", code, body)
 	}
-	if code, body := ask(t, outside, http.MethodGet, "http://orders.production/users/1"); code != http.StatusOK {
+	if code, body := ask(t, outside, "http://orders.production/users/1"); code != http.StatusOK {
 		t.Errorf("orders.production answered %d %s", code, body)
 	}
 	m.await(t, 30*time.Second, "all requests in the graph, over mutual TLS", func() bool {

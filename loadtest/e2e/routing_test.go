@@ -116,7 +116,7 @@ func (m *mesh) versions(t *testing.T, n int, header ...string) map[string]int {
 	for range 8 {
 		callers.Go(func() {
 			for range work {
-				if code, body := ask(t, client, http.MethodGet, "http://reviews/reviews/1", header...); code != http.StatusOK {
+				if code, body := ask(t, client, "http://reviews/reviews/1", header...); code != http.StatusOK {
 					t.Errorf("reviews answered %d %s", code, body)
 				}
 			}
@@ -141,7 +141,7 @@ func (m *mesh) served(t *testing.T) map[string]int {
 	t.Helper()
 	out := map[string]int{}
 	for _, v := range []string{"v1", "v2", "v3"} {
-		_, body := ask(t, http.DefaultClient, http.MethodGet, "http://"+m.at["reviews:"+v].App+"/_served")
+		_, body := ask(t, http.DefaultClient, "http://"+m.at["reviews:"+v].App+"/_served")
 		var n int
 		if _, err := fmt.Sscan(body, &n); err != nil {
 			t.Fatalf("reviews %s: %v: %q", v, err, body)

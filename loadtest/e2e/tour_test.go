@@ -31,12 +31,13 @@ func tour(t *testing.T) string {
 		t.Fatal("the README has no five-minute tour")
 	}
 	section, _, _ := strings.Cut(rest, "\n## ")
-	script := "set -e\n"
+	var script strings.Builder
+	script.WriteString("set -e\n")
 	for _, block := range shellBlock.FindAllStringSubmatch(section, -1) {
-		script += block[1]
+		script.WriteString(block[1])
 	}
-	built := strings.Replace(script, "make build engine\n", "", 1)
-	if built == script {
+	built := strings.Replace(script.String(), "make build engine\n", "", 1)
+	if built == script.String() {
 		t.Fatal("the tour does not begin with a build")
 	}
 	return built
