@@ -195,3 +195,57 @@ func TestEachRequestHasATraceOfItsOwn(t *testing.T) {
 		seen[id] = true
 	}
 }
+
+func TestHoldKeepsConnectionsOpen(t *testing.T) {
+	var mu sync.Mutex
+	open := 0
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }))
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		mu.Lock()
+		defer mu.Unlock()
+		switch state {
+		case http.StateNew:
+			open++
+		case http.StateClosed:
+			open--
+		}
+	}
+	s.Start()
+	defer s.Close()
+	release, err := Hold(t.Context(), Plan{
+		Address: netip.MustParseAddrPort(s.Listener.Addr().String()), Host: "echo", Connections: 20, Body: 16,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	if open != 20 {
+		t.Errorf("%d connections open, want 20", open)
+	}
+	mu.Unlock()
+	if err := release(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestHoldSaysWhatIsWrong(t *testing.T) {
+	for want, app := range map[string]http.HandlerFunc{
+		"status 503":      func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) },
+		"body of 5 bytes": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("short")) },
+		"EOF":             func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"longer than": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "8192")
+			_, _ = w.Write(make([]byte, 8<<10))
+		},
+		"no message with a Cont": func(w http.ResponseWriter, _ *http.Request) { _ = http.NewResponseController(w).Flush() },
+	} {
+		p := against(t, app)
+		p.Rate, p.For = 0, 0
+		if _, err := Hold(t.Context(), p); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Hold = %v, want %q", err, want)
+		}
+	}
+	if _, err := Hold(t.Context(), Plan{}); err == nil {
+		t.Error("an empty plan is held")
+	}
+}

@@ -73,6 +73,9 @@ func (c *Conn) Flush(p *Poller) error {
 	return p.Change(c.FD, Read)
 }
 
+// Close closes the socket.
+func (c *Conn) Close() error { return unix.Close(c.FD) }
+
 func (c *Conn) write(b []byte) (int, error) {
 	n, err := unix.Write(c.FD, b)
 	switch {
@@ -83,6 +86,3 @@ func (c *Conn) write(b []byte) (int, error) {
 	}
 	return n, nil
 }
-
-// Close closes the socket.
-func (c *Conn) Close() error { return unix.Close(c.FD) }

@@ -56,13 +56,6 @@ func (p *Poller) Add(fd int) error { return p.control(unix.EPOLL_CTL_ADD, fd, Re
 // Change says what fd is watched for from now on.
 func (p *Poller) Change(fd int, i Interest) error { return p.control(unix.EPOLL_CTL_MOD, fd, i) }
 
-func (p *Poller) control(op, fd int, i Interest) error {
-	if err := unix.EpollCtl(p.fd, op, fd, &unix.EpollEvent{Events: uint32(i), Fd: int32(fd)}); err != nil {
-		return fmt.Errorf("watch socket %d: %w", fd, err)
-	}
-	return nil
-}
-
 // Wait blocks until something can be done or limit has passed, to the nanosecond as
 // far as the kernel keeps it. The events are good until the next call.
 func (p *Poller) Wait(limit time.Duration) ([]Event, error) {
@@ -84,6 +77,13 @@ func (p *Poller) Wait(limit time.Duration) ([]Event, error) {
 		})
 	}
 	return p.events, nil
+}
+
+func (p *Poller) control(op, fd int, i Interest) error {
+	if err := unix.EpollCtl(p.fd, op, fd, &unix.EpollEvent{Events: uint32(i), Fd: int32(fd)}); err != nil {
+		return fmt.Errorf("watch socket %d: %w", fd, err)
+	}
+	return nil
 }
 
 // SharpTimers asks the kernel not to gather this thread's time-outs with later ones,

@@ -1,0 +1,72 @@
+package drive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/sightline-mesh/sightline/loadtest/peers/framing"
+)
+
+// Hold opens the plan's connections, has one request answered on each, one after the
+// other, and keeps them open, idle, until release.
+func Hold(ctx context.Context, p Plan) (release func() error, err error) {
+	p.For = time.Second // not used
+	if err := p.Validate(); err != nil {
+		return nil, fmt.Errorf("hold: %w", err)
+	}
+	var held []net.Conn
+	release = func() error {
+		var bad []error
+		for _, c := range held {
+			bad = append(bad, c.Close())
+		}
+		return errors.Join(bad...)
+	}
+	r := newRequest(p)
+	for range p.Connections {
+		c, err := new(net.Dialer).DialContext(ctx, "tcp", p.Address.String())
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("hold: %w", err), release())
+		}
+		held = append(held, c)
+		if err := ask(c, r.next(), p.Body); err != nil {
+			return nil, errors.Join(fmt.Errorf("hold connection %d of %d: %w", len(held), p.Connections, err), release())
+		}
+	}
+	return release, nil
+}
+
+// ask has one request answered.
+func ask(c net.Conn, request []byte, body int) error {
+	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
+	if _, err := c.Write(request); err != nil {
+		return err
+	}
+	in := make([]byte, len(request)+4<<10)
+	for n := 0; ; {
+		m, err := c.Read(in[n:])
+		if err != nil {
+			return err
+		}
+		n += m
+		answer, err := framing.Parse(in[:n])
+		switch {
+		case err != nil:
+			return err
+		case answer.Size() == 0 && n == len(in):
+			return errors.New("answer longer than the request allows")
+		case answer.Size() == 0:
+			continue
+		case framing.Status(in) != 200:
+			return fmt.Errorf("status %d", framing.Status(in))
+		case answer.Body != body:
+			return fmt.Errorf("body of %d bytes, want %d", answer.Body, body)
+		}
+		return nil
+	}
+}
