@@ -2,6 +2,8 @@ import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import type { EventKind, MeshEvent } from "../api/event";
 import { fullTime, span, time } from "../format";
+import { diff } from "../traffic/diff";
+import { DiffView } from "../traffic/DiffView";
 import { Icon, type IconName } from "../ui/Icon";
 import { gaps, type Entry } from "./group";
 import { TraceLinks } from "./TraceLinks";
@@ -118,27 +120,37 @@ function Steps({ events }: { events: readonly MeshEvent[] }) {
 }
 
 function Evidence({ event: e }: { event: MeshEvent }) {
-  const detail = Object.entries(e.detail ?? {});
+  const { before = "", after = "", ...numbers } = e.detail ?? {};
+  const manifests = (before + after).includes("\n");
+  const detail = Object.entries(manifests ? numbers : (e.detail ?? {})).filter(([, v]) => v !== "");
   const service = e.target.service;
   return (
-    <p className="event-facts">
-      <span>by {e.by}</span>
-      {detail.map(([k, v]) => (
-        <span key={k}>
-          {k} <b>{v}</b>
-        </span>
-      ))}
-      <TraceLinks ids={e.traces} />
-      {service && e.kind === "traffic" && (
-        <Link className="link" to="/traffic/$service" params={{ service }}>
-          traffic of {service}
-        </Link>
+    <>
+      <p className="event-facts">
+        <span>by {e.by}</span>
+        {detail.map(([k, v]) => (
+          <span key={k}>
+            {k} <b>{v}</b>
+          </span>
+        ))}
+        <TraceLinks ids={e.traces} />
+        {service && e.kind === "traffic" && (
+          <Link className="link" to="/traffic/$service" params={{ service }}>
+            traffic of {service}
+          </Link>
+        )}
+        {service && e.kind === "anomaly" && (
+          <Link className="link" to="/" search={{ sel: `node:${service}`, at: e.time }}>
+            map at that time
+          </Link>
+        )}
+      </p>
+      {manifests && (
+        <details className="event-change">
+          <summary>What changed</summary>
+          <DiffView lines={diff(before, after)} />
+        </details>
       )}
-      {service && e.kind === "anomaly" && (
-        <Link className="link" to="/" search={{ sel: `node:${service}`, at: e.time }}>
-          map at that time
-        </Link>
-      )}
-    </p>
+    </>
   );
 }

@@ -58,7 +58,7 @@ function Row({ proxy: p }: { proxy: Proxy }) {
   return (
     <tr>
       <td>
-        <b>{p.instance.id}</b> <span className="faint">{p.instance.address}</span>
+        <b title={p.instance.identity}>{p.instance.id}</b> <span className="faint">{p.instance.address}</span>
       </td>
       <td>
         {p.instance.service} {p.instance.version}
@@ -78,7 +78,9 @@ function Row({ proxy: p }: { proxy: Proxy }) {
         {p.accepted}
         {p.accepted !== p.pushed && <span className="faint"> of {p.pushed}</span>}
       </td>
-      <td className="clip">{(p.subscribed ?? []).join(", ") || <span className="faint">nothing</span>}</td>
+      <td className="clip proxy-subscribed" title={(p.subscribed ?? []).join(", ")}>
+        {(p.subscribed ?? []).join(", ") || <span className="faint">nothing</span>}
+      </td>
       <td className="num" title={fullTime(p.certExpires)}>
         {left > 0 ? `${span(left)} left` : "expired"}
       </td>

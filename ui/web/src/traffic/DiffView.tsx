@@ -1,4 +1,5 @@
 import type { DiffLine } from "./diff";
+import "./diff.css";
 
 /** A text with what is added and removed marked by sign and colour. */
 export function DiffView({ lines }: { lines: readonly DiffLine[] }) {
