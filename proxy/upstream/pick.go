@@ -109,7 +109,7 @@ func (p *picker) best(g *group, how pass) float64 {
 	}
 	best := 0.0
 	for _, i := range g.members {
-		if share, _ := p.standing(i, how); share > best {
+		if share := p.standing(i, how).share; share > best {
 			if best = share; best >= 1 {
 				break
 			}
@@ -118,20 +118,31 @@ func (p *picker) best(g *group, how pass) float64 {
 	return best
 }
 
-// standing is the share of its usual traffic that an instance may have, and whether
-// the next request to it would be its breaker's probe.
-func (p *picker) standing(i *Instance, how pass) (share float64, probe bool) {
+// standing is what an instance may have of a request.
+type standing struct {
+	share float64 // of its usual traffic
+	probe bool    // the next request to it would be its breaker's probe
+	// judged is set while a verdict lets a share through to see how it fares. This
+	// sidecar's own breaker has no say then: it may be in the midst of a long rest, and
+	// the mesh would wait in vain for what it asked to see.
+	judged bool
+}
+
+func (p *picker) standing(i *Instance, how pass) standing {
 	if how.fresh && contains(p.tried, i) {
-		return 0, false
+		return standing{}
 	}
-	if how.strict {
-		ready, isProbe := i.breaker.Ready()
-		if !ready {
-			return 0, false
-		}
-		probe = isProbe
+	if v := i.terms.Load().verdict(p.now); v != nil {
+		return standing{share: admitted(v), judged: true}
 	}
-	return i.terms.Load().share(p.now), probe
+	if !how.strict {
+		return standing{share: 1}
+	}
+	ready, probe := i.breaker.Ready()
+	if !ready {
+		return standing{}
+	}
+	return standing{share: 1, probe: probe}
 }
 
 // from picks an instance of g, best being the largest share of any of them.
@@ -141,12 +152,12 @@ func (p *picker) from(g *group, best float64, how pass) (Lease, error) {
 		return Lease{}, fmt.Errorf("%w: %d requests, %d retries", ErrOverflow, g.limits.Requests, g.limits.Retries)
 	}
 	for range 4 { // a breaker may trip, or its probe go to another, before Admit
-		i := p.member(g, best, how)
+		i, judged := p.member(g, best, how)
 		if i == nil {
 			break
 		}
 		var ticket breaker.Ticket
-		if how.strict {
+		if how.strict && !judged {
 			t, ok := i.breaker.Admit()
 			if !ok {
 				continue
@@ -161,24 +172,32 @@ func (p *picker) from(g *group, best float64, how pass) (Lease, error) {
 }
 
 // member balances over the instances that may have this request. An instance that
-// waits for its breaker's probe goes first, as otherwise it might wait for long.
-func (p *picker) member(g *group, best float64, how pass) *Instance {
+// waits for its breaker's probe goes first, as otherwise it might wait for long. One
+// that a verdict judges has its share of an even split, whatever its load: that is
+// worst where it is to be seen whether it got better.
+func (p *picker) member(g *group, best float64, how pass) (i *Instance, judged bool) {
 	var buf [16]*Instance
 	able := buf[:0]
 	for _, i := range g.members {
-		share, probe := p.standing(i, how)
+		s := p.standing(i, how)
 		switch {
-		case share <= 0, share < best && rand.Float64() >= share/best:
+		case s.share <= 0, s.share < best && rand.Float64() >= s.share/best:
 			continue
-		case probe:
-			return i
+		case s.probe:
+			return i, false
+		case s.judged && s.share < best:
+			if rand.IntN(len(g.members)) == 0 {
+				return i, true
+			}
+			continue
 		}
 		able = append(able, i)
 	}
 	if len(able) == 0 {
-		return nil
+		return nil, false
 	}
-	return able[g.balancer.Pick(p.now, len(able), func(n int) *balance.Load { return able[n].load })]
+	chosen := able[g.balancer.Pick(p.now, len(able), func(n int) *balance.Load { return able[n].load })]
+	return chosen, p.standing(chosen, how).judged
 }
 
 // nothing says why there is no instance.

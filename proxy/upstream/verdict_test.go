@@ -133,3 +133,43 @@ func TestRetryOfAProbingVersionMayGoToTheOther(t *testing.T) {
 		l.Done(Outcome{})
 	}
 }
+
+// TestOwnBreakerHasNoSayInAVerdictsProbing: the breaker rested for longer and longer
+// while the instance failed, and the mesh's own probing got no requests to judge by.
+func TestOwnBreakerHasNoSayInAVerdictsProbing(t *testing.T) {
+	s := reviews(1, 50, 50)
+	w := newWorld(t, s)
+	w.count(200, "v2")
+	if got := w.state("reviews-v2-1").Breaker; got != "tripped" {
+		t.Fatalf("breaker is %s after failures, want tripped", got)
+	}
+	s.Verdicts = []mesh.Verdict{onVersion("v2", mesh.Probing, 0.4)}
+	w.update(s)
+	w.share(w.count(2000)["v2"], 2000, 20, "v2 while it is probed")
+}
+
+func TestProbedInstanceGetsItsShareWhateverItsLoad(t *testing.T) {
+	s := plain(2) // balanced by latency, which failures made bad
+	w := newWorld(t, s)
+	for range 50 {
+		l := w.pick()
+		if l.Instance.Info.ID == "plain-v1-2" {
+			l.Done(Outcome{Status: 500, Kind: Failure})
+			continue
+		}
+		l.Done(Outcome{Status: 200})
+	}
+	s.Verdicts = []mesh.Verdict{{Target: mesh.Target{Service: "plain", Instance: "plain-v1-2"}, Phase: mesh.Probing, Admit: 0.4}}
+	w.update(s)
+	n := 0
+	for range 5000 {
+		l := w.pick()
+		if l.Instance.Info.ID == "plain-v1-2" {
+			n++
+		}
+		l.Done(Outcome{Status: 200})
+	}
+	if n < 800 || n > 1200 { // each choice is random: a fifth, within seven standard deviations
+		t.Errorf("the instance that is probed got %d of 5000, want about 1000", n)
+	}
+}
