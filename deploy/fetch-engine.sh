@@ -10,16 +10,14 @@ fi
 pins=$(cd "$(dirname "$0")/../collector/store/engine/npm" && pwd)
 dir=${XDG_CACHE_HOME:-$HOME/.cache}/sightline/engine
 lib=$dir/node_modules/@chdb/lib-linux-x64-gnu/libchdb.so
-if [[ -f $lib ]] && cmp -s "$pins/package-lock.json" "$dir/package-lock.json"; then
+if [[ -f $lib ]] && cmp -s "$pins/package-lock.json" "$dir/.complete"; then
 	echo "engine: $lib"
 	exit 0
 fi
 echo "engine: fetching into $dir (about 150 MB, 560 MB unpacked)"
 mkdir -p "$dir"
-cp "$pins/package.json" "$dir/"
-cp "$pins/package-lock.json" "$dir/.wanted"
-cp "$dir/.wanted" "$dir/package-lock.json"
-trap 'rm -f "$dir/package-lock.json"' ERR # a half-fetched engine must not look whole
+rm -f "$dir/.complete" # a half-fetched engine must not look whole
+cp "$pins/package.json" "$pins/package-lock.json" "$dir/"
 (cd "$dir" && npm ci --no-audit --no-fund --loglevel=error)
-rm -f "$dir/.wanted"
+cp "$pins/package-lock.json" "$dir/.complete"
 echo "engine: $lib"

@@ -42,7 +42,10 @@ func newDemo(g *globals) *cobra.Command {
 				return err
 			}
 			d.mesh.Dir = dir
-			return errors.Join(d.run(cmd, g), done())
+			if err := d.run(cmd, g); err != nil {
+				return err // the directory stays: its logs say why
+			}
+			return done()
 		},
 	}
 	meshFlags(cmd.Flags(), &d.mesh)
@@ -100,7 +103,7 @@ func (d *demoFlags) run(cmd *cobra.Command, g *globals) error {
 		return nil // Ctrl-C before there was anything to report
 	}
 	if err != nil {
-		return fmt.Errorf("demo: %w (logs were in %s)", err, d.mesh.Log)
+		return fmt.Errorf("demo: %w (logs are in %s)", err, d.mesh.Log)
 	}
 	if g.output == "json" {
 		e := json.NewEncoder(cmd.OutOrStdout())

@@ -48,6 +48,7 @@ func check(r demo.Report) error {
 		}
 	}
 	expect(r.Requests > 11_000, "fewer than 11,000 requests in 60 s at 200/s")
+	expect(r.Skipped == 0, "requests that were due could not be sent")
 	expect(r.FailedBy.Mesh == 0, "requests failed for a reason of the mesh's own")
 	expect(r.MTLSShare == 1, "not all requests went over mutual TLS")
 	expect(r.Services == 10 && r.Proxies == 14, "want 10 services and 14 sidecars")

@@ -61,6 +61,7 @@ func TestTour(t *testing.T) {
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGTERM) }
 	c.WaitDelay = 30 * time.Second
+	t.Cleanup(func() { _ = syscall.Kill(-c.Process.Pid, syscall.SIGTERM) }) // what a tour that broke off left behind
 	out, err := c.CombinedOutput()
 	if err != nil {
 		t.Fatalf("tour: %v\n%s", err, out)

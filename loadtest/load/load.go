@@ -134,7 +134,8 @@ func (g *Generator) choose() Target {
 // read takes in an answer whole: a body that breaks off is a failure too.
 func (o *outcome) read(res *http.Response, err error) {
 	if err != nil {
-		o.failure = err.Error()
+		// No answer at all: whatever the cause, it is not an app's word.
+		o.failure, o.mesh = err.Error(), "no answer"
 		return
 	}
 	_, err = io.Copy(io.Discard, res.Body)

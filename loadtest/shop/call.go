@@ -14,10 +14,15 @@ import (
 // it makes, so that a trace stays one trace.
 var passedOn = []string{"Traceparent", "Tracestate", "Baggage", "X-Request-Id", "B3", "End-User"}
 
+// reasonHeader is the mesh's, on answers that a sidecar made itself. The shop hands it
+// on, so that the load can tell a failure of the mesh from one of an app, however deep.
+const reasonHeader = "X-Sightline-Reason"
+
 // statusError is an answer that was not a success.
 type statusError struct {
 	service string
 	code    int
+	reason  string // the mesh's, where a sidecar made the answer
 }
 
 func (e *statusError) Error() string { return fmt.Sprintf("%s answered %d", e.service, e.code) }
@@ -59,7 +64,7 @@ func (c *caller) do(in *http.Request, method, url, body string) (any, error) {
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode >= http.StatusBadRequest {
 		_, _ = io.Copy(io.Discard, res.Body)
-		return nil, &statusError{service: req.URL.Host, code: res.StatusCode}
+		return nil, &statusError{service: req.URL.Host, code: res.StatusCode, reason: res.Header.Get(reasonHeader)}
 	}
 	var v any
 	if err := json.NewDecoder(res.Body).Decode(&v); err != nil {

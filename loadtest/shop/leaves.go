@@ -30,8 +30,13 @@ func answer(w http.ResponseWriter, v any, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	if err != nil {
 		code := http.StatusBadGateway
-		if s, ok := errors.AsType[*statusError](err); ok && s.code < http.StatusInternalServerError {
-			code = s.code
+		if s, ok := errors.AsType[*statusError](err); ok {
+			if s.code < http.StatusInternalServerError {
+				code = s.code
+			}
+			if s.reason != "" {
+				w.Header().Set(reasonHeader, s.reason)
+			}
 		}
 		w.WriteHeader(code)
 		v = map[string]string{"error": err.Error()}

@@ -81,7 +81,7 @@ func (p *picker) look(how pass, position float64) (Lease, error) {
 	}
 	chosen := choose(dests, shares, position)
 	if chosen < 0 {
-		return Lease{}, p.tripped()
+		return Lease{}, p.withheld(how)
 	}
 	return p.from(groups[chosen], shares[chosen], how)
 }
@@ -93,9 +93,18 @@ func (p *picker) only(g *group, how pass, position float64) (Lease, error) {
 	case share <= 0:
 		return Lease{}, errNothing
 	case position >= share:
-		return Lease{}, p.tripped()
+		return Lease{}, p.withheld(how)
 	}
 	return p.from(g, share, how)
+}
+
+// withheld says what it means that a verdict keeps this request away from all that
+// was looked at. A retry's first look leaves out what was tried: that may still do.
+func (p *picker) withheld(how pass) error {
+	if how.fresh {
+		return errNothing
+	}
+	return p.tripped()
 }
 
 func (p *picker) group(d route.Destination) *group {

@@ -173,3 +173,22 @@ func TestProbedInstanceGetsItsShareWhateverItsLoad(t *testing.T) {
 		t.Errorf("the instance that is probed got %d of 5000, want about 1000", n)
 	}
 }
+
+// TestRetryGoesBackRatherThanNowhere: a retry whose only other instance is under a
+// verdict was refused in most cases, although the instance it had tried would do.
+func TestRetryGoesBackRatherThanNowhere(t *testing.T) {
+	s := plain(2)
+	s.Verdicts = []mesh.Verdict{{Target: mesh.Target{Service: "plain", Instance: "plain-v1-2"}, Phase: mesh.Probing, Admit: 0.1}}
+	w := newWorld(t, s)
+	var healthy *Instance
+	for healthy == nil {
+		l := w.pick()
+		if l.Instance.Info.ID == "plain-v1-1" {
+			healthy = l.Instance
+		}
+		l.Done(Outcome{Status: 200})
+	}
+	for range 200 {
+		w.pick(healthy).Done(Outcome{Status: 200}) // pick fails the test when refused
+	}
+}

@@ -14,7 +14,7 @@ const settleWithin = 20 * time.Second
 // report gathers what the load, the sidecars and the mesh's API know.
 func (p *play) report(ctx context.Context, l load.Report) (Report, error) {
 	r := Report{
-		Requests: l.Requests, Failed: l.Failed, URL: p.c.URL,
+		Requests: l.Requests, Failed: l.Failed, Skipped: l.Skipped, URL: p.c.URL,
 		FailedBy: FailedBy{
 			App: l.Failed - min(l.Mesh(), l.Failed), Mesh: l.Mesh(),
 			Reasons: l.ByMesh, Transport: l.ByFailure,

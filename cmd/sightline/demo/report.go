@@ -12,6 +12,7 @@ import (
 type Report struct {
 	Requests  uint64           `json:"requests"`
 	Failed    uint64           `json:"failed"`
+	Skipped   uint64           `json:"skipped"` // due, but not sent: too many were under way
 	FailedBy  FailedBy         `json:"failed_by"`
 	Services  int              `json:"services"`
 	Proxies   int              `json:"proxies"`
