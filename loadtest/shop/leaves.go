@@ -29,19 +29,22 @@ func leafs() map[string]builder {
 func answer(w http.ResponseWriter, v any, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	if err != nil {
-		code := http.StatusBadGateway
-		if s, ok := errors.AsType[*statusError](err); ok {
-			if s.code < http.StatusInternalServerError {
-				code = s.code
-			}
-			if s.reason != "" {
-				w.Header().Set(reasonHeader, s.reason)
-			}
-		}
-		w.WriteHeader(code)
+		refuse(w, err)
 		v = map[string]string{"error": err.Error()}
 	}
 	_ = json.NewEncoder(w).Encode(v) // the client went away; there is no one left to tell
+}
+
+func refuse(w http.ResponseWriter, err error) {
+	code := http.StatusBadGateway
+	s, answered := errors.AsType[*statusError](err)
+	if answered && s.reason != "" {
+		w.Header().Set(reasonHeader, s.reason)
+	}
+	if answered && s.code < http.StatusInternalServerError {
+		code = s.code
+	}
+	w.WriteHeader(code)
 }
 
 var products = []map[string]any{

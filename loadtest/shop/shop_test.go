@@ -143,3 +143,11 @@ func TestRunEndsWithItsContext(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestReasonOfTheMeshIsHandedOn(t *testing.T) {
+	w := httptest.NewRecorder()
+	answer(w, nil, &statusError{service: "payments", code: http.StatusServiceUnavailable, reason: "no instance is ready"})
+	if w.Code != http.StatusBadGateway || w.Header().Get(reasonHeader) != "no instance is ready" {
+		t.Errorf("answer %d %v, want 502 with the mesh's reason", w.Code, w.Header())
+	}
+}
