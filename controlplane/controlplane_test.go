@@ -25,6 +25,7 @@ func TestSidecarsLearnOfEachOther(t *testing.T) {
 		ID: "reviews-1", Service: "reviews", Version: "v2", Address: got.Address,
 		Identity: "spiffe://mesh.local/ns/default/sa/reviews",
 		Labels:   map[string]string{"version": "v2"}, State: mesh.Ready,
+		AppProtocol: mesh.TCP, AppPort: 5432,
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b mesh.Instance) bool { return a.Address == b.Address })); diff != "" {
 		t.Errorf("instance: %s", diff)

@@ -136,7 +136,7 @@ func (p *plant) sidecar(token string, w identity.Workload, wants ...mesh.Service
 	s.Client = push.New(push.Config{
 		ControlPlane: p.address,
 		TLS:          s.source.ClientTLS(s.source.ControlPlane(), "h2"),
-		Instance:     mesh.Instance{Address: netip.MustParseAddrPort("127.0.0.1:15006"), State: mesh.Ready},
+		Instance:     mesh.Instance{Address: netip.MustParseAddrPort("127.0.0.1:15006"), State: mesh.Ready, AppProtocol: mesh.TCP, AppPort: 5432},
 		Build:        "test",
 		Logger:       logger(p.t),
 	}, s.apply)

@@ -56,7 +56,7 @@ func (s *service) Subscribe(ctx context.Context, st *feedStream) error {
 }
 
 // welcome reads the first message. Who subscribes is what the certificate says;
-// only the address, labels and state are the sidecar's own word.
+// only the address, labels, state and what its app speaks are the sidecar's own word.
 func (s *service) welcome(ctx context.Context, st *feedStream) (hub.Joining, error) {
 	w, certificate, err := workloadOf(ctx)
 	if err != nil {
@@ -83,6 +83,9 @@ func (s *service) welcome(ctx context.Context, st *feedStream) (hub.Joining, err
 		Identity: peer.Identity,
 		Labels:   maps.Clone(said.Labels),
 		State:    stateOf(string(said.State)),
+
+		AppProtocol: said.AppProtocol,
+		AppPort:     said.AppPort,
 	}
 	if i.Version != "" {
 		if i.Labels == nil {

@@ -26,6 +26,8 @@ type Config struct {
 
 	// AppPort is where the app listens on this machine; 0 is an app that only calls.
 	AppPort int
+	// AppProtocol is what the app speaks there; empty lets callers tell by looking.
+	AppProtocol mesh.AppProtocol
 
 	// Outbound, Inbound and Admin are the listeners' addresses. One left empty takes
 	// its stable port, or a free one when that is taken.
@@ -66,6 +68,9 @@ func (c Config) Validate() error {
 	bad := append(c.badNames(), c.badAddresses()...)
 	if c.AppPort < 0 || c.AppPort > 65535 {
 		bad = append(bad, fmt.Errorf("port: %d is not a port", c.AppPort))
+	}
+	if _, err := mesh.ParseAppProtocol(string(c.AppProtocol)); err != nil {
+		bad = append(bad, fmt.Errorf("app-protocol: %w", err))
 	}
 	if c.Drain < 0 {
 		bad = append(bad, fmt.Errorf("drain: %s is below 0", c.Drain))

@@ -89,7 +89,10 @@ func (p *Proxy) newFeed(ctx context.Context, r *parts) (*push.Client, error) {
 	r.tables = newTables(r.set.Update)
 	feed := push.New(push.Config{
 		ControlPlane: p.c.ControlPlane, TLS: r.source.ClientTLS(r.source.ControlPlane(), "h2"),
-		Instance: mesh.Instance{Address: at, Labels: p.labels(), State: mesh.Starting},
+		Instance: mesh.Instance{
+			Address: at, Labels: p.labels(), State: mesh.Starting,
+			AppProtocol: p.c.AppProtocol, AppPort: uint16(p.c.AppPort),
+		},
 		Build:    p.c.Build, Dir: p.c.Dir, Logger: p.log,
 	}, r.tables.apply)
 	r.tables.subscribe = feed.Subscribe

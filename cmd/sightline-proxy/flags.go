@@ -55,6 +55,7 @@ func (c *command) define(f *flag.FlagSet) {
 	f.StringVar(&p.Collector, "collector", p.Collector, "host:port of OTLP over HTTP (default: the control plane's host, port 4318)")
 	f.StringVar(&p.Dir, "dir", p.Dir, "keeps certificate and last good configuration (default: in the user's state directory)")
 	f.IntVar(&p.AppPort, "port", p.AppPort, "port the app listens on; none for an app that only calls")
+	f.StringVar((*string)(&p.AppProtocol), "app-protocol", "", "what the app speaks: http, http2, grpc, tcp or tls (default: told by looking)")
 	f.StringVar(&p.Outbound, "outbound", p.Outbound, "listener for the app's requests (default: "+proxy.DefaultOutbound+", or a free port)")
 	f.StringVar(&p.Inbound, "inbound", p.Inbound, "listener for the mesh's requests (default: "+proxy.DefaultInbound+", or a free port)")
 	f.StringVar(&p.Admin, "admin", p.Admin, "admin page (default: "+proxy.DefaultAdmin+", or a free port)")

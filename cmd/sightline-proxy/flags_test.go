@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
 func environ(vars map[string]string) func(string) string {
@@ -16,7 +18,7 @@ func environ(vars map[string]string) func(string) string {
 
 func TestParse(t *testing.T) {
 	c, err := parse([]string{
-		"--service", "hello", "--version=v1", "--port", "8080", "--drain", "5s",
+		"--service", "hello", "--version=v1", "--port", "8080", "--drain", "5s", "--app-protocol", "tcp",
 		"--upstream", "orders=127.0.0.1:9101", "--upstream", "users.shop=127.0.0.1:9102",
 		"--", "./hello", "--port", "9",
 	}, environ(nil), io.Discard)
@@ -24,7 +26,7 @@ func TestParse(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := c.config
-	if p.Service != "hello" || p.Version != "v1" || p.AppPort != 8080 || p.Drain != 5*time.Second {
+	if p.Service != "hello" || p.Version != "v1" || p.AppPort != 8080 || p.AppProtocol != mesh.TCP || p.Drain != 5*time.Second {
 		t.Errorf("config %+v", p)
 	}
 	if p.Upstreams["orders"] != "127.0.0.1:9101" || p.Upstreams["users.shop"] != "127.0.0.1:9102" {

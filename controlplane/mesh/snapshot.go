@@ -35,6 +35,9 @@ type Instance struct {
 	Identity Identity          `json:"identity"`
 	Labels   map[string]string `json:"labels,omitempty"` // always holds "version" when Version is set
 	State    InstanceState     `json:"state"`
+	// AppProtocol is what its app speaks, AppPort the port it does so on; zero is not said.
+	AppProtocol AppProtocol `json:"appProtocol,omitempty"`
+	AppPort     uint16      `json:"appPort,omitempty"`
 }
 
 // InstanceState says whether new requests may go to an instance.

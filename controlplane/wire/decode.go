@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"time"
 
@@ -42,15 +43,29 @@ func ToInstance(i *Instance) (mesh.Instance, error) {
 	if err != nil {
 		return mesh.Instance{}, fmt.Errorf("instance %q: address: %w", i.GetId(), err)
 	}
+	if i.GetAppPort() > math.MaxUint16 {
+		return mesh.Instance{}, fmt.Errorf("instance %q: app_port: %d is not a port", i.GetId(), i.GetAppPort())
+	}
 	return mesh.Instance{
-		ID:       mesh.InstanceID(i.GetId()),
-		Service:  mesh.ServiceName(i.GetService()),
-		Version:  mesh.Version(i.GetVersion()),
-		Address:  address,
-		Identity: mesh.Identity(i.GetIdentity()),
-		Labels:   i.GetLabels(),
-		State:    mesh.InstanceState(i.GetState()),
+		ID:          mesh.InstanceID(i.GetId()),
+		Service:     mesh.ServiceName(i.GetService()),
+		Version:     mesh.Version(i.GetVersion()),
+		Address:     address,
+		Identity:    mesh.Identity(i.GetIdentity()),
+		Labels:      i.GetLabels(),
+		State:       mesh.InstanceState(i.GetState()),
+		AppProtocol: toAppProtocol(i.GetAppProtocol()),
+		AppPort:     uint16(i.GetAppPort()),
 	}, nil
+}
+
+// toAppProtocol takes a word it does not know, a newer sidecar's, for not said.
+func toAppProtocol(s string) mesh.AppProtocol {
+	p, err := mesh.ParseAppProtocol(s)
+	if err != nil {
+		return ""
+	}
+	return p
 }
 
 // ToServices is the list of names that names stands for.

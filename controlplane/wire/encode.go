@@ -30,13 +30,15 @@ func FromInstance(i mesh.Instance) *Instance {
 		address = i.Address.String()
 	}
 	return &Instance{
-		Id:       string(i.ID),
-		Service:  string(i.Service),
-		Version:  string(i.Version),
-		Address:  address,
-		Identity: string(i.Identity),
-		Labels:   i.Labels,
-		State:    string(i.State),
+		Id:          string(i.ID),
+		Service:     string(i.Service),
+		Version:     string(i.Version),
+		Address:     address,
+		Identity:    string(i.Identity),
+		Labels:      i.Labels,
+		State:       string(i.State),
+		AppProtocol: string(i.AppProtocol),
+		AppPort:     uint32(i.AppPort),
 	}
 }
 

@@ -816,6 +816,8 @@ type Instance struct {
 	Identity      string                 `protobuf:"bytes,5,opt,name=identity,proto3" json:"identity,omitempty"`
 	Labels        map[string]string      `protobuf:"bytes,6,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	State         string                 `protobuf:"bytes,7,opt,name=state,proto3" json:"state,omitempty"`
+	AppProtocol   string                 `protobuf:"bytes,8,opt,name=app_protocol,json=appProtocol,proto3" json:"app_protocol,omitempty"` // http, http2, grpc, tcp or tls; empty is not said
+	AppPort       uint32                 `protobuf:"varint,9,opt,name=app_port,json=appPort,proto3" json:"app_port,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -897,6 +899,20 @@ func (x *Instance) GetState() string {
 		return x.State
 	}
 	return ""
+}
+
+func (x *Instance) GetAppProtocol() string {
+	if x != nil {
+		return x.AppProtocol
+	}
+	return ""
+}
+
+func (x *Instance) GetAppPort() uint32 {
+	if x != nil {
+		return x.AppPort
+	}
+	return 0
 }
 
 type Route struct {
@@ -1703,7 +1719,7 @@ const file_wire_proto_rawDesc = "" +
 	"\asubsets\x18\x05 \x03(\v2\x19.sightline.wire.v1.SubsetR\asubsets\x121\n" +
 	"\x06policy\x18\x06 \x01(\v2\x19.sightline.wire.v1.PolicyR\x06policy\x129\n" +
 	"\tinstances\x18\a \x03(\v2\x1b.sightline.wire.v1.InstanceR\tinstances\x126\n" +
-	"\bverdicts\x18\b \x03(\v2\x1a.sightline.wire.v1.VerdictR\bverdicts\"\x96\x02\n" +
+	"\bverdicts\x18\b \x03(\v2\x1a.sightline.wire.v1.VerdictR\bverdicts\"\xd4\x02\n" +
 	"\bInstance\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aservice\x18\x02 \x01(\tR\aservice\x12\x18\n" +
@@ -1711,7 +1727,9 @@ const file_wire_proto_rawDesc = "" +
 	"\aaddress\x18\x04 \x01(\tR\aaddress\x12\x1a\n" +
 	"\bidentity\x18\x05 \x01(\tR\bidentity\x12?\n" +
 	"\x06labels\x18\x06 \x03(\v2'.sightline.wire.v1.Instance.LabelsEntryR\x06labels\x12\x14\n" +
-	"\x05state\x18\a \x01(\tR\x05state\x1a9\n" +
+	"\x05state\x18\a \x01(\tR\x05state\x12!\n" +
+	"\fapp_protocol\x18\b \x01(\tR\vappProtocol\x12\x19\n" +
+	"\bapp_port\x18\t \x01(\rR\aappPort\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf8\x01\n" +

@@ -46,6 +46,7 @@ func full() mesh.Snapshot {
 			Address:  netip.MustParseAddrPort("127.0.0.1:15006"),
 			Identity: "spiffe://mesh.local/ns/default/sa/reviews",
 			Labels:   map[string]string{"version": "v2"}, State: mesh.Ready,
+			AppProtocol: mesh.TCP, AppPort: 5432,
 		}},
 		Verdicts: []mesh.Verdict{{
 			ID: "v-1", Target: mesh.Target{Service: "reviews", Version: "v2", Instance: "reviews-1"},
@@ -75,6 +76,13 @@ func TestSnapshotSurvivesTheWire(t *testing.T) {
 	}
 }
 
+func TestProtocolsOfNewerSidecarsAreNotSaid(t *testing.T) {
+	got, err := ToInstance(&Instance{Id: "a-1", Address: "1.2.3.4:5", AppProtocol: "quic"})
+	if err != nil || got.AppProtocol != "" {
+		t.Errorf("got %q, %v", got.AppProtocol, err)
+	}
+}
+
 func TestServicesSurviveTheWire(t *testing.T) {
 	want := []mesh.ServiceName{"reviews", "orders.production"}
 	if diff := cmp.Diff(want, ToServices(FromServices(want))); diff != "" {
@@ -89,6 +97,7 @@ func TestToSnapshotRefuses(t *testing.T) {
 	}{
 		"nothing at all":  {nil, "no service name"},
 		"no address":      {&Snapshot{Service: "a", Instances: []*Instance{{Id: "a-1"}}}, `instance "a-1": address`},
+		"no port":         {&Snapshot{Service: "a", Instances: []*Instance{{Id: "a-1", Address: "1.2.3.4:5", AppPort: 1 << 16}}}, `instance "a-1": app_port: 65536 is not a port`},
 		"a name for host": {&Snapshot{Service: "a", Instances: []*Instance{{Id: "a-1", Address: "host:1"}}}, `instance "a-1": address`},
 	} {
 		if _, err := ToSnapshot(c.in); err == nil || !strings.Contains(err.Error(), c.want) {
