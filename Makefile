@@ -46,7 +46,7 @@ check: web ## formatting, vet, linters, generated files, types of the web app
 bench: ## Go benchmarks, six rounds, for benchstat
 	go test -run '^$$' -bench . -benchmem -count 6 ./proxy/... ./collector/signal/...
 
-load: build tools ## the sidecar pair beside a direct call and an nginx pair, one interleaved run
+load: build tools ## the sidecar pair beside nginx, HAProxy, net/http and the TLS floor, one interleaved run
 	loadtest/peers/run.sh
 
 clean: ## remove what was built here

@@ -3,7 +3,7 @@
 # generators and peers that no one here wrote. It does nothing when all are there.
 set -euo pipefail
 declare -A wanted=(
-	[chromium]=chromium [nginx]=nginx-light [h2load]=nghttp2-client [curl]=curl
+	[chromium]=chromium [nginx]=nginx-light [haproxy]=haproxy [h2load]=nghttp2-client [curl]=curl
 	[openssl]=openssl [ip]=iproute2 [python3]=python3 [cc]=gcc [protoc]=protobuf-compiler
 )
 missing=()

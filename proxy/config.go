@@ -20,9 +20,11 @@ type Config struct {
 	Instance  string // unique in the mesh; default service, version and a random part
 
 	ControlPlane string // host:port; default 127.0.0.1:15012
-	Collector    string // host:port of OTLP over HTTP; default the control plane's host and 4318
-	Token        string // join token; needed until a certificate is in Dir
-	Dir          string // keeps certificate and last good snapshot
+	// Collector is the host:port of OTLP over HTTP; default the control plane's host
+	// and 4318. NoCollector tells nobody of any request.
+	Collector string
+	Token     string // join token; needed until a certificate is in Dir
+	Dir       string // keeps certificate and last good snapshot
 
 	// AppPort is where the app listens on this machine; 0 is an app that only calls.
 	AppPort int
@@ -46,6 +48,9 @@ type Config struct {
 	// Build is the program's version.
 	Build string
 }
+
+// NoCollector is the Collector of a sidecar that keeps its telemetry to itself.
+const NoCollector = "none"
 
 // Stable addresses of the listeners.
 const (
@@ -103,7 +108,9 @@ func (c Config) badAddresses() (bad []error) {
 		}
 	}
 	check("control-plane", c.ControlPlane)
-	check("collector", c.Collector)
+	if c.Collector != NoCollector {
+		check("collector", c.Collector)
+	}
 	check("outbound", c.Outbound)
 	check("inbound", c.Inbound)
 	check("admin", c.Admin)

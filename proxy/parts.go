@@ -58,7 +58,7 @@ func (p *Proxy) assemble(ctx context.Context) (*parts, error) {
 	}
 	collector := identity.ID(source.TrustDomain(), mesh.SystemNamespace, mesh.CollectorAccount)
 	r.emitter = emit.New(emit.Config{
-		Collector: "https://" + p.c.Collector,
+		Collector: p.c.collectorURL(),
 		Service:   p.c.Service, Namespace: p.c.Namespace, Version: p.c.Version, Instance: p.c.Instance,
 	}, emit.Deps{TLS: source.ClientTLS(collector, "http/1.1"), Logger: p.log})
 	r.counted = &counted{next: r.emitter}

@@ -179,5 +179,13 @@ func (p *Proxy) serveInbound(ctx context.Context) error {
 	return err
 }
 
+// collectorURL is where telemetry goes; empty is nowhere.
+func (c Config) collectorURL() string {
+	if c.Collector == NoCollector {
+		return ""
+	}
+	return "https://" + c.Collector
+}
+
 // appAddress is where the app listens.
 func (c Config) appAddress() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(c.AppPort)) }

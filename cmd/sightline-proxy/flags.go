@@ -52,7 +52,7 @@ func (c *command) define(f *flag.FlagSet) {
 	f.StringVar(&p.Account, "account", p.Account, "account in the identity (default: the service)")
 	f.StringVar(&p.Instance, "instance", p.Instance, "name of this copy (default: made up)")
 	f.StringVar(&p.ControlPlane, "control-plane", p.ControlPlane, "host:port of the control plane")
-	f.StringVar(&p.Collector, "collector", p.Collector, "host:port of OTLP over HTTP (default: the control plane's host, port 4318)")
+	f.StringVar(&p.Collector, "collector", p.Collector, "host:port of OTLP over HTTP, none to send no telemetry (default: the control plane's host, port 4318)")
 	f.StringVar(&p.Dir, "dir", p.Dir, "keeps certificate and last good configuration (default: in the user's state directory)")
 	f.IntVar(&p.AppPort, "port", p.AppPort, "port the app listens on; none for an app that only calls")
 	f.StringVar((*string)(&p.AppProtocol), "app-protocol", "", "what the app speaks: http, http2, grpc, tcp or tls (default: told by looking)")

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -26,14 +25,19 @@ type comparison struct {
 	log  *os.File // of every program that is started
 	told io.Writer
 	proc proc.Table
-	app  *proc.Process
-	at   netip.AddrPort // the app
-	mesh *pair.Mesh     // nil without Sightline among the targets
+	apps map[bool]served // by whether they speak HTTP/2
+	mesh *pair.Mesh      // nil without Sightline among the targets
+}
+
+// served is an app that runs.
+type served struct {
+	process *proc.Process
+	at      netip.AddrPort
 }
 
 // compare runs all rounds. Progress goes to told.
 func compare(ctx context.Context, o options, told io.Writer) (found report.Comparison, err error) {
-	c := &comparison{o: o, told: told, proc: proc.System()}
+	c := &comparison{o: o, told: told, proc: proc.System(), apps: map[bool]served{}}
 	if found.Setup, err = c.setup(ctx); err != nil {
 		return found, err
 	}
@@ -62,10 +66,14 @@ func (c *comparison) start(ctx context.Context) (err error) {
 	if c.log, err = os.Create(filepath.Join(c.dir, "log")); err != nil {
 		return err
 	}
-	if c.app, c.at, err = startApp(ctx, c.log); err != nil {
-		return err
+	for http2, role := range map[bool]string{false: roleApp, true: roleGRPCApp} {
+		var s served
+		if s.process, s.at, err = startApp(ctx, role, c.log); err != nil {
+			return err
+		}
+		c.apps[http2] = s
 	}
-	if slices.Contains(c.o.targets, sightline) {
+	if slices.ContainsFunc(c.chosen(), func(t target) bool { return t.ours }) {
 		c.mesh, err = pair.StartMesh(ctx, pair.MeshConfig{Bin: c.o.bin, Dir: filepath.Join(c.dir, "mesh"), Log: c.log})
 	}
 	return err
@@ -78,8 +86,8 @@ func (c *comparison) close(ctx context.Context, cause error) error {
 	if c.mesh != nil {
 		bad = append(bad, c.mesh.Stop())
 	}
-	if c.app != nil {
-		bad = append(bad, c.app.Stop())
+	for _, a := range c.apps {
+		bad = append(bad, a.process.Stop())
 	}
 	if c.log != nil {
 		bad = append(bad, c.log.Close())
@@ -92,7 +100,7 @@ func (c *comparison) close(ctx context.Context, cause error) error {
 }
 
 // turns is the order of round n: another target comes first each time.
-func turns(targets []string, n int) []string {
+func turns[T any](targets []T, n int) []T {
 	first := n % len(targets)
 	return slices.Concat(targets[first:], targets[:first])
 }
@@ -101,56 +109,52 @@ func turns(targets []string, n int) []string {
 func (c *comparison) rounds(ctx context.Context) ([]report.Round, error) {
 	var all []report.Round
 	for n := range c.o.rounds {
-		for _, t := range turns(c.o.targets, n) {
+		for _, t := range turns(c.chosen(), n) {
 			began := time.Now()
 			r, err := c.round(ctx, t, n)
 			if err != nil {
-				return nil, fmt.Errorf("round %d, %s: %w", n+1, t, err)
+				return nil, fmt.Errorf("round %d, %s: %w", n+1, t.name, err)
 			}
 			all = append(all, r)
-			_, _ = fmt.Fprintf(c.told, "round %d of %d, %s: %s\n", n+1, c.o.rounds, t, time.Since(began).Round(time.Second))
+			_, _ = fmt.Fprintf(c.told, "round %d of %d, %s: %s\n", n+1, c.o.rounds, t.name, time.Since(began).Round(time.Second))
 		}
 	}
 	return all, nil
 }
 
 // round measures one target that is started for it and ended after it.
-func (c *comparison) round(ctx context.Context, target string, n int) (r report.Round, err error) {
-	dir := filepath.Join(c.dir, fmt.Sprintf("%s-%d", target, n+1))
-	running, err := c.begin(ctx, target, dir)
+func (c *comparison) round(ctx context.Context, t target, n int) (r report.Round, err error) {
+	dir := filepath.Join(c.dir, fmt.Sprintf("%d-%s", n+1, strings.ReplaceAll(t.name, "/", "-")))
+	running, err := t.start(ctx, c, dir)
 	if err != nil {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, running.Stop(), os.RemoveAll(dir)) }()
-	m := &measure{comparison: c, running: running, round: report.Round{Target: target, Cells: map[string]report.Sample{}}}
+	m := &measure{
+		comparison: c, running: running, served: c.apps[t.http2].process,
+		round: report.Round{Target: t.name, Cells: map[string]report.Sample{}},
+	}
 	err = m.all(ctx)
 	return m.round, err
 }
 
-func (c *comparison) begin(ctx context.Context, target, dir string) (*pair.Running, error) {
-	switch target {
-	case sightline:
-		return c.mesh.Start(ctx, c.at)
-	case nginx:
-		return pair.Nginx{Path: c.o.nginx, Dir: dir, App: c.at, Log: c.log}.Start(ctx)
-	}
-	return pair.Direct(c.at), nil
-}
-
 // targets looks for the programs.
 func (c *comparison) targets() ([]report.Target, error) {
-	paths := map[string]string{sightline: filepath.Join(c.o.bin, "sightline-proxy"), nginx: c.o.nginx}
 	var all []report.Target
-	for _, name := range c.o.targets {
-		t := report.Target{Name: name}
-		if path := paths[name]; path != "" {
+	for _, t := range c.chosen() {
+		one := report.Target{Name: t.name, HTTP2: t.http2}
+		if t.program != nil {
+			path, err := t.program(c.o)
+			if err != nil {
+				return nil, err
+			}
 			info, err := os.Stat(path)
 			if err != nil {
 				return nil, fmt.Errorf("%w: run `make build tools`", err)
 			}
-			t.Program = info.Size()
+			one.Program = info.Size()
 		}
-		all = append(all, t)
+		all = append(all, one)
 	}
 	return all, nil
 }
@@ -165,18 +169,17 @@ func (c *comparison) setup(ctx context.Context) (report.Setup, error) {
 		return report.Setup{}, err
 	}
 	s := report.Setup{Machine: m, Load: load, Began: time.Now(), Command: c.o.command}
-	for _, v := range []struct{ target, name, path, flag string }{
-		{sightline, "sightline-proxy ", filepath.Join(c.o.bin, "sightline-proxy"), "version"},
-		{nginx, "", c.o.nginx, "-v"},
-	} {
-		if !slices.Contains(c.o.targets, v.target) {
+	for _, t := range c.chosen() {
+		if t.version == nil {
 			continue
 		}
-		out, err := exec.CommandContext(ctx, v.path, v.flag).CombinedOutput()
+		v, err := t.version(ctx, c.o)
 		if err != nil {
-			return report.Setup{}, fmt.Errorf("ask %s for its version: %w: run `make build tools`", v.path, err)
+			return report.Setup{}, err
 		}
-		s.Versions = append(s.Versions, v.name+strings.TrimPrefix(strings.TrimSpace(string(out)), "nginx version: "))
+		if !slices.Contains(s.Versions, v) {
+			s.Versions = append(s.Versions, v)
+		}
 	}
 	s.Versions = append(s.Versions, runtime.Version())
 	return s, nil

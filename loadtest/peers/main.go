@@ -1,9 +1,10 @@
 // Command peers compares a pair of Sightline sidecars, with mutual TLS and all
-// telemetry on, with a direct call and with an nginx pair that has the same mutual TLS
-// and an access log. All run in one go and take turns, so that what else happens on
-// the machine happens to each alike. It prints a Markdown report.
+// telemetry on, with a direct call and with pairs of other proxies that have the same
+// mutual TLS and an access log. All run in one go and take turns, so that what else
+// happens on the machine happens to each alike. It prints a Markdown report.
 //
-// App and load generator are this program again, as processes of their own.
+// Apps, the load generator of HTTP/1.1 and the proxies made of Go's standard library are
+// this program again, as processes of their own.
 package main
 
 import (
@@ -34,13 +35,8 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	if len(args) > 0 {
-		switch args[0] {
-		case roleApp:
-			return actApp(ctx, stdout)
-		case roleGenerator:
-			return actGenerator(ctx, os.Stdin, stdout)
-		}
+	if played, err := act(ctx, args, stdout); played {
+		return err
 	}
 	o, err := parse(args, stderr)
 	if err != nil {

@@ -20,6 +20,9 @@ const (
 	settleHeld  = 2 * time.Second        // once all connections are open, before their memory
 )
 
+// shortest is the least time of a load: h2load counts in whole runs of its timer.
+const shortest = 100 * time.Millisecond
+
 // heldConnections are open and do nothing while memory is measured.
 const heldConnections = 1000
 
@@ -28,6 +31,7 @@ type measure struct {
 	*comparison
 
 	running *pair.Running
+	served  *proc.Process // the app that the target stands in front of
 	round   report.Round
 }
 
@@ -48,7 +52,7 @@ func (m *measure) all(ctx context.Context) error {
 	if m.round.Loaded, err = m.memory(); err != nil {
 		return err
 	}
-	if slices.Contains(m.o.cells, idleCell) && len(m.running.Processes) > 0 {
+	if slices.Contains(m.o.cells, idleCell) && len(m.running.Processes) > 0 && !m.running.HTTP2 {
 		if err := m.held(ctx); err != nil {
 			return err
 		}
@@ -58,10 +62,13 @@ func (m *measure) all(ctx context.Context) error {
 }
 
 func (m *measure) loads(ctx context.Context) error {
-	if _, err := m.load(ctx, warmUp, m.o.span()/4); err != nil {
+	if _, err := m.load(ctx, warmUp(m.running.HTTP2), max(m.o.span()/4, shortest)); err != nil {
 		return err
 	}
 	for _, l := range m.o.loads() {
+		if l.HTTP2 != m.running.HTTP2 {
+			continue
+		}
 		if err := rest(ctx, settleCell); err != nil {
 			return err
 		}
@@ -85,7 +92,7 @@ func (m *measure) used() (u used, err error) {
 		}
 		u.pair += t
 	}
-	if u.app, err = m.proc.CPU(m.app.PID()); err != nil {
+	if u.app, err = m.proc.CPU(m.served.PID()); err != nil {
 		return u, err
 	}
 	u.busy, err = m.proc.Busy()
@@ -98,10 +105,7 @@ func (m *measure) load(ctx context.Context, l cell, span time.Duration) (report.
 	if err != nil {
 		return report.Sample{}, err
 	}
-	result, generator, err := generate(ctx, drive.Plan{
-		Address: m.running.Address, Host: pair.Host,
-		Connections: l.connections, Rate: l.Rate, Body: l.body, For: span,
-	})
+	result, generator, err := m.generate(ctx, l, span)
 	if err != nil {
 		return report.Sample{}, err
 	}
@@ -114,6 +118,18 @@ func (m *measure) load(ctx context.Context, l cell, span time.Duration) (report.
 	// Ticks are coarse: what was used by nothing else may come out just below nothing.
 	s.Other = max(after.busy-before.busy-s.Pair-s.App-s.Generator, 0)
 	return s, nil
+}
+
+// generate sends one cell's requests and tells what processor time that took.
+func (m *measure) generate(ctx context.Context, l cell, span time.Duration) (drive.Result, time.Duration, error) {
+	p := drive.Plan{
+		Address: m.running.Address, Host: pair.Host,
+		Connections: l.connections, Rate: l.Rate, Body: l.body, For: span,
+	}
+	if l.HTTP2 {
+		return drive.RunGRPC(ctx, drive.GRPCPlan{Plan: p, Streams: l.streams, Dir: m.dir})
+	}
+	return generate(ctx, p)
 }
 
 // held measures memory while connections are open that do nothing.

@@ -17,18 +17,13 @@ type options struct {
 	command string // as it was given
 	bin     string
 	nginx   string
+	haproxy string
 	out     string
 	rounds  int
 	seconds float64 // of each cell
 	targets []string
 	cells   []string
 }
-
-// The targets.
-const (
-	sightline = "sightline"
-	nginx     = "nginx"
-)
 
 // idleCell is the measure of memory with connections that do nothing.
 const idleCell = "idle"
@@ -38,21 +33,24 @@ type cell struct {
 	report.Cell
 
 	connections, body int
+	streams           int // of each connection, where HTTP2 is set
 }
 
 func cells() []cell {
 	return []cell{
-		{report.Cell{Name: "open1000", Rate: 1000, Says: "Open loop, 1,000 requests/s, 32 connections, 128-byte bodies"}, 32, 128},
-		{report.Cell{Name: "open4000", Rate: 4000, Says: "Open loop, 4,000 requests/s, 32 connections, 128-byte bodies"}, 32, 128},
-		{report.Cell{Name: "closed128", Says: "Saturated: closed loop, 64 connections, 128-byte bodies"}, 64, 128},
-		{report.Cell{Name: "closed16k", Says: "Saturated: closed loop, 64 connections, 16 KiB bodies"}, 64, 16 << 10},
+		{report.Cell{Name: "open1000", Rate: 1000, Says: "Open loop, 1,000 requests/s, 32 connections, 128-byte bodies"}, 32, 128, 0},
+		{report.Cell{Name: "open4000", Rate: 4000, Says: "Open loop, 4,000 requests/s, 32 connections, 128-byte bodies"}, 32, 128, 0},
+		{report.Cell{Name: "closed128", Says: "Saturated: closed loop, 64 connections, 128-byte bodies"}, 64, 128, 0},
+		{report.Cell{Name: "closed16k", Says: "Saturated: closed loop, 64 connections, 16 KiB bodies"}, 64, 16 << 10, 0},
+		{report.Cell{Name: "grpc1000", Rate: 1000, HTTP2: true, Says: "gRPC, open loop: 1,000 unary calls/s, 8 connections, 128-byte messages"}, 8, 128, 100},
+		{report.Cell{Name: "grpcclosed", HTTP2: true, Says: "gRPC, saturated: closed loop, 8 connections of 8 calls, 128-byte messages"}, 8, 128, 8},
 	}
 }
 
 // warmUp comes before all cells and is not reported.
-var warmUp = cell{report.Cell{Name: "warm-up"}, 64, 128}
-
-func allTargets() []string { return []string{report.Direct, sightline, nginx} }
+func warmUp(http2 bool) cell {
+	return cell{report.Cell{Name: "warm-up", HTTP2: http2}, 8, 128, 8}
+}
 
 func allCells() []string {
 	var names []string
@@ -68,6 +66,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.SetOutput(stderr)
 	f.StringVar(&o.bin, "bin", "bin", "directory of sightline and sightline-proxy")
 	f.StringVar(&o.nginx, "nginx", "/usr/sbin/nginx", "the nginx to compare with")
+	f.StringVar(&o.haproxy, "haproxy", "/usr/sbin/haproxy", "the HAProxy to compare with")
 	f.StringVar(&o.out, "out", "", "file to write the report to as well")
 	f.IntVar(&o.rounds, "rounds", 5, "how often each target has its turn")
 	f.Float64Var(&o.seconds, "seconds", 5, "length of each cell")

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sightline-mesh/sightline/loadtest/peers/baseline"
 	"github.com/sightline-mesh/sightline/loadtest/peers/drive"
 	"github.com/sightline-mesh/sightline/loadtest/peers/echo"
 	"github.com/sightline-mesh/sightline/loadtest/peers/proc"
@@ -23,12 +24,36 @@ import (
 // The parts that this program plays in processes of its own, as first argument.
 const (
 	roleApp       = "act-as-app"
+	roleGRPCApp   = "act-as-grpc-app"
 	roleGenerator = "act-as-generator"
 )
 
+// act plays a part, or reports that the arguments name none.
+func act(ctx context.Context, args []string, stdout io.Writer) (bool, error) {
+	switch {
+	case len(args) == 0:
+		return false, nil
+	case args[0] == roleApp:
+		return true, actApp(ctx, stdout, func() (app, error) { return echo.Listen() })
+	case args[0] == roleGRPCApp:
+		return true, actApp(ctx, stdout, func() (app, error) { return echo.ListenGRPC() })
+	case args[0] == roleGenerator:
+		return true, actGenerator(ctx, os.Stdin, stdout)
+	case len(args) == 2 && (args[0] == baseline.RoleReverseProxy || args[0] == baseline.RoleSplice):
+		return true, baseline.Act(ctx, args[0], args[1])
+	}
+	return false, nil
+}
+
+// app is what answers requests.
+type app interface {
+	Address() netip.AddrPort
+	Serve(ctx context.Context) error
+}
+
 // actApp prints the app's address and serves.
-func actApp(ctx context.Context, stdout io.Writer) error {
-	a, err := echo.Listen()
+func actApp(ctx context.Context, stdout io.Writer, listen func() (app, error)) error {
+	a, err := listen()
 	if err != nil {
 		return err
 	}
@@ -51,8 +76,8 @@ func actGenerator(ctx context.Context, stdin io.Reader, stdout io.Writer) error 
 	return json.NewEncoder(stdout).Encode(r)
 }
 
-// startApp starts the app in a process of its own.
-func startApp(ctx context.Context, log io.Writer) (*proc.Process, netip.AddrPort, error) {
+// startApp starts an app, by its role, in a process of its own.
+func startApp(ctx context.Context, role string, log io.Writer) (*proc.Process, netip.AddrPort, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, netip.AddrPort{}, fmt.Errorf("start app: %w", err)
@@ -62,7 +87,7 @@ func startApp(ctx context.Context, log io.Writer) (*proc.Process, netip.AddrPort
 		return nil, netip.AddrPort{}, fmt.Errorf("start app: %w", err)
 	}
 	defer func() { _ = r.Close() }()
-	p, err := proc.Start(ctx, proc.Command{Path: self, Args: []string{roleApp}, Env: os.Environ(), Stdout: w, Log: log})
+	p, err := proc.Start(ctx, proc.Command{Path: self, Args: []string{role}, Env: os.Environ(), Stdout: w, Log: log})
 	_ = w.Close() // the app has its own
 	if err != nil {
 		return nil, netip.AddrPort{}, err

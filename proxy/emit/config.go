@@ -13,7 +13,7 @@ import (
 // A zero field means its default.
 type Config struct {
 	// Collector is the base URL of the collector's OTLP/HTTP port,
-	// "https://10.0.0.5:4318". Required.
+	// "https://10.0.0.5:4318". Empty makes an Emitter that forgets what it is told.
 	Collector string
 	// Service, Namespace, Version and Instance name the workload the sidecar stands
 	// beside. Service is required.
@@ -50,10 +50,8 @@ type Deps struct {
 // Validate reports every field that cannot be used.
 func (c Config) Validate() error {
 	var bad []error
-	if u, err := url.Parse(c.Collector); err != nil {
-		bad = append(bad, fmt.Errorf("collector: %w", err))
-	} else if u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
-		bad = append(bad, fmt.Errorf("collector: %q is not an http or https URL", c.Collector))
+	if err := validCollector(c.Collector); err != nil {
+		bad = append(bad, err)
 	}
 	if c.Service == "" {
 		bad = append(bad, errors.New("service: must be set"))
@@ -65,6 +63,17 @@ func (c Config) Validate() error {
 		bad = append(bad, errors.New("idle, interval, grace: must not be negative"))
 	}
 	return errors.Join(bad...)
+}
+
+func validCollector(at string) error {
+	u, err := url.Parse(at)
+	switch {
+	case err != nil:
+		return fmt.Errorf("collector: %w", err)
+	case at != "" && (u.Scheme != "https" && u.Scheme != "http" || u.Host == ""):
+		return fmt.Errorf("collector: %q is not an http or https URL", at)
+	}
+	return nil
 }
 
 // withDefaults is c with every zero field set to its default.

@@ -73,6 +73,22 @@ func TestEverythingEmittedArrives(t *testing.T) {
 	})
 }
 
+func TestWithoutACollectorNothingIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeCollector{}
+		c := testConfig()
+		c.Collector = ""
+		e := newTestEmitter(c, f)
+		stop := start(t, e)
+		e.Emit(request())
+		time.Sleep(time.Minute)
+		stop()
+		if s := e.Stats(); len(f.spans()) != 0 || s.Spans.Emitted != 0 || s.RetainedBytes != 0 {
+			t.Errorf("%d spans arrived, %+v", len(f.spans()), s)
+		}
+	})
+}
+
 func TestCollectorAwayForAMinuteLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeCollector{}

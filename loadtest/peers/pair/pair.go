@@ -1,7 +1,7 @@
 // Package pair starts what the comparison compares: nothing between caller and app, a
-// pair of Sightline sidecars, a pair of nginx. Each runs as real processes on free
-// loopback ports, and does the same work: mutual TLS 1.3 between the two, connections
-// kept open, every request accounted for.
+// pair of Sightline sidecars, pairs of other proxies. Each runs as real processes on
+// free loopback ports, and does the same work: mutual TLS 1.3 between the two,
+// connections kept open, and, unless it says otherwise, every request accounted for.
 package pair
 
 import (
@@ -30,6 +30,8 @@ type Running struct {
 	// Processes are those whose use of processor and memory is the pair's: none for a
 	// direct call, else the caller's side first.
 	Processes []*proc.Process
+	// HTTP2 says that callers speak HTTP/2 with prior knowledge, and so does the app.
+	HTTP2 bool
 
 	account func(context.Context) (Account, error)
 }
@@ -61,22 +63,28 @@ func (r *Running) Stop() error {
 }
 
 // Direct is the app itself.
-func Direct(app netip.AddrPort) *Running { return &Running{Address: app} }
+func Direct(app netip.AddrPort, http2 bool) *Running { return &Running{Address: app, HTTP2: http2} }
 
 // carries waits until a request is answered by way of the pair, and makes sure that
 // its inner side takes nobody without a certificate.
 func (r *Running) carries(ctx context.Context, inner netip.AddrPort) error {
-	err := proc.Await(ctx, patience, func(ctx context.Context) error {
-		release, err := drive.Hold(ctx, drive.Plan{Address: r.Address, Host: Host, Connections: 1, Body: 1})
-		if err != nil {
-			return err
-		}
-		return release()
-	}, r.Processes...)
+	err := proc.Await(ctx, patience, r.answers, r.Processes...)
 	if err != nil {
 		return fmt.Errorf("send a request through: %w", err)
 	}
 	return refusesStrangers(ctx, inner)
+}
+
+// answers has one request answered.
+func (r *Running) answers(ctx context.Context) error {
+	if r.HTTP2 {
+		return drive.CallOnce(ctx, r.Address, Host)
+	}
+	release, err := drive.Hold(ctx, drive.Plan{Address: r.Address, Host: Host, Connections: 1, Body: 1})
+	if err != nil {
+		return err
+	}
+	return release()
 }
 
 // reserve finds n free loopback ports.

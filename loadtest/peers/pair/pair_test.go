@@ -58,7 +58,7 @@ func drives(t *testing.T, r *Running) uint64 {
 }
 
 func TestDirect(t *testing.T) {
-	r := Direct(app(t))
+	r := Direct(app(t), false)
 	drives(t, r)
 	a, err := r.Account(t.Context())
 	if err != nil || a.Rows != 0 {
@@ -69,21 +69,28 @@ func TestDirect(t *testing.T) {
 	}
 }
 
-// nginxPath is that of nginx on Debian, or on the path.
-func nginxPath(t *testing.T) string {
+// program is the path of a program of Debian's, or of one on the path.
+func program(t *testing.T, name string) string {
 	t.Helper()
-	if p, err := exec.LookPath("nginx"); err == nil {
+	if p, err := exec.LookPath(name); err == nil {
 		return p
 	}
-	const debian = "/usr/sbin/nginx"
+	debian := "/usr/sbin/" + name
 	if _, err := os.Stat(debian); err != nil {
-		t.Skip("no nginx here: run `make tools`")
+		t.Skip("no " + name + " here: run `make tools`")
 	}
 	return debian
 }
 
-func TestNginx(t *testing.T) {
-	n := Nginx{Path: nginxPath(t), Dir: filepath.Join(t.TempDir(), "pair"), App: app(t), Log: t.Output()}
+func TestPeersCarryRequestsAndAccountForThem(t *testing.T) {
+	for _, k := range []Kind{Nginx, HAProxy} {
+		t.Run(k.Name, func(t *testing.T) {
+			carries(t, Peer{Kind: k, Path: program(t, k.Name), Dir: filepath.Join(t.TempDir(), "pair"), App: app(t), Log: t.Output()})
+		})
+	}
+}
+
+func carries(t *testing.T, n Peer) {
 	r, err := n.Start(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -107,15 +114,40 @@ func TestNginx(t *testing.T) {
 	}
 }
 
+func TestHAProxyCarriesCalls(t *testing.T) {
+	l, err := echo.ListenGRPC()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	go func() { ended <- l.Serve(ctx) }()
+	p := Peer{
+		Kind: HAProxyHTTP2, Path: program(t, "haproxy"), Dir: filepath.Join(t.TempDir(), "pair"),
+		App: l.Address(), Log: t.Output(),
+	}
+	r, err := p.Start(t.Context()) // which has a call answered
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Stop(); err != nil {
+		t.Error(err)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestNginxThatIsNone(t *testing.T) {
-	n := Nginx{Path: "/nonexistent/nginx", Dir: filepath.Join(t.TempDir(), "pair"), App: app(t), Log: t.Output()}
+	n := Peer{Kind: Nginx, Path: "/nonexistent/nginx", Dir: filepath.Join(t.TempDir(), "pair"), App: app(t), Log: t.Output()}
 	if _, err := n.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "start nginx") {
 		t.Errorf("Start = %v", err)
 	}
 }
 
 func TestRender(t *testing.T) {
-	s := nginxSide{
+	s := side{
 		Dir: "/d", Listen: netip.MustParseAddrPort("127.0.0.1:1"), Next: netip.MustParseAddrPort("127.0.0.1:2"),
 		Own: leafFiles{Certificate: "/own.pem", Key: "/own.key"}, Root: "/root.pem", Peer: "echo.peers.test",
 	}
@@ -135,7 +167,7 @@ func TestRender(t *testing.T) {
 		},
 	} {
 		s.Inner = c.inner
-		b, err := s.render()
+		b, err := s.render(nginxConf)
 		if err != nil {
 			t.Fatal(err)
 		}

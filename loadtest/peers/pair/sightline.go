@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/sightline-mesh/sightline/loadtest/peers/proc"
+	"github.com/sightline-mesh/sightline/proxy"
 )
 
 // sidecar is where one of the pair listens.
@@ -16,20 +17,31 @@ type sidecar struct {
 	service                  string
 	outbound, inbound, admin netip.AddrPort
 	app                      netip.AddrPort // zero for the caller's, which stands beside no app
+	quiet                    bool
 }
 
-// Start starts a pair of sidecars in front of app, with a certificate, all telemetry
-// and everything else on, and waits until it carries requests. The mesh's pairs run
-// one after the other.
-func (m *Mesh) Start(ctx context.Context, app netip.AddrPort) (*Running, error) {
+// Sidecars is a pair of sidecars to start.
+type Sidecars struct {
+	App   netip.AddrPort
+	HTTP2 bool // the app, and callers, speak HTTP/2
+	Quiet bool // without telemetry
+}
+
+// Start starts a pair of sidecars, with a certificate, all telemetry unless it is to be
+// quiet, and everything else on, and waits until it carries requests. The mesh's pairs
+// run one after the other.
+func (m *Mesh) Start(ctx context.Context, c Sidecars) (*Running, error) {
 	ports, err := reserve(ctx, 6)
 	if err != nil {
 		return nil, fmt.Errorf("start sidecar pair: %w", err)
 	}
 	m.pairs++
-	caller := sidecar{service: "caller", outbound: ports[0], inbound: ports[1], admin: ports[2]}
-	callee := sidecar{service: Host, outbound: ports[3], inbound: ports[4], admin: ports[5], app: app}
-	r := &Running{Address: caller.outbound, account: accounts(caller.admin, callee.admin)}
+	caller := sidecar{service: "caller", outbound: ports[0], inbound: ports[1], admin: ports[2], quiet: c.Quiet}
+	callee := sidecar{service: Host, outbound: ports[3], inbound: ports[4], admin: ports[5], app: c.App, quiet: c.Quiet}
+	r := &Running{Address: caller.outbound, HTTP2: c.HTTP2}
+	if !c.Quiet {
+		r.account = accounts(caller.admin, callee.admin)
+	}
 	for _, s := range []sidecar{caller, callee} {
 		p, err := m.sidecar(ctx, s)
 		if err != nil {
@@ -45,9 +57,13 @@ func (m *Mesh) Start(ctx context.Context, app netip.AddrPort) (*Running, error) 
 
 func (m *Mesh) sidecar(ctx context.Context, s sidecar) (*proc.Process, error) {
 	instance := s.service + "-" + strconv.Itoa(m.pairs)
+	collector := m.sink.address.String()
+	if s.quiet {
+		collector = proxy.NoCollector
+	}
 	args := []string{
 		"run", "--service", s.service, "--version", "v1", "--instance", instance,
-		"--control-plane", m.address.String(), "--collector", m.sink.address.String(),
+		"--control-plane", m.address.String(), "--collector", collector,
 		"--dir", filepath.Join(m.dir, "proxies", instance),
 		"--outbound", s.outbound.String(), "--inbound", s.inbound.String(), "--admin", s.admin.String(),
 		"--drain", "2s",

@@ -71,13 +71,13 @@ func (c Comparison) writeOpen(b *strings.Builder, cell Cell) {
 	}
 	columns = append(columns, "pair's CPU, µs/request", "errors")
 	var rows [][]string
-	for _, t := range c.Targets {
+	for _, t := range c.taking(cell) {
 		row := []string{t.Name}
 		for _, q := range quantiles {
 			row = append(row, c.latency(t.Name, cell.Name, q.of).median())
 		}
 		for _, q := range quantiles {
-			row = append(row, c.added(t.Name, cell.Name, q.of))
+			row = append(row, c.added(t, cell, q.of))
 		}
 		rows = append(rows, append(row, c.pairCPU(t, cell.Name), c.errors(t.Name, cell.Name)))
 	}
@@ -86,15 +86,15 @@ func (c Comparison) writeOpen(b *strings.Builder, cell Cell) {
 }
 
 // added is the median less that of the direct call.
-func (c Comparison) added(target, cell string, of func(drive.Latency) time.Duration) string {
-	if target == Direct {
+func (c Comparison) added(t Target, cell Cell, of func(drive.Latency) time.Duration) string {
+	if t.direct() {
 		return ""
 	}
-	return number(c.latency(target, cell, of).Median() - c.latency(Direct, cell, of).Median())
+	return number(c.latency(t.Name, cell.Name, of).Median() - c.latency(cell.direct(), cell.Name, of).Median())
 }
 
 func (c Comparison) pairCPU(t Target, cell string) string {
-	if t.Name == Direct {
+	if t.direct() {
 		return ""
 	}
 	return c.of(t.Name, cell, func(s Sample) float64 { return s.perRequest(s.Pair) }).spread()
@@ -106,7 +106,7 @@ func (c Comparison) errors(target, cell string) string {
 
 func (c Comparison) writeClosed(b *strings.Builder, cell Cell) {
 	var rows [][]string
-	for _, t := range c.Targets {
+	for _, t := range c.taking(cell) {
 		rows = append(rows, []string{
 			t.Name,
 			c.of(t.Name, cell.Name, func(s Sample) float64 { return s.PerSecond() }).spread(),
@@ -154,7 +154,7 @@ func (c Comparison) writeMemory(b *strings.Builder) {
 	}
 	var rows [][]string
 	for _, t := range c.Targets {
-		if t.Name == Direct {
+		if t.direct() {
 			continue
 		}
 		row := []string{t.Name}
@@ -189,7 +189,7 @@ func (c Comparison) memory(target string, at func(Round) *proc.Memory) string {
 func (c Comparison) writeAccounts(b *strings.Builder) {
 	var rows [][]string
 	for _, t := range c.Targets {
-		if t.Name == Direct {
+		if t.direct() {
 			continue
 		}
 		var requests, accessLog, spans, red uint64

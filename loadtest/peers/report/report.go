@@ -3,6 +3,7 @@
 package report
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sightline-mesh/sightline/loadtest/peers/drive"
@@ -10,14 +11,20 @@ import (
 	"github.com/sightline-mesh/sightline/loadtest/peers/proc"
 )
 
-// Direct is the name of the target that the others' latency is compared with.
-const Direct = "direct"
+// The targets that the others' latency is compared with: the app itself.
+const (
+	Direct      = "direct"
+	DirectHTTP2 = "direct-grpc"
+)
 
 // Cell is a kind of load.
 type Cell struct {
 	Name string // "open1000"
 	Says string // "Open loop, 1,000 requests/s …"
 	Rate float64
+	// HTTP2 says that only targets that speak it take part, and are compared with
+	// DirectHTTP2.
+	HTTP2 bool
 }
 
 // Comparison is everything that was measured.
@@ -42,6 +49,23 @@ type Target struct {
 	Name string
 	// Program is the size of one side's program in bytes, 0 for a direct call.
 	Program int64
+	HTTP2   bool
+}
+
+// direct reports whether there is nothing between caller and app.
+func (t Target) direct() bool { return t.Name == Direct || t.Name == DirectHTTP2 }
+
+// direct is whom the cell's others are compared with.
+func (c Cell) direct() string {
+	if c.HTTP2 {
+		return DirectHTTP2
+	}
+	return Direct
+}
+
+// taking are the targets that take part in a cell.
+func (c Comparison) taking(cell Cell) []Target {
+	return slices.DeleteFunc(slices.Clone(c.Targets), func(t Target) bool { return t.HTTP2 != cell.HTTP2 })
 }
 
 // Round is one target's share of one round.
