@@ -54,3 +54,15 @@ func turnedAway(plaintext, unproved uint64) admin.Family {
 		Samples: []admin.Sample{sample("plaintext", plaintext), sample("identity", unproved)},
 	}
 }
+
+// races are requests that met the end of a kept connection.
+func races(outbound, inbound uint64) admin.Family {
+	sample := func(direction string, n uint64) admin.Sample {
+		return admin.Sample{Labels: []admin.Label{{Name: "direction", Value: direction}}, Value: float64(n)}
+	}
+	return admin.Family{
+		Name:    "sightline_connection_reuse_races_total",
+		Help:    "Requests that met the end of a kept connection, by direction; sent again where that could do no harm.",
+		Samples: []admin.Sample{sample("outbound", outbound), sample("inbound", inbound)},
+	}
+}

@@ -19,6 +19,8 @@ func (p *parts) metrics() []admin.Family {
 	families := append(telemetry(p.emitter.Stats()), p.counted.families()...)
 	return append(families,
 		turnedAway(p.inbound.Refused()),
+		races(p.outbound.Races(), p.inbound.Races()),
+		admin.Value("sightline_app_idle_seconds", "How long an unused connection to the app is kept; learned from the app.", p.inbound.AppIdleTime().Seconds()),
 		breakers(p.set.States()),
 		admin.Value("sightline_breaker_trips_total", "Times a breaker of this sidecar tripped.", float64(p.trips.Load())),
 		admin.Value("sightline_push_connected", "Whether the control plane's feed is connected.", connected),

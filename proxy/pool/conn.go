@@ -22,6 +22,7 @@ type Conn struct {
 
 	pool   *Pool
 	since  time.Time // idle since
+	seen   time.Time // idle, and the peer still there; by the pool's sweep
 	socket *socket.Socket
 }
 

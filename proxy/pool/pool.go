@@ -28,6 +28,7 @@ var (
 // Config bounds a pool. A zero limit is none.
 type Config struct {
 	IdleTime    time.Duration // how long an unused connection is kept
+	Learn       bool          // IdleTime is where to begin: stay below what the peer announces, or is seen to do
 	MaxIdle     int           // unused connections kept; the one used longest ago goes first
 	Connections int           // open at once, idle ones included
 	Pending     int           // requests that may wait when all Connections are in use; 0 with a limit on Connections is 1024
@@ -41,8 +42,10 @@ type Pool struct {
 	cfg  Config
 	dial Dialer
 
+	idle idleTime
+
 	mu      sync.Mutex // guards what follows
-	idle    []*Conn    // the one used last is the last
+	unused  []*Conn    // the one used last is the last
 	open    int        // dialled or being dialled, and not yet closed
 	waiting []chan *Conn
 	closed  bool
@@ -53,7 +56,9 @@ func New(cfg Config, d Dialer) *Pool {
 	if cfg.Connections > 0 && cfg.Pending == 0 {
 		cfg.Pending = 1024
 	}
-	return &Pool{cfg: cfg, dial: d}
+	p := &Pool{cfg: cfg, dial: d}
+	p.idle.start(cfg.IdleTime)
+	return p
 }
 
 // Get lends an idle connection whose peer is still there, or dials one. When the
@@ -100,31 +105,46 @@ func (p *Pool) Put(c *Conn) {
 		return
 	}
 	var oldest *Conn
-	if p.cfg.MaxIdle > 0 && len(p.idle) >= p.cfg.MaxIdle {
-		oldest = p.idle[0]
-		p.idle = append(p.idle[:0], p.idle[1:]...)
+	if p.cfg.MaxIdle > 0 && len(p.unused) >= p.cfg.MaxIdle {
+		oldest = p.unused[0]
+		p.unused = append(p.unused[:0], p.unused[1:]...)
 	}
-	p.idle = append(p.idle, c)
+	p.unused = append(p.unused, c)
 	p.mu.Unlock()
 	if oldest != nil {
 		oldest.Discard()
 	}
 }
 
-// Sweep closes connections that were idle for too long at now.
+// Sweep closes connections that were idle for too long at now, and those that the
+// peer has closed.
 func (p *Pool) Sweep(now time.Time) {
-	if p.cfg.IdleTime == 0 {
+	limit := p.idle.inForce()
+	if limit == 0 {
 		return
 	}
+	var stale, ended []*Conn
 	p.mu.Lock()
-	n := 0
-	for n < len(p.idle) && now.Sub(p.idle[n].since) >= p.cfg.IdleTime {
-		n++
+	if !p.idle.learned.IsZero() && now.Sub(p.idle.learned) > lessonTime {
+		p.idle.forget()
 	}
-	stale := append([]*Conn(nil), p.idle[:n]...)
-	p.idle = append(p.idle[:0], p.idle[n:]...)
+	kept := p.unused[:0]
+	for _, c := range p.unused {
+		switch {
+		case p.cfg.Learn && !c.socket.Quiet():
+			ended = append(ended, c)
+		case now.Sub(c.since) >= limit:
+			stale = append(stale, c)
+		default:
+			c.seen = now
+			kept = append(kept, c)
+		}
+	}
+	clear(p.unused[len(kept):])
+	p.unused = kept
+	p.endedIdle(ended, len(kept)+len(stale) == 0, now)
 	p.mu.Unlock()
-	for _, c := range stale {
+	for _, c := range append(stale, ended...) {
 		c.Discard()
 	}
 }
@@ -133,10 +153,10 @@ func (p *Pool) Sweep(now time.Time) {
 // closed when they come back.
 func (p *Pool) Close() {
 	p.mu.Lock()
-	idle, waiting := p.idle, p.waiting
-	p.idle, p.waiting, p.closed = nil, nil, true
+	unused, waiting := p.unused, p.waiting
+	p.unused, p.waiting, p.closed = nil, nil, true
 	p.mu.Unlock()
-	for _, c := range idle {
+	for _, c := range unused {
 		c.Discard()
 	}
 	for _, w := range waiting {
@@ -160,18 +180,19 @@ func (p *Pool) reserve() (*Conn, chan *Conn, error) {
 			p.mu.Unlock()
 			return nil, nil, ErrClosed
 		}
-		n := len(p.idle)
+		n := len(p.unused)
 		if n == 0 {
 			break
 		}
-		c := p.idle[n-1]
-		p.idle[n-1] = nil
-		p.idle = p.idle[:n-1]
+		c := p.unused[n-1]
+		p.unused[n-1] = nil
+		p.unused = p.unused[:n-1]
 		p.mu.Unlock()
-		if c.alive(p.cfg.IdleTime) {
+		if c.alive(p.idle.inForce()) {
 			c.Reused = true
 			return c, nil, nil
 		}
+		p.noticed(c)
 		c.Discard()
 	}
 	defer p.mu.Unlock()
@@ -222,6 +243,7 @@ func (p *Pool) giveUp(wait chan *Conn) {
 func (p *Pool) dialNew(ctx context.Context) (*Conn, error) {
 	nc, err := p.dial(ctx)
 	if err != nil {
+		p.unreachable()
 		p.release()
 		return nil, err
 	}

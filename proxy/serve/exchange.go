@@ -40,7 +40,14 @@ type exchange struct {
 type answer struct {
 	status int
 	grpc   int // from the head; -1 when it is not there
+	// unseen says that the sidecar at the other end made the answer, because it could
+	// not connect to its app.
+	unseen bool
 }
+
+// unconnected are the flags of an answer that a sidecar makes when it cannot connect
+// to its app. What an app itself says in that field is never passed on.
+const unconnected = "UF"
 
 // codec is what differs between protocols: it holds a request and, after a send
 // that worked, the head of the answer.

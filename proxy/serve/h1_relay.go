@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,6 +29,9 @@ func (h *h1) relay(x *exchange) error {
 	if h.res.Status == http.StatusSwitchingProtocols {
 		return h.tunnel(x, up)
 	}
+	if h.res.Has(http1.KeepAlive) {
+		up.Pool().Announced(keptFor(h.res.Get(http1.KeepAlive)))
+	}
 	framing := h.frame()
 	h.begun = true
 	if err := h.out.Response(&h.res, framing); err != nil {
@@ -49,6 +53,20 @@ func (h *h1) relay(x *exchange) error {
 	}
 	h.giveBack(up)
 	return nil
+}
+
+// keptFor is the timeout of a Keep-Alive field, "timeout=5, max=100"; 0 if there is none.
+func keptFor(field string) time.Duration {
+	for part := range strings.SplitSeq(field, ",") {
+		name, value, ok := strings.Cut(strings.TrimSpace(part), "=")
+		if !ok || !strings.EqualFold(name, "timeout") {
+			continue
+		}
+		if seconds, err := strconv.ParseUint(value, 10, 16); err == nil {
+			return time.Duration(seconds) * time.Second
+		}
+	}
+	return 0
 }
 
 // cut is an answer that ended before its end.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/sightline-mesh/sightline/proxy/http1"
@@ -42,7 +43,8 @@ func (h *h1) send(x *exchange, to *link) (answer, error) {
 	if err := h.readHead(up); err != nil {
 		return answer{grpc: -1}, h.failed(x, to, err)
 	}
-	return answer{status: h.res.Status, grpc: -1}, nil
+	unseen := to.polite && h.res.Has(http1.SightlineFlags) && h.res.Get(http1.SightlineFlags) == unconnected
+	return answer{status: h.res.Status, grpc: -1, unseen: unseen}, nil
 }
 
 // connect borrows a connection in the time there is.
@@ -144,6 +146,9 @@ func (h *h1) failed(x *exchange, to *link, err error) error {
 	up := h.up
 	early := len(up.In.Buffered()) > 0
 	unsent := up.Out.Sent() == 0 || (to.polite && errors.Is(err, io.EOF) && !early)
+	if up.Reused && !early && to.races != nil && endedByPeer(err) {
+		to.races.Add(1)
+	}
 	h.stopUpload()
 	h.drop()
 	if x.ctx.Err() != nil || errors.Is(err, errClientGone) {
@@ -153,6 +158,11 @@ func (h *h1) failed(x *exchange, to *link, err error) error {
 		return clientFault(cause)
 	}
 	return brokenBy(x, err, unsent)
+}
+
+// endedByPeer reports whether the other side closed or reset the connection.
+func endedByPeer(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // brokenBy says how far a try came that brought no answer. A request that was

@@ -101,7 +101,8 @@ func (h *h2) send(x *exchange, to *link) (answer, error) {
 		return answer{grpc: -1}, failedH2(x, err)
 	}
 	h.res = res
-	return answer{status: res.StatusCode, grpc: grpcStatus(res.Header)}, nil
+	unseen := to.polite && res.Header.Get("X-Sightline-Flags") == unconnected
+	return answer{status: res.StatusCode, grpc: grpcStatus(res.Header), unseen: unseen}, nil
 }
 
 // lastMoment is the deadline, or one that no exchange lives to see.

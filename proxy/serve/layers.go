@@ -104,7 +104,7 @@ func again(b budget, next handler) handler {
 			}
 			err := next(x)
 			o := outcomeOf(x, err)
-			if !policy.Retries(o) || !x.via.repeatable() {
+			if !retries(policy, o, x.answer.unseen) || !x.via.repeatable() {
 				return err
 			}
 			if n > policy.Attempts {
@@ -118,6 +118,12 @@ func again(b budget, next handler) handler {
 			x.answer = answer{grpc: -1}
 		}
 	}
+}
+
+// retries reports whether the policy has a request tried again after o. An answer to a
+// request that the app has not seen counts as what it is, too: a failed connect.
+func retries(p *retry.Policy, o retry.Outcome, unseen bool) bool {
+	return p.Retries(o) || unseen && p.Retries(retry.Outcome{End: retry.ConnectFailed, GRPCStatus: -1})
 }
 
 func kindOfTry(x *exchange, err error) upstream.Kind {

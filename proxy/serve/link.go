@@ -18,6 +18,8 @@ type link struct {
 	// polite says that the other end is a sidecar: one that has read a request never
 	// ends the connection in order (by TLS's close_notify) without an answer.
 	polite bool
+	// races counts requests that met the end of a kept connection; nil counts nothing.
+	races *atomic.Uint64
 
 	used   atomic.Bool // since the last sweep
 	unused int         // sweeps in a row; owned by the sweep

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -53,6 +54,7 @@ type Outbound struct {
 	handle handler
 	hosts  hosts
 	links  links[*upstream.Instance]
+	races  atomic.Uint64
 }
 
 // NewOutbound makes an Outbound; Serve starts it.
@@ -106,6 +108,9 @@ func (o *Outbound) ServeFixed(ctx context.Context, l net.Listener, s mesh.Servic
 
 // Close closes the connections to all instances. Call it when no Serve runs.
 func (o *Outbound) Close() { o.links.closeAll() }
+
+// Races is how many requests met the end of a connection that was kept.
+func (o *Outbound) Races() uint64 { return o.races.Load() }
 
 // Remove closes the connections to an instance that is no longer there. Requests
 // on them are finished.
@@ -194,6 +199,6 @@ func (o *Outbound) open(i *upstream.Instance) *link {
 	l := newLink(cfg, within, func(ctx context.Context, alpn string) (net.Conn, error) {
 		return o.deps.Dial(ctx, i, alpn)
 	})
-	l.polite = true
+	l.polite, l.races = true, &o.races
 	return l
 }
