@@ -11,12 +11,15 @@ type Snapshot struct {
 	Version uint64 `json:"version"`
 	// Known is false when the control plane has never heard of the service; the
 	// rest is then empty. It may become known later.
-	Known     bool       `json:"known"`
-	Routes    []Route    `json:"routes,omitempty"` // tried in order; none means: to every instance
-	Subsets   []Subset   `json:"subsets,omitempty"`
-	Policy    Policy     `json:"policy"`
-	Instances []Instance `json:"instances,omitempty"`
-	Verdicts  []Verdict  `json:"verdicts,omitempty"`
+	Known  bool    `json:"known"`
+	Routes []Route `json:"routes,omitempty"` // tried in order; none means: to every instance
+	// Streams are the routes of connections that carry no HTTP, tried in order; none
+	// means: to every instance.
+	Streams   []StreamRoute `json:"streams,omitempty"`
+	Subsets   []Subset      `json:"subsets,omitempty"`
+	Policy    Policy        `json:"policy"`
+	Instances []Instance    `json:"instances,omitempty"`
+	Verdicts  []Verdict     `json:"verdicts,omitempty"`
 }
 
 // Subset names the instances of a service that carry all of its labels.

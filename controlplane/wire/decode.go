@@ -20,6 +20,7 @@ func ToSnapshot(s *Snapshot) (mesh.Snapshot, error) {
 		Version:  s.GetVersion(),
 		Known:    s.GetKnown(),
 		Routes:   each(s.GetRoutes(), toRoute),
+		Streams:  each(s.GetStreams(), toStreamRoute),
 		Subsets:  each(s.GetSubsets(), toSubset),
 		Policy:   toPolicy(s.GetPolicy()),
 		Verdicts: each(s.GetVerdicts(), toVerdict),
@@ -79,51 +80,6 @@ func ToTime(t *timestamppb.Timestamp) time.Time {
 		return time.Time{}
 	}
 	return t.AsTime()
-}
-
-func toRoute(r *Route) mesh.Route {
-	out := mesh.Route{
-		Name:         r.GetName(),
-		Matches:      each(r.GetMatches(), toMatch),
-		Destinations: each(r.GetDestinations(), toDestination),
-		Timeout:      toDuration(r.GetTimeout()),
-	}
-	if retry := r.GetRetry(); retry != nil {
-		out.Retry = &mesh.Retry{
-			Attempts:      int(retry.GetAttempts()),
-			PerTryTimeout: toDuration(retry.GetPerTryTimeout()),
-			On:            retry.GetOn(),
-		}
-	}
-	return out
-}
-
-func toMatch(m *Match) mesh.Match {
-	out := mesh.Match{Path: toStringMatch(m.GetPath()), Method: toStringMatch(m.GetMethod())}
-	if m.GetHeaders() != nil {
-		out.Headers = make(map[string]*mesh.StringMatch, len(m.GetHeaders()))
-	}
-	for name, sm := range m.GetHeaders() {
-		out.Headers[name] = toStringMatch(sm)
-	}
-	return out
-}
-
-// toStringMatch is nil for a match without a kind, which asks for presence.
-func toStringMatch(m *StringMatch) *mesh.StringMatch {
-	switch kind := m.GetKind().(type) {
-	case *StringMatch_Exact:
-		return &mesh.StringMatch{Exact: kind.Exact}
-	case *StringMatch_Prefix:
-		return &mesh.StringMatch{Prefix: kind.Prefix}
-	case *StringMatch_Regex:
-		return &mesh.StringMatch{Regex: kind.Regex}
-	}
-	return nil
-}
-
-func toDestination(d *Destination) mesh.Destination {
-	return mesh.Destination{Service: mesh.ServiceName(d.GetService()), Subset: d.GetSubset(), Weight: d.GetWeight()}
 }
 
 func toSubset(s *Subset) mesh.Subset {

@@ -16,6 +16,7 @@ func FromSnapshot(s mesh.Snapshot) *Snapshot {
 		Version:   s.Version,
 		Known:     s.Known,
 		Routes:    each(s.Routes, fromRoute),
+		Streams:   each(s.Streams, fromStreamRoute),
 		Subsets:   each(s.Subsets, fromSubset),
 		Policy:    fromPolicy(s.Policy),
 		Instances: each(s.Instances, FromInstance),
@@ -45,53 +46,6 @@ func FromInstance(i mesh.Instance) *Instance {
 // FromServices is a list of names as it goes over the wire.
 func FromServices(names []mesh.ServiceName) []string {
 	return each(names, func(n mesh.ServiceName) string { return string(n) })
-}
-
-func fromRoute(r mesh.Route) *Route {
-	out := &Route{
-		Name:         r.Name,
-		Matches:      each(r.Matches, fromMatch),
-		Destinations: each(r.Destinations, fromDestination),
-		Timeout:      fromDuration(r.Timeout),
-	}
-	if r.Retry != nil {
-		out.Retry = &Retry{
-			Attempts:      int64(r.Retry.Attempts),
-			PerTryTimeout: fromDuration(r.Retry.PerTryTimeout),
-			On:            r.Retry.On,
-		}
-	}
-	return out
-}
-
-func fromMatch(m mesh.Match) *Match {
-	out := &Match{Path: fromStringMatch(m.Path), Method: fromStringMatch(m.Method)}
-	if m.Headers != nil {
-		out.Headers = make(map[string]*StringMatch, len(m.Headers))
-	}
-	for name, sm := range m.Headers {
-		out.Headers[name] = fromStringMatch(sm)
-		if sm == nil {
-			out.Headers[name] = &StringMatch{} // protobuf maps hold no nil
-		}
-	}
-	return out
-}
-
-func fromStringMatch(m *mesh.StringMatch) *StringMatch {
-	switch {
-	case m == nil:
-		return nil
-	case m.Prefix != "":
-		return &StringMatch{Kind: &StringMatch_Prefix{Prefix: m.Prefix}}
-	case m.Regex != "":
-		return &StringMatch{Kind: &StringMatch_Regex{Regex: m.Regex}}
-	}
-	return &StringMatch{Kind: &StringMatch_Exact{Exact: m.Exact}}
-}
-
-func fromDestination(d mesh.Destination) *Destination {
-	return &Destination{Service: string(d.Service), Subset: d.Subset, Weight: d.Weight}
 }
 
 func fromSubset(s mesh.Subset) *Subset {

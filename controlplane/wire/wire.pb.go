@@ -717,6 +717,7 @@ type Snapshot struct {
 	Policy        *Policy                `protobuf:"bytes,6,opt,name=policy,proto3" json:"policy,omitempty"`
 	Instances     []*Instance            `protobuf:"bytes,7,rep,name=instances,proto3" json:"instances,omitempty"`
 	Verdicts      []*Verdict             `protobuf:"bytes,8,rep,name=verdicts,proto3" json:"verdicts,omitempty"`
+	Streams       []*StreamRoute         `protobuf:"bytes,9,rep,name=streams,proto3" json:"streams,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -803,6 +804,13 @@ func (x *Snapshot) GetInstances() []*Instance {
 func (x *Snapshot) GetVerdicts() []*Verdict {
 	if x != nil {
 		return x.Verdicts
+	}
+	return nil
+}
+
+func (x *Snapshot) GetStreams() []*StreamRoute {
+	if x != nil {
+		return x.Streams
 	}
 	return nil
 }
@@ -922,6 +930,13 @@ type Route struct {
 	Destinations  []*Destination         `protobuf:"bytes,3,rep,name=destinations,proto3" json:"destinations,omitempty"`
 	Timeout       *durationpb.Duration   `protobuf:"bytes,4,opt,name=timeout,proto3" json:"timeout,omitempty"`
 	Retry         *Retry                 `protobuf:"bytes,5,opt,name=retry,proto3" json:"retry,omitempty"`
+	Headers       *HeaderEdits           `protobuf:"bytes,6,opt,name=headers,proto3" json:"headers,omitempty"`
+	Rewrite       *Rewrite               `protobuf:"bytes,7,opt,name=rewrite,proto3" json:"rewrite,omitempty"`
+	Redirect      *Redirect              `protobuf:"bytes,8,opt,name=redirect,proto3" json:"redirect,omitempty"`
+	Respond       *DirectResponse        `protobuf:"bytes,9,opt,name=respond,proto3" json:"respond,omitempty"`
+	Cors          *CORS                  `protobuf:"bytes,10,opt,name=cors,proto3" json:"cors,omitempty"`
+	Fault         *Fault                 `protobuf:"bytes,11,opt,name=fault,proto3" json:"fault,omitempty"`
+	Mirrors       []*Mirror              `protobuf:"bytes,12,rep,name=mirrors,proto3" json:"mirrors,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -991,13 +1006,71 @@ func (x *Route) GetRetry() *Retry {
 	return nil
 }
 
+func (x *Route) GetHeaders() *HeaderEdits {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+func (x *Route) GetRewrite() *Rewrite {
+	if x != nil {
+		return x.Rewrite
+	}
+	return nil
+}
+
+func (x *Route) GetRedirect() *Redirect {
+	if x != nil {
+		return x.Redirect
+	}
+	return nil
+}
+
+func (x *Route) GetRespond() *DirectResponse {
+	if x != nil {
+		return x.Respond
+	}
+	return nil
+}
+
+func (x *Route) GetCors() *CORS {
+	if x != nil {
+		return x.Cors
+	}
+	return nil
+}
+
+func (x *Route) GetFault() *Fault {
+	if x != nil {
+		return x.Fault
+	}
+	return nil
+}
+
+func (x *Route) GetMirrors() []*Mirror {
+	if x != nil {
+		return x.Mirrors
+	}
+	return nil
+}
+
 type Match struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
-	Path          *StringMatch            `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
-	Method        *StringMatch            `protobuf:"bytes,2,opt,name=method,proto3" json:"method,omitempty"`
-	Headers       map[string]*StringMatch `protobuf:"bytes,3,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // an unset kind asks for presence
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state           protoimpl.MessageState  `protogen:"open.v1"`
+	Path            *StringMatch            `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	Method          *StringMatch            `protobuf:"bytes,2,opt,name=method,proto3" json:"method,omitempty"`
+	Headers         map[string]*StringMatch `protobuf:"bytes,3,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // an unset kind asks for presence
+	Name            string                  `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	Scheme          *StringMatch            `protobuf:"bytes,5,opt,name=scheme,proto3" json:"scheme,omitempty"`
+	Authority       *StringMatch            `protobuf:"bytes,6,opt,name=authority,proto3" json:"authority,omitempty"`
+	Without         map[string]*StringMatch `protobuf:"bytes,7,rep,name=without,proto3" json:"without,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // as headers
+	Query           map[string]*StringMatch `protobuf:"bytes,8,rep,name=query,proto3" json:"query,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`     // as headers
+	IgnoreCase      bool                    `protobuf:"varint,9,opt,name=ignore_case,json=ignoreCase,proto3" json:"ignore_case,omitempty"`
+	Port            uint32                  `protobuf:"varint,10,opt,name=port,proto3" json:"port,omitempty"`
+	SourceNamespace string                  `protobuf:"bytes,11,opt,name=source_namespace,json=sourceNamespace,proto3" json:"source_namespace,omitempty"`
+	SourceLabels    map[string]string       `protobuf:"bytes,12,rep,name=source_labels,json=sourceLabels,proto3" json:"source_labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Match) Reset() {
@@ -1047,6 +1120,69 @@ func (x *Match) GetMethod() *StringMatch {
 func (x *Match) GetHeaders() map[string]*StringMatch {
 	if x != nil {
 		return x.Headers
+	}
+	return nil
+}
+
+func (x *Match) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Match) GetScheme() *StringMatch {
+	if x != nil {
+		return x.Scheme
+	}
+	return nil
+}
+
+func (x *Match) GetAuthority() *StringMatch {
+	if x != nil {
+		return x.Authority
+	}
+	return nil
+}
+
+func (x *Match) GetWithout() map[string]*StringMatch {
+	if x != nil {
+		return x.Without
+	}
+	return nil
+}
+
+func (x *Match) GetQuery() map[string]*StringMatch {
+	if x != nil {
+		return x.Query
+	}
+	return nil
+}
+
+func (x *Match) GetIgnoreCase() bool {
+	if x != nil {
+		return x.IgnoreCase
+	}
+	return false
+}
+
+func (x *Match) GetPort() uint32 {
+	if x != nil {
+		return x.Port
+	}
+	return 0
+}
+
+func (x *Match) GetSourceNamespace() string {
+	if x != nil {
+		return x.SourceNamespace
+	}
+	return ""
+}
+
+func (x *Match) GetSourceLabels() map[string]string {
+	if x != nil {
+		return x.SourceLabels
 	}
 	return nil
 }
@@ -1154,6 +1290,7 @@ type Destination struct {
 	Service       string                 `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
 	Subset        string                 `protobuf:"bytes,2,opt,name=subset,proto3" json:"subset,omitempty"`
 	Weight        uint32                 `protobuf:"varint,3,opt,name=weight,proto3" json:"weight,omitempty"`
+	Headers       *HeaderEdits           `protobuf:"bytes,4,opt,name=headers,proto3" json:"headers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1209,11 +1346,20 @@ func (x *Destination) GetWeight() uint32 {
 	return 0
 }
 
+func (x *Destination) GetHeaders() *HeaderEdits {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
 type Retry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Attempts      int64                  `protobuf:"varint,1,opt,name=attempts,proto3" json:"attempts,omitempty"`
 	PerTryTimeout *durationpb.Duration   `protobuf:"bytes,2,opt,name=per_try_timeout,json=perTryTimeout,proto3" json:"per_try_timeout,omitempty"`
 	On            []string               `protobuf:"bytes,3,rep,name=on,proto3" json:"on,omitempty"`
+	Backoff       *durationpb.Duration   `protobuf:"bytes,4,opt,name=backoff,proto3" json:"backoff,omitempty"`
+	SameInstance  bool                   `protobuf:"varint,5,opt,name=same_instance,json=sameInstance,proto3" json:"same_instance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1269,6 +1415,796 @@ func (x *Retry) GetOn() []string {
 	return nil
 }
 
+func (x *Retry) GetBackoff() *durationpb.Duration {
+	if x != nil {
+		return x.Backoff
+	}
+	return nil
+}
+
+func (x *Retry) GetSameInstance() bool {
+	if x != nil {
+		return x.SameInstance
+	}
+	return false
+}
+
+type HeaderEdits struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Request       *FieldEdits            `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	Response      *FieldEdits            `protobuf:"bytes,2,opt,name=response,proto3" json:"response,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeaderEdits) Reset() {
+	*x = HeaderEdits{}
+	mi := &file_wire_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeaderEdits) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeaderEdits) ProtoMessage() {}
+
+func (x *HeaderEdits) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeaderEdits.ProtoReflect.Descriptor instead.
+func (*HeaderEdits) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *HeaderEdits) GetRequest() *FieldEdits {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
+func (x *HeaderEdits) GetResponse() *FieldEdits {
+	if x != nil {
+		return x.Response
+	}
+	return nil
+}
+
+type FieldEdits struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Remove        []string               `protobuf:"bytes,1,rep,name=remove,proto3" json:"remove,omitempty"`
+	Set           map[string]string      `protobuf:"bytes,2,rep,name=set,proto3" json:"set,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Add           map[string]string      `protobuf:"bytes,3,rep,name=add,proto3" json:"add,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FieldEdits) Reset() {
+	*x = FieldEdits{}
+	mi := &file_wire_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FieldEdits) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FieldEdits) ProtoMessage() {}
+
+func (x *FieldEdits) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FieldEdits.ProtoReflect.Descriptor instead.
+func (*FieldEdits) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *FieldEdits) GetRemove() []string {
+	if x != nil {
+		return x.Remove
+	}
+	return nil
+}
+
+func (x *FieldEdits) GetSet() map[string]string {
+	if x != nil {
+		return x.Set
+	}
+	return nil
+}
+
+func (x *FieldEdits) GetAdd() map[string]string {
+	if x != nil {
+		return x.Add
+	}
+	return nil
+}
+
+type Rewrite struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	Authority     string                 `protobuf:"bytes,2,opt,name=authority,proto3" json:"authority,omitempty"`
+	Regex         string                 `protobuf:"bytes,3,opt,name=regex,proto3" json:"regex,omitempty"`
+	Substitution  string                 `protobuf:"bytes,4,opt,name=substitution,proto3" json:"substitution,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Rewrite) Reset() {
+	*x = Rewrite{}
+	mi := &file_wire_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rewrite) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rewrite) ProtoMessage() {}
+
+func (x *Rewrite) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rewrite.ProtoReflect.Descriptor instead.
+func (*Rewrite) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Rewrite) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *Rewrite) GetAuthority() string {
+	if x != nil {
+		return x.Authority
+	}
+	return ""
+}
+
+func (x *Rewrite) GetRegex() string {
+	if x != nil {
+		return x.Regex
+	}
+	return ""
+}
+
+func (x *Rewrite) GetSubstitution() string {
+	if x != nil {
+		return x.Substitution
+	}
+	return ""
+}
+
+type Redirect struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Code          int64                  `protobuf:"varint,1,opt,name=code,proto3" json:"code,omitempty"`
+	Path          string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	Prefix        string                 `protobuf:"bytes,3,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	Authority     string                 `protobuf:"bytes,4,opt,name=authority,proto3" json:"authority,omitempty"`
+	Scheme        string                 `protobuf:"bytes,5,opt,name=scheme,proto3" json:"scheme,omitempty"`
+	Port          uint32                 `protobuf:"varint,6,opt,name=port,proto3" json:"port,omitempty"`
+	RequestPort   bool                   `protobuf:"varint,7,opt,name=request_port,json=requestPort,proto3" json:"request_port,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Redirect) Reset() {
+	*x = Redirect{}
+	mi := &file_wire_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Redirect) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Redirect) ProtoMessage() {}
+
+func (x *Redirect) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Redirect.ProtoReflect.Descriptor instead.
+func (*Redirect) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Redirect) GetCode() int64 {
+	if x != nil {
+		return x.Code
+	}
+	return 0
+}
+
+func (x *Redirect) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *Redirect) GetPrefix() string {
+	if x != nil {
+		return x.Prefix
+	}
+	return ""
+}
+
+func (x *Redirect) GetAuthority() string {
+	if x != nil {
+		return x.Authority
+	}
+	return ""
+}
+
+func (x *Redirect) GetScheme() string {
+	if x != nil {
+		return x.Scheme
+	}
+	return ""
+}
+
+func (x *Redirect) GetPort() uint32 {
+	if x != nil {
+		return x.Port
+	}
+	return 0
+}
+
+func (x *Redirect) GetRequestPort() bool {
+	if x != nil {
+		return x.RequestPort
+	}
+	return false
+}
+
+type DirectResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Status        int64                  `protobuf:"varint,1,opt,name=status,proto3" json:"status,omitempty"`
+	Body          []byte                 `protobuf:"bytes,2,opt,name=body,proto3" json:"body,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DirectResponse) Reset() {
+	*x = DirectResponse{}
+	mi := &file_wire_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DirectResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DirectResponse) ProtoMessage() {}
+
+func (x *DirectResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DirectResponse.ProtoReflect.Descriptor instead.
+func (*DirectResponse) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *DirectResponse) GetStatus() int64 {
+	if x != nil {
+		return x.Status
+	}
+	return 0
+}
+
+func (x *DirectResponse) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+type CORS struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Origins       []*StringMatch         `protobuf:"bytes,1,rep,name=origins,proto3" json:"origins,omitempty"`
+	Methods       []string               `protobuf:"bytes,2,rep,name=methods,proto3" json:"methods,omitempty"`
+	Headers       []string               `protobuf:"bytes,3,rep,name=headers,proto3" json:"headers,omitempty"`
+	Expose        []string               `protobuf:"bytes,4,rep,name=expose,proto3" json:"expose,omitempty"`
+	MaxAge        *durationpb.Duration   `protobuf:"bytes,5,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	Credentials   bool                   `protobuf:"varint,6,opt,name=credentials,proto3" json:"credentials,omitempty"`
+	Ignore        bool                   `protobuf:"varint,7,opt,name=ignore,proto3" json:"ignore,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CORS) Reset() {
+	*x = CORS{}
+	mi := &file_wire_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CORS) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CORS) ProtoMessage() {}
+
+func (x *CORS) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CORS.ProtoReflect.Descriptor instead.
+func (*CORS) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *CORS) GetOrigins() []*StringMatch {
+	if x != nil {
+		return x.Origins
+	}
+	return nil
+}
+
+func (x *CORS) GetMethods() []string {
+	if x != nil {
+		return x.Methods
+	}
+	return nil
+}
+
+func (x *CORS) GetHeaders() []string {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+func (x *CORS) GetExpose() []string {
+	if x != nil {
+		return x.Expose
+	}
+	return nil
+}
+
+func (x *CORS) GetMaxAge() *durationpb.Duration {
+	if x != nil {
+		return x.MaxAge
+	}
+	return nil
+}
+
+func (x *CORS) GetCredentials() bool {
+	if x != nil {
+		return x.Credentials
+	}
+	return false
+}
+
+func (x *CORS) GetIgnore() bool {
+	if x != nil {
+		return x.Ignore
+	}
+	return false
+}
+
+type Fault struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Delay         *Delay                 `protobuf:"bytes,1,opt,name=delay,proto3" json:"delay,omitempty"`
+	Abort         *Abort                 `protobuf:"bytes,2,opt,name=abort,proto3" json:"abort,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Fault) Reset() {
+	*x = Fault{}
+	mi := &file_wire_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Fault) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Fault) ProtoMessage() {}
+
+func (x *Fault) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Fault.ProtoReflect.Descriptor instead.
+func (*Fault) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Fault) GetDelay() *Delay {
+	if x != nil {
+		return x.Delay
+	}
+	return nil
+}
+
+func (x *Fault) GetAbort() *Abort {
+	if x != nil {
+		return x.Abort
+	}
+	return nil
+}
+
+type Delay struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Fixed         *durationpb.Duration   `protobuf:"bytes,1,opt,name=fixed,proto3" json:"fixed,omitempty"`
+	Percent       float64                `protobuf:"fixed64,2,opt,name=percent,proto3" json:"percent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Delay) Reset() {
+	*x = Delay{}
+	mi := &file_wire_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Delay) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Delay) ProtoMessage() {}
+
+func (x *Delay) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Delay.ProtoReflect.Descriptor instead.
+func (*Delay) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Delay) GetFixed() *durationpb.Duration {
+	if x != nil {
+		return x.Fixed
+	}
+	return nil
+}
+
+func (x *Delay) GetPercent() float64 {
+	if x != nil {
+		return x.Percent
+	}
+	return 0
+}
+
+type Abort struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Status        int64                  `protobuf:"varint,1,opt,name=status,proto3" json:"status,omitempty"`
+	Grpc          *int64                 `protobuf:"varint,2,opt,name=grpc,proto3,oneof" json:"grpc,omitempty"`
+	Percent       float64                `protobuf:"fixed64,3,opt,name=percent,proto3" json:"percent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Abort) Reset() {
+	*x = Abort{}
+	mi := &file_wire_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Abort) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Abort) ProtoMessage() {}
+
+func (x *Abort) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Abort.ProtoReflect.Descriptor instead.
+func (*Abort) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Abort) GetStatus() int64 {
+	if x != nil {
+		return x.Status
+	}
+	return 0
+}
+
+func (x *Abort) GetGrpc() int64 {
+	if x != nil && x.Grpc != nil {
+		return *x.Grpc
+	}
+	return 0
+}
+
+func (x *Abort) GetPercent() float64 {
+	if x != nil {
+		return x.Percent
+	}
+	return 0
+}
+
+type Mirror struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Service       string                 `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
+	Subset        string                 `protobuf:"bytes,2,opt,name=subset,proto3" json:"subset,omitempty"`
+	Percent       float64                `protobuf:"fixed64,3,opt,name=percent,proto3" json:"percent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Mirror) Reset() {
+	*x = Mirror{}
+	mi := &file_wire_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Mirror) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Mirror) ProtoMessage() {}
+
+func (x *Mirror) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Mirror.ProtoReflect.Descriptor instead.
+func (*Mirror) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Mirror) GetService() string {
+	if x != nil {
+		return x.Service
+	}
+	return ""
+}
+
+func (x *Mirror) GetSubset() string {
+	if x != nil {
+		return x.Subset
+	}
+	return ""
+}
+
+func (x *Mirror) GetPercent() float64 {
+	if x != nil {
+		return x.Percent
+	}
+	return 0
+}
+
+type StreamRoute struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Matches       []*StreamMatch         `protobuf:"bytes,2,rep,name=matches,proto3" json:"matches,omitempty"`
+	Destinations  []*Destination         `protobuf:"bytes,3,rep,name=destinations,proto3" json:"destinations,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamRoute) Reset() {
+	*x = StreamRoute{}
+	mi := &file_wire_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamRoute) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamRoute) ProtoMessage() {}
+
+func (x *StreamRoute) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamRoute.ProtoReflect.Descriptor instead.
+func (*StreamRoute) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *StreamRoute) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *StreamRoute) GetMatches() []*StreamMatch {
+	if x != nil {
+		return x.Matches
+	}
+	return nil
+}
+
+func (x *StreamRoute) GetDestinations() []*Destination {
+	if x != nil {
+		return x.Destinations
+	}
+	return nil
+}
+
+type StreamMatch struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Tls             bool                   `protobuf:"varint,1,opt,name=tls,proto3" json:"tls,omitempty"`
+	Sni             []string               `protobuf:"bytes,2,rep,name=sni,proto3" json:"sni,omitempty"`
+	Port            uint32                 `protobuf:"varint,3,opt,name=port,proto3" json:"port,omitempty"`
+	SourceNamespace string                 `protobuf:"bytes,4,opt,name=source_namespace,json=sourceNamespace,proto3" json:"source_namespace,omitempty"`
+	SourceLabels    map[string]string      `protobuf:"bytes,5,rep,name=source_labels,json=sourceLabels,proto3" json:"source_labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *StreamMatch) Reset() {
+	*x = StreamMatch{}
+	mi := &file_wire_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamMatch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamMatch) ProtoMessage() {}
+
+func (x *StreamMatch) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamMatch.ProtoReflect.Descriptor instead.
+func (*StreamMatch) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *StreamMatch) GetTls() bool {
+	if x != nil {
+		return x.Tls
+	}
+	return false
+}
+
+func (x *StreamMatch) GetSni() []string {
+	if x != nil {
+		return x.Sni
+	}
+	return nil
+}
+
+func (x *StreamMatch) GetPort() uint32 {
+	if x != nil {
+		return x.Port
+	}
+	return 0
+}
+
+func (x *StreamMatch) GetSourceNamespace() string {
+	if x != nil {
+		return x.SourceNamespace
+	}
+	return ""
+}
+
+func (x *StreamMatch) GetSourceLabels() map[string]string {
+	if x != nil {
+		return x.SourceLabels
+	}
+	return nil
+}
+
 type Subset struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -1280,7 +2216,7 @@ type Subset struct {
 
 func (x *Subset) Reset() {
 	*x = Subset{}
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1292,7 +2228,7 @@ func (x *Subset) String() string {
 func (*Subset) ProtoMessage() {}
 
 func (x *Subset) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1305,7 +2241,7 @@ func (x *Subset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subset.ProtoReflect.Descriptor instead.
 func (*Subset) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{18}
+	return file_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Subset) GetName() string {
@@ -1340,7 +2276,7 @@ type Policy struct {
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1352,7 +2288,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1365,7 +2301,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{19}
+	return file_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Policy) GetLoadBalancer() string {
@@ -1401,7 +2337,7 @@ type Outlier struct {
 
 func (x *Outlier) Reset() {
 	*x = Outlier{}
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1413,7 +2349,7 @@ func (x *Outlier) String() string {
 func (*Outlier) ProtoMessage() {}
 
 func (x *Outlier) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1426,7 +2362,7 @@ func (x *Outlier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outlier.ProtoReflect.Descriptor instead.
 func (*Outlier) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{20}
+	return file_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Outlier) GetConsecutiveErrors() int64 {
@@ -1470,7 +2406,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1482,7 +2418,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1495,7 +2431,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{21}
+	return file_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Limits) GetConnections() int64 {
@@ -1553,7 +2489,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1565,7 +2501,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1578,7 +2514,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{22}
+	return file_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Verdict) GetId() string {
@@ -1710,7 +2646,7 @@ const file_wire_proto_rawDesc = "" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x1a\n" +
 	"\bservices\x18\x03 \x03(\tR\bservices\x129\n" +
 	"\tsnapshots\x18\x04 \x03(\v2\x1b.sightline.wire.v1.SnapshotR\tsnapshots\x124\n" +
-	"\achanged\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\achanged\"\xe1\x02\n" +
+	"\achanged\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\achanged\"\x9b\x03\n" +
 	"\bSnapshot\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x14\n" +
@@ -1719,7 +2655,8 @@ const file_wire_proto_rawDesc = "" +
 	"\asubsets\x18\x05 \x03(\v2\x19.sightline.wire.v1.SubsetR\asubsets\x121\n" +
 	"\x06policy\x18\x06 \x01(\v2\x19.sightline.wire.v1.PolicyR\x06policy\x129\n" +
 	"\tinstances\x18\a \x03(\v2\x1b.sightline.wire.v1.InstanceR\tinstances\x126\n" +
-	"\bverdicts\x18\b \x03(\v2\x1a.sightline.wire.v1.VerdictR\bverdicts\"\xd4\x02\n" +
+	"\bverdicts\x18\b \x03(\v2\x1a.sightline.wire.v1.VerdictR\bverdicts\x128\n" +
+	"\astreams\x18\t \x03(\v2\x1e.sightline.wire.v1.StreamRouteR\astreams\"\xd4\x02\n" +
 	"\bInstance\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aservice\x18\x02 \x01(\tR\aservice\x12\x18\n" +
@@ -1732,33 +2669,131 @@ const file_wire_proto_rawDesc = "" +
 	"\bapp_port\x18\t \x01(\rR\aappPort\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf8\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf0\x04\n" +
 	"\x05Route\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x122\n" +
 	"\amatches\x18\x02 \x03(\v2\x18.sightline.wire.v1.MatchR\amatches\x12B\n" +
 	"\fdestinations\x18\x03 \x03(\v2\x1e.sightline.wire.v1.DestinationR\fdestinations\x123\n" +
 	"\atimeout\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x12.\n" +
-	"\x05retry\x18\x05 \x01(\v2\x18.sightline.wire.v1.RetryR\x05retry\"\x90\x02\n" +
+	"\x05retry\x18\x05 \x01(\v2\x18.sightline.wire.v1.RetryR\x05retry\x128\n" +
+	"\aheaders\x18\x06 \x01(\v2\x1e.sightline.wire.v1.HeaderEditsR\aheaders\x124\n" +
+	"\arewrite\x18\a \x01(\v2\x1a.sightline.wire.v1.RewriteR\arewrite\x127\n" +
+	"\bredirect\x18\b \x01(\v2\x1b.sightline.wire.v1.RedirectR\bredirect\x12;\n" +
+	"\arespond\x18\t \x01(\v2!.sightline.wire.v1.DirectResponseR\arespond\x12+\n" +
+	"\x04cors\x18\n" +
+	" \x01(\v2\x17.sightline.wire.v1.CORSR\x04cors\x12.\n" +
+	"\x05fault\x18\v \x01(\v2\x18.sightline.wire.v1.FaultR\x05fault\x123\n" +
+	"\amirrors\x18\f \x03(\v2\x19.sightline.wire.v1.MirrorR\amirrors\"\xbe\a\n" +
 	"\x05Match\x122\n" +
 	"\x04path\x18\x01 \x01(\v2\x1e.sightline.wire.v1.StringMatchR\x04path\x126\n" +
 	"\x06method\x18\x02 \x01(\v2\x1e.sightline.wire.v1.StringMatchR\x06method\x12?\n" +
-	"\aheaders\x18\x03 \x03(\v2%.sightline.wire.v1.Match.HeadersEntryR\aheaders\x1aZ\n" +
+	"\aheaders\x18\x03 \x03(\v2%.sightline.wire.v1.Match.HeadersEntryR\aheaders\x12\x12\n" +
+	"\x04name\x18\x04 \x01(\tR\x04name\x126\n" +
+	"\x06scheme\x18\x05 \x01(\v2\x1e.sightline.wire.v1.StringMatchR\x06scheme\x12<\n" +
+	"\tauthority\x18\x06 \x01(\v2\x1e.sightline.wire.v1.StringMatchR\tauthority\x12?\n" +
+	"\awithout\x18\a \x03(\v2%.sightline.wire.v1.Match.WithoutEntryR\awithout\x129\n" +
+	"\x05query\x18\b \x03(\v2#.sightline.wire.v1.Match.QueryEntryR\x05query\x12\x1f\n" +
+	"\vignore_case\x18\t \x01(\bR\n" +
+	"ignoreCase\x12\x12\n" +
+	"\x04port\x18\n" +
+	" \x01(\rR\x04port\x12)\n" +
+	"\x10source_namespace\x18\v \x01(\tR\x0fsourceNamespace\x12O\n" +
+	"\rsource_labels\x18\f \x03(\v2*.sightline.wire.v1.Match.SourceLabelsEntryR\fsourceLabels\x1aZ\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x124\n" +
-	"\x05value\x18\x02 \x01(\v2\x1e.sightline.wire.v1.StringMatchR\x05value:\x028\x01\"_\n" +
+	"\x05value\x18\x02 \x01(\v2\x1e.sightline.wire.v1.StringMatchR\x05value:\x028\x01\x1aZ\n" +
+	"\fWithoutEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x124\n" +
+	"\x05value\x18\x02 \x01(\v2\x1e.sightline.wire.v1.StringMatchR\x05value:\x028\x01\x1aX\n" +
+	"\n" +
+	"QueryEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x124\n" +
+	"\x05value\x18\x02 \x01(\v2\x1e.sightline.wire.v1.StringMatchR\x05value:\x028\x01\x1a?\n" +
+	"\x11SourceLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"_\n" +
 	"\vStringMatch\x12\x16\n" +
 	"\x05exact\x18\x01 \x01(\tH\x00R\x05exact\x12\x18\n" +
 	"\x06prefix\x18\x02 \x01(\tH\x00R\x06prefix\x12\x16\n" +
 	"\x05regex\x18\x03 \x01(\tH\x00R\x05regexB\x06\n" +
-	"\x04kind\"W\n" +
+	"\x04kind\"\x91\x01\n" +
 	"\vDestination\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x16\n" +
 	"\x06subset\x18\x02 \x01(\tR\x06subset\x12\x16\n" +
-	"\x06weight\x18\x03 \x01(\rR\x06weight\"v\n" +
+	"\x06weight\x18\x03 \x01(\rR\x06weight\x128\n" +
+	"\aheaders\x18\x04 \x01(\v2\x1e.sightline.wire.v1.HeaderEditsR\aheaders\"\xd0\x01\n" +
 	"\x05Retry\x12\x1a\n" +
 	"\battempts\x18\x01 \x01(\x03R\battempts\x12A\n" +
 	"\x0fper_try_timeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\rperTryTimeout\x12\x0e\n" +
-	"\x02on\x18\x03 \x03(\tR\x02on\"\xc9\x01\n" +
+	"\x02on\x18\x03 \x03(\tR\x02on\x123\n" +
+	"\abackoff\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\abackoff\x12#\n" +
+	"\rsame_instance\x18\x05 \x01(\bR\fsameInstance\"\x81\x01\n" +
+	"\vHeaderEdits\x127\n" +
+	"\arequest\x18\x01 \x01(\v2\x1d.sightline.wire.v1.FieldEditsR\arequest\x129\n" +
+	"\bresponse\x18\x02 \x01(\v2\x1d.sightline.wire.v1.FieldEditsR\bresponse\"\x88\x02\n" +
+	"\n" +
+	"FieldEdits\x12\x16\n" +
+	"\x06remove\x18\x01 \x03(\tR\x06remove\x128\n" +
+	"\x03set\x18\x02 \x03(\v2&.sightline.wire.v1.FieldEdits.SetEntryR\x03set\x128\n" +
+	"\x03add\x18\x03 \x03(\v2&.sightline.wire.v1.FieldEdits.AddEntryR\x03add\x1a6\n" +
+	"\bSetEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a6\n" +
+	"\bAddEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"u\n" +
+	"\aRewrite\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x1c\n" +
+	"\tauthority\x18\x02 \x01(\tR\tauthority\x12\x14\n" +
+	"\x05regex\x18\x03 \x01(\tR\x05regex\x12\"\n" +
+	"\fsubstitution\x18\x04 \x01(\tR\fsubstitution\"\xb7\x01\n" +
+	"\bRedirect\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\x03R\x04code\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\x12\x16\n" +
+	"\x06prefix\x18\x03 \x01(\tR\x06prefix\x12\x1c\n" +
+	"\tauthority\x18\x04 \x01(\tR\tauthority\x12\x16\n" +
+	"\x06scheme\x18\x05 \x01(\tR\x06scheme\x12\x12\n" +
+	"\x04port\x18\x06 \x01(\rR\x04port\x12!\n" +
+	"\frequest_port\x18\a \x01(\bR\vrequestPort\"<\n" +
+	"\x0eDirectResponse\x12\x16\n" +
+	"\x06status\x18\x01 \x01(\x03R\x06status\x12\x12\n" +
+	"\x04body\x18\x02 \x01(\fR\x04body\"\xfa\x01\n" +
+	"\x04CORS\x128\n" +
+	"\aorigins\x18\x01 \x03(\v2\x1e.sightline.wire.v1.StringMatchR\aorigins\x12\x18\n" +
+	"\amethods\x18\x02 \x03(\tR\amethods\x12\x18\n" +
+	"\aheaders\x18\x03 \x03(\tR\aheaders\x12\x16\n" +
+	"\x06expose\x18\x04 \x03(\tR\x06expose\x122\n" +
+	"\amax_age\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\x12 \n" +
+	"\vcredentials\x18\x06 \x01(\bR\vcredentials\x12\x16\n" +
+	"\x06ignore\x18\a \x01(\bR\x06ignore\"g\n" +
+	"\x05Fault\x12.\n" +
+	"\x05delay\x18\x01 \x01(\v2\x18.sightline.wire.v1.DelayR\x05delay\x12.\n" +
+	"\x05abort\x18\x02 \x01(\v2\x18.sightline.wire.v1.AbortR\x05abort\"R\n" +
+	"\x05Delay\x12/\n" +
+	"\x05fixed\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x05fixed\x12\x18\n" +
+	"\apercent\x18\x02 \x01(\x01R\apercent\"[\n" +
+	"\x05Abort\x12\x16\n" +
+	"\x06status\x18\x01 \x01(\x03R\x06status\x12\x17\n" +
+	"\x04grpc\x18\x02 \x01(\x03H\x00R\x04grpc\x88\x01\x01\x12\x18\n" +
+	"\apercent\x18\x03 \x01(\x01R\apercentB\a\n" +
+	"\x05_grpc\"T\n" +
+	"\x06Mirror\x12\x18\n" +
+	"\aservice\x18\x01 \x01(\tR\aservice\x12\x16\n" +
+	"\x06subset\x18\x02 \x01(\tR\x06subset\x12\x18\n" +
+	"\apercent\x18\x03 \x01(\x01R\apercent\"\x9f\x01\n" +
+	"\vStreamRoute\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x128\n" +
+	"\amatches\x18\x02 \x03(\v2\x1e.sightline.wire.v1.StreamMatchR\amatches\x12B\n" +
+	"\fdestinations\x18\x03 \x03(\v2\x1e.sightline.wire.v1.DestinationR\fdestinations\"\x88\x02\n" +
+	"\vStreamMatch\x12\x10\n" +
+	"\x03tls\x18\x01 \x01(\bR\x03tls\x12\x10\n" +
+	"\x03sni\x18\x02 \x03(\tR\x03sni\x12\x12\n" +
+	"\x04port\x18\x03 \x01(\rR\x04port\x12)\n" +
+	"\x10source_namespace\x18\x04 \x01(\tR\x0fsourceNamespace\x12U\n" +
+	"\rsource_labels\x18\x05 \x03(\v20.sightline.wire.v1.StreamMatch.SourceLabelsEntryR\fsourceLabels\x1a?\n" +
+	"\x11SourceLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc9\x01\n" +
 	"\x06Subset\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12=\n" +
 	"\x06labels\x18\x02 \x03(\v2%.sightline.wire.v1.Subset.LabelsEntryR\x06labels\x121\n" +
@@ -1812,7 +2847,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
 var file_wire_proto_goTypes = []any{
 	(*Workload)(nil),              // 0: sightline.wire.v1.Workload
 	(*EnrollRequest)(nil),         // 1: sightline.wire.v1.EnrollRequest
@@ -1832,16 +2867,34 @@ var file_wire_proto_goTypes = []any{
 	(*StringMatch)(nil),           // 15: sightline.wire.v1.StringMatch
 	(*Destination)(nil),           // 16: sightline.wire.v1.Destination
 	(*Retry)(nil),                 // 17: sightline.wire.v1.Retry
-	(*Subset)(nil),                // 18: sightline.wire.v1.Subset
-	(*Policy)(nil),                // 19: sightline.wire.v1.Policy
-	(*Outlier)(nil),               // 20: sightline.wire.v1.Outlier
-	(*Limits)(nil),                // 21: sightline.wire.v1.Limits
-	(*Verdict)(nil),               // 22: sightline.wire.v1.Verdict
-	nil,                           // 23: sightline.wire.v1.Instance.LabelsEntry
-	nil,                           // 24: sightline.wire.v1.Match.HeadersEntry
-	nil,                           // 25: sightline.wire.v1.Subset.LabelsEntry
-	(*timestamppb.Timestamp)(nil), // 26: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 27: google.protobuf.Duration
+	(*HeaderEdits)(nil),           // 18: sightline.wire.v1.HeaderEdits
+	(*FieldEdits)(nil),            // 19: sightline.wire.v1.FieldEdits
+	(*Rewrite)(nil),               // 20: sightline.wire.v1.Rewrite
+	(*Redirect)(nil),              // 21: sightline.wire.v1.Redirect
+	(*DirectResponse)(nil),        // 22: sightline.wire.v1.DirectResponse
+	(*CORS)(nil),                  // 23: sightline.wire.v1.CORS
+	(*Fault)(nil),                 // 24: sightline.wire.v1.Fault
+	(*Delay)(nil),                 // 25: sightline.wire.v1.Delay
+	(*Abort)(nil),                 // 26: sightline.wire.v1.Abort
+	(*Mirror)(nil),                // 27: sightline.wire.v1.Mirror
+	(*StreamRoute)(nil),           // 28: sightline.wire.v1.StreamRoute
+	(*StreamMatch)(nil),           // 29: sightline.wire.v1.StreamMatch
+	(*Subset)(nil),                // 30: sightline.wire.v1.Subset
+	(*Policy)(nil),                // 31: sightline.wire.v1.Policy
+	(*Outlier)(nil),               // 32: sightline.wire.v1.Outlier
+	(*Limits)(nil),                // 33: sightline.wire.v1.Limits
+	(*Verdict)(nil),               // 34: sightline.wire.v1.Verdict
+	nil,                           // 35: sightline.wire.v1.Instance.LabelsEntry
+	nil,                           // 36: sightline.wire.v1.Match.HeadersEntry
+	nil,                           // 37: sightline.wire.v1.Match.WithoutEntry
+	nil,                           // 38: sightline.wire.v1.Match.QueryEntry
+	nil,                           // 39: sightline.wire.v1.Match.SourceLabelsEntry
+	nil,                           // 40: sightline.wire.v1.FieldEdits.SetEntry
+	nil,                           // 41: sightline.wire.v1.FieldEdits.AddEntry
+	nil,                           // 42: sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	nil,                           // 43: sightline.wire.v1.Subset.LabelsEntry
+	(*timestamppb.Timestamp)(nil), // 44: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 45: google.protobuf.Duration
 }
 var file_wire_proto_depIdxs = []int32{
 	0,  // 0: sightline.wire.v1.EnrollRequest.workload:type_name -> sightline.wire.v1.Workload
@@ -1852,42 +2905,71 @@ var file_wire_proto_depIdxs = []int32{
 	9,  // 5: sightline.wire.v1.SubscribeRequest.goodbye:type_name -> sightline.wire.v1.Goodbye
 	12, // 6: sightline.wire.v1.Hello.instance:type_name -> sightline.wire.v1.Instance
 	11, // 7: sightline.wire.v1.Push.snapshots:type_name -> sightline.wire.v1.Snapshot
-	26, // 8: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
+	44, // 8: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
 	13, // 9: sightline.wire.v1.Snapshot.routes:type_name -> sightline.wire.v1.Route
-	18, // 10: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
-	19, // 11: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
+	30, // 10: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
+	31, // 11: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
 	12, // 12: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
-	22, // 13: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
-	23, // 14: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
-	14, // 15: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
-	16, // 16: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
-	27, // 17: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
-	17, // 18: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
-	15, // 19: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
-	15, // 20: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
-	24, // 21: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
-	27, // 22: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
-	25, // 23: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
-	19, // 24: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
-	20, // 25: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
-	21, // 26: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
-	27, // 27: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
-	27, // 28: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
-	27, // 29: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
-	26, // 30: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
-	26, // 31: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
-	15, // 32: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
-	1,  // 33: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
-	2,  // 34: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
-	4,  // 35: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
-	3,  // 36: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
-	3,  // 37: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
-	10, // 38: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
-	36, // [36:39] is the sub-list for method output_type
-	33, // [33:36] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	34, // 13: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
+	28, // 14: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
+	35, // 15: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
+	14, // 16: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
+	16, // 17: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
+	45, // 18: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
+	17, // 19: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
+	18, // 20: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
+	20, // 21: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
+	21, // 22: sightline.wire.v1.Route.redirect:type_name -> sightline.wire.v1.Redirect
+	22, // 23: sightline.wire.v1.Route.respond:type_name -> sightline.wire.v1.DirectResponse
+	23, // 24: sightline.wire.v1.Route.cors:type_name -> sightline.wire.v1.CORS
+	24, // 25: sightline.wire.v1.Route.fault:type_name -> sightline.wire.v1.Fault
+	27, // 26: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
+	15, // 27: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
+	15, // 28: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
+	36, // 29: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
+	15, // 30: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
+	15, // 31: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
+	37, // 32: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
+	38, // 33: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
+	39, // 34: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
+	18, // 35: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
+	45, // 36: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
+	45, // 37: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
+	19, // 38: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
+	19, // 39: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
+	40, // 40: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
+	41, // 41: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
+	15, // 42: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
+	45, // 43: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
+	25, // 44: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
+	26, // 45: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
+	45, // 46: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
+	29, // 47: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
+	16, // 48: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
+	42, // 49: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	43, // 50: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
+	31, // 51: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
+	32, // 52: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
+	33, // 53: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
+	45, // 54: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
+	45, // 55: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
+	45, // 56: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
+	44, // 57: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
+	44, // 58: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
+	15, // 59: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
+	15, // 60: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
+	15, // 61: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
+	1,  // 62: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
+	2,  // 63: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
+	4,  // 64: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
+	3,  // 65: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
+	3,  // 66: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
+	10, // 67: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
+	65, // [65:68] is the sub-list for method output_type
+	62, // [62:65] is the sub-list for method input_type
+	62, // [62:62] is the sub-list for extension type_name
+	62, // [62:62] is the sub-list for extension extendee
+	0,  // [0:62] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -1907,13 +2989,14 @@ func file_wire_proto_init() {
 		(*StringMatch_Prefix)(nil),
 		(*StringMatch_Regex)(nil),
 	}
+	file_wire_proto_msgTypes[26].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   26,
+			NumMessages:   44,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

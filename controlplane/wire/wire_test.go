@@ -26,18 +26,14 @@ func full() mesh.Snapshot {
 		Service: "reviews",
 		Version: 41,
 		Known:   true,
-		Routes: []mesh.Route{{
-			Name: "tester",
-			Matches: []mesh.Match{{
-				Path:   &mesh.StringMatch{Prefix: "/api"},
-				Method: &mesh.StringMatch{Exact: "GET"},
-				Headers: map[string]*mesh.StringMatch{
-					"end-user": {Regex: "j.*"}, "x-empty": {}, "x-present": nil,
-				},
+		Routes:  []mesh.Route{fullRoute()},
+		Streams: []mesh.StreamRoute{{
+			Name: "tls",
+			Matches: []mesh.StreamMatch{{
+				TLS: true, SNI: []string{"a.shop", "*.b.shop"}, Port: 9443,
+				SourceNamespace: "shop", SourceLabels: map[string]string{"app": "cart"},
 			}},
-			Destinations: []mesh.Destination{{Service: "reviews", Subset: "v2", Weight: 100}},
-			Timeout:      1500 * time.Millisecond,
-			Retry:        &mesh.Retry{Attempts: 3, PerTryTimeout: time.Second, On: []string{"5xx"}},
+			Destinations: []mesh.Destination{{Service: "reviews", Subset: "v2", Weight: 1}},
 		}},
 		Subsets: []mesh.Subset{{Name: "v2", Labels: map[string]string{"version": "v2"}, Policy: &policy}},
 		Policy:  policy,
@@ -53,6 +49,48 @@ func full() mesh.Snapshot {
 			Phase: mesh.Probing, Admit: 0.1, Reason: "31 of 40 failed", By: "remedy", Held: true,
 			Since: time.Unix(100, 5).UTC(), Until: time.Unix(200, 0).UTC(), Traces: []string{"abc"},
 		}},
+	}
+}
+
+func fullRoute() mesh.Route {
+	edits := &mesh.HeaderEdits{
+		Request:  mesh.FieldEdits{Remove: []string{"a"}, Set: map[string]string{"b": "1"}, Add: map[string]string{"c": "2"}},
+		Response: mesh.FieldEdits{Remove: []string{"d"}, Set: map[string]string{"e": "3"}, Add: map[string]string{"f": ""}},
+	}
+	return mesh.Route{
+		Name: "tester",
+		Matches: []mesh.Match{{
+			Name:      "by user",
+			Path:      &mesh.StringMatch{Prefix: "/api"},
+			Scheme:    &mesh.StringMatch{Exact: "http"},
+			Method:    &mesh.StringMatch{Exact: "GET"},
+			Authority: &mesh.StringMatch{Regex: "reviews.*"},
+			Headers: map[string]*mesh.StringMatch{
+				"end-user": {Regex: "j.*"}, "x-empty": {}, "x-present": nil,
+			},
+			Without:    map[string]*mesh.StringMatch{"x-absent": nil},
+			Query:      map[string]*mesh.StringMatch{"q": {Prefix: "a"}, "r": nil},
+			IgnoreCase: true, Port: 9080,
+			SourceNamespace: "shop", SourceLabels: map[string]string{"app": "cart"},
+		}},
+		Destinations: []mesh.Destination{{Service: "reviews", Subset: "v2", Weight: 100, Headers: edits}},
+		Timeout:      1500 * time.Millisecond,
+		Retry: &mesh.Retry{
+			Attempts: 3, PerTryTimeout: time.Second, On: []string{"5xx"}, Backoff: time.Second, SameInstance: true,
+		},
+		Headers:  edits,
+		Rewrite:  &mesh.Rewrite{Path: "/v1", Authority: "a:1", Regex: "x", Substitution: `\1`},
+		Redirect: &mesh.Redirect{Code: 308, Path: "/p", Prefix: "/q", Authority: "b", Scheme: "https", Port: 8443, RequestPort: true},
+		Respond:  &mesh.DirectResponse{Status: 418, Body: []byte{0, 255}},
+		CORS: &mesh.CORS{
+			Origins: []mesh.StringMatch{{Exact: "*"}, {Prefix: "http://"}}, Methods: []string{"GET"}, Headers: []string{"x"},
+			Expose: []string{"y"}, MaxAge: time.Hour, Credentials: true, Ignore: true,
+		},
+		Fault: &mesh.Fault{
+			Delay: &mesh.Delay{Fixed: 7 * time.Second, Percent: 0.5},
+			Abort: &mesh.Abort{Status: 555, GRPC: new(14), Percent: 100},
+		},
+		Mirrors: []mesh.Mirror{{Service: "reviews", Subset: "v3", Percent: 12.5}},
 	}
 }
 

@@ -22,6 +22,9 @@ type Head struct {
 	adds   []addition
 	seen   uint32 // bit set of Known
 
+	edited bool // Remove, Replace or Append was called
+	base   int  // how many of adds came before them
+
 	connection connectionTokens
 }
 
@@ -32,9 +35,14 @@ type field struct {
 
 	known Known
 	gone  bool // not to be written
+	cut   bool // not to be written, until Undo
 }
 
-type addition struct{ name, value string }
+type addition struct {
+	name, value string
+
+	cut bool // as a field's
+}
 
 // connectionTokens are the words of the Connection fields that mean something here.
 type connectionTokens struct{ close, keepAlive, upgrade, te bool }
@@ -76,14 +84,21 @@ func clip(b []byte) []byte { return b[:min(len(b), 40)] }
 // view is b as a string without a copy. It is as short-lived as b.
 func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// Lookup finds the first field of a lower-case name.
+// Lookup finds the value of a lower-case name, as it came. Several fields of one
+// name are one value with commas between (RFC 9110, 5.3).
 func (h *Head) Lookup(lowerName string) (value string, ok bool) {
 	for i := range h.fields {
-		if f := &h.fields[i]; equalFold(h.name(f), lowerName) {
-			return view(h.value(f)), true
+		f := &h.fields[i]
+		if !equalFold(h.name(f), lowerName) {
+			continue
 		}
+		if ok {
+			value += "," + view(h.value(f))
+			continue
+		}
+		value, ok = view(h.value(f)), true
 	}
-	return "", false
+	return value, ok
 }
 
 // Drop leaves every such field out when the head is written.
@@ -109,7 +124,7 @@ func (h *Head) Set(k Known, value string) {
 			return
 		}
 	}
-	h.adds = append(h.adds, addition{name, value})
+	h.adds = append(h.adds, addition{name: name, value: value})
 }
 
 func (h *Head) value(f *field) []byte { return h.raw[f.valStart:f.valEnd] }
@@ -118,7 +133,7 @@ func (h *Head) name(f *field) []byte  { return h.raw[f.start:f.nameEnd] }
 func (h *Head) reset() {
 	h.raw, h.first = nil, 0
 	h.fields, h.adds = h.fields[:0], h.adds[:0]
-	h.seen, h.connection = 0, connectionTokens{}
+	h.seen, h.edited, h.connection = 0, false, connectionTokens{}
 }
 
 // begin takes the first line, CRLF included.
@@ -236,19 +251,21 @@ func (h *Head) count(k Known) (n int) {
 // added ones. The empty line is the caller's.
 func (h *Head) appendFields(dst []byte) []byte {
 	for i := 0; i < len(h.fields); {
-		if h.fields[i].gone {
+		if f := &h.fields[i]; f.gone || f.cut {
 			i++
 			continue
 		}
 		j := i + 1
-		for j < len(h.fields) && !h.fields[j].gone {
+		for j < len(h.fields) && !h.fields[j].gone && !h.fields[j].cut {
 			j++
 		}
 		dst = append(dst, h.raw[h.fields[i].start:h.fields[j-1].end]...)
 		i = j
 	}
-	for _, a := range h.adds {
-		dst = appendField(dst, a.name, a.value)
+	for i := range h.adds {
+		if a := &h.adds[i]; !a.cut {
+			dst = appendField(dst, a.name, a.value)
+		}
 	}
 	return dst
 }

@@ -62,7 +62,7 @@ func (r *Reader) Buffered() []byte { return r.buf[r.r:r.w] }
 // ReadRequest reads a request head into q and gets ready to read its body. An
 // *Error is the client's fault; io.EOF is a close before any byte.
 func (r *Reader) ReadRequest(q *Request) error {
-	q.Method, q.Path, q.Authority, q.KeepAlive = "", "", "", false
+	q.Method, q.Path, q.Target, q.Authority, q.KeepAlive = "", "", "", "", false
 	if err := r.readHead(&q.Head, ""); err != nil {
 		return err
 	}

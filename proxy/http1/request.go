@@ -17,6 +17,9 @@ type Request struct {
 	Framing   Framing
 	Length    uint64 // of the body when Framing is Length
 
+	// Target is written in Path's place unless it is empty, as it is after a read.
+	Target string
+
 	// KeepAlive is whether the client means to send another request.
 	KeepAlive bool
 	// ExpectContinue is set when the client waits for a 100 before it sends the body.

@@ -49,7 +49,7 @@ func (p *Response) parse(method string) error {
 	p.KeepAlive = !p.connection.close && (p.Minor == 1 || p.connection.keepAlive)
 	p.Framing, p.Length = framing, length
 	switch {
-	case p.bodyless() || method == http.MethodHead:
+	case bodyless(p.Status) || method == http.MethodHead:
 		p.Framing, p.Length = NoBody, 0
 	case framing == NoBody:
 		p.Framing, p.KeepAlive = UntilClose, false
@@ -57,9 +57,9 @@ func (p *Response) parse(method string) error {
 	return nil
 }
 
-// bodyless reports whether responses of this status never have a body.
-func (p *Response) bodyless() bool {
-	return p.Status < 200 || p.Status == http.StatusNoContent || p.Status == http.StatusNotModified
+// bodyless reports whether responses of the status never have a body.
+func bodyless(status int) bool {
+	return status < 200 || status == http.StatusNoContent || status == http.StatusNotModified
 }
 
 func (p *Response) parseLine() error {

@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"net/http"
@@ -46,10 +47,10 @@ func (w *Writer) Close() {
 func (w *Writer) Request(q *Request) error {
 	w.begin(len(q.raw))
 	w.framing, w.left = q.Framing, q.Length
-	if q.rewritten {
+	if q.rewritten || q.Target != "" {
 		w.buf = append(w.buf, q.Method...)
 		w.buf = append(w.buf, ' ')
-		w.buf = append(w.buf, q.Path...)
+		w.buf = append(w.buf, cmp.Or(q.Target, q.Path)...)
 		w.buf = append(w.buf, " HTTP/1.1\r\n"...)
 	} else {
 		w.buf = append(w.buf, q.raw[:q.first+2]...)
@@ -73,8 +74,8 @@ func (w *Writer) Response(p *Response, f Framing) error {
 type Answer struct {
 	Status     int
 	Fields     []string // names and values by turns
-	Body       string
-	ToHead     bool // it answers a HEAD: the length is told, the body not sent
+	Body       string   // not used where the status does without
+	ToHead     bool     // it answers a HEAD: the length is told, the body not sent
 	CloseAfter bool
 }
 
@@ -90,9 +91,13 @@ func (w *Writer) Answer(a *Answer) error {
 	for i := 0; i+1 < len(a.Fields); i += 2 {
 		w.buf = appendField(w.buf, a.Fields[i], a.Fields[i+1])
 	}
-	w.buf = append(w.buf, "content-length: "...)
-	w.buf = strconv.AppendInt(w.buf, int64(len(a.Body)), 10)
-	w.buf = append(w.buf, "\r\n"...)
+	if bodyless(a.Status) {
+		a.Body = ""
+	} else {
+		w.buf = append(w.buf, "content-length: "...)
+		w.buf = strconv.AppendInt(w.buf, int64(len(a.Body)), 10)
+		w.buf = append(w.buf, "\r\n"...)
+	}
 	if a.CloseAfter {
 		w.buf = append(w.buf, "connection: close\r\n"...)
 	}

@@ -34,6 +34,24 @@ type exchange struct {
 	leased   bool
 	sent     time.Time // start of the present try
 	answer   answer
+
+	out     *changes // made to the messages as they are passed on; nil is none
+	changes changes  // what out points to
+}
+
+// changes is what the route's rules make of a request and of its answer. The codecs
+// read it when they write, for each try anew.
+type changes struct {
+	path      string       // with query; empty is as it came
+	authority string       // empty is as it came
+	request   []route.Edit // shared, not to be changed
+	response  []route.Edit // shared, not to be changed
+}
+
+// change returns the changes to be made, for a layer to add to.
+func (x *exchange) change() *changes {
+	x.out = &x.changes
+	return x.out
 }
 
 // answer is what layers may know of a response whose head has arrived.
@@ -52,16 +70,18 @@ const unconnected = "UF"
 // codec is what differs between protocols: it holds a request and, after a send
 // that worked, the head of the answer.
 type codec interface {
-	// send passes the request to the other end of the link and returns when the head
-	// of an answer is there, or a *broken that says how far it came.
+	// send passes the request, changed by x.out, to the other end of the link and
+	// returns when the head of an answer is there, or a *broken that says how far it came.
 	send(x *exchange, to *link) (answer, error)
 	// repeatable reports whether send may be called again for the same request. An
 	// answer that it may have brought is dropped by that.
 	repeatable() bool
-	// relay passes the answer on to the client, to its end.
+	// relay passes the answer, changed by x.out, on to the client, to its end.
 	relay(x *exchange) error
 	// refuse answers in the mesh's own name, if an answer has not begun.
 	refuse(x *exchange, f fault)
+	// answer answers as a rule says, changed by x.out. No try is under way.
+	answer(x *exchange, a *route.Answer) error
 }
 
 // reset makes the exchange ready for another request of the same connection.

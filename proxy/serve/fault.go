@@ -16,6 +16,7 @@ type fault struct {
 	status int    // 0 when there is nobody to answer
 	flags  string // Envoy's letters
 	reason string // in words
+	grpc   *int   // code of gRPC; nil is what status means
 }
 
 // faultOf turns whatever ended an exchange without an answer into a response. It is
@@ -70,6 +71,9 @@ func statusOf(err error) (status int, flags string) {
 
 // grpcCode is the code of gRPC for a fault; the HTTP status of such an answer is 200.
 func (f fault) grpcCode() int {
+	if f.grpc != nil {
+		return *f.grpc
+	}
 	switch f.status {
 	case http.StatusBadRequest:
 		return 13 // INTERNAL
@@ -79,4 +83,31 @@ func (f fault) grpcCode() int {
 		return 4 // DEADLINE_EXCEEDED
 	}
 	return 14 // UNAVAILABLE
+}
+
+// grpcOf is the code of gRPC for an answer of a rule's, by gRPC's own table of what
+// HTTP's statuses mean.
+func grpcOf(a *route.Answer) int {
+	if a.GRPC >= 0 {
+		return a.GRPC
+	}
+	return grpcOfStatus(a.Status)
+}
+
+func grpcOfStatus(status int) int {
+	switch status {
+	case http.StatusOK:
+		return 0
+	case http.StatusBadRequest:
+		return 13 // INTERNAL
+	case http.StatusUnauthorized:
+		return 16 // UNAUTHENTICATED
+	case http.StatusForbidden:
+		return 7 // PERMISSION_DENIED
+	case http.StatusNotFound:
+		return 12 // UNIMPLEMENTED
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return 14 // UNAVAILABLE
+	}
+	return 2 // UNKNOWN
 }

@@ -3,9 +3,7 @@ package serve
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
-	"net/http"
 	"sync"
 	"time"
 
@@ -222,54 +220,4 @@ func (h *h1) gone(end socket.End) {
 	if h.up != nil {
 		h.up.SetDeadline(time.Unix(1, 0)) //nolint:errcheck // whatever blocks on it is to return
 	}
-}
-
-// refuse answers in the mesh's name. It implements codec.
-func (h *h1) refuse(x *exchange, f fault) {
-	h.stopUpload()
-	if f.status == 0 || h.begun {
-		h.closing, h.clean = true, false
-		return
-	}
-	h.skip()
-	x.rec.Status = f.status
-	last := h.closing || !h.in.Done() || !h.req.KeepAlive || h.conn.Draining()
-	h.begun = true
-	h.out.Close()
-	reason := headerValue(f.reason)
-	err := h.out.Answer(&http1.Answer{
-		Status: f.status,
-		Fields: []string{
-			"content-type", "text/plain; charset=utf-8",
-			"x-sightline-reason", reason, "x-sightline-flags", f.flags, "x-request-id", x.rec.RequestID,
-		},
-		Body:       "sightline: " + reason + "\n",
-		ToHead:     h.req.Method == http.MethodHead,
-		CloseAfter: last,
-	})
-	if err == nil {
-		err = h.out.Flush()
-	}
-	h.closing, h.clean = last || err != nil, err == nil
-}
-
-// skip reads over what has already come of the body, so that a request that is
-// refused need not cost its connection.
-func (h *h1) skip() {
-	for h.x.malformed == nil && !h.in.Done() && h.in.Ready() {
-		if _, err := h.in.Next(); err != nil && !errors.Is(err, io.EOF) {
-			return
-		}
-	}
-}
-
-// headerValue is a reason with the bytes that a field value must not have replaced.
-func headerValue(s string) string {
-	b := []byte(s)
-	for i, c := range b {
-		if c < ' ' || c == 0x7f {
-			b[i] = ' '
-		}
-	}
-	return string(b)
 }

@@ -33,6 +33,9 @@ func (h *h1) relay(x *exchange) error {
 		up.Pool().Announced(keptFor(h.res.Get(http1.KeepAlive)))
 	}
 	framing := h.frame()
+	if x.out != nil {
+		edit(&h.res.Head, x.out.response)
+	}
 	h.begun = true
 	if err := h.out.Response(&h.res, framing); err != nil {
 		return errClientGone

@@ -35,6 +35,7 @@ func (h *h1) send(x *exchange, to *link) (answer, error) {
 	if err := limit(x, up); err != nil {
 		return answer{grpc: -1}, h.failed(x, to, err)
 	}
+	h.change(x)
 	writeErr := h.write(up)
 	if writeErr != nil && (up.Out.Sent() == 0 || h.upload.clientErr != nil) {
 		return answer{grpc: -1}, h.failed(x, to, writeErr)

@@ -17,6 +17,9 @@ import (
 func (h *h1) tunnel(x *exchange, up *pool.Conn) error {
 	h.stopUpload()
 	h.res.Clean()
+	if x.out != nil {
+		edit(&h.res.Head, x.out.response)
+	}
 	h.begun, h.closing = true, true
 	if err := errors.Join(h.out.Response(&h.res, http1.NoBody), h.out.Flush()); err != nil {
 		return errClientGone

@@ -74,7 +74,7 @@ func (h *h2) describe() {
 		if len(v) == 0 {
 			return "", false
 		}
-		return v[0], true
+		return strings.Join(v, ","), true
 	}
 	x.idempotent = idempotent(r.Method)
 	if x.rec.RequestID == "" {
@@ -118,6 +118,9 @@ func (h *h2) request(ctx context.Context) *http.Request {
 	u := *h.r.URL
 	u.Scheme, u.Host = "http", h.r.Host
 	r.URL, r.RequestURI, r.Close = &u, "", false
+	if h.x.out != nil {
+		changeH2(r, h.x.out)
+	}
 	r.Body = h.body.try()
 	if r.Body != http.NoBody {
 		r.GetBody = h.body.again
@@ -165,6 +168,9 @@ func (h *h2) relay(x *exchange) error {
 	header := h.w.Header()
 	maps.Copy(header, h.res.Header)
 	x.rec.GRPCStatus = grpcStatus(h.res.Header)
+	if x.out != nil {
+		editHeader(header, x.out.response)
+	}
 	h.w.WriteHeader(h.res.StatusCode)
 	if err := h.copyBody(x); err != nil {
 		return err
@@ -228,31 +234,6 @@ func (h *h2) blame(x *exchange) {
 	if reason := h.res.Header.Get("X-Sightline-Reason"); reason != "" {
 		x.rec.GeneratedBy, x.rec.Reason = "peer", reason
 	}
-}
-
-// refuse implements codec. A gRPC client gets its answer as a status of gRPC.
-func (h *h2) refuse(x *exchange, f fault) {
-	x.rec.BytesIn = h.body.size()
-	if f.status == 0 || h.begun {
-		return
-	}
-	header := h.w.Header()
-	reason := headerValue(f.reason)
-	header.Set("X-Sightline-Reason", reason)
-	header.Set("X-Sightline-Flags", f.flags)
-	header.Set("X-Request-Id", x.rec.RequestID)
-	x.rec.Status = f.status
-	if h.grpc {
-		x.rec.Status, x.rec.GRPCStatus = http.StatusOK, f.grpcCode()
-		header.Set("Content-Type", "application/grpc")
-		header.Set("Grpc-Status", strconv.Itoa(f.grpcCode()))
-		header.Set("Grpc-Message", "sightline: "+reason)
-		h.w.WriteHeader(http.StatusOK)
-		return
-	}
-	header.Set("Content-Type", "text/plain; charset=utf-8")
-	h.w.WriteHeader(f.status)
-	h.w.Write([]byte("sightline: " + reason + "\n")) //nolint:errcheck // there is nobody else to tell
 }
 
 // grpcStatus is the status of gRPC in a head or in trailers, -1 if there is none.

@@ -108,7 +108,7 @@ func again(b budget, next handler) handler {
 				return err
 			}
 			if n > policy.Attempts {
-				x.rec.Flags = "URX"
+				x.rec.Flags = joinFlags("URX", x.rec.Flags)
 				return err
 			}
 			if !b.Withdraw() || !pause(x, n, o.End) {
