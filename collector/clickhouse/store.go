@@ -67,8 +67,16 @@ func parse(dsn string) (*clickhouse.Options, error) {
 	if opt.Auth.Database == "" {
 		return nil, errors.New("no database named; want http://host:8123/sightline")
 	}
+	if opt.DialTimeout == 0 {
+		opt.DialTimeout = dialTimeout
+	}
 	return opt, nil
 }
+
+// dialTimeout bounds a try to connect where the address does not say dial_timeout. The
+// driver's native protocol does not end one with its context, and its default of 30 s
+// would hold up an ending for as long.
+const dialTimeout = 5 * time.Second
 
 func withDefaults(c Config) Config {
 	if c.QueryTimeout <= 0 {

@@ -27,6 +27,18 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+func TestTryToConnectIsShort(t *testing.T) {
+	for dsn, want := range map[string]time.Duration{
+		"clickhouse://db:9000/sightline":                  dialTimeout,
+		"clickhouse://db:9000/sightline?dial_timeout=90s": 90 * time.Second,
+	} {
+		opt, err := parse(dsn)
+		if err != nil || opt.DialTimeout != want {
+			t.Errorf("%s: dial timeout %v, %v; want %s", dsn, opt, err, want)
+		}
+	}
+}
+
 func TestConcurrentMigrations(t *testing.T) {
 	dsn := storetest.Start(t)
 	var wait sync.WaitGroup
