@@ -66,6 +66,9 @@ func (c *ControlPlane) Ready() <-chan struct{} { return c.ready }
 // be called once.
 func (c *ControlPlane) Run(ctx context.Context) error {
 	s, err := c.openStore(ctx)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil // told to end while it started
+	}
 	if err != nil {
 		return fmt.Errorf("control plane: %w", err)
 	}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"log/slog"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -16,6 +18,7 @@ func newControlPlane(g *globals) *cobra.Command {
 		Short: "Run the control plane: state, certificates, registry, push, remedy",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			signal.Ignore(syscall.SIGPIPE) // who reads the log may die first; what is kept is still to be closed in order
 			c.Dir = filepath.Join(g.dir, "controlplane")
 			p, err := controlplane.New(c, controlplane.Deps{Logger: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))})
 			if err != nil {

@@ -87,19 +87,8 @@ func (d *demoFlags) run(cmd *cobra.Command, g *globals) error {
 	if err != nil {
 		return err
 	}
-	// The mesh outlives the shop, whose last telemetry it stores.
-	below, end := context.WithCancel(context.WithoutCancel(cmd.Context()))
-	defer end()
-	ended := make(chan struct{})
-	var failure error
-	go func() {
-		defer close(ended)
-		failure = m.Run(below)
-	}()
-	report, err := play(cmd, m, c, ended)
-	end()
-	<-ended
-	if err = errors.Join(err, failure); err != nil && cmd.Context().Err() != nil && errors.Is(err, context.Canceled) {
+	report, err := play(cmd, m, c)
+	if cmd.Context().Err() != nil && errors.Is(err, context.Canceled) {
 		return nil // Ctrl-C before there was anything to report
 	}
 	if err != nil {
@@ -163,16 +152,34 @@ func portsFree(ctx context.Context, c up.Config) error {
 	return errors.Join(bad...)
 }
 
-// play waits for the mesh, lets the shop in, and runs it.
-func play(cmd *cobra.Command, m *up.Mesh, c demo.Config, ended <-chan struct{}) (demo.Report, error) {
-	ctx := cmd.Context()
+// play runs the demo on a mesh of its own. The mesh outlives the shop, whose last
+// telemetry it stores; where the mesh fails, the shop ends with it.
+func play(cmd *cobra.Command, m *up.Mesh, c demo.Config) (demo.Report, error) {
+	ctx, stop := context.WithCancel(cmd.Context())
+	defer stop()
+	below, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	ended := make(chan error, 1)
+	go func() {
+		err := m.Run(below)
+		stop()
+		ended <- err
+	}()
+	report, err := perform(ctx, cmd, m, c)
+	end()
+	failure := <-ended
+	if failure != nil && errors.Is(err, context.Canceled) {
+		err = nil // a consequence
+	}
+	return report, errors.Join(failure, err)
+}
+
+// perform waits for the mesh, lets the shop in, and runs it.
+func perform(ctx context.Context, cmd *cobra.Command, m *up.Mesh, c demo.Config) (demo.Report, error) {
 	cmd.PrintErrln("mesh: starting (store, control plane, collector)")
-	select {
-	case <-m.Ready():
-	case <-ended:
-		return demo.Report{}, errors.New("the mesh did not start")
-	case <-ctx.Done():
-		return demo.Report{}, ctx.Err()
+	m.Await(ctx, func(what string) { cmd.PrintErrln("mesh: " + what) })
+	if err := ctx.Err(); err != nil {
+		return demo.Report{}, err
 	}
 	token, err := client.TokenFile(filepath.Join(c.Dir, "ui", session.TokenFile))
 	if err != nil {

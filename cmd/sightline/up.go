@@ -32,10 +32,9 @@ func newUp(g *globals) *cobra.Command {
 			work, ctx := errgroup.WithContext(cmd.Context())
 			work.Go(func() error { return m.Run(ctx) })
 			work.Go(func() error {
-				select {
-				case <-m.Ready():
+				m.Await(ctx, func(what string) { cmd.PrintErrln("Sightline is " + what) })
+				if ctx.Err() == nil {
 					cmd.Printf("Sightline is up at %s\nSign in once with %s\n", m.URL(), m.SignInLink())
-				case <-ctx.Done():
 				}
 				return nil
 			})
@@ -53,7 +52,8 @@ func meshFlags(f *pflag.FlagSet, c *up.Config) {
 	f.StringVar(&c.OTLPGRPCListen, "otlp-grpc-listen", c.OTLPGRPCListen, "address of OTLP over gRPC")
 	f.StringVar(&c.OTLPHTTPListen, "otlp-http-listen", c.OTLPHTTPListen, "address of OTLP over HTTP")
 	f.StringVar(&c.StoreListen, "store-listen", c.StoreListen, "loopback address of the embedded ClickHouse")
-	f.StringVar(&c.ClickHouse, "clickhouse", c.ClickHouse, "a ClickHouse server to use instead of the embedded one (clickhouse://user:password@host:9000/sightline)")
+	f.StringVar(&c.ClickHouse, "clickhouse", c.ClickHouse,
+		"a ClickHouse server to use instead of the embedded one (clickhouse://user:password@host:9000/sightline); waited for until it answers")
 	f.StringSliceVar(&c.EtcdEndpoints, "etcd-endpoints", c.EtcdEndpoints, "an etcd cluster to use instead of the embedded one")
 	f.StringVar(&c.Engine, "engine", c.Engine, "path of libchdb.so (default: where `make engine` put it)")
 	f.DurationVar(&c.CertTTL, "cert-ttl", c.CertTTL, "how long certificates are good for")

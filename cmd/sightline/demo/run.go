@@ -2,7 +2,6 @@ package demo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -30,7 +29,8 @@ type Config struct {
 }
 
 // Run starts the shop, loads it, breaks what the faults say, and reports. When ctx
-// ends the demo ends: every process it started is gone when Run returns.
+// ends the demo ends, and so it does when a workload gives up as soon as it is started:
+// every process it started is gone when Run returns.
 func Run(ctx context.Context, c Config, api API) (Report, error) {
 	actors, err := cast(ctx)
 	if err != nil {
@@ -42,14 +42,19 @@ func Run(ctx context.Context, c Config, api API) (Report, error) {
 	// The shop outlives the load, so that the last requests are finished and counted.
 	playing, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
-	wait, err := stage(playing, c, actors)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	wait, err := stage(playing, stop, c, actors)
 	if err != nil {
 		return Report{}, err
 	}
 	p := &play{c: c, actors: actors, view: view{api}}
 	report, err := p.run(ctx)
 	end()
-	return report, errors.Join(err, wait())
+	if gaveUp := wait(); gaveUp != nil {
+		return report, gaveUp // and err is what came of that
+	}
+	return report, err
 }
 
 // play is one demo under way.

@@ -87,8 +87,9 @@ func (a *actor) args(c Config) []string {
 		"--listen", a.app, "--outbound", a.outbound)
 }
 
-// stage starts every actor and keeps it up until ctx ends.
-func stage(ctx context.Context, c Config, actors []*actor) (wait func() error, err error) {
+// stage starts every actor and keeps it up until ctx ends. It calls stop when one has
+// given up; wait then returns why.
+func stage(ctx context.Context, stop func(), c Config, actors []*actor) (wait func() error, err error) {
 	logs := filepath.Join(c.Dir, "log")
 	if err := os.MkdirAll(logs, 0o700); err != nil {
 		return nil, fmt.Errorf("make %s: %w", logs, err)
@@ -102,7 +103,11 @@ func stage(ctx context.Context, c Config, actors []*actor) (wait func() error, e
 		a.child = a.process(c, out)
 		g.Go(func() error {
 			defer func() { _ = out.Close() }()
-			return a.child.Run(ctx)
+			err := a.child.Run(ctx)
+			if err != nil {
+				stop()
+			}
+			return err
 		})
 	}
 	return g.Wait, nil

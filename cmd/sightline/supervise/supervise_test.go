@@ -1,7 +1,9 @@
 package supervise
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -25,7 +27,17 @@ func TestMain(m *testing.M) {
 		time.Sleep(time.Hour)
 	case "die":
 		touch()
+		fmt.Println("part: this was an earlier complaint")
+		fmt.Fprintf(os.Stderr, "starting\n%s: read settings: no such file\nand no other\n", filepath.Base(os.Args[0]))
 		os.Exit(3)
+	case "die later": // killed at first, as by a person
+		touch()
+		if started(os.Getenv("SUPERVISE_DIR")) > 1 {
+			os.Exit(3)
+		}
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	case "end":
+		touch()
 	case "deaf":
 		signal.Ignore(syscall.SIGTERM)
 		touch()
@@ -101,23 +113,65 @@ func TestKilledProcessComesBack(t *testing.T) {
 }
 
 func TestDyingProcessIsStartedAgain(t *testing.T) {
-	dir := t.TempDir()
-	c := child(t, "die", dir)
-	stop := run(t, c)
-	await(t, "three starts", func() bool { return started(dir) >= 3 })
-	if err := stop(); err != nil {
-		t.Error(err)
-	}
-	if c.Starts() < 3 {
-		t.Errorf("Starts() = %d, want at least 3", c.Starts())
+	for _, c := range []struct {
+		part   string
+		steady time.Duration
+	}{
+		{"die later", 0},         // what ends later starts is not the configuration
+		{"die", time.Nanosecond}, // it had been up for long enough
+		{"end", 0},               // it did not complain
+	} {
+		t.Run(c.part, func(t *testing.T) {
+			dir := t.TempDir()
+			p := child(t, c.part, dir)
+			p.Steady = c.steady
+			stop := run(t, p)
+			await(t, "three starts", func() bool { return started(dir) >= 3 })
+			if err := stop(); err != nil {
+				t.Error(err)
+			}
+			if p.Starts() < 3 {
+				t.Errorf("Starts() = %d, want at least 3", p.Starts())
+			}
+		})
 	}
 }
 
-func TestOnceReturnsTheEnd(t *testing.T) {
-	c := child(t, "die", t.TempDir())
-	c.Once = true
-	if err := c.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "exit status 3") {
-		t.Errorf("Run = %v, want exit status 3", err)
+func TestFirstStartThatGivesUpSaysWhy(t *testing.T) {
+	dir := t.TempDir()
+	var log bytes.Buffer
+	c := child(t, "die", dir)
+	c.Out = &log
+	err := c.Run(t.Context())
+	if want := "run die: exit status 3: read settings: no such file\nand no other"; err == nil || err.Error() != want {
+		t.Errorf("Run = %v, want %q", err, want)
+	}
+	if n := started(dir); n != 1 {
+		t.Errorf("%d starts, want one", n)
+	}
+	if !strings.Contains(log.String(), "starting\n") {
+		t.Errorf("what it wrote is not passed on: %q", log.String())
+	}
+}
+
+func TestReasonIsTheLastThatWasSaid(t *testing.T) {
+	for said, want := range map[string]string{
+		"":                                      "",
+		"level=INFO msg=starting\nout of air\n": "out of air",
+		"p: one\nlevel=INFO\np: two\nand three\n":   "two\nand three",
+		strings.Repeat("x\n", mostKept) + "p: late": "late",
+	} {
+		var kept bytes.Buffer
+		s := &tail{to: &kept}
+		for line := range strings.Lines(said) {
+			_, _ = s.Write([]byte(line))
+		}
+		if got := s.reason("p: "); got != want || len(s.last) > mostKept {
+			t.Errorf("reason of %.40q = %q (%d bytes kept), want %q", said, got, len(s.last), want)
+		}
+		if kept.String() != said {
+			t.Errorf("%d bytes passed on of %d", kept.Len(), len(said))
+		}
 	}
 }
 
@@ -137,7 +191,7 @@ func TestDeafProcessIsKilled(t *testing.T) {
 
 func TestMissingProgramIsNamed(t *testing.T) {
 	c := child(t, "sleep", t.TempDir())
-	c.Path, c.Once = "/does/not/exist", true
+	c.Path = "/does/not/exist"
 	if err := c.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "/does/not/exist") {
 		t.Errorf("Run = %v, want the path in it", err)
 	}

@@ -34,7 +34,7 @@ func (c Config) storeProcess(passwordFile string, out io.Writer) *supervise.Chil
 	if c.Engine != "" {
 		args = append(args, "--engine", c.Engine)
 	}
-	return &supervise.Child{Name: "store", Path: c.Program, Args: args, Out: out, Logger: c.Logger}
+	return c.process("store", args, out)
 }
 
 // controlPlaneProcess is the control plane.
@@ -45,7 +45,11 @@ func (c Config) controlPlaneProcess(out io.Writer) *supervise.Child {
 	if len(c.EtcdEndpoints) > 0 {
 		args = append(args, "--etcd-endpoints", strings.Join(c.EtcdEndpoints, ","))
 	}
-	return &supervise.Child{Name: "controlplane", Path: c.Program, Args: args, Out: out, Logger: c.Logger}
+	return c.process("controlplane", args, out)
+}
+
+func (c Config) process(name string, args []string, out io.Writer) *supervise.Child {
+	return &supervise.Child{Name: name, Path: c.Program, Args: args, Out: out, Complaint: "sightline: ", Logger: c.Logger}
 }
 
 const storeUser = "sightline"

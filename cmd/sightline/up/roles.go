@@ -27,6 +27,7 @@ type roles struct {
 	plane     *admin.Client
 	collector *collector.Collector
 	store     *clickhouse.Store
+	place     string // the store's, for people
 	topology  *topology.Topology
 	rules     *rules.Rules
 	ui        *ui.UI
@@ -56,12 +57,14 @@ func (m *Mesh) roles(ctx context.Context) error {
 	return g.Wait()
 }
 
-// announce closes Ready once telemetry is taken and the store answers: only then is
+// announce says that the mesh is ready once telemetry is taken and the store answers: only then is
 // everything that is shown true.
 func (m *Mesh) announce(ctx context.Context, r *roles) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for r.check(ctx) != nil {
+	m.lack(r.place + ": it has not answered yet")
+	for err := r.check(ctx); err != nil; err = r.check(ctx) {
+		m.lack(err.Error())
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -77,7 +80,7 @@ func (m *Mesh) assemble(ctx context.Context) (*roles, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &roles{source: source}
+	r := &roles{source: source, place: m.place()}
 	address := local(m.c.ControlPlaneListen)
 	r.plane = admin.NewClient(address, source.ClientTLS(source.ControlPlane(), "h2", "http/1.1"))
 	r.collector, err = collector.New(collector.Config{
@@ -123,12 +126,12 @@ func (r *roles) check(ctx context.Context) error {
 	select {
 	case <-r.collector.Ready():
 	default:
-		return errors.New("the collector is starting")
+		return errors.New("the collector: it is starting")
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	if err := r.store.Ping(ctx); err != nil {
-		return fmt.Errorf("the store: %w", err)
+		return fmt.Errorf("%s: %w", r.place, err)
 	}
 	if _, err := r.plane.Verdicts(ctx); err != nil {
 		return fmt.Errorf("the control plane: %w", err)

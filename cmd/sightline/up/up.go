@@ -26,8 +26,9 @@ type Mesh struct {
 
 	ready chan struct{} // closed when ui and the rest are assembled
 
-	mu sync.Mutex
-	ui *ui.UI // nil until assembled
+	mu      sync.Mutex
+	ui      *ui.UI // nil until assembled
+	missing string // what keeps ready open, and why
 }
 
 // New prepares the directory and the processes. It starts nothing.
@@ -39,6 +40,7 @@ func New(c Config) (*Mesh, error) {
 		return nil, fmt.Errorf("make state directory: %w", err)
 	}
 	m := &Mesh{c: c, dsn: c.ClickHouse, ready: make(chan struct{})}
+	m.missing = "this process: it has not started yet"
 	storeLog, closeStore, err := c.output("store")
 	if err != nil {
 		return nil, err
@@ -62,17 +64,14 @@ func New(c Config) (*Mesh, error) {
 	return m, nil
 }
 
-// Ready is closed once the web app answers; URL and SignInLink say something from then on.
-func (m *Mesh) Ready() <-chan struct{} { return m.ready }
-
-// URL is where the web app is.
+// URL is where the web app is, once the mesh is ready.
 func (m *Mesh) URL() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.ui.URL()
 }
 
-// SignInLink signs one browser in, once.
+// SignInLink signs one browser in, once; it is there when the mesh is ready.
 func (m *Mesh) SignInLink() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -90,7 +89,7 @@ func (m *Mesh) PIDs() map[string]int {
 
 // Run runs the mesh until ctx ends or a part fails for good. The store and the
 // control plane outlive the rest by their grace, so that what is queued is stored and
-// the last changes are kept.
+// the last changes are kept. A process that gives up at its first start ends all.
 func (m *Mesh) Run(ctx context.Context) error {
 	defer m.closeLogs()
 	unlock, err := lock(filepath.Join(m.c.Dir, "up.lock"))
@@ -98,14 +97,21 @@ func (m *Mesh) Run(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
+	alive, fail := context.WithCancel(ctx)
+	defer fail()
 	below, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	var children errgroup.Group
-	if m.store != nil {
-		children.Go(func() error { return m.store.Run(below) })
+	for _, c := range []*supervise.Child{m.store, m.controlPlane} {
+		if c == nil {
+			continue
+		}
+		children.Go(func() error {
+			defer fail()
+			return c.Run(below)
+		})
 	}
-	children.Go(func() error { return m.controlPlane.Run(below) })
-	err = m.roles(ctx)
+	err = m.roles(alive)
 	end()
 	return errors.Join(err, children.Wait())
 }

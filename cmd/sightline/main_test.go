@@ -1,0 +1,131 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+	"time"
+)
+
+// patience is how long a test waits for what should happen within seconds.
+const patience = time.Minute
+
+// TestMain makes the test binary the program itself where the environment says so, for
+// the children that `sightline up` starts as well.
+func TestMain(m *testing.M) {
+	if os.Getenv("SIGHTLINE_TEST_MAIN") != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// program is a run of sightline.
+type program struct {
+	cmd   *exec.Cmd
+	ended chan struct{} // closed when it has ended
+
+	mu  sync.Mutex
+	out bytes.Buffer // standard output and error
+}
+
+// options say how a test runs sightline otherwise than usual.
+type options struct {
+	path string    // of the program; "" is this test binary
+	out  io.Writer // for its output; nil keeps it for said
+}
+
+// launch starts sightline on a machine without an engine; it ends with the test.
+func launch(t *testing.T, o options, args ...string) *program {
+	t.Helper()
+	p := &program{cmd: exec.CommandContext(t.Context(), cmp.Or(o.path, os.Args[0]), args...), ended: make(chan struct{})}
+	p.cmd.Env = append(os.Environ(), "SIGHTLINE_TEST_MAIN=1", "SIGHTLINE_ENGINE=", "XDG_CACHE_HOME="+t.TempDir())
+	if o.out == nil {
+		o.out = p
+	}
+	p.cmd.Stdout, p.cmd.Stderr = o.out, o.out
+	p.cmd.WaitDelay = patience
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_ = p.cmd.Wait()
+		close(p.ended)
+	}()
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Kill()
+		<-p.ended
+	})
+	return p
+}
+
+// Write implements io.Writer.
+func (p *program) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.out.Write(b)
+}
+
+func (p *program) said() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.out.String()
+}
+
+// end waits for the program's own end and returns its status, -1 after a signal.
+func (p *program) end(t *testing.T) int {
+	t.Helper()
+	select {
+	case <-p.ended:
+	case <-time.After(patience):
+		t.Fatalf("sightline has not ended after %s; it said:\n%s", patience, p.said())
+	}
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// await polls: what it waits for happens in another process.
+func (p *program) await(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.After(patience)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-p.ended:
+			t.Fatalf("ended before %s; it said:\n%s", what, p.said())
+		case <-deadline:
+			t.Fatalf("waited %s for %s; it said:\n%s", patience, what, p.said())
+		}
+	}
+}
+
+// addresses are free ports by the names of the flags that take them.
+func addresses(t *testing.T) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for _, name := range []string{"listen", "control-plane-listen", "otlp-grpc-listen", "otlp-http-listen", "store-listen"} {
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = l.Close() }() // held until all are known, so that no two are the same
+		out[name] = l.Addr().String()
+	}
+	return out
+}
+
+// upArgs is a command line of `sightline up` in a directory of its own.
+func upArgs(t *testing.T, at map[string]string, more ...string) []string {
+	t.Helper()
+	args := []string{"up", "--dir", t.TempDir()}
+	for name, address := range at {
+		args = append(args, "--"+name, address)
+	}
+	return append(args, more...)
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestUpSaysWhyItCannotStart: what is wrong with the machine or the flags ends the
+// command, and the last line says what it is.
+func TestUpSaysWhyItCannotStart(t *testing.T) {
+	elsewhere := []string{"--clickhouse", "clickhouse://user:secret@127.0.0.1:1/sightline"}
+	noEngine := filepath.Join(t.TempDir(), "text")
+	if err := os.WriteFile(noEngine, []byte("not a library"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name  string
+		taken string // flag whose port another program has
+		flags []string
+		want  []string
+	}{
+		{"no engine", "", nil, []string{"run store: exit status 1: load ClickHouse engine ", "libchdb.so: no such file", "run `make engine`"}},
+		{"engine that cannot be loaded", "", []string{"--engine", noEngine}, []string{"run store: exit status 1: load ClickHouse engine " + noEngine}},
+		{"store's port", "store-listen", []string{"--engine", noEngine}, []string{"run store: exit status 1: listen for store: ", "address already in use"}},
+		{"control plane's port", "control-plane-listen", elsewhere, []string{"run controlplane: exit status 1: control plane: ", "address already in use"}},
+		{"OTLP port", "otlp-grpc-listen", elsewhere, []string{"listen for telemetry: ", "address already in use"}},
+		{"web app's port", "listen", elsewhere, []string{"open UI: ", "address already in use"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			at := addresses(t)
+			if c.taken != "" {
+				l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", at[c.taken])
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer func() { _ = l.Close() }()
+			}
+			p := launch(t, options{}, upArgs(t, at, c.flags...)...)
+			status := p.end(t)
+			said := strings.TrimSpace(p.said())
+			last := said[strings.LastIndexByte(said, '\n')+1:]
+			for _, want := range append(c.want, "sightline: ") {
+				if status != 1 || !strings.Contains(last, want) {
+					t.Errorf("status %d, last line %q; want 1 and %q; it said:\n%s", status, last, want, said)
+				}
+			}
+		})
+	}
+}
+
+// TestUpSaysWhatItWaitsFor: a server that is not there yet is waited for, aloud.
+func TestUpSaysWhatItWaitsFor(t *testing.T) {
+	const server = "127.0.0.1:1"
+	p := launch(t, options{}, upArgs(t, addresses(t), "--clickhouse", "clickhouse://user:secret@"+server+"/sightline")...)
+	p.await(t, "a word on what is waited for", func() bool {
+		return strings.Contains(p.said(), "Sightline is waiting for the ClickHouse server at "+server+": ")
+	})
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if status := p.end(t); status != 0 {
+		t.Errorf("status %d after SIGTERM, want 0", status)
+	}
+	if said := p.said(); strings.Contains(said, "secret") || !strings.Contains(said, "connection refused") {
+		t.Errorf("want the reason and not the password; it said:\n%s", said)
+	}
+}
+
+// TestDemoSaysWhyItCannotStart, after the mesh below it has said so in its log.
+func TestDemoSaysWhyItCannotStart(t *testing.T) {
+	bin := t.TempDir()
+	for _, name := range []string{"sightline", "sightline-proxy", "sightline-shop"} { // the demo wants them beside it
+		this, err := os.ReadFile(os.Args[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name != "sightline" {
+			this = nil
+		}
+		if err := os.WriteFile(filepath.Join(bin, name), this, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	args := upArgs(t, addresses(t))
+	args[0] = "demo"
+	p := launch(t, options{path: filepath.Join(bin, "sightline")}, args...)
+	status, want := p.end(t), "sightline: demo: run store: exit status 1: load ClickHouse engine "
+	if status != 1 || !strings.Contains(p.said(), want) {
+		t.Errorf("status %d, want 1 and %q; it said:\n%s", status, want, p.said())
+	}
+}
+
+// TestBrokenLogIsNoEnd: the processes that keep state end with a status of their own
+// also when nobody reads their log any more, as after the death of `sightline up`.
+func TestBrokenLogIsNoEnd(t *testing.T) {
+	for _, args := range [][]string{{"store", "--listen", "none"}, {"controlplane", "--listen", "none"}} {
+		read, write, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = read.Close()
+		p := launch(t, options{out: write}, append(args, "--dir", t.TempDir())...)
+		_ = write.Close()
+		if status := p.end(t); status != 1 {
+			t.Errorf("%s: %v, want status 1", args[0], p.cmd.ProcessState)
+		}
+	}
+}
