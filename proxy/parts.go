@@ -16,6 +16,7 @@ import (
 	"github.com/sightline-mesh/sightline/proxy/admin"
 	"github.com/sightline-mesh/sightline/proxy/breaker"
 	"github.com/sightline-mesh/sightline/proxy/emit"
+	"github.com/sightline-mesh/sightline/proxy/gather"
 	"github.com/sightline-mesh/sightline/proxy/retry"
 	"github.com/sightline-mesh/sightline/proxy/serve"
 	"github.com/sightline-mesh/sightline/proxy/upstream"
@@ -113,8 +114,7 @@ func (p *Proxy) newOutbound(r *parts) *serve.Outbound {
 		Resolve: r.tables.resolve,
 		Pick:    r.set.Pick,
 		Dial: func(ctx context.Context, to *upstream.Instance, alpn string) (net.Conn, error) {
-			d := tls.Dialer{Config: r.source.ClientTLS(to.Info.Identity, alpn)}
-			return d.DialContext(ctx, "tcp", to.Info.Address.String())
+			return gather.DialTLS(ctx, to.Info.Address.String(), r.source.ClientTLS(to.Info.Identity, alpn))
 		},
 		Budget: retry.NewBudget(time.Now),
 		Sink:   r.counted,

@@ -24,6 +24,8 @@ func (s *Source) ClientTLS(want mesh.Identity, alpn ...string) *tls.Config {
 		MinVersion:         tls.VersionTLS13,
 		NextProtos:         alpn,
 		InsecureSkipVerify: true, // names in the mesh are SPIFFE ids: VerifyConnection checks chain and id
+		// Small records at the start would each be a write of their own.
+		DynamicRecordSizingDisabled: true,
 		VerifyConnection: func(cs tls.ConnectionState) error {
 			got, err := s.verify(cs)
 			if err != nil {
@@ -47,6 +49,8 @@ func (s *Source) ServerTLS(alpn ...string) *tls.Config {
 		MinVersion: tls.VersionTLS13,
 		NextProtos: alpn,
 		ClientAuth: tls.RequireAnyClientCert, // VerifyConnection checks it against the roots of the moment
+
+		DynamicRecordSizingDisabled: true, // as above
 		VerifyConnection: func(cs tls.ConnectionState) error {
 			_, err := s.verify(cs)
 			return err

@@ -3,6 +3,7 @@ package http1
 import (
 	"bytes"
 	"io"
+	"net"
 	"syscall"
 )
 
@@ -19,20 +20,34 @@ type Reader struct {
 
 	body body
 
+	flush    *Writer // what has to leave before a read waits; nil is nothing
+	flushErr error   // it could not
+	told     bool    // src calls beforeWait itself
+
 	raw   syscall.RawConn // nil when src cannot be waited for without reading
 	poll  func(fd uintptr) bool
+	await bool // poll waits for a message, without a buffer
 	pollN int
 	err   error // of poll
 	one   [1]byte
+	large uint8 // above 0 when one of the last messages was larger than a small buffer
 }
+
+// remembered is for how many messages a large one makes the next buffers large.
+const remembered = 16
 
 // Reset makes the Reader read from src, as new. Buffers are kept by nobody: call
 // Close first when a message was in flight.
 func (r *Reader) Reset(src io.Reader) {
 	*r = Reader{src: src}
-	if c, ok := src.(syscall.Conn); ok {
+	switch c := src.(type) {
+	case syscall.Conn:
 		if raw, err := c.SyscallConn(); err == nil {
-			r.raw, r.poll = raw, r.readReady
+			r.raw, r.poll, r.told = raw, r.readReady, true
+		}
+	case interface{ NetConn() net.Conn }: // TLS
+		if below, ok := c.NetConn().(interface{ OnWait(f func() error) bool }); ok {
+			r.told = below.OnWait(r.beforeWait)
 		}
 	}
 }
@@ -46,14 +61,10 @@ func (r *Reader) Await() error {
 	if r.raw == nil {
 		return r.awaitByte()
 	}
-	r.pollN, r.err = 0, nil
-	if err := r.raw.Read(r.poll); err != nil {
-		return err
-	}
-	if r.err == nil && r.pollN == 0 {
-		return io.EOF
-	}
-	return r.err
+	r.await = true
+	_, err := r.read()
+	r.await = false
+	return err
 }
 
 // Buffered returns the bytes that have been read but not used, without using them.
@@ -86,9 +97,24 @@ func (r *Reader) ReadResponse(p *Response, method string) error {
 	return nil
 }
 
+// FlushBefore makes the Reader flush w, which the same goroutine writes to, whenever
+// reading on would have to wait, so that what was read is passed on in as few pieces
+// as it came and yet is never kept. Nil ends that. A flush that fails ends the read;
+// see FlushError.
+func (r *Reader) FlushBefore(w *Writer) { r.flush, r.flushErr = w, nil }
+
+// FlushError is why the flush of FlushBefore failed.
+func (r *Reader) FlushError() error { return r.flushErr }
+
 // Finish ends the use of the message last read: its head and body are no longer
 // valid. Buffers go back unless bytes of the next message are in them.
 func (r *Reader) Finish() {
+	switch {
+	case r.pinned != nil || r.w > smallBuffer:
+		r.large = remembered
+	case r.large > 0:
+		r.large--
+	}
 	buffers.giveBack(r.pinned)
 	r.pinned, r.base = nil, 0
 	if r.r == r.w {
@@ -101,40 +127,6 @@ func (r *Reader) Finish() {
 func (r *Reader) Close() {
 	r.r = r.w
 	r.Finish()
-}
-
-// readReady reads into a buffer borrowed for the occasion, and gives it back if
-// there is nothing yet. It costs no more system calls than a plain Read.
-func (r *Reader) readReady(fd uintptr) bool {
-	buf := buffers.borrow(smallBuffer)
-	for {
-		n, err := syscall.Read(int(fd), buf)
-		switch {
-		case err == syscall.EINTR:
-			continue
-		case err == syscall.EAGAIN:
-			buffers.giveBack(buf)
-			return false
-		case err != nil || n <= 0:
-			buffers.giveBack(buf)
-			r.err = err
-			return true
-		}
-		r.pollN, r.buf, r.r, r.w, r.base = n, buf, 0, n, 0
-		return true
-	}
-}
-
-// awaitByte waits for the first byte in the Reader itself. For TLS the rest of the
-// record is then already there.
-func (r *Reader) awaitByte() error {
-	n, err := io.ReadFull(r.src, r.one[:])
-	if n == 0 {
-		return err
-	}
-	r.buf = buffers.borrow(smallBuffer)
-	r.buf[0], r.r, r.w, r.base = r.one[0], 0, 1, 0
-	return nil
 }
 
 // readHead indexes lines as they come, so that a bad one is refused at once and
@@ -191,52 +183,4 @@ func (r *Reader) moreHead() error {
 		return io.ErrUnexpectedEOF
 	}
 	return err
-}
-
-// fill reads at least one more byte after w.
-func (r *Reader) fill() error {
-	r.makeRoom()
-	for range 100 {
-		n, err := r.src.Read(r.buf[r.w:])
-		if n > 0 {
-			r.w += n
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return io.ErrNoProgress
-}
-
-// makeRoom leaves space after w: by starting over when all is used, by moving what
-// is unread down, or by a larger buffer. It never touches a head in use.
-func (r *Reader) makeRoom() {
-	full := r.w == len(r.buf)
-	if r.r == r.w {
-		r.r, r.w = r.base, r.base
-	}
-	switch {
-	case r.buf == nil:
-		r.buf = buffers.borrow(smallBuffer)
-	case !full:
-	case r.r == r.w && len(r.buf)-r.base >= bulkBuffer/2: // bulk, and room for it
-	case r.r > r.base && r.w-r.r < (len(r.buf)-r.base)/2:
-		r.w = r.base + copy(r.buf[r.base:], r.buf[r.r:r.w])
-		r.r = r.base
-	default:
-		r.grow()
-	}
-}
-
-// grow goes on in the next larger buffer and keeps the old one if a head is in it.
-func (r *Reader) grow() {
-	next := buffers.borrow(max(bulkBuffer, min(headBuffer, 2*(r.w-r.r))))
-	n := copy(next, r.buf[r.r:r.w])
-	if r.base > 0 {
-		r.pinned = r.buf
-	} else {
-		buffers.giveBack(r.buf)
-	}
-	r.buf, r.base, r.r, r.w = next, 0, 0, n
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 )
@@ -16,8 +17,9 @@ var ErrBodyLength = errors.New("body is not as long as its content-length")
 // message is one packet and one TLS record. It is not safe for concurrent use.
 // The zero value needs a Reset.
 type Writer struct {
-	dst io.Writer
-	buf []byte // borrowed, filled up to its length; nil while idle
+	dst  io.Writer
+	hold holder // below dst, if it is TLS and what is below can; else nil
+	buf  []byte // borrowed, filled up to its length; nil while idle
 
 	framing Framing
 	left    uint64 // of the length
@@ -25,8 +27,22 @@ type Writer struct {
 	ended   bool   // End was called
 }
 
+// holder gathers the records that one write becomes, to send them at once.
+type holder interface {
+	Hold()
+	Release() error
+}
+
+// record is how much one record of TLS holds.
+const record = 16 << 10
+
 // Reset makes the Writer write to dst, as new.
-func (w *Writer) Reset(dst io.Writer) { *w = Writer{dst: dst} }
+func (w *Writer) Reset(dst io.Writer) {
+	*w = Writer{dst: dst}
+	if t, ok := dst.(interface{ NetConn() net.Conn }); ok {
+		w.hold, _ = t.NetConn().(holder)
+	}
+}
 
 // Sent is how many bytes of the message have left, framing included.
 func (w *Writer) Sent() uint64 { return w.sent }
@@ -45,7 +61,7 @@ func (w *Writer) Close() {
 
 // Request gathers a request head. The body follows by Data and End.
 func (w *Writer) Request(q *Request) error {
-	w.begin(len(q.raw))
+	w.begin(len(q.raw) + ahead(q.Framing, q.Length))
 	w.framing, w.left = q.Framing, q.Length
 	if q.rewritten || q.Target != "" {
 		w.buf = append(w.buf, q.Method...)
@@ -62,7 +78,7 @@ func (w *Writer) Request(q *Request) error {
 // Response gathers a response head whose body, if any, has the framing given. The
 // field for it must already be in p.
 func (w *Writer) Response(p *Response, f Framing) error {
-	w.begin(len(p.raw))
+	w.begin(len(p.raw) + ahead(f, p.Length))
 	w.framing, w.left = f, p.Length
 	w.buf = append(w.buf, "HTTP/1.1"...)
 	w.buf = append(w.buf, p.raw[len("HTTP/1.1"):p.first+2]...)
@@ -170,8 +186,16 @@ func (w *Writer) Flush() error {
 // Finish ends the message: the next one has not started.
 func (w *Writer) Finish() { w.sent, w.ended = 0, false }
 
-// begin makes sure of a buffer with room for n bytes and a little framing; a head
-// that is larger than what is lent makes append allocate, which spill ends.
+// ahead is how much of a body is worth having room for next to its head.
+func ahead(f Framing, length uint64) int {
+	if f != Length {
+		return 0
+	}
+	return int(min(length, bulkBuffer*3/4))
+}
+
+// begin makes sure of a buffer with room for n bytes and a little framing, as far as
+// one is lent; a head that is larger makes append allocate, which spill ends.
 func (w *Writer) begin(n int) {
 	if w.buf == nil {
 		w.buf = buffers.borrow(min(n+1024, headBuffer))[:0]
@@ -181,6 +205,11 @@ func (w *Writer) begin(n int) {
 // bytes gathers p, or writes it past the buffer when it is bulk.
 func (w *Writer) bytes(p []byte) error {
 	w.begin(len(p))
+	if len(w.buf)+len(p)+64 > cap(w.buf) && cap(w.buf) < bulkBuffer {
+		next := append(buffers.borrow(bulkBuffer)[:0], w.buf...)
+		buffers.giveBack(w.buf[:cap(w.buf)])
+		w.buf = next
+	}
 	if len(w.buf)+len(p)+64 <= cap(w.buf) {
 		w.buf = append(w.buf, p...)
 		return nil
@@ -218,9 +247,15 @@ func (w *Writer) write(p []byte) error {
 	if len(p) == 0 {
 		return nil
 	}
+	if w.hold == nil || len(p) <= record {
+		n, err := w.dst.Write(p)
+		w.sent += uint64(n)
+		return err
+	}
+	w.hold.Hold()
 	n, err := w.dst.Write(p)
 	w.sent += uint64(n)
-	return err
+	return errors.Join(err, w.hold.Release())
 }
 
 // Copy hands the body of the message that r reads to w until its end, which it
@@ -228,17 +263,16 @@ func (w *Writer) write(p []byte) error {
 // Nothing waits in w while r has to wait. It tells which side went wrong; n is
 // the bytes of the body.
 func Copy(w *Writer, r *Reader) (n uint64, readErr, writeErr error) {
+	r.FlushBefore(w)
+	defer r.FlushBefore(nil)
 	for {
-		if !r.Ready() {
-			if err := w.Flush(); err != nil {
-				return n, nil, err
-			}
-		}
 		p, err := r.Next()
-		if err == io.EOF { //nolint:errorlint // Next returns it bare
+		switch {
+		case r.flushErr != nil:
+			return n, nil, r.flushErr
+		case err == io.EOF: //nolint:errorlint // Next returns it bare
 			return n, nil, nil
-		}
-		if err != nil {
+		case err != nil:
 			return n, err, nil
 		}
 		if err := w.Data(p); err != nil {

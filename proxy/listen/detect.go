@@ -5,8 +5,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
+	"github.com/sightline-mesh/sightline/proxy/gather"
 	"github.com/sightline-mesh/sightline/proxy/socket"
 )
 
@@ -42,8 +44,8 @@ func Detect(c *Conn) (Protocol, error) {
 		switch {
 		case errors.Is(err, errors.ErrUnsupported):
 			return HTTP1, nil
-		case err != nil && c.Draining() && c.Resume():
-			continue
+		case errors.Is(err, os.ErrDeadlineExceeded) && c.Draining() && c.Resume():
+			continue // a drain interrupted the wait, but a request has come
 		case err != nil:
 			return HTTP1, err
 		case n == len(p) && string(p[:]) == preface:
@@ -69,7 +71,7 @@ func Handshake(ctx context.Context, c *Conn, cfg *tls.Config) (*tls.Conn, error)
 	}
 	ctx, cancel := context.WithTimeout(ctx, handshakeTime)
 	defer cancel()
-	t := tls.Server(c, cfg)
+	t := tls.Server(gather.New(c.Conn), cfg)
 	if err := t.HandshakeContext(ctx); err != nil {
 		return nil, fmt.Errorf("tls handshake with %s: %w", c.RemoteAddr(), err)
 	}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -243,5 +245,34 @@ func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// A client that never sent anything and closes while the server drains is not waited
+// for, and not looked at over and over until the time to drain is over.
+func TestDetectEndsWithItsClientDuringADrain(t *testing.T) {
+	synced := make(chan *Conn)
+	got := make(chan error, 1)
+	addr, stop := serve(t, Config{Drain: time.Minute}, func(_ context.Context, c *Conn) {
+		synced <- c
+		<-synced
+		_, err := Detect(c)
+		got <- err
+	})
+	client := dial(t, addr)
+	c := <-synced
+	go stop()
+	for !c.Draining() {
+		runtime.Gosched()
+	}
+	must(t, client.CloseWrite())
+	synced <- c
+	select {
+	case err := <-got:
+		if !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("Detect goes on")
 	}
 }

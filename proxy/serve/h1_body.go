@@ -57,7 +57,9 @@ func (h *h1) pass(up *pool.Conn) error {
 		return nil
 	}
 	if err != nil {
-		h.upload.clientErr = err
+		if h.in.FlushError() == nil {
+			h.upload.clientErr = err
+		}
 		return err
 	}
 	h.x.rec.BytesIn += uint64(len(p))
@@ -77,17 +79,11 @@ func (h *h1) startUpload(up *pool.Conn) {
 }
 
 func (h *h1) passAll(up *pool.Conn) error {
+	h.in.FlushBefore(&up.Out)
+	defer h.in.FlushBefore(nil)
 	for !h.in.Done() {
 		if err := h.pass(up); err != nil {
 			return err
-		}
-		if !h.in.Ready() || h.in.Done() {
-			if h.in.Done() {
-				break
-			}
-			if err := up.Out.Flush(); err != nil {
-				return err
-			}
 		}
 	}
 	if err := up.Out.End(h.in.Trailers()); err != nil {

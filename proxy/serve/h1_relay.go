@@ -52,6 +52,7 @@ func (h *h1) relay(x *exchange) error {
 	case x.ctx.Err() != nil || writeErr != nil:
 		return errClientGone
 	case readErr != nil:
+		h.out.Flush() // the client is to see how far it came; it is cut off in any case
 		return cut(x, readErr)
 	}
 	h.giveBack(up)

@@ -21,6 +21,7 @@ import (
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/emit"
+	"github.com/sightline-mesh/sightline/proxy/gather"
 	"github.com/sightline-mesh/sightline/proxy/retry"
 	"github.com/sightline-mesh/sightline/proxy/route"
 	"github.com/sightline-mesh/sightline/proxy/upstream"
@@ -80,6 +81,7 @@ func (a *authority) config(t testing.TB, name string) *tls.Config {
 		Certificates: []tls.Certificate{{Certificate: [][]byte{leaf.Raw}, PrivateKey: key, Leaf: leaf}},
 		RootCAs:      a.pool, ClientCAs: a.pool, ClientAuth: tls.RequireAndVerifyClientCert,
 		MinVersion: tls.VersionTLS13, NextProtos: []string{"h2", "http/1.1"},
+		DynamicRecordSizingDisabled: true,
 	}
 }
 
@@ -243,8 +245,7 @@ func (m *testMesh) start(t testing.TB, cfg meshConfig, snap mesh.Snapshot) {
 		Dial: func(ctx context.Context, to *upstream.Instance, alpn string) (net.Conn, error) {
 			c := tlsConfig.Clone()
 			c.ServerName, c.NextProtos = "reviews", []string{alpn}
-			d := tls.Dialer{Config: c}
-			return d.DialContext(ctx, "tcp", to.Info.Address.String())
+			return gather.DialTLS(ctx, to.Info.Address.String(), c)
 		},
 		Budget: retry.NewBudget(time.Now), Sink: m.records, Logger: slog.New(slog.DiscardHandler),
 	})

@@ -1,0 +1,23 @@
+package gather
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+)
+
+// DialTLS connects to addr over TCP, with a [*tls.Conn] on a [Conn]. It returns when the
+// handshake is done or ctx ends.
+func DialTLS(ctx context.Context, addr string, cfg *tls.Config) (net.Conn, error) {
+	nc, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	t := tls.Client(New(nc), cfg)
+	if err := t.HandshakeContext(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("tls handshake with %s: %w", addr, err), nc.Close())
+	}
+	return t, nil
+}
