@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	networking "istio.io/api/networking/v1alpha3"
+	security "istio.io/api/security/v1beta1"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
@@ -14,6 +15,8 @@ const (
 	KindVirtualService  = "VirtualService"
 	KindDestinationRule = "DestinationRule"
 	KindSLO             = "SLO"
+
+	KindAuthorizationPolicy = "AuthorizationPolicy"
 )
 
 // The severities of a mesh.Finding.
@@ -22,8 +25,7 @@ const (
 	SeverityWarning = "warning" // does not
 )
 
-// Object is one resource. Exactly one of the three specifications is set, as Kind
-// says. An Object is read-only once parsed.
+// Object is one resource. Exactly one of the specifications is set, as Kind says. An Object is read-only once parsed.
 type Object struct {
 	Kind      string
 	Namespace string // never empty
@@ -32,6 +34,10 @@ type Object struct {
 	VirtualService  *networking.VirtualService
 	DestinationRule *networking.DestinationRule
 	SLO             *mesh.SLO
+
+	AuthorizationPolicy *security.AuthorizationPolicy
+
+	annotations map[string]string
 
 	// Source is the YAML document the object was read from, comments included.
 	Source []byte

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -33,12 +34,15 @@ type InboundConfig struct {
 	Timeout time.Duration
 }
 
-// InboundDeps is what an Inbound works with. All are required.
+// InboundDeps is what an Inbound works with. All but Guard are required.
 type InboundDeps struct {
 	// TLS demands and verifies a certificate of the mesh, and offers h2 and http/1.1.
 	TLS *tls.Config
 	// PeerOf tells who is at the other end.
 	PeerOf func(cs tls.ConnectionState) (emit.Peer, error)
+	// Guard is what is enforced now. While it returns nil, nothing is let in. It may be
+	// nil itself: nothing is enforced then.
+	Guard  func() *Guard
 	Sink   emit.Sink
 	Logger *slog.Logger
 }
@@ -49,7 +53,9 @@ type Inbound struct {
 	deps   InboundDeps
 	handle handler
 	app    *link
+	port   uint16 // of the app
 
+	guards                    guardCounts
 	plaintext, refused, races atomic.Uint64
 }
 
@@ -62,6 +68,9 @@ func NewInbound(cfg InboundConfig, d InboundDeps) *Inbound {
 		cfg.IdleTime = 3 * time.Second
 	}
 	in := &Inbound{cfg: cfg, deps: d}
+	if app, err := netip.ParseAddrPort(cfg.App); err == nil {
+		in.port = app.Port()
+	}
 	var dialer net.Dialer
 	in.app = newLink(pool.Config{IdleTime: cfg.IdleTime, Learn: true, MaxIdle: 128}, cfg.ConnectTime,
 		func(ctx context.Context, _ string) (net.Conn, error) { return dialer.DialContext(ctx, "tcp", cfg.App) })
@@ -112,9 +121,11 @@ func (in *Inbound) layers() handler {
 	return observe(in.deps.Sink, // first, so that our own refusals are told too
 		rescue( // errors become responses here and nowhere else
 			in.limit( // the time there is
-				relay( // passes the app's answer on
-					once( // hides a kept connection that the app had closed
-						in.forward)))))
+				in.guard( // finds the policies in force, for the layers below
+					in.authorize( // turns away who may not
+						relay( // passes the app's answer on
+							once( // hides a kept connection that the app had closed
+								in.forward)))))))
 }
 
 func (in *Inbound) serve(ctx context.Context, c *listen.Conn, h2 *http2.Server) {
@@ -130,6 +141,7 @@ func (in *Inbound) serve(ctx context.Context, c *listen.Conn, h2 *http2.Server) 
 		return
 	}
 	cfg := h1Config{direction: emit.Inbound, peer: peer, mtls: true, handle: in.handle}
+	cfg.caller = in.callerOf(t, peer.Identity, state.ServerName)
 	if state.NegotiatedProtocol == "h2" {
 		serveH2(ctx, h2, c, t, cfg)
 		return
