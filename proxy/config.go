@@ -33,10 +33,10 @@ type Config struct {
 
 	// Outbound, Inbound and Admin are the listeners' addresses. One left empty takes
 	// its stable port, or a free one when that is taken.
-	Outbound  string            // default 127.0.0.1:15001
-	Inbound   string            // default :15006
-	Admin     string            // default 127.0.0.1:15000
-	Upstreams map[string]string // service → address of a listener for it alone
+	Outbound  string              // default 127.0.0.1:15001
+	Inbound   string              // default :15006
+	Admin     string              // default 127.0.0.1:15000
+	Upstreams map[string]Upstream // by service
 	// Advertise is the host others reach the inbound listener at; default the address
 	// this machine has towards the control plane.
 	Advertise string
@@ -51,6 +51,16 @@ type Config struct {
 
 // NoCollector is the Collector of a sidecar that keeps its telemetry to itself.
 const NoCollector = "none"
+
+// Upstream is a service that the app calls, and a listener for it alone.
+type Upstream struct {
+	// Address is the listener's. Empty is none: the service is only known from the
+	// start, so that intercepted connections to its instances are told by address.
+	Address string
+	// Protocol is what is spoken there; empty is what the instances say, else it is told
+	// by looking.
+	Protocol mesh.AppProtocol
+}
 
 // Stable addresses of the listeners.
 const (
@@ -115,7 +125,10 @@ func (c Config) badAddresses() (bad []error) {
 	check("inbound", c.Inbound)
 	check("admin", c.Admin)
 	for _, service := range slices.Sorted(maps.Keys(c.Upstreams)) {
-		check("upstream "+service, c.Upstreams[service])
+		check("upstream "+service, c.Upstreams[service].Address)
+		if _, err := mesh.ParseAppProtocol(string(c.Upstreams[service].Protocol)); err != nil {
+			bad = append(bad, fmt.Errorf("upstream %s: %w", service, err))
+		}
 		if _, err := mesh.ResolveHost(service, c.Namespace); err != nil {
 			bad = append(bad, fmt.Errorf("upstream: %w", err))
 		}

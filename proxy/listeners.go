@@ -9,17 +9,18 @@ import (
 	"syscall"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/proxy/serve"
 )
 
 // listeners are the sidecar's sockets. They are bound before anything else happens,
 // so that they are reserved and known.
 type listeners struct {
 	outbound, inbound, admin net.Listener
-	upstreams                map[mesh.ServiceName]net.Listener
+	upstreams                map[serve.Port]net.Listener
 }
 
 func bind(ctx context.Context, c Config, log *slog.Logger) (*listeners, error) {
-	l := &listeners{upstreams: map[mesh.ServiceName]net.Listener{}}
+	l := &listeners{upstreams: map[serve.Port]net.Listener{}}
 	var bad []error
 	for _, one := range []struct {
 		name, asked, stable string
@@ -36,13 +37,16 @@ func bind(ctx context.Context, c Config, log *slog.Logger) (*listeners, error) {
 		}
 		log.Info("listening", "listener", one.name, "address", (*one.into).Addr().String(), "moved", moved(one.asked, one.stable, *one.into))
 	}
-	for name, addr := range c.Upstreams {
-		service, err := mesh.ResolveHost(name, c.Namespace)
+	for name, u := range c.Upstreams {
+		if u.Address == "" {
+			continue
+		}
+		port, err := portOf(name, u, c.Namespace)
 		if err == nil {
-			l.upstreams[service], err = new(net.ListenConfig).Listen(ctx, "tcp", addr)
+			l.upstreams[port], err = new(net.ListenConfig).Listen(ctx, "tcp", u.Address)
 		}
 		if err != nil {
-			delete(l.upstreams, service)
+			delete(l.upstreams, port)
 			bad = append(bad, fmt.Errorf("upstream %s: %w", name, err))
 		}
 	}
@@ -50,6 +54,11 @@ func bind(ctx context.Context, c Config, log *slog.Logger) (*listeners, error) {
 		return nil, errors.Join(append(bad, l.close())...)
 	}
 	return l, nil
+}
+
+func portOf(name string, u Upstream, namespace string) (serve.Port, error) {
+	service, err := mesh.ResolveHost(name, namespace)
+	return serve.Port{Service: service, Protocol: u.Protocol}, err
 }
 
 // listenOn listens on the address asked for or, when none was, on the stable one; if

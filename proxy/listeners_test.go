@@ -36,7 +36,7 @@ func TestEveryListenerThatFailsIsNamed(t *testing.T) {
 	taken := listening(t, "127.0.0.1:0").Addr().String()
 	_, err := bind(t.Context(), Config{
 		Namespace: "default", Outbound: taken, Inbound: "127.0.0.1:0", Admin: taken,
-		Upstreams: map[string]string{"orders": taken},
+		Upstreams: map[string]Upstream{"orders": {Address: taken}},
 	}, slog.New(slog.DiscardHandler))
 	for _, want := range []string{"outbound", "admin", "upstream orders"} {
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/proxy/serve"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -56,7 +57,7 @@ func TestPortOfOneService(t *testing.T) {
 	m := newMesh(t)
 	_, snap := m.reviews("v1")
 	m.apply(snap)
-	l := m.web.l.upstreams["reviews"]
+	l := m.web.l.upstreams[serve.Port{Service: "reviews"}]
 	m.client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	if status, body, _ := m.get("http://" + l.Addr().String() + "/"); status != http.StatusOK || body != "v1" {
 		t.Errorf("status %d, body %q", status, body)

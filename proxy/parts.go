@@ -19,6 +19,7 @@ import (
 	"github.com/sightline-mesh/sightline/proxy/gather"
 	"github.com/sightline-mesh/sightline/proxy/retry"
 	"github.com/sightline-mesh/sightline/proxy/serve"
+	"github.com/sightline-mesh/sightline/proxy/stream"
 	"github.com/sightline-mesh/sightline/proxy/upstream"
 )
 
@@ -34,7 +35,6 @@ type parts struct {
 	emitter  *emit.Emitter
 	set      *upstream.Set
 	tables   *tables
-	guards   *guards
 	outbound *serve.Outbound
 	inbound  *serve.Inbound
 	admin    *admin.Server
@@ -54,7 +54,7 @@ func (p *Proxy) assemble(ctx context.Context) (*parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &parts{source: source, guards: &guards{domain: source.TrustDomain()}}
+	r := &parts{source: source}
 	if r.feed, err = p.newFeed(ctx, r); err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func (p *Proxy) assemble(ctx context.Context) (*parts, error) {
 	r.inbound = p.newInbound(r)
 	r.admin = admin.New(admin.Deps{
 		Ready: p.isReady, Metrics: r.metrics, Profiles: p.c.Profiles,
-		Config:   r.configuration,
+		Config:   func() any { return r.tables.snapshots() },
 		Breakers: func() any { return r.set.States() },
 		Drain:    func() { go p.DrainInbound() }, // the page answers at once; Run waits for the listener
 	})
@@ -96,7 +96,6 @@ func (p *Proxy) newFeed(ctx context.Context, r *parts) (*push.Client, error) {
 			AppProtocol: p.c.AppProtocol, AppPort: uint16(p.c.AppPort),
 		},
 		Build: p.c.Build, Dir: p.c.Dir, Logger: p.log,
-		Inbound: r.guards.apply,
 	}, r.tables.apply)
 	r.tables.subscribe = feed.Subscribe
 	return feed, nil
@@ -126,7 +125,7 @@ func (p *Proxy) newOutbound(r *parts) *serve.Outbound {
 
 func (p *Proxy) newInbound(r *parts) *serve.Inbound {
 	return serve.NewInbound(serve.InboundConfig{App: p.c.appAddress(), Drain: p.c.Drain}, serve.InboundDeps{
-		TLS: r.source.ServerTLS("h2", "http/1.1"),
+		TLS: r.source.ServerTLS(stream.ALPN, "h2", "http/1.1"),
 		PeerOf: func(cs tls.ConnectionState) (emit.Peer, error) {
 			peer, err := identity.PeerOf(cs)
 			return emit.Peer{
@@ -134,7 +133,6 @@ func (p *Proxy) newInbound(r *parts) *serve.Inbound {
 				Instance: string(peer.Instance), Identity: string(peer.Identity),
 			}, err
 		},
-		Guard:  r.guards.load,
 		Sink:   r.counted,
 		Logger: p.log,
 	})
@@ -145,14 +143,6 @@ func (p *Proxy) breakerChanged(r *parts, i *upstream.Instance, c breaker.Change)
 		r.trips.Add(1)
 	}
 	p.log.Info("breaker changed", "instance", string(i.Info.ID), "to", c.To.String(), "why", c.Reason)
-}
-
-// configuration is what is in force, for people to read.
-func (r *parts) configuration() any {
-	return struct {
-		Inbound  *mesh.Inbound   `json:"inbound"` // null until it is known
-		Services []mesh.Snapshot `json:"services"`
-	}{r.guards.policies(), r.tables.snapshots()}
 }
 
 func (p *Proxy) isReady() error {

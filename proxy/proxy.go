@@ -140,8 +140,8 @@ func (p *Proxy) serve(ctx context.Context) error {
 	back.Go(func() error { return p.parts.feed.Run(background) })
 	back.Go(func() error { return p.parts.admin.Serve(background, p.l.admin) })
 	front.Go(func() error { return p.parts.outbound.Serve(alive, p.l.outbound) })
-	for service, l := range p.l.upstreams {
-		front.Go(func() error { return p.parts.outbound.ServeFixed(alive, l, service) })
+	for port, l := range p.l.upstreams {
+		front.Go(func() error { return p.parts.outbound.ServePort(alive, l, port) })
 	}
 	front.Go(func() error { return p.serveInbound(alive) })
 	close(p.ready)

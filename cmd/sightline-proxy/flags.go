@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy"
 )
 
@@ -62,20 +63,33 @@ func (c *command) define(f *flag.FlagSet) {
 	f.StringVar(&p.Advertise, "advertise", p.Advertise, "host others reach the inbound listener at (default: this machine's address towards the control plane)")
 	f.DurationVar(&p.Drain, "drain", p.Drain, "how long requests under way may take at the end")
 	f.BoolVar(&p.Profiles, "pprof", p.Profiles, "serve profiles on the admin page")
-	f.Func("upstream", "listener for one service, name=host:port; may be repeated", c.upstream)
+	f.Func("upstream", "listener for one service, name=host:port[,protocol=tcp]; a name alone only makes the service known; may be repeated", c.upstream)
 	p.Build = version
 }
 
+// upstream reads "name=host:port" or a name alone, each with "protocol=tcp" after it
+// if that is known.
 func (c *command) upstream(s string) error {
 	if c.config.Upstreams == nil {
-		c.config.Upstreams = map[string]string{}
+		c.config.Upstreams = map[string]proxy.Upstream{}
 	}
+	last := ""
 	for one := range strings.SplitSeq(s, ",") {
-		service, addr, ok := strings.Cut(one, "=")
-		if _, _, err := net.SplitHostPort(addr); !ok || err != nil {
-			return errors.New("want name=host:port, such as orders=127.0.0.1:9101")
+		name, value, ok := strings.Cut(one, "=")
+		u := c.config.Upstreams[name]
+		switch _, _, err := net.SplitHostPort(value); {
+		case name == "protocol" && last != "" && err != nil:
+			name = last
+			u = c.config.Upstreams[name]
+			if u.Protocol, err = mesh.ParseAppProtocol(value); err != nil {
+				return err
+			}
+		case ok && err != nil, name == "":
+			return errors.New("want name=host:port, such as orders=127.0.0.1:9101 or db=127.0.0.1:9102,protocol=tcp; or a name alone")
+		default:
+			u.Address = value
 		}
-		c.config.Upstreams[service] = addr
+		c.config.Upstreams[name], last = u, name
 	}
 	return nil
 }

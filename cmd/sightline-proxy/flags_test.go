@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/proxy"
 )
 
 func environ(vars map[string]string) func(string) string {
@@ -19,7 +21,7 @@ func environ(vars map[string]string) func(string) string {
 func TestParse(t *testing.T) {
 	c, err := parse([]string{
 		"--service", "hello", "--version=v1", "--port", "8080", "--drain", "5s", "--app-protocol", "tcp",
-		"--upstream", "orders=127.0.0.1:9101", "--upstream", "users.shop=127.0.0.1:9102",
+		"--upstream", "orders=127.0.0.1:9101", "--upstream", "users.shop=127.0.0.1:9102", "--upstream", "db=127.0.0.1:9103,protocol=tcp,cache",
 		"--", "./hello", "--port", "9",
 	}, environ(nil), io.Discard)
 	if err != nil {
@@ -29,7 +31,11 @@ func TestParse(t *testing.T) {
 	if p.Service != "hello" || p.Version != "v1" || p.AppPort != 8080 || p.AppProtocol != mesh.TCP || p.Drain != 5*time.Second {
 		t.Errorf("config %+v", p)
 	}
-	if p.Upstreams["orders"] != "127.0.0.1:9101" || p.Upstreams["users.shop"] != "127.0.0.1:9102" {
+	want := map[string]proxy.Upstream{
+		"orders": {Address: "127.0.0.1:9101"}, "users.shop": {Address: "127.0.0.1:9102"},
+		"db": {Address: "127.0.0.1:9103", Protocol: mesh.TCP}, "cache": {},
+	}
+	if !maps.Equal(p.Upstreams, want) {
 		t.Errorf("upstreams %v", p.Upstreams)
 	}
 	if !slices.Equal(c.app, []string{"./hello", "--port", "9"}) {
@@ -91,7 +97,8 @@ func TestFaultsAreNamed(t *testing.T) {
 	}{
 		{nil, []string{"service:"}},
 		{[]string{"--service", "Hello!", "--version", "v1.0", "--port", "70000"}, []string{"service:", "version:", "port:"}},
-		{[]string{"--service", "hello", "--upstream", "orders"}, []string{"name=host:port"}},
+		{[]string{"--service", "hello", "--upstream", "orders=9101"}, []string{"name=host:port"}},
+		{[]string{"--service", "hello", "--upstream", "db=127.0.0.1:1,protocol=smtp"}, []string{"want http, http2, grpc, tcp or tls"}},
 		{[]string{"--service", "hello", "--no-such-flag"}, []string{"no-such-flag"}},
 		{[]string{"--service", "hello", "--admin", "15000"}, []string{"admin:"}},
 	} {

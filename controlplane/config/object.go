@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	networking "istio.io/api/networking/v1alpha3"
-	security "istio.io/api/security/v1beta1"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
@@ -15,8 +14,6 @@ const (
 	KindVirtualService  = "VirtualService"
 	KindDestinationRule = "DestinationRule"
 	KindSLO             = "SLO"
-
-	KindAuthorizationPolicy = "AuthorizationPolicy"
 )
 
 // The severities of a mesh.Finding.
@@ -25,7 +22,8 @@ const (
 	SeverityWarning = "warning" // does not
 )
 
-// Object is one resource. Exactly one of the specifications is set, as Kind says. An Object is read-only once parsed.
+// Object is one resource. Exactly one of the three specifications is set, as Kind
+// says. An Object is read-only once parsed.
 type Object struct {
 	Kind      string
 	Namespace string // never empty
@@ -34,10 +32,6 @@ type Object struct {
 	VirtualService  *networking.VirtualService
 	DestinationRule *networking.DestinationRule
 	SLO             *mesh.SLO
-
-	AuthorizationPolicy *security.AuthorizationPolicy
-
-	annotations map[string]string
 
 	// Source is the YAML document the object was read from, comments included.
 	Source []byte

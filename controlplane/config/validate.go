@@ -27,8 +27,6 @@ func Validate(all []Object, w World) []mesh.Finding {
 			v.slo(*o.SLO)
 		case o.VirtualService != nil:
 			v.virtualService(o.VirtualService)
-		case o.AuthorizationPolicy != nil:
-			v.authorizationPolicy(o.AuthorizationPolicy)
 		}
 	}
 	return v.findings

@@ -84,11 +84,6 @@ type fixture struct {
 // start runs a client against a script.
 func start(t *testing.T, dir string, wants ...mesh.ServiceName) *fixture {
 	t.Helper()
-	return startWith(t, func(c *Config) { c.Dir = dir }, wants...)
-}
-
-func startWith(t *testing.T, change func(*Config), wants ...mesh.ServiceName) *fixture {
-	t.Helper()
 	s := &script{streams: make(chan *line, 10)}
 	mux := http.NewServeMux()
 	mux.Handle(wireconnect.NewControlPlaneHandler(s))
@@ -98,13 +93,12 @@ func startWith(t *testing.T, change func(*Config), wants ...mesh.ServiceName) *f
 	t.Cleanup(server.Close)
 
 	f := &fixture{streams: s.streams, sets: make(chan []mesh.Snapshot, 100)}
-	cfg := Config{
+	f.Client = New(Config{
 		ControlPlane: server.Listener.Addr().String(),
 		TLS:          server.Client().Transport.(*http.Transport).TLSClientConfig,
 		Instance:     mesh.Instance{ID: "web-1", Address: netip.MustParseAddrPort("127.0.0.1:1"), State: mesh.Starting},
-	}
-	change(&cfg)
-	f.Client = New(cfg, f.put)
+		Dir:          dir,
+	}, f.put)
 	f.Subscribe(wants...)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

@@ -34,7 +34,8 @@ type Record struct {
 	Peer                                          Peer
 	MTLS                                          bool
 	BytesIn, BytesOut                             uint64
-	Tries                                         []Try // outbound only
+	Tries                                         []Try  // outbound only
+	ClosedBy                                      string // of a stream: "client" or "server"; empty if neither
 }
 
 // Peer is the workload at the other end of a hop, as its certificate or its

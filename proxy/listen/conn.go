@@ -101,6 +101,15 @@ func (c *Conn) interrupt() {
 	c.SetReadDeadline(time.Unix(1, 0)) //nolint:errcheck // a closed connection needs none
 }
 
+// cut closes the connection when its time is over. One whose bytes are not understood
+// is reset: its peer must not take the end of them for their end.
+func (c *Conn) cut() {
+	if t, ok := c.Conn.(*net.TCPConn); ok && phaseOf(c.state.Load()) == Unwatched {
+		t.SetLinger(0) //nolint:errcheck // it is closed in any case
+	}
+	c.Close()
+}
+
 // look is called every now and then by the server.
 func (c *Conn) look(cfg *Config) {
 	state := c.state.Load()

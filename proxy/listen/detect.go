@@ -1,14 +1,11 @@
 package listen
 
 import (
-	"context"
-	"crypto/tls"
+	"bytes"
 	"errors"
-	"fmt"
 	"os"
 	"time"
 
-	"github.com/sightline-mesh/sightline/proxy/gather"
 	"github.com/sightline-mesh/sightline/proxy/socket"
 )
 
@@ -19,61 +16,139 @@ type Protocol uint8
 const (
 	HTTP1 Protocol = iota
 	HTTP2
+	TLS // of the client's own
+	TCP // anything else
 )
-
-// ErrPlaintext is a client that does not start with TLS where TLS is required.
-var ErrPlaintext = errors.New("plaintext on a port that takes mutual TLS only")
 
 const (
 	preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-	// patience is how long the rest of a preface may take after its first byte.
+	// patience is how long the rest of what tells a protocol may take after its first
+	// byte.
 	patience = time.Second
-	// handshakeTime bounds a TLS handshake.
-	handshakeTime = 10 * time.Second
-	tlsHandshake  = 0x16 // the first byte of TLS
+	// inspected is how much is looked at: the request line of nearly every request.
+	inspected = 256
+	maxMethod = 24
 )
 
+// Detection is how a connection's protocol is told. The zero value knows HTTP only.
+type Detection struct {
+	// Opaque allows for TLS and TCP. Without it all that is not HTTP/2 is HTTP/1, if
+	// a malformed one.
+	Opaque bool
+	// Silence is how long a client may say nothing before it is taken for one that
+	// waits for the server to speak first: TCP. 0 waits for as long as it takes.
+	Silence time.Duration
+}
+
 // Detect waits for the first bytes from the client, without taking them, and tells
-// whether they are the preface of HTTP/2. A client may connect long before it
-// sends; but once it has begun, what is not decided within a second is HTTP/1.
-func Detect(c *Conn) (Protocol, error) {
+// what they are the beginning of. Once a client has begun, what is not decided
+// within a second is what it looks most like.
+func Detect(c *Conn, d Detection) (Protocol, error) {
 	c.Enter(Idle)
-	var p [len(preface)]byte
-	for minimum := 1; ; {
-		n, err := socket.Peek(c.Conn, p[:], minimum, patience)
+	b := make([]byte, inspected)
+	n, err := first(c, b, d)
+	if errors.Is(err, errSilent) {
+		return TCP, nil
+	}
+	for began := time.Now(); ; {
 		switch {
 		case errors.Is(err, errors.ErrUnsupported):
 			return HTTP1, nil
 		case errors.Is(err, os.ErrDeadlineExceeded) && c.Draining() && c.Resume():
-			continue // a drain interrupted the wait, but a request has come
+			n = 0 // a drain interrupted the wait, but a request has come
 		case err != nil:
 			return HTTP1, err
-		case n == len(p) && string(p[:]) == preface:
-			return HTTP2, nil
-		case n < minimum || n >= len(p) || string(p[:n]) != preface[:n]:
-			return HTTP1, nil
 		}
-		minimum = len(p)
+		p, sure := classify(b[:n], d.Opaque)
+		left := patience - time.Since(began)
+		if sure || n > 0 && left <= 0 {
+			return p, nil
+		}
+		before := n
+		if n, err = socket.Peek(c.Conn, b, n+1, left); err == nil && n == before { // no more came
+			return p, nil
+		}
 	}
 }
 
-// Handshake makes a TLS server of the connection. What does not begin with TLS is
-// refused with ErrPlaintext before a byte of it is used.
-func Handshake(ctx context.Context, c *Conn, cfg *tls.Config) (*tls.Conn, error) {
-	c.Enter(Starting)
-	var first [1]byte
-	_, err := socket.Peek(c.Conn, first[:], 1, 0)
+// errSilent is a client that says nothing. It does not leave the package.
+var errSilent = errors.New("client is silent")
+
+// first waits for the first bytes.
+func first(c *Conn, b []byte, d Detection) (int, error) {
+	if d.Silence > 0 {
+		if err := c.SetReadDeadline(time.Now().Add(d.Silence)); err != nil {
+			return 0, err
+		}
+	}
+	n, err := socket.Peek(c.Conn, b, 1, 0)
+	if d.Silence <= 0 || c.Draining() {
+		return n, err
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = errSilent
+	}
+	if clearErr := c.SetReadDeadline(time.Time{}); clearErr != nil {
+		return n, clearErr
+	}
+	return n, err
+}
+
+// classify tells what b is the beginning of, and whether more bytes could not change
+// that.
+func classify(b []byte, opaque bool) (p Protocol, sure bool) {
 	switch {
-	case err != nil && !errors.Is(err, errors.ErrUnsupported):
-		return nil, err
-	case err == nil && first[0] != tlsHandshake:
-		return nil, ErrPlaintext
+	case len(b) == 0:
+		return HTTP1, false
+	case len(b) >= len(preface) && string(b[:len(preface)]) == preface:
+		return HTTP2, true
+	case len(b) < len(preface) && string(b) == preface[:len(b)]:
+		return HTTP1, false
+	case !opaque:
+		return HTTP1, true
+	case b[0] == tlsHandshake:
+		return classifyTLS(b)
 	}
-	ctx, cancel := context.WithTimeout(ctx, handshakeTime)
-	defer cancel()
-	t := tls.Server(gather.New(c.Conn), cfg)
-	if err := t.HandshakeContext(ctx); err != nil {
-		return nil, fmt.Errorf("tls handshake with %s: %w", c.RemoteAddr(), err)
+	return classifyLine(b)
+}
+
+// classifyTLS looks for the header of a record and the type of its first message.
+func classifyTLS(b []byte) (p Protocol, sure bool) {
+	const major, message, clientHello = 1, 5, 1
+	switch {
+	case len(b) > major && b[major] != 3, len(b) > message && b[message] != clientHello:
+		return TCP, true
+	case len(b) > message:
+		return TLS, true
 	}
-	return t, nil
+	return TCP, false
+}
+
+// classifyLine looks for a request line of HTTP/1: a method, a target and a version.
+// What is too long to be seen whole is believed when its method is in capitals.
+func classifyLine(b []byte) (p Protocol, sure bool) {
+	space := bytes.IndexByte(b[:min(len(b), maxMethod+1)], ' ')
+	method := b[:min(len(b), maxMethod+1)]
+	if space >= 0 {
+		method = b[:space]
+	}
+	for _, c := range method {
+		if (c < 'A' || c > 'Z') && c != '-' && c != '_' {
+			return TCP, true
+		}
+	}
+	switch {
+	case space == 0, space < 0 && len(b) > maxMethod:
+		return TCP, true
+	case space < 0:
+		return TCP, false
+	}
+	end := bytes.IndexByte(b, '\n')
+	if end < 0 {
+		return HTTP1, len(b) >= inspected
+	}
+	if bytes.Contains(b[space:end], []byte(" HTTP/1.")) {
+		return HTTP1, true
+	}
+	return TCP, true
 }

@@ -46,54 +46,6 @@ func dial(t *testing.T, addr string) *net.TCPConn {
 	return c.(*net.TCPConn)
 }
 
-func TestDetect(t *testing.T) {
-	got := make(chan Protocol, 1)
-	addr, _ := serve(t, Config{}, func(_ context.Context, c *Conn) {
-		p, err := Detect(c)
-		if err != nil {
-			t.Error(err)
-		}
-		all, _ := io.ReadAll(c) // nothing was taken out
-		if len(all) == 0 {
-			t.Error("the bytes are gone")
-		}
-		got <- p
-	})
-	for sent, want := range map[string]Protocol{
-		"GET / HTTP/1.1\r\n":      HTTP1,
-		"POST / HTTP/1.1\r\n":     HTTP1,
-		"PRI * HTTP/1.1\r\n\r\n":  HTTP1,
-		"P":                       HTTP1, // after a second of patience
-		preface + "and a setting": HTTP2,
-		preface:                   HTTP2,
-	} {
-		c := dial(t, addr)
-		fmt.Fprint(c, sent)
-		if len(sent) > 1 {
-			must(t, c.CloseWrite())
-		} else {
-			time.AfterFunc(2*patience, func() { must(t, c.CloseWrite()) })
-		}
-		if p := <-got; p != want {
-			t.Errorf("%q: %d, want %d", sent, p, want)
-		}
-	}
-}
-
-func TestDetectPutsTogetherAPrefaceInParts(t *testing.T) {
-	got := make(chan Protocol, 1)
-	addr, _ := serve(t, Config{}, func(_ context.Context, c *Conn) {
-		p, _ := Detect(c)
-		got <- p
-	})
-	c := dial(t, addr)
-	fmt.Fprint(c, preface[:10])
-	time.AfterFunc(20*time.Millisecond, func() { fmt.Fprint(c, preface[10:]) })
-	if p := <-got; p != HTTP2 {
-		t.Errorf("got %d", p)
-	}
-}
-
 func TestHandshakeRefusesPlaintext(t *testing.T) {
 	got := make(chan error, 1)
 	addr, _ := serve(t, Config{}, func(ctx context.Context, c *Conn) {
@@ -256,7 +208,7 @@ func TestDetectEndsWithItsClientDuringADrain(t *testing.T) {
 	addr, stop := serve(t, Config{Drain: time.Minute}, func(_ context.Context, c *Conn) {
 		synced <- c
 		<-synced
-		_, err := Detect(c)
+		_, err := Detect(c, Detection{})
 		got <- err
 	})
 	client := dial(t, addr)

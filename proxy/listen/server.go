@@ -174,5 +174,5 @@ func (s *Server) drain() {
 }
 
 func (s *Server) closeAll() {
-	s.each(func(c *Conn) { c.Close() })
+	s.each((*Conn).cut)
 }

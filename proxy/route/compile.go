@@ -55,6 +55,7 @@ func (c *compiler) service(s *mesh.Snapshot) *service {
 	if len(s.Routes) == 0 {
 		out.routes = []*Route{everyInstance(s)}
 	}
+	out.stream, out.app = streamOf(s, out.routes), appOf(s.Instances)
 	return out
 }
 

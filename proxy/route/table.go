@@ -25,6 +25,8 @@ type Table struct {
 type service struct {
 	known  bool
 	routes []*Route
+	stream *Route
+	app    App
 }
 
 // Route is where requests go, and on what terms. It belongs to its Table and is

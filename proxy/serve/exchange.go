@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
-	"github.com/sightline-mesh/sightline/proxy/authorize"
 	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/retry"
 	"github.com/sightline-mesh/sightline/proxy/route"
@@ -24,17 +23,17 @@ type exchange struct {
 	idempotent bool
 	malformed  error // the request cannot be understood; it only gets an answer
 	fixed      mesh.ServiceName
-	caller     *authorize.Caller // inbound only
-	trace      [55]byte          // the traceparent for the next hop
-	id         [36]byte          // the x-request-id, if it is made here
+	trace      [55]byte // the traceparent for the next hop
+	id         [36]byte // the x-request-id, if it is made here
 
-	guard    *Guard // inbound only; nil enforces nothing
 	route    *route.Route
 	deadline time.Time // over all tries; zero is none
 	tryEnd   time.Time // until the head of this try's answer; zero is none
 	tried    []*upstream.Instance
 	lease    upstream.Lease
 	leased   bool
+	reported bool      // the lease's outcome is told already
+	stream   bool      // of bytes: it has no method, path or status
 	sent     time.Time // start of the present try
 	answer   answer
 
@@ -91,7 +90,7 @@ type codec interface {
 func (x *exchange) reset() {
 	tried, tries, header := x.tried[:0], x.rec.Tries[:0], x.ask.Header
 	clear(x.tried)
-	*x = exchange{ctx: x.ctx, via: x.via, fixed: x.fixed, caller: x.caller, tried: tried}
+	*x = exchange{ctx: x.ctx, via: x.via, fixed: x.fixed, tried: tried}
 	x.ask.Header, x.answer.grpc = header, -1
 	x.rec = emit.Record{Start: time.Now(), Tries: tries, GRPCStatus: -1}
 }
@@ -103,7 +102,21 @@ func (x *exchange) settle(kind upstream.Kind, took time.Duration) {
 		return
 	}
 	x.leased = false
+	if x.reported {
+		x.reported = false
+		x.lease.Release()
+		return
+	}
 	x.lease.Done(upstream.Outcome{Took: took, Status: x.answer.status, GRPCStatus: x.answer.grpc, Kind: kind})
+}
+
+// taken tells the instance's breaker and balancer that it has taken a stream, which
+// may go on for long: how it ends is between the two apps.
+func (x *exchange) taken(took time.Duration) {
+	if x.leased && !x.reported {
+		x.reported = true
+		x.lease.Report(upstream.Outcome{Took: took, GRPCStatus: -1, Kind: upstream.Success})
+	}
 }
 
 // broken is a try that brought no answer.

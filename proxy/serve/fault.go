@@ -8,26 +8,33 @@ import (
 	"github.com/sightline-mesh/sightline/proxy/http1"
 	"github.com/sightline-mesh/sightline/proxy/retry"
 	"github.com/sightline-mesh/sightline/proxy/route"
+	"github.com/sightline-mesh/sightline/proxy/stream"
 	"github.com/sightline-mesh/sightline/proxy/upstream"
 )
 
 // fault is a response that the mesh makes itself.
 type fault struct {
-	status int      // 0 when there is nobody to answer
-	flags  string   // Envoy's letters
-	reason string   // in words
-	grpc   *int     // code of gRPC; nil is what status means
-	fields []string // names and values by turns, lower-case
+	status int    // 0 when there is nobody to answer
+	flags  string // Envoy's letters
+	reason string // in words
+	grpc   *int   // code of gRPC; nil is what status means
 }
 
 // faultOf turns whatever ended an exchange without an answer into a response. It is
 // the only place where errors meet HTTP.
 func faultOf(err error) fault {
 	f := fault{reason: err.Error()}
-	if r, ok := errors.AsType[*refusal](err); ok {
-		return fault{status: r.status, flags: r.flags, reason: r.reason, grpc: &r.grpc, fields: r.fields}
+	if r, ok := errors.AsType[*stream.RefusedError](err); ok { // the other sidecar knows best
+		f.status, f.flags = http.StatusServiceUnavailable, r.Flags
+		return f
 	}
 	switch {
+	case errors.Is(err, errStreamIdle):
+		f.flags = "SI"
+	case errors.Is(err, errStreamCut):
+		f.flags = "LR"
+	case errors.Is(err, errOutside), errors.Is(err, errLoop):
+		f.flags = "NR"
 	case errors.Is(err, errClientGone):
 		f.flags = "DC"
 	case errors.Is(err, errTimeout):
@@ -38,8 +45,6 @@ func faultOf(err error) fault {
 		f.status, f.flags = http.StatusServiceUnavailable, "UO"
 	case errors.Is(err, upstream.ErrNoInstance), errors.Is(err, upstream.ErrTripped):
 		f.status, f.flags = http.StatusServiceUnavailable, "UH"
-	case errors.Is(err, errUnguarded):
-		f.status, f.flags = http.StatusServiceUnavailable, "UAEX"
 	case errors.Is(err, errNotDone):
 		f.status, f.flags = http.StatusNotImplemented, "NR"
 	default:

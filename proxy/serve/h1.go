@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"sync"
 	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
-	"github.com/sightline-mesh/sightline/proxy/authorize"
 	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/http1"
 	"github.com/sightline-mesh/sightline/proxy/listen"
@@ -56,8 +56,9 @@ type h1Config struct {
 	peer      emit.Peer // inbound: who calls
 	mtls      bool
 	fixed     mesh.ServiceName
-	caller    *authorize.Caller // inbound: the same, as policies ask
 	handle    handler
+
+	streamIdle time.Duration // of CONNECT and after an upgrade; 0 is no bound
 }
 
 // serveH1 serves the connection until either side ends it.
@@ -91,7 +92,6 @@ func serveH1(ctx context.Context, conn *listen.Conn, nc net.Conn, cfg h1Config) 
 func (h *h1) bind(ctx context.Context) (release func()) {
 	h.x.ctx, h.end = context.WithCancelCause(ctx) //nolint:fatcontext // one for each connection
 	h.x.via, h.x.fixed, h.x.ask.Header = h, h.cfg.fixed, h.req.Lookup
-	h.x.caller = h.cfg.caller
 	return func() { h.end(nil) }
 }
 
@@ -134,7 +134,11 @@ func (h *h1) serve() {
 	} else {
 		h.describeMalformed()
 	}
-	h.cfg.handle(x) //nolint:errcheck // refuse has seen to it
+	if err == nil && h.req.Method == http.MethodConnect && h.cfg.direction == emit.Outbound {
+		h.connect()
+	} else {
+		h.cfg.handle(x) //nolint:errcheck // refuse has seen to it
+	}
 	h.finish()
 }
 

@@ -46,7 +46,6 @@ func serveH2(ctx context.Context, server *http2.Server, c *listen.Conn, nc net.C
 func (h *h2) serve() {
 	x := &h.x
 	x.ctx, x.via, x.fixed = h.r.Context(), h, h.cfg.fixed
-	x.caller = h.cfg.caller
 	x.reset()
 	h.describe()
 	h.body = newRepeatBody(h.r.Body)

@@ -56,9 +56,6 @@ func (h *h2) refuse(x *exchange, f fault) {
 	header.Set("X-Sightline-Reason", reason)
 	header.Set("X-Sightline-Flags", f.flags)
 	header.Set("X-Request-Id", x.rec.RequestID)
-	for i := 0; i+1 < len(f.fields); i += 2 {
-		header.Set(f.fields[i], f.fields[i+1])
-	}
 	x.rec.Status = f.status
 	if h.grpc {
 		x.rec.Status, x.rec.GRPCStatus = http.StatusOK, f.grpcCode()

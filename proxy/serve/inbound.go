@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/sightline-mesh/sightline/proxy/listen"
 	"github.com/sightline-mesh/sightline/proxy/pool"
 	"github.com/sightline-mesh/sightline/proxy/retry"
+	"github.com/sightline-mesh/sightline/proxy/stream"
 )
 
 // InboundConfig is how requests of the mesh are served. App is required.
@@ -32,17 +32,17 @@ type InboundConfig struct {
 	IdleTime time.Duration
 	// Timeout bounds a request; 0 is no bound.
 	Timeout time.Duration
+	// StreamIdle is how long a stream of bytes may lie idle. 0 is one hour.
+	StreamIdle time.Duration
 }
 
-// InboundDeps is what an Inbound works with. All but Guard are required.
+// InboundDeps is what an Inbound works with. All are required.
 type InboundDeps struct {
-	// TLS demands and verifies a certificate of the mesh, and offers h2 and http/1.1.
+	// TLS demands and verifies a certificate of the mesh, and offers stream.ALPN, h2 and
+	// http/1.1.
 	TLS *tls.Config
 	// PeerOf tells who is at the other end.
 	PeerOf func(cs tls.ConnectionState) (emit.Peer, error)
-	// Guard is what is enforced now. While it returns nil, nothing is let in. It may be
-	// nil itself: nothing is enforced then.
-	Guard  func() *Guard
 	Sink   emit.Sink
 	Logger *slog.Logger
 }
@@ -53,9 +53,7 @@ type Inbound struct {
 	deps   InboundDeps
 	handle handler
 	app    *link
-	port   uint16 // of the app
 
-	guards                    guardCounts
 	plaintext, refused, races atomic.Uint64
 }
 
@@ -67,10 +65,10 @@ func NewInbound(cfg InboundConfig, d InboundDeps) *Inbound {
 	if cfg.IdleTime == 0 {
 		cfg.IdleTime = 3 * time.Second
 	}
-	in := &Inbound{cfg: cfg, deps: d}
-	if app, err := netip.ParseAddrPort(cfg.App); err == nil {
-		in.port = app.Port()
+	if cfg.StreamIdle == 0 {
+		cfg.StreamIdle = time.Hour
 	}
+	in := &Inbound{cfg: cfg, deps: d}
 	var dialer net.Dialer
 	in.app = newLink(pool.Config{IdleTime: cfg.IdleTime, Learn: true, MaxIdle: 128}, cfg.ConnectTime,
 		func(ctx context.Context, _ string) (net.Conn, error) { return dialer.DialContext(ctx, "tcp", cfg.App) })
@@ -121,11 +119,9 @@ func (in *Inbound) layers() handler {
 	return observe(in.deps.Sink, // first, so that our own refusals are told too
 		rescue( // errors become responses here and nowhere else
 			in.limit( // the time there is
-				in.guard( // finds the policies in force, for the layers below
-					in.authorize( // turns away who may not
-						relay( // passes the app's answer on
-							once( // hides a kept connection that the app had closed
-								in.forward)))))))
+				relay( // passes the app's answer on
+					once( // hides a kept connection that the app had closed
+						in.forward)))))
 }
 
 func (in *Inbound) serve(ctx context.Context, c *listen.Conn, h2 *http2.Server) {
@@ -140,13 +136,28 @@ func (in *Inbound) serve(ctx context.Context, c *listen.Conn, h2 *http2.Server) 
 		in.count(err)
 		return
 	}
-	cfg := h1Config{direction: emit.Inbound, peer: peer, mtls: true, handle: in.handle}
-	cfg.caller = in.callerOf(t, peer.Identity, state.ServerName)
-	if state.NegotiatedProtocol == "h2" {
+	cfg := h1Config{direction: emit.Inbound, peer: peer, mtls: true, handle: in.handle, streamIdle: in.cfg.StreamIdle}
+	switch state.NegotiatedProtocol {
+	case "h2":
 		serveH2(ctx, h2, c, t, cfg)
+	case stream.ALPN:
+		in.serveStream(ctx, c, t, peer)
+	default:
+		serveH1(ctx, c, t, cfg)
+	}
+}
+
+// serveStream carries the bytes of another sidecar's app to the app.
+func (in *Inbound) serveStream(ctx context.Context, c *listen.Conn, t net.Conn, peer emit.Peer) {
+	c.Enter(listen.Reading)
+	head, err := stream.ReadHead(t)
+	if err != nil {
+		in.count(err)
 		return
 	}
-	serveH1(ctx, c, t, cfg)
+	serveStream(ctx, c, t, peerClient{conn: c, tls: t}, streamConfig{
+		direction: emit.Inbound, peer: peer, mtls: true, head: head, idle: in.cfg.StreamIdle, handle: in.handle,
+	})
 }
 
 // count counts a connection that was turned away; those that only hung up are not.

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/sightline-mesh/sightline/proxy/http2"
 	"github.com/sightline-mesh/sightline/proxy/pool"
+	"github.com/sightline-mesh/sightline/proxy/stream"
 )
 
 // link is the way to one instance, or to the app: connections for each protocol.
@@ -20,6 +22,10 @@ type link struct {
 	polite bool
 	// races counts requests that met the end of a kept connection; nil counts nothing.
 	races *atomic.Uint64
+
+	dialStream  func(context.Context) (net.Conn, error)
+	streams     atomic.Int64 // open now
+	mostStreams int64        // 0 is no limit
 
 	used   atomic.Bool // since the last sweep
 	unused int         // sweeps in a row; owned by the sweep
@@ -43,8 +49,27 @@ func newLink(cfg pool.Config, connectTime time.Duration, dial dialFunc) *link {
 	return &link{
 		h1: pool.New(cfg, within("http/1.1")),
 		h2: http2.NewClient(cfg.IdleTime, within("h2")),
+
+		dialStream:  within(stream.ALPN),
+		mostStreams: int64(cfg.Connections),
 	}
 }
+
+// stream opens a connection for a stream of bytes. Whoever gets one calls endStream
+// when it is over.
+func (l *link) stream(ctx context.Context) (net.Conn, error) {
+	if n := l.streams.Add(1); l.mostStreams > 0 && n > l.mostStreams {
+		l.streams.Add(-1)
+		return nil, fmt.Errorf("%w: %d streams", pool.ErrOverflow, l.mostStreams)
+	}
+	c, err := l.dialStream(ctx)
+	if err != nil {
+		l.streams.Add(-1)
+	}
+	return c, err
+}
+
+func (l *link) endStream() { l.streams.Add(-1) }
 
 func (l *link) close() {
 	l.h1.Close()

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -30,9 +31,20 @@ type OutboundConfig struct {
 	ConnectTime time.Duration
 	// IdleTime is how long an unused connection to an instance is kept. 0 is 60 s.
 	IdleTime time.Duration
+	// StreamIdle is how long a stream of bytes may lie idle. 0 is one hour.
+	StreamIdle time.Duration
+	// DetectTime is how long a client may say nothing on a port where anything may be
+	// spoken, before the server is asked to speak first. 0 is 1 s.
+	DetectTime time.Duration
+	// ServerFirst are ports of apps where that is known. Nil is ServerFirst().
+	ServerFirst []uint16
+	// Transparent says that the kernel may redirect connections to Serve's listener.
+	Transparent bool
+	// AllowAny lets redirected connections through that were going out of the mesh.
+	AllowAny bool
 }
 
-// OutboundDeps is what an Outbound works with. All are required.
+// OutboundDeps is what an Outbound works with. All are required, but for Find.
 type OutboundDeps struct {
 	// Resolve returns a table that speaks of the service. It may wait, within bounds,
 	// until the control plane has told of a service that was never asked for before.
@@ -41,6 +53,9 @@ type OutboundDeps struct {
 	Pick func(r *route.Route, tried []*upstream.Instance) (upstream.Lease, error)
 	// Dial opens a connection of mutual TLS that has proved to be the instance's.
 	Dial func(ctx context.Context, to *upstream.Instance, alpn string) (net.Conn, error)
+	// Find tells whose instance's app has an address. It is asked if connections are
+	// redirected.
+	Find func(at netip.AddrPort) (mesh.ServiceName, bool)
 	// Budget bounds retries over all requests.
 	Budget budget
 	Sink   emit.Sink
@@ -54,7 +69,10 @@ type Outbound struct {
 	handle handler
 	hosts  hosts
 	links  links[*upstream.Instance]
-	races  atomic.Uint64
+
+	serverFirst map[uint16]bool
+	outside     *outside
+	races       atomic.Uint64
 }
 
 // NewOutbound makes an Outbound; Serve starts it.
@@ -65,7 +83,25 @@ func NewOutbound(cfg OutboundConfig, d OutboundDeps) *Outbound {
 	if cfg.IdleTime == 0 {
 		cfg.IdleTime = time.Minute
 	}
-	o := &Outbound{cfg: cfg, deps: d, hosts: hosts{namespace: cfg.Namespace}}
+	if cfg.StreamIdle == 0 {
+		cfg.StreamIdle = time.Hour
+	}
+	if cfg.DetectTime == 0 {
+		cfg.DetectTime = defaultDetectTime
+	}
+	if cfg.ServerFirst == nil {
+		cfg.ServerFirst = ServerFirst()
+	}
+	if d.Find == nil {
+		d.Find = func(netip.AddrPort) (mesh.ServiceName, bool) { return "", false }
+	}
+	o := &Outbound{
+		cfg: cfg, deps: d, hosts: hosts{namespace: cfg.Namespace},
+		serverFirst: map[uint16]bool{}, outside: newOutside(),
+	}
+	for _, p := range cfg.ServerFirst {
+		o.serverFirst[p] = true
+	}
 	o.handle = o.layers()
 	return o
 }
@@ -79,20 +115,17 @@ func (o *Outbound) Serve(ctx context.Context, l net.Listener) error {
 // ServeFixed is Serve for a port that stands for one service, whatever host its
 // requests name.
 func (o *Outbound) ServeFixed(ctx context.Context, l net.Listener, s mesh.ServiceName) error {
-	cfg := h1Config{direction: emit.Outbound, fixed: s, handle: o.handle}
+	return o.ServePort(ctx, l, Port{Service: s})
+}
+
+// ServePort is Serve for a port of which more is known.
+func (o *Outbound) ServePort(ctx context.Context, l net.Listener, port Port) error {
 	h2, err := http2.NewServer()
 	if err != nil {
 		return err
 	}
 	server := listen.New(listen.Config{Drain: o.cfg.Drain}, func(ctx context.Context, c *listen.Conn) {
-		protocol, err := listen.Detect(c)
-		switch {
-		case err != nil: // it never sent a byte
-		case protocol == listen.HTTP2:
-			serveH2(ctx, h2, c, c.Conn, cfg)
-		default:
-			serveH1(ctx, c, c.Conn, cfg)
-		}
+		o.accept(ctx, c, h2, port)
 	})
 	sweeping, stop := context.WithCancel(context.WithoutCancel(ctx))
 	swept := make(chan struct{})
@@ -130,7 +163,7 @@ func (o *Outbound) layers() handler {
 // match finds the service that is asked for, and its route.
 func (o *Outbound) match(next handler) handler {
 	return func(x *exchange) error {
-		if x.ask.Method == http.MethodConnect {
+		if x.ask.Method == http.MethodConnect && !x.stream {
 			return fmt.Errorf("CONNECT: %w", errNotDone)
 		}
 		service := x.fixed
@@ -145,7 +178,7 @@ func (o *Outbound) match(next handler) handler {
 		if err != nil {
 			return err
 		}
-		r, err := table.Match(service, &x.ask)
+		r, err := find(table, service, x)
 		if err != nil {
 			return err
 		}
@@ -155,6 +188,14 @@ func (o *Outbound) match(next handler) handler {
 		}
 		return next(x)
 	}
+}
+
+// find is the route of a request or of a stream.
+func find(t *route.Table, s mesh.ServiceName, x *exchange) (*route.Route, error) {
+	if x.stream {
+		return t.Stream(s)
+	}
+	return t.Match(s, &x.ask)
 }
 
 // pick chooses an instance for one try.

@@ -16,7 +16,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,6 +24,7 @@ import (
 	"github.com/sightline-mesh/sightline/proxy/gather"
 	"github.com/sightline-mesh/sightline/proxy/retry"
 	"github.com/sightline-mesh/sightline/proxy/route"
+	"github.com/sightline-mesh/sightline/proxy/stream"
 	"github.com/sightline-mesh/sightline/proxy/upstream"
 )
 
@@ -81,7 +81,7 @@ func (a *authority) config(t testing.TB, name string) *tls.Config {
 	return &tls.Config{
 		Certificates: []tls.Certificate{{Certificate: [][]byte{leaf.Raw}, PrivateKey: key, Leaf: leaf}},
 		RootCAs:      a.pool, ClientCAs: a.pool, ClientAuth: tls.RequireAndVerifyClientCert,
-		MinVersion: tls.VersionTLS13, NextProtos: []string{"h2", "http/1.1"},
+		MinVersion: tls.VersionTLS13, NextProtos: []string{stream.ALPN, "h2", "http/1.1"},
 		DynamicRecordSizingDisabled: true,
 	}
 }
@@ -132,7 +132,6 @@ type sidecar struct {
 	in      *Inbound
 	records *records
 	addr    netip.AddrPort
-	guard   atomic.Pointer[Guard]
 	stop    func() // drains and waits
 }
 
@@ -142,6 +141,7 @@ type testMesh struct {
 	out       *Outbound
 	records   *records
 	set       *upstream.Set
+	snap      mesh.Snapshot
 	table     *route.Table
 	sidecars  []*sidecar
 	addr      string // of the client's sidecar
@@ -200,15 +200,12 @@ func startApp(t testing.TB, a app) string {
 func startSidecar(t testing.TB, a *authority, cfg InboundConfig) *sidecar {
 	t.Helper()
 	s := &sidecar{records: &records{}}
-	s.guard.Store(&Guard{})
 	s.in = NewInbound(cfg, InboundDeps{
 		TLS: a.config(t, "reviews"),
 		PeerOf: func(cs tls.ConnectionState) (emit.Peer, error) {
-			name := cs.PeerCertificates[0].DNSNames[0]
-			return emit.Peer{Service: name, Identity: "spiffe://mesh.local/ns/default/sa/" + name}, nil
+			return emit.Peer{Service: cs.PeerCertificates[0].DNSNames[0]}, nil
 		},
-		Guard: s.guard.Load,
-		Sink:  s.records, Logger: slog.New(slog.DiscardHandler),
+		Sink: s.records, Logger: slog.New(slog.DiscardHandler),
 	})
 	l := loopback(t)
 	s.addr = netip.MustParseAddrPort(l.Addr().String())
@@ -255,6 +252,7 @@ func (m *testMesh) start(t testing.TB, cfg meshConfig, snap mesh.Snapshot) {
 		Budget: retry.NewBudget(time.Now), Sink: m.records, Logger: slog.New(slog.DiscardHandler),
 	})
 	m.set.Update([]mesh.Snapshot{snap})
+	m.snap = snap
 	l := loopback(t)
 	m.addr = l.Addr().String()
 	m.stop = run(t, func(ctx context.Context) error { defer m.out.Close(); return m.out.Serve(ctx, l) })

@@ -43,8 +43,19 @@ const (
 // Done gives the lease back and learns from the outcome. It must be called exactly
 // once, from any goroutine.
 func (l Lease) Done(o Outcome) {
+	l.Release()
+	l.Report(o)
+}
+
+// Release gives the lease back. Together with Report it stands for Done where the
+// outcome is known long before the end: a stream's is whether it was taken.
+func (l Lease) Release() {
 	l.group.leave(l.tries)
 	l.Instance.load.End()
+}
+
+// Report learns from the outcome. It must be called exactly once.
+func (l Lease) Report(o Outcome) {
 	result := o.result()
 	// The breaker first: its recovery makes the load forget what came before this.
 	l.ticket.Done(result)

@@ -1,0 +1,183 @@
+package serve
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/proxy/emit"
+	"github.com/sightline-mesh/sightline/proxy/http2"
+	"github.com/sightline-mesh/sightline/proxy/listen"
+	"github.com/sightline-mesh/sightline/proxy/socket"
+)
+
+// Port is what a listener stands for.
+type Port struct {
+	// Service is whom its connections are for; "" is whoever each request, or TLS's
+	// server name, asks for.
+	Service mesh.ServiceName
+	// Protocol is what is spoken there; "" is told by the service's instances, else by
+	// looking.
+	Protocol mesh.AppProtocol
+}
+
+// ServerFirst are the ports on which servers speak first, or speak no HTTP in any
+// case: SMTP, MySQL, PostgreSQL, Redis, Memcached, Elasticsearch's transport, Galera.
+// Nobody is waited for there. They are Linkerd's.
+func ServerFirst() []uint16 {
+	return []uint16{25, 587, 3306, 4444, 4567, 4568, 5432, 6379, 9300, 11211}
+}
+
+// arrival is a connection from the app and what is known of where it wants to go.
+type arrival struct {
+	conn     *listen.Conn
+	port     Port
+	original netip.AddrPort // where it was going when the kernel redirected it; else zero
+}
+
+func (a *arrival) intercepted() bool { return a.original.IsValid() }
+
+// accept serves one connection from the app to its end.
+func (o *Outbound) accept(ctx context.Context, c *listen.Conn, h2 *http2.Server, port Port) {
+	a := &arrival{conn: c, port: port}
+	if o.cfg.Transparent && port.Service == "" {
+		a.original, _ = socket.OriginalDst(c.Conn)
+	}
+	if a.intercepted() {
+		a.port.Service, _ = o.deps.Find(a.original)
+	}
+	protocol, err := o.detect(ctx, a)
+	if err != nil { // it never sent a byte
+		return
+	}
+	switch protocol {
+	case listen.TCP:
+		o.serveTCP(ctx, a)
+	case listen.TLS:
+		o.serveTLS(ctx, a)
+	case listen.HTTP2:
+		serveH2(ctx, h2, c, c.Conn, o.http(a.port.Service))
+	case listen.HTTP1:
+		o.serveHTTP1(ctx, a)
+	}
+}
+
+func (o *Outbound) http(s mesh.ServiceName) h1Config {
+	return h1Config{direction: emit.Outbound, fixed: s, handle: o.handle, streamIdle: o.cfg.StreamIdle}
+}
+
+// detect tells what a connection speaks: by what was said of it, else by its port,
+// else by looking.
+func (o *Outbound) detect(ctx context.Context, a *arrival) (listen.Protocol, error) {
+	if a.port.Service == "" && !a.intercepted() {
+		// Only HTTP and TLS say whom they want.
+		p, err := listen.Detect(a.conn, listen.Detection{Opaque: true})
+		if p == listen.TCP {
+			p = listen.HTTP1 // a malformed one
+		}
+		return p, err
+	}
+	protocol, number := a.port.Protocol, a.original.Port()
+	if a.port.Service != "" && protocol == "" {
+		table, err := o.deps.Resolve(ctx, a.port.Service)
+		if err != nil {
+			return 0, err
+		}
+		app := table.App(a.port.Service)
+		protocol = app.Protocol
+		if number == 0 {
+			number = app.Port
+		}
+	}
+	switch {
+	case protocol == mesh.TCP, protocol == mesh.TLS && a.port.Service != "":
+		return listen.TCP, nil
+	case protocol != "":
+		return listen.Detect(a.conn, listen.Detection{})
+	case o.serverFirst[number]:
+		return listen.TCP, nil
+	}
+	return listen.Detect(a.conn, listen.Detection{Opaque: true, Silence: o.cfg.DetectTime})
+}
+
+func (o *Outbound) stream(fixed mesh.ServiceName, authority string) streamConfig {
+	return streamConfig{
+		direction: emit.Outbound, fixed: fixed, authority: authority, idle: o.cfg.StreamIdle, handle: o.handle,
+	}
+}
+
+// serveTCP carries bytes to the service that the port or the address stands for.
+func (o *Outbound) serveTCP(ctx context.Context, a *arrival) {
+	if a.port.Service == "" {
+		o.pass(ctx, a, "")
+		return
+	}
+	serveStream(ctx, a.conn, a.conn.Conn, rawClient{a.conn}, o.stream(a.port.Service, ""))
+}
+
+// serveTLS carries an app's own TLS to the service that it names.
+func (o *Outbound) serveTLS(ctx context.Context, a *arrival) {
+	name := ""
+	if hello, err := listen.PeekHello(a.conn); err == nil {
+		name = hello.ServerName
+	}
+	client := tlsClient{rawClient{a.conn}}
+	switch {
+	case !a.intercepted(): // of a port without a service, or of one
+		serveStream(ctx, a.conn, a.conn.Conn, client, o.stream(a.port.Service, name))
+	case o.inMesh(ctx, name):
+		serveStream(ctx, a.conn, a.conn.Conn, client, o.stream("", name))
+	case a.port.Service != "":
+		serveStream(ctx, a.conn, a.conn.Conn, client, o.stream(a.port.Service, name))
+	default:
+		o.pass(ctx, a, name)
+	}
+}
+
+// inMesh reports whether a host names a service of the mesh.
+func (o *Outbound) inMesh(ctx context.Context, host string) bool {
+	s, err := o.hosts.service(host)
+	if err != nil {
+		return false
+	}
+	table, err := o.deps.Resolve(ctx, s)
+	return err == nil && table.Known(s)
+}
+
+// serveHTTP1 serves requests by their hosts. A connection that was going out of the
+// mesh, by the host of its first request, is passed through as it is.
+func (o *Outbound) serveHTTP1(ctx context.Context, a *arrival) {
+	fixed := a.port.Service
+	if a.intercepted() {
+		host, err := peekHost(a.conn)
+		switch {
+		case err != nil:
+			return
+		case o.inMesh(ctx, host):
+			fixed = ""
+		case fixed == "" && o.cfg.AllowAny:
+			o.pass(ctx, a, host)
+			return
+		}
+	}
+	serveH1(ctx, a.conn, a.conn.Conn, o.http(fixed))
+}
+
+// alert is what is said to a client of TLS that names no service: fatal,
+// unrecognized_name (RFC 6066).
+const alert = "\x15\x03\x03\x00\x02\x02\x70"
+
+// tlsClient is an app that speaks TLS of its own.
+type tlsClient struct{ rawClient }
+
+func (c tlsClient) deny(fault) {
+	c.conn.Enter(listen.Unwatched)
+	if _, err := c.conn.Write([]byte(alert)); err == nil {
+		listen.Linger(c.conn.Conn, lingering)
+	}
+}
+
+// defaultDetectTime is how long a client may say nothing, where anything may be
+// spoken, until the server is asked to.
+const defaultDetectTime = time.Second

@@ -1,0 +1,126 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/sightline-mesh/sightline/collector/signal"
+	"github.com/sightline-mesh/sightline/proxy/pool"
+)
+
+// Why a connection is not passed through.
+var (
+	errOutside = errors.New("not in the mesh")
+	errLoop    = errors.New("the sidecar's own connection was intercepted: run it as the user that init's --uid names")
+)
+
+// outside passes connections through that were going to somebody who is not in the
+// mesh.
+type outside struct {
+	dial func(ctx context.Context, to netip.AddrPort) (net.Conn, error)
+
+	mu  sync.Mutex
+	own map[netip.AddrPort]struct{} // local addresses of what is passed through now
+}
+
+func newOutside() *outside {
+	return &outside{
+		own: map[netip.AddrPort]struct{}{},
+		dial: func(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "tcp", to.String())
+		},
+	}
+}
+
+// link is the way to where a connection was going.
+func (u *outside) link(to netip.AddrPort, within time.Duration) *link {
+	return newLink(pool.Config{}, within, func(ctx context.Context, _ string) (net.Conn, error) {
+		c, err := u.dial(ctx, to)
+		if err != nil {
+			return nil, err
+		}
+		return u.remember(c), nil
+	})
+}
+
+// remember notes whose connection this is, as without the right rules it comes back.
+func (u *outside) remember(c net.Conn) net.Conn {
+	t, ok := c.(*net.TCPConn)
+	if !ok {
+		return c
+	}
+	at := addrPort(c.LocalAddr())
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.own[at] = struct{}{}
+	return &remembered{TCPConn: t, forget: sync.OnceFunc(func() {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		delete(u.own, at)
+	})}
+}
+
+func (u *outside) isOwn(a net.Addr) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	_, ok := u.own[addrPort(a)]
+	return ok
+}
+
+func addrPort(a net.Addr) netip.AddrPort {
+	t, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	p := t.AddrPort()
+	return netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
+}
+
+// remembered is a connection that is forgotten when it is closed.
+type remembered struct {
+	*net.TCPConn
+	forget func()
+}
+
+// NetConn returns the connection below.
+func (r *remembered) NetConn() net.Conn { return r.TCPConn }
+
+func (r *remembered) Close() error {
+	r.forget()
+	return r.TCPConn.Close()
+}
+
+// pass carries an intercepted connection to where it was going, as it is, if that is
+// allowed. The name is what it calls its peer: a host or a server name.
+func (o *Outbound) pass(ctx context.Context, a *arrival, name string) {
+	if name == "" {
+		name = a.original.String()
+	}
+	cfg := o.stream("", name)
+	cfg.handle = observe(o.deps.Sink, rescue(o.leave(a, relay(func(x *exchange) error {
+		x.sent = time.Now()
+		got, err := x.via.send(x, o.outside.link(a.original, o.cfg.ConnectTime))
+		x.answer = got
+		return err
+	}))))
+	serveStream(ctx, a.conn, a.conn.Conn, rawClient{a.conn}, cfg)
+}
+
+// leave decides whether a connection may leave the mesh.
+func (o *Outbound) leave(a *arrival, next handler) handler {
+	return func(x *exchange) error {
+		x.rec.Peer.Service, x.rec.Route = signal.Outside, "passthrough"
+		switch {
+		case o.outside.isOwn(a.conn.RemoteAddr()):
+			return errLoop
+		case !o.cfg.AllowAny:
+			return fmt.Errorf("%w: %s, and nothing else may be called", errOutside, x.rec.Authority)
+		}
+		return next(x)
+	}
+}
