@@ -22,6 +22,7 @@ type body struct {
 	inChunk  bool   // data of a chunk is being read, its CRLF included
 	done     bool   // chunked: trailers were read
 	trailers []byte // lines, without the empty one
+	bad      error  // of chunks: there is no reading on
 }
 
 // Done reports whether the whole body has been handed out.
@@ -69,7 +70,8 @@ func (r *Reader) Trailers() []byte { return r.body.trailers }
 
 // Next returns the next piece of the body, without its framing; it blocks until
 // there is some. The piece is valid until the next call. At the end it returns
-// io.EOF, for a body that was cut short ErrBodyCut, for bad chunks an *Error.
+// io.EOF, for a body that was cut short ErrBodyCut, for bad chunks an *Error, again
+// and again: reading on behind them would make another message of the rest.
 func (r *Reader) Next() ([]byte, error) {
 	switch r.body.framing {
 	case Length:
@@ -136,6 +138,18 @@ func (r *Reader) nextOfChunks() ([]byte, error) {
 	if b.done {
 		return nil, io.EOF
 	}
+	if b.bad != nil {
+		return nil, b.bad
+	}
+	p, err := r.nextOfChunk()
+	if _, bad := err.(*Error); bad { //nolint:errorlint // it comes as it was made
+		b.bad = err
+	}
+	return p, err
+}
+
+func (r *Reader) nextOfChunk() ([]byte, error) {
+	b := &r.body
 	if b.inChunk && b.left == 0 {
 		if err := r.endChunk(); err != nil {
 			return nil, err
@@ -278,6 +292,9 @@ func (r *Reader) lastChunk() error {
 // addTrailer indexes a trailer line. Fields that frame or route a message must not
 // come after it (RFC 9110, 6.5.1).
 func (h *Head) addTrailer(raw []byte, start, end int) error {
+	if len(h.fields) == maxFields {
+		return tooLarge("more than %d trailers", maxFields)
+	}
 	if err := h.addLine(raw, start, end); err != nil {
 		return err
 	}

@@ -19,6 +19,14 @@ func badRequest(format string, args ...any) *Error {
 	return &Error{Status: http.StatusBadRequest, Reason: fmt.Sprintf(format, args...)}
 }
 
+// tooLarge is a head that is, or would be, larger than allowed.
+func (h *Head) tooLarge() *Error {
+	if h.first == 0 {
+		return &Error{Status: http.StatusRequestURITooLong, Reason: fmt.Sprintf("first line is longer than %d bytes", maxHead)}
+	}
+	return tooLarge("header is larger than %d bytes", maxHead)
+}
+
 func tooLarge(format string, args ...any) *Error {
 	return &Error{Status: http.StatusRequestHeaderFieldsTooLarge, Reason: fmt.Sprintf(format, args...)}
 }

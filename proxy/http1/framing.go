@@ -1,7 +1,5 @@
 package http1
 
-import "strings"
-
 // Framing is how the end of a body is found.
 type Framing uint8
 
@@ -39,7 +37,7 @@ func (h *Head) checkTransferEncoding(minor int) error {
 	if h.count(TransferEncoding) > 1 {
 		return badRequest("more than one transfer-encoding field")
 	}
-	if v := h.Get(TransferEncoding); !strings.EqualFold(v, "chunked") {
+	if v := h.Get(TransferEncoding); !equalFold(v, "chunked") {
 		return &Error{Status: 501, Reason: "transfer-encoding is not just chunked"}
 	}
 	return nil

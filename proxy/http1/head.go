@@ -6,10 +6,13 @@ import (
 )
 
 // The limits on a head. They are constants because a mesh in which two sidecars
-// disagree on them would pass a request that its next hop refuses.
+// disagree on them would pass a request that its next hop refuses. From a sidecar a
+// head may be larger by what it has added.
 const (
-	maxHead   = headBuffer
-	maxFields = 256
+	maxHead    = 60 << 10
+	maxFields  = 256
+	headAdded  = headBuffer - maxHead
+	fieldAdded = 16
 )
 
 // Head is the index of the first line and the fields of one message, and the
@@ -136,29 +139,14 @@ func (h *Head) reset() {
 	h.seen, h.edited, h.connection = 0, false, connectionTokens{}
 }
 
-// begin takes the first line, CRLF included.
-func (h *Head) begin(line []byte, prefix string) error {
-	if !bytes.HasPrefix(line, []byte(prefix)) {
-		return badRequest("%q is no HTTP", clip(line))
-	}
-	h.first = len(line) - 2
-	return nil
-}
-
 // addLine indexes the field line raw[start:end-2]; end is past its CRLF. raw may
 // be only a part of the head as yet.
 func (h *Head) addLine(raw []byte, start, end int) error {
-	if len(h.fields) == maxFields {
-		return tooLarge("more than %d header fields", maxFields)
-	}
 	line := raw[start : end-2]
 	if line[0] == ' ' || line[0] == '\t' {
 		return badRequest("folded header line")
 	}
-	n := 0
-	for n < len(line) && classes[line[n]]&tokenByte != 0 {
-		n++
-	}
+	n := span(line, tokenByte)
 	if n == 0 || n == len(line) || line[n] != ':' {
 		return badRequest("header line %q has no proper name", clip(line))
 	}
@@ -167,6 +155,9 @@ func (h *Head) addLine(raw []byte, start, end int) error {
 		return badRequest("header %q has a control byte in its value", clip(line[:n]))
 	}
 	k := lookup(line[:n])
+	if k == Other && framingTwin(line[:n]) {
+		return badRequest("header %q passes for another where underscores are hyphens", clip(line[:n]))
+	}
 	h.seen |= 1 << k
 	h.fields = append(h.fields, field{
 		start: uint32(start), nameEnd: uint32(start + n),
@@ -203,11 +194,31 @@ func (h *Head) dropNamed(list []byte) {
 			continue
 		}
 		for i := range h.fields {
-			if f := &h.fields[i]; bytes.EqualFold(h.name(f), tok) {
+			if f := &h.fields[i]; sameName(h.name(f), tok) {
 				f.gone = true
 			}
 		}
 	}
+}
+
+// sameName reports whether two field names differ in case at most.
+func sameName(a, b []byte) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if lower(a[i]) != lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c | 0x20
+	}
+	return c
 }
 
 func isConnectionWord(tok []byte) bool {

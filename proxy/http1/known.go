@@ -1,5 +1,7 @@
 package http1
 
+import "strings"
+
 // Known names the fields that the proxy looks at. The index of a head carries it,
 // so that later steps compare a byte and not a name.
 type Known uint8
@@ -67,12 +69,35 @@ func lookup(name []byte) Known {
 	return Other
 }
 
-// equalFold reports whether name is the lower-case ASCII word lower in any case.
-func equalFold(name []byte, lower string) bool {
-	if len(name) != len(lower) {
+// framingTwin reports whether an app that takes underscores for hyphens, as CGI's
+// environment does, would read name as a field that says how long the message is.
+func framingTwin(name []byte) bool {
+	var twin string
+	switch len(name) {
+	case len("content-length"):
+		twin = knownNames[ContentLength]
+	case len("transfer-encoding"):
+		twin = knownNames[TransferEncoding]
+	default:
 		return false
 	}
 	for i, c := range name {
+		if c != '_' && c|0x20 != twin[i]|0x20 {
+			return false
+		}
+	}
+	return true
+}
+
+// equalFold reports whether name is the lower-case ASCII word lower in any case.
+//
+// Not strings.EqualFold: to that the Kelvin sign is a k, and so "chun\u212Aed" chunked.
+func equalFold[T string | []byte](name T, lower string) bool {
+	if len(name) != len(lower) {
+		return false
+	}
+	for i := range len(name) {
+		c := name[i]
 		if 'A' <= c && c <= 'Z' {
 			c |= 0x20
 		}
@@ -88,6 +113,7 @@ const (
 	tokenByte  = 1 << iota // a field name or a method
 	valueByte              // a field value
 	targetByte             // a request target
+	hostByte               // a host, percent signs aside
 )
 
 // classes says for each byte what it may be part of.
@@ -108,8 +134,24 @@ var classes = func() (t [256]uint8) {
 	for _, c := range "!#$%&'*+-.^_`|~" {
 		t[c] |= tokenByte
 	}
+	for c := range t {
+		letterOrDigit := t[c]&tokenByte != 0 && strings.IndexByte("!#$%&'*+-.^_`|~", byte(c)) < 0
+		if letterOrDigit || strings.IndexByte("-._~!$&'()*+;=", byte(c)) >= 0 {
+			t[c] |= hostByte
+		}
+	}
 	return t
 }()
+
+// span is how many bytes at the beginning of b are of the class.
+func span(b []byte, class uint8) int {
+	for i, c := range b {
+		if classes[c]&class == 0 {
+			return i
+		}
+	}
+	return len(b)
+}
 
 // allOf reports whether every byte of b is of the class.
 func allOf(b []byte, class uint8) bool {

@@ -30,6 +30,7 @@ type Reader struct {
 	pollN int
 	err   error // of poll
 	one   [1]byte
+	added bool  // heads may be larger by what a sidecar adds
 	large uint8 // above 0 when one of the last messages was larger than a small buffer
 }
 
@@ -51,6 +52,9 @@ func (r *Reader) Reset(src io.Reader) {
 		}
 	}
 }
+
+// FromSidecar says that heads come from a sidecar, which may have added to them.
+func (r *Reader) FromSidecar() { r.added = true }
 
 // Await blocks until there is a byte to read, without holding a buffer. It returns
 // io.EOF when the peer has closed between messages.
@@ -74,7 +78,7 @@ func (r *Reader) Buffered() []byte { return r.buf[r.r:r.w] }
 // *Error is the client's fault; io.EOF is a close before any byte.
 func (r *Reader) ReadRequest(q *Request) error {
 	q.Method, q.Path, q.Target, q.Authority, q.KeepAlive = "", "", "", "", false
-	if err := r.readHead(&q.Head, ""); err != nil {
+	if err := r.readHead(&q.Head, q); err != nil {
 		return err
 	}
 	if err := q.parse(); err != nil {
@@ -87,7 +91,7 @@ func (r *Reader) ReadRequest(q *Request) error {
 // ReadResponse reads a response head to a request of the method into p and gets
 // ready to read its body. An *Error is the server's fault.
 func (r *Reader) ReadResponse(p *Response, method string) error {
-	if err := r.readHead(&p.Head, "HTTP/"); err != nil {
+	if err := r.readHead(&p.Head, p); err != nil {
 		return err
 	}
 	if err := p.parse(method); err != nil {
@@ -129,54 +133,81 @@ func (r *Reader) Close() {
 	r.Finish()
 }
 
+// starts takes the first line of a head, CRLF included. It is a *Request's or
+// *Response's.
+type starts interface {
+	begin(line []byte) error
+	emptyBefore() int // how many empty lines may come before it
+}
+
 // readHead indexes lines as they come, so that a bad one is refused at once and
-// not when the head is complete. The first one must begin with the prefix: what
-// speaks another protocol may never send an empty line.
-func (r *Reader) readHead(h *Head, prefix string) error {
+// not when the head is complete: what speaks another protocol may never send an
+// empty line.
+func (r *Reader) readHead(h *Head, first starts) error {
 	h.reset()
-	start, scan := 0, 0 // of the line and of what was not searched yet, from r.r
+	start, scan, empty := 0, 0, 0 // of the line, and of what was not searched yet, from r.r
 	for {
 		i := bytes.IndexByte(r.buf[r.r+scan:r.w], '\n')
 		if i < 0 {
 			scan = r.w - r.r
-			if err := r.moreHead(); err != nil {
+			if err := r.moreHead(h); err != nil {
 				return err
 			}
 			continue
 		}
 		end := scan + i + 1
 		raw := r.buf[r.r : r.r+end]
-		if !endsInCRLF(raw[start:]) {
-			return badRequest("line does not end in CRLF")
-		}
 		switch {
-		case end-start > 2 && h.first == 0:
-			if err := h.begin(raw, prefix); err != nil {
-				return err
-			}
+		case !endsInCRLF(raw[start:]):
+			return badRequest("line does not end in CRLF")
+		case end > r.maxHead():
+			return h.tooLarge()
 		case end-start > 2:
-			if err := h.addLine(raw, start, end); err != nil {
+			if err := r.takeLine(h, first, raw, start); err != nil {
 				return err
 			}
-		case h.first == 0: // an empty line before the first one is skipped
-			r.r += end
-			start, scan = 0, 0
-			continue
-		default:
+		case h.first > 0:
 			h.raw = raw
 			r.r += end
 			r.base = r.r
 			return nil
+		default:
+			if empty++; empty > first.emptyBefore() {
+				return badRequest("empty line before a message")
+			}
+			r.r += end
+			start, scan = 0, 0
+			continue
 		}
 		start, scan = end, end
 	}
 }
 
+// takeLine takes the line from start to the end of raw.
+func (r *Reader) takeLine(h *Head, first starts, raw []byte, start int) error {
+	switch {
+	case h.first == 0:
+		h.first = len(raw) - start - 2
+		return first.begin(raw)
+	case len(h.fields) == maxFields && !r.added || len(h.fields) == maxFields+fieldAdded:
+		return tooLarge("more than %d header fields", maxFields)
+	}
+	return h.addLine(raw, start, len(raw))
+}
+
+// maxHead is how large a head may be.
+func (r *Reader) maxHead() int {
+	if r.added {
+		return maxHead + headAdded
+	}
+	return maxHead
+}
+
 // moreHead reads on within a head.
-func (r *Reader) moreHead() error {
+func (r *Reader) moreHead(h *Head) error {
 	partial := r.w > r.r
-	if r.w-r.r >= maxHead {
-		return tooLarge("header is larger than %d bytes", maxHead)
+	if r.w-r.r >= r.maxHead() {
+		return h.tooLarge()
 	}
 	err := r.fill()
 	if err == io.EOF && partial { //nolint:errorlint // fill returns it bare

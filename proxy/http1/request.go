@@ -1,7 +1,6 @@
 package http1
 
 import (
-	"bytes"
 	"net/http"
 	"strings"
 )
@@ -28,13 +27,14 @@ type Request struct {
 	// never asked for: what the app answered there would pass by every later step.
 	Upgrade string
 
-	rewritten bool // the request line is not to be copied as it came
+	methodEnd, targetEnd int  // in the request line
+	rewritten            bool // it is not to be copied as it came
 }
 
 // Clean takes out the fields that belong to the client's connection and puts in
 // those of the next one. Call it once, before the request is written.
 func (q *Request) Clean() {
-	te := q.connection.te && strings.EqualFold(q.Get(TE), "trailers")
+	te := q.connection.te && equalFold(q.Get(TE), "trailers")
 	q.dropHopByHop()
 	if q.Framing == Chunked {
 		q.Set(TransferEncoding, "chunked")
@@ -72,27 +72,35 @@ func (q *Request) parse() error {
 			q.Upgrade = p
 		}
 	}
-	q.ExpectContinue = q.Minor == 1 && q.Framing != NoBody && strings.EqualFold(q.Get(Expect), "100-continue")
+	q.ExpectContinue = q.Minor == 1 && q.Framing != NoBody && equalFold(q.Get(Expect), "100-continue")
 	return nil
 }
 
-func (q *Request) parseLine() error {
-	line := q.raw[:q.first]
-	method, rest, ok := bytes.Cut(line, []byte{' '})
-	if !ok || len(method) == 0 || !allOf(method, tokenByte) {
+// begin splits the request line. It is what is looked at first, before the rest of
+// the head is there.
+func (q *Request) begin(line []byte) error {
+	line = line[:len(line)-2]
+	n := span(line, tokenByte)
+	if n == 0 || n == len(line) || line[n] != ' ' {
 		return badRequest("request line %q has no method", clip(line))
 	}
-	target, version, ok := bytes.Cut(rest, []byte{' '})
-	if !ok || len(target) == 0 || !allOf(target, targetByte) {
+	m := n + 1 + span(line[n+1:], targetByte)
+	if m == n+1 || m == len(line) || line[m] != ' ' {
 		return badRequest("request line %q has no proper target", clip(line))
 	}
+	q.methodEnd, q.targetEnd = n, m
 	var err error
-	if q.Minor, err = parseVersion(version); err != nil {
-		return err
-	}
-	q.Method = view(method)
+	q.Minor, err = parseVersion(line[m+1:])
+	return err
+}
+
+// emptyBefore is for clients that send a CRLF too many after a body (RFC 9112, 2.2).
+func (*Request) emptyBefore() int { return 2 }
+
+func (q *Request) parseLine() error {
+	q.Method = view(q.raw[:q.methodEnd])
 	q.rewritten = q.Minor == 0
-	return q.parseTarget(view(target))
+	return q.parseTarget(view(q.raw[q.methodEnd+1 : q.targetEnd]))
 }
 
 // parseVersion tells 1.0 from 1.1; other versions of the form are not supported.
@@ -103,11 +111,13 @@ func parseVersion(v []byte) (minor int, err error) {
 	case "HTTP/1.0":
 		return 0, nil
 	}
-	if len(v) == 8 && string(v[:5]) == "HTTP/" && v[6] == '.' {
+	if len(v) == 8 && string(v[:5]) == "HTTP/" && isDigit(v[5]) && v[6] == '.' && isDigit(v[7]) {
 		return 0, &Error{Status: http.StatusHTTPVersionNotSupported, Reason: "HTTP version is not 1.0 or 1.1"}
 	}
 	return 0, badRequest("%q is not an HTTP version", clip(v))
 }
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 // parseTarget splits the four forms of a target (RFC 9112, 3.2).
 func (q *Request) parseTarget(target string) error {
@@ -116,6 +126,8 @@ func (q *Request) parseTarget(target string) error {
 	case q.Method == http.MethodConnect:
 		q.Path, q.Authority = "", target
 		return checkAuthority(target)
+	case strings.IndexByte(target, '#') >= 0:
+		return badRequest("request target has a fragment")
 	case target[0] == '/':
 		q.Path = target
 		return nil
@@ -124,21 +136,28 @@ func (q *Request) parseTarget(target string) error {
 		return nil
 	}
 	const scheme = "http://"
-	if len(target) <= len(scheme) || !strings.EqualFold(target[:len(scheme)], scheme) {
+	if len(target) <= len(scheme) || !equalFold(target[:len(scheme)], scheme) {
 		return badRequest("request target %q is neither a path nor an http URI", target[:min(len(target), 40)])
 	}
 	q.rewritten = true
-	rest := target[len(scheme):]
-	i := strings.IndexAny(rest, "/?#")
-	if i < 0 {
-		q.Authority, q.Path = rest, "/"
-	} else {
+	return q.parseAbsolute(target[len(scheme):])
+}
+
+// parseAbsolute splits what stands behind the scheme.
+func (q *Request) parseAbsolute(rest string) error {
+	i := strings.IndexAny(rest, "/?")
+	switch {
+	case i >= 0:
 		q.Authority, q.Path = rest[:i], rest[i:]
+	case q.Method == http.MethodOptions: // asks of the server as a whole (RFC 9112, 3.2.4)
+		q.Authority, q.Path = rest, "*"
+	default:
+		q.Authority, q.Path = rest, "/"
 	}
-	if q.Path[0] != '/' {
-		return badRequest("request target has a query or fragment but no path")
-	}
-	if q.Authority == "" {
+	switch {
+	case q.Path[0] == '?':
+		return badRequest("request target has a query but no path")
+	case q.Authority == "":
 		return badRequest("request target names no host")
 	}
 	return checkAuthority(q.Authority)
@@ -156,23 +175,13 @@ func (q *Request) parseHost() error {
 		return nil
 	}
 	host := q.Get(Host)
-	if err := checkAuthority(host); err != nil {
-		return err
+	if host != "" {
+		if err := checkAuthority(host); err != nil {
+			return err
+		}
 	}
 	if q.Authority == "" {
 		q.Authority = host
-	}
-	return nil
-}
-
-// checkAuthority refuses what cannot be host[:port], user information included:
-// two readers may take different parts of it for the host.
-func checkAuthority(a string) error {
-	for _, c := range []byte(a) {
-		ok := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
-		if !ok && strings.IndexByte("-._~:[]%!$&'()*+;=", c) < 0 {
-			return badRequest("host %q is not a host name", a[:min(len(a), 40)])
-		}
 	}
 	return nil
 }

@@ -215,3 +215,21 @@ func TestPipelinedRequestsAreReadInTurn(t *testing.T) {
 		t.Error("an idle reader holds a buffer")
 	}
 }
+
+// Reading on behind a bad chunk would find an end that the message does not have.
+func TestBadChunkIsTheEnd(t *testing.T) {
+	var r Reader
+	r.Reset(strings.NewReader("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\n"))
+	if err := r.ReadRequest(new(Request)); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := r.Next(); string(p) != "abc" || err != nil {
+		t.Fatalf("read %q, %v", p, err)
+	}
+	for range 3 {
+		_, err := r.Next()
+		if _, bad := errors.AsType[*Error](err); !bad || r.Done() {
+			t.Errorf("got %v, done %v", err, r.Done())
+		}
+	}
+}

@@ -62,6 +62,17 @@ func bodyless(status int) bool {
 	return status < 200 || status == http.StatusNoContent || status == http.StatusNotModified
 }
 
+// begin takes a look at the status line before the rest of the head is there.
+func (*Response) begin(line []byte) error {
+	if len(line) < len("HTTP/") || string(line[:len("HTTP/")]) != "HTTP/" {
+		return badRequest("%q is no HTTP", clip(line))
+	}
+	return nil
+}
+
+// emptyBefore is 0: such a line would be of the answer before.
+func (*Response) emptyBefore() int { return 0 }
+
 func (p *Response) parseLine() error {
 	line := p.raw[:p.first]
 	if len(line) < len("HTTP/1.1 200") || line[8] != ' ' {

@@ -69,6 +69,9 @@ func serveH1(ctx context.Context, conn *listen.Conn, nc net.Conn, cfg h1Config) 
 	stop := context.AfterFunc(ctx, func() { h.gone(socket.Gone) }) // time to drain is over
 	defer stop()
 	h.in.Reset(nc)
+	if cfg.mtls {
+		h.in.FromSidecar()
+	}
 	h.out.Reset(nc)
 	defer h.out.Close()
 	defer h.in.Close()

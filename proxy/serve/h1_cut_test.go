@@ -9,10 +9,8 @@ import (
 	"testing"
 )
 
-// peerThatEnds reads requests, and ends their connections without an answer: in order,
-// as a sidecar does with what it did not read, or as the system does for a process
-// that has died.
-func peerThatEnds(t *testing.T, a *authority, inOrder bool) (peer *sidecar, read *atomic.Int32) {
+// peerThatEnds reads requests, and ends their connections by end without an answer.
+func peerThatEnds(t *testing.T, a *authority, end func(*tls.Conn) error) (peer *sidecar, read *atomic.Int32) {
 	t.Helper()
 	l, read := loopback(t), new(atomic.Int32)
 	cfg := a.config(t, "reviews")
@@ -29,10 +27,7 @@ func peerThatEnds(t *testing.T, a *authority, inOrder bool) (peer *sidecar, read
 			if readRequest(c) == nil {
 				read.Add(1)
 			}
-			if inOrder {
-				c.Close()
-			}
-			nc.Close()
+			must(t, end(c))
 		}
 	}()
 	t.Cleanup(func() { l.Close(); <-done })
@@ -42,12 +37,15 @@ func peerThatEnds(t *testing.T, a *authority, inOrder bool) (peer *sidecar, read
 // Only an end in order proves that a request was not acted on.
 func TestPeerThatDiesIsNotTakenForOneThatEndsInOrder(t *testing.T) {
 	for name, c := range map[string]struct {
-		inOrder bool
-		want    int32 // how often the request is sent
-	}{"died": {false, 1}, "in order": {true, 3}} {
+		end  func(*tls.Conn) error
+		want int32 // how often the request is sent
+	}{
+		"died":     {func(c *tls.Conn) error { return c.NetConn().Close() }, 1},
+		"in order": {(*tls.Conn).Close, 3},
+	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMesh(t, meshConfig{}, app{listen: func(net.Listener) {}})
-			peer, read := peerThatEnds(t, m.authority, c.inOrder)
+			peer, read := peerThatEnds(t, m.authority, c.end)
 			m.pointAt(t, peer)
 			res, _ := do(t, m.client(t), request(t, "POST", "/", strings.NewReader("x")))
 			if res.Status != 503 || read.Load() != c.want {

@@ -40,6 +40,9 @@ func (h *h1) send(x *exchange, to *link) (answer, error) {
 	if writeErr != nil && (up.Out.Sent() == 0 || h.upload.clientErr != nil) {
 		return answer{grpc: -1}, h.failed(x, to, writeErr)
 	}
+	if to.polite {
+		up.In.FromSidecar()
+	}
 	// Even if writing broke off there may be an answer: one that came early.
 	if err := h.readHead(up); err != nil {
 		return answer{grpc: -1}, h.failed(x, to, err)

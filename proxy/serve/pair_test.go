@@ -188,7 +188,7 @@ func startApp(t testing.TB, a app) string {
 		t.Cleanup(func() { l.Close(); <-done })
 		return l.Addr().String()
 	}
-	s := &http.Server{Handler: a.Handler, Protocols: new(http.Protocols), ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
+	s := &http.Server{Handler: a.Handler, DisableGeneralOptionsHandler: true, Protocols: new(http.Protocols), ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
 	s.Protocols.SetHTTP1(true)
 	s.Protocols.SetUnencryptedHTTP2(true)
 	done := make(chan struct{})
