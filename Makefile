@@ -36,7 +36,7 @@ test: build engine tools ## all tests: Go with the real engine, web, browser, en
 	SIGHTLINE_REQUIRE_ENGINE=1 go test -timeout 20m ./...
 	cd $(WEB) && npm test
 	SIGHTLINE_E2E=1 go test -p 1 -count=1 -timeout 25m ./loadtest/e2e/... ./loadtest/peers
-	SIGHTLINE_E2E=1 go test -count=1 -run Nginx ./proxy/serve
+	SIGHTLINE_E2E=1 go test -count=1 -run 'Nginx|Conformance' ./proxy/serve
 
 race: web engine ## Go tests under the race detector
 	SIGHTLINE_REQUIRE_ENGINE=1 go test -race -timeout 30m ./...

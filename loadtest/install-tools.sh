@@ -22,6 +22,7 @@ fi
 bin=${XDG_CACHE_HOME:-$HOME/.cache}/sightline/tools
 declare -A modules=(
 	[grpcurl]=github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
+	[h2spec]=github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
 	[telemetrygen]=github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen@v0.161.0
 )
 for tool in "${!modules[@]}"; do

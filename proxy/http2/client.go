@@ -1,35 +1,44 @@
-//nolint:staticcheck // x/net, not net/http, takes connections that were accepted or dialled elsewhere
 package http2
 
 import (
 	"context"
 	"errors"
 	"net"
-	"net/http"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/http2"
 )
 
-// ErrConnect marks errors of dialling: the request was not sent.
-var ErrConnect = errors.New("connect")
-
-// errClosed is a client that was closed because its instance went away.
-var errClosed = errors.New("http/2 client is closed")
-
 // Dialer opens a connection that is ready for the preface.
 type Dialer func(ctx context.Context) (net.Conn, error)
 
-// Client sends requests to one instance over as few connections as their limits on
-// streams allow. It is safe for concurrent use.
+// ClientConfig bounds a client. A zero limit is none.
+type ClientConfig struct {
+	// Idle is how long a connection without a stream is kept.
+	Idle time.Duration
+	// KeepAlive is how long a peer may be silent before it is asked whether it is there.
+	// Leave it 0 towards servers that take pings for abuse.
+	KeepAlive time.Duration
+	// Connections is how many may be open at once. 0 is 64.
+	Connections int
+	// Pending is how many requests may wait when all of them are full. 0 is 1024.
+	Pending int
+}
+
+// Client sends requests to one peer over as few connections as the peer's limit on
+// streams allows. It is safe for concurrent use.
 type Client struct {
-	dial      Dialer
-	transport *http2.Transport
+	cfg  ClientConfig
+	dial Dialer
+
+	conns atomic.Pointer[[]*clientConn] // swapped whole, under mu
+	queue queue
 
 	mu      sync.Mutex // guards what follows
-	conns   []*http2.ClientConn
-	dialing *dialing // the one in progress, shared by all who need it
+	dialing *dialing   // the one in progress, shared by all who need it
 	closed  bool
 }
 
@@ -39,139 +48,206 @@ type dialing struct {
 	err    error // after done
 }
 
-// NewClient makes a client that dials with d. Connections without a request for
-// idle are closed.
-func NewClient(idle time.Duration, d Dialer) *Client {
-	c := &Client{dial: d}
-	c.transport = &http2.Transport{
-		AllowHTTP:          true, // the connection decides, not the scheme
-		DisableCompression: true,
-		ConnPool:           pool{c},
-		IdleConnTimeout:    idle,
-		ReadIdleTimeout:    15 * time.Second, // then ping, so that a dead peer is noticed
-		PingTimeout:        5 * time.Second,
-		MaxHeaderListSize:  maxHeaderBytes,
+// NewClient makes a client that dials with d, which bounds the time that takes.
+func NewClient(cfg ClientConfig, d Dialer) *Client {
+	if cfg.Connections == 0 {
+		cfg.Connections = 64
 	}
+	if cfg.Pending == 0 {
+		cfg.Pending = 1024
+	}
+	c := &Client{cfg: cfg, dial: d}
+	c.conns.Store(new([]*clientConn))
 	return c
 }
 
-// RoundTrip sends the request and returns when the head of the answer is there. A
-// request that the peer refused unprocessed is sent again by itself if it has no
-// body or a GetBody. Errors of dialling are ErrConnect.
-func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) {
-	return c.transport.RoundTrip(r)
+// Open gathers a request's head on a connection with a free stream, dialling if there
+// is none. Its errors are ErrConnect, ErrNotSpoken, ErrOverflow, ErrClosed or the
+// context's: the request was not sent.
+func (c *Client) Open(ctx context.Context, h *Head, w Waker) (*Stream, error) {
+	return c.open(ctx, h, 0, w)
 }
 
-// Refused reports whether the peer said that it did not process the request.
-func Refused(err error) bool {
-	e, ok := errors.AsType[http2.StreamError](err)
-	return ok && e.Code == http2.ErrCodeRefusedStream
+// OpenOnly is Open for a request that ends with its head.
+func (c *Client) OpenOnly(ctx context.Context, h *Head, w Waker) (*Stream, error) {
+	return c.open(ctx, h, http2.FlagHeadersEndStream, w)
 }
+
+func (d *dialing) wait(ctx context.Context) error {
+	select {
+	case <-d.done:
+		return d.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// again says that the connections have changed since they were looked at.
+var again = &dialing{}
+
+// greetTime bounds how long a peer may take to send its SETTINGS.
+const greetTime = 5 * time.Second
+
+// SetKeepAlive sets ClientConfig.KeepAlive; it is called before the first use.
+func (c *Client) SetKeepAlive(d time.Duration) { c.cfg.KeepAlive = d }
+
+// Connections is how many are open.
+func (c *Client) Connections() int { return len(*c.conns.Load()) }
 
 // Close closes idle connections, and the others when their last stream has ended,
 // for which it does not wait.
 func (c *Client) Close() {
 	c.mu.Lock()
-	conns, d := c.conns, c.dialing
-	c.conns, c.closed = nil, true
+	conns, d := *c.conns.Load(), c.dialing
+	c.closed = true
 	c.mu.Unlock()
+	c.queue.wake()
 	if d != nil {
 		d.cancel()
 		<-d.done
+		conns = *c.conns.Load()
 	}
 	for _, cc := range conns {
-		if s := cc.State(); s.StreamsActive+s.StreamsReserved == 0 {
-			cc.Close()
-		} else {
-			cc.SetDoNotReuse()
+		if cc.shut() {
+			<-cc.done
 		}
 	}
 }
 
-// pool is how the transport asks for connections.
-type pool struct{ c *Client }
-
-// GetClientConn returns a connection with a free stream, dialling if there is none.
-func (p pool) GetClientConn(r *http.Request, _ string) (*http2.ClientConn, error) {
+func (c *Client) open(ctx context.Context, h *Head, flags http2.Flags, w Waker) (*Stream, error) {
 	for {
-		cc, d, err := p.c.reserve(r.Context())
-		if cc != nil || err != nil {
-			return cc, err
+		s, conns, err := c.tryAll(h, flags, w)
+		if s != nil || err != nil {
+			return s, err
 		}
-		select {
-		case <-d.done:
-			if d.err != nil {
-				return nil, d.err
-			}
-		case <-r.Context().Done():
-			return nil, context.Cause(r.Context())
+		var d *dialing
+		d, err = c.reserve(ctx, conns)
+		switch {
+		case err != nil:
+			return nil, err
+		case d == again:
+		case d != nil:
+			err = d.wait(ctx)
+		default:
+			s, err = c.queueUp(ctx, h, flags, w)
 		}
-	}
-}
-
-// MarkDead forgets a connection.
-func (p pool) MarkDead(dead *http2.ClientConn) {
-	p.c.mu.Lock()
-	defer p.c.mu.Unlock()
-	p.c.forget(func(cc *http2.ClientConn) bool { return cc == dead })
-}
-
-func (c *Client) forget(which func(*http2.ClientConn) bool) {
-	kept := c.conns[:0]
-	for _, cc := range c.conns {
-		if !which(cc) {
-			kept = append(kept, cc)
+		if err != nil || s != nil {
+			return s, err
 		}
 	}
-	clear(c.conns[len(kept):])
-	c.conns = kept
 }
 
-// reserve takes a stream of a connection, or joins or starts the dialling of one.
-func (c *Client) reserve(ctx context.Context) (*http2.ClientConn, *dialing, error) {
+// tryAll opens the stream on the first connection with room.
+func (c *Client) tryAll(h *Head, flags http2.Flags, w Waker) (*Stream, []*clientConn, error) {
+	conns := *c.conns.Load()
+	for _, cc := range conns {
+		if s, err := cc.open(h, flags, w); s != nil || err != nil {
+			return s, conns, err
+		}
+	}
+	return nil, conns, nil
+}
+
+// reserve joins or starts the dialling of a connection beside those that are full. It
+// is nil if there are as many as there may be.
+func (c *Client) reserve(ctx context.Context, full []*clientConn) (*dialing, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed {
-		return nil, nil, errClosed
+	now := *c.conns.Load()
+	switch {
+	case c.closed:
+		return nil, ErrClosed
+	case c.dialing != nil:
+		return c.dialing, nil
+	case !slices.Equal(now, full):
+		return again, nil
+	case len(now) >= c.cfg.Connections:
+		return nil, nil //nolint:nilnil // there is no dialling to wait for
 	}
-	for _, cc := range c.conns {
-		if cc.ReserveNewRequest() {
-			return cc, nil, nil
-		}
-	}
-	c.forget(func(cc *http2.ClientConn) bool { s := cc.State(); return s.Closed || s.Closing })
-	if c.dialing == nil {
-		// Others wait for this connection too: it must not end with one caller.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dialTime)
-		c.dialing = &dialing{cancel: cancel, done: make(chan struct{})}
-		go c.connect(ctx, c.dialing) // Close waits for it
-	}
-	return nil, c.dialing, nil
+	// Others wait for this connection too: it must not end with one caller.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	d := &dialing{cancel: cancel, done: make(chan struct{})}
+	c.dialing = d
+	go c.connect(ctx, d) // Close waits for it
+	return d, nil
 }
 
-// dialTime bounds a dial that no caller's context ends.
-const dialTime = 10 * time.Second
+// queueUp waits until a stream has ended somewhere, unless there is room by now.
+func (c *Client) queueUp(ctx context.Context, h *Head, flags http2.Flags, w Waker) (*Stream, error) {
+	place, err := c.queue.join(c.cfg.Pending)
+	if err != nil {
+		return nil, err
+	}
+	if s, _, err := c.tryAll(h, flags, w); s != nil || err != nil {
+		c.queue.leave(place)
+		return s, err
+	}
+	select {
+	case <-place:
+		return nil, nil //nolint:nilnil // look again
+	case <-ctx.Done():
+		c.queue.leave(place)
+		return nil, context.Cause(ctx)
+	}
+}
 
 func (c *Client) connect(ctx context.Context, d *dialing) {
 	defer close(d.done)
 	defer d.cancel()
-	nc, err := c.dial(ctx)
-	var cc *http2.ClientConn
-	if err == nil {
-		if cc, err = c.transport.NewClientConn(nc); err != nil {
-			nc.Close()
-		}
-	}
+	cc, err := c.greet(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.dialing = nil
 	switch {
+	case err != nil && errors.Is(err, ErrNotSpoken):
+		d.err = err
 	case err != nil:
 		d.err = errors.Join(ErrConnect, err)
 	case c.closed:
-		d.err = errClosed
-		cc.Close()
+		d.err = ErrClosed
+		cc.shut()
 	default:
-		c.conns = append(c.conns, cc)
+		c.keep(append(slices.Clone(*c.conns.Load()), cc))
+		select {
+		case <-cc.done: // it was forgotten before it was known
+			c.drop(cc)
+		default:
+		}
 	}
+}
+
+// greet dials and waits until the peer has sent its SETTINGS.
+func (c *Client) greet(ctx context.Context) (*clientConn, error) {
+	nc, err := c.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, greetTime)
+	defer cancel()
+	cc := c.newConn(nc)
+	cc.start()
+	if err := cc.await(ctx.Done()); err != nil {
+		cc.abort(err)
+		<-cc.done
+		return nil, err
+	}
+	cc.startTick(cc.look)
+	return cc, nil
+}
+
+func (c *Client) keep(conns []*clientConn) { c.conns.Store(&conns) }
+
+// drop takes a connection off the list. The lock is held.
+func (c *Client) drop(dead *clientConn) {
+	c.keep(slices.DeleteFunc(slices.Clone(*c.conns.Load()), func(cc *clientConn) bool { return cc == dead }))
+}
+
+// forget drops a connection that has ended, which makes room for another.
+func (c *Client) forget(dead *clientConn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if slices.Contains(*c.conns.Load(), dead) {
+		c.drop(dead)
+	}
+	c.queue.wake()
 }

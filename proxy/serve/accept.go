@@ -7,7 +7,6 @@ import (
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/emit"
-	"github.com/sightline-mesh/sightline/proxy/http2"
 	"github.com/sightline-mesh/sightline/proxy/listen"
 	"github.com/sightline-mesh/sightline/proxy/socket"
 )
@@ -39,7 +38,7 @@ type arrival struct {
 func (a *arrival) intercepted() bool { return a.original.IsValid() }
 
 // accept serves one connection from the app to its end.
-func (o *Outbound) accept(ctx context.Context, c *listen.Conn, h2 *http2.Server, port Port) {
+func (o *Outbound) accept(ctx context.Context, c *listen.Conn, port Port) {
 	a := &arrival{conn: c, port: port}
 	if o.cfg.Transparent && port.Service == "" {
 		a.original, _ = socket.OriginalDst(c.Conn)
@@ -57,7 +56,7 @@ func (o *Outbound) accept(ctx context.Context, c *listen.Conn, h2 *http2.Server,
 	case listen.TLS:
 		o.serveTLS(ctx, a)
 	case listen.HTTP2:
-		serveH2(ctx, h2, c, c.Conn, o.http(a.port.Service))
+		serveH2(ctx, c, c.Conn, o.http(a.port.Service))
 	case listen.HTTP1:
 		o.serveHTTP1(ctx, a)
 	}

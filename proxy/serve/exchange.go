@@ -21,6 +21,7 @@ type exchange struct {
 	rec        emit.Record
 	ask        route.Request
 	idempotent bool
+	extended   bool  // CONNECT names a protocol (RFC 8441)
 	malformed  error // the request cannot be understood; it only gets an answer
 	fixed      mesh.ServiceName
 	trace      [55]byte // the traceparent for the next hop

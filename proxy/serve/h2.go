@@ -3,244 +3,146 @@ package serve
 import (
 	"context"
 	"errors"
-	"fmt"
-	"maps"
 	"net"
 	"net/http"
-	"strconv"
-	"strings"
+	"sync"
 	"time"
 
-	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/http1"
 	"github.com/sightline-mesh/sightline/proxy/http2"
 	"github.com/sightline-mesh/sightline/proxy/listen"
-	"github.com/sightline-mesh/sightline/proxy/retry"
 )
 
-// h2 is one request of an HTTP/2 client.
+// h2 is one request of an HTTP/2 client. One goroutine takes it through the layers and
+// passes bytes both ways, whichever side has some: see h2_pump.go.
 type h2 struct {
-	w    http.ResponseWriter
-	r    *http.Request
-	cfg  *h1Config
-	x    exchange
-	body *repeatBody
-	grpc bool
+	cfg   *h1Config
+	x     exchange
+	wake  http2.Waker // of both streams
+	timer *time.Timer // nil until the first time limit
+	grpc  bool
 
-	res    *http.Response
-	cancel context.CancelFunc // ends the try that res is of
-	begun  bool
+	down    *http2.Stream
+	req     *http2.Head
+	changed http2.Head // req as the route's rules change it
+	body    h2Body
+
+	up    *http2.Stream // of the present try; nil when there is none
+	res   *http2.Head
+	back  []byte // of the answer's body, to be passed on
+	ended bool   // nothing follows back
+	begun bool   // the head of an answer was sent
+	code  http2.Code
 }
+
+// h2s keeps what served a request for the next one.
+var h2s = sync.Pool{New: func() any {
+	h := &h2{wake: http2.NewWaker()}
+	h.x.via, h.x.ask.Header = h, func(name string) (string, bool) { return h.lookup(name) }
+	return h
+}}
 
 // serveH2 serves the connection until either side ends it.
-func serveH2(ctx context.Context, server *http2.Server, c *listen.Conn, nc net.Conn, cfg h1Config) {
+func serveH2(ctx context.Context, c *listen.Conn, nc net.Conn, cfg h1Config) {
 	c.Enter(listen.Unwatched)
-	c.OnDrain(func() { server.Drain(ctx) })
-	server.Serve(ctx, nc, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := &h2{w: w, r: r, cfg: &cfg}
-		h.serve()
-	}))
-}
-
-// serve takes the request through the layers.
-func (h *h2) serve() {
-	x := &h.x
-	x.ctx, x.via, x.fixed = h.r.Context(), h, h.cfg.fixed
-	x.reset()
-	h.describe()
-	h.body = newRepeatBody(h.r.Body)
-	err := h.cfg.handle(x)
-	h.drop()
-	h.body.end()
-	if err != nil && h.begun {
-		panic(http.ErrAbortHandler) // resets the stream: the client must see that it was cut
+	server := http2.NewServerConn(nc, func(s *http2.Stream) { serveRequest(s, &cfg) })
+	c.OnDrain(server.Drain)
+	if err := server.Serve(ctx); err != nil && ctx.Err() != nil {
+		return // time to drain is over
 	}
+	listen.Linger(nc, crossing) // a reset would destroy the GOAWAY on its way
 }
 
+// serveRequest takes the request of the stream through the layers.
+func serveRequest(s *http2.Stream, cfg *h1Config) {
+	h := h2s.Get().(*h2)
+	h.cfg, h.down = cfg, s
+	h.x.ctx = s.Context() //nolint:fatcontext // it is the stream's own, of no other
+	h.x.fixed = cfg.fixed
+	s.SetWaker(h.wake)
+	h.x.reset()
+	h.req = s.Head()
+	h.describe()
+	h.cfg.handle(&h.x) //nolint:errcheck // refuse has seen to it
+	h.drop(http2.Cancel)
+	s.Flush()
+	s.Close()
+	h.body.end()
+	h.cfg, h.down, h.req, h.res, h.back = nil, nil, nil, nil, nil
+	h.grpc, h.ended, h.begun, h.code = false, false, false, 0
+	h.changed.Reset()
+	h.x.ctx = nil
+	h2s.Put(h)
+}
+
+// describe fills in what the layers and the record need of the request.
 func (h *h2) describe() {
-	x, r := &h.x, h.r
-	h.grpc = strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc")
+	x, r := &h.x, h.req
+	h.grpc = isGRPC(r.Get("content-type"))
 	x.rec.Direction, x.rec.Protocol = h.cfg.direction, "h2"
 	if h.grpc {
 		x.rec.Protocol = "grpc"
 	}
 	x.rec.Peer, x.rec.MTLS = h.cfg.peer, h.cfg.mtls
-	x.openTrace(r.Header.Get("Traceparent"), r.Header.Get("B3"))
-	x.rec.Method, x.rec.Path, x.rec.Authority = r.Method, r.URL.RequestURI(), r.Host
-	x.rec.UserAgent, x.rec.RequestID = r.UserAgent(), r.Header.Get("X-Request-Id")
-	x.ask.Method, x.ask.Path, x.ask.Authority = r.Method, x.rec.Path, r.Host
-	x.ask.Header = func(name string) (string, bool) {
-		v := r.Header[http.CanonicalHeaderKey(name)]
-		if len(v) == 0 {
-			return "", false
-		}
-		return strings.Join(v, ","), true
-	}
-	x.idempotent = idempotent(r.Method)
+	x.openTrace(r.Get("traceparent"), r.Get("b3"))
+	x.rec.Method, x.rec.Path, x.rec.Authority = r.Method, r.Path, r.Authority
+	x.rec.UserAgent, x.rec.RequestID = r.Get("user-agent"), r.Get("x-request-id")
+	x.ask.Method, x.ask.Path, x.ask.Authority = r.Method, r.Path, r.Authority
+	x.idempotent, x.extended = idempotent(r.Method), r.Protocol != ""
 	if x.rec.RequestID == "" {
-		x.rec.RequestID = strings.Clone(x.newRequestID())
-		r.Header.Set("X-Request-Id", x.rec.RequestID)
+		x.rec.RequestID = x.newRequestID()
+		r.Set("x-request-id", x.rec.RequestID)
 	}
-	r.Header.Set("Traceparent", strings.Clone(x.traceparent()))
-	if _, ok := r.Header["User-Agent"]; !ok {
-		r.Header["User-Agent"] = nil // or the transport would add its own
+	r.Set("traceparent", x.traceparent())
+	if h.grpc {
+		x.readGRPCTimeout(r.Get("grpc-timeout"))
 	}
-}
-
-// send implements codec.
-func (h *h2) send(x *exchange, to *link) (answer, error) {
-	h.drop()
-	ctx, cancel := context.WithDeadline(x.ctx, x.lastMoment())
-	h.cancel = cancel
-	if !x.tryEnd.IsZero() { // it bounds the head only
-		late := time.AfterFunc(time.Until(x.tryEnd), cancel)
-		defer late.Stop()
+	switch err := h.down.Malformed(); {
+	case h.down.TooLarge():
+		x.malformed = &http1.Error{Status: http.StatusRequestHeaderFieldsTooLarge, Reason: "header list is larger than 64 KiB"}
+	case err != nil:
+		x.malformed = &http1.Error{Status: http.StatusBadRequest, Reason: err.Error()}
+		h.code = http2.ProtocolError
 	}
-	res, err := to.h2.RoundTrip(h.request(ctx)) //nolint:bodyclose // drop closes it
-	if err != nil {
-		return answer{grpc: -1}, failedH2(x, err)
-	}
-	h.res = res
-	unseen := to.polite && res.Header.Get("X-Sightline-Flags") == unconnected
-	return answer{status: res.StatusCode, grpc: grpcStatus(res.Header), unseen: unseen}, nil
-}
-
-// lastMoment is the deadline, or one that no exchange lives to see.
-func (x *exchange) lastMoment() time.Time {
-	if x.deadline.IsZero() {
-		return x.rec.Start.Add(30 * 24 * time.Hour)
-	}
-	return x.deadline
-}
-
-func (h *h2) request(ctx context.Context) *http.Request {
-	r := h.r.WithContext(ctx)
-	u := *h.r.URL
-	u.Scheme, u.Host = "http", h.r.Host
-	r.URL, r.RequestURI, r.Close = &u, "", false
-	if h.x.out != nil {
-		changeH2(r, h.x.out)
-	}
-	r.Body = h.body.try()
-	if r.Body != http.NoBody {
-		r.GetBody = h.body.again
-	}
-	return r
-}
-
-// failed says what an error before the head of an answer means.
-func failedH2(x *exchange, err error) error {
-	b := &broken{end: retry.Reset, cause: fmt.Errorf("no answer: %w", err)}
-	switch {
-	case x.ctx.Err() != nil:
-		return errClientGone
-	case errors.Is(err, http2.ErrConnect):
-		b.end = retry.ConnectFailed
-	case http2.Refused(err):
-		b.end = retry.Refused
-	case !x.deadline.IsZero() && !time.Now().Before(x.deadline):
-		return errTimeoutAfter(x)
-	case !x.tryEnd.IsZero() && !time.Now().Before(x.tryEnd):
-		b.end = retry.TimedOut
-	}
-	return b
 }
 
 // drop ends the use of an answer that may not have been read to its end.
-func (h *h2) drop() {
-	if h.res != nil {
-		h.res.Body.Close()
-		h.res = nil
+func (h *h2) drop(code http2.Code) {
+	if h.up == nil {
+		return
 	}
-	if h.cancel != nil {
-		h.cancel()
-		h.cancel = nil
-	}
+	h.up.Reset(code)
+	h.up.Close()
+	h.up, h.res, h.back, h.ended = nil, nil, nil, false
 }
 
 // repeatable implements codec.
-func (h *h2) repeatable() bool { return h.body.whole() && h.x.ctx.Err() == nil }
+func (h *h2) repeatable() bool { return !h.body.held.lost && !h.begun && h.x.ctx.Err() == nil }
 
-// relay implements codec.
-func (h *h2) relay(x *exchange) error {
-	h.blame(x)
-	h.begun = true
-	header := h.w.Header()
-	maps.Copy(header, h.res.Header)
-	x.rec.GRPCStatus = grpcStatus(h.res.Header)
-	if x.out != nil {
-		editHeader(header, x.out.response)
-	}
-	h.w.WriteHeader(h.res.StatusCode)
-	if err := h.copyBody(x); err != nil {
-		return err
-	}
-	for name, values := range h.res.Trailer {
-		header[http.TrailerPrefix+name] = values
-	}
-	if code := grpcStatus(h.res.Trailer); code >= 0 {
-		x.rec.GRPCStatus = code
-	}
-	x.rec.BytesIn = h.body.size()
-	return nil
-}
-
-// copyBody passes on each piece of the body as it comes. The head goes ahead of
-// them, unless the answer has no body: then it must say so itself.
-func (h *h2) copyBody(x *exchange) error {
-	if h.res.Body == http.NoBody {
+// clientEnded is why the client's stream has ended before its end, nil if it has not.
+// What the client itself did wrong is its fault, and was told to it.
+func (h *h2) clientEnded() error {
+	err := h.down.Err()
+	if err == nil {
 		return nil
 	}
-	flush := http.NewResponseController(h.w)
-	if err := flush.Flush(); err != nil {
-		return errClientGone
-	}
-	buf := http1.Borrow(16 << 10)
-	defer http1.GiveBack(buf)
-	for {
-		n, err := h.res.Body.Read(buf)
-		if n > 0 {
-			x.rec.BytesOut += uint64(n)
-			if _, err := h.w.Write(buf[:n]); err != nil {
-				return errClientGone
-			}
-			if err := flush.Flush(); err != nil {
-				return errClientGone
-			}
-		}
-		if err != nil {
-			return bodyEnd(x, err)
-		}
-	}
-}
-
-func bodyEnd(x *exchange, err error) error {
+	e, ok := errors.AsType[*http2.StreamError](err)
 	switch {
-	case isEOF(err):
-		return nil
-	case x.ctx.Err() != nil:
+	case ok && e.Remote:
+		h.code = e.Code
 		return errClientGone
+	case ok && !e.Lost && !errors.Is(err, http2.ErrStalled):
+		h.code = http2.Cancel
+		return &http1.Error{Status: http.StatusBadRequest, Reason: err.Error()}
 	}
-	return cut(x, err)
+	h.code = http2.Cancel
+	return errClientGone
 }
 
-func (h *h2) blame(x *exchange) {
-	x.rec.GeneratedBy = "app"
-	if h.cfg.direction == emit.Inbound {
-		h.res.Header.Del("X-Sightline-Reason")
-		h.res.Header.Del("X-Sightline-Flags")
-		return
+// lookup finds a field of the request; several of the name are one list.
+func (h *h2) lookup(name string) (value string, ok bool) {
+	if _, ok = h.req.Lookup(name); !ok {
+		return "", false
 	}
-	if reason := h.res.Header.Get("X-Sightline-Reason"); reason != "" {
-		x.rec.GeneratedBy, x.rec.Reason = "peer", reason
-	}
-}
-
-// grpcStatus is the status of gRPC in a head or in trailers, -1 if there is none.
-func grpcStatus(h http.Header) int {
-	n, err := strconv.Atoi(h.Get("Grpc-Status"))
-	if err != nil || n < 0 {
-		return -1
-	}
-	return n
+	return h.req.Join(name, ","), true
 }

@@ -2,41 +2,38 @@ package serve
 
 import (
 	"net/http"
-	"net/url"
 	"strconv"
-	"strings"
 
+	"github.com/sightline-mesh/sightline/proxy/http2"
 	"github.com/sightline-mesh/sightline/proxy/route"
 )
 
-// changeH2 makes the route's changes to a request that is not sent yet. The header
-// of r is shared with other tries and becomes its own.
-func changeH2(r *http.Request, c *changes) {
-	if c.path != "" {
-		path, query, _ := strings.Cut(c.path, "?")
-		to := &url.URL{Scheme: r.URL.Scheme, Host: r.URL.Host, Opaque: path, RawQuery: query}
-		if strings.HasPrefix(path, "//") { // an opaque part that begins like this would get its scheme
-			to.Opaque, to.Path, to.RawPath = "", path, path
-			if plain, err := url.PathUnescape(path); err == nil {
-				to.Path = plain
-			}
+// outgoing is the request's head as the present try sends it: with the route's changes,
+// and with the time that is left.
+func (h *h2) outgoing(x *exchange) *http2.Head {
+	out := h.req
+	if x.out != nil {
+		out = &h.changed
+		out.CopyFrom(h.req)
+		if x.out.path != "" {
+			out.Path = x.out.path
 		}
-		r.URL = to
+		if x.out.authority != "" {
+			out.Authority = x.out.authority
+		}
+		editH2(out, x.out.request)
 	}
-	if c.authority != "" {
-		r.Host, r.URL.Host = c.authority, c.authority
+	if h.grpc {
+		x.tellGRPCTimeout(out)
 	}
-	if len(c.request) > 0 {
-		r.Header = r.Header.Clone()
-		editHeader(r.Header, c.request)
-	}
+	return out
 }
 
-func editHeader(h http.Header, edits []route.Edit) {
+func editH2(h *http2.Head, edits []route.Edit) {
 	for i := range edits {
 		switch e := &edits[i]; e.Op {
 		case route.Remove:
-			h.Del(e.Name)
+			h.Drop(e.Name)
 		case route.Set:
 			h.Set(e.Name, e.Value)
 		case route.Add:
@@ -45,56 +42,73 @@ func editHeader(h http.Header, edits []route.Edit) {
 	}
 }
 
-// refuse implements codec. A gRPC client gets its answer as a status of gRPC.
+// refuse implements codec. A gRPC client gets its answer as a status of gRPC, even in
+// the middle of an answer.
 func (h *h2) refuse(x *exchange, f fault) {
-	x.rec.BytesIn = h.body.size()
-	if f.status == 0 || h.begun {
+	h.drop(h.code)
+	switch {
+	case h.down.Err() != nil:
+		return
+	case h.code == http2.ProtocolError, h.begun && !h.grpc:
+		h.down.Reset(h.code)
+		return
+	case f.status == 0 && !h.begun:
+		h.down.Reset(http2.Cancel)
 		return
 	}
-	header := h.w.Header()
+	out := http2.Head{Status: f.status, Length: -1}
 	reason := headerValue(f.reason)
-	header.Set("X-Sightline-Reason", reason)
-	header.Set("X-Sightline-Flags", f.flags)
-	header.Set("X-Request-Id", x.rec.RequestID)
-	x.rec.Status = f.status
-	if h.grpc {
-		x.rec.Status, x.rec.GRPCStatus = http.StatusOK, f.grpcCode()
-		header.Set("Content-Type", "application/grpc")
-		header.Set("Grpc-Status", strconv.Itoa(f.grpcCode()))
-		header.Set("Grpc-Message", "sightline: "+reason)
-		h.w.WriteHeader(http.StatusOK)
+	if !h.grpc {
+		out.Add("content-type", "text/plain; charset=utf-8")
+	} else if h.status(x, &out, f.grpcCode(), "sightline: "+reason); h.begun {
+		h.down.SendTrailers(&out)
 		return
 	}
-	header.Set("Content-Type", "text/plain; charset=utf-8")
-	h.w.WriteHeader(f.status)
-	h.w.Write([]byte("sightline: " + reason + "\n")) //nolint:errcheck // there is nobody else to tell
+	out.Add("x-sightline-reason", reason)
+	out.Add("x-sightline-flags", f.flags)
+	out.Add("x-request-id", x.rec.RequestID)
+	h.say(x, &out, "sightline: "+reason+"\n")
 }
 
 // answer implements codec. A gRPC client gets its answer as a status of gRPC.
 func (h *h2) answer(x *exchange, a *route.Answer) error {
-	x.rec.BytesIn = h.body.size()
-	header := h.w.Header()
-	editHeader(header, a.Fields)
+	out := http2.Head{Status: a.Status, Length: -1}
+	editH2(&out, a.Fields)
 	if x.out != nil {
-		editHeader(header, x.out.response)
+		editH2(&out, x.out.response)
 	}
-	header.Set("X-Sightline-Reason", headerValue(x.rec.Reason))
-	header.Set("X-Request-Id", x.rec.RequestID)
-	x.rec.Status = a.Status
+	out.Set("x-sightline-reason", headerValue(x.rec.Reason))
+	out.Set("x-request-id", x.rec.RequestID)
 	if h.grpc {
-		x.rec.Status, x.rec.GRPCStatus = http.StatusOK, grpcOf(a)
-		header.Set("Content-Type", "application/grpc")
-		header.Set("Grpc-Status", strconv.Itoa(grpcOf(a)))
-		header.Set("Grpc-Message", headerValue(a.Body))
-		h.w.WriteHeader(http.StatusOK)
-		return nil
+		h.status(x, &out, grpcOf(a), a.Body)
 	}
-	h.w.WriteHeader(a.Status)
-	if h.r.Method == http.MethodHead || a.Body == "" {
-		return nil
-	}
-	if n, err := h.w.Write([]byte(a.Body)); err == nil {
-		x.rec.BytesOut = uint64(n)
-	}
+	h.say(x, &out, a.Body)
 	return nil // a client that is gone by now has lost nothing
+}
+
+// status makes the head one that has a status of gRPC and nothing else.
+func (h *h2) status(x *exchange, out *http2.Head, code int, message string) {
+	x.rec.GRPCStatus = code
+	out.Set("grpc-status", strconv.Itoa(code))
+	out.Set("grpc-message", grpcMessage(message))
+	if h.begun { // then these are trailers
+		out.Status = 0
+		return
+	}
+	out.Status = http.StatusOK
+	out.Set("content-type", "application/grpc")
+}
+
+// say sends a whole answer. A body that the client's windows do not let pass at once
+// is the client's loss.
+func (h *h2) say(x *exchange, out *http2.Head, body string) {
+	h.begun, x.rec.Status = true, out.Status
+	if h.grpc || h.req.Method == http.MethodHead || body == "" {
+		h.down.AnswerOnly(out)
+		return
+	}
+	out.Set("content-length", strconv.Itoa(len(body)))
+	h.down.Answer(out)
+	n, _ := h.down.SendLast([]byte(body))
+	x.rec.BytesOut = uint64(n)
 }

@@ -1,132 +1,70 @@
 package serve
 
-import (
-	"errors"
-	"io"
-	"net/http"
-	"sync"
-)
+import "github.com/sightline-mesh/sightline/proxy/http2"
 
-var errTryEnded = errors.New("the try that read this body has ended")
-
-func isEOF(err error) bool { return errors.Is(err, io.EOF) }
-
-// repeatBody is a request body of which the beginning is held, so that several
-// tries can read it one after the other.
-type repeatBody struct {
-	src io.ReadCloser
-
-	reading sync.Mutex // held while src is read, which may take long
-
-	mu      sync.Mutex // guards what follows
-	held    replay
-	total   uint64
-	err     error // of src, io.EOF included
-	current *tryBody
-	over    bool // no try will follow
+// h2Body is the body of an HTTP/2 request on its way: what has come, and how much of
+// it the present try has been sent.
+type h2Body struct {
+	held     replay // from the beginning, as long as it may be needed again
+	rest     []byte // when not held: what has come and was not sent
+	sent     int    // bytes, by this try
+	passed   int    // bytes, by the try that came furthest
+	all      bool   // the client has ended it
+	trailers *http2.Head
+	done     bool // this try has been sent all of it
+	final    bool // no try will follow
 }
 
-func newRepeatBody(src io.ReadCloser) *repeatBody { return &repeatBody{src: src} }
-
-// try returns the body from its beginning, and ends the one returned before.
-func (b *repeatBody) try() io.ReadCloser {
-	if b.src == nil || b.src == http.NoBody {
-		return http.NoBody
+// pending is what has come and was not sent by this try.
+func (b *h2Body) pending() []byte {
+	if b.held.lost {
+		return b.rest
 	}
-	t := &tryBody{of: b}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.current = t
-	return t
+	return b.held.held()[b.sent:]
 }
 
-// again is try for whom it may be too late.
-func (b *repeatBody) again() (io.ReadCloser, error) {
-	if !b.whole() {
-		return nil, errTryEnded
+// fill takes what has come since, when nothing is pending, and reports whether that is
+// anything.
+func (b *h2Body) fill(x *exchange, from *http2.Stream) bool {
+	if b.all {
+		return false
 	}
-	return b.try(), nil
-}
-
-// whole reports whether everything read so far is held.
-func (b *repeatBody) whole() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return !b.held.lost
-}
-
-func (b *repeatBody) size() uint64 {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.total
-}
-
-// end gives the buffer back; nothing can be read any more.
-func (b *repeatBody) end() {
-	if b.src != nil {
-		b.src.Close()
+	p, ended := from.Data()
+	if ended {
+		b.all, b.trailers = true, from.Trailers()
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.current, b.over = nil, true
+	if len(p) == 0 {
+		return ended
+	}
+	x.rec.BytesIn += uint64(len(p))
+	if b.final && !b.held.lost {
+		b.held.free()
+		b.held.lost = true
+	}
+	if b.held.add(p); b.held.lost {
+		b.rest = p
+	}
+	return true
+}
+
+// took notes that the try was sent n more bytes: the client may send as many more,
+// unless an earlier try was sent them.
+func (b *h2Body) took(n int, from *http2.Stream) {
+	b.sent += n
+	if b.held.lost {
+		b.rest = b.rest[n:]
+	}
+	if b.sent > b.passed {
+		from.Took(b.sent - b.passed)
+		b.passed = b.sent
+	}
+}
+
+// again makes the next try begin at the beginning.
+func (b *h2Body) again() { b.sent, b.done = 0, false }
+
+// end gives the buffer back.
+func (b *h2Body) end() {
 	b.held.free()
-}
-
-// tryBody is the body as one try reads it.
-type tryBody struct {
-	of *repeatBody
-	at int // how much of what is held was read
-}
-
-// Read implements io.Reader. What it takes from the client while its try ends is
-// held for the next one.
-func (t *tryBody) Read(p []byte) (int, error) {
-	if n, err := t.readHeld(p); n > 0 || err != nil {
-		return n, err
-	}
-	b := t.of
-	b.reading.Lock()
-	defer b.reading.Unlock()
-	if n, err := t.readHeld(p); n > 0 || err != nil { // another try's read came first
-		return n, err
-	}
-	n, err := b.src.Read(p)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.total += uint64(n)
-	b.err = err
-	if !b.over {
-		b.held.add(p[:n])
-	}
-	t.at = b.held.size
-	if b.current != t {
-		return 0, errTryEnded
-	}
-	return n, err
-}
-
-// Close implements io.Closer.
-func (t *tryBody) Close() error {
-	t.of.mu.Lock()
-	defer t.of.mu.Unlock()
-	if t.of.current == t {
-		t.of.current = nil
-	}
-	return nil
-}
-
-// readHeld reads what an earlier try has read, (0, nil) if there is no more.
-func (t *tryBody) readHeld(p []byte) (int, error) {
-	b := t.of
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	switch {
-	case b.current != t:
-		return 0, errTryEnded
-	case t.at < b.held.size:
-		n := copy(p, b.held.held()[t.at:])
-		t.at += n
-		return n, nil
-	}
-	return 0, b.err
+	*b = h2Body{}
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/sightline-mesh/sightline/proxy/emit"
-	"github.com/sightline-mesh/sightline/proxy/http2"
 	"github.com/sightline-mesh/sightline/proxy/listen"
 	"github.com/sightline-mesh/sightline/proxy/pool"
 	"github.com/sightline-mesh/sightline/proxy/retry"
@@ -79,12 +78,8 @@ func NewInbound(cfg InboundConfig, d InboundDeps) *Inbound {
 
 // Serve serves connections from other sidecars until ctx ends, and then drains.
 func (in *Inbound) Serve(ctx context.Context, l net.Listener) error {
-	h2, err := http2.NewServer()
-	if err != nil {
-		return err
-	}
 	server := listen.New(listen.Config{Drain: in.cfg.Drain}, func(ctx context.Context, c *listen.Conn) {
-		in.serve(ctx, c, h2)
+		in.serve(ctx, c)
 	})
 	sweeping, stop := context.WithCancel(context.WithoutCancel(ctx))
 	swept := make(chan struct{})
@@ -92,7 +87,7 @@ func (in *Inbound) Serve(ctx context.Context, l net.Listener) error {
 		defer close(swept)
 		in.sweep(sweeping)
 	}()
-	err = server.Serve(ctx, l)
+	err := server.Serve(ctx, l)
 	stop()
 	<-swept
 	return err
@@ -124,7 +119,7 @@ func (in *Inbound) layers() handler {
 						in.forward)))))
 }
 
-func (in *Inbound) serve(ctx context.Context, c *listen.Conn, h2 *http2.Server) {
+func (in *Inbound) serve(ctx context.Context, c *listen.Conn) {
 	t, err := listen.Handshake(ctx, c, in.deps.TLS)
 	if err != nil {
 		in.count(err)
@@ -139,7 +134,7 @@ func (in *Inbound) serve(ctx context.Context, c *listen.Conn, h2 *http2.Server) 
 	cfg := h1Config{direction: emit.Inbound, peer: peer, mtls: true, handle: in.handle, streamIdle: in.cfg.StreamIdle}
 	switch state.NegotiatedProtocol {
 	case "h2":
-		serveH2(ctx, h2, c, t, cfg)
+		serveH2(ctx, c, t, cfg)
 	case stream.ALPN:
 		in.serveStream(ctx, c, t, peer)
 	default:
@@ -187,11 +182,11 @@ func (in *Inbound) sweep(ctx context.Context) {
 
 func (in *Inbound) limit(next handler) handler {
 	return func(x *exchange) error {
-		if x.ask.Method == http.MethodConnect {
+		if x.ask.Method == http.MethodConnect && !x.extended {
 			return errNotDone
 		}
 		if in.cfg.Timeout > 0 {
-			x.deadline = x.rec.Start.Add(in.cfg.Timeout)
+			x.limit(in.cfg.Timeout)
 		}
 		return next(x)
 	}

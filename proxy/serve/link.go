@@ -48,7 +48,9 @@ func newLink(cfg pool.Config, connectTime time.Duration, dial dialFunc) *link {
 	}
 	return &link{
 		h1: pool.New(cfg, within("http/1.1")),
-		h2: http2.NewClient(cfg.IdleTime, within("h2")),
+		h2: http2.NewClient(http2.ClientConfig{
+			Idle: cfg.IdleTime, Connections: cfg.Connections, Pending: cfg.Pending,
+		}, within("h2")),
 
 		dialStream:  within(stream.ALPN),
 		mostStreams: int64(cfg.Connections),

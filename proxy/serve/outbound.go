@@ -12,7 +12,6 @@ import (
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/emit"
-	"github.com/sightline-mesh/sightline/proxy/http2"
 	"github.com/sightline-mesh/sightline/proxy/listen"
 	"github.com/sightline-mesh/sightline/proxy/pool"
 	"github.com/sightline-mesh/sightline/proxy/route"
@@ -120,12 +119,8 @@ func (o *Outbound) ServeFixed(ctx context.Context, l net.Listener, s mesh.Servic
 
 // ServePort is Serve for a port of which more is known.
 func (o *Outbound) ServePort(ctx context.Context, l net.Listener, port Port) error {
-	h2, err := http2.NewServer()
-	if err != nil {
-		return err
-	}
 	server := listen.New(listen.Config{Drain: o.cfg.Drain}, func(ctx context.Context, c *listen.Conn) {
-		o.accept(ctx, c, h2, port)
+		o.accept(ctx, c, port)
 	})
 	sweeping, stop := context.WithCancel(context.WithoutCancel(ctx))
 	swept := make(chan struct{})
@@ -133,7 +128,7 @@ func (o *Outbound) ServePort(ctx context.Context, l net.Listener, port Port) err
 		defer close(swept)
 		o.links.sweep(sweeping)
 	}()
-	err = server.Serve(ctx, l)
+	err := server.Serve(ctx, l)
 	stop()
 	<-swept
 	return err
@@ -163,7 +158,7 @@ func (o *Outbound) layers() handler {
 // match finds the service that is asked for, and its route.
 func (o *Outbound) match(next handler) handler {
 	return func(x *exchange) error {
-		if x.ask.Method == http.MethodConnect && !x.stream {
+		if x.ask.Method == http.MethodConnect && !x.stream && !x.extended {
 			return fmt.Errorf("CONNECT: %w", errNotDone)
 		}
 		service := x.fixed
@@ -184,7 +179,7 @@ func (o *Outbound) match(next handler) handler {
 		}
 		x.route, x.rec.Route, x.rec.ConfigVersion = r, r.Name, r.ConfigVersion
 		if r.Timeout > 0 {
-			x.deadline = x.rec.Start.Add(r.Timeout)
+			x.limit(r.Timeout)
 		}
 		return next(x)
 	}
@@ -227,6 +222,10 @@ func (o *Outbound) forward(x *exchange) error {
 	return err
 }
 
+// keepAlive is how long another sidecar may be silent on a connection of HTTP/2 before
+// it is asked whether it is there.
+const keepAlive = 15 * time.Second
+
 func (o *Outbound) open(i *upstream.Instance) *link {
 	limits := i.Limits()
 	within := o.cfg.ConnectTime
@@ -241,5 +240,6 @@ func (o *Outbound) open(i *upstream.Instance) *link {
 		return o.deps.Dial(ctx, i, alpn)
 	})
 	l.polite, l.races = true, &o.races
+	l.h2.SetKeepAlive(keepAlive)
 	return l
 }

@@ -4,15 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"strings"
 	"testing"
-	"testing/iotest"
-	"testing/synctest"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/http1"
@@ -85,77 +80,6 @@ func TestHosts(t *testing.T) {
 	if len(h.known) > maxHosts {
 		t.Errorf("%d hosts are remembered", len(h.known))
 	}
-}
-
-func TestRepeatBodyReadsTheSameEachTime(t *testing.T) {
-	want := strings.Repeat("0123456789", 6000)
-	b := newRepeatBody(io.NopCloser(iotest.HalfReader(strings.NewReader(want))))
-	defer b.end()
-	first := b.try()
-	part := make([]byte, 1000)
-	if _, err := io.ReadFull(first, part); err != nil {
-		t.Fatal(err)
-	}
-	second := b.try()
-	if n, err := first.Read(part); n != 0 || err == nil {
-		t.Errorf("an ended try reads %d, %v", n, err)
-	}
-	for range 2 {
-		got, err := io.ReadAll(second)
-		if err != nil || string(got) != want {
-			t.Fatalf("read %d bytes, %v", len(got), err)
-		}
-		if second, err = b.again(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if b.size() != uint64(len(want)) {
-		t.Errorf("size %d", b.size())
-	}
-}
-
-func TestRepeatBodyKnowsWhenItIsTooLate(t *testing.T) {
-	b := newRepeatBody(io.NopCloser(strings.NewReader(strings.Repeat("x", maxReplay+1))))
-	defer b.end()
-	if got, err := io.ReadAll(b.try()); err != nil || len(got) != maxReplay+1 {
-		t.Fatalf("read %d, %v", len(got), err)
-	}
-	if b.whole() {
-		t.Error("says it is whole")
-	}
-	if _, err := b.again(); err == nil {
-		t.Error("read again")
-	}
-}
-
-// What a try was reading when it ended reaches the one after it.
-func TestRepeatBodyLosesNothingBetweenTries(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		src, sink := io.Pipe()
-		b := newRepeatBody(src)
-		first := b.try()
-		firstRead := make(chan error)
-		go func() {
-			_, err := first.Read(make([]byte, 10))
-			firstRead <- err
-		}()
-		synctest.Wait() // it waits for the client
-		first.Close()
-		second := b.try()
-		go func() {
-			fmt.Fprint(sink, "hello")
-			fmt.Fprint(sink, " world")
-			sink.Close()
-		}()
-		got, err := io.ReadAll(second)
-		if diff := cmp.Diff("hello world", string(got)); diff != "" || err != nil {
-			t.Errorf("%s%v", diff, err)
-		}
-		if err := <-firstRead; !errors.Is(err, errTryEnded) {
-			t.Errorf("first: %v", err)
-		}
-		b.end()
-	})
 }
 
 func TestLinksThatNobodyUsesAreForgotten(t *testing.T) {

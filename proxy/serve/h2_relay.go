@@ -1,0 +1,78 @@
+package serve
+
+import (
+	"errors"
+
+	"github.com/sightline-mesh/sightline/proxy/emit"
+	"github.com/sightline-mesh/sightline/proxy/http2"
+)
+
+// relay implements codec. It goes on with the request while it passes the answer on,
+// and gives up what is left of it when the answer has ended.
+func (h *h2) relay(x *exchange) error {
+	h.blame(x)
+	if x.out != nil {
+		editH2(h.res, x.out.response)
+	}
+	h.begun, h.body.final = true, true
+	if h.ended && len(h.back) == 0 && h.up.Trailers() == nil {
+		x.rec.GRPCStatus = grpcStatus(h.res)
+		h.down.AnswerOnly(h.res)
+		return nil
+	}
+	h.down.Answer(h.res)
+	return h.relayBody(x)
+}
+
+func (h *h2) relayBody(x *exchange) error {
+	for {
+		pulled, done := h.pull(x)
+		if done {
+			return nil
+		}
+		pushed := h.push(x)
+		if pulled || pushed {
+			continue
+		}
+		if err := h.clientEnded(); err != nil {
+			return err
+		}
+		if err := h.up.Err(); err != nil && len(h.back) == 0 {
+			return h.cutOff(x, err)
+		}
+		if h.wait(x.deadline) {
+			h.code = http2.Cancel
+			return cut(x, errTimeout)
+		}
+	}
+}
+
+// cutOff is an answer whose stream ended before it did.
+func (h *h2) cutOff(x *exchange, err error) error {
+	h.code = http2.Internal
+	if e, ok := errors.AsType[*http2.StreamError](err); ok && e.Remote {
+		h.code = e.Code
+	}
+	return cut(x, err)
+}
+
+// noteTrailers takes what the record says of them.
+func (x *exchange) noteTrailers(t *http2.Head) {
+	if code := grpcStatus(t); code >= 0 {
+		x.rec.GRPCStatus = code
+	}
+}
+
+// blame notes who made the response: the sidecar at the other end says so. What an
+// app says of that kind is not believed.
+func (h *h2) blame(x *exchange) {
+	x.rec.GeneratedBy = "app"
+	if h.cfg.direction == emit.Inbound {
+		h.res.Drop("x-sightline-reason")
+		h.res.Drop("x-sightline-flags")
+		return
+	}
+	if reason := h.res.Get("x-sightline-reason"); reason != "" {
+		x.rec.GeneratedBy, x.rec.Reason = "peer", reason
+	}
+}
