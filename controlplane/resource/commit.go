@@ -20,7 +20,11 @@ type Change struct {
 	Put    []config.Object
 	Remove []Ref
 	Kind   mesh.EventKind
-	Verb   string // "applied"
+	// Verb begins the event of each resource: "applied". With a Summary there is one
+	// event instead, about Target, whatever number of resources it took.
+	Verb    string
+	Summary string
+	Target  mesh.ServiceName
 	// With is stored in the same step.
 	With []store.Op
 }
@@ -123,51 +127,97 @@ func after(before []config.Object, c Change) []config.Object {
 	return append(out, c.Put...)
 }
 
-// ops stores what differs, each with its event. A change of nothing is no op.
-func (k *Keeper) ops(before []config.Object, c Change) []store.Op {
-	now := k.now().UTC()
+// edit is what a change does to one resource.
+type edit struct {
+	object        config.Object
+	before, after []byte // nil where it is not there
+}
+
+// edits are what a change does, without what is so already.
+func (c Change) edits(before []config.Object) []edit {
 	was := map[Ref]config.Object{}
 	for _, o := range before {
 		was[RefOf(o)] = o
 	}
-	var ops []store.Op
+	var out []edit
 	for _, o := range c.Put {
-		old, there := was[RefOf(o)]
-		if there && bytes.Equal(old.Source, o.Source) {
-			continue
+		if old, there := was[RefOf(o)]; !there || !bytes.Equal(old.Source, o.Source) {
+			out = append(out, edit{o, old.Source, o.Source})
 		}
-		ops = append(ops,
-			k.table.Put(RefOf(o).key(), mesh.Resource{
-				Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, Changed: now, By: c.By, Manifest: string(o.Source),
-			}),
-			k.deps.Events.Op(audit(c, o, old.Source, o.Source)))
 	}
 	for _, r := range c.Remove {
 		if old, there := was[r]; there {
-			ops = append(ops, k.table.Delete(r.key()), k.deps.Events.Op(audit(c, old, old.Source, nil)))
+			out = append(out, edit{old, old.Source, nil})
 		}
 	}
-	if len(ops) > 0 {
-		ops = append(ops, c.With...)
-	}
-	return ops
+	return out
 }
 
-func audit(c Change, o config.Object, before, after []byte) mesh.Event {
-	e := mesh.Event{
-		Kind:    c.Kind,
-		Summary: c.Verb + " " + o.Key(),
-		By:      c.By,
+// ops stores what differs, with the events that tell of it. A change of nothing is no op.
+func (k *Keeper) ops(before []config.Object, c Change) []store.Op {
+	edits := c.edits(before)
+	if len(edits) == 0 {
+		return nil
+	}
+	now := k.now().UTC()
+	var ops []store.Op
+	for _, e := range edits {
+		o := e.object
+		if e.after == nil {
+			ops = append(ops, k.table.Delete(RefOf(o).key()))
+			continue
+		}
+		ops = append(ops, k.table.Put(RefOf(o).key(), mesh.Resource{
+			Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, Changed: now, By: c.By, Manifest: string(o.Source),
+		}))
+	}
+	for _, e := range c.audit(edits) {
+		ops = append(ops, k.deps.Events.Op(e))
+	}
+	return append(ops, c.With...)
+}
+
+// audit is what the timeline tells of a change.
+func (c Change) audit(edits []edit) []mesh.Event {
+	if c.Summary != "" {
+		return []mesh.Event{c.event(c.Summary, c.Target, edits...)}
+	}
+	var out []mesh.Event
+	for _, e := range edits {
+		var about mesh.ServiceName
+		if hosts := e.object.Hosts(); len(hosts) > 0 {
+			about = hosts[0]
+		}
+		out = append(out, c.event(c.Verb+" "+e.object.Key(), about, e))
+	}
+	return out
+}
+
+func (c Change) event(summary string, about mesh.ServiceName, edits ...edit) mesh.Event {
+	var keys []string
+	var before, after [][]byte
+	for _, e := range edits {
+		keys = append(keys, e.object.Key())
+		if e.before != nil {
+			before = append(before, e.before)
+		}
+		if e.after != nil {
+			after = append(after, e.after)
+		}
+	}
+	return mesh.Event{
+		Kind: c.Kind, Target: mesh.Target{Service: about}, Summary: summary, By: c.By,
 		Detail: map[string]string{
-			"resource": o.Key(),
-			"before":   excerpt(before),
-			"after":    excerpt(after),
+			"resource": strings.Join(keys, ", "),
+			"before":   excerpt(manifest(before)),
+			"after":    excerpt(manifest(after)),
 		},
 	}
-	if hosts := o.Hosts(); len(hosts) > 0 {
-		e.Target = mesh.Target{Service: hosts[0]}
-	}
-	return e
+}
+
+// manifest is several resources as people write them in one file.
+func manifest(sources [][]byte) []byte {
+	return bytes.Join(sources, []byte("\n---\n"))
 }
 
 func excerpt(manifest []byte) string {

@@ -114,11 +114,12 @@ func (s *Shifter) SetTraffic(ctx context.Context, name mesh.ServiceName, weights
 		next := append(slices.Clone(steps), done)
 		next = next[max(0, len(next)-kept):]
 		return resource.Change{
-			By:   by,
-			Put:  put,
-			Kind: mesh.EventTraffic,
-			Verb: "traffic of " + string(name) + " set to " + text(weights) + " in",
-			With: []store.Op{s.history.Put(string(name), next)},
+			By:      by,
+			Put:     put,
+			Kind:    mesh.EventTraffic,
+			Summary: "traffic of " + string(name) + " set to " + text(weights),
+			Target:  name,
+			With:    []store.Op{s.history.Put(string(name), next)},
 		}, nil
 	})
 	if err != nil {
@@ -140,7 +141,8 @@ func (s *Shifter) UndoTraffic(ctx context.Context, name mesh.ServiceName, by str
 	last, rest := steps[len(steps)-1], steps[:len(steps)-1]
 	_, err = s.deps.Resources.Commit(ctx, func(now []config.Object) (resource.Change, error) {
 		c, err := last.back(now, name)
-		c.By, c.Kind, c.Verb = by, mesh.EventTraffic, "traffic of "+string(name)+" taken back to "+text(last.Before)+" in"
+		c.By, c.Kind, c.Target = by, mesh.EventTraffic, name
+		c.Summary = "traffic of " + string(name) + " taken back to " + text(last.Before)
 		c.With = []store.Op{s.history.Put(string(name), rest)}
 		return c, err
 	})

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/sightline-mesh/sightline/controlplane/event"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -119,6 +120,47 @@ func TestUndoGoesBackStepByStep(t *testing.T) {
 	if _, err := s.UndoTraffic(t.Context(), "reviews", "ada"); !errors.Is(err, ErrNothingToUndo) {
 		t.Errorf("got %v, want ErrNothingToUndo", err)
 	}
+}
+
+// TestAShiftIsOneEvent, also where it has to make the route and the subsets.
+func TestAShiftIsOneEvent(t *testing.T) {
+	for _, c := range []struct{ name, manifest, resource string }{
+		{"route and subsets", subsets + "---\n" + route, "VirtualService default/reviews"},
+		{"no configuration", "", "DestinationRule default/reviews, VirtualService default/reviews"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, _ := newShifter(t, c.manifest)
+			set(t, s, weights{"v1": 60, "v2": 40})
+			got := told(t, s)
+			want := []mesh.Event{{
+				Kind: mesh.EventTraffic, Target: mesh.Target{Service: "reviews"}, By: "ada",
+				Summary: "traffic of reviews set to v1=60 v2=40",
+			}}
+			if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(mesh.Event{}, "ID", "Time", "Detail")); diff != "" {
+				t.Fatal(diff)
+			}
+			detail := got[0].Detail
+			if detail["resource"] != c.resource || !strings.Contains(detail["after"], "weight: 60") {
+				t.Errorf("detail %v, want %s before and after", detail, c.resource)
+			}
+			if _, err := s.UndoTraffic(t.Context(), "reviews", "ada"); err != nil {
+				t.Fatal(err)
+			}
+			if n := len(told(t, s)); n != 2 {
+				t.Errorf("%d events after an undo, want one more", n)
+			}
+		})
+	}
+}
+
+// told is what the timeline says of traffic, newest first.
+func told(t *testing.T, s *Shifter) []mesh.Event {
+	t.Helper()
+	events, err := event.New(s.deps.Store).List(t.Context(), event.Query{Kind: mesh.EventTraffic})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return events
 }
 
 func TestUndoKeepsLaterEdits(t *testing.T) {
