@@ -15,7 +15,7 @@ import (
 var version = "dev"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	defer stop()
 	err := newRoot().ExecuteContext(ctx)
 	if errors.Is(err, errFound) {
@@ -25,4 +25,13 @@ func main() {
 		fmt.Fprintln(os.Stderr, "sightline:", err)
 		os.Exit(1)
 	}
+}
+
+// interruptible is a context that the first SIGINT or SIGTERM ends. The next ends the
+// process at once, and the processes it has started with it: who asks twice does not
+// want to wait.
+func interruptible() (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
 }

@@ -3,11 +3,14 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -18,11 +21,49 @@ const patience = time.Minute
 // TestMain makes the test binary the program itself where the environment says so, for
 // the children that `sightline up` starts as well.
 func TestMain(m *testing.M) {
-	if os.Getenv("SIGHTLINE_TEST_MAIN") != "" {
+	switch os.Getenv("SIGHTLINE_TEST_MAIN") {
+	case "1":
 		main()
-		return
+	case "stuck":
+		stuck()
+	default:
+		os.Exit(m.Run())
 	}
-	os.Exit(m.Run())
+}
+
+// stuck is a program that was told to end and does not come to it.
+func stuck() {
+	ctx, stop := interruptible()
+	defer stop()
+	fmt.Println("running")
+	<-ctx.Done()
+	fmt.Println("ending")
+	time.Sleep(time.Hour)
+}
+
+func TestSecondInterruptEndsAtOnce(t *testing.T) {
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		p := launch(t, options{part: "stuck"})
+		p.await(t, "the start", func() bool { return strings.Contains(p.said(), "running") })
+		_ = p.cmd.Process.Signal(s)
+		p.await(t, "an answer to the first signal", func() bool { return strings.Contains(p.said(), "ending") })
+		tick := time.NewTicker(10 * time.Millisecond) // the first signal may not be all dealt with
+		defer tick.Stop()
+		deadline := time.After(patience)
+		for alive := true; alive; {
+			_ = p.cmd.Process.Signal(s)
+			select {
+			case <-tick.C:
+			case <-p.ended:
+				alive = false
+			case <-deadline:
+				t.Fatal("a second signal does not end it")
+			}
+		}
+		if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != s {
+			t.Errorf("%v, want the end by %v", p.cmd.ProcessState, s)
+		}
+	}
 }
 
 // program is a run of sightline.
@@ -37,6 +78,7 @@ type program struct {
 // options say how a test runs sightline otherwise than usual.
 type options struct {
 	path string    // of the program; "" is this test binary
+	part string    // that it plays; "" is sightline's
 	out  io.Writer // for its output; nil keeps it for said
 }
 
@@ -44,7 +86,7 @@ type options struct {
 func launch(t *testing.T, o options, args ...string) *program {
 	t.Helper()
 	p := &program{cmd: exec.CommandContext(t.Context(), cmp.Or(o.path, os.Args[0]), args...), ended: make(chan struct{})}
-	p.cmd.Env = append(os.Environ(), "SIGHTLINE_TEST_MAIN=1", "SIGHTLINE_ENGINE=", "XDG_CACHE_HOME="+t.TempDir())
+	p.cmd.Env = append(os.Environ(), "SIGHTLINE_TEST_MAIN="+cmp.Or(o.part, "1"), "SIGHTLINE_ENGINE=", "XDG_CACHE_HOME="+t.TempDir())
 	if o.out == nil {
 		o.out = p
 	}
