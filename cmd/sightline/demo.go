@@ -42,6 +42,7 @@ func newDemo(g *globals) *cobra.Command {
 				return err
 			}
 			d.mesh.Dir = dir
+			secrets(cmd.Flags(), &d.mesh)
 			if err := d.run(cmd, g); err != nil {
 				return err // the directory stays: its logs say why
 			}

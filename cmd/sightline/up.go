@@ -20,6 +20,7 @@ func newUp(g *globals) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c.Dir = g.dir
+			secrets(cmd.Flags(), &c)
 			c.Logger = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
 			var err error
 			if c.Program, err = os.Executable(); err != nil {
@@ -45,6 +46,19 @@ func newUp(g *globals) *cobra.Command {
 	return cmd
 }
 
+// clickHouseVariable holds what --clickhouse does: a command line, and a password in it,
+// is for all users of the machine to read.
+const clickHouseVariable = "SIGHTLINE_CLICKHOUSE"
+
+// secrets fills in what the environment says and no flag does, and takes it out of the
+// environment: the processes that are started have no use for it.
+func secrets(f *pflag.FlagSet, c *up.Config) {
+	if !f.Changed("clickhouse") {
+		c.ClickHouse = os.Getenv(clickHouseVariable)
+	}
+	_ = os.Unsetenv(clickHouseVariable) // fails for a malformed name alone
+}
+
 // meshFlags are the flags of a whole mesh, for up and demo alike.
 func meshFlags(f *pflag.FlagSet, c *up.Config) {
 	f.StringVar(&c.Listen, "listen", c.Listen, "address of web app and API")
@@ -53,7 +67,7 @@ func meshFlags(f *pflag.FlagSet, c *up.Config) {
 	f.StringVar(&c.OTLPHTTPListen, "otlp-http-listen", c.OTLPHTTPListen, "address of OTLP over HTTP")
 	f.StringVar(&c.StoreListen, "store-listen", c.StoreListen, "loopback address of the embedded ClickHouse")
 	f.StringVar(&c.ClickHouse, "clickhouse", c.ClickHouse,
-		"a ClickHouse server to use instead of the embedded one (clickhouse://user:password@host:9000/sightline); waited for until it answers")
+		"a ClickHouse server to use instead of the embedded one (clickhouse://user:password@host:9000/sightline); waited for until it answers; the environment variable "+clickHouseVariable+" says it too, and no other user can read it there")
 	f.StringSliceVar(&c.EtcdEndpoints, "etcd-endpoints", c.EtcdEndpoints, "an etcd cluster to use instead of the embedded one")
 	f.StringVar(&c.Engine, "engine", c.Engine, "path of libchdb.so (default: where `make engine` put it)")
 	f.DurationVar(&c.CertTTL, "cert-ttl", c.CertTTL, "how long certificates are good for")

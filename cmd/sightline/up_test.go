@@ -7,6 +7,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/spf13/pflag"
+
+	"github.com/sightline-mesh/sightline/cmd/sightline/up"
 )
 
 // TestUpSaysWhyItCannotStart: what is wrong with the machine or the flags ends the
@@ -55,7 +59,8 @@ func TestUpSaysWhyItCannotStart(t *testing.T) {
 // TestUpSaysWhatItWaitsFor: a server that is not there yet is waited for, aloud.
 func TestUpSaysWhatItWaitsFor(t *testing.T) {
 	const server = "127.0.0.1:1"
-	p := launch(t, options{}, upArgs(t, addresses(t), "--clickhouse", "clickhouse://user:secret@"+server+"/sightline")...)
+	t.Setenv("SIGHTLINE_CLICKHOUSE", "clickhouse://user:secret@"+server+"/sightline")
+	p := launch(t, options{}, upArgs(t, addresses(t))...)
 	p.await(t, "a word on what is waited for", func() bool {
 		return strings.Contains(p.said(), "Sightline is waiting for the ClickHouse server at "+server+": ")
 	})
@@ -91,6 +96,34 @@ func TestDemoSaysWhyItCannotStart(t *testing.T) {
 	status, want := p.end(t), "sightline: demo: run store: exit status 1: load ClickHouse engine "
 	if status != 1 || !strings.Contains(p.said(), want) {
 		t.Errorf("status %d, want 1 and %q; it said:\n%s", status, want, p.said())
+	}
+}
+
+// TestClickHouseFromTheEnvironment: a flag outranks it, and children do not get it.
+func TestClickHouseFromTheEnvironment(t *testing.T) {
+	const server = "clickhouse://user:secret@db:9000/sightline"
+	for want, args := range map[string][]string{
+		server:                 nil,
+		"http://other:8123/db": {"--clickhouse", "http://other:8123/db"},
+		"":                     {"--clickhouse", ""},
+	} {
+		t.Setenv("SIGHTLINE_CLICKHOUSE", server)
+		c := up.Default()
+		f := pflag.NewFlagSet("up", pflag.ContinueOnError)
+		meshFlags(f, &c)
+		if err := f.Parse(args); err != nil {
+			t.Fatal(err)
+		}
+		secrets(f, &c)
+		if c.ClickHouse != want {
+			t.Errorf("with flags %q the server is %q, want %q", args, c.ClickHouse, want)
+		}
+		if v, ok := os.LookupEnv("SIGHTLINE_CLICKHOUSE"); ok {
+			t.Errorf("children would get %q", v)
+		}
+		if strings.Contains(f.FlagUsages(), server) {
+			t.Error("the server's password is in the help")
+		}
 	}
 }
 
