@@ -3,10 +3,7 @@ package topology
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/sightline-mesh/sightline/collector/signal"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -16,11 +13,9 @@ import (
 
 const (
 	// fresh is how many of the newest seconds are read at every look, the running one
-	// included; their rows are still coming in.
-	fresh = 3
-	// late is how far back one more second is read each time, by turns, for rows that
-	// come later still.
-	late = 8
+	// included: their rows are still coming in. Rows are seconds late where a sidecar
+	// has to send them again; one question for more seconds costs little more.
+	fresh = 8
 
 	exampleTraces  = 5
 	exampleTimeout = 250 * time.Millisecond // traces are welcome, time is pressing
@@ -40,7 +35,7 @@ func (t *Topology) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, s := range slices.Backward(seconds) { // oldest first
+	for _, s := range seconds {
 		t.observer.put(s)
 	}
 	verdicts, err := t.deps.Verdicts(ctx)
@@ -64,28 +59,24 @@ func (t *Topology) look(ctx context.Context) error {
 	return nil
 }
 
-// newest reads the newest seconds and one older one, all at once.
+// newest reads the newest seconds, oldest first, those without a row too.
 func (t *Topology) newest(ctx context.Context, now time.Time) ([]anomaly.Second, error) {
-	running := now.Truncate(time.Second)
-	ages := make([]int, 0, fresh+1)
-	for age := range fresh {
-		ages = append(ages, age)
+	end := now.Truncate(time.Second).Add(time.Second) // of the running second
+	w := signal.Window{Start: end.Add(-fresh * time.Second), End: end}
+	var edges [fresh][]signal.Edge
+	for e, err := range t.deps.Edges.EdgeSeconds(ctx, w) {
+		if err != nil {
+			return nil, fmt.Errorf("edges of the last %d seconds: %w", fresh, err)
+		}
+		if i := int(e.Time.Sub(w.Start) / time.Second); i >= 0 && i < fresh {
+			edges[i] = append(edges[i], e.Edge)
+		}
 	}
-	ages = append(ages, fresh+t.observer.turn(late-fresh))
-	out := make([]anomaly.Second, len(ages))
-	g, ctx := errgroup.WithContext(ctx)
-	for i, age := range ages {
-		g.Go(func() error {
-			start := running.Add(-time.Duration(age) * time.Second)
-			edges, err := t.read(ctx, signal.Window{Start: start, End: start.Add(time.Second)})
-			if err != nil {
-				return fmt.Errorf("edges of %s: %w", start.UTC().Format(time.TimeOnly), err)
-			}
-			out[i] = anomaly.Read(start, edges)
-			return nil
-		})
+	out := make([]anomaly.Second, fresh)
+	for i := range out {
+		out[i] = anomaly.Read(w.Start.Add(time.Duration(i)*time.Second), edges[i])
 	}
-	return out, g.Wait()
+	return out, nil
 }
 
 // examples finds traces that show an anomaly, if it can at once.

@@ -34,7 +34,6 @@ type observer struct {
 	odd     map[mesh.Target]signal.Window
 	probing map[string]time.Time // by verdict id: the first second that counts
 	learned time.Time            // the last second that was learned from
-	turns   int
 }
 
 func newObserver(r anomaly.Rules, forget time.Duration) *observer {
@@ -42,12 +41,6 @@ func newObserver(r anomaly.Rules, forget time.Duration) *observer {
 		rules: r, book: baseline.New(forget),
 		odd: make(map[mesh.Target]signal.Window), probing: make(map[string]time.Time),
 	}
-}
-
-// turn counts round from 0 to below n.
-func (o *observer) turn(n int) int {
-	o.turns++
-	return o.turns % n
 }
 
 // put remembers a second, in the place of what was known of it. One that is older

@@ -30,6 +30,8 @@ type EdgeSource interface {
 	// No traffic is an empty sequence, not an error. After an error it yields nothing.
 	// It may be called from several goroutines at once.
 	Edges(ctx context.Context, w signal.Window) iter.Seq2[signal.Edge, error]
+	// EdgeSeconds yields the same for each second of a short window by itself.
+	EdgeSeconds(ctx context.Context, w signal.Window) iter.Seq2[signal.EdgeSecond, error]
 }
 
 // Config is how often topology looks and what it takes for unusual.

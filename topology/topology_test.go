@@ -23,6 +23,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // fakeStore has twenty requests a second to pay, half of them to v2, and can be away.
 type fakeStore struct {
 	mu       sync.Mutex
+	asked    int
 	away     error
 	failing  bool // v2 fails
 	silent   bool // no rows any more
@@ -31,24 +32,52 @@ type fakeStore struct {
 }
 
 func (f *fakeStore) Edges(_ context.Context, w signal.Window) iter.Seq2[signal.Edge, error] {
+	edges, away := f.edges(uint64(10 * w.End.Sub(w.Start).Seconds()))
+	return func(yield func(signal.Edge, error) bool) {
+		if away != nil {
+			yield(signal.Edge{}, away)
+			return
+		}
+		for _, e := range edges {
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (f *fakeStore) EdgeSeconds(_ context.Context, w signal.Window) iter.Seq2[signal.EdgeSecond, error] {
+	edges, away := f.edges(10)
+	return func(yield func(signal.EdgeSecond, error) bool) {
+		if away != nil {
+			yield(signal.EdgeSecond{}, away)
+			return
+		}
+		for at := w.Start; at.Before(w.End); at = at.Add(time.Second) {
+			for _, e := range edges {
+				if !yield(signal.EdgeSecond{Time: at, Edge: e}, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// edges are those of n requests to each version.
+func (f *fakeStore) edges(n uint64) ([]signal.Edge, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	away, silent := f.away, f.silent
-	n := uint64(10 * w.End.Sub(w.Start).Seconds())
+	f.asked++
+	if f.silent || f.away != nil {
+		return nil, f.away
+	}
 	v2 := signal.Edge{Source: "web", SourceVersion: "v1", Destination: "pay", DestinationVersion: "v2", Instance: "b", Requests: n}
 	v1 := v2
 	v1.DestinationVersion, v1.Instance = "v1", "a"
 	if f.failing {
 		v2.Failed = n
 	}
-	return func(yield func(signal.Edge, error) bool) {
-		switch {
-		case away != nil:
-			yield(signal.Edge{}, away)
-		case !silent && yield(v1, nil):
-			yield(v2, nil)
-		}
-	}
+	return []signal.Edge{v1, v2}, nil
 }
 
 func (f *fakeStore) report(_ context.Context, seen []mesh.Observation) error {
@@ -109,6 +138,18 @@ func (f *fakeStore) start(t *testing.T) *Topology {
 func wait(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
+}
+
+// TestOneQuestionALook: two looks a second and a graph every other one.
+func TestOneQuestionALook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeStore{}
+		f.start(t)
+		wait(time.Minute + time.Millisecond)
+		if most := 121 + 31; f.asked > most {
+			t.Errorf("%d questions to the store in a minute, want at most %d", f.asked, most)
+		}
+	})
 }
 
 func TestReports(t *testing.T) {

@@ -12,8 +12,12 @@ import (
 	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
-//go:embed sql/query/edges.sql
-var edgesByWindow string
+var (
+	//go:embed sql/query/edges.sql
+	edgesByWindow string
+	//go:embed sql/query/edges_by_second.sql
+	edgesBySecond string
+)
 
 // longWindow is from where on the minutes of a window are read as such.
 const longWindow = 5 * time.Minute
@@ -23,20 +27,33 @@ const longWindow = 5 * time.Minute
 // its destination did where the source is outside the mesh. The window is cut to
 // whole seconds. No traffic is an empty sequence. After an error it yields nothing.
 func (s *Store) Edges(ctx context.Context, w signal.Window) iter.Seq2[signal.Edge, error] {
-	return func(yield func(signal.Edge, error) bool) {
-		first, last := wholeMinutes(w)
-		rows, err := s.Query(ctx, edgesByWindow,
-			Param("start", w.Start.Unix()), Param("end", w.End.Unix()),
-			Param("first_minute", first), Param("last_minute", last))
+	first, last := wholeMinutes(w)
+	return edges(ctx, s, edgesByWindow, scanEdge, []any{
+		Param("start", w.Start.Unix()), Param("end", w.End.Unix()),
+		Param("first_minute", first), Param("last_minute", last),
+	})
+}
+
+// EdgeSeconds yields what Edges does of each second of a window by itself, but for what
+// an EdgeSecond leaves out. It reads the rows per second alone, however long the window.
+func (s *Store) EdgeSeconds(ctx context.Context, w signal.Window) iter.Seq2[signal.EdgeSecond, error] {
+	return edges(ctx, s, edgesBySecond, scanEdgeSecond, []any{Param("start", w.Start.Unix()), Param("end", w.End.Unix())})
+}
+
+// edges runs a query when it is ranged over, and yields its rows as they come.
+func edges[T any](ctx context.Context, s *Store, statement string, scan func(driver.Rows) (T, error), params []any) iter.Seq2[T, error] {
+	var none T
+	return func(yield func(T, error) bool) {
+		rows, err := s.Query(ctx, statement, params...)
 		if err != nil {
-			yield(signal.Edge{}, fmt.Errorf("read edges: %w", err))
+			yield(none, fmt.Errorf("read edges: %w", err))
 			return
 		}
 		defer rows.Close()
 		for rows.Next() {
-			e, err := scanEdge(rows)
+			e, err := scan(rows)
 			if err != nil {
-				yield(signal.Edge{}, fmt.Errorf("read edges: %w", err))
+				yield(none, fmt.Errorf("read edges: %w", err))
 				return
 			}
 			if !yield(e, nil) {
@@ -44,9 +61,16 @@ func (s *Store) Edges(ctx context.Context, w signal.Window) iter.Seq2[signal.Edg
 			}
 		}
 		if err := rows.Err(); err != nil {
-			yield(signal.Edge{}, fmt.Errorf("read edges: %w", err))
+			yield(none, fmt.Errorf("read edges: %w", err))
 		}
 	}
+}
+
+func scanEdgeSecond(rows driver.Rows) (signal.EdgeSecond, error) {
+	var e signal.EdgeSecond
+	err := rows.Scan(&e.Time, &e.Source, &e.SourceVersion, &e.Destination, &e.DestinationVersion, &e.Instance,
+		&e.Requests, &e.Failed, &e.Flags)
+	return e, err
 }
 
 func scanEdge(rows driver.Rows) (signal.Edge, error) {

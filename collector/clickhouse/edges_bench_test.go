@@ -42,6 +42,31 @@ func BenchmarkEdges(b *testing.B) {
 	}
 }
 
+// BenchmarkEdgeSeconds asks as the search for anomalies does, of what BenchmarkEdges has
+// in its newest minute.
+func BenchmarkEdgeSeconds(b *testing.B) {
+	s := openStore(b, storetest.Start(b))
+	if err := s.Migrate(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	end := time.Now().UTC().Truncate(time.Minute)
+	for second := range 60 {
+		fill(b, s, end.Add(time.Duration(second-60)*time.Second), 1)
+	}
+	for b.Loop() {
+		n := 0
+		for _, err := range s.EdgeSeconds(b.Context(), signal.Window{Start: end.Add(-8 * time.Second), End: end}) {
+			if err != nil {
+				b.Fatal(err)
+			}
+			n++
+		}
+		if n != 8*400 {
+			b.Fatalf("%d edges, want 400 a second", n)
+		}
+	}
+}
+
 // fill stores one batch of seconds of traffic.
 func fill(b *testing.B, s *Store, start time.Time, seconds int) {
 	var rows []REDRow

@@ -89,6 +89,48 @@ func TestEdges(t *testing.T) {
 	}
 }
 
+// TestEdgeSeconds holds the seconds of a window, read at once, against each read by itself.
+func TestEdgeSeconds(t *testing.T) {
+	s := openMigrated(t)
+	var rows []REDRow
+	for i := range 4 {
+		flagged := hop(signal.Source, "web", "cart", 3, 3)
+		flagged.Flags, flagged.Status = "UF,URX", 503
+		second := []REDRow{
+			hop(signal.Source, "web", "cart", uint64(10+i), 1), flagged,
+			hop(signal.Destination, "web", "cart", 20, 4),
+			hop(signal.Destination, "", "web", 7, 1),
+			hop(signal.AppSpan, "cart", "postgres", 4, 0), hop(signal.AppSpan, "web", "cart", 20, 0),
+		}
+		for n := range second {
+			second[n].Time = at().Add(time.Duration(2*i) * time.Second) // a quiet second after each
+		}
+		rows = append(rows, second...)
+	}
+	if err := s.InsertRED(t.Context(), "one", rows); err != nil {
+		t.Fatal(err)
+	}
+	got := map[time.Time]map[string]signal.Edge{}
+	for e, err := range s.EdgeSeconds(t.Context(), signal.Window{Start: at(), End: at().Add(6 * time.Second)}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got[e.Time] == nil {
+			got[e.Time] = map[string]signal.Edge{}
+		}
+		got[e.Time][e.Source+">"+e.Instance] = e.Edge
+	}
+	want := map[time.Time]map[string]signal.Edge{}
+	for i := range 3 {
+		start := at().Add(time.Duration(2*i) * time.Second)
+		want[start] = readEdges(t, s, signal.Window{Start: start, End: start.Add(time.Second)})
+	}
+	left := cmpopts.IgnoreFields(signal.Edge{}, "Protocol", "MTLS", "Durations", "BytesIn", "BytesOut")
+	if diff := cmp.Diff(want, got, left, cmpopts.EquateEmpty()); diff != "" || len(want[at()]) != 3 {
+		t.Errorf("seconds (-each by itself +at once):\n%s", diff)
+	}
+}
+
 func readEdges(t *testing.T, s *Store, w signal.Window) map[string]signal.Edge {
 	t.Helper()
 	all := map[string]signal.Edge{}

@@ -22,6 +22,14 @@ type Edge struct {
 	BytesIn, BytesOut  uint64
 }
 
+// EdgeSecond is what an edge did in one second: its requests, failures and flags,
+// without what only a graph shows.
+type EdgeSecond struct {
+	Edge
+
+	Time time.Time // the second's start
+}
+
 // Point is one step of a service's RED series.
 type Point struct {
 	Time     time.Time `json:"time"`

@@ -51,9 +51,19 @@ func (m *model) Save(_ context.Context, verdicts []mesh.Verdict, events []mesh.E
 	return nil
 }
 
-// Edges makes the model a topology.EdgeSource.
-func (m *model) Edges(_ context.Context, w signal.Window) iter.Seq2[signal.Edge, error] {
+// Edges and EdgeSeconds make the model a topology.EdgeSource.
+func (m *model) Edges(ctx context.Context, w signal.Window) iter.Seq2[signal.Edge, error] {
 	return func(yield func(signal.Edge, error) bool) {
+		for e := range m.EdgeSeconds(ctx, w) {
+			if !yield(e.Edge, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (m *model) EdgeSeconds(_ context.Context, w signal.Window) iter.Seq2[signal.EdgeSecond, error] {
+	return func(yield func(signal.EdgeSecond, error) bool) {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		for s := w.Start.Unix(); s < w.End.Unix(); s++ {
@@ -61,7 +71,7 @@ func (m *model) Edges(_ context.Context, w signal.Window) iter.Seq2[signal.Edge,
 				return // not stored yet
 			}
 			for _, e := range m.rows[s] {
-				if !yield(e, nil) {
+				if !yield(signal.EdgeSecond{Time: time.Unix(s, 0), Edge: e}, nil) {
 					return
 				}
 			}
