@@ -67,6 +67,9 @@ type Client struct {
 
 	wake chan struct{} // capacity 1: there is something to say
 
+	yielded chan struct{} // closed by Yield
+	yield   func()
+
 	mu     sync.Mutex // guards what follows
 	wanted map[mesh.ServiceName]bool
 	state  mesh.InstanceState
@@ -86,7 +89,11 @@ func New(c Config, apply Apply) *Client {
 		Protocols:       &protocols,
 		HTTP2:           &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 	}
+	yielded := make(chan struct{})
 	return &Client{
+		yielded: yielded,
+		yield:   sync.OnceFunc(func() { close(yielded) }),
+
 		cfg:    c,
 		apply:  apply,
 		rpc:    wireconnect.NewControlPlaneClient(&http.Client{Transport: transport}, identity.BaseURL(c.ControlPlane)),
@@ -122,6 +129,9 @@ func (c *Client) SetState(s mesh.InstanceState) {
 	}
 }
 
+// Yield has Run end without taking leave: another process goes on as this instance.
+func (c *Client) Yield() { c.yield() }
+
 // Status is how the feed stands now.
 func (c *Client) Status() Status {
 	c.mu.Lock()
@@ -134,6 +144,17 @@ func (c *Client) Status() Status {
 // It returns nil.
 func (c *Client) Run(ctx context.Context) error {
 	defer c.idle()
+	ctx, end := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		select {
+		case <-c.yielded:
+			end()
+		case <-ctx.Done():
+		}
+	}()
+	defer func() { end(); <-watched }()
 	c.restore()
 	wait := backoffFirst
 	for ctx.Err() == nil {
@@ -153,6 +174,15 @@ func (c *Client) Run(ctx context.Context) error {
 		wait = min(2*wait, backoffCeiling)
 	}
 	return nil
+}
+
+func (c *Client) hasYielded() bool {
+	select {
+	case <-c.yielded:
+		return true
+	default:
+		return false
+	}
 }
 
 // pause waits between half of d and d, so that a mesh does not come back at once.

@@ -298,6 +298,26 @@ func TestLastSetIsTakenFromDisk(t *testing.T) {
 	}
 }
 
+// A client that yields says no goodbye: another process goes on as its instance.
+func TestYieldTakesNoLeave(t *testing.T) {
+	f := start(t, "", "reviews")
+	l := take(t, "stream", f.streams)
+	hear(t, l, "want", (*wire.SubscribeRequest).GetWant)
+	f.Yield()
+	f.Yield() // once is enough
+	for m := take(t, "end of the stream", l.said); m != nil; m = take(t, "end of the stream", l.said) {
+		if m.GetGoodbye() != nil {
+			t.Error("it said goodbye")
+		}
+	}
+	f.stop()
+	select {
+	case <-f.streams:
+		t.Error("it came back")
+	default:
+	}
+}
+
 func FuzzReadSaved(f *testing.F) {
 	f.Add([]byte("torn"))
 	f.Fuzz(func(t *testing.T, raw []byte) {

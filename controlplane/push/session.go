@@ -156,6 +156,9 @@ func (c *Client) send(ctx, live context.Context, st *stream) error {
 		case <-live.Done():
 			return nil
 		case <-ctx.Done():
+			if c.hasYielded() {
+				return ignoreEOF(st.CloseRequest())
+			}
 			err := st.Send(&wire.SubscribeRequest{Message: &wire.SubscribeRequest_Goodbye{Goodbye: &wire.Goodbye{}}})
 			return errors.Join(ignoreEOF(err), st.CloseRequest())
 		}
