@@ -28,6 +28,7 @@ type Conn struct {
 
 	state    atomic.Uint64 // a count of changes above 8 bits of Phase
 	draining atomic.Bool
+	heir     func() Pass // nil for none
 
 	mu      sync.Mutex // guards what follows
 	onDrain func()
@@ -70,8 +71,23 @@ func (c *Conn) OnDrain(f func()) {
 	}
 }
 
-// Draining reports whether the server is: the next response should be the last.
-func (c *Conn) Draining() bool { return c.draining.Load() }
+// Draining reports whether the server is, and the connection ends with it: the next
+// response should be the last. One that Pass can pass on does not end.
+func (c *Conn) Draining() bool { return c.draining.Load() && c.pass() == nil }
+
+// Leaving reports whether the server drains.
+func (c *Conn) Leaving() bool { return c.draining.Load() }
+
+// Pass passes the connection on to the process that goes on, when the server drains and
+// there is one. Only its handler may call it, while the connection is idle and nothing
+// that was read from it is unused; and must return when it reports true.
+func (c *Conn) Pass() bool {
+	if !c.draining.Load() {
+		return false
+	}
+	pass := c.pass()
+	return pass != nil && c.SetReadDeadline(time.Time{}) == nil && pass(c.Conn)
+}
 
 // Resume makes reads work again after a drain has interrupted one, and reports
 // whether a request has come in nevertheless.
@@ -80,6 +96,13 @@ func (c *Conn) Resume() bool {
 		return false
 	}
 	return socket.Of(c.Conn).Readable()
+}
+
+func (c *Conn) pass() Pass {
+	if c.heir == nil {
+		return nil
+	}
+	return c.heir()
 }
 
 // drain marks the connection and interrupts its wait for another request.

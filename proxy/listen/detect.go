@@ -30,6 +30,9 @@ const (
 	maxMethod = 24
 )
 
+// ErrPassed is a connection that another process has now; see Conn.Pass.
+var ErrPassed = errors.New("passed on")
+
 // Detection is how a connection's protocol is told. The zero value knows HTTP only.
 type Detection struct {
 	// Opaque allows for TLS and TCP. Without it all that is not HTTP/2 is HTTP/1, if
@@ -45,6 +48,9 @@ type Detection struct {
 // within a second is what it looks most like.
 func Detect(c *Conn, d Detection) (Protocol, error) {
 	c.Enter(Idle)
+	if c.Pass() { // the drain began before there was a wait that it could interrupt
+		return HTTP1, ErrPassed
+	}
 	b := make([]byte, inspected)
 	n, err := first(c, b, d)
 	if errors.Is(err, errSilent) {
@@ -54,6 +60,8 @@ func Detect(c *Conn, d Detection) (Protocol, error) {
 		switch {
 		case errors.Is(err, errors.ErrUnsupported):
 			return HTTP1, nil
+		case errors.Is(err, os.ErrDeadlineExceeded) && c.Pass():
+			return HTTP1, ErrPassed
 		case errors.Is(err, os.ErrDeadlineExceeded) && c.Draining() && c.Resume():
 			n = 0 // a drain interrupted the wait, but a request has come
 		case err != nil:
@@ -82,7 +90,7 @@ func first(c *Conn, b []byte, d Detection) (int, error) {
 		}
 	}
 	n, err := socket.Peek(c.Conn, b, 1, 0)
-	if d.Silence <= 0 || c.Draining() {
+	if d.Silence <= 0 || c.Leaving() {
 		return n, err
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {

@@ -25,7 +25,14 @@ type Config struct {
 	Idle time.Duration
 	// Every is how often connections are looked at. 0 is 200 ms.
 	Every time.Duration
+	// Heir returns what passes an idle connection on to the process that goes on, or nil
+	// while there is none; see Conn.Pass. It is called while the server drains.
+	Heir func() Pass
 }
+
+// Pass passes a connection on and reports whether that worked: the connection is
+// another's then.
+type Pass func(net.Conn) bool
 
 func (c Config) withDefaults() Config {
 	for field, value := range map[*time.Duration]time.Duration{
@@ -114,6 +121,7 @@ func (s *Server) accept(ctx, alive context.Context, l net.Listener) error {
 
 func (s *Server) start(alive context.Context, nc net.Conn) {
 	c := newConn(nc)
+	c.heir = s.cfg.Heir
 	s.mu.Lock()
 	s.conns[c] = struct{}{}
 	s.mu.Unlock()

@@ -17,6 +17,10 @@
 //     connection.
 //   - Every response that the mesh makes itself says why in x-sightline-reason and
 //     x-sightline-flags. Each request is told to the Sink once, when it has ended.
+//   - A request that met the end of a connection which was kept from before says nothing
+//     against the instance; one whose sidecar could not connect to its app counts as one
+//     that could not be connected.
 //   - When the context of a Serve ends, no more connections are accepted, idle ones are
-//     closed in order, and what is in flight is finished, for up to Config.Drain.
+//     closed in order, and what is in flight is finished, for up to Config.Drain. Idle
+//     connections of the app are passed on instead, when another process goes on.
 package serve

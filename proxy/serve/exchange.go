@@ -126,6 +126,9 @@ type broken struct {
 	cause error
 	// garbled is set when bytes came that are no HTTP response.
 	garbled bool
+	// kept is set when the try met the end of a connection that was kept from before:
+	// when the other side ends those, that says nothing of how it fares.
+	kept bool
 }
 
 func (b *broken) Error() string { return b.cause.Error() }
@@ -143,8 +146,11 @@ var (
 // kindOf is what an error of a try means for its instance.
 func kindOf(err error) upstream.Kind {
 	if b, ok := errors.AsType[*broken](err); ok {
-		if b.end == retry.Withheld {
+		switch {
+		case b.end == retry.Withheld:
 			return upstream.Overflow
+		case b.end == retry.Unsent && b.kept:
+			return upstream.Canceled
 		}
 		return upstream.Failure
 	}

@@ -84,7 +84,7 @@ func TestPeersFaultsAreToldApart(t *testing.T) {
 		m.pointAt(t, a)
 		res, _ := do(t, m.client(t), request(t, s, "/", nil))
 		wantFault(t, res, 503, "UF", "connect")
-		if rec := m.records.await(t, i); rec.GeneratedBy != "peer" || !strings.Contains(rec.Reason, "connect") || rec.Flags != "" {
+		if rec := m.records.await(t, i); rec.GeneratedBy != "peer" || !strings.Contains(rec.Reason, "connect") || rec.Flags != "URX" {
 			t.Errorf("record %+v", rec)
 		}
 		if rec := a.records.await(t, 0); rec.GeneratedBy != "proxy" || rec.Flags != "UF" {

@@ -45,6 +45,7 @@ type h1 struct {
 	begun   bool // a byte of an answer was given to out
 	closing bool // the connection ends with this exchange
 	clean   bool // and it may end in order: the client has had its answer
+	passed  bool // the connection is another process's now
 
 	mu sync.Mutex // guards up against gone
 	up *pool.Conn // the connection the request is on
@@ -85,6 +86,9 @@ func serveH1(ctx context.Context, conn *listen.Conn, nc net.Conn, cfg h1Config) 
 			return
 		}
 	}
+	if h.passed {
+		return
+	}
 	// Idle, so closed in order: the close_notify proves to a sidecar that a request which
 	// is on its way right now was not read. A reset, as by a plain close, would destroy it.
 	listen.Linger(nc, crossing)
@@ -102,7 +106,7 @@ func (h *h1) bind(ctx context.Context) (release func()) {
 func (h *h1) next() bool {
 	for {
 		h.conn.Enter(listen.Idle)
-		if h.conn.Draining() && len(h.in.Buffered()) == 0 && !h.conn.Resume() {
+		if len(h.in.Buffered()) == 0 && h.leave() {
 			return false
 		}
 		err := h.in.Await()
@@ -110,10 +114,20 @@ func (h *h1) next() bool {
 			h.conn.Enter(listen.Reading)
 			return true
 		}
-		if !isTimeout(err) || !h.conn.Draining() || !h.conn.Resume() {
+		if !isTimeout(err) || !h.conn.Leaving() || h.leave() {
 			return false
 		}
 	}
+}
+
+// leave ends the idle connection when the server drains: it is passed on, or may end
+// unless a request has come in nevertheless.
+func (h *h1) leave() bool {
+	if h.conn.Pass() {
+		h.passed = true
+		return true
+	}
+	return h.conn.Draining() && !h.conn.Resume()
 }
 
 // serve takes the waiting request through the layers.

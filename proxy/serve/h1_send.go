@@ -161,7 +161,11 @@ func (h *h1) failed(x *exchange, to *link, err error) error {
 	if cause := h.upload.clientErr; cause != nil {
 		return clientFault(cause)
 	}
-	return brokenBy(x, err, unsent)
+	ended := brokenBy(x, err, unsent)
+	if b, ok := errors.AsType[*broken](ended); ok {
+		b.kept = up.Reused
+	}
+	return ended
 }
 
 // endedByPeer reports whether the other side closed or reset the connection.

@@ -59,6 +59,9 @@ type OutboundDeps struct {
 	Budget budget
 	Sink   emit.Sink
 	Logger *slog.Logger
+	// Heir returns what passes an idle connection of a port on to the process that goes
+	// on, nil while there is none. It may be nil.
+	Heir func(p Port) listen.Pass
 }
 
 // Outbound serves the app's requests to other services. Several Serves may run.
@@ -119,7 +122,11 @@ func (o *Outbound) ServeFixed(ctx context.Context, l net.Listener, s mesh.Servic
 
 // ServePort is Serve for a port of which more is known.
 func (o *Outbound) ServePort(ctx context.Context, l net.Listener, port Port) error {
-	server := listen.New(listen.Config{Drain: o.cfg.Drain}, func(ctx context.Context, c *listen.Conn) {
+	listening := listen.Config{Drain: o.cfg.Drain}
+	if o.deps.Heir != nil {
+		listening.Heir = func() listen.Pass { return o.deps.Heir(port) }
+	}
+	server := listen.New(listening, func(ctx context.Context, c *listen.Conn) {
 		o.accept(ctx, c, port)
 	})
 	sweeping, stop := context.WithCancel(context.WithoutCancel(ctx))
