@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"syscall"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -19,6 +20,14 @@ type listeners struct {
 	upstreams                map[serve.Port]net.Listener
 }
 
+// Names of the listeners, for whom they are handed over to.
+const (
+	outboundName   = "outbound"
+	inboundName    = "inbound"
+	adminName      = "admin"
+	upstreamPrefix = "upstream " // with the service
+)
+
 func bind(ctx context.Context, c Config, log *slog.Logger) (*listeners, error) {
 	l := &listeners{upstreams: map[serve.Port]net.Listener{}}
 	var bad []error
@@ -26,9 +35,9 @@ func bind(ctx context.Context, c Config, log *slog.Logger) (*listeners, error) {
 		name, asked, stable string
 		into                *net.Listener
 	}{
-		{"outbound", c.Outbound, DefaultOutbound, &l.outbound},
-		{"inbound", c.Inbound, DefaultInbound, &l.inbound},
-		{"admin", c.Admin, DefaultAdmin, &l.admin},
+		{outboundName, c.Outbound, DefaultOutbound, &l.outbound},
+		{inboundName, c.Inbound, DefaultInbound, &l.inbound},
+		{adminName, c.Admin, DefaultAdmin, &l.admin},
 	} {
 		var err error
 		if *one.into, err = listenOn(ctx, one.asked, one.stable); err != nil {
@@ -104,26 +113,45 @@ func (l *listeners) close() error {
 }
 
 // advertised is the address others reach the inbound listener at.
-func advertised(ctx context.Context, c Config, inbound net.Addr) (string, error) {
-	_, port, err := net.SplitHostPort(inbound.String())
+func advertised(ctx context.Context, c Config, inbound net.Addr) (netip.AddrPort, error) {
+	bound, err := netip.ParseAddrPort(inbound.String())
 	if err != nil {
-		return "", fmt.Errorf("find the address to advertise: %w", err)
+		return netip.AddrPort{}, fmt.Errorf("find the address to advertise: %w", err)
 	}
 	if c.Advertise != "" {
-		return net.JoinHostPort(c.Advertise, port), nil
+		host, err := addressOf(ctx, c.Advertise)
+		return netip.AddrPortFrom(host, bound.Port()), err
 	}
-	if t, ok := inbound.(*net.TCPAddr); ok && !t.IP.IsUnspecified() {
-		return inbound.String(), nil
+	if !bound.Addr().IsUnspecified() {
+		return bound, nil
 	}
 	// No packet is sent: connecting a datagram socket only asks the routing table.
 	conn, err := new(net.Dialer).DialContext(ctx, "udp", c.ControlPlane)
 	if err != nil {
-		return "", fmt.Errorf("find this machine's address towards the control plane: %w; give --advertise", err)
+		return netip.AddrPort{}, fmt.Errorf("find this machine's address towards the control plane: %w; give --advertise", err)
 	}
 	defer func() { _ = conn.Close() }()
-	host, _, err := net.SplitHostPort(conn.LocalAddr().String())
+	own, err := netip.ParseAddrPort(conn.LocalAddr().String())
 	if err != nil {
-		return "", fmt.Errorf("find the address to advertise: %w", err)
+		return netip.AddrPort{}, fmt.Errorf("find the address to advertise: %w", err)
 	}
-	return net.JoinHostPort(host, port), nil
+	return netip.AddrPortFrom(own.Addr(), bound.Port()), nil
+}
+
+// addressOf is the address of a host that was given by name or address. Of several it
+// is the first of IPv4, which callers of either kind can reach more often.
+func addressOf(ctx context.Context, host string) (netip.Addr, error) {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return a, nil
+	}
+	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return netip.Addr{}, fmt.Errorf("advertise %s: want an address, or a name that has one: %w", host, err)
+	}
+	for _, a := range found {
+		if a = a.Unmap(); a.Is4() {
+			return a, nil
+		}
+	}
+	return found[0], nil
 }

@@ -48,7 +48,7 @@ func TestEveryListenerThatFailsIsNamed(t *testing.T) {
 func TestAdvertisedAddress(t *testing.T) {
 	f := func(c Config, inbound net.TCPAddr, want string) {
 		t.Helper()
-		if got, err := advertised(t.Context(), c, &inbound); err != nil || got != want {
+		if got, err := advertised(t.Context(), c, &inbound); err != nil || got.String() != want {
 			t.Errorf("advertised(%+v) = %q, %v; want %q", c, got, err, want)
 		}
 	}

@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
-	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -76,13 +74,9 @@ func (p *Proxy) assemble(ctx context.Context) (*parts, error) {
 }
 
 func (p *Proxy) newFeed(ctx context.Context, r *parts) (*push.Client, error) {
-	address, err := advertised(ctx, p.c, p.l.inbound.Addr())
+	at, err := advertised(ctx, p.c, p.l.inbound.Addr())
 	if err != nil {
 		return nil, err
-	}
-	at, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return nil, fmt.Errorf("advertise %q: want the IP address of this machine: %w", address, err)
 	}
 	r.set = upstream.New(upstream.Deps{
 		OnRemove: func(i *upstream.Instance) { r.outbound.Remove(i) },
@@ -92,7 +86,7 @@ func (p *Proxy) newFeed(ctx context.Context, r *parts) (*push.Client, error) {
 	feed := push.New(push.Config{
 		ControlPlane: p.c.ControlPlane, TLS: r.source.ClientTLS(r.source.ControlPlane(), "h2"),
 		Instance: mesh.Instance{
-			Address: at, Labels: p.labels(), State: mesh.Starting,
+			Address: at, Labels: p.labels(), State: p.state,
 			AppProtocol: p.c.AppProtocol, AppPort: uint16(p.c.AppPort),
 		},
 		Build: p.c.Build, Dir: p.c.Dir, Logger: p.log,
@@ -120,6 +114,7 @@ func (p *Proxy) newOutbound(r *parts) *serve.Outbound {
 		Budget: retry.NewBudget(time.Now),
 		Sink:   r.counted,
 		Logger: p.log,
+		Heir:   p.passOn,
 	})
 }
 
@@ -146,10 +141,8 @@ func (p *Proxy) breakerChanged(r *parts, i *upstream.Instance, c breaker.Change)
 }
 
 func (p *Proxy) isReady() error {
-	select {
-	case <-p.drain:
+	if p.isLeaving() {
 		return errors.New("draining")
-	default:
 	}
 	select {
 	case <-p.ready:

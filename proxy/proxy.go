@@ -8,16 +8,20 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/proxy/handover"
 	"github.com/sightline-mesh/sightline/proxy/run"
 )
 
 // Deps is what code passes.
 type Deps struct {
 	Logger *slog.Logger
+	// Estate is what the process before left, when this one goes on in its place; else nil.
+	Estate *handover.Estate
 }
 
 // Proxy is one sidecar. Use New; run Run once.
@@ -27,13 +31,22 @@ type Proxy struct {
 	log  *slog.Logger
 	slot *slot
 	l    *listeners
+	from *handover.Estate // nil for a sidecar that is nobody's heir
 
 	ready   chan struct{} // closed once parts is set and requests can be carried
 	parts   *parts        // set before ready is closed
-	drain   chan struct{} // closed to drain inbound
+	leaving chan struct{} // closed when a drain begins
+	drain   chan struct{} // closed to take no more requests for the app
 	drained chan struct{} // closed once inbound has drained
 	once    sync.Once
+	heir    atomic.Pointer[heir]
+
+	mu    sync.Mutex // guards what follows
+	state mesh.InstanceState
 }
+
+// heir passes a connection of a listener on to the process that goes on.
+type heir func(c net.Conn, listener string) bool
 
 // New binds the listeners and takes the state directory; Run gives both back.
 func New(ctx context.Context, c Config, d Deps) (*Proxy, error) {
@@ -50,20 +63,14 @@ func New(ctx context.Context, c Config, d Deps) (*Proxy, error) {
 		}
 		c.Collector = net.JoinHostPort(host, "4318")
 	}
-	s, err := takeSlot(c)
-	if err != nil {
+	p := &Proxy{
+		c: c, log: d.Logger, from: d.Estate, state: mesh.Starting,
+		ready: make(chan struct{}), leaving: make(chan struct{}), drain: make(chan struct{}), drained: make(chan struct{}),
+	}
+	if err := p.open(ctx); err != nil {
 		return nil, err
 	}
-	c.Dir, c.Instance = s.dir, s.instance
-	l, err := bind(ctx, c, d.Logger)
-	if err != nil {
-		s.release()
-		return nil, err
-	}
-	return &Proxy{
-		c: c, log: d.Logger, slot: s, l: l,
-		ready: make(chan struct{}), drain: make(chan struct{}), drained: make(chan struct{}),
-	}, nil
+	return p, nil
 }
 
 // Ready is closed once requests can be carried.
@@ -79,34 +86,8 @@ func (p *Proxy) Place() run.Place {
 // Admin is the address of the admin page.
 func (p *Proxy) Admin() net.Addr { return p.l.admin.Addr() }
 
-// SetState tells the mesh whether the app takes requests. Only after Ready.
-func (p *Proxy) SetState(s mesh.InstanceState) { p.parts.feed.SetState(s) }
-
-// DrainInbound tells the mesh that no more requests shall come, finishes those under
-// way within the drain time, and returns when that is done. It may be called again.
-func (p *Proxy) DrainInbound() {
-	p.once.Do(func() {
-		p.SetState(mesh.Draining)
-		close(p.drain)
-	})
-	<-p.drained
-}
-
-// Alone stands for an app that somebody else starts: it announces the instance once
-// the app's port accepts, and drains when ctx ends.
-func (p *Proxy) Alone(ctx context.Context) error {
-	select {
-	case <-p.ready:
-	case <-ctx.Done():
-		return nil
-	}
-	if p.c.AppPort != 0 && run.AwaitPort(ctx, p.c.AppPort) == nil {
-		p.SetState(mesh.Ready)
-	}
-	<-ctx.Done()
-	p.DrainInbound()
-	return nil
-}
+// Dir is the state directory.
+func (p *Proxy) Dir() string { return p.c.Dir }
 
 // Run carries requests until ctx ends or a part fails. First in and last out: the
 // outbound side serves until ctx ends, and telemetry is sent until everything else
@@ -130,6 +111,29 @@ func (p *Proxy) Run(ctx context.Context) error {
 	return errors.Join(err, emitter.Wait())
 }
 
+// open takes the state directory and the listeners, or those of the process before.
+func (p *Proxy) open(ctx context.Context) (err error) {
+	if p.from == nil {
+		p.slot, err = takeSlot(p.c)
+	} else {
+		p.state = p.from.Will.State
+		p.slot, err = inheritSlot(p.c, p.from.Lock)
+	}
+	if err != nil {
+		return err
+	}
+	p.c.Dir, p.c.Instance = p.slot.dir, p.slot.instance
+	if p.from == nil {
+		p.l, err = bind(ctx, p.c, p.log)
+	} else {
+		p.l, err = inherit(p.c, p.from)
+	}
+	if err != nil {
+		p.slot.release()
+	}
+	return err
+}
+
 func (p *Proxy) serve(ctx context.Context) error {
 	// The feed and the admin page serve while the listeners drain.
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -144,6 +148,9 @@ func (p *Proxy) serve(ctx context.Context) error {
 		front.Go(func() error { return p.parts.outbound.ServePort(alive, l, port) })
 	}
 	front.Go(func() error { return p.serveInbound(alive) })
+	if p.from != nil {
+		p.goOn(alive, front)
+	}
 	close(p.ready)
 	err := front.Wait()
 	p.parts.outbound.Close()

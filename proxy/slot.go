@@ -69,6 +69,17 @@ func openSlot(dir string, c Config) (*slot, error) {
 	return s, nil
 }
 
+// inheritSlot goes on in the directory of the process before, which has locked it.
+func inheritSlot(c Config, lock *os.File) (*slot, error) {
+	if c.Dir == "" {
+		return nil, errors.New("dir: must be given to go on in it")
+	}
+	s := &slot{dir: c.Dir, lock: lock}
+	var err error
+	s.instance, err = s.name(c)
+	return s, err
+}
+
 // name is the instance's: as asked for, as last time, or made up.
 func (s *slot) name(c Config) (string, error) {
 	path := filepath.Join(s.dir, "instance")

@@ -12,13 +12,19 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sightline-mesh/sightline/proxy/handover"
 )
 
 // actAs makes the test's program play another part: the sidecar, or an app of a user's.
 const actAs = "SIGHTLINE_TEST_ACT_AS"
 
 func TestMain(m *testing.M) {
-	switch os.Getenv(actAs) {
+	role := os.Getenv(actAs)
+	if os.Getenv(handover.Variable) != "" {
+		role = "sidecar" // that goes on for another, whose environment it has
+	}
+	switch role {
 	case "":
 		os.Exit(m.Run())
 	case "sidecar":
@@ -83,6 +89,8 @@ func serveApp(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, body)
 	case "/env":
 		_, _ = io.WriteString(w, strings.Join(os.Environ(), "\n"))
+	case "/pid":
+		_, _ = io.WriteString(w, strconv.Itoa(os.Getpid()))
 	case "/served":
 		_, _ = io.WriteString(w, strconv.FormatInt(served.Load(), 10))
 	default:

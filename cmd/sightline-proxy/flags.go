@@ -8,26 +8,58 @@ import (
 	"net"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy"
+	"github.com/sightline-mesh/sightline/proxy/run"
 )
 
 // command is one command line of `sightline-proxy run`.
 type command struct {
 	config proxy.Config
 	app    []string // program and arguments of the app; none runs the sidecar alone
+
+	tokenFile      string
+	readyPath      string
+	startupTimeout time.Duration
+}
+
+// probe tells when the app takes requests.
+func (c *command) probe() run.Probe {
+	return run.Probe{Port: c.config.AppPort, Path: c.readyPath, Within: c.startupTimeout}
+}
+
+// again is the command line of a process that goes on as this sidecar, without the app,
+// which the first process keeps.
+func (c *command) again(args []string, dir string) []string {
+	flags := args[:len(args)-len(c.app)]
+	if n := len(flags); n > 0 && flags[n-1] == "--" {
+		flags = flags[:n-1]
+	}
+	return append(append([]string{"run"}, flags...), "--dir", dir)
+}
+
+// validate names every fault at once.
+func (c *command) validate() error {
+	var bad []error
+	if c.readyPath != "" && !strings.HasPrefix(c.readyPath, "/") {
+		bad = append(bad, fmt.Errorf("ready-path: %q: want a path, such as /healthz", c.readyPath))
+	}
+	if c.readyPath != "" && c.config.AppPort == 0 {
+		bad = append(bad, errors.New("ready-path: needs --port, the port that the app listens on"))
+	}
+	if c.startupTimeout < 0 {
+		bad = append(bad, fmt.Errorf("startup-timeout: %s is below 0", c.startupTimeout))
+	}
+	return errors.Join(append(bad, c.config.Validate())...)
 }
 
 // parse reads a command line. Every flag may also be given as an environment variable:
 // --control-plane is SIGHTLINE_CONTROL_PLANE. A flag outranks its variable.
 func parse(args []string, getenv func(string) string, out io.Writer) (command, error) {
 	c := command{config: proxy.Default()}
-	f := flag.NewFlagSet("sightline-proxy run", flag.ContinueOnError)
-	f.SetOutput(out)
-	c.define(f)
-	f.StringVar(&c.config.Token, "token", "", "join token; others on this machine can see it here: prefer SIGHTLINE_TOKEN or --token-file")
-	tokenFile := f.String("token-file", "", "file with the join token")
+	f := c.flags(out)
 	if err := fromEnv(f, getenv); err != nil {
 		return c, err
 	}
@@ -35,14 +67,23 @@ func parse(args []string, getenv func(string) string, out io.Writer) (command, e
 		return c, err
 	}
 	c.app = f.Args()
-	if *tokenFile != "" {
-		b, err := os.ReadFile(*tokenFile)
+	if c.tokenFile != "" {
+		b, err := os.ReadFile(c.tokenFile)
 		if err != nil {
 			return c, fmt.Errorf("read join token: %w", err)
 		}
 		c.config.Token = strings.TrimSpace(string(b))
 	}
-	return c, c.config.Validate()
+	return c, c.validate()
+}
+
+func (c *command) flags(out io.Writer) *flag.FlagSet {
+	f := flag.NewFlagSet("sightline-proxy run", flag.ContinueOnError)
+	f.SetOutput(out)
+	c.define(f)
+	f.StringVar(&c.config.Token, "token", "", "join token; others on this machine can see it here: prefer SIGHTLINE_TOKEN or --token-file")
+	f.StringVar(&c.tokenFile, "token-file", "", "file with the join token")
+	return f
 }
 
 func (c *command) define(f *flag.FlagSet) {
@@ -60,8 +101,10 @@ func (c *command) define(f *flag.FlagSet) {
 	f.StringVar(&p.Outbound, "outbound", p.Outbound, "listener for the app's requests (default: "+proxy.DefaultOutbound+", or a free port)")
 	f.StringVar(&p.Inbound, "inbound", p.Inbound, "listener for the mesh's requests (default: "+proxy.DefaultInbound+", or a free port)")
 	f.StringVar(&p.Admin, "admin", p.Admin, "admin page (default: "+proxy.DefaultAdmin+", or a free port)")
-	f.StringVar(&p.Advertise, "advertise", p.Advertise, "host others reach the inbound listener at (default: this machine's address towards the control plane)")
+	f.StringVar(&p.Advertise, "advertise", p.Advertise, "address or name that others reach the inbound listener at (default: this machine's address towards the control plane)")
 	f.DurationVar(&p.Drain, "drain", p.Drain, "how long requests under way may take at the end")
+	f.StringVar(&c.readyPath, "ready-path", "", "path that the app answers with success once it takes requests (default: its port accepts)")
+	f.DurationVar(&c.startupTimeout, "startup-timeout", 0, "how long the app may take until then before it is ended (default: any time)")
 	f.BoolVar(&p.Profiles, "pprof", p.Profiles, "serve profiles on the admin page")
 	f.Func("upstream", "listener for one service, name=host:port[,protocol=tcp]; a name alone only makes the service known; may be repeated", c.upstream)
 	p.Build = version

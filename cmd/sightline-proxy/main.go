@@ -12,10 +12,15 @@ var version = "dev"
 
 const usage = `usage:
   sightline-proxy run --service NAME [flags] [-- app args…]
+  sightline-proxy restart --dir DIR [run's flags…]
   sightline-proxy version
 
 run starts a sidecar and, once it is ready, the app; it ends when the app does, with
-the app's exit status. See sightline-proxy run --help.`
+the app's exit status. See sightline-proxy run --help.
+
+restart has a running sidecar replaced by this program, with flags that are added to
+those it runs with; no request is lost, and the app runs on. DIR is the sidecar's state
+directory.`
 
 func main() {
 	status, err := start(os.Args[1:])
@@ -33,6 +38,8 @@ func start(args []string) (status int, err error) {
 	switch args[0] {
 	case "run":
 		return workload(args[1:])
+	case "restart":
+		return restartSidecar(args[1:])
 	case "version", "--version":
 		fmt.Println(version)
 		return 0, nil

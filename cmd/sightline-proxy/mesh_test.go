@@ -141,6 +141,7 @@ type workloadProcess struct {
 	app     string // host:port of the app itself
 	service string
 	dir     string
+	admin   string // host:port of the sidecar's page
 	ended   chan struct{}
 }
 
@@ -148,10 +149,11 @@ type workloadProcess struct {
 func (p *plant) run(service, dir string, app ...string) *workloadProcess {
 	p.Helper()
 	w := &workloadProcess{plant: p, service: service, dir: dir, ended: make(chan struct{})}
+	w.admin = net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort(p.T)))
 	args := []string{
 		"run", "--service", service, "--version", "v1", "--dir", dir,
 		"--control-plane", p.address, "--collector", p.collector,
-		"--outbound", "127.0.0.1:0", "--inbound", "127.0.0.1:0", "--admin", "127.0.0.1:0",
+		"--outbound", "127.0.0.1:0", "--inbound", "127.0.0.1:0", "--admin", w.admin,
 	}
 	env := append(os.Environ(), "SIGHTLINE_TOKEN="+p.token)
 	if app[0] == "serve" {
@@ -219,6 +221,31 @@ func (w *workloadProcess) send(method, path string) string {
 		return err.Error()
 	}
 	return string(b)
+}
+
+// figure is one of the sidecar's metrics.
+func (w *workloadProcess) figure(name string) float64 {
+	w.Helper()
+	res, err := http.Get("http://" + w.admin + "/metrics")
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	page, err := io.ReadAll(res.Body)
+	if err != nil {
+		w.Fatal(err)
+	}
+	for line := range strings.Lines(string(page)) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+			if err != nil {
+				w.Fatal(err)
+			}
+			return n
+		}
+	}
+	w.Fatalf("no metric %s:\n%s", name, page)
+	return 0
 }
 
 // callHello has an app send a request to the service hello, which says what it is.

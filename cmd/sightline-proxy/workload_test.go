@@ -103,3 +103,25 @@ func TestRestartsFailNoRequest(t *testing.T) {
 		})
 	}
 }
+
+// A copy that drains goes on taking requests until callers know of it: no try of theirs
+// finds a closed door.
+func TestDrainTellsCallersFirst(t *testing.T) {
+	p := newPlant(t)
+	copies := []*workloadProcess{p.run("hello", t.TempDir(), "serve"), p.run("hello", t.TempDir(), "serve")}
+	caller := p.run("caller", t.TempDir(), "serve")
+	caller.reachesHello()
+	stop := caller.keepCalling(4, http.MethodPost)
+	copies[0].takesRequests()
+	copies[1].takesRequests()
+	before := caller.figure("sightline_retries_total")
+	if status := copies[0].stop(syscall.SIGTERM); status != 0 {
+		t.Errorf("status %d, want 0", status)
+	}
+	for _, bad := range stop() {
+		t.Errorf("a request failed: %s", bad)
+	}
+	if tries := caller.figure("sightline_retries_total") - before; tries > 0 {
+		t.Errorf("%v requests had to be sent again", tries)
+	}
+}

@@ -1,15 +1,12 @@
 package run
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"runtime"
-	"strconv"
 	"syscall"
 	"time"
 )
@@ -29,7 +26,9 @@ type App struct {
 	err   error // set before ended is closed
 }
 
-// Start starts the program. It is told to end when this process dies without a word.
+// Start starts the program, in a process group of its own. It is told to end when this
+// process dies without a word. Where its input is a terminal it gets that when it reads
+// from it, as from a shell.
 func (a *App) Start() error {
 	a.cmd = exec.Command(a.Args[0], a.Args[1:]...) //nolint:noctx // ended by Stop, gently, not by a context
 	a.cmd.Env = a.Env
@@ -47,7 +46,9 @@ func (a *App) Start() error {
 		if err != nil {
 			return
 		}
+		settle := lendTerminal(a.Stdin, a.cmd.Process.Pid)
 		a.err = a.cmd.Wait()
+		settle()
 		close(a.ended)
 	}()
 	if err := <-started; err != nil {
@@ -59,10 +60,15 @@ func (a *App) Start() error {
 // Ended is closed when the program has ended.
 func (a *App) Ended() <-chan struct{} { return a.ended }
 
-// Signal passes a signal on. A program that has ended gets none.
+// Signal passes a signal on, to the program and all it has started in its group. A
+// program that has ended gets none.
 func (a *App) Signal(s os.Signal) error {
-	err := a.cmd.Process.Signal(s)
-	if err != nil && !errors.Is(err, os.ErrProcessDone) {
+	number, ok := s.(syscall.Signal)
+	if !ok || over(a) {
+		return nil
+	}
+	err := syscall.Kill(-a.cmd.Process.Pid, number)
+	if err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("signal %s: %w", a.Args[0], err)
 	}
 	return nil
@@ -101,44 +107,4 @@ func (a *App) Status() int {
 		return 128 + int(w.Signal())
 	}
 	return exit.ExitCode()
-}
-
-// pollEvery is how often a starting app is asked whether it listens.
-const pollEvery = 50 * time.Millisecond
-
-// AwaitPort waits until the app accepts connections on its port, the app ends, or ctx
-// does.
-func (a *App) AwaitPort(ctx context.Context, port int) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go func() {
-		select {
-		case <-a.ended:
-			cancel(fmt.Errorf("%s ended before it listened on port %d", a.Args[0], port))
-		case <-ctx.Done():
-		}
-	}()
-	return AwaitPort(ctx, port)
-}
-
-// AwaitPort waits until something on this machine accepts connections on a port, or
-// ctx ends. Port 0 is none, and nothing to wait for.
-func AwaitPort(ctx context.Context, port int) error {
-	if port == 0 {
-		return nil
-	}
-	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
-	for {
-		c, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
-		if err == nil {
-			return c.Close()
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
 }

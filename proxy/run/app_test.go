@@ -1,9 +1,8 @@
 package run
 
 import (
+	"bufio"
 	"bytes"
-	"context"
-	"net"
 	"os"
 	"slices"
 	"strings"
@@ -80,32 +79,35 @@ func TestStopIsGentleThenFirm(t *testing.T) {
 	}
 }
 
+// What the app has started gets its signals too: a shell that only waits would not pass
+// them on.
+func TestSignalsReachTheWholeGroup(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Close() }()
+	a := shell(`(trap 'echo child got it; exit' TERM; echo up; while :; do sleep 0.05; done) & trap '' TERM; wait`)
+	a.Stdout, a.Grace = w, 10*time.Second
+	start(t, a)
+	_ = w.Close()
+	lines := bufio.NewScanner(r)
+	for _, want := range []string{"up", "child got it"} {
+		if !lines.Scan() || lines.Text() != want {
+			t.Fatalf("the app said %q, want %q", lines.Text(), want)
+		}
+		if want == "up" {
+			if err := a.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
 func TestMissingProgramIsNamed(t *testing.T) {
 	a := &App{Args: []string{"/no/such/app"}}
 	if err := a.Start(); err == nil || !strings.Contains(err.Error(), "/no/such/app") {
 		t.Errorf("Start = %v, want the program named", err)
-	}
-}
-
-func TestAwaitPort(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	up := start(t, shell("sleep 10"))
-	if err := up.AwaitPort(t.Context(), port); err != nil {
-		t.Errorf("listening: %v", err)
-	}
-	_ = l.Close()
-	dead := start(t, shell("exit 1"))
-	if err := dead.AwaitPort(t.Context(), port); err == nil || !strings.Contains(err.Error(), "ended before") {
-		t.Errorf("dead app: %v, want it said", err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := up.AwaitPort(ctx, port); err == nil {
-		t.Error("a cancelled wait ends without an error")
 	}
 }
 

@@ -19,11 +19,13 @@ type Sidecar interface {
 	DrainInbound()
 }
 
-// Beside starts the app once the sidecar is ready, announces it once its port, if it
-// has one, accepts, and ends it when ctx ends: first the requests under way, then the
-// app, while its own calls still go out. It returns when the app has ended, with the
-// app's exit status. Signals are passed on as they come.
-func Beside(ctx context.Context, s Sidecar, app *App, port int, signals <-chan os.Signal) (int, error) {
+// Beside starts the app once the sidecar is ready, announces it once it takes requests,
+// and ends it when ctx ends: first the requests under way, then the app, while its own
+// calls still go out. An app that ends by itself is taken out of the mesh before Beside
+// returns. It returns when the app has ended, with the app's exit status. Signals are
+// passed on as they come. An app that takes no requests in the probe's time is ended,
+// and that is an error.
+func Beside(ctx context.Context, s Sidecar, app *App, p Probe, signals <-chan os.Signal) (int, error) {
 	select {
 	case <-s.Ready():
 	case <-ctx.Done():
@@ -32,24 +34,62 @@ func Beside(ctx context.Context, s Sidecar, app *App, port int, signals <-chan o
 	if err := app.Start(); err != nil {
 		return 0, err
 	}
+	alive, end := context.WithCancelCause(ctx)
 	announced := make(chan struct{})
-	waiting, stop := context.WithCancel(ctx)
 	go func() {
 		defer close(announced)
-		// An app without a port only calls: announced, it would get its share of the
-		// requests for its service and answer none.
-		if port != 0 && app.AwaitPort(waiting, port) == nil {
-			s.SetState(mesh.Ready)
+		if err := announce(alive, s, p); err != nil {
+			end(err)
 		}
 	}()
-	err := watch(ctx, app, signals)
-	stop()
+	err := watch(alive, app, signals)
+	late := context.Cause(alive) // nil when the app ended
+	end(nil)
 	<-announced
-	if ctx.Err() != nil && !over(app) {
+	if p.Port != 0 {
 		s.DrainInbound()
+	}
+	if !over(app) {
 		err = errors.Join(err, app.Stop())
 	}
+	if ctx.Err() == nil && late != nil {
+		return max(app.Status(), 1), errors.Join(late, err)
+	}
 	return app.Status(), err
+}
+
+// Alone stands for an app that somebody else starts: it announces the instance once the
+// app takes requests, and drains when ctx ends.
+func Alone(ctx context.Context, s Sidecar, p Probe) error {
+	select {
+	case <-s.Ready():
+	case <-ctx.Done():
+		return nil
+	}
+	err := announce(ctx, s, p)
+	if err == nil {
+		<-ctx.Done()
+	}
+	s.DrainInbound()
+	return err
+}
+
+// announce tells the mesh of an app once it takes requests. It fails when that takes too
+// long; it does not when ctx ends.
+func announce(ctx context.Context, s Sidecar, p Probe) error {
+	// An app without a port only calls: announced, it would get its share of the
+	// requests for its service and answer none.
+	if p.Port == 0 {
+		return nil
+	}
+	err := p.Await(ctx)
+	switch {
+	case err == nil:
+		s.SetState(mesh.Ready)
+	case ctx.Err() == nil:
+		return err
+	}
+	return nil
 }
 
 // watch passes signals on until the app or ctx ends.

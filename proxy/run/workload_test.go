@@ -3,11 +3,16 @@ package run
 import (
 	"context"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
@@ -40,7 +45,7 @@ func (s *sidecar) note(what string) {
 
 func TestJobEndsWithItsStatus(t *testing.T) {
 	s := newSidecar()
-	status, err := Beside(t.Context(), s, shell("exit 4"), 0, nil)
+	status, err := Beside(t.Context(), s, shell("exit 4"), Probe{}, nil)
 	if err != nil || status != 4 {
 		t.Errorf("Beside = %d, %v; want 4", status, err)
 	}
@@ -60,7 +65,7 @@ func TestAppEndsAfterItsRequests(t *testing.T) {
 	app := shell("sleep 100")
 	ended := make(chan int, 1)
 	go func() {
-		status, err := Beside(ctx, s, app, l.Addr().(*net.TCPAddr).Port, nil)
+		status, err := Beside(ctx, s, app, Probe{Port: l.Addr().(*net.TCPAddr).Port}, nil)
 		if err != nil {
 			t.Error(err)
 		}
@@ -83,7 +88,7 @@ func TestNothingStartsBeforeTheSidecarIsReady(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	mark := t.TempDir() + "/started"
-	if _, err := Beside(ctx, s, shell("touch "+mark), 0, nil); err != nil {
+	if _, err := Beside(ctx, s, shell("touch "+mark), Probe{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(mark); err == nil {
@@ -95,8 +100,80 @@ func TestSignalsReachTheApp(t *testing.T) {
 	s := newSidecar()
 	signals := make(chan os.Signal, 1)
 	signals <- syscall.SIGKILL
-	status, err := Beside(t.Context(), s, shell("sleep 100"), 0, signals)
+	status, err := Beside(t.Context(), s, shell("sleep 100"), Probe{}, signals)
 	if err != nil || status != 137 {
 		t.Errorf("Beside = %d, %v; want 137", status, err)
+	}
+}
+
+// An app that ends by itself leaves the mesh in order: its callers are told.
+func TestEndedAppIsDrained(t *testing.T) {
+	s := newSidecar()
+	status, err := Beside(t.Context(), s, shell("exit 3"), Probe{Port: 1}, nil)
+	if err != nil || status != 3 {
+		t.Errorf("Beside = %d, %v; want 3", status, err)
+	}
+	if !slices.Equal(s.all, []string{"drained"}) {
+		t.Errorf("the sidecar was told %v, want only that it shall drain", s.all)
+	}
+}
+
+func TestAppThatDoesNotStart(t *testing.T) {
+	s := newSidecar()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	_ = l.Close()
+	p := Probe{Port: port, Within: 100 * time.Millisecond}
+	status, err := Beside(t.Context(), s, shell("sleep 100"), p, nil)
+	if err == nil || !strings.Contains(err.Error(), "within 100ms") || status == 0 {
+		t.Errorf("Beside = %d, %v; want an error that says how long it waited", status, err)
+	}
+	if slices.Contains(s.all, string(mesh.Ready)) {
+		t.Error("it was announced")
+	}
+}
+
+func TestAppIsAnnouncedWhenItSaysThatItIsHealthy(t *testing.T) {
+	var healthy atomic.Bool
+	asked := make(chan struct{}, 100)
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/healthz" {
+			t.Errorf("asked for %s", r.URL.Path)
+		}
+		if !healthy.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		select {
+		case asked <- struct{}{}:
+		default:
+		}
+	}))
+	defer app.Close()
+	s := newSidecar()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- Alone(ctx, s, Probe{Port: app.Listener.Addr().(*net.TCPAddr).Port, Path: "/healthz"})
+	}()
+	<-asked
+	<-asked
+	s.mu.Lock()
+	if len(s.all) > 0 {
+		t.Errorf("told %v before the app was healthy", s.all)
+	}
+	s.mu.Unlock()
+	healthy.Store(true)
+	for _, want := range []string{string(mesh.Ready), "drained"} {
+		if got := <-s.told; got != want {
+			t.Errorf("told %q, want %q", got, want)
+		}
+		cancel()
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
