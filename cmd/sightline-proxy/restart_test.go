@@ -130,7 +130,7 @@ func TestRestartWithOtherFlags(t *testing.T) {
 		"--no-such-flag=1":      "no-such-flag",
 		"--service=another":     "not ready", // said by the new process, where its log is
 		"--inbound=127.0.0.1:1": "not ready",
-		"--upstream=x":          "want name=host:port",
+		"--upstream=x=nowhere":  "want name=host:port",
 	} {
 		said, ok := caller.command("restart", "--dir", hello.dir, wrong)
 		if ok || !strings.Contains(strings.ReplaceAll(said, "ended before it was ready", "not ready"), want) {

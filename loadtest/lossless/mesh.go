@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sightline-mesh/sightline/controlplane"
+	"github.com/sightline-mesh/sightline/controlplane/admin"
+	"github.com/sightline-mesh/sightline/controlplane/identity"
+	core "github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/loadtest/peers/proc"
+)
+
+const (
+	// patience is how long a part may take to be there on a busy machine.
+	patience = time.Minute
+	// certTTL has every certificate renewed every ten seconds.
+	certTTL = 20 * time.Second
+	// drainTime bounds what a sidecar waits for at its end.
+	drainTime = 5 * time.Second
+)
+
+// mesh is a control plane, something that takes telemetry, and the workloads.
+type mesh struct {
+	bin, dir     string
+	log          io.Writer
+	address      string
+	controlPlane *proc.Process
+	collector    *collector
+	source       *identity.Source
+	renewing     context.CancelFunc
+	renewed      chan error
+	token        string
+
+	caller      *workload // whose app is the load generator
+	front, shop []*workload
+}
+
+// freeAddress is one that nobody listens on, below the ports that the kernel gives out:
+// it must still be free when a program gets to it.
+func freeAddress(ctx context.Context) (string, error) {
+	for range 100 {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(20000+rand.IntN(12000)))
+		if l, err := new(net.ListenConfig).Listen(ctx, "tcp", address); err == nil {
+			return address, l.Close()
+		}
+	}
+	return "", errors.New("no free port on 127.0.0.1")
+}
+
+// startMesh starts everything and waits until requests are carried.
+func startMesh(ctx context.Context, o options, log io.Writer) (*mesh, error) {
+	m := &mesh{bin: o.bin, dir: o.dir, log: log}
+	err := m.start(ctx)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start mesh: %w", err), m.stop())
+	}
+	return m, nil
+}
+
+func (m *mesh) start(ctx context.Context) (err error) {
+	if m.address, err = freeAddress(ctx); err != nil {
+		return err
+	}
+	if err := m.startControlPlane(ctx); err != nil {
+		return err
+	}
+	if err := m.enrol(ctx); err != nil {
+		return err
+	}
+	for _, service := range []string{"shop", "shop", "front", "front", "caller"} {
+		if err := m.join(ctx, service); err != nil {
+			return err
+		}
+	}
+	return m.carries(ctx)
+}
+
+func (m *mesh) startControlPlane(ctx context.Context) (err error) {
+	m.controlPlane, err = proc.Start(ctx, proc.Command{
+		Path: filepath.Join(m.bin, "sightline"),
+		Args: []string{"controlplane", "--dir", m.dir, "--listen", m.address, "--cert-ttl", certTTL.String()},
+		Env:  os.Environ(), Log: m.log,
+	})
+	return err
+}
+
+// enrol makes this process the mesh's collector, and gets a token for the sidecars.
+func (m *mesh) enrol(ctx context.Context) error {
+	var system string
+	path := filepath.Join(m.dir, "controlplane", controlplane.TokenFile)
+	if err := proc.Await(ctx, patience, func(context.Context) error {
+		b, err := os.ReadFile(path)
+		system = strings.TrimSpace(string(b))
+		return err
+	}, m.controlPlane); err != nil {
+		return err
+	}
+	var err error
+	m.source, err = identity.Open(ctx, identity.Config{
+		ControlPlane: m.address, Token: system,
+		Workload: identity.Workload{
+			Service: core.CollectorAccount, Namespace: core.SystemNamespace,
+			Account: core.CollectorAccount, Instance: core.CollectorAccount + "-1",
+		},
+	})
+	if err != nil {
+		return err
+	}
+	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	m.renewing, m.renewed = stop, make(chan error, 1)
+	go func() { m.renewed <- m.source.Run(renewing) }()
+	client := m.admin()
+	defer client.Close()
+	if m.token, err = client.CreateToken(ctx, admin.TokenRequest{By: "lossless"}); err != nil {
+		return err
+	}
+	m.collector = &collector{tls: m.source.ServerTLS("http/1.1")}
+	if m.collector.address, err = freeAddress(ctx); err != nil {
+		return err
+	}
+	return m.collector.start(ctx)
+}
+
+func (m *mesh) admin() *admin.Client {
+	return admin.NewClient(m.address, m.source.ClientTLS(m.source.ControlPlane()))
+}
+
+// join adds a workload and waits until it is up.
+func (m *mesh) join(ctx context.Context, service string) error {
+	w, err := m.newWorkload(ctx, service)
+	if err != nil {
+		return err
+	}
+	switch service {
+	case "caller":
+		m.caller = w
+	case "front":
+		m.front = append(m.front, w)
+	default:
+		m.shop = append(m.shop, w)
+	}
+	if err := w.start(ctx); err != nil {
+		return err
+	}
+	return w.up(ctx)
+}
+
+// carries waits until every app has had requests by way of the mesh.
+func (m *mesh) carries(ctx context.Context) error {
+	t, err := startTraffic(ctx, m.caller.outbound, 50)
+	if err != nil {
+		return err
+	}
+	defer t.end(scenario{})
+	for _, w := range m.apps() {
+		if err := w.serves(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// apps are the workloads that take requests.
+func (m *mesh) apps() []*workload { return append(append([]*workload(nil), m.front...), m.shop...) }
+
+// all are the workloads.
+func (m *mesh) all() []*workload { return append(m.apps(), m.caller) }
+
+func (m *mesh) stop() error {
+	var bad []error
+	for _, w := range m.all() {
+		if w != nil && w.process != nil {
+			bad = append(bad, w.process.Stop())
+		}
+	}
+	if m.collector != nil && m.collector.server != nil {
+		bad = append(bad, m.collector.stop())
+	}
+	if m.renewing != nil {
+		m.renewing()
+		bad = append(bad, <-m.renewed)
+	}
+	if m.controlPlane != nil {
+		bad = append(bad, m.controlPlane.Stop())
+	}
+	return errors.Join(bad...)
+}
