@@ -23,6 +23,8 @@ type Breaker struct {
 	failures int // in a row
 	trips    int // back-offs since the breaker last admitted, less one
 	probe    bool
+	probeAt  time.Time // when the probe went out
+	holdOff  time.Time // until when the peer asked to be left alone
 	status   Status
 }
 
@@ -66,6 +68,7 @@ func (b *Breaker) State() State { return stateOf(b.era.Load()) }
 func (b *Breaker) Status() Status {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.giveUpProbe()
 	return b.status
 }
 
@@ -79,6 +82,7 @@ func (b *Breaker) Ready() (ready, probe bool) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.giveUpProbe()
 	return b.due(), true
 }
 
@@ -90,21 +94,32 @@ func (b *Breaker) Admit() (Ticket, bool) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	switch b.status.State {
-	case Admitting:
-	case Tripped:
+	b.giveUpProbe()
+	if b.status.State != Admitting {
 		if !b.due() {
 			return Ticket{}, false
 		}
-		b.change(Probing, "back-off is over", time.Time{})
-		b.probe = true
-	case Probing:
-		if b.probe {
-			return Ticket{}, false
+		if b.status.State == Tripped {
+			b.change(Probing, "back-off is over", b.deps.Now(), time.Time{})
 		}
-		b.probe = true
+		b.probe, b.probeAt = true, b.deps.Now()
 	}
 	return Ticket{breaker: b, era: b.era.Load()}, true
+}
+
+// HoldOff tells that the peer asked for no requests for so long. If the breaker trips,
+// or the probe fails, it rests that long at least, though no longer than Max. Call it
+// before Done.
+func (t Ticket) HoldOff(d time.Duration) {
+	b := t.breaker
+	if b == nil || d <= 0 {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if until := b.deps.Now().Add(min(d, b.config.Max)); b.era.Load() == t.era && until.After(b.holdOff) {
+		b.holdOff = until
+	}
 }
 
 // Done tells what became of the request. Answers to requests that were let through
@@ -134,16 +149,29 @@ func (b *Breaker) due() bool {
 	return !b.deps.Now().Before(b.status.Until)
 }
 
+// giveUpProbe ends the wait for a probe that has been out for Max, such as a stream
+// that nobody closes: others must get their turn.
+func (b *Breaker) giveUpProbe() {
+	if b.status.State != Probing || !b.probe {
+		return
+	}
+	if end := b.probeAt.Add(b.config.Max); !b.deps.Now().Before(end) {
+		b.probe = false
+		b.trips++
+		b.trip("the probe did not end", end)
+	}
+}
+
 func (b *Breaker) probed(r Result) {
 	b.probe = false
 	switch r {
 	case Success:
-		b.failures, b.trips = 0, 0
+		b.failures, b.trips, b.holdOff = 0, 0, time.Time{}
 		b.window.reset()
-		b.change(Admitting, "the probe succeeded", time.Time{})
+		b.change(Admitting, "the probe succeeded", b.deps.Now(), time.Time{})
 	case Failure, Limited:
 		b.trips++
-		b.trip("the probe failed")
+		b.trip("the probe failed", b.deps.Now())
 	case Dropped: // the next request probes instead
 	}
 }
@@ -166,7 +194,7 @@ func (b *Breaker) count(r Result) {
 		return
 	}
 	b.trips = 0
-	b.trip(reason)
+	b.trip(reason, b.deps.Now())
 }
 
 // tooMany says why the breaker should trip, "" if it should not.
@@ -181,10 +209,15 @@ func (b *Breaker) tooMany() string {
 	return ""
 }
 
-func (b *Breaker) trip(reason string) {
+func (b *Breaker) trip(reason string, at time.Time) {
 	b.failures = 0
 	b.window.reset()
-	b.change(Tripped, reason, b.deps.Now().Add(b.backoff()))
+	until := at.Add(b.backoff())
+	if b.holdOff.After(until) {
+		until = b.holdOff
+	}
+	b.holdOff = time.Time{}
+	b.change(Tripped, reason, at, until)
 }
 
 // backoff is Base doubled for each failed probe, with some jitter so that many
@@ -200,13 +233,13 @@ func (b *Breaker) backoff() time.Duration {
 	return min(rest+time.Duration(b.deps.Random()*c.Jitter*float64(c.Base)), c.Max)
 }
 
-func (b *Breaker) change(to State, reason string, until time.Time) {
+func (b *Breaker) change(to State, reason string, at, until time.Time) {
 	from := b.status.State
-	b.status = Status{State: to, Since: b.deps.Now(), Reason: reason, Until: until}
+	b.status = Status{State: to, Since: at, Reason: reason, Until: until}
 	changes := b.era.Load()>>stateBits + 1
 	b.era.Store(changes<<stateBits | uint64(to))
 	if b.deps.Changed != nil {
-		b.deps.Changed(Change{From: from, To: to, At: b.status.Since, Reason: reason, Until: until})
+		b.deps.Changed(Change{From: from, To: to, At: at, Reason: reason, Until: until})
 	}
 }
 

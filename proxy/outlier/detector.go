@@ -1,0 +1,175 @@
+package outlier
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Deps is what a Detector uses of its surroundings. Every field may be nil.
+type Deps struct {
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// Changed is told of each member that is taken out or let back in, in order. It is
+	// called with the detector locked: it must be quick and not call the detector.
+	Changed func(Change)
+}
+
+// Change is a member taken out or let back in.
+type Change struct {
+	Member *Member
+	Out    bool
+	At     time.Time
+	Reason string    // one phrase with numbers: "5 consecutive errors"
+	Until  time.Time // end of the rest when Out
+}
+
+// Detector watches the members of one group. Its methods may be called from any
+// goroutine.
+type Detector struct {
+	deps   Deps
+	config atomic.Pointer[Config]
+	due    atomic.Int64 // when the next sweep is, in nanoseconds since the epoch
+
+	mu      sync.Mutex
+	members map[*Member]bool
+	out     int
+}
+
+// New makes a detector without members. Its first sweep is one interval away.
+func New(c Config, d Deps) *Detector {
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	if d.Changed == nil {
+		d.Changed = func(Change) {}
+	}
+	det := &Detector{deps: d, members: make(map[*Member]bool)}
+	c = c.withDefaults()
+	det.config.Store(&c)
+	det.due.Store(d.Now().Add(c.Interval).UnixNano())
+	return det
+}
+
+// Configure changes the rules. Who is out stays out, for a rest by the new rules, and
+// rows go on; a new interval begins now.
+func (d *Detector) Configure(c Config) {
+	c = c.withDefaults()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if old := d.config.Swap(&c); old.Interval != c.Interval {
+		d.due.Store(d.deps.Now().Add(c.Interval).UnixNano())
+	}
+}
+
+// Add makes a new member.
+func (d *Detector) Add() *Member {
+	m := &Member{detector: d}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.members[m] = true
+	return m
+}
+
+// Remove forgets a member; it counts no more among the others, and is never taken out.
+func (d *Detector) Remove(m *Member) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if m.out.Load() {
+		d.out--
+		m.out.Store(false)
+	}
+	m.gone = true
+	delete(d.members, m)
+}
+
+// Heal lets a member back in at once and forgets its rows, as when it is known from
+// elsewhere that it is well.
+func (d *Detector) Heal(m *Member) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	m.clear()
+	if m.out.Load() {
+		d.readmit(m, d.deps.Now(), "it passed its health check")
+	}
+}
+
+// Due reports whether a sweep is due. It costs one load.
+func (d *Detector) Due(now time.Time) bool { return now.UnixNano() >= d.due.Load() }
+
+// Next is when the next sweep is due.
+func (d *Detector) Next() time.Time { return time.Unix(0, d.due.Load()) }
+
+// Sweep makes up for the sweeps that are due.
+func (d *Detector) Sweep(now time.Time) {
+	if !d.Due(now) {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.catchUp(now)
+}
+
+func (d *Detector) catchUp(now time.Time) {
+	at, interval := time.Unix(0, d.due.Load()), d.config.Load().Interval
+	for !now.Before(at) {
+		if !d.sweep(at) { // and no later one would: skip to the first that is still to come
+			at = at.Add(now.Sub(at) / interval * interval)
+		}
+		at = at.Add(interval)
+	}
+	d.due.Store(at.UnixNano())
+}
+
+// sweep is one sweep. It reports whether a later one may have anything to do.
+func (d *Detector) sweep(at time.Time) (more bool) {
+	for m := range d.members {
+		switch {
+		case !m.out.Load():
+			m.times = max(m.times-1, 0)
+		case !at.Before(m.since.Add(d.rest(m))):
+			d.readmit(m, at, "its rest is over")
+		}
+		more = more || m.times > 0 || m.out.Load()
+	}
+	return more
+}
+
+// trip takes m out if the share of members that may be out allows it. Its row begins
+// anew either way.
+func (d *Detector) trip(m *Member, row *atomic.Int32, reason string, n int32) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	row.Store(0)
+	now := d.deps.Now()
+	d.catchUp(now)
+	if m.gone || m.out.Load() || !d.mayTrip() {
+		return
+	}
+	c := d.config.Load()
+	if time.Duration(m.times)*c.Base < c.Max {
+		m.times++
+	}
+	d.out++
+	m.total++
+	m.since, m.reason = now, fmt.Sprintf(reason, n)
+	m.out.Store(true)
+	d.deps.Changed(Change{Member: m, Out: true, At: m.since, Reason: m.reason, Until: m.since.Add(d.rest(m))})
+}
+
+func (d *Detector) mayTrip() bool {
+	return d.out == 0 || 100*(d.out+1) <= d.config.Load().MaxPercent*len(d.members)
+}
+
+func (d *Detector) rest(m *Member) time.Duration {
+	c := d.config.Load()
+	return min(time.Duration(m.times)*c.Base, c.Max)
+}
+
+func (d *Detector) readmit(m *Member, at time.Time, reason string) {
+	d.out--
+	m.clear()
+	m.out.Store(false)
+	d.deps.Changed(Change{Member: m, At: at, Reason: reason})
+}
