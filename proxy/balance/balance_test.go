@@ -22,13 +22,13 @@ func TestScore(t *testing.T) {
 		l.Begin()
 		score(0.060, "one in flight")
 		l.End()
-		l.Observe(time.Now(), 200*time.Millisecond, false)
+		l.Observe(time.Now(), 200*time.Millisecond)
 		score(0.200, "a peak replaces the average at once")
-		l.Observe(time.Now(), time.Millisecond, false)
+		l.Observe(time.Now(), time.Millisecond)
 		score(0.200, "a fast answer at the same time changes nothing")
 		time.Sleep(10 * time.Second)
 		score(0.200*0.3679, "read after the decay time")
-		l.Observe(time.Now(), 10*time.Millisecond, false)
+		l.Observe(time.Now(), 10*time.Millisecond)
 		score(0.200*0.3679+0.010*0.6321, "a fast answer pulls the average down")
 		time.Sleep(time.Hour)
 		score(0.001, "the floor")
@@ -40,12 +40,12 @@ func TestScore(t *testing.T) {
 func TestFailuresArePenalised(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		good, bad, once := NewLoad(time.Now()), NewLoad(time.Now()), NewLoad(time.Now())
-		once.Observe(time.Now(), time.Millisecond, true)
+		once.Penalise(time.Now(), time.Millisecond, 0)
 		for range 50 {
 			time.Sleep(10 * time.Millisecond)
-			good.Observe(time.Now(), 5*time.Millisecond, false)
-			bad.Observe(time.Now(), time.Millisecond, true)
-			once.Observe(time.Now(), 5*time.Millisecond, false)
+			good.Observe(time.Now(), 5*time.Millisecond)
+			bad.Penalise(time.Now(), time.Millisecond, 0)
+			once.Observe(time.Now(), 5*time.Millisecond)
 		}
 		now := time.Now()
 		if g, b := good.Score(now), bad.Score(now); b < 5*g {
@@ -57,12 +57,38 @@ func TestFailuresArePenalised(t *testing.T) {
 	})
 }
 
+// TestAPlaceMayAskForAPause: what a 429 or 503 asked for weighs more than the 5 s.
+func TestAPlaceMayAskForAPause(t *testing.T) {
+	for _, tt := range []struct {
+		took, asked time.Duration
+		want        float64
+	}{
+		{time.Millisecond, 0, 5},
+		{8 * time.Second, 0, 8},
+		{time.Millisecond, 60 * time.Second, 60},
+		{time.Millisecond, time.Hour, 300},
+		{time.Millisecond, time.Second, 1},
+		{2 * time.Second, time.Second, 2},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			l := NewLoad(time.Now())
+			for range 20 { // at a rate so low that the average is the last sample
+				time.Sleep(time.Minute)
+				l.Penalise(time.Now(), tt.took, tt.asked)
+			}
+			if got := l.Score(time.Now()); !near(got, tt.want) {
+				t.Errorf("took %v, asked for %v: score %.3f s, want %v", tt.took, tt.asked, got, tt.want)
+			}
+		})
+	}
+}
+
 func TestFailuresAtALowRateCountInFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewLoad(time.Now())
 		for range 20 {
 			time.Sleep(5 * time.Second)
-			l.Observe(time.Now(), time.Millisecond, true)
+			l.Penalise(time.Now(), time.Millisecond, 0)
 		}
 		if got := l.Score(time.Now()); !near(got, 5) {
 			t.Errorf("score %.3f s, want the penalty of 5 s", got)
@@ -74,7 +100,7 @@ func TestFailuresAtALowRateCountInFull(t *testing.T) {
 func shares(b *Balancer, loads []*Load, rounds int) []int {
 	counts := make([]int, len(loads))
 	for range rounds {
-		counts[b.Pick(time.Now(), len(loads), func(i int) *Load { return loads[i] })]++
+		counts[b.Pick(time.Now(), loads)]++
 	}
 	return counts
 }
@@ -90,7 +116,7 @@ func newLoads(n int) []*Load {
 func TestMethodsUseEveryPlace(t *testing.T) {
 	for _, m := range []Method{PeakEWMA, LeastRequest, RoundRobin, Random} {
 		for _, n := range []int{1, 2, 5} {
-			for i, got := range shares(New(m), newLoads(n), 1000*n) {
+			for i, got := range shares(New(m, Warmup{}), newLoads(n), 1000*n) {
 				if got < 850 || got > 1150 {
 					t.Errorf("method %d of %d places: %d got %d of %d", m, n, i, got, 1000*n)
 				}
@@ -100,7 +126,7 @@ func TestMethodsUseEveryPlace(t *testing.T) {
 }
 
 func TestRoundRobinIsExact(t *testing.T) {
-	for i, got := range shares(New(RoundRobin), newLoads(4), 400) {
+	for i, got := range shares(New(RoundRobin, Warmup{}), newLoads(4), 400) {
 		if got != 100 {
 			t.Errorf("place %d got %d of 400", i, got)
 		}
@@ -110,8 +136,8 @@ func TestRoundRobinIsExact(t *testing.T) {
 func TestTwoChoicesAvoidTheWorst(t *testing.T) {
 	t.Run("slow", func(t *testing.T) {
 		loads := newLoads(4)
-		loads[2].Observe(time.Now(), time.Second, false)
-		if got := shares(New(PeakEWMA), loads, 1000); got[2] != 0 {
+		loads[2].Observe(time.Now(), time.Second)
+		if got := shares(New(PeakEWMA, Warmup{}), loads, 1000); got[2] != 0 {
 			t.Errorf("the slowest of four got %d requests", got[2])
 		}
 	})
@@ -121,7 +147,7 @@ func TestTwoChoicesAvoidTheWorst(t *testing.T) {
 			loads[1].Begin()
 		}
 		for _, m := range []Method{PeakEWMA, LeastRequest} {
-			if got := shares(New(m), loads, 1000); got[1] != 0 {
+			if got := shares(New(m, Warmup{}), loads, 1000); got[1] != 0 {
 				t.Errorf("method %d: the busiest of four got %d requests", m, got[1])
 			}
 		}
@@ -129,14 +155,14 @@ func TestTwoChoicesAvoidTheWorst(t *testing.T) {
 }
 
 func TestConcurrentUse(t *testing.T) {
-	b, loads := New(PeakEWMA), newLoads(3)
+	b, loads := New(PeakEWMA, Warmup{}), newLoads(3)
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
 			for range 1000 {
-				l := loads[b.Pick(time.Now(), len(loads), func(i int) *Load { return loads[i] })]
+				l := loads[b.Pick(time.Now(), loads)]
 				l.Begin()
-				l.Observe(time.Now(), time.Millisecond, false)
+				l.Observe(time.Now(), time.Millisecond)
 				l.End()
 			}
 		})

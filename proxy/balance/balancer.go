@@ -23,39 +23,66 @@ const (
 // are chance, and would send all requests to the same place while nothing is known.
 const decisive = 0.99
 
+// draws bounds how often a place that is still warming up is passed over for another
+// draw. Where all are, this many leave hardly a bias.
+const draws = 32
+
 // Balancer chooses among places. Its methods may be called from any goroutine.
 type Balancer struct {
 	method Method
+	warmup Warmup
 	turn   atomic.Uint64
 }
 
 // New makes a balancer.
-func New(m Method) *Balancer {
-	b := &Balancer{method: m}
+func New(m Method, w Warmup) *Balancer {
+	b := &Balancer{method: m, warmup: w}
 	b.turn.Store(rand.Uint64()) // senders that start together take different turns
 	return b
 }
 
-// Pick chooses one of n places, n ≥ 1, whose loads at returns, and returns its
-// number. at must not be kept from returning by anything that waits for Pick.
-func (b *Balancer) Pick(now time.Time, n int, at func(i int) *Load) int {
-	if n == 1 {
+// Pick chooses one of the places whose loads these are, at least one, and returns its
+// number. It allocates nothing and waits for nobody.
+func (b *Balancer) Pick(now time.Time, loads []*Load) int {
+	if len(loads) == 1 {
 		return 0
 	}
-	switch b.method {
-	case RoundRobin:
-		return int(b.turn.Add(1) % uint64(n))
-	case Random:
-		return rand.IntN(n)
-	case PeakEWMA, LeastRequest:
+	i := b.draw(now, loads, -1)
+	if b.method == RoundRobin || b.method == Random {
+		return i
 	}
-	i := rand.IntN(n)
-	j := rand.IntN(n - 1)
-	if j >= i {
-		j++
-	}
-	if b.lighter(now, at(j), at(i)) {
+	if j := b.draw(now, loads, i); b.lighter(now, loads[j], loads[i]) {
 		return j
+	}
+	return i
+}
+
+// draw takes the place whose turn it is, or a random one, but not the one drawn before.
+// One that warms up is taken with the share that it may have by now.
+func (b *Balancer) draw(now time.Time, loads []*Load, before int) int {
+	i := b.any(len(loads), before)
+	if b.warmup.Duration == 0 {
+		return i
+	}
+	for range draws {
+		if share := b.warmup.Share(loads[i].age(now)); share >= 1 || rand.Float64() < share {
+			break
+		}
+		i = b.any(len(loads), before)
+	}
+	return i
+}
+
+func (b *Balancer) any(n, but int) int {
+	switch {
+	case b.method == RoundRobin:
+		return int(b.turn.Add(1) % uint64(n))
+	case but < 0:
+		return rand.IntN(n)
+	}
+	i := rand.IntN(n - 1)
+	if i >= but {
+		i++
 	}
 	return i
 }

@@ -17,20 +17,31 @@ const (
 	// penalty is the latency that a failure counts as. Without it, a place that
 	// fails fast would look like the best of all.
 	penalty = 5 * time.Second
+	// maxPenalty bounds what a place may ask for itself.
+	maxPenalty = 300 * time.Second
+	// always is the age of a place that has been there from the first.
+	always = math.MaxInt64
 )
 
 // Load is how busy and how slow one place is. Its methods may be called from any
-// goroutine.
+// goroutine; those that only look wait for nobody.
 type Load struct {
 	inFlight atomic.Int64
+	born     atomic.Int64 // nanoseconds since the epoch; 0 is a place that needs no warm-up
 
-	mu    sync.Mutex
-	ewma  float64 // nanoseconds, as of stamp
-	stamp time.Time
+	mu sync.Mutex // held to change what follows
+	// A reader that meets a change half made sees an average that is decayed for a
+	// moment too long or too short, which decides nothing of weight.
+	ewma  atomic.Uint64 // float64 bits, in nanoseconds, as of stamp
+	stamp atomic.Int64  // nanoseconds since the epoch
 }
 
 // NewLoad is the load of a place nothing is known of yet.
-func NewLoad(now time.Time) *Load { return &Load{ewma: float64(seed), stamp: now} }
+func NewLoad(now time.Time) *Load {
+	l := &Load{}
+	l.set(float64(seed), now)
+	return l
+}
 
 // Begin counts a request as in flight.
 func (l *Load) Begin() { l.inFlight.Add(1) }
@@ -40,22 +51,29 @@ func (l *Load) End() { l.inFlight.Add(-1) }
 
 // Observe learns from a request that took this long. A latency above the average
 // replaces it at once (the peak rule), lower ones pull it down over the decay time.
-// A failure enters the average as 5 s, but without the peak rule: one failed request
-// must not empty a place for a minute, many must.
-func (l *Load) Observe(now time.Time, took time.Duration, failed bool) {
+func (l *Load) Observe(now time.Time, took time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	old := math.Exp(-float64(max(now.Sub(l.stamp), 0)) / float64(decay))
-	sample, decayed := float64(took), l.ewma*old
-	switch {
-	case failed:
-		l.ewma = decayed + max(sample, float64(penalty))*(1-old)
-	case sample > decayed:
-		l.ewma = sample
-	default:
-		l.ewma = decayed + sample*(1-old)
+	decayed, old := l.decayed(now)
+	if sample := float64(took); sample > decayed {
+		l.set(sample, now)
+	} else {
+		l.set(decayed+sample*(1-old), now)
 	}
-	l.stamp = now
+}
+
+// Penalise learns from a request that failed: it counts as 5 s, or as long as the place
+// asked not to be sent anything, up to 300 s. The peak rule does not hold here: one
+// failed request must not empty a place for a minute, many must.
+func (l *Load) Penalise(now time.Time, took, asked time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	sample := max(took, penalty)
+	if asked > 0 {
+		sample = max(took, min(asked, maxPenalty))
+	}
+	decayed, old := l.decayed(now)
+	l.set(decayed+float64(sample)*(1-old), now)
 }
 
 // Forget returns to the presumption for a place nothing is known of, as after it
@@ -63,7 +81,16 @@ func (l *Load) Observe(now time.Time, took time.Duration, failed bool) {
 func (l *Load) Forget(now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.ewma, l.stamp = float64(seed), now
+	l.set(float64(seed), now)
+}
+
+// Warm begins the place's warm-up, as when it is new among others.
+func (l *Load) Warm(now time.Time) { l.born.Store(now.UnixNano()) }
+
+// Age is how long ago the warm-up began; ok is false if it never did.
+func (l *Load) Age(now time.Time) (age time.Duration, ok bool) {
+	born := l.born.Load()
+	return time.Duration(now.UnixNano() - born), born != 0
 }
 
 // InFlight is the number of requests that began and did not end.
@@ -72,9 +99,25 @@ func (l *Load) InFlight() int { return int(l.inFlight.Load()) }
 // Score is the latency expected of one more request, in seconds: the average decayed
 // to now, times the requests that would then be in flight.
 func (l *Load) Score(now time.Time) float64 {
-	l.mu.Lock()
-	ewma, stamp := l.ewma, l.stamp
-	l.mu.Unlock()
-	ewma *= math.Exp(-float64(max(now.Sub(stamp), 0)) / float64(decay))
+	ewma, _ := l.decayed(now)
 	return max(ewma, float64(floor)) / float64(time.Second) * float64(l.InFlight()+1)
+}
+
+// decayed is the average as of now, and what is left of a unit since it was set.
+func (l *Load) decayed(now time.Time) (ewma, old float64) {
+	since := max(now.UnixNano()-l.stamp.Load(), 0)
+	old = math.Exp(-float64(since) / float64(decay))
+	return math.Float64frombits(l.ewma.Load()) * old, old
+}
+
+func (l *Load) set(ewma float64, now time.Time) {
+	l.stamp.Store(now.UnixNano())
+	l.ewma.Store(math.Float64bits(ewma))
+}
+
+func (l *Load) age(now time.Time) time.Duration {
+	if age, ok := l.Age(now); ok {
+		return age
+	}
+	return always
 }

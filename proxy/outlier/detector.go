@@ -115,7 +115,7 @@ func (d *Detector) catchUp(now time.Time) {
 	at, interval := time.Unix(0, d.due.Load()), d.config.Load().Interval
 	for !now.Before(at) {
 		if !d.sweep(at) { // and no later one would: skip to the first that is still to come
-			at = at.Add(now.Sub(at) / interval * interval)
+			at = now.Add(-now.Sub(at) % interval)
 		}
 		at = at.Add(interval)
 	}

@@ -45,6 +45,34 @@ func (m *Member) Report(r Result) {
 	}
 }
 
+// Status is what a member looks like, for people to read.
+type Status struct {
+	Out    bool
+	Since  time.Time // of being out
+	Until  time.Time // end of the rest; the sweep after it lets the member back in
+	Reason string
+	Times  int    // that lengthen the rest
+	Total  uint64 // times it was taken out
+	// Errors in a row, by sort.
+	Errors, Gateway, Local int
+}
+
+// Status is the member's state.
+func (m *Member) Status() Status {
+	d := m.detector
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := Status{
+		Out: m.out.Load(), Times: m.times, Total: m.total,
+		Errors: int(m.errors.Load()), Gateway: int(m.gateway.Load()), Local: int(m.local.Load()),
+	}
+	if s.Out {
+		s.Since, s.Reason = m.since, m.reason
+		s.Until = m.since.Add(d.rest(m))
+	}
+	return s
+}
+
 // split is Report where failures without an answer have a count of their own. An
 // answer, however bad, shows that the member can be reached.
 func (m *Member) split(c *Config, r Result) {
@@ -80,47 +108,19 @@ func (m *Member) gatewayError(c *Config) {
 	}
 }
 
-// hit reports whether a row has just become as long as allowed. A limit that was
-// lowered meanwhile is met by the next error.
-func hit(n int32, limit int) bool { return limit > 0 && int(n) >= limit }
-
 func (m *Member) clear() {
 	reset(&m.errors)
 	reset(&m.gateway)
 	reset(&m.local)
 }
 
+// hit reports whether a row has just become as long as allowed. A limit that was
+// lowered meanwhile is met by the next error.
+func hit(n int32, limit int) bool { return limit > 0 && int(n) >= limit }
+
 // reset spares the cache line when there is nothing to do, as for most requests.
 func reset(n *atomic.Int32) {
 	if n.Load() != 0 {
 		n.Store(0)
 	}
-}
-
-// Status is what a member looks like, for people to read.
-type Status struct {
-	Out    bool
-	Since  time.Time // of being out
-	Until  time.Time // end of the rest; the sweep after it lets the member back in
-	Reason string
-	Times  int    // that lengthen the rest
-	Total  uint64 // times it was taken out
-	// Errors in a row, by sort.
-	Errors, Gateway, Local int
-}
-
-// Status is the member's state.
-func (m *Member) Status() Status {
-	d := m.detector
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	s := Status{
-		Out: m.out.Load(), Times: m.times, Total: m.total,
-		Errors: int(m.errors.Load()), Gateway: int(m.gateway.Load()), Local: int(m.local.Load()),
-	}
-	if s.Out {
-		s.Since, s.Reason = m.since, m.reason
-		s.Until = m.since.Add(d.rest(m))
-	}
-	return s
 }
