@@ -9,8 +9,8 @@ import (
 const (
 	// DefaultRing is the least number of points on a ring, as in Envoy.
 	DefaultRing = 1024
-	// MaxRing is the greatest number that may be asked for, as in Envoy.
-	MaxRing = 8 << 20
+	// MaxRing is the greatest number that may be asked for: 16 MiB.
+	MaxRing = 1 << 20
 	// pointsEach is how many points a place has where there are few, and aimedRing how
 	// many there are in all where there are many.
 	pointsEach, aimedRing = 1024, 64 << 10
