@@ -83,6 +83,7 @@ func (s *service) welcome(ctx context.Context, st *feedStream) (hub.Joining, err
 		Identity: peer.Identity,
 		Labels:   maps.Clone(said.Labels),
 		State:    stateOf(string(said.State)),
+		Locality: said.Locality,
 
 		AppProtocol: said.AppProtocol,
 		AppPort:     said.AppPort,

@@ -27,6 +27,9 @@ func Snapshots(objs []config.Object, instances []mesh.Instance, verdicts []mesh.
 			b.virtualService(o)
 		case o.DestinationRule != nil:
 			b.destinationRule(o)
+		case o.HealthCheck != nil: // sorts behind every DestinationRule, which sets the whole policy
+			check := o.HealthCheck.Check
+			b.known(o.HealthCheck.Service).Policy.HealthCheck = &check
 		}
 	}
 	for _, i := range slices.SortedFunc(slices.Values(instances), byID) {

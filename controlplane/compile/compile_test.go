@@ -104,7 +104,7 @@ func TestSnapshots(t *testing.T) {
 				{Name: "v1", Labels: map[string]string{"version": "v1"}},
 				{Name: "v2", Labels: map[string]string{"version": "v2"}, Policy: &mesh.Policy{
 					LoadBalancer: mesh.RoundRobin,
-					Outlier:      &mesh.Outlier{ConsecutiveErrors: 2, Interval: time.Second, BaseEjection: 30 * time.Second, MaxEjectedPercent: 50},
+					Outlier:      &mesh.Outlier{ConsecutiveErrors: 5, ConsecutiveGateway: 2, Interval: time.Second, BaseEjection: 30 * time.Second, MaxEjectedPercent: 50},
 				}},
 			},
 			Policy: mesh.Policy{LoadBalancer: mesh.LeastRequest, Limits: mesh.Limits{

@@ -14,6 +14,7 @@ const (
 	KindVirtualService  = "VirtualService"
 	KindDestinationRule = "DestinationRule"
 	KindSLO             = "SLO"
+	KindHealthCheck     = "HealthCheck"
 )
 
 // The severities of a mesh.Finding.
@@ -22,7 +23,7 @@ const (
 	SeverityWarning = "warning" // does not
 )
 
-// Object is one resource. Exactly one of the three specifications is set, as Kind
+// Object is one resource. Exactly one of the specifications is set, as Kind
 // says. An Object is read-only once parsed.
 type Object struct {
 	Kind      string
@@ -32,6 +33,7 @@ type Object struct {
 	VirtualService  *networking.VirtualService
 	DestinationRule *networking.DestinationRule
 	SLO             *mesh.SLO
+	HealthCheck     *HealthCheck
 
 	// Source is the YAML document the object was read from, comments included.
 	Source []byte
@@ -41,7 +43,7 @@ type Object struct {
 func (o Object) Key() string { return o.Kind + " " + o.Namespace + "/" + o.Name }
 
 // Hosts are the services whose traffic the resource is about: the hosts of a
-// VirtualService, the host of a DestinationRule, the service of an SLO. Hosts that
+// VirtualService, the host of a DestinationRule, the service of an SLO or a HealthCheck. Hosts that
 // name no service are left out; Validate reports them.
 func (o Object) Hosts() []mesh.ServiceName {
 	var names []string
@@ -52,6 +54,8 @@ func (o Object) Hosts() []mesh.ServiceName {
 		names = []string{o.DestinationRule.GetHost()}
 	case o.SLO != nil:
 		return []mesh.ServiceName{o.SLO.Service}
+	case o.HealthCheck != nil:
+		return []mesh.ServiceName{o.HealthCheck.Service}
 	}
 	var out []mesh.ServiceName
 	for _, n := range names {

@@ -197,9 +197,13 @@ func lookup(version, name string) (kind, error) {
 		if name == KindSLO {
 			return sloKind(), nil
 		}
+	case "sightline.dev/v1alpha1":
+		if name == KindHealthCheck {
+			return healthCheckKind(), nil
+		}
 	}
-	return kind{}, fmt.Errorf("apiVersion %q with kind %q is not supported; want %s or %s of networking.istio.io/v1, or %s of openslo/v1",
-		version, name, KindVirtualService, KindDestinationRule, KindSLO)
+	return kind{}, fmt.Errorf("apiVersion %q with kind %q is not supported; want %s or %s of networking.istio.io/v1, %s of openslo/v1, or %s of sightline.dev/v1alpha1",
+		version, name, KindVirtualService, KindDestinationRule, KindSLO, KindHealthCheck)
 }
 
 func virtualServiceKind() kind {

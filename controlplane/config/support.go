@@ -46,51 +46,6 @@ func loneZero(value any) string {
 	return ""
 }
 
-// destinationRuleSupports lists the fields of a DestinationRule that the mesh acts on.
-func destinationRuleSupports(rule string) bool {
-	const subset = "subsets."
-	if len(rule) > len(subset) && rule[:len(subset)] == subset {
-		switch rule := rule[len(subset):]; rule {
-		case "name", "labels":
-			return true
-		default:
-			return policySupports(rule)
-		}
-	}
-	return rule == "host" || rule == "subsets" || policySupports(rule)
-}
-
-func policySupports(rule string) bool {
-	switch rule {
-	case "trafficPolicy", "trafficPolicy.loadBalancer", "trafficPolicy.loadBalancer.simple",
-		"trafficPolicy.connectionPool", "trafficPolicy.connectionPool.tcp", "trafficPolicy.connectionPool.http",
-		"trafficPolicy.connectionPool.tcp.maxConnections", "trafficPolicy.connectionPool.tcp.connectTimeout",
-		"trafficPolicy.connectionPool.http.http1MaxPendingRequests", "trafficPolicy.connectionPool.http.http2MaxRequests",
-		"trafficPolicy.connectionPool.http.maxRetries",
-		"trafficPolicy.outlierDetection", "trafficPolicy.outlierDetection.consecutive5xxErrors",
-		"trafficPolicy.outlierDetection.consecutiveGatewayErrors", "trafficPolicy.outlierDetection.interval",
-		"trafficPolicy.outlierDetection.baseEjectionTime", "trafficPolicy.outlierDetection.maxEjectionPercent",
-		"trafficPolicy.tls", "trafficPolicy.tls.mode":
-		return true
-	}
-	return false
-}
-
-// destinationRuleAccepts says what is wrong with a value of a supported field.
-func destinationRuleAccepts(rule string, value any) string {
-	switch rule {
-	case "trafficPolicy.tls.mode", "subsets.trafficPolicy.tls.mode":
-		if value != "ISTIO_MUTUAL" {
-			return show(value) + " is not supported: the mesh always uses its own mutual TLS; want ISTIO_MUTUAL or no tls at all"
-		}
-	case "trafficPolicy.loadBalancer.simple", "subsets.trafficPolicy.loadBalancer.simple":
-		if value == "PASSTHROUGH" {
-			return "\"PASSTHROUGH\" is not supported yet; want ROUND_ROBIN, LEAST_REQUEST, RANDOM or UNSPECIFIED"
-		}
-	}
-	return ""
-}
-
 func words(value any) []string {
 	var out []string
 	items, _ := value.([]any)

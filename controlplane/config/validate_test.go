@@ -36,6 +36,18 @@ func slo(target, ratio string) string {
 		"  objectives: [{target: " + target + "}]\n  indicator: {spec: {ratioMetric: {" + ratio + "}}}\n"
 }
 
+// policyOf is the rule with a policy.
+func policyOf(policy string) string {
+	if !strings.HasPrefix(policy, "{") {
+		policy = "{" + policy + "}"
+	}
+	return strings.Replace(rule, "host: parcels", "host: parcels\n  trafficPolicy: "+policy, 1)
+}
+
+func healthCheck(name, spec string) string {
+	return "---\napiVersion: sightline.dev/v1alpha1\nkind: HealthCheck\nmetadata: {name: " + name + "}\nspec: " + spec + "\n"
+}
+
 func query(name, text string) string {
 	return name + `: {metricSource: {type: Prometheus, spec: {query: '` + text + `'}}}`
 }
@@ -132,15 +144,91 @@ func TestValidate(t *testing.T) {
 			"policies", strings.Replace(rule, "host: parcels", `host: parcels
   trafficPolicy:
     connectionPool: {tcp: {maxConnections: -1, connectTimeout: -1s}, http: {maxRetries: -5}}
-    outlierDetection: {consecutive5xxErrors: 0, consecutiveGatewayErrors: 2, interval: 0s, maxEjectionPercent: 101}`, 1),
+    outlierDetection: {consecutive5xxErrors: 0, interval: 0s, baseEjectionTime: 1us, maxEjectionPercent: 101, minHealthPercent: -1, consecutiveLocalOriginFailures: 3, outlierDetectionHttpErrorCodes: [99]}`, 1),
 			[]string{
 				`error DestinationRule default/parcels: spec.trafficPolicy.connectionPool.tcp.connectTimeout: -1s`,
 				`error DestinationRule default/parcels: spec.trafficPolicy.connectionPool.tcp.maxConnections: -1 is below 0`,
 				`error DestinationRule default/parcels: spec.trafficPolicy.connectionPool.http.maxRetries: -5`,
 				`error DestinationRule default/parcels: spec.trafficPolicy.outlierDetection.interval: 0s`,
+				`error DestinationRule default/parcels: spec.trafficPolicy.outlierDetection.baseEjectionTime: 1µs is below 1ms`,
 				`error DestinationRule default/parcels: spec.trafficPolicy.outlierDetection.maxEjectionPercent: 101`,
-				`error DestinationRule default/parcels: spec.trafficPolicy.outlierDetection.consecutive5xxErrors: 0`,
-				`warning DestinationRule default/parcels: spec.trafficPolicy.outlierDetection.consecutiveGatewayErrors: 2: every 5xx counts`,
+				`error DestinationRule default/parcels: spec.trafficPolicy.outlierDetection.minHealthPercent: -1`,
+				`error DestinationRule default/parcels: spec.trafficPolicy.outlierDetection.outlierDetectionHttpErrorCodes[0]: 99`,
+				`warning DestinationRule default/parcels: spec.trafficPolicy.outlierDetection.consecutiveLocalOriginFailures: 3 has no effect without splitExternalLocalOriginErrors: true`,
+				`warning DestinationRule default/parcels: spec.trafficPolicy.outlierDetection.consecutive5xxErrors: 0, and no other reason is set`,
+			},
+		},
+		{
+			"gateway errors that cannot matter", policyOf(`outlierDetection: {consecutiveGatewayErrors: 5}`),
+			[]string{`warning DestinationRule default/parcels: spec.trafficPolicy.outlierDetection.consecutiveGatewayErrors: 5 has no effect: consecutive5xxErrors is 5`},
+		},
+		{"gateway errors", policyOf(`outlierDetection: {consecutive5xxErrors: 0, consecutiveGatewayErrors: 5}`), nil},
+		{
+			"connections", policyOf(`connectionPool: {tcp: {maxConnectionDuration: 0s, idleTimeout: -1s, tcpKeepalive: {time: 1500ms, interval: 0s, probes: 200}}, http: {idleTimeout: -1s, maxRequestsPerConnection: -1, maxConcurrentStreams: -2}}`),
+			[]string{
+				`error DestinationRule default/parcels: spec.trafficPolicy.connectionPool.tcp.maxConnectionDuration: 0s`,
+				`error DestinationRule default/parcels: spec.trafficPolicy.connectionPool.tcp.idleTimeout: -1s`,
+				`error DestinationRule default/parcels: spec.trafficPolicy.connectionPool.http.idleTimeout: -1s`,
+				`error DestinationRule default/parcels: spec.trafficPolicy.connectionPool.tcp.tcpKeepalive.time: 1.5s is not a whole number of seconds`,
+				`error DestinationRule default/parcels: spec.trafficPolicy.connectionPool.tcp.tcpKeepalive.interval: 0s`,
+				`error DestinationRule default/parcels: spec.trafficPolicy.connectionPool.tcp.tcpKeepalive.probes: 200`,
+				`error DestinationRule default/parcels: spec.trafficPolicy.connectionPool.http.maxRequestsPerConnection: -1`,
+				`error DestinationRule default/parcels: spec.trafficPolicy.connectionPool.http.maxConcurrentStreams: -2`,
+			},
+		},
+		{
+			"retry budget", policyOf(`{retryBudget: {percent: 120, budgetInterval: -1s}, connectionPool: {http: {maxRetries: 3}}}`),
+			[]string{
+				`error DestinationRule default/parcels: spec.trafficPolicy.retryBudget.percent: 120`,
+				`error DestinationRule default/parcels: spec.trafficPolicy.retryBudget.budgetInterval: -1s`,
+				`warning DestinationRule default/parcels: spec.trafficPolicy.connectionPool.http.maxRetries: 3 has no effect beside a retryBudget`,
+			},
+		},
+		{"hash keys", policyOf(`loadBalancer: {consistentHash: {httpHeaderName: x-user, ringHash: {minimumRingSize: 2048}}}`), nil},
+		{
+			"no hash key", policyOf(`loadBalancer: {consistentHash: {maglev: {tableSize: 65536}}}`),
+			[]string{
+				`error DestinationRule default/parcels: spec.trafficPolicy.loadBalancer.consistentHash: says nothing to tell requests apart by`,
+				`error DestinationRule default/parcels: spec.trafficPolicy.loadBalancer.consistentHash.maglev.tableSize: 65536 is not a prime`,
+			},
+		},
+		{
+			"hash cookie", policyOf(`loadBalancer: {consistentHash: {httpCookie: {name: "a b", path: "/;", attributes: [{name: SameSite, value: "a;b"}]}, minimumRingSize: 9000000}}`),
+			[]string{
+				`error DestinationRule default/parcels: spec.trafficPolicy.loadBalancer.consistentHash.httpCookie.name: "a b"`,
+				`error DestinationRule default/parcels: spec.trafficPolicy.loadBalancer.consistentHash.httpCookie.path: "/;"`,
+				`error DestinationRule default/parcels: spec.trafficPolicy.loadBalancer.consistentHash.httpCookie.attributes[0]`,
+				`warning DestinationRule default/parcels: spec.trafficPolicy.loadBalancer.consistentHash.httpCookie.ttl: is missing`,
+				`error DestinationRule default/parcels: spec.trafficPolicy.loadBalancer.consistentHash: a ring of 9000000 points`,
+			},
+		},
+		{
+			"warm-up", policyOf(`loadBalancer: {consistentHash: {useSourceIp: true}, warmup: {minimumPercent: 101, aggression: 0}}`),
+			[]string{
+				`error DestinationRule default/parcels: spec.trafficPolicy.loadBalancer.warmup.duration: is missing`,
+				`error DestinationRule default/parcels: spec.trafficPolicy.loadBalancer.warmup.minimumPercent: 101`,
+				`error DestinationRule default/parcels: spec.trafficPolicy.loadBalancer.warmup.aggression: 0 is not above 0`,
+				`error DestinationRule default/parcels: spec.trafficPolicy.loadBalancer.warmup: has no meaning with consistentHash`,
+			},
+		},
+		{
+			"locality", policyOf(`loadBalancer: {localityLbSetting: {distribute: [{from: "eu//x", to: {"eu/*": 50, "*/a": 49}}], failover: [{from: eu, to: eu}, {from: us/a, to: eu}], failoverPriority: ["=x"]}}`),
+			[]string{
+				`error DestinationRule default/parcels: spec.trafficPolicy.loadBalancer.localityLbSetting: has more than one of`,
+				`error DestinationRule default/parcels: spec.trafficPolicy.loadBalancer.localityLbSetting.distribute[0].from: "eu//x"`,
+				`error DestinationRule default/parcels: spec.trafficPolicy.loadBalancer.localityLbSetting.distribute[0].to: "*/a"`,
+				`error DestinationRule default/parcels: spec.trafficPolicy.loadBalancer.localityLbSetting.distribute[0].to: the percentages sum to 99`,
+				`error DestinationRule default/parcels: spec.trafficPolicy.loadBalancer.localityLbSetting.failover[0]: "eu" cannot fail over to itself`,
+				`error DestinationRule default/parcels: spec.trafficPolicy.loadBalancer.localityLbSetting.failover[1]: from "us/a"`,
+				`error DestinationRule default/parcels: spec.trafficPolicy.loadBalancer.localityLbSetting.failoverPriority[0]: "=x"`,
+			},
+		},
+		{
+			"health checks", healthCheck("a", `{service: parcels, tcp: {}, interval: 1s, timeout: 2s}`) + healthCheck("b", `{service: parcels, tcp: {}}`) + healthCheck("c", `{service: train, grpc: {}}`),
+			[]string{
+				`warning HealthCheck default/a: spec.timeout: 2s is longer than the interval of 1s`,
+				`error HealthCheck default/b: spec.service: "parcels" already has HealthCheck default/a`,
+				`warning HealthCheck default/c: spec.service: no service "train" has joined yet`,
 			},
 		},
 		{

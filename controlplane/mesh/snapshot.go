@@ -41,6 +41,7 @@ type Instance struct {
 	// AppProtocol is what its app speaks, AppPort the port it does so on; zero is not said.
 	AppProtocol AppProtocol `json:"appProtocol,omitempty"`
 	AppPort     uint16      `json:"appPort,omitempty"`
+	Locality    Locality    `json:"locality,omitempty"`
 }
 
 // InstanceState says whether new requests may go to an instance.

@@ -56,6 +56,7 @@ func ToInstance(i *Instance) (mesh.Instance, error) {
 		Labels:      i.GetLabels(),
 		State:       mesh.InstanceState(i.GetState()),
 		AppProtocol: toAppProtocol(i.GetAppProtocol()),
+		Locality:    mesh.Locality(i.GetLocality()),
 		AppPort:     uint16(i.GetAppPort()),
 	}, nil
 }
@@ -87,29 +88,6 @@ func toSubset(s *Subset) mesh.Subset {
 	if s.GetPolicy() != nil {
 		policy := toPolicy(s.GetPolicy())
 		out.Policy = &policy
-	}
-	return out
-}
-
-func toPolicy(p *Policy) mesh.Policy {
-	limits := p.GetLimits()
-	out := mesh.Policy{
-		LoadBalancer: mesh.LoadBalancer(p.GetLoadBalancer()),
-		Limits: mesh.Limits{
-			Connections:    int(limits.GetConnections()),
-			Pending:        int(limits.GetPending()),
-			Requests:       int(limits.GetRequests()),
-			Retries:        int(limits.GetRetries()),
-			ConnectTimeout: toDuration(limits.GetConnectTimeout()),
-		},
-	}
-	if o := p.GetOutlier(); o != nil {
-		out.Outlier = &mesh.Outlier{
-			ConsecutiveErrors: int(o.GetConsecutiveErrors()),
-			Interval:          toDuration(o.GetInterval()),
-			BaseEjection:      toDuration(o.GetBaseEjection()),
-			MaxEjectedPercent: int(o.GetMaxEjectedPercent()),
-		}
 	}
 	return out
 }

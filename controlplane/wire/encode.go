@@ -39,6 +39,7 @@ func FromInstance(i mesh.Instance) *Instance {
 		Labels:      i.Labels,
 		State:       string(i.State),
 		AppProtocol: string(i.AppProtocol),
+		Locality:    string(i.Locality),
 		AppPort:     uint32(i.AppPort),
 	}
 }
@@ -52,28 +53,6 @@ func fromSubset(s mesh.Subset) *Subset {
 	out := &Subset{Name: s.Name, Labels: s.Labels}
 	if s.Policy != nil {
 		out.Policy = fromPolicy(*s.Policy)
-	}
-	return out
-}
-
-func fromPolicy(p mesh.Policy) *Policy {
-	out := &Policy{
-		LoadBalancer: string(p.LoadBalancer),
-		Limits: &Limits{
-			Connections:    int64(p.Limits.Connections),
-			Pending:        int64(p.Limits.Pending),
-			Requests:       int64(p.Limits.Requests),
-			Retries:        int64(p.Limits.Retries),
-			ConnectTimeout: fromDuration(p.Limits.ConnectTimeout),
-		},
-	}
-	if o := p.Outlier; o != nil {
-		out.Outlier = &Outlier{
-			ConsecutiveErrors: int64(o.ConsecutiveErrors),
-			Interval:          fromDuration(o.Interval),
-			BaseEjection:      fromDuration(o.BaseEjection),
-			MaxEjectedPercent: int64(o.MaxEjectedPercent),
-		}
 	}
 	return out
 }

@@ -826,6 +826,7 @@ type Instance struct {
 	State         string                 `protobuf:"bytes,7,opt,name=state,proto3" json:"state,omitempty"`
 	AppProtocol   string                 `protobuf:"bytes,8,opt,name=app_protocol,json=appProtocol,proto3" json:"app_protocol,omitempty"` // http, http2, grpc, tcp or tls; empty is not said
 	AppPort       uint32                 `protobuf:"varint,9,opt,name=app_port,json=appPort,proto3" json:"app_port,omitempty"`
+	Locality      string                 `protobuf:"bytes,10,opt,name=locality,proto3" json:"locality,omitempty"` // region/zone/subzone, the last ones optional
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -921,6 +922,13 @@ func (x *Instance) GetAppPort() uint32 {
 		return x.AppPort
 	}
 	return 0
+}
+
+func (x *Instance) GetLocality() string {
+	if x != nil {
+		return x.Locality
+	}
+	return ""
 }
 
 type Route struct {
@@ -2270,6 +2278,11 @@ type Policy struct {
 	LoadBalancer  string                 `protobuf:"bytes,1,opt,name=load_balancer,json=loadBalancer,proto3" json:"load_balancer,omitempty"`
 	Outlier       *Outlier               `protobuf:"bytes,2,opt,name=outlier,proto3" json:"outlier,omitempty"`
 	Limits        *Limits                `protobuf:"bytes,3,opt,name=limits,proto3" json:"limits,omitempty"`
+	Hash          *Hash                  `protobuf:"bytes,4,opt,name=hash,proto3" json:"hash,omitempty"`
+	Warmup        *Warmup                `protobuf:"bytes,5,opt,name=warmup,proto3" json:"warmup,omitempty"`
+	Locality      *LocalityLB            `protobuf:"bytes,6,opt,name=locality,proto3" json:"locality,omitempty"`
+	RetryBudget   *RetryBudget           `protobuf:"bytes,7,opt,name=retry_budget,json=retryBudget,proto3" json:"retry_budget,omitempty"`
+	HealthCheck   *HealthCheck           `protobuf:"bytes,8,opt,name=health_check,json=healthCheck,proto3" json:"health_check,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2325,19 +2338,489 @@ func (x *Policy) GetLimits() *Limits {
 	return nil
 }
 
+func (x *Policy) GetHash() *Hash {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+func (x *Policy) GetWarmup() *Warmup {
+	if x != nil {
+		return x.Warmup
+	}
+	return nil
+}
+
+func (x *Policy) GetLocality() *LocalityLB {
+	if x != nil {
+		return x.Locality
+	}
+	return nil
+}
+
+func (x *Policy) GetRetryBudget() *RetryBudget {
+	if x != nil {
+		return x.RetryBudget
+	}
+	return nil
+}
+
+func (x *Policy) GetHealthCheck() *HealthCheck {
+	if x != nil {
+		return x.HealthCheck
+	}
+	return nil
+}
+
+type Hash struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Key:
+	//
+	//	*Hash_Header
+	//	*Hash_Query
+	//	*Hash_Cookie
+	//	*Hash_SourceIp
+	Key           isHash_Key `protobuf_oneof:"key"`
+	Size          int64      `protobuf:"varint,5,opt,name=size,proto3" json:"size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Hash) Reset() {
+	*x = Hash{}
+	mi := &file_wire_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Hash) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Hash) ProtoMessage() {}
+
+func (x *Hash) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Hash.ProtoReflect.Descriptor instead.
+func (*Hash) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *Hash) GetKey() isHash_Key {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *Hash) GetHeader() string {
+	if x != nil {
+		if x, ok := x.Key.(*Hash_Header); ok {
+			return x.Header
+		}
+	}
+	return ""
+}
+
+func (x *Hash) GetQuery() string {
+	if x != nil {
+		if x, ok := x.Key.(*Hash_Query); ok {
+			return x.Query
+		}
+	}
+	return ""
+}
+
+func (x *Hash) GetCookie() *HashCookie {
+	if x != nil {
+		if x, ok := x.Key.(*Hash_Cookie); ok {
+			return x.Cookie
+		}
+	}
+	return nil
+}
+
+func (x *Hash) GetSourceIp() bool {
+	if x != nil {
+		if x, ok := x.Key.(*Hash_SourceIp); ok {
+			return x.SourceIp
+		}
+	}
+	return false
+}
+
+func (x *Hash) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+type isHash_Key interface {
+	isHash_Key()
+}
+
+type Hash_Header struct {
+	Header string `protobuf:"bytes,1,opt,name=header,proto3,oneof"`
+}
+
+type Hash_Query struct {
+	Query string `protobuf:"bytes,2,opt,name=query,proto3,oneof"`
+}
+
+type Hash_Cookie struct {
+	Cookie *HashCookie `protobuf:"bytes,3,opt,name=cookie,proto3,oneof"`
+}
+
+type Hash_SourceIp struct {
+	SourceIp bool `protobuf:"varint,4,opt,name=source_ip,json=sourceIp,proto3,oneof"`
+}
+
+func (*Hash_Header) isHash_Key() {}
+
+func (*Hash_Query) isHash_Key() {}
+
+func (*Hash_Cookie) isHash_Key() {}
+
+func (*Hash_SourceIp) isHash_Key() {}
+
+type HashCookie struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Set           bool                   `protobuf:"varint,2,opt,name=set,proto3" json:"set,omitempty"`
+	Ttl           *durationpb.Duration   `protobuf:"bytes,3,opt,name=ttl,proto3" json:"ttl,omitempty"`
+	Path          string                 `protobuf:"bytes,4,opt,name=path,proto3" json:"path,omitempty"`
+	Attributes    []*CookieAttribute     `protobuf:"bytes,5,rep,name=attributes,proto3" json:"attributes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HashCookie) Reset() {
+	*x = HashCookie{}
+	mi := &file_wire_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HashCookie) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HashCookie) ProtoMessage() {}
+
+func (x *HashCookie) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HashCookie.ProtoReflect.Descriptor instead.
+func (*HashCookie) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *HashCookie) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *HashCookie) GetSet() bool {
+	if x != nil {
+		return x.Set
+	}
+	return false
+}
+
+func (x *HashCookie) GetTtl() *durationpb.Duration {
+	if x != nil {
+		return x.Ttl
+	}
+	return nil
+}
+
+func (x *HashCookie) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *HashCookie) GetAttributes() []*CookieAttribute {
+	if x != nil {
+		return x.Attributes
+	}
+	return nil
+}
+
+type CookieAttribute struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Value         string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CookieAttribute) Reset() {
+	*x = CookieAttribute{}
+	mi := &file_wire_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CookieAttribute) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CookieAttribute) ProtoMessage() {}
+
+func (x *CookieAttribute) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CookieAttribute.ProtoReflect.Descriptor instead.
+func (*CookieAttribute) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *CookieAttribute) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CookieAttribute) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+type Warmup struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Duration      *durationpb.Duration   `protobuf:"bytes,1,opt,name=duration,proto3" json:"duration,omitempty"`
+	MinPercent    float64                `protobuf:"fixed64,2,opt,name=min_percent,json=minPercent,proto3" json:"min_percent,omitempty"`
+	Aggression    float64                `protobuf:"fixed64,3,opt,name=aggression,proto3" json:"aggression,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Warmup) Reset() {
+	*x = Warmup{}
+	mi := &file_wire_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Warmup) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Warmup) ProtoMessage() {}
+
+func (x *Warmup) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Warmup.ProtoReflect.Descriptor instead.
+func (*Warmup) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *Warmup) GetDuration() *durationpb.Duration {
+	if x != nil {
+		return x.Duration
+	}
+	return nil
+}
+
+func (x *Warmup) GetMinPercent() float64 {
+	if x != nil {
+		return x.MinPercent
+	}
+	return 0
+}
+
+func (x *Warmup) GetAggression() float64 {
+	if x != nil {
+		return x.Aggression
+	}
+	return 0
+}
+
+type LocalityLB struct {
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	Off              bool                   `protobuf:"varint,1,opt,name=off,proto3" json:"off,omitempty"`
+	Distribute       []*Distribute          `protobuf:"bytes,2,rep,name=distribute,proto3" json:"distribute,omitempty"`
+	Failover         map[string]string      `protobuf:"bytes,3,rep,name=failover,proto3" json:"failover,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	FailoverPriority []string               `protobuf:"bytes,4,rep,name=failover_priority,json=failoverPriority,proto3" json:"failover_priority,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *LocalityLB) Reset() {
+	*x = LocalityLB{}
+	mi := &file_wire_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LocalityLB) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LocalityLB) ProtoMessage() {}
+
+func (x *LocalityLB) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LocalityLB.ProtoReflect.Descriptor instead.
+func (*LocalityLB) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *LocalityLB) GetOff() bool {
+	if x != nil {
+		return x.Off
+	}
+	return false
+}
+
+func (x *LocalityLB) GetDistribute() []*Distribute {
+	if x != nil {
+		return x.Distribute
+	}
+	return nil
+}
+
+func (x *LocalityLB) GetFailover() map[string]string {
+	if x != nil {
+		return x.Failover
+	}
+	return nil
+}
+
+func (x *LocalityLB) GetFailoverPriority() []string {
+	if x != nil {
+		return x.FailoverPriority
+	}
+	return nil
+}
+
+type Distribute struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          string                 `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	To            map[string]uint32      `protobuf:"bytes,2,rep,name=to,proto3" json:"to,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Distribute) Reset() {
+	*x = Distribute{}
+	mi := &file_wire_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Distribute) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Distribute) ProtoMessage() {}
+
+func (x *Distribute) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Distribute.ProtoReflect.Descriptor instead.
+func (*Distribute) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *Distribute) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *Distribute) GetTo() map[string]uint32 {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
 type Outlier struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	ConsecutiveErrors int64                  `protobuf:"varint,1,opt,name=consecutive_errors,json=consecutiveErrors,proto3" json:"consecutive_errors,omitempty"`
-	Interval          *durationpb.Duration   `protobuf:"bytes,2,opt,name=interval,proto3" json:"interval,omitempty"`
-	BaseEjection      *durationpb.Duration   `protobuf:"bytes,3,opt,name=base_ejection,json=baseEjection,proto3" json:"base_ejection,omitempty"`
-	MaxEjectedPercent int64                  `protobuf:"varint,4,opt,name=max_ejected_percent,json=maxEjectedPercent,proto3" json:"max_ejected_percent,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state              protoimpl.MessageState `protogen:"open.v1"`
+	ConsecutiveErrors  int64                  `protobuf:"varint,1,opt,name=consecutive_errors,json=consecutiveErrors,proto3" json:"consecutive_errors,omitempty"`
+	Interval           *durationpb.Duration   `protobuf:"bytes,2,opt,name=interval,proto3" json:"interval,omitempty"`
+	BaseEjection       *durationpb.Duration   `protobuf:"bytes,3,opt,name=base_ejection,json=baseEjection,proto3" json:"base_ejection,omitempty"`
+	MaxEjectedPercent  int64                  `protobuf:"varint,4,opt,name=max_ejected_percent,json=maxEjectedPercent,proto3" json:"max_ejected_percent,omitempty"`
+	ConsecutiveGateway int64                  `protobuf:"varint,5,opt,name=consecutive_gateway,json=consecutiveGateway,proto3" json:"consecutive_gateway,omitempty"`
+	ConsecutiveLocal   int64                  `protobuf:"varint,6,opt,name=consecutive_local,json=consecutiveLocal,proto3" json:"consecutive_local,omitempty"`
+	Split              bool                   `protobuf:"varint,7,opt,name=split,proto3" json:"split,omitempty"`
+	MinHealthPercent   int64                  `protobuf:"varint,8,opt,name=min_health_percent,json=minHealthPercent,proto3" json:"min_health_percent,omitempty"`
+	ErrorCodes         []int64                `protobuf:"varint,9,rep,packed,name=error_codes,json=errorCodes,proto3" json:"error_codes,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Outlier) Reset() {
 	*x = Outlier{}
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2349,7 +2832,7 @@ func (x *Outlier) String() string {
 func (*Outlier) ProtoMessage() {}
 
 func (x *Outlier) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2362,7 +2845,7 @@ func (x *Outlier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outlier.ProtoReflect.Descriptor instead.
 func (*Outlier) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{32}
+	return file_wire_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Outlier) GetConsecutiveErrors() int64 {
@@ -2393,20 +2876,61 @@ func (x *Outlier) GetMaxEjectedPercent() int64 {
 	return 0
 }
 
+func (x *Outlier) GetConsecutiveGateway() int64 {
+	if x != nil {
+		return x.ConsecutiveGateway
+	}
+	return 0
+}
+
+func (x *Outlier) GetConsecutiveLocal() int64 {
+	if x != nil {
+		return x.ConsecutiveLocal
+	}
+	return 0
+}
+
+func (x *Outlier) GetSplit() bool {
+	if x != nil {
+		return x.Split
+	}
+	return false
+}
+
+func (x *Outlier) GetMinHealthPercent() int64 {
+	if x != nil {
+		return x.MinHealthPercent
+	}
+	return 0
+}
+
+func (x *Outlier) GetErrorCodes() []int64 {
+	if x != nil {
+		return x.ErrorCodes
+	}
+	return nil
+}
+
 type Limits struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Connections    int64                  `protobuf:"varint,1,opt,name=connections,proto3" json:"connections,omitempty"`
-	Pending        int64                  `protobuf:"varint,2,opt,name=pending,proto3" json:"pending,omitempty"`
-	Requests       int64                  `protobuf:"varint,3,opt,name=requests,proto3" json:"requests,omitempty"`
-	Retries        int64                  `protobuf:"varint,4,opt,name=retries,proto3" json:"retries,omitempty"`
-	ConnectTimeout *durationpb.Duration   `protobuf:"bytes,5,opt,name=connect_timeout,json=connectTimeout,proto3" json:"connect_timeout,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state                 protoimpl.MessageState `protogen:"open.v1"`
+	Connections           int64                  `protobuf:"varint,1,opt,name=connections,proto3" json:"connections,omitempty"`
+	Pending               int64                  `protobuf:"varint,2,opt,name=pending,proto3" json:"pending,omitempty"`
+	Requests              int64                  `protobuf:"varint,3,opt,name=requests,proto3" json:"requests,omitempty"`
+	Retries               int64                  `protobuf:"varint,4,opt,name=retries,proto3" json:"retries,omitempty"`
+	ConnectTimeout        *durationpb.Duration   `protobuf:"bytes,5,opt,name=connect_timeout,json=connectTimeout,proto3" json:"connect_timeout,omitempty"`
+	RequestsPerConnection int64                  `protobuf:"varint,6,opt,name=requests_per_connection,json=requestsPerConnection,proto3" json:"requests_per_connection,omitempty"`
+	Streams               int64                  `protobuf:"varint,7,opt,name=streams,proto3" json:"streams,omitempty"`
+	IdleTimeout           *durationpb.Duration   `protobuf:"bytes,8,opt,name=idle_timeout,json=idleTimeout,proto3" json:"idle_timeout,omitempty"`
+	StreamIdle            *durationpb.Duration   `protobuf:"bytes,9,opt,name=stream_idle,json=streamIdle,proto3" json:"stream_idle,omitempty"`
+	ConnectionAge         *durationpb.Duration   `protobuf:"bytes,10,opt,name=connection_age,json=connectionAge,proto3" json:"connection_age,omitempty"`
+	Keepalive             *Keepalive             `protobuf:"bytes,11,opt,name=keepalive,proto3" json:"keepalive,omitempty"`
+	unknownFields         protoimpl.UnknownFields
+	sizeCache             protoimpl.SizeCache
 }
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2418,7 +2942,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2431,7 +2955,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{33}
+	return file_wire_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Limits) GetConnections() int64 {
@@ -2469,6 +2993,462 @@ func (x *Limits) GetConnectTimeout() *durationpb.Duration {
 	return nil
 }
 
+func (x *Limits) GetRequestsPerConnection() int64 {
+	if x != nil {
+		return x.RequestsPerConnection
+	}
+	return 0
+}
+
+func (x *Limits) GetStreams() int64 {
+	if x != nil {
+		return x.Streams
+	}
+	return 0
+}
+
+func (x *Limits) GetIdleTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.IdleTimeout
+	}
+	return nil
+}
+
+func (x *Limits) GetStreamIdle() *durationpb.Duration {
+	if x != nil {
+		return x.StreamIdle
+	}
+	return nil
+}
+
+func (x *Limits) GetConnectionAge() *durationpb.Duration {
+	if x != nil {
+		return x.ConnectionAge
+	}
+	return nil
+}
+
+func (x *Limits) GetKeepalive() *Keepalive {
+	if x != nil {
+		return x.Keepalive
+	}
+	return nil
+}
+
+type Keepalive struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Probes        int64                  `protobuf:"varint,1,opt,name=probes,proto3" json:"probes,omitempty"`
+	Time          *durationpb.Duration   `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
+	Interval      *durationpb.Duration   `protobuf:"bytes,3,opt,name=interval,proto3" json:"interval,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Keepalive) Reset() {
+	*x = Keepalive{}
+	mi := &file_wire_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Keepalive) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Keepalive) ProtoMessage() {}
+
+func (x *Keepalive) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Keepalive.ProtoReflect.Descriptor instead.
+func (*Keepalive) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *Keepalive) GetProbes() int64 {
+	if x != nil {
+		return x.Probes
+	}
+	return 0
+}
+
+func (x *Keepalive) GetTime() *durationpb.Duration {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *Keepalive) GetInterval() *durationpb.Duration {
+	if x != nil {
+		return x.Interval
+	}
+	return nil
+}
+
+type RetryBudget struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Percent       float64                `protobuf:"fixed64,1,opt,name=percent,proto3" json:"percent,omitempty"`
+	MinRetries    int64                  `protobuf:"varint,2,opt,name=min_retries,json=minRetries,proto3" json:"min_retries,omitempty"`
+	Interval      *durationpb.Duration   `protobuf:"bytes,3,opt,name=interval,proto3" json:"interval,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetryBudget) Reset() {
+	*x = RetryBudget{}
+	mi := &file_wire_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetryBudget) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetryBudget) ProtoMessage() {}
+
+func (x *RetryBudget) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetryBudget.ProtoReflect.Descriptor instead.
+func (*RetryBudget) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *RetryBudget) GetPercent() float64 {
+	if x != nil {
+		return x.Percent
+	}
+	return 0
+}
+
+func (x *RetryBudget) GetMinRetries() int64 {
+	if x != nil {
+		return x.MinRetries
+	}
+	return 0
+}
+
+func (x *RetryBudget) GetInterval() *durationpb.Duration {
+	if x != nil {
+		return x.Interval
+	}
+	return nil
+}
+
+type HealthCheck struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to How:
+	//
+	//	*HealthCheck_Http
+	//	*HealthCheck_Grpc
+	//	*HealthCheck_Tcp
+	How               isHealthCheck_How    `protobuf_oneof:"how"`
+	Interval          *durationpb.Duration `protobuf:"bytes,4,opt,name=interval,proto3" json:"interval,omitempty"`
+	Timeout           *durationpb.Duration `protobuf:"bytes,5,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	NoTrafficInterval *durationpb.Duration `protobuf:"bytes,6,opt,name=no_traffic_interval,json=noTrafficInterval,proto3" json:"no_traffic_interval,omitempty"`
+	Healthy           int64                `protobuf:"varint,7,opt,name=healthy,proto3" json:"healthy,omitempty"`
+	Unhealthy         int64                `protobuf:"varint,8,opt,name=unhealthy,proto3" json:"unhealthy,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *HealthCheck) Reset() {
+	*x = HealthCheck{}
+	mi := &file_wire_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HealthCheck) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HealthCheck) ProtoMessage() {}
+
+func (x *HealthCheck) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HealthCheck.ProtoReflect.Descriptor instead.
+func (*HealthCheck) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *HealthCheck) GetHow() isHealthCheck_How {
+	if x != nil {
+		return x.How
+	}
+	return nil
+}
+
+func (x *HealthCheck) GetHttp() *HTTPCheck {
+	if x != nil {
+		if x, ok := x.How.(*HealthCheck_Http); ok {
+			return x.Http
+		}
+	}
+	return nil
+}
+
+func (x *HealthCheck) GetGrpc() *GRPCCheck {
+	if x != nil {
+		if x, ok := x.How.(*HealthCheck_Grpc); ok {
+			return x.Grpc
+		}
+	}
+	return nil
+}
+
+func (x *HealthCheck) GetTcp() bool {
+	if x != nil {
+		if x, ok := x.How.(*HealthCheck_Tcp); ok {
+			return x.Tcp
+		}
+	}
+	return false
+}
+
+func (x *HealthCheck) GetInterval() *durationpb.Duration {
+	if x != nil {
+		return x.Interval
+	}
+	return nil
+}
+
+func (x *HealthCheck) GetTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.Timeout
+	}
+	return nil
+}
+
+func (x *HealthCheck) GetNoTrafficInterval() *durationpb.Duration {
+	if x != nil {
+		return x.NoTrafficInterval
+	}
+	return nil
+}
+
+func (x *HealthCheck) GetHealthy() int64 {
+	if x != nil {
+		return x.Healthy
+	}
+	return 0
+}
+
+func (x *HealthCheck) GetUnhealthy() int64 {
+	if x != nil {
+		return x.Unhealthy
+	}
+	return 0
+}
+
+type isHealthCheck_How interface {
+	isHealthCheck_How()
+}
+
+type HealthCheck_Http struct {
+	Http *HTTPCheck `protobuf:"bytes,1,opt,name=http,proto3,oneof"`
+}
+
+type HealthCheck_Grpc struct {
+	Grpc *GRPCCheck `protobuf:"bytes,2,opt,name=grpc,proto3,oneof"`
+}
+
+type HealthCheck_Tcp struct {
+	Tcp bool `protobuf:"varint,3,opt,name=tcp,proto3,oneof"`
+}
+
+func (*HealthCheck_Http) isHealthCheck_How() {}
+
+func (*HealthCheck_Grpc) isHealthCheck_How() {}
+
+func (*HealthCheck_Tcp) isHealthCheck_How() {}
+
+type HTTPCheck struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	Host          string                 `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
+	Statuses      []*StatusRange         `protobuf:"bytes,3,rep,name=statuses,proto3" json:"statuses,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HTTPCheck) Reset() {
+	*x = HTTPCheck{}
+	mi := &file_wire_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HTTPCheck) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HTTPCheck) ProtoMessage() {}
+
+func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HTTPCheck.ProtoReflect.Descriptor instead.
+func (*HTTPCheck) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *HTTPCheck) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *HTTPCheck) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *HTTPCheck) GetStatuses() []*StatusRange {
+	if x != nil {
+		return x.Statuses
+	}
+	return nil
+}
+
+type StatusRange struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          int64                  `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
+	To            int64                  `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StatusRange) Reset() {
+	*x = StatusRange{}
+	mi := &file_wire_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StatusRange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StatusRange) ProtoMessage() {}
+
+func (x *StatusRange) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StatusRange.ProtoReflect.Descriptor instead.
+func (*StatusRange) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *StatusRange) GetFrom() int64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *StatusRange) GetTo() int64 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+type GRPCCheck struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Service       string                 `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GRPCCheck) Reset() {
+	*x = GRPCCheck{}
+	mi := &file_wire_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GRPCCheck) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GRPCCheck) ProtoMessage() {}
+
+func (x *GRPCCheck) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GRPCCheck.ProtoReflect.Descriptor instead.
+func (*GRPCCheck) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *GRPCCheck) GetService() string {
+	if x != nil {
+		return x.Service
+	}
+	return ""
+}
+
 type Verdict struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -2489,7 +3469,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2501,7 +3481,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2514,7 +3494,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{34}
+	return file_wire_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Verdict) GetId() string {
@@ -2656,7 +3636,7 @@ const file_wire_proto_rawDesc = "" +
 	"\x06policy\x18\x06 \x01(\v2\x19.sightline.wire.v1.PolicyR\x06policy\x129\n" +
 	"\tinstances\x18\a \x03(\v2\x1b.sightline.wire.v1.InstanceR\tinstances\x126\n" +
 	"\bverdicts\x18\b \x03(\v2\x1a.sightline.wire.v1.VerdictR\bverdicts\x128\n" +
-	"\astreams\x18\t \x03(\v2\x1e.sightline.wire.v1.StreamRouteR\astreams\"\xd4\x02\n" +
+	"\astreams\x18\t \x03(\v2\x1e.sightline.wire.v1.StreamRouteR\astreams\"\xf0\x02\n" +
 	"\bInstance\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aservice\x18\x02 \x01(\tR\aservice\x12\x18\n" +
@@ -2666,7 +3646,9 @@ const file_wire_proto_rawDesc = "" +
 	"\x06labels\x18\x06 \x03(\v2'.sightline.wire.v1.Instance.LabelsEntryR\x06labels\x12\x14\n" +
 	"\x05state\x18\a \x01(\tR\x05state\x12!\n" +
 	"\fapp_protocol\x18\b \x01(\tR\vappProtocol\x12\x19\n" +
-	"\bapp_port\x18\t \x01(\rR\aappPort\x1a9\n" +
+	"\bapp_port\x18\t \x01(\rR\aappPort\x12\x1a\n" +
+	"\blocality\x18\n" +
+	" \x01(\tR\blocality\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf0\x04\n" +
@@ -2800,22 +3782,113 @@ const file_wire_proto_rawDesc = "" +
 	"\x06policy\x18\x03 \x01(\v2\x19.sightline.wire.v1.PolicyR\x06policy\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x96\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb7\x03\n" +
 	"\x06Policy\x12#\n" +
 	"\rload_balancer\x18\x01 \x01(\tR\floadBalancer\x124\n" +
 	"\aoutlier\x18\x02 \x01(\v2\x1a.sightline.wire.v1.OutlierR\aoutlier\x121\n" +
-	"\x06limits\x18\x03 \x01(\v2\x19.sightline.wire.v1.LimitsR\x06limits\"\xdf\x01\n" +
+	"\x06limits\x18\x03 \x01(\v2\x19.sightline.wire.v1.LimitsR\x06limits\x12+\n" +
+	"\x04hash\x18\x04 \x01(\v2\x17.sightline.wire.v1.HashR\x04hash\x121\n" +
+	"\x06warmup\x18\x05 \x01(\v2\x19.sightline.wire.v1.WarmupR\x06warmup\x129\n" +
+	"\blocality\x18\x06 \x01(\v2\x1d.sightline.wire.v1.LocalityLBR\blocality\x12A\n" +
+	"\fretry_budget\x18\a \x01(\v2\x1e.sightline.wire.v1.RetryBudgetR\vretryBudget\x12A\n" +
+	"\fhealth_check\x18\b \x01(\v2\x1e.sightline.wire.v1.HealthCheckR\vhealthCheck\"\xab\x01\n" +
+	"\x04Hash\x12\x18\n" +
+	"\x06header\x18\x01 \x01(\tH\x00R\x06header\x12\x16\n" +
+	"\x05query\x18\x02 \x01(\tH\x00R\x05query\x127\n" +
+	"\x06cookie\x18\x03 \x01(\v2\x1d.sightline.wire.v1.HashCookieH\x00R\x06cookie\x12\x1d\n" +
+	"\tsource_ip\x18\x04 \x01(\bH\x00R\bsourceIp\x12\x12\n" +
+	"\x04size\x18\x05 \x01(\x03R\x04sizeB\x05\n" +
+	"\x03key\"\xb7\x01\n" +
+	"\n" +
+	"HashCookie\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
+	"\x03set\x18\x02 \x01(\bR\x03set\x12+\n" +
+	"\x03ttl\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x03ttl\x12\x12\n" +
+	"\x04path\x18\x04 \x01(\tR\x04path\x12B\n" +
+	"\n" +
+	"attributes\x18\x05 \x03(\v2\".sightline.wire.v1.CookieAttributeR\n" +
+	"attributes\";\n" +
+	"\x0fCookieAttribute\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\x80\x01\n" +
+	"\x06Warmup\x125\n" +
+	"\bduration\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\bduration\x12\x1f\n" +
+	"\vmin_percent\x18\x02 \x01(\x01R\n" +
+	"minPercent\x12\x1e\n" +
+	"\n" +
+	"aggression\x18\x03 \x01(\x01R\n" +
+	"aggression\"\x90\x02\n" +
+	"\n" +
+	"LocalityLB\x12\x10\n" +
+	"\x03off\x18\x01 \x01(\bR\x03off\x12=\n" +
+	"\n" +
+	"distribute\x18\x02 \x03(\v2\x1d.sightline.wire.v1.DistributeR\n" +
+	"distribute\x12G\n" +
+	"\bfailover\x18\x03 \x03(\v2+.sightline.wire.v1.LocalityLB.FailoverEntryR\bfailover\x12+\n" +
+	"\x11failover_priority\x18\x04 \x03(\tR\x10failoverPriority\x1a;\n" +
+	"\rFailoverEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8e\x01\n" +
+	"\n" +
+	"Distribute\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\tR\x04from\x125\n" +
+	"\x02to\x18\x02 \x03(\v2%.sightline.wire.v1.Distribute.ToEntryR\x02to\x1a5\n" +
+	"\aToEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\rR\x05value:\x028\x01\"\xa2\x03\n" +
 	"\aOutlier\x12-\n" +
 	"\x12consecutive_errors\x18\x01 \x01(\x03R\x11consecutiveErrors\x125\n" +
 	"\binterval\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\binterval\x12>\n" +
 	"\rbase_ejection\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\fbaseEjection\x12.\n" +
-	"\x13max_ejected_percent\x18\x04 \x01(\x03R\x11maxEjectedPercent\"\xbe\x01\n" +
+	"\x13max_ejected_percent\x18\x04 \x01(\x03R\x11maxEjectedPercent\x12/\n" +
+	"\x13consecutive_gateway\x18\x05 \x01(\x03R\x12consecutiveGateway\x12+\n" +
+	"\x11consecutive_local\x18\x06 \x01(\x03R\x10consecutiveLocal\x12\x14\n" +
+	"\x05split\x18\a \x01(\bR\x05split\x12,\n" +
+	"\x12min_health_percent\x18\b \x01(\x03R\x10minHealthPercent\x12\x1f\n" +
+	"\verror_codes\x18\t \x03(\x03R\n" +
+	"errorCodes\"\x88\x04\n" +
 	"\x06Limits\x12 \n" +
 	"\vconnections\x18\x01 \x01(\x03R\vconnections\x12\x18\n" +
 	"\apending\x18\x02 \x01(\x03R\apending\x12\x1a\n" +
 	"\brequests\x18\x03 \x01(\x03R\brequests\x12\x18\n" +
 	"\aretries\x18\x04 \x01(\x03R\aretries\x12B\n" +
-	"\x0fconnect_timeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x0econnectTimeout\"\xcd\x02\n" +
+	"\x0fconnect_timeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x0econnectTimeout\x126\n" +
+	"\x17requests_per_connection\x18\x06 \x01(\x03R\x15requestsPerConnection\x12\x18\n" +
+	"\astreams\x18\a \x01(\x03R\astreams\x12<\n" +
+	"\fidle_timeout\x18\b \x01(\v2\x19.google.protobuf.DurationR\vidleTimeout\x12:\n" +
+	"\vstream_idle\x18\t \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"streamIdle\x12@\n" +
+	"\x0econnection_age\x18\n" +
+	" \x01(\v2\x19.google.protobuf.DurationR\rconnectionAge\x12:\n" +
+	"\tkeepalive\x18\v \x01(\v2\x1c.sightline.wire.v1.KeepaliveR\tkeepalive\"\x89\x01\n" +
+	"\tKeepalive\x12\x16\n" +
+	"\x06probes\x18\x01 \x01(\x03R\x06probes\x12-\n" +
+	"\x04time\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x04time\x125\n" +
+	"\binterval\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\binterval\"\x7f\n" +
+	"\vRetryBudget\x12\x18\n" +
+	"\apercent\x18\x01 \x01(\x01R\apercent\x12\x1f\n" +
+	"\vmin_retries\x18\x02 \x01(\x03R\n" +
+	"minRetries\x125\n" +
+	"\binterval\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\binterval\"\xff\x02\n" +
+	"\vHealthCheck\x122\n" +
+	"\x04http\x18\x01 \x01(\v2\x1c.sightline.wire.v1.HTTPCheckH\x00R\x04http\x122\n" +
+	"\x04grpc\x18\x02 \x01(\v2\x1c.sightline.wire.v1.GRPCCheckH\x00R\x04grpc\x12\x12\n" +
+	"\x03tcp\x18\x03 \x01(\bH\x00R\x03tcp\x125\n" +
+	"\binterval\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\binterval\x123\n" +
+	"\atimeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x12I\n" +
+	"\x13no_traffic_interval\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x11noTrafficInterval\x12\x18\n" +
+	"\ahealthy\x18\a \x01(\x03R\ahealthy\x12\x1c\n" +
+	"\tunhealthy\x18\b \x01(\x03R\tunhealthyB\x05\n" +
+	"\x03how\"o\n" +
+	"\tHTTPCheck\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x12\n" +
+	"\x04host\x18\x02 \x01(\tR\x04host\x12:\n" +
+	"\bstatuses\x18\x03 \x03(\v2\x1e.sightline.wire.v1.StatusRangeR\bstatuses\"1\n" +
+	"\vStatusRange\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\x03R\x04from\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\x03R\x02to\"%\n" +
+	"\tGRPCCheck\x12\x18\n" +
+	"\aservice\x18\x01 \x01(\tR\aservice\"\xcd\x02\n" +
 	"\aVerdict\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aservice\x18\x02 \x01(\tR\aservice\x12\x18\n" +
@@ -2847,7 +3920,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 58)
 var file_wire_proto_goTypes = []any{
 	(*Workload)(nil),              // 0: sightline.wire.v1.Workload
 	(*EnrollRequest)(nil),         // 1: sightline.wire.v1.EnrollRequest
@@ -2881,20 +3954,34 @@ var file_wire_proto_goTypes = []any{
 	(*StreamMatch)(nil),           // 29: sightline.wire.v1.StreamMatch
 	(*Subset)(nil),                // 30: sightline.wire.v1.Subset
 	(*Policy)(nil),                // 31: sightline.wire.v1.Policy
-	(*Outlier)(nil),               // 32: sightline.wire.v1.Outlier
-	(*Limits)(nil),                // 33: sightline.wire.v1.Limits
-	(*Verdict)(nil),               // 34: sightline.wire.v1.Verdict
-	nil,                           // 35: sightline.wire.v1.Instance.LabelsEntry
-	nil,                           // 36: sightline.wire.v1.Match.HeadersEntry
-	nil,                           // 37: sightline.wire.v1.Match.WithoutEntry
-	nil,                           // 38: sightline.wire.v1.Match.QueryEntry
-	nil,                           // 39: sightline.wire.v1.Match.SourceLabelsEntry
-	nil,                           // 40: sightline.wire.v1.FieldEdits.SetEntry
-	nil,                           // 41: sightline.wire.v1.FieldEdits.AddEntry
-	nil,                           // 42: sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	nil,                           // 43: sightline.wire.v1.Subset.LabelsEntry
-	(*timestamppb.Timestamp)(nil), // 44: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 45: google.protobuf.Duration
+	(*Hash)(nil),                  // 32: sightline.wire.v1.Hash
+	(*HashCookie)(nil),            // 33: sightline.wire.v1.HashCookie
+	(*CookieAttribute)(nil),       // 34: sightline.wire.v1.CookieAttribute
+	(*Warmup)(nil),                // 35: sightline.wire.v1.Warmup
+	(*LocalityLB)(nil),            // 36: sightline.wire.v1.LocalityLB
+	(*Distribute)(nil),            // 37: sightline.wire.v1.Distribute
+	(*Outlier)(nil),               // 38: sightline.wire.v1.Outlier
+	(*Limits)(nil),                // 39: sightline.wire.v1.Limits
+	(*Keepalive)(nil),             // 40: sightline.wire.v1.Keepalive
+	(*RetryBudget)(nil),           // 41: sightline.wire.v1.RetryBudget
+	(*HealthCheck)(nil),           // 42: sightline.wire.v1.HealthCheck
+	(*HTTPCheck)(nil),             // 43: sightline.wire.v1.HTTPCheck
+	(*StatusRange)(nil),           // 44: sightline.wire.v1.StatusRange
+	(*GRPCCheck)(nil),             // 45: sightline.wire.v1.GRPCCheck
+	(*Verdict)(nil),               // 46: sightline.wire.v1.Verdict
+	nil,                           // 47: sightline.wire.v1.Instance.LabelsEntry
+	nil,                           // 48: sightline.wire.v1.Match.HeadersEntry
+	nil,                           // 49: sightline.wire.v1.Match.WithoutEntry
+	nil,                           // 50: sightline.wire.v1.Match.QueryEntry
+	nil,                           // 51: sightline.wire.v1.Match.SourceLabelsEntry
+	nil,                           // 52: sightline.wire.v1.FieldEdits.SetEntry
+	nil,                           // 53: sightline.wire.v1.FieldEdits.AddEntry
+	nil,                           // 54: sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	nil,                           // 55: sightline.wire.v1.Subset.LabelsEntry
+	nil,                           // 56: sightline.wire.v1.LocalityLB.FailoverEntry
+	nil,                           // 57: sightline.wire.v1.Distribute.ToEntry
+	(*timestamppb.Timestamp)(nil), // 58: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 59: google.protobuf.Duration
 }
 var file_wire_proto_depIdxs = []int32{
 	0,  // 0: sightline.wire.v1.EnrollRequest.workload:type_name -> sightline.wire.v1.Workload
@@ -2905,17 +3992,17 @@ var file_wire_proto_depIdxs = []int32{
 	9,  // 5: sightline.wire.v1.SubscribeRequest.goodbye:type_name -> sightline.wire.v1.Goodbye
 	12, // 6: sightline.wire.v1.Hello.instance:type_name -> sightline.wire.v1.Instance
 	11, // 7: sightline.wire.v1.Push.snapshots:type_name -> sightline.wire.v1.Snapshot
-	44, // 8: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
+	58, // 8: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
 	13, // 9: sightline.wire.v1.Snapshot.routes:type_name -> sightline.wire.v1.Route
 	30, // 10: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
 	31, // 11: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
 	12, // 12: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
-	34, // 13: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
+	46, // 13: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
 	28, // 14: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
-	35, // 15: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
+	47, // 15: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
 	14, // 16: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
 	16, // 17: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
-	45, // 18: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
+	59, // 18: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
 	17, // 19: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
 	18, // 20: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
 	20, // 21: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
@@ -2926,50 +4013,75 @@ var file_wire_proto_depIdxs = []int32{
 	27, // 26: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
 	15, // 27: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
 	15, // 28: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
-	36, // 29: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
+	48, // 29: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
 	15, // 30: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
 	15, // 31: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
-	37, // 32: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
-	38, // 33: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
-	39, // 34: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
+	49, // 32: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
+	50, // 33: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
+	51, // 34: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
 	18, // 35: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
-	45, // 36: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
-	45, // 37: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
+	59, // 36: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
+	59, // 37: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
 	19, // 38: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
 	19, // 39: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
-	40, // 40: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
-	41, // 41: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
+	52, // 40: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
+	53, // 41: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
 	15, // 42: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
-	45, // 43: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
+	59, // 43: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
 	25, // 44: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
 	26, // 45: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
-	45, // 46: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
+	59, // 46: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
 	29, // 47: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
 	16, // 48: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
-	42, // 49: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	43, // 50: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
+	54, // 49: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	55, // 50: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
 	31, // 51: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
-	32, // 52: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
-	33, // 53: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
-	45, // 54: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
-	45, // 55: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
-	45, // 56: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
-	44, // 57: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
-	44, // 58: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
-	15, // 59: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
-	15, // 60: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
-	15, // 61: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
-	1,  // 62: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
-	2,  // 63: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
-	4,  // 64: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
-	3,  // 65: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
-	3,  // 66: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
-	10, // 67: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
-	65, // [65:68] is the sub-list for method output_type
-	62, // [62:65] is the sub-list for method input_type
-	62, // [62:62] is the sub-list for extension type_name
-	62, // [62:62] is the sub-list for extension extendee
-	0,  // [0:62] is the sub-list for field type_name
+	38, // 52: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
+	39, // 53: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
+	32, // 54: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
+	35, // 55: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
+	36, // 56: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
+	41, // 57: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
+	42, // 58: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
+	33, // 59: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
+	59, // 60: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
+	34, // 61: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
+	59, // 62: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
+	37, // 63: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
+	56, // 64: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
+	57, // 65: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
+	59, // 66: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
+	59, // 67: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
+	59, // 68: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
+	59, // 69: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
+	59, // 70: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
+	59, // 71: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
+	40, // 72: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
+	59, // 73: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
+	59, // 74: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
+	59, // 75: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
+	43, // 76: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
+	45, // 77: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
+	59, // 78: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
+	59, // 79: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
+	59, // 80: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
+	44, // 81: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
+	58, // 82: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
+	58, // 83: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
+	15, // 84: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
+	15, // 85: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
+	15, // 86: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
+	1,  // 87: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
+	2,  // 88: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
+	4,  // 89: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
+	3,  // 90: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
+	3,  // 91: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
+	10, // 92: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
+	90, // [90:93] is the sub-list for method output_type
+	87, // [87:90] is the sub-list for method input_type
+	87, // [87:87] is the sub-list for extension type_name
+	87, // [87:87] is the sub-list for extension extendee
+	0,  // [0:87] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -2990,13 +4102,24 @@ func file_wire_proto_init() {
 		(*StringMatch_Regex)(nil),
 	}
 	file_wire_proto_msgTypes[26].OneofWrappers = []any{}
+	file_wire_proto_msgTypes[32].OneofWrappers = []any{
+		(*Hash_Header)(nil),
+		(*Hash_Query)(nil),
+		(*Hash_Cookie)(nil),
+		(*Hash_SourceIp)(nil),
+	}
+	file_wire_proto_msgTypes[42].OneofWrappers = []any{
+		(*HealthCheck_Http)(nil),
+		(*HealthCheck_Grpc)(nil),
+		(*HealthCheck_Tcp)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   44,
+			NumMessages:   58,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

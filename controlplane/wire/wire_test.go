@@ -17,10 +17,28 @@ import (
 func full() mesh.Snapshot {
 	policy := mesh.Policy{
 		LoadBalancer: mesh.LeastRequest,
-		Outlier: &mesh.Outlier{
-			ConsecutiveErrors: 5, Interval: time.Second, BaseEjection: time.Minute, MaxEjectedPercent: 50,
+		Hash: &mesh.Hash{Size: 4096, Cookie: &mesh.HashCookie{
+			Name: "user", Set: true, TTL: time.Hour, Path: "/shop", Attributes: []mesh.CookieAttribute{{Name: "SameSite", Value: "Lax"}},
+		}},
+		Warmup: &mesh.Warmup{Duration: time.Minute, MinPercent: 10, Aggression: 1.5},
+		Locality: &mesh.LocalityLB{
+			Off: true, Failover: map[string]string{"eu": "us"}, FailoverPriority: []string{"rack", "tier=gold"},
+			Distribute: []mesh.Distribute{{From: "eu/a/*", To: map[string]uint32{"eu/a/*": 80, "eu/b/*": 20}}},
 		},
-		Limits: mesh.Limits{Connections: 1, Pending: 2, Requests: 3, Retries: 4, ConnectTimeout: 5 * time.Second},
+		Outlier: &mesh.Outlier{
+			ConsecutiveErrors: 5, ConsecutiveGateway: 4, ConsecutiveLocal: 3, Split: true, Interval: time.Second,
+			BaseEjection: time.Minute, MaxEjectedPercent: 50, MinHealthPercent: 40, ErrorCodes: []int{429, 500},
+		},
+		Limits: mesh.Limits{
+			Connections: 1, Pending: 2, Requests: 3, Retries: 4, ConnectTimeout: 5 * time.Second,
+			RequestsPerConnection: 6, Streams: 7, IdleTimeout: 8 * time.Second, StreamIdle: 9 * time.Second, ConnectionAge: 10 * time.Second,
+			Keepalive: &mesh.Keepalive{Probes: 3, Time: time.Minute, Interval: time.Second},
+		},
+		RetryBudget: &mesh.RetryBudget{Percent: 12.5, MinRetries: 3, Interval: time.Second},
+		HealthCheck: &mesh.HealthCheck{
+			HTTP:     &mesh.HTTPCheck{Path: "/healthz", Host: "reviews", Statuses: []mesh.StatusRange{{From: 200, To: 299}}},
+			Interval: time.Second, Timeout: 2 * time.Second, NoTrafficInterval: time.Minute, Healthy: 1, Unhealthy: 2,
+		},
 	}
 	return mesh.Snapshot{
 		Service: "reviews",
@@ -42,7 +60,7 @@ func full() mesh.Snapshot {
 			Address:  netip.MustParseAddrPort("127.0.0.1:15006"),
 			Identity: "spiffe://mesh.local/ns/default/sa/reviews",
 			Labels:   map[string]string{"version": "v2"}, State: mesh.Ready,
-			AppProtocol: mesh.TCP, AppPort: 5432,
+			AppProtocol: mesh.TCP, AppPort: 5432, Locality: "eu/a/7",
 		}},
 		Verdicts: []mesh.Verdict{{
 			ID: "v-1", Target: mesh.Target{Service: "reviews", Version: "v2", Instance: "reviews-1"},
@@ -110,6 +128,23 @@ func TestSnapshotSurvivesTheWire(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.AddrPort{})); diff != "" {
 			t.Errorf("snapshot of %s changed on the wire (-sent +got):\n%s", want.Service, diff)
+		}
+	}
+}
+
+// TestPolicyVariants are the fields of which full can set only one.
+func TestPolicyVariants(t *testing.T) {
+	for name, want := range map[string]mesh.Policy{
+		"nothing":     {},
+		"header":      {Hash: &mesh.Hash{Header: "x-user"}},
+		"query":       {Hash: &mesh.Hash{Query: "user"}},
+		"source":      {Hash: &mesh.Hash{SourceIP: true}},
+		"cookie":      {Hash: &mesh.Hash{Cookie: &mesh.HashCookie{Name: "user"}}},
+		"gRPC health": {HealthCheck: &mesh.HealthCheck{GRPC: &mesh.GRPCCheck{Service: "shop.Ratings"}, Interval: time.Second}},
+		"TCP health":  {HealthCheck: &mesh.HealthCheck{TCP: true, Interval: time.Second}},
+	} {
+		if diff := cmp.Diff(want, toPolicy(fromPolicy(want))); diff != "" {
+			t.Errorf("%s changed on the wire (-sent +got):\n%s", name, diff)
 		}
 	}
 }

@@ -1,0 +1,75 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// destinationRuleSupports lists the fields of a DestinationRule that the mesh acts on.
+func destinationRuleSupports(rule string) bool {
+	if inner, ok := strings.CutPrefix(rule, "subsets."); ok {
+		return inner == "name" || inner == "labels" || policySupports(inner)
+	}
+	return rule == "host" || rule == "subsets" || policySupports(rule)
+}
+
+// policyFields are the supported fields of a traffic policy, by where they stand.
+var policyFields = map[string][]string{
+	"":             {"loadBalancer", "connectionPool", "outlierDetection", "retryBudget", "tls"},
+	"tls":          {"mode"},
+	"loadBalancer": {"simple", "consistentHash", "warmup", "localityLbSetting"},
+	"loadBalancer.consistentHash": {
+		"httpHeaderName", "httpCookie", "useSourceIp", "httpQueryParameterName", "ringHash", "maglev", "minimumRingSize",
+	},
+	"loadBalancer.consistentHash.httpCookie":            {"name", "path", "ttl", "attributes"},
+	"loadBalancer.consistentHash.httpCookie.attributes": {"name", "value"},
+	"loadBalancer.consistentHash.ringHash":              {"minimumRingSize"},
+	"loadBalancer.consistentHash.maglev":                {"tableSize"},
+	"loadBalancer.warmup":                               {"duration", "minimumPercent", "aggression"},
+	"loadBalancer.localityLbSetting":                    {"enabled", "distribute", "failover", "failoverPriority"},
+	"loadBalancer.localityLbSetting.distribute":         {"from", "to"},
+	"loadBalancer.localityLbSetting.failover":           {"from", "to"},
+	"connectionPool":                                    {"tcp", "http"},
+	"connectionPool.tcp": {
+		"maxConnections", "connectTimeout", "maxConnectionDuration", "idleTimeout", "tcpKeepalive",
+	},
+	"connectionPool.tcp.tcpKeepalive": {"probes", "time", "interval"},
+	"connectionPool.http": {
+		"http1MaxPendingRequests", "http2MaxRequests", "maxRetries", "maxRequestsPerConnection", "idleTimeout",
+		"maxConcurrentStreams",
+	},
+	"outlierDetection": {
+		"consecutive5xxErrors", "consecutiveGatewayErrors", "consecutiveLocalOriginFailures",
+		"splitExternalLocalOriginErrors", "interval", "baseEjectionTime", "maxEjectionPercent", "minHealthPercent",
+		"outlierDetectionHttpErrorCodes",
+	},
+	"retryBudget": {"percent", "minRetryConcurrency", "budgetInterval"},
+}
+
+func policySupports(rule string) bool {
+	inner, ok := strings.CutPrefix(rule, "trafficPolicy")
+	if !ok || inner == "" {
+		return ok
+	}
+	at := strings.LastIndexByte(inner, '.')
+	return slices.Contains(policyFields[strings.TrimPrefix(inner[:at], ".")], inner[at+1:])
+}
+
+// destinationRuleAccepts says what is wrong with a value of a supported field.
+func destinationRuleAccepts(rule string, value any) string {
+	switch strings.TrimPrefix(strings.TrimPrefix(rule, "subsets."), "trafficPolicy.") {
+	case "tls.mode":
+		if value != "ISTIO_MUTUAL" {
+			return show(value) + " is not supported: the mesh always uses its own mutual TLS; want ISTIO_MUTUAL or no tls at all"
+		}
+	case "loadBalancer.simple":
+		if value == "PASSTHROUGH" {
+			return "\"PASSTHROUGH\" is not supported: requests always go to an instance that the mesh knows; want ROUND_ROBIN, LEAST_REQUEST, RANDOM or UNSPECIFIED"
+		}
+	case "loadBalancer.consistentHash.useSourceIp":
+		if value == false {
+			return "false says nothing to tell requests apart by; want true, or another key"
+		}
+	}
+	return ""
+}
