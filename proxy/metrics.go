@@ -21,7 +21,7 @@ func (p *parts) metrics() []admin.Family {
 		turnedAway(p.inbound.Refused()),
 		races(p.outbound.Races(), p.inbound.Races()),
 		admin.Value("sightline_app_idle_seconds", "How long an unused connection to the app is kept; learned from the app.", p.inbound.AppIdleTime().Seconds()),
-		breakers(p.set.States()),
+		breakers(p.set.State().Instances),
 		admin.Value("sightline_breaker_trips_total", "Times a breaker of this sidecar tripped.", float64(p.trips.Load())),
 		admin.Value("sightline_push_connected", "Whether the control plane's feed is connected.", connected),
 		admin.Value("sightline_push_version", "Version of the configuration in force.", float64(feed.Version)),
@@ -47,7 +47,7 @@ func telemetry(s emit.Stats) []admin.Family {
 	return []admin.Family{emitted, acknowledged, queued, dropped}
 }
 
-func breakers(states []upstream.State) admin.Family {
+func breakers(states []upstream.InstanceState) admin.Family {
 	f := admin.Family{Name: "sightline_instance_breaker", Help: "1 for the state each instance's breaker is in.", Gauge: true}
 	for _, s := range states {
 		f.Samples = append(f.Samples, admin.Sample{Value: 1, Labels: []admin.Label{

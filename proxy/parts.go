@@ -67,7 +67,7 @@ func (p *Proxy) assemble(ctx context.Context) (*parts, error) {
 	r.admin = admin.New(admin.Deps{
 		Ready: p.isReady, Metrics: r.metrics, Profiles: p.c.Profiles,
 		Config:   func() any { return r.tables.snapshots() },
-		Breakers: func() any { return r.set.States() },
+		Breakers: func() any { return r.set.State() },
 		Drain:    func() { go p.DrainInbound() }, // the page answers at once; Run waits for the listener
 	})
 	return r, nil

@@ -35,21 +35,21 @@ func NewMaglev(names []string, size int) *Maglev {
 
 // Pick implements Table. A key whose place is not able goes on to other entries of its
 // own, so that the keys of one place spread over all others and no other key moves.
-func (m *Maglev) Pick(key uint64, able func(place int) bool) int {
+func (m *Maglev) Pick(key uint64, able []bool) int {
 	size := uint64(len(m.entries))
 	if size == 0 {
 		return -1
 	}
 	at := key % size
 	for range rehashes {
-		if place := int(m.entries[at]); able(place) {
+		if place := int(m.entries[at]); able[place] {
 			return place
 		}
 		key = mix(key + 1)
 		at = key % size
 	}
 	for n := range size {
-		if place := int(m.entries[(at+n)%size]); able(place) {
+		if place := int(m.entries[(at+n)%size]); able[place] {
 			return place
 		}
 	}

@@ -65,7 +65,7 @@ func pointsOf(n, least int) int {
 }
 
 // Pick implements Table.
-func (r *Ring) Pick(key uint64, able func(place int) bool) int {
+func (r *Ring) Pick(key uint64, able []bool) int {
 	lo, hi := 0, len(r.points)
 	for lo < hi {
 		if mid := int(uint(lo+hi) >> 1); r.points[mid].hash < key {
@@ -79,7 +79,7 @@ func (r *Ring) Pick(key uint64, able func(place int) bool) int {
 		if at >= len(r.points) {
 			at -= len(r.points)
 		}
-		if place := int(r.points[at].place); able(place) {
+		if place := int(r.points[at].place); able[place] {
 			return place
 		}
 	}

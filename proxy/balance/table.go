@@ -4,8 +4,8 @@ package balance
 // moves few keys when places come or go. It is never changed once made.
 type Table interface {
 	// Pick returns the number of the place for a key: the first able one in the key's
-	// own order of places, -1 if none is.
-	Pick(key uint64, able func(place int) bool) int
+	// own order of places, -1 if none is. Able says of each place whether it is.
+	Pick(key uint64, able []bool) int
 }
 
 // Hash is the hash of a key or of a name. It is the same in every process, so that all

@@ -16,6 +16,9 @@ type Breaker struct {
 	// era packs how often the state changed with the state itself. Requests read
 	// it without the lock; it changes only under the lock.
 	era atomic.Uint64
+	// probeFrom is when a probe may go out, in nanoseconds since the epoch, while the
+	// breaker does not admit: after the back-off, or when the one that is out is given up.
+	probeFrom atomic.Int64
 
 	mu       sync.Mutex
 	config   Config
@@ -72,18 +75,13 @@ func (b *Breaker) Status() Status {
 	return b.status
 }
 
-// Ready reports whether Admit would let a request through, and whether that request
-// would be a probe. Only Admit makes it so.
-func (b *Breaker) Ready() (ready, probe bool) {
-	switch b.State() {
-	case Admitting:
+// Ready reports whether Admit would let a request through at now, and whether that
+// request would be a probe. Only Admit makes it so. It waits for nobody.
+func (b *Breaker) Ready(now time.Time) (ready, probe bool) {
+	if b.State() == Admitting {
 		return true, false
-	case Probing, Tripped:
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.giveUpProbe()
-	return b.due(), true
+	return now.UnixNano() >= b.probeFrom.Load(), true
 }
 
 // Admit asks to let a request through. When it does, the ticket's Done must be
@@ -103,6 +101,7 @@ func (b *Breaker) Admit() (Ticket, bool) {
 			b.change(Probing, "back-off is over", b.deps.Now(), time.Time{})
 		}
 		b.probe, b.probeAt = true, b.deps.Now()
+		b.probeFrom.Store(b.probeAt.Add(b.config.Max).UnixNano())
 	}
 	return Ticket{breaker: b, era: b.era.Load()}, true
 }
@@ -164,6 +163,7 @@ func (b *Breaker) giveUpProbe() {
 
 func (b *Breaker) probed(r Result) {
 	b.probe = false
+	b.probeFrom.Store(0)
 	switch r {
 	case Success:
 		b.failures, b.trips, b.holdOff = 0, 0, time.Time{}
@@ -235,6 +235,9 @@ func (b *Breaker) backoff() time.Duration {
 
 func (b *Breaker) change(to State, reason string, at, until time.Time) {
 	from := b.status.State
+	if to == Tripped {
+		b.probeFrom.Store(until.UnixNano())
+	}
 	b.status = Status{State: to, Since: at, Reason: reason, Until: until}
 	changes := b.era.Load()>>stateBits + 1
 	b.era.Store(changes<<stateBits | uint64(to))

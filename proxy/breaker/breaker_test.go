@@ -233,7 +233,7 @@ func TestProbing(t *testing.T) {
 		trip(t, b)
 		time.Sleep(time.Hour)
 		want(t, b, Tripped)
-		if ready, probe := b.Ready(); !ready || !probe {
+		if ready, probe := b.Ready(time.Now()); !ready || !probe {
 			t.Error("not ready for a probe")
 		}
 		want(t, b, Tripped)
@@ -256,7 +256,7 @@ func TestProbing(t *testing.T) {
 		time.Sleep(time.Second)
 		sendAll(t, b, 1, Dropped)
 		want(t, b, Probing)
-		if ready, probe := b.Ready(); !ready || !probe {
+		if ready, probe := b.Ready(time.Now()); !ready || !probe {
 			t.Fatal("no place for a second probe")
 		}
 		sendAll(t, b, 1, Success)
@@ -377,7 +377,7 @@ func TestConcurrentUse(t *testing.T) {
 		wg.Go(func() {
 			for i := range 2000 {
 				send(b, Result((n+i)%4))
-				b.Ready()
+				b.Ready(time.Now())
 			}
 		})
 	}

@@ -7,18 +7,8 @@ import (
 	"time"
 )
 
-// Deps is what a Detector uses of its surroundings. Every field may be nil.
-type Deps struct {
-	// Now is the clock; nil is time.Now.
-	Now func() time.Time
-	// Changed is told of each member that is taken out or let back in, in order. It is
-	// called with the detector locked: it must be quick and not call the detector.
-	Changed func(Change)
-}
-
 // Change is a member taken out or let back in.
 type Change struct {
-	Member *Member
 	Out    bool
 	At     time.Time
 	Reason string    // one phrase with numbers: "5 consecutive errors"
@@ -28,7 +18,7 @@ type Change struct {
 // Detector watches the members of one group. Its methods may be called from any
 // goroutine.
 type Detector struct {
-	deps   Deps
+	now    func() time.Time
 	config atomic.Pointer[Config]
 	due    atomic.Int64 // when the next sweep is, in nanoseconds since the epoch
 
@@ -37,18 +27,13 @@ type Detector struct {
 	out     int
 }
 
-// New makes a detector without members. Its first sweep is one interval away.
-func New(c Config, d Deps) *Detector {
-	if d.Now == nil {
-		d.Now = time.Now
-	}
-	if d.Changed == nil {
-		d.Changed = func(Change) {}
-	}
-	det := &Detector{deps: d, members: make(map[*Member]bool)}
+// New makes a detector without members that reads the time from now. Its first sweep is
+// one interval away.
+func New(c Config, now func() time.Time) *Detector {
+	det := &Detector{now: now, members: make(map[*Member]bool)}
 	c = c.withDefaults()
 	det.config.Store(&c)
-	det.due.Store(d.Now().Add(c.Interval).UnixNano())
+	det.due.Store(now().Add(c.Interval).UnixNano())
 	return det
 }
 
@@ -59,13 +44,14 @@ func (d *Detector) Configure(c Config) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if old := d.config.Swap(&c); old.Interval != c.Interval {
-		d.due.Store(d.deps.Now().Add(c.Interval).UnixNano())
+		d.due.Store(d.now().Add(c.Interval).UnixNano())
 	}
 }
 
-// Add makes a new member.
-func (d *Detector) Add() *Member {
-	m := &Member{detector: d}
+// Add makes a new member. Changed is told when it is taken out and when it is let back
+// in; it is called with the detector locked, so it must be quick and not call it.
+func (d *Detector) Add(changed func(Change)) *Member {
+	m := &Member{detector: d, changed: changed}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.members[m] = true
@@ -82,17 +68,6 @@ func (d *Detector) Remove(m *Member) {
 	}
 	m.gone = true
 	delete(d.members, m)
-}
-
-// Heal lets a member back in at once and forgets its rows, as when it is known from
-// elsewhere that it is well.
-func (d *Detector) Heal(m *Member) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	m.clear()
-	if m.out.Load() {
-		d.readmit(m, d.deps.Now(), "it passed its health check")
-	}
 }
 
 // Due reports whether a sweep is due. It costs one load.
@@ -142,7 +117,7 @@ func (d *Detector) trip(m *Member, row *atomic.Int32, reason string, n int32) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	row.Store(0)
-	now := d.deps.Now()
+	now := d.now()
 	d.catchUp(now)
 	if m.gone || m.out.Load() || !d.mayTrip() {
 		return
@@ -155,7 +130,7 @@ func (d *Detector) trip(m *Member, row *atomic.Int32, reason string, n int32) {
 	m.total++
 	m.since, m.reason = now, fmt.Sprintf(reason, n)
 	m.out.Store(true)
-	d.deps.Changed(Change{Member: m, Out: true, At: m.since, Reason: m.reason, Until: m.since.Add(d.rest(m))})
+	m.changed(Change{Out: true, At: m.since, Reason: m.reason, Until: m.since.Add(d.rest(m))})
 }
 
 func (d *Detector) mayTrip() bool {
@@ -171,5 +146,5 @@ func (d *Detector) readmit(m *Member, at time.Time, reason string) {
 	d.out--
 	m.clear()
 	m.out.Store(false)
-	d.deps.Changed(Change{Member: m, At: at, Reason: reason})
+	m.changed(Change{At: at, Reason: reason})
 }

@@ -8,6 +8,7 @@ import (
 // Member is one of a group. Its methods may be called from any goroutine.
 type Member struct {
 	detector *Detector
+	changed  func(Change)
 
 	// Errors in a row, by sort. They are counted without the detector's lock.
 	errors, gateway, local atomic.Int32
@@ -72,6 +73,21 @@ func (m *Member) Status() Status {
 	}
 	return s
 }
+
+// Heal lets the member back in at once and forgets its rows, as when it is known from
+// elsewhere that it is well.
+func (m *Member) Heal() {
+	d := m.detector
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	m.clear()
+	if m.out.Load() {
+		d.readmit(m, d.now(), "it passed its health check")
+	}
+}
+
+// Detector is the one whose member it is.
+func (m *Member) Detector() *Detector { return m.detector }
 
 // split is Report where failures without an answer have a count of their own. An
 // answer, however bad, shows that the member can be reached.

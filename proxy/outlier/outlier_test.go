@@ -73,7 +73,7 @@ func (s *script) step(verb string, args []string) error {
 	case "config":
 		c := parseConfig(s.T, args)
 		if s.detector == nil {
-			s.detector = New(c, Deps{})
+			s.detector = New(c, time.Now)
 			return nil
 		}
 		s.detector.Configure(c)
@@ -93,7 +93,7 @@ func (s *script) step(verb string, args []string) error {
 			return fmt.Errorf("reason %q", got)
 		}
 	case "heal":
-		s.detector.Heal(s.members[args[0]])
+		s.members[args[0]].Heal()
 	default:
 		return s.report(verb, args)
 	}
@@ -109,7 +109,7 @@ func (s *script) become(names []string) {
 	}
 	for _, name := range names {
 		if s.members[name] == nil {
-			s.members[name] = s.detector.Add()
+			s.members[name] = s.detector.Add(func(Change) {})
 		}
 	}
 }
@@ -201,10 +201,8 @@ func TestChangesAreTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got []string
 		start := time.Now()
-		d := New(Config{Errors: 1, Base: time.Second, Interval: time.Second}, Deps{Changed: func(c Change) {
-			got = append(got, fmt.Sprintf("%v out=%v %s", c.At.Sub(start), c.Out, c.Reason))
-		}})
-		m := d.Add()
+		d := New(Config{Errors: 1, Base: time.Second, Interval: time.Second}, time.Now)
+		m := d.Add(func(c Change) { got = append(got, fmt.Sprintf("%v out=%v %s", c.At.Sub(start), c.Out, c.Reason)) })
 		time.Sleep(500 * time.Millisecond)
 		m.Report(Error)
 		time.Sleep(time.Minute) // the sweep at 2 s is made up for, with its own time
@@ -219,8 +217,8 @@ func TestChangesAreTold(t *testing.T) {
 // TestSweepsAfterALongPause: what happens in a pause of years must not take as long.
 func TestSweepsAfterALongPause(t *testing.T) {
 	now := time.Unix(1000, 0)
-	d := New(Config{Errors: 1, Interval: time.Millisecond, Base: time.Hour}, Deps{Now: func() time.Time { return now }})
-	m := d.Add()
+	d := New(Config{Errors: 1, Interval: time.Millisecond, Base: time.Hour}, func() time.Time { return now })
+	m := d.Add(func(Change) {})
 	m.Report(Error)
 	now = now.Add(10 * 365 * 24 * time.Hour)
 	d.Sweep(now)
@@ -230,11 +228,11 @@ func TestSweepsAfterALongPause(t *testing.T) {
 }
 
 func TestConcurrentUse(t *testing.T) {
-	d := New(Config{Errors: 3, Gateway: 2, Interval: time.Millisecond, Base: time.Millisecond, MaxPercent: 50}, Deps{})
+	d := New(Config{Errors: 3, Gateway: 2, Interval: time.Millisecond, Base: time.Millisecond, MaxPercent: 50}, time.Now)
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
-			m := d.Add()
+			m := d.Add(func(Change) {})
 			for i := range 5000 {
 				m.Report(Result(i % 5))
 				m.Report(Gateway)
@@ -254,7 +252,7 @@ func TestConcurrentUse(t *testing.T) {
 }
 
 func BenchmarkReport(b *testing.B) {
-	m := New(Config{Errors: 5}, Deps{}).Add()
+	m := New(Config{Errors: 5}, time.Now).Add(func(Change) {})
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {

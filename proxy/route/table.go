@@ -3,6 +3,7 @@ package route
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -57,6 +58,7 @@ func (r *Route) Destinations() []Destination { return r.destinations }
 // keeps none of them.
 type Request struct {
 	Method, Path, Authority string
+	Source                  netip.Addr // of the client; the zero value is not known
 	// Header returns the value of a header by its lower-case name, and whether the
 	// request has it. It is not called after Match returned.
 	Header func(lowerName string) (value string, ok bool)

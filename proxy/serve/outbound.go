@@ -49,7 +49,7 @@ type OutboundDeps struct {
 	// until the control plane has told of a service that was never asked for before.
 	Resolve func(ctx context.Context, s mesh.ServiceName) (*route.Table, error)
 	// Pick chooses an instance, if possible none that was tried.
-	Pick func(r *route.Route, tried []*upstream.Instance) (upstream.Lease, error)
+	Pick func(r *route.Route, ask *route.Request, tried []*upstream.Instance) (upstream.Lease, error)
 	// Dial opens a connection of mutual TLS that has proved to be the instance's.
 	Dial func(ctx context.Context, to *upstream.Instance, alpn string) (net.Conn, error)
 	// Find tells whose instance's app has an address. It is asked if connections are
@@ -203,7 +203,7 @@ func find(t *route.Table, s mesh.ServiceName, x *exchange) (*route.Route, error)
 // pick chooses an instance for one try.
 func (o *Outbound) pick(next handler) handler {
 	return func(x *exchange) error {
-		lease, err := o.deps.Pick(x.route, x.tried)
+		lease, err := o.deps.Pick(x.route, &x.ask, x.tried)
 		if err != nil {
 			return err
 		}

@@ -1,7 +1,10 @@
 package upstream
 
 import (
+	"slices"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/balance"
@@ -16,59 +19,100 @@ type destination struct {
 // group is what one destination chooses from. It is made anew by each update, but
 // for what it counts.
 type group struct {
-	members  []*Instance // that are ready
+	name    destination
+	service *service
+	policy  mesh.Policy
+	size    int // instances that are ready
+	parts   []*part
+	limits  *limits
+
+	choice atomic.Pointer[choice]
+	mu     sync.Mutex // held by who makes a new choice
+}
+
+// part is a band with what chooses among its members.
+type part struct {
+	band
+
 	balancer *balance.Balancer
-	method   balance.Method
-	limits   mesh.Limits
-	count    *counters
-	gone     bool // not in the newest update; see keep
-}
-
-// counters outlive updates.
-type counters struct{ inFlight, retries atomic.Int64 }
-
-// enter counts a request in that was tried so many times before, unless a limit of
-// the policy is reached.
-func (g *group) enter(tries int) bool {
-	if !within(&g.count.inFlight, g.limits.Requests) {
-		return false
-	}
-	if tries > 0 && !within(&g.count.retries, g.limits.Retries) {
-		g.count.inFlight.Add(-1)
-		return false
-	}
-	return true
-}
-
-func (g *group) leave(tries int) {
-	g.count.inFlight.Add(-1)
-	if tries > 0 {
-		g.count.retries.Add(-1)
-	}
-}
-
-// within adds one to n unless that would exceed a limit above 0.
-func within(n *atomic.Int64, limit int) bool {
-	if n.Add(1) > int64(limit) && limit > 0 {
-		n.Add(-1)
-		return false
-	}
-	return true
+	names    []string      // of the members; with a table
+	table    balance.Table // with consistent hashing
 }
 
 // regroup is a group of these members that goes on where the old one, if there is
 // one, left off.
-func regroup(old *group, p mesh.Policy, members []*Instance) *group {
-	g := &group{members: members, limits: p.Limits, method: method(p.LoadBalancer)}
+func (s *Set) regroup(old *group, g *group, members []*Instance) *group {
+	g.size = len(members)
+	g.limits = &limits{}
 	if old != nil {
-		g.count = old.count
-	} else {
-		g.count = &counters{}
+		g.limits = old.limits
 	}
-	if old != nil && old.method == g.method {
-		g.balancer = old.balancer
-	} else {
-		g.balancer = balance.New(g.method)
+	g.limits.set(&g.policy, s.deps.Now)
+	for _, b := range s.bands(&g.policy, members) {
+		p := &part{band: b}
+		p.inherit(old, g)
+		g.parts = append(g.parts, p)
 	}
 	return g
+}
+
+// inherit takes over what the old group has for the same band, if it still fits.
+func (p *part) inherit(old, g *group) {
+	var before *part
+	same := false // whether the policy chooses in the same way
+	if old != nil {
+		same = old.policy.LoadBalancer == g.policy.LoadBalancer && hashSize(old) == hashSize(g) && equal(old.policy.Warmup, g.policy.Warmup)
+		if at := slices.IndexFunc(old.parts, func(o *part) bool { return o.name == p.name }); at >= 0 && same {
+			before = old.parts[at]
+		}
+	}
+	if before != nil {
+		p.balancer = before.balancer
+	} else {
+		p.balancer = balance.New(method(g.policy.LoadBalancer), warmup(g.policy.Warmup))
+	}
+	if g.policy.Hash == nil {
+		return
+	}
+	for _, i := range p.members {
+		p.names = append(p.names, i.Info.Address.String())
+	}
+	switch {
+	case before != nil && before.table != nil && slices.Equal(before.names, p.names):
+		p.table = before.table
+	case g.policy.LoadBalancer == mesh.Maglev:
+		p.table = balance.NewMaglev(p.names, hashSize(g))
+	default:
+		p.table = balance.NewRing(p.names, hashSize(g))
+	}
+}
+
+func hashSize(g *group) int {
+	if g.policy.Hash == nil {
+		return 0
+	}
+	return g.policy.Hash.Size
+}
+
+func equal[T comparable](a, b *T) bool { return a == b || a != nil && b != nil && *a == *b }
+
+// offer is what may be chosen now. It waits for nobody: while another makes a new
+// choice, the old one still does.
+func (g *group) offer(now time.Time) *choice {
+	c := g.choice.Load()
+	if c != nil && c.fresh(g, now) {
+		return c
+	}
+	if c == nil {
+		g.mu.Lock()
+	} else if !g.mu.TryLock() {
+		return c
+	}
+	defer g.mu.Unlock()
+	if c = g.choice.Load(); c != nil && c.fresh(g, now) {
+		return c
+	}
+	c = g.consider(now)
+	g.choice.Store(c)
+	return c
 }

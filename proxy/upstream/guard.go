@@ -3,7 +3,7 @@ package upstream
 import "sync"
 
 // maxTripped is the share of a service's instances, in percent, that breakers of
-// this sidecar may take out unless the policy says otherwise.
+// this sidecar may take out.
 const maxTripped = 50
 
 // guard keeps breakers from taking out too much of one service. Where much of it
@@ -11,13 +11,10 @@ const maxTripped = 50
 type guard struct {
 	mu      sync.Mutex
 	total   int // instances that could have traffic
-	percent int
 	tripped map[*Instance]bool
 }
 
-func newGuard() *guard {
-	return &guard{percent: maxTripped, tripped: make(map[*Instance]bool)}
-}
+func newGuard() *guard { return &guard{tripped: make(map[*Instance]bool)} }
 
 // allow lets i's breaker trip if enough others stay: at least one, always.
 func (g *guard) allow(i *Instance) bool {
@@ -32,7 +29,7 @@ func (g *guard) allow(i *Instance) bool {
 
 // limit is how many may be tripped: the share, but one of two or more in any case.
 func (g *guard) limit() int {
-	return min(max(g.total*g.percent/100, 1), g.total-1)
+	return min(max(g.total*maxTripped/100, 1), g.total-1)
 }
 
 func (g *guard) release(i *Instance) {
@@ -41,11 +38,8 @@ func (g *guard) release(i *Instance) {
 	delete(g.tripped, i)
 }
 
-func (g *guard) set(total, percent int) {
+func (g *guard) set(total int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.total, g.percent = total, percent
-	if percent <= 0 {
-		g.percent = maxTripped
-	}
+	g.total = total
 }

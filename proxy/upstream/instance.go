@@ -8,6 +8,7 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/balance"
 	"github.com/sightline-mesh/sightline/proxy/breaker"
+	"github.com/sightline-mesh/sightline/proxy/outlier"
 )
 
 // Instance is one running copy of a service and what this sidecar knows of it. The
@@ -18,9 +19,10 @@ type Instance struct {
 	Info mesh.Instance
 
 	load    *balance.Load
-	breaker *breaker.Breaker
-	guard   *guard
+	breaker *breaker.Breaker // has a say where there is no outlier detection
+	service *service
 	terms   atomic.Pointer[terms]
+	health  atomic.Pointer[Health]
 }
 
 // terms is what the newest push says of an instance. It is swapped whole.
@@ -28,6 +30,12 @@ type terms struct {
 	state    mesh.InstanceState
 	verdicts []mesh.Verdict // that are about it and in force, but for their Until
 	limits   mesh.Limits
+	labels   map[string]string
+	locality mesh.Locality
+	scope    *scope
+	member   *outlier.Member // of the scope's detector; nil without one
+	errors   []int           // statuses that count as errors; none means every 5xx
+	check    *mesh.HealthCheck
 }
 
 // key says whether an instance of a push is one that is known.
@@ -46,17 +54,11 @@ func keyOf(i *mesh.Instance) key {
 // InFlight is the number of requests the instance has of this sidecar.
 func (i *Instance) InFlight() int { return i.load.InFlight() }
 
-// Limits are those of the service's policy. Connections and ConnectTimeout are for
-// whoever makes the connections.
+// Limits are those of the service's policy, for whoever makes the connections.
 func (i *Instance) Limits() mesh.Limits { return i.terms.Load().limits }
 
-// share is how much of its usual traffic the verdicts let an instance have.
-func (t *terms) share(now time.Time) float64 {
-	if v := t.verdict(now); v != nil {
-		return admitted(v)
-	}
-	return 1
-}
+// Quota bounds the connections to this instance and to the others under its policy.
+func (i *Instance) Quota() *Quota { return &i.terms.Load().scope.quota }
 
 // verdict is the strictest verdict in force now, nil if there is none. One whose time
 // is over no longer counts, so that a lost control plane cannot keep traffic away for ever.

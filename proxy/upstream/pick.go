@@ -3,48 +3,64 @@ package upstream
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
-	"github.com/sightline-mesh/sightline/proxy/balance"
-	"github.com/sightline-mesh/sightline/proxy/breaker"
 	"github.com/sightline-mesh/sightline/proxy/route"
 )
 
+// The errors of Pick.
 var (
-	// ErrNoInstance says that no instance is ready to be sent to.
-	ErrNoInstance = errors.New("no instance is ready")
-	// ErrTripped says that a verdict keeps traffic away from every instance there is.
-	ErrTripped = errors.New("tripped by a verdict")
+	// ErrNoInstance says that no destination of the route has an instance that takes
+	// requests.
+	ErrNoInstance = errors.New("no instance")
+	// ErrTripped says that verdicts, outlier detection or health checks keep traffic
+	// away from every instance there is.
+	ErrTripped = errors.New("every instance is kept from requests")
 	// ErrOverflow says that a limit of the service's policy is reached. It tells
 	// nothing of any instance.
-	ErrOverflow = errors.New("limit of requests in flight is reached")
+	ErrOverflow = errors.New("a limit of the service's policy is reached")
 )
 
 // pass is how choosy one look at the instances is.
 type pass struct {
 	fresh  bool // only instances that this request has not tried
-	strict bool // only instances whose breaker admits
+	strict bool // only instances that are as they should be
 }
 
 // Pick chooses an instance for a request of r, preferably none of those that were
-// tried. When Pick returns a lease, its Done must be called exactly once. The error
-// wraps ErrNoInstance, ErrTripped or ErrOverflow.
+// tried. Ask is what a consistent hash is made of; it may be nil. When Pick returns a
+// lease, its Done must be called exactly once. The error wraps ErrNoInstance, ErrTripped
+// or ErrOverflow.
 //
 // Destinations get their weights' shares exactly over many requests. One that has no
-// instance to offer is left out if another has. When breakers of this sidecar would
-// leave nothing at all, they are passed over: at least one instance always stays.
-// Verdicts are not: they decide.
-func (s *Set) Pick(r *route.Route, tried []*Instance) (Lease, error) {
-	p := picker{set: s, view: s.view.Load(), now: s.deps.Now(), route: r, tried: tried}
-	position := s.position()
-	if len(tried) > 0 {
-		if l, err := p.look(pass{fresh: true, strict: true}, position); err == nil || !errors.Is(err, errNothing) {
-			return l, err
+// instance to offer is left out if another has. When breakers of this sidecar, or health
+// checks, would leave nothing at all, they are passed over: at least one instance always
+// stays. Verdicts are not: they decide. Nor is outlier detection where a policy asks for
+// it, but below the share of instances that it names.
+func (s *Set) Pick(r *route.Route, ask *route.Request, tried []*Instance) (Lease, error) {
+	p := picker{set: s, view: s.view.Load(), now: s.deps.Now(), route: r, ask: ask, tried: tried}
+	dests := r.Destinations()
+	if len(dests) == 1 && len(tried) == 0 { // most requests: nothing to weigh
+		if g := p.group(dests[0]); g != nil {
+			if c := g.offer(p.now); c.share >= 1 {
+				if l, err := p.from(g, c, pass{}); !errors.Is(err, errNothing) {
+					return l, err
+				}
+			}
 		}
 	}
-	for _, strict := range []bool{true, false} {
-		if l, err := p.look(pass{strict: strict}, position); err == nil || !errors.Is(err, errNothing) {
+	return p.weigh()
+}
+
+// weigh is Pick where there is something to weigh.
+func (p *picker) weigh() (Lease, error) {
+	position := p.set.position()
+	passes := [...]pass{{fresh: true, strict: true}, {strict: true}, {}}
+	for n, how := range passes {
+		if n == 0 && len(p.tried) == 0 {
+			continue
+		}
+		if l, err := p.look(how, position); !errors.Is(err, errNothing) {
 			return l, err
 		}
 	}
@@ -59,20 +75,18 @@ type picker struct {
 	view  *view
 	now   time.Time
 	route *route.Route
+	ask   *route.Request
 	tried []*Instance
 }
 
 func (p *picker) look(how pass, position float64) (Lease, error) {
 	dests := p.route.Destinations()
-	if len(dests) == 1 { // most routes: nothing to weigh
-		return p.only(p.group(dests[0]), how, position)
-	}
 	var shareBuf [8]float64
 	var groupBuf [8]*group
 	shares, groups, found := shareBuf[:0], groupBuf[:0], false
 	for _, d := range dests {
 		g := p.group(d)
-		share := p.best(g, how)
+		share := p.share(g, how)
 		shares, groups = append(shares, share), append(groups, g)
 		found = found || share > 0
 	}
@@ -83,19 +97,7 @@ func (p *picker) look(how pass, position float64) (Lease, error) {
 	if chosen < 0 {
 		return Lease{}, p.withheld(how)
 	}
-	return p.from(groups[chosen], shares[chosen], how)
-}
-
-// only is look for a route of one destination.
-func (p *picker) only(g *group, how pass, position float64) (Lease, error) {
-	share := p.best(g, how)
-	switch {
-	case share <= 0:
-		return Lease{}, errNothing
-	case position >= share:
-		return Lease{}, p.withheld(how)
-	}
-	return p.from(g, share, how)
+	return p.from(groups[chosen], groups[chosen].offer(p.now), how)
 }
 
 // withheld says what it means that a verdict keeps this request away from all that
@@ -111,124 +113,77 @@ func (p *picker) group(d route.Destination) *group {
 	return p.view.groups[destination{d.Service, d.Subset}]
 }
 
-// best is the largest share of its usual traffic that any instance of g may have.
-func (p *picker) best(g *group, how pass) float64 {
+// share is the largest share of its usual traffic that any instance of g may have.
+func (p *picker) share(g *group, how pass) float64 {
 	if g == nil {
 		return 0
 	}
-	best := 0.0
-	for _, i := range g.members {
-		if share := p.standing(i, how).share; share > best {
-			if best = share; best >= 1 {
-				break
-			}
-		}
+	c := g.offer(p.now)
+	switch {
+	case how.strict && c.last:
+		return 0
+	case how.fresh:
+		return c.fresher(p.now, p.tried)
 	}
-	return best
+	return c.share
 }
 
-// standing is what an instance may have of a request.
-type standing struct {
-	share float64 // of its usual traffic
-	probe bool    // the next request to it would be its breaker's probe
-	// judged is set while a verdict lets a share through to see how it fares. This
-	// sidecar's own breaker has no say then: it may be in the midst of a long rest, and
-	// the mesh would wait in vain for what it asked to see.
-	judged bool
-}
-
-func (p *picker) standing(i *Instance, how pass) standing {
-	if how.fresh && contains(p.tried, i) {
-		return standing{}
-	}
-	if v := i.terms.Load().verdict(p.now); v != nil {
-		return standing{share: admitted(v), judged: true}
-	}
-	if !how.strict {
-		return standing{share: 1}
-	}
-	ready, probe := i.breaker.Ready()
-	if !ready {
-		return standing{}
-	}
-	return standing{share: 1, probe: probe}
-}
-
-// from picks an instance of g, best being the largest share of any of them.
-func (p *picker) from(g *group, best float64, how pass) (Lease, error) {
+// from picks an instance of what g has to offer.
+func (p *picker) from(g *group, c *choice, how pass) (Lease, error) {
 	tries := len(p.tried)
-	if !g.enter(tries) {
-		return Lease{}, fmt.Errorf("%w: %d requests, %d retries", ErrOverflow, g.limits.Requests, g.limits.Retries)
+	if err := g.limits.enter(tries); err != nil {
+		return Lease{}, err
 	}
+	if g.policy.HealthCheck != nil {
+		g.service.used.Store(p.now.UnixNano())
+	}
+	l := Lease{set: p.set, limits: g.limits, tries: tries}
 	for range 4 { // a breaker may trip, or its probe go to another, before Admit
-		i, judged := p.member(g, best, how)
-		if i == nil {
+		m, ok := p.member(g, c, how)
+		if !ok {
 			break
 		}
-		var ticket breaker.Ticket
-		if how.strict && !judged {
-			t, ok := i.breaker.Admit()
-			if !ok {
+		i := m.instance
+		l.Instance, l.Cookie, l.Why, l.Passed = i, m.cookie, m.why, c.passed
+		l.terms = i.terms.Load()
+		if judged := m.judged || l.terms.verdict(p.now) != nil; c.mode == "" && !judged && l.terms.member == nil {
+			if l.ticket, ok = i.breaker.Admit(); !ok {
+				c = g.offer(p.now)
 				continue
 			}
-			ticket = t
 		}
 		i.load.Begin()
-		return Lease{Instance: i, set: p.set, group: g, ticket: ticket, tries: tries}, nil
+		return l, nil
 	}
-	g.leave(tries)
+	g.limits.leave(tries)
 	return Lease{}, errNothing
-}
-
-// member balances over the instances that may have this request. An instance that
-// waits for its breaker's probe goes first, as otherwise it might wait for long. One
-// that a verdict judges has its share of an even split, whatever its load: that is
-// worst where it is to be seen whether it got better.
-func (p *picker) member(g *group, best float64, how pass) (i *Instance, judged bool) {
-	var buf [16]*Instance
-	able := buf[:0]
-	for _, i := range g.members {
-		s := p.standing(i, how)
-		switch {
-		case s.share <= 0, s.share < best && rand.Float64() >= s.share/best:
-			continue
-		case s.probe:
-			return i, false
-		case s.judged && s.share < best:
-			if rand.IntN(len(g.members)) == 0 {
-				return i, true
-			}
-			continue
-		}
-		able = append(able, i)
-	}
-	if len(able) == 0 {
-		return nil, false
-	}
-	chosen := able[g.balancer.Pick(p.now, len(able), func(n int) *balance.Load { return able[n].load })]
-	return chosen, p.standing(chosen, how).judged
 }
 
 // nothing says why there is no instance.
 func (p *picker) nothing() error {
 	for _, d := range p.route.Destinations() {
-		if g := p.group(d); g != nil && len(g.members) > 0 {
+		if g := p.group(d); g != nil && g.size > 0 {
 			return p.tripped()
 		}
 	}
 	return fmt.Errorf("%w: %s", ErrNoInstance, p.route.Service)
 }
 
-// tripped is ErrTripped with the reason of a verdict that is responsible.
+// tripped is ErrTripped with what is responsible.
 func (p *picker) tripped() error {
 	for _, d := range p.route.Destinations() {
 		g := p.group(d)
 		if g == nil {
 			continue
 		}
-		for _, i := range g.members {
-			if v := i.terms.Load().verdict(p.now); v != nil {
-				return fmt.Errorf("%w: %s: %s", ErrTripped, v.Target, v.Reason)
+		if c := g.offer(p.now); c.passed != "" {
+			return fmt.Errorf("%w: %s", ErrTripped, c.passed)
+		}
+		for _, part := range g.parts {
+			for _, i := range part.members {
+				if v := i.terms.Load().verdict(p.now); v != nil {
+					return fmt.Errorf("%w: verdict about %s: %s", ErrTripped, v.Target, v.Reason)
+				}
 			}
 		}
 	}

@@ -3,7 +3,6 @@ package upstream
 import (
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/balance"
-	"github.com/sightline-mesh/sightline/proxy/breaker"
 )
 
 // merge is a subset's policy: the service's, with every field replaced that the
@@ -12,16 +11,26 @@ func merge(base mesh.Policy, over *mesh.Policy) mesh.Policy {
 	if over == nil {
 		return base
 	}
-	replace(&base.LoadBalancer, over.LoadBalancer)
-	if over.Outlier != nil {
-		base.Outlier = over.Outlier
+	if over.LoadBalancer != "" {
+		base.LoadBalancer, base.Hash = over.LoadBalancer, over.Hash
 	}
+	replace(&base.Warmup, over.Warmup)
+	replace(&base.Locality, over.Locality)
+	replace(&base.Outlier, over.Outlier)
+	replace(&base.RetryBudget, over.RetryBudget)
+	replace(&base.HealthCheck, over.HealthCheck)
 	l, o := &base.Limits, &over.Limits
 	replace(&l.Connections, o.Connections)
 	replace(&l.Pending, o.Pending)
 	replace(&l.Requests, o.Requests)
 	replace(&l.Retries, o.Retries)
 	replace(&l.ConnectTimeout, o.ConnectTimeout)
+	replace(&l.RequestsPerConnection, o.RequestsPerConnection)
+	replace(&l.Streams, o.Streams)
+	replace(&l.IdleTimeout, o.IdleTimeout)
+	replace(&l.StreamIdle, o.StreamIdle)
+	replace(&l.ConnectionAge, o.ConnectionAge)
+	replace(&l.Keepalive, o.Keepalive)
 	return base
 }
 
@@ -32,34 +41,22 @@ func replace[T comparable](field *T, by T) {
 	}
 }
 
-// policyOf is the policy of one instance: that of the first subset that holds it and
-// has one, else the service's.
-func policyOf(s *mesh.Snapshot, i *mesh.Instance) mesh.Policy {
-	for n := range s.Subsets {
-		if sub := &s.Subsets[n]; sub.Policy != nil && carries(i, sub.Labels) {
-			return merge(s.Policy, sub.Policy)
-		}
-	}
-	return s.Policy
-}
-
-// breakerConfig is the breaker's default, sharpened by a policy's outlier detection.
-func breakerConfig(o *mesh.Outlier) breaker.Config {
-	if o == nil {
-		return breaker.Config{}
-	}
-	return breaker.Config{Failures: o.ConsecutiveErrors, Window: o.Interval, Base: o.BaseEjection}
-}
-
 func method(l mesh.LoadBalancer) balance.Method {
 	switch l {
 	case mesh.RoundRobin:
 		return balance.RoundRobin
 	case mesh.LeastRequest:
 		return balance.LeastRequest
-	case mesh.Random:
+	case mesh.Random, mesh.RingHash, mesh.Maglev: // a request without a key goes anywhere
 		return balance.Random
 	case mesh.PeakEWMA:
 	}
 	return balance.PeakEWMA
+}
+
+func warmup(w *mesh.Warmup) balance.Warmup {
+	if w == nil {
+		return balance.Warmup{}
+	}
+	return balance.Warmup{Duration: w.Duration, Minimum: w.MinPercent / 100, Aggression: w.Aggression}
 }

@@ -9,17 +9,21 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/balance"
 	"github.com/sightline-mesh/sightline/proxy/breaker"
+	"github.com/sightline-mesh/sightline/proxy/outlier"
 )
 
 // Deps is what a Set uses of its surroundings. Every field may be nil.
 type Deps struct {
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
+	// Locality and Labels are this sidecar's own; empty where they are not known.
+	Locality mesh.Locality
+	Labels   map[string]string
 	// OnRemove is told of each instance that is no longer pushed, once nothing new
 	// can be sent to it. Requests under way may still be.
 	OnRemove func(*Instance)
-	// OnChange is told of every change of an instance's breaker. It must be quick and
-	// must not call the Set.
+	// OnChange is told of every change of an instance's breaker, and of outlier detection
+	// as if it were one. It must be quick and must not call the Set.
 	OnChange func(*Instance, breaker.Change)
 }
 
@@ -36,7 +40,8 @@ type Set struct {
 type view struct {
 	instances map[key]*Instance
 	groups    map[destination]*group
-	guards    map[mesh.ServiceName]*guard
+	gone      map[destination]bool // groups that are not in the newest update; see keep
+	services  map[mesh.ServiceName]*service
 }
 
 // New makes an empty set.
@@ -65,102 +70,171 @@ func (s *Set) Update(snaps []mesh.Snapshot) {
 	next := &view{
 		instances: make(map[key]*Instance, len(old.instances)),
 		groups:    make(map[destination]*group, len(old.groups)),
-		guards:    make(map[mesh.ServiceName]*guard, len(snaps)),
+		gone:      make(map[destination]bool),
+		services:  make(map[mesh.ServiceName]*service, len(snaps)),
 	}
 	for i := range snaps {
 		if snaps[i].Known {
-			s.service(old, next, &snaps[i])
+			u := update{set: s, old: old, next: next, snap: &snaps[i], scopes: make(map[string]*scope)}
+			u.run()
 		}
 	}
 	keep(old, next)
 	s.view.Store(next)
 	for k, i := range old.instances {
 		if next.instances[k] != i {
-			i.guard.release(i)
+			i.leave()
 			s.deps.OnRemove(i)
 		}
 	}
-}
-
-func (s *Set) service(old, next *view, snap *mesh.Snapshot) {
-	g := old.guards[snap.Service]
-	if g == nil {
-		g = newGuard()
-	}
-	next.guards[snap.Service] = g
-	now := s.deps.Now()
-	var ready []*Instance
-	able := 0
-	for n := range snap.Instances {
-		info := &snap.Instances[n]
-		i := s.instance(old, g, info)
-		p := policyOf(snap, info)
-		i.breaker.Configure(breakerConfig(p.Outlier))
-		t := &terms{state: info.State, verdicts: verdictsAbout(snap.Verdicts, info), limits: p.Limits}
-		i.terms.Store(t)
-		next.instances[keyOf(info)] = i
-		if info.State != mesh.Ready {
-			continue
-		}
-		ready = append(ready, i)
-		if t.share(now) > 0 {
-			able++
-		}
-	}
-	percent := 0
-	if snap.Policy.Outlier != nil {
-		percent = snap.Policy.Outlier.MaxEjectedPercent
-	}
-	g.set(able, percent)
-	groups(old, next, snap, ready)
 }
 
 // keep carries groups that are gone into one more view: routes are swapped after the
 // instances, and until then the old ones still choose from them.
 func keep(old, next *view) {
 	for d, g := range old.groups {
-		if next.groups[d] == nil && !g.gone {
-			last := *g
-			last.gone = true
-			next.groups[d] = &last
+		if next.groups[d] == nil && !old.gone[d] {
+			next.groups[d], next.gone[d] = g, true
 		}
 	}
 }
 
-// groups makes the groups of a service and of its subsets.
-func groups(old, next *view, snap *mesh.Snapshot, ready []*Instance) {
-	all := destination{service: snap.Service}
-	next.groups[all] = regroup(old.groups[all], snap.Policy, ready)
-	infos := make(map[*Instance]*mesh.Instance, len(ready))
-	for n := range snap.Instances {
-		infos[next.instances[keyOf(&snap.Instances[n])]] = &snap.Instances[n]
+// leave takes an instance that is no longer pushed out of what it shares with others.
+func (i *Instance) leave() {
+	i.service.guard.release(i)
+	if m := i.terms.Load().member; m != nil {
+		m.Detector().Remove(m)
 	}
-	for n := range snap.Subsets {
-		sub := &snap.Subsets[n]
+	i.service.generation.Add(1)
+}
+
+// update is the part of an Update that is about one service.
+type update struct {
+	set       *Set
+	old, next *view
+	snap      *mesh.Snapshot
+	service   *service
+	joined    bool // the service was known before: who is new joins others
+	scopes    map[string]*scope
+}
+
+func (u *update) run() {
+	u.service, u.joined = u.old.services[u.snap.Service], true
+	if u.service == nil {
+		u.service, u.joined = newService(), false
+	}
+	u.next.services[u.snap.Service] = u.service
+	now := u.set.deps.Now()
+	var ready []*Instance
+	infos := make(map[*Instance]*mesh.Instance, len(u.snap.Instances))
+	able := 0
+	for n := range u.snap.Instances {
+		info := &u.snap.Instances[n]
+		i := u.instance(info)
+		infos[i] = info
+		u.next.instances[keyOf(info)] = i
+		t := u.terms(i, info)
+		i.terms.Store(t)
+		if info.State != mesh.Ready {
+			continue
+		}
+		ready = append(ready, i)
+		if v := t.verdict(now); v == nil || admitted(v) > 0 {
+			able++
+		}
+	}
+	u.service.guard.set(able)
+	u.groups(ready, infos)
+	u.service.generation.Add(1)
+}
+
+// terms is what the snapshot says of an instance.
+func (u *update) terms(i *Instance, info *mesh.Instance) *terms {
+	name, p := scopeOf(u.snap, info)
+	sc := u.scopes[name]
+	if sc == nil {
+		sc = u.service.scope(name, &p, u.set.deps.Now)
+		u.scopes[name] = sc
+	}
+	t := &terms{
+		state: info.State, verdicts: verdictsAbout(u.snap.Verdicts, info), limits: p.Limits,
+		labels: info.Labels, locality: info.Locality, scope: sc, check: p.HealthCheck,
+	}
+	var before *outlier.Member
+	if old := i.terms.Load(); old != nil {
+		before = old.member
+	}
+	detector := t.scope.detector
+	if info.State != mesh.Ready {
+		detector = nil // it does not count among those that may be taken out
+	}
+	switch {
+	case before != nil && before.Detector() == detector:
+		t.member = before
+	case detector != nil:
+		t.member = detector.Add(func(c outlier.Change) { u.set.outlierChanged(i, c) })
+	}
+	if before != nil && before != t.member {
+		before.Detector().Remove(before)
+	}
+	if p.Outlier != nil {
+		t.errors = p.Outlier.ErrorCodes
+	}
+	if p.HealthCheck == nil {
+		i.health.Store(nil)
+	}
+	return t
+}
+
+func (s *Set) outlierChanged(i *Instance, c outlier.Change) {
+	i.service.generation.Add(1)
+	change := breaker.Change{From: breaker.Admitting, To: breaker.Tripped, At: c.At, Reason: c.Reason, Until: c.Until}
+	if !c.Out {
+		change.From, change.To = breaker.Tripped, breaker.Admitting
+		i.load.Forget(c.At) // what it was like before it failed says nothing now
+	}
+	s.deps.OnChange(i, change)
+}
+
+// groups makes the groups of the service and of its subsets.
+func (u *update) groups(ready []*Instance, infos map[*Instance]*mesh.Instance) {
+	u.group("", u.snap.Policy, ready)
+	for n := range u.snap.Subsets {
+		sub := &u.snap.Subsets[n]
 		var members []*Instance
 		for _, i := range ready {
 			if carries(infos[i], sub.Labels) {
 				members = append(members, i)
 			}
 		}
-		d := destination{service: snap.Service, subset: sub.Name}
-		next.groups[d] = regroup(old.groups[d], merge(snap.Policy, sub.Policy), members)
+		u.group(sub.Name, merge(u.snap.Policy, sub.Policy), members)
 	}
 }
 
+func (u *update) group(subset string, p mesh.Policy, members []*Instance) {
+	d := destination{u.snap.Service, subset}
+	g := &group{name: d, service: u.service, policy: p}
+	u.next.groups[d] = u.set.regroup(u.old.groups[d], g, members)
+}
+
 // instance is the one that is known, or a new one.
-func (s *Set) instance(old *view, g *guard, info *mesh.Instance) *Instance {
-	if i := old.instances[keyOf(info)]; i != nil && i.guard == g {
+func (u *update) instance(info *mesh.Instance) *Instance {
+	if i := u.old.instances[keyOf(info)]; i != nil && i.service == u.service {
 		return i
 	}
-	i := &Instance{Info: *info, guard: g, load: balance.NewLoad(s.deps.Now())}
+	s := u.set
+	i := &Instance{Info: *info, service: u.service, load: balance.NewLoad(s.deps.Now())}
+	if u.joined {
+		i.load.Warm(s.deps.Now())
+	}
 	i.breaker = breaker.New(breaker.Config{}, breaker.Deps{
 		Now:   s.deps.Now,
-		Allow: func() bool { return g.allow(i) },
+		Allow: func() bool { return i.service.guard.allow(i) },
 		Changed: func(c breaker.Change) {
+			i.service.generation.Add(1)
 			if c.To == breaker.Admitting {
-				g.release(i)
-				i.load.Forget(c.At) // what it was like before it failed says nothing now
+				i.service.guard.release(i)
+				i.load.Forget(c.At)
 			}
 			s.deps.OnChange(i, c)
 		},

@@ -72,7 +72,7 @@ func TestVerdictOutranksTheLastInstance(t *testing.T) {
 	s := plain(2)
 	s.Verdicts = []mesh.Verdict{{Target: mesh.Target{Service: "plain"}, Phase: mesh.Tripped, Reason: "by hand"}}
 	w := newWorld(t, s)
-	_, err := w.set.Pick(w.route, nil)
+	_, err := w.set.Pick(w.route, w.ask, nil)
 	if !errors.Is(err, ErrTripped) || !strings.Contains(err.Error(), "by hand") {
 		t.Errorf("err = %v, want ErrTripped with the reason", err)
 	}

@@ -1,0 +1,149 @@
+package upstream
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// member is an instance that was chosen, and how.
+type member struct {
+	instance *Instance
+	judged   bool   // it has its share by a verdict
+	why      string // "" is the rule
+	cookie   string // a Set-Cookie for the client
+}
+
+// redraws is how often a retry draws again when it meets an instance that it has tried,
+// before it looks at all. Istio's number.
+const redraws = 5
+
+// member balances over the instances that may have this request. An instance that
+// waits for its breaker's probe goes first, as otherwise it might wait for long. One
+// that a verdict judges has its share of an even split, whatever its load: that is
+// worst where it is to be seen whether it got better.
+func (p *picker) member(g *group, c *choice, how pass) (member, bool) {
+	if p.now.UnixNano() >= c.restingFrom {
+		for _, i := range c.resting {
+			if ready, _ := i.breaker.Ready(p.now); ready && !(how.fresh && contains(p.tried, i)) {
+				return member{instance: i, why: "probe"}, true
+			}
+		}
+	}
+	for _, j := range c.lesser {
+		if how.fresh && contains(p.tried, j.instance) {
+			continue
+		}
+		if rand.Float64() < j.share/c.share/float64(c.size) {
+			return member{instance: j.instance, judged: true, why: "verdict lets a share through"}, true
+		}
+	}
+	m, ok := p.able(g, c, how)
+	if !ok && how.fresh { // what is left of the untried are those with less of a share
+		for _, j := range c.lesser {
+			if !contains(p.tried, j.instance) {
+				return member{instance: j.instance, judged: true, why: "verdict lets a share through"}, true
+			}
+		}
+	}
+	return m, ok
+}
+
+// able is member for those that may have all that the group may.
+func (p *picker) able(g *group, c *choice, how pass) (member, bool) {
+	m := member{why: c.mode}
+	key, cookie, keyed := hashKey(g.policy.Hash, p.ask)
+	m.cookie = cookie
+	first := c.draw(keyed, key)
+	for n := range c.offers {
+		o := &c.offers[(first+n)%len(c.offers)]
+		if len(o.able) == 0 || n > 0 && !how.fresh {
+			continue
+		}
+		if keyed {
+			m.instance = p.keyed(o, key, how)
+		} else {
+			m.instance = p.balanced(o, how)
+		}
+		if m.instance != nil {
+			return m, true
+		}
+	}
+	return member{}, false
+}
+
+// draw is the offer whose turn it is, by the parts of the requests that they get.
+func (c *choice) draw(keyed bool, key uint64) int {
+	if c.cum == nil {
+		return 0
+	}
+	at := rand.Float64()
+	if keyed { // the same for the same key
+		const golden = 0x9e3779b97f4a7c15
+		at = float64(key*golden>>11) / (1 << 53)
+	}
+	last := 0
+	for n, end := range c.cum {
+		if len(c.offers[n].able) == 0 {
+			continue
+		}
+		if last = n; at < end {
+			break
+		}
+	}
+	return last
+}
+
+func (p *picker) keyed(o *offer, key uint64, how pass) *Instance {
+	allowed := o.allowed
+	if how.fresh {
+		allowed = slices.Clone(allowed)
+		for n, i := range o.part.members {
+			allowed[n] = allowed[n] && !contains(p.tried, i)
+		}
+	}
+	at := o.part.table.Pick(key, allowed)
+	if at < 0 {
+		return nil
+	}
+	return o.part.members[at]
+}
+
+func (p *picker) balanced(o *offer, how pass) *Instance {
+	for range redraws {
+		i := o.able[o.part.balancer.Pick(p.now, o.loads)]
+		if !how.fresh || !contains(p.tried, i) {
+			return i
+		}
+	}
+	start := rand.IntN(len(o.able))
+	for n := range o.able {
+		if i := o.able[(start+n)%len(o.able)]; !contains(p.tried, i) {
+			return i
+		}
+	}
+	return nil
+}
+
+// fresher is the share that the instances may have that were not tried.
+func (c *choice) fresher(now time.Time, tried []*Instance) float64 {
+	for _, o := range c.offers {
+		for _, i := range o.able { // ends soon: few were tried
+			if !contains(tried, i) {
+				return c.share
+			}
+		}
+	}
+	for _, i := range c.resting {
+		if ready, _ := i.breaker.Ready(now); ready && !contains(tried, i) {
+			return 1
+		}
+	}
+	best := 0.0
+	for _, j := range c.lesser {
+		if !contains(tried, j.instance) {
+			best = max(best, j.share)
+		}
+	}
+	return best
+}
