@@ -21,7 +21,7 @@ func instance(s mesh.ServiceName, v mesh.Version, n int) mesh.Instance {
 	id := fmt.Sprintf("%s-%s-%d", s, v, n)
 	return mesh.Instance{
 		ID: mesh.InstanceID(id), Service: s, Version: v, State: mesh.Ready,
-		Address:  netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(20000+100*int(v[1])+n)),
+		Address:  netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(10000+100*int(v[1])+n)),
 		Identity: mesh.Identity("spiffe://mesh.local/ns/default/sa/" + string(s)),
 		Labels:   map[string]string{"version": string(v)},
 	}
