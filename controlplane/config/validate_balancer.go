@@ -54,6 +54,10 @@ func (v *validator) consistentHash(h *networking.LoadBalancerSettings_Consistent
 	case *networking.LoadBalancerSettings_ConsistentHashLB_HttpCookie:
 		v.cookie(key.HttpCookie, path+".httpCookie.")
 	}
+	v.tableSize(h, path)
+}
+
+func (v *validator) tableSize(h *networking.LoadBalancerSettings_ConsistentHashLB, path string) {
 	if n := max(h.GetMinimumRingSize(), h.GetRingHash().GetMinimumRingSize()); n > maxRingSize { //nolint:staticcheck // manifests still use the old field
 		v.fault(path, "a ring of %d points is too large; want at most %d", n, maxRingSize)
 	}
@@ -104,8 +108,17 @@ func (v *validator) locality(l *networking.LocalityLoadBalancerSetting, at strin
 	for i, d := range l.GetDistribute() {
 		v.distribute(d, fmt.Sprintf("%sdistribute[%d].", at, i))
 	}
+	v.failover(l.GetFailover(), at)
+	for i, label := range l.GetFailoverPriority() {
+		if key, _, _ := strings.Cut(label, "="); key == "" {
+			v.fault(fmt.Sprintf("%sfailoverPriority[%d]", at, i), "%q is not a label; want key or key=value", label)
+		}
+	}
+}
+
+func (v *validator) failover(all []*networking.LocalityLoadBalancerSetting_Failover, at string) {
 	var from []string
-	for i, f := range l.GetFailover() {
+	for i, f := range all {
 		path := fmt.Sprintf("%sfailover[%d]", at, i)
 		switch {
 		case !isRegion(f.GetFrom()) || !isRegion(f.GetTo()):
@@ -116,11 +129,6 @@ func (v *validator) locality(l *networking.LocalityLoadBalancerSetting, at strin
 			v.fault(path+".from", "%q is there twice", f.GetFrom())
 		}
 		from = append(from, f.GetFrom())
-	}
-	for i, label := range l.GetFailoverPriority() {
-		if key, _, _ := strings.Cut(label, "="); key == "" {
-			v.fault(fmt.Sprintf("%sfailoverPriority[%d]", at, i), "%q is not a label; want key or key=value", label)
-		}
 	}
 }
 

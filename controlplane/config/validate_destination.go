@@ -98,6 +98,11 @@ func (v *validator) outlierDetection(out *networking.OutlierDetection, at string
 			v.fault(fmt.Sprintf("%soutlierDetectionHttpErrorCodes[%d]", at, i), "%d is not an HTTP status from 100 to 599", code)
 		}
 	}
+	v.outlierCounts(out, at)
+}
+
+// outlierCounts warns of counts that have no effect.
+func (v *validator) outlierCounts(out *networking.OutlierDetection, at string) {
 	if n := out.GetConsecutiveLocalOriginFailures(); n != nil && !out.GetSplitExternalLocalOriginErrors() {
 		v.warn(at+"consecutiveLocalOriginFailures", "%d has no effect without splitExternalLocalOriginErrors: true", n.GetValue())
 	}

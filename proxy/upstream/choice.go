@@ -216,6 +216,13 @@ type notes struct {
 
 const maxNotes = 4
 
+func (n *notes) String() string {
+	if n.n > maxNotes {
+		fmt.Fprintf(&n.text, "; and %d more", n.n-maxNotes)
+	}
+	return n.text.String()
+}
+
 func (n *notes) add(id mesh.InstanceID, what, why string) {
 	if n.n++; n.n > maxNotes {
 		return
@@ -227,11 +234,4 @@ func (n *notes) add(id mesh.InstanceID, what, why string) {
 	if why != "" {
 		n.text.WriteString(" (" + why + ")")
 	}
-}
-
-func (n *notes) String() string {
-	if n.n > maxNotes {
-		fmt.Fprintf(&n.text, "; and %d more", n.n-maxNotes)
-	}
-	return n.text.String()
 }

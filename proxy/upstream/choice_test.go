@@ -109,8 +109,10 @@ func TestLimitsSayWhich(t *testing.T) {
 		{"retries", mesh.Policy{Limits: mesh.Limits{Retries: 1}}, []int{0, 0, 1, 1}, "1 retries are in flight (maxRetries)"},
 		{"least of a budget", mesh.Policy{RetryBudget: &mesh.RetryBudget{Percent: 20, MinRetries: 2}}, []int{0, 1, 1, 1}, "2 retries are in flight (retryBudget)"},
 		{
-			"share of a budget", mesh.Policy{RetryBudget: &mesh.RetryBudget{Percent: 50, MinRetries: 1}, Limits: mesh.Limits{Retries: 1}},
-			[]int{0, 0, 0, 1, 1, 1, 1}, "3 retries are in flight (retryBudget)",
+			"share of a budget",
+			mesh.Policy{RetryBudget: &mesh.RetryBudget{Percent: 50, MinRetries: 1}, Limits: mesh.Limits{Retries: 1}},
+			[]int{0, 0, 0, 1, 1, 1, 1},
+			"3 retries are in flight (retryBudget)",
 		},
 		{"a budget over time", mesh.Policy{RetryBudget: &mesh.RetryBudget{Percent: 20, MinRetries: 1, Interval: time.Second}}, []int{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1}, "2 retries are in flight (retryBudget)"},
 	} {

@@ -58,14 +58,7 @@ func (s *Set) regroup(old *group, g *group, members []*Instance) *group {
 
 // inherit takes over what the old group has for the same band, if it still fits.
 func (p *part) inherit(old, g *group) {
-	var before *part
-	same := false // whether the policy chooses in the same way
-	if old != nil {
-		same = old.policy.LoadBalancer == g.policy.LoadBalancer && hashSize(old) == hashSize(g) && equal(old.policy.Warmup, g.policy.Warmup)
-		if at := slices.IndexFunc(old.parts, func(o *part) bool { return o.name == p.name }); at >= 0 && same {
-			before = old.parts[at]
-		}
-	}
+	before := alike(old, g, p.name)
 	if before != nil {
 		p.balancer = before.balancer
 	} else {
@@ -85,6 +78,17 @@ func (p *part) inherit(old, g *group) {
 	default:
 		p.table = balance.NewRing(p.names, hashSize(g))
 	}
+}
+
+// alike is the part of a name that the old group has, if it chooses as g does; else nil.
+func alike(old, g *group, name string) *part {
+	if old == nil || old.policy.LoadBalancer != g.policy.LoadBalancer || hashSize(old) != hashSize(g) || !equal(old.policy.Warmup, g.policy.Warmup) {
+		return nil
+	}
+	if at := slices.IndexFunc(old.parts, func(o *part) bool { return o.name == name }); at >= 0 {
+		return old.parts[at]
+	}
+	return nil
 }
 
 func hashSize(g *group) int {

@@ -1,9 +1,9 @@
 package upstream
 
 import (
-	"fmt"
 	"net/netip"
 	"regexp"
+	"strconv"
 	"testing"
 	"time"
 
@@ -71,7 +71,7 @@ func TestSendersAgree(t *testing.T) {
 		}
 		b := newWorld(t, s)
 		for n := range 200 {
-			ask := asking("/", map[string]string{"x-user": fmt.Sprint(n)})
+			ask := asking("/", map[string]string{"x-user": strconv.Itoa(n)})
 			for id := range a.sticky(1, ask) {
 				if b.sticky(1, ask)[id] != 1 {
 					t.Fatalf("%s: user %d goes elsewhere from another sidecar", lb, n)
@@ -88,7 +88,7 @@ func TestUnwellInstanceMovesItsOwnKeysOnly(t *testing.T) {
 		w := newWorld(t, s)
 		home := map[int]mesh.InstanceID{}
 		where := func(n int) mesh.InstanceID {
-			for id := range w.sticky(1, asking("/", map[string]string{"x-user": fmt.Sprint(n)})) {
+			for id := range w.sticky(1, asking("/", map[string]string{"x-user": strconv.Itoa(n)})) {
 				return id
 			}
 			return ""

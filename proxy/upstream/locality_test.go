@@ -1,8 +1,8 @@
 package upstream
 
 import (
-	"fmt"
 	"math"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -151,7 +151,7 @@ func TestLocalityOfKeys(t *testing.T) {
 	w := from(t, "eu/a/1", s)
 	got := map[string]int{}
 	for n := range 2000 {
-		w.ask = asking("/", map[string]string{"x-user": fmt.Sprint(n)})
+		w.ask = asking("/", map[string]string{"x-user": strconv.Itoa(n)})
 		first, again := w.pick(), w.pick()
 		if first.Instance != again.Instance {
 			t.Fatal("a user went to two instances")

@@ -25,28 +25,31 @@ const redraws = 5
 func (p *picker) member(g *group, c *choice, how pass) (member, bool) {
 	if p.now.UnixNano() >= c.restingFrom {
 		for _, i := range c.resting {
-			if ready, _ := i.breaker.Ready(p.now); ready && !(how.fresh && contains(p.tried, i)) {
+			if ready, _ := i.breaker.Ready(p.now); ready && p.eligible(i, how) {
 				return member{instance: i, why: "probe"}, true
 			}
 		}
 	}
 	for _, j := range c.lesser {
-		if how.fresh && contains(p.tried, j.instance) {
-			continue
-		}
-		if rand.Float64() < j.share/c.share/float64(c.size) {
-			return member{instance: j.instance, judged: true, why: "verdict lets a share through"}, true
+		if p.eligible(j.instance, how) && rand.Float64() < j.share/c.share/float64(c.size) {
+			return j.member(), true
 		}
 	}
-	m, ok := p.able(g, c, how)
-	if !ok && how.fresh { // what is left of the untried are those with less of a share
-		for _, j := range c.lesser {
-			if !contains(p.tried, j.instance) {
-				return member{instance: j.instance, judged: true, why: "verdict lets a share through"}, true
-			}
+	if m, ok := p.able(g, c, how); ok || !how.fresh {
+		return m, ok
+	}
+	for _, j := range c.lesser { // what is left of the untried
+		if p.eligible(j.instance, how) {
+			return j.member(), true
 		}
 	}
-	return m, ok
+	return member{}, false
+}
+
+func (p *picker) eligible(i *Instance, how pass) bool { return !how.fresh || !contains(p.tried, i) }
+
+func (j judged) member() member {
+	return member{instance: j.instance, judged: true, why: "verdict lets a share through"}
 }
 
 // able is member for those that may have all that the group may.
@@ -54,7 +57,12 @@ func (p *picker) able(g *group, c *choice, how pass) (member, bool) {
 	m := member{why: c.mode}
 	key, cookie, keyed := hashKey(g.policy.Hash, p.ask)
 	m.cookie = cookie
-	first := c.draw(keyed, key)
+	at := rand.Float64()
+	if keyed { // the same for the same key
+		const golden = 0x9e3779b97f4a7c15
+		at = float64(key*golden>>11) / (1 << 53)
+	}
+	first := c.draw(at)
 	for n := range c.offers {
 		o := &c.offers[(first+n)%len(c.offers)]
 		if len(o.able) == 0 || n > 0 && !how.fresh {
@@ -72,15 +80,10 @@ func (p *picker) able(g *group, c *choice, how pass) (member, bool) {
 	return member{}, false
 }
 
-// draw is the offer whose turn it is, by the parts of the requests that they get.
-func (c *choice) draw(keyed bool, key uint64) int {
+// draw is the offer at a point of [0, 1), by the parts of the requests that they get.
+func (c *choice) draw(at float64) int {
 	if c.cum == nil {
 		return 0
-	}
-	at := rand.Float64()
-	if keyed { // the same for the same key
-		const golden = 0x9e3779b97f4a7c15
-		at = float64(key*golden>>11) / (1 << 53)
 	}
 	last := 0
 	for n, end := range c.cum {
@@ -99,7 +102,7 @@ func (p *picker) keyed(o *offer, key uint64, how pass) *Instance {
 	if how.fresh {
 		allowed = slices.Clone(allowed)
 		for n, i := range o.part.members {
-			allowed[n] = allowed[n] && !contains(p.tried, i)
+			allowed[n] = allowed[n] && p.eligible(i, how)
 		}
 	}
 	at := o.part.table.Pick(key, allowed)
@@ -112,7 +115,7 @@ func (p *picker) keyed(o *offer, key uint64, how pass) *Instance {
 func (p *picker) balanced(o *offer, how pass) *Instance {
 	for range redraws {
 		i := o.able[o.part.balancer.Pick(p.now, o.loads)]
-		if !how.fresh || !contains(p.tried, i) {
+		if p.eligible(i, how) {
 			return i
 		}
 	}

@@ -39,17 +39,24 @@ type pass struct {
 // it, but below the share of instances that it names.
 func (s *Set) Pick(r *route.Route, ask *route.Request, tried []*Instance) (Lease, error) {
 	p := picker{set: s, view: s.view.Load(), now: s.deps.Now(), route: r, ask: ask, tried: tried}
-	dests := r.Destinations()
-	if len(dests) == 1 && len(tried) == 0 { // most requests: nothing to weigh
-		if g := p.group(dests[0]); g != nil {
-			if c := g.offer(p.now); c.share >= 1 {
-				if l, err := p.from(g, c, pass{}); !errors.Is(err, errNothing) {
-					return l, err
-				}
-			}
+	if dests := r.Destinations(); len(dests) == 1 && len(tried) == 0 { // most requests: nothing to weigh
+		if l, err := p.only(p.group(dests[0])); !errors.Is(err, errNothing) {
+			return l, err
 		}
 	}
 	return p.weigh()
+}
+
+// only picks from a group that may have all of its traffic.
+func (p *picker) only(g *group) (Lease, error) {
+	if g == nil {
+		return Lease{}, errNothing
+	}
+	c := g.offer(p.now)
+	if c.share < 1 {
+		return Lease{}, errNothing
+	}
+	return p.from(g, c, pass{})
 }
 
 // weigh is Pick where there is something to weigh.
