@@ -228,7 +228,7 @@ func TestAnOpenStreamIsAProbeThatSucceeded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lease, err := m.set.Pick(r, nil)
+	lease, err := m.set.Pick(r, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -75,6 +75,7 @@ func TestOutcomesForOutlierDetection(t *testing.T) {
 			{"errors, split", mesh.Outlier{ConsecutiveErrors: 3, Split: true}, tt.errors && !tt.local},
 		} {
 			s := plain(2)
+			s.Policy.LoadBalancer = mesh.RoundRobin
 			s.Policy.Outlier = &policy.o
 			s.Policy.Outlier.ErrorCodes = tt.codes
 			w := newWorld(t, s)
