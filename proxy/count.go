@@ -6,6 +6,7 @@ import (
 
 	"github.com/sightline-mesh/sightline/proxy/admin"
 	"github.com/sightline-mesh/sightline/proxy/emit"
+	"github.com/sightline-mesh/sightline/proxy/serve"
 )
 
 // classes are those of status codes, by their first digit; 0 is no answer at all.
@@ -44,14 +45,19 @@ func (c *counted) families() []admin.Family {
 	return []admin.Family{requests, admin.Value("sightline_retries_total", "Tries after the first.", float64(c.retries.Load()))}
 }
 
-// turnedAway are connections from the mesh's side that did not get in.
-func turnedAway(plaintext, unproved uint64) admin.Family {
+// turnedAway are connections that did not get in: plaintext and those that proved no
+// identity from the mesh's side, and those beyond a listener's limit from either.
+func turnedAway(in *serve.Inbound, out *serve.Outbound) admin.Family {
 	sample := func(reason string, n uint64) admin.Sample {
 		return admin.Sample{Labels: []admin.Label{{Name: "reason", Value: reason}}, Value: float64(n)}
 	}
+	plaintext, unproved := in.Refused()
 	return admin.Family{
-		Name: "sightline_connections_refused_total", Help: "Inbound connections refused, by reason.",
-		Samples: []admin.Sample{sample("plaintext", plaintext), sample("identity", unproved)},
+		Name: "sightline_connections_refused_total", Help: "Connections refused, by reason.",
+		Samples: []admin.Sample{
+			sample("plaintext", plaintext), sample("identity", unproved),
+			sample("limit_inbound", in.Overflow()), sample("limit_outbound", out.Overflow()),
+		},
 	}
 }
 

@@ -18,7 +18,7 @@ func (p *parts) metrics() []admin.Family {
 	}
 	families := append(telemetry(p.emitter.Stats()), p.counted.families()...)
 	return append(families,
-		turnedAway(p.inbound.Refused()),
+		turnedAway(p.inbound, p.outbound),
 		races(p.outbound.Races(), p.inbound.Races()),
 		admin.Value("sightline_app_idle_seconds", "How long an unused connection to the app is kept; learned from the app.", p.inbound.AppIdleTime().Seconds()),
 		breakers(p.set.State().Instances),

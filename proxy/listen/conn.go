@@ -27,6 +27,7 @@ type Conn struct {
 	net.Conn
 
 	state    atomic.Uint64 // a count of changes above 8 bits of Phase
+	body     atomic.Uint64 // of waits for a request body; 0 for none, or anyBody
 	draining atomic.Bool
 	heir     func() Pass // nil for none
 
@@ -38,7 +39,12 @@ type Conn struct {
 	socket *socket.Socket
 	last   uint64        // state as it was seen last
 	stayed time.Duration // for how long it has been so
+	waits  uint64        // body as it was seen last
+	paused time.Duration // for how long it has been so
 }
+
+// anyBody is a body that may take its time.
+const anyBody = ^uint64(0)
 
 func newConn(nc net.Conn) *Conn { return &Conn{Conn: nc, socket: socket.Of(nc)} }
 
@@ -48,6 +54,24 @@ func (c *Conn) NetConn() net.Conn { return c.Conn }
 // Enter says where the connection stands now. Only its handler may call it.
 func (c *Conn) Enter(p Phase) {
 	c.state.Store((c.state.Load()>>8+1)<<8 | uint64(p))
+}
+
+// AwaitBody says that more of a request body is to be read, and is not there yet: it
+// must come within Config.Body. Whoever reads the body may call it.
+func (c *Conn) AwaitBody() {
+	if n := c.body.Load(); n != anyBody {
+		c.body.CompareAndSwap(n, n+1) // or it was just let go
+	}
+}
+
+// LetBody lets the present request's body take its time, as when its answer has begun.
+func (c *Conn) LetBody() { c.body.Store(anyBody) }
+
+// EndBody says that no body is awaited.
+func (c *Conn) EndBody() {
+	if c.body.Load() != 0 {
+		c.body.Store(0)
+	}
 }
 
 func phaseOf(state uint64) Phase { return Phase(state & 0xff) }
@@ -135,6 +159,7 @@ func (c *Conn) cut() {
 
 // look is called every now and then by the server.
 func (c *Conn) look(cfg *Config) {
+	c.lookAtBody(cfg)
 	state := c.state.Load()
 	if state != c.last {
 		c.last, c.stayed = state, 0
@@ -152,6 +177,18 @@ func (c *Conn) look(cfg *Config) {
 		}
 	case Waiting:
 		c.lookForEnd()
+	}
+}
+
+// lookAtBody ends the wait for a body of which nothing has come for too long.
+func (c *Conn) lookAtBody(cfg *Config) {
+	waits := c.body.Load()
+	if waits == 0 || waits == anyBody || waits != c.waits {
+		c.waits, c.paused = waits, 0
+		return
+	}
+	if c.paused += cfg.Every; c.paused >= cfg.Body {
+		c.interrupt()
 	}
 }
 

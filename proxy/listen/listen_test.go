@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -154,6 +155,75 @@ func TestSlowHeadsAndIdleConnectionsEnd(t *testing.T) {
 		dial(t, addr)
 		if err := <-ended; err == nil {
 			t.Errorf("phase %d: read something", phase)
+		}
+	}
+}
+
+// deadlines notes whether its reads were interrupted.
+type deadlines struct {
+	net.Conn
+	interrupted bool
+}
+
+func (d *deadlines) SetReadDeadline(time.Time) error {
+	d.interrupted = true
+	return nil
+}
+
+func TestBodiesThatPauseEnd(t *testing.T) {
+	cfg := Config{Body: time.Minute}.withDefaults()
+	below := &deadlines{}
+	c := &Conn{Conn: below}
+	c.Enter(Busy)
+	look := func(what string, d time.Duration, want bool) {
+		t.Helper()
+		for range d / cfg.Every {
+			c.look(&cfg)
+		}
+		if below.interrupted != want {
+			t.Errorf("%s: interrupted %v", what, below.interrupted)
+		}
+	}
+	look("no body", time.Hour, false)
+	for range 5 {
+		c.AwaitBody()
+		look("pieces keep coming", 50*time.Second, false)
+	}
+	c.LetBody()
+	c.AwaitBody()
+	look("the answer has begun", time.Hour, false)
+	c.EndBody()
+	look("the body has ended", time.Hour, false)
+	c.AwaitBody()
+	look("nothing more comes", 61*time.Second, true)
+}
+
+func TestConnectionsAreBounded(t *testing.T) {
+	var overflow atomic.Uint64
+	entered := make(chan struct{}, 3)
+	addr, _ := serve(t, Config{Connections: 2, Overflow: &overflow}, func(_ context.Context, c *Conn) {
+		entered <- struct{}{}
+		io.Copy(io.Discard, c) //nolint:errcheck // until the client has gone
+	})
+	first := dial(t, addr)
+	dial(t, addr)
+	<-entered
+	<-entered
+	if n, err := dial(t, addr).Read(make([]byte, 1)); n != 0 || err == nil {
+		t.Errorf("the third read %d, %v", n, err)
+	}
+	if overflow.Load() != 1 {
+		t.Errorf("%d were counted", overflow.Load())
+	}
+	first.Close()
+	for deadline := time.Now().Add(10 * time.Second); ; { // its place is free when its handler has returned
+		c := dial(t, addr)
+		must(t, c.SetReadDeadline(time.Now().Add(20*time.Millisecond)))
+		if _, err := c.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("no place became free")
 		}
 	}
 }

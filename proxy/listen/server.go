@@ -12,6 +12,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,6 +22,13 @@ type Config struct {
 	Drain time.Duration
 	// Head is how long a handshake or a request head may take. 0 is 30 s.
 	Head time.Duration
+	// Body is how long a request body may pause before its answer has begun. 0 is 5 min.
+	Body time.Duration
+	// Connections is how many there may be at once; more are closed as they come. 0 is
+	// 32,768.
+	Connections int
+	// Overflow counts those that were closed for that; may be nil.
+	Overflow *atomic.Uint64
 	// Idle is how long a connection may lie idle between requests. 0 is one hour.
 	Idle time.Duration
 	// Every is how often connections are looked at. 0 is 200 ms.
@@ -36,11 +44,17 @@ type Pass func(net.Conn) bool
 
 func (c Config) withDefaults() Config {
 	for field, value := range map[*time.Duration]time.Duration{
-		&c.Drain: 30 * time.Second, &c.Head: 30 * time.Second, &c.Idle: time.Hour, &c.Every: 200 * time.Millisecond,
+		&c.Drain: 30 * time.Second, &c.Head: 30 * time.Second, &c.Body: 5 * time.Minute, &c.Idle: time.Hour, &c.Every: 200 * time.Millisecond,
 	} {
 		if *field == 0 {
 			*field = value
 		}
+	}
+	if c.Connections == 0 {
+		c.Connections = 32 << 10
+	}
+	if c.Overflow == nil {
+		c.Overflow = new(atomic.Uint64)
 	}
 	return c
 }
@@ -123,6 +137,12 @@ func (s *Server) start(alive context.Context, nc net.Conn) {
 	c := newConn(nc)
 	c.heir = s.cfg.Heir
 	s.mu.Lock()
+	if len(s.conns) >= s.cfg.Connections {
+		s.mu.Unlock()
+		s.cfg.Overflow.Add(1)
+		nc.Close()
+		return
+	}
 	s.conns[c] = struct{}{}
 	s.mu.Unlock()
 	s.handlers.Go(func() {

@@ -137,6 +137,7 @@ func (b *broken) Unwrap() error { return b.cause }
 // How an exchange ends without an answer for other reasons than a broken try.
 var (
 	errClientGone  = errors.New("client closed the connection")
+	errSlowRequest = errors.New("request did not come in time")
 	errTimeout     = errors.New("route timeout")
 	errNotDone     = errors.New("method is not supported")
 	errAnswerCut   = errors.New("answer broke off")

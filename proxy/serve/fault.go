@@ -72,6 +72,8 @@ func statusOf(err error) (status int, flags string) {
 		return e.Status, "DPE"
 	}
 	switch {
+	case errors.Is(err, errSlowRequest):
+		return http.StatusRequestTimeout, "SI"
 	case errors.Is(err, errAnswerCut):
 		return 0, "UC"
 	case errors.Is(err, context.DeadlineExceeded): // a dial's is a failure to connect, above

@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"sync"
@@ -139,12 +140,11 @@ func (h *h1) serve() {
 	err := h.in.ReadRequest(&h.req)
 	h.conn.Enter(listen.Waiting)
 	if err != nil {
-		e, ours := errors.AsType[*http1.Error](err)
-		if !ours { // it went away, or was too slow
+		if x.malformed = refusal(err); x.malformed == nil { // it went away
 			h.closing = true
 			return
 		}
-		x.malformed, h.closing, h.clean = e, true, true
+		h.closing, h.clean = true, true
 	}
 	if err == nil {
 		h.describe()
@@ -157,6 +157,18 @@ func (h *h1) serve() {
 		h.cfg.handle(x) //nolint:errcheck // refuse has seen to it
 	}
 	h.finish()
+}
+
+// refusal is what a client is told whose request head could not be read; nil for one
+// that has gone.
+func refusal(err error) error {
+	if e, ok := errors.AsType[*http1.Error](err); ok {
+		return e
+	}
+	if isTimeout(err) {
+		return fmt.Errorf("head: %w", errSlowRequest)
+	}
+	return nil
 }
 
 // describeMalformed fills in the little that is known of a request that is not one.
@@ -193,6 +205,7 @@ func (h *h1) finish() {
 	h.stopUpload()
 	h.drop()
 	h.replay.free()
+	h.conn.EndBody()
 	if !h.in.Done() || h.x.ctx.Err() != nil {
 		h.closing = true
 	}

@@ -52,6 +52,9 @@ type upload struct {
 
 // pass hands on one piece of the request body.
 func (h *h1) pass(up *pool.Conn) error {
+	if !h.in.Ready() {
+		h.conn.AwaitBody()
+	}
 	p, err := h.in.Next()
 	if err == io.EOF { //nolint:errorlint // Next returns it bare
 		return nil

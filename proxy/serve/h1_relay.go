@@ -20,6 +20,7 @@ const settling = 20 * time.Millisecond
 // relay implements codec.
 func (h *h1) relay(x *exchange) error {
 	up := h.up
+	h.conn.LetBody()
 	h.blame(x)
 	if !x.tryEnd.IsZero() { // it bounded the head only
 		if err := up.SetDeadline(x.deadline); err != nil {

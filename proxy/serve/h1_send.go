@@ -202,5 +202,8 @@ func clientFault(err error) error {
 	if e, ok := errors.AsType[*http1.Error](err); ok {
 		return e
 	}
+	if isTimeout(err) {
+		return fmt.Errorf("body: %w", errSlowRequest)
+	}
 	return errClientGone
 }

@@ -23,6 +23,8 @@ type InboundConfig struct {
 	App string
 	// Drain is how long requests may go on when Serve's context has ended. 0 is 30 s.
 	Drain time.Duration
+	// Connections is how many the listener may have at once. 0 is listen.Config's default.
+	Connections int
 	// ConnectTime bounds a connection attempt to the app. 0 is 1 s.
 	ConnectTime time.Duration
 	// IdleTime is how long an unused connection to the app is kept at first. 0 is 3 s,
@@ -53,7 +55,7 @@ type Inbound struct {
 	handle handler
 	app    *link
 
-	plaintext, refused, races atomic.Uint64
+	plaintext, refused, races, overflow atomic.Uint64
 }
 
 // NewInbound makes an Inbound; Serve starts it.
@@ -78,7 +80,7 @@ func NewInbound(cfg InboundConfig, d InboundDeps) *Inbound {
 
 // Serve serves connections from other sidecars until ctx ends, and then drains.
 func (in *Inbound) Serve(ctx context.Context, l net.Listener) error {
-	server := listen.New(listen.Config{Drain: in.cfg.Drain}, func(ctx context.Context, c *listen.Conn) {
+	server := listen.New(listen.Config{Drain: in.cfg.Drain, Connections: in.cfg.Connections, Overflow: &in.overflow}, func(ctx context.Context, c *listen.Conn) {
 		in.serve(ctx, c)
 	})
 	sweeping, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -101,6 +103,9 @@ func (in *Inbound) Close() { in.app.close() }
 func (in *Inbound) Refused() (plaintext, unproved uint64) {
 	return in.plaintext.Load(), in.refused.Load()
 }
+
+// Overflow is how many connections were closed because the listener had its limit.
+func (in *Inbound) Overflow() uint64 { return in.overflow.Load() }
 
 // Races is how many requests met the end of a connection to the app that was kept:
 // each was sent again if that could do no harm.

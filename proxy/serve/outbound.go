@@ -28,6 +28,8 @@ type OutboundConfig struct {
 	// ConnectTime bounds a connection attempt, its handshake included, where the
 	// service's limits do not. 0 is 5 s: a machine that starts everything at once is slow.
 	ConnectTime time.Duration
+	// Connections is how many a listener may have at once. 0 is listen.Config's default.
+	Connections int
 	// IdleTime is how long an unused connection to an instance is kept. 0 is 60 s.
 	IdleTime time.Duration
 	// StreamIdle is how long a stream of bytes may lie idle. 0 is one hour.
@@ -75,6 +77,7 @@ type Outbound struct {
 	serverFirst map[uint16]bool
 	outside     *outside
 	races       atomic.Uint64
+	overflow    atomic.Uint64
 }
 
 // NewOutbound makes an Outbound; Serve starts it.
@@ -122,7 +125,7 @@ func (o *Outbound) ServeFixed(ctx context.Context, l net.Listener, s mesh.Servic
 
 // ServePort is Serve for a port of which more is known.
 func (o *Outbound) ServePort(ctx context.Context, l net.Listener, port Port) error {
-	listening := listen.Config{Drain: o.cfg.Drain}
+	listening := listen.Config{Drain: o.cfg.Drain, Connections: o.cfg.Connections, Overflow: &o.overflow}
 	if o.deps.Heir != nil {
 		listening.Heir = func() listen.Pass { return o.deps.Heir(port) }
 	}
@@ -146,6 +149,9 @@ func (o *Outbound) Close() { o.links.closeAll() }
 
 // Races is how many requests met the end of a connection that was kept.
 func (o *Outbound) Races() uint64 { return o.races.Load() }
+
+// Overflow is how many connections were closed because a listener had its limit.
+func (o *Outbound) Overflow() uint64 { return o.overflow.Load() }
 
 // Remove closes the connections to an instance that is no longer there. Requests
 // on them are finished.

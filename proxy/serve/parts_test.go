@@ -42,6 +42,7 @@ func TestFaultOf(t *testing.T) {
 		{errTimeout, 504, "UT", 4},
 		{context.DeadlineExceeded, 504, "UT", 4},
 		{errClientGone, 0, "DC", 14},
+		{errSlowRequest, 408, "SI", 14},
 		{errAnswerCut, 0, "UC", 14},
 		{&http1.Error{Status: 431, Reason: "x"}, 431, "DPE", 14},
 		{&http1.Error{Status: 400, Reason: "x"}, 400, "DPE", 13},
