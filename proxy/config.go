@@ -41,6 +41,19 @@ type Config struct {
 	// this machine has towards the control plane.
 	Advertise string
 
+	// Transparent says that the kernel redirects the app's connections here, as the rules
+	// of package intercept make it do.
+	Transparent bool
+	// RegistryOnly refuses redirected connections that go out of the mesh.
+	RegistryOnly bool
+	// DetectTime is how long a client may say nothing, where its protocol is not known,
+	// before the server is asked to speak first. Default and most 1 s.
+	DetectTime time.Duration
+	// StreamIdle is how long a stream of bytes may lie idle. Default 1 h.
+	StreamIdle time.Duration
+	// ServerFirst are ports of apps where servers speak first. Default serve.ServerFirst.
+	ServerFirst []uint16
+
 	// Drain is how long requests under way may take when the sidecar ends. Default 30 s.
 	Drain time.Duration
 	// Profiles serves pprof on the admin page.
@@ -74,9 +87,12 @@ const (
 func Default() Config {
 	return Config{
 		Namespace: mesh.DefaultNamespace, ControlPlane: DefaultControlPlane,
-		Drain: 30 * time.Second,
+		Drain: 30 * time.Second, DetectTime: maxDetect, StreamIdle: time.Hour,
 	}
 }
+
+// maxDetect bounds DetectTime: a client that waits for its server waits for so long.
+const maxDetect = time.Second
 
 // Validate names every fault at once.
 func (c Config) Validate() error {
@@ -86,6 +102,12 @@ func (c Config) Validate() error {
 	}
 	if _, err := mesh.ParseAppProtocol(string(c.AppProtocol)); err != nil {
 		bad = append(bad, fmt.Errorf("app-protocol: %w", err))
+	}
+	if c.DetectTime < 0 || c.DetectTime > maxDetect {
+		bad = append(bad, fmt.Errorf("detect-time: %s is not between 0 and %s", c.DetectTime, maxDetect))
+	}
+	if c.StreamIdle < 0 {
+		bad = append(bad, fmt.Errorf("stream-idle: %s is below 0", c.StreamIdle))
 	}
 	if c.Drain < 0 {
 		bad = append(bad, fmt.Errorf("drain: %s is below 0", c.Drain))

@@ -36,6 +36,11 @@ func inherit(c Config, e *handover.Estate) (*listeners, error) {
 		take(e, inboundName, c.Inbound, &l.inbound),
 		take(e, adminName, c.Admin, &l.admin),
 	)
+	if l6, bad := e.Listener(outbound6Name); bad == nil && l6 != nil {
+		l.outbound6 = l6
+	} else {
+		err = errors.Join(err, bad)
+	}
 	for name, u := range c.Upstreams {
 		if u.Address == "" {
 			continue
@@ -90,6 +95,9 @@ func sameAddress(asked, is string) bool {
 func (l *listeners) named() (names []string, all []net.Listener) {
 	names = []string{outboundName, inboundName, adminName}
 	all = []net.Listener{l.outbound, l.inbound, l.admin}
+	if l.outbound6 != nil {
+		names, all = append(names, outbound6Name), append(all, l.outbound6)
+	}
 	byName := func(a, b serve.Port) int { return strings.Compare(listenerOf(a), listenerOf(b)) }
 	for _, port := range slices.SortedFunc(maps.Keys(l.upstreams), byName) {
 		names = append(names, listenerOf(port))

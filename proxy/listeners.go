@@ -1,12 +1,14 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
+	"strconv"
 	"syscall"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -18,11 +20,14 @@ import (
 type listeners struct {
 	outbound, inbound, admin net.Listener
 	upstreams                map[serve.Port]net.Listener
+	// outbound6 is outbound on IPv6, where the kernel redirects that: to ::1.
+	outbound6 net.Listener
 }
 
 // Names of the listeners, for whom they are handed over to.
 const (
 	outboundName   = "outbound"
+	outbound6Name  = "outbound over IPv6"
 	inboundName    = "inbound"
 	adminName      = "admin"
 	upstreamPrefix = "upstream " // with the service
@@ -31,6 +36,9 @@ const (
 func bind(ctx context.Context, c Config, log *slog.Logger) (*listeners, error) {
 	l := &listeners{upstreams: map[serve.Port]net.Listener{}}
 	var bad []error
+	if c.Transparent { // the kernel's rules name these ports: no other will do
+		c.Outbound, c.Inbound = cmp.Or(c.Outbound, DefaultOutbound), cmp.Or(c.Inbound, DefaultInbound)
+	}
 	for _, one := range []struct {
 		name, asked, stable string
 		into                *net.Listener
@@ -59,10 +67,30 @@ func bind(ctx context.Context, c Config, log *slog.Logger) (*listeners, error) {
 			bad = append(bad, fmt.Errorf("upstream %s: %w", name, err))
 		}
 	}
+	if c.Transparent && l.outbound != nil {
+		var err error
+		if l.outbound6, err = alsoOnIPv6(ctx, l.outbound.Addr()); err != nil {
+			bad = append(bad, fmt.Errorf("outbound: %w", err))
+		}
+	}
 	if len(bad) > 0 {
 		return nil, errors.Join(append(bad, l.close())...)
 	}
 	return l, nil
+}
+
+// alsoOnIPv6 listens on ::1 beside 127.0.0.1; nil if the machine has no IPv6, or the
+// first listener has both.
+func alsoOnIPv6(ctx context.Context, outbound net.Addr) (net.Listener, error) {
+	t, ok := outbound.(*net.TCPAddr)
+	if !ok || !t.IP.IsLoopback() || t.IP.To4() == nil {
+		return nil, nil //nolint:nilnil // there is nothing to listen on, and no harm in that
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp6", net.JoinHostPort("::1", strconv.Itoa(t.Port)))
+	if errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT) {
+		return nil, nil //nolint:nilnil // a machine without IPv6 has none to redirect
+	}
+	return l, err
 }
 
 func portOf(name string, u Upstream, namespace string) (serve.Port, error) {
@@ -98,6 +126,9 @@ func moved(asked, stable string, l net.Listener) bool {
 func (l *listeners) close() error {
 	var bad []error
 	all := []net.Listener{l.outbound, l.inbound, l.admin}
+	if l.outbound6 != nil {
+		all = append(all, l.outbound6)
+	}
 	for _, u := range l.upstreams {
 		all = append(all, u)
 	}

@@ -105,7 +105,12 @@ func (p *Proxy) labels() map[string]string {
 }
 
 func (p *Proxy) newOutbound(r *parts) *serve.Outbound {
-	return serve.NewOutbound(serve.OutboundConfig{Namespace: p.c.Namespace, Drain: p.c.Drain, ConnectTime: connectTime}, serve.OutboundDeps{
+	return serve.NewOutbound(serve.OutboundConfig{
+		Namespace: p.c.Namespace, Drain: p.c.Drain, ConnectTime: connectTime,
+		StreamIdle: p.c.StreamIdle, DetectTime: p.c.DetectTime, ServerFirst: p.c.ServerFirst,
+		Transparent: p.c.Transparent, AllowAny: !p.c.RegistryOnly,
+	}, serve.OutboundDeps{
+		Find:    r.tables.find,
 		Resolve: r.tables.resolve,
 		Pick:    r.set.Pick,
 		Dial: func(ctx context.Context, to *upstream.Instance, alpn string) (net.Conn, error) {
@@ -119,7 +124,7 @@ func (p *Proxy) newOutbound(r *parts) *serve.Outbound {
 }
 
 func (p *Proxy) newInbound(r *parts) *serve.Inbound {
-	return serve.NewInbound(serve.InboundConfig{App: p.c.appAddress(), Drain: p.c.Drain}, serve.InboundDeps{
+	return serve.NewInbound(serve.InboundConfig{App: p.c.appAddress(), Drain: p.c.Drain, StreamIdle: p.c.StreamIdle}, serve.InboundDeps{
 		TLS: r.source.ServerTLS(stream.ALPN, "h2", "http/1.1"),
 		PeerOf: func(cs tls.ConnectionState) (emit.Peer, error) {
 			peer, err := identity.PeerOf(cs)

@@ -144,6 +144,9 @@ func (p *Proxy) serve(ctx context.Context) error {
 	back.Go(func() error { return p.parts.feed.Run(background) })
 	back.Go(func() error { return p.parts.admin.Serve(background, p.l.admin) })
 	front.Go(func() error { return p.parts.outbound.Serve(alive, p.l.outbound) })
+	if l := p.l.outbound6; l != nil {
+		front.Go(func() error { return p.parts.outbound.Serve(alive, l) })
+	}
 	for port, l := range p.l.upstreams {
 		front.Go(func() error { return p.parts.outbound.ServePort(alive, l, port) })
 	}
@@ -151,11 +154,21 @@ func (p *Proxy) serve(ctx context.Context) error {
 	if p.from != nil {
 		p.goOn(alive, front)
 	}
+	p.askForUpstreams()
 	close(p.ready)
 	err := front.Wait()
 	p.parts.outbound.Close()
 	stop()
 	return errors.Join(err, back.Wait())
+}
+
+// askForUpstreams gets the services that the app is known to call, before it calls.
+func (p *Proxy) askForUpstreams() {
+	for name := range p.c.Upstreams {
+		if s, err := mesh.ResolveHost(name, p.c.Namespace); err == nil { // as Validate has seen
+			p.parts.tables.ask(s)
+		}
+	}
 }
 
 // serveInbound serves until the app is to be drained or ctx ends.

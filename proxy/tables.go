@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,7 @@ type tables struct {
 	update    func([]mesh.Snapshot) // makes the instances known, before the routes are
 	current   atomic.Pointer[route.Table]
 	pushed    atomic.Pointer[[]mesh.Snapshot] // what current was compiled from
+	apps      atomic.Pointer[map[netip.AddrPort]mesh.ServiceName]
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced with every new table
@@ -50,6 +52,8 @@ func (t *tables) apply(snaps []mesh.Snapshot) error {
 	t.update(snaps)
 	t.current.Store(next)
 	t.pushed.Store(&snaps)
+	apps := appAddresses(snaps)
+	t.apps.Store(&apps)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	close(t.changed)
@@ -85,6 +89,29 @@ func (t *tables) resolve(ctx context.Context, s mesh.ServiceName) (*route.Table,
 			return nil, fmt.Errorf("wait for the routes of %s: %w", s, ctx.Err())
 		}
 	}
+}
+
+// find tells whose instance's app listens at an address, of the services that are
+// known. Where an instance's sidecar is, there is its app.
+func (t *tables) find(at netip.AddrPort) (mesh.ServiceName, bool) {
+	apps := t.apps.Load()
+	if apps == nil {
+		return "", false
+	}
+	s, ok := (*apps)[at]
+	return s, ok
+}
+
+func appAddresses(snaps []mesh.Snapshot) map[netip.AddrPort]mesh.ServiceName {
+	out := map[netip.AddrPort]mesh.ServiceName{}
+	for n := range snaps {
+		for _, i := range snaps[n].Instances {
+			if i.AppPort != 0 {
+				out[netip.AddrPortFrom(i.Address.Addr().Unmap(), i.AppPort)] = snaps[n].Service
+			}
+		}
+	}
+	return out
 }
 
 // ask subscribes to a service. It reports false when too many were asked for already.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -39,6 +40,7 @@ func TestMain(m *testing.M) {
 //
 //	serve      answer requests until told to end
 //	idle FILE  write the file, then do nothing until told to end
+//	greet ADDR speak first on a port, and repeat what is said
 //	get URL    send one request and exit with 7 if it was answered
 func actApp(args []string) int {
 	if args[0] == "get" {
@@ -49,6 +51,9 @@ func actApp(args []string) int {
 		}
 		fmt.Println("app got", body)
 		return 7
+	}
+	if args[0] == "greet" {
+		return actGreet(args[1])
 	}
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, syscall.SIGTERM)
@@ -91,6 +96,9 @@ func serveApp(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, strings.Join(os.Environ(), "\n"))
 	case "/pid":
 		_, _ = io.WriteString(w, strconv.Itoa(os.Getpid()))
+	case "/seen":
+		from, _, _ := net.SplitHostPort(r.RemoteAddr)
+		fmt.Fprintf(w, "seen from %s, id %v", from, r.Header.Get("X-Request-Id") != "")
 	case "/served":
 		_, _ = io.WriteString(w, strconv.FormatInt(served.Load(), 10))
 	default:

@@ -106,6 +106,11 @@ func (c *command) define(f *flag.FlagSet) {
 	f.StringVar(&c.readyPath, "ready-path", "", "path that the app answers with success once it takes requests (default: its port accepts)")
 	f.DurationVar(&c.startupTimeout, "startup-timeout", 0, "how long the app may take until then before it is ended (default: any time)")
 	f.BoolVar(&p.Profiles, "pprof", p.Profiles, "serve profiles on the admin page")
+	f.Func("interception", "how the app's connections get here: explicit (it dials the sidecar) or transparent (sightline-proxy init made the kernel redirect them) (default explicit)", c.interception)
+	f.Func("outbound-policy", "what happens to redirected connections that go out of the mesh: allow-any or registry-only (default allow-any)", c.outboundPolicy)
+	f.DurationVar(&p.DetectTime, "detect-time", p.DetectTime, "how long a client may say nothing, where its protocol is not known, before the server is asked to speak first; at most 1s")
+	f.DurationVar(&p.StreamIdle, "stream-idle", p.StreamIdle, "how long a stream of bytes may lie idle")
+	listFlag(f, "server-first-ports", "`ports` of apps where servers speak first or no HTTP is spoken: nobody is waited for (default: those of SMTP, databases and caches)", &p.ServerFirst, parsePort)
 	f.Func("upstream", "listener for one service, name=host:port[,protocol=tcp]; a name alone only makes the service known; may be repeated", c.upstream)
 	p.Build = version
 }
@@ -133,6 +138,31 @@ func (c *command) upstream(s string) error {
 			u.Address = value
 		}
 		c.config.Upstreams[name], last = u, name
+	}
+	return nil
+}
+
+func (c *command) interception(s string) error {
+	switch s {
+	case "explicit":
+		c.config.Transparent = false
+	case "transparent":
+		c.config.Transparent = true
+	default:
+		return errors.New("want explicit or transparent")
+	}
+	return nil
+}
+
+// outboundPolicy reads what is done with connections out of the mesh, in Istio's words.
+func (c *command) outboundPolicy(s string) error {
+	switch s {
+	case "allow-any":
+		c.config.RegistryOnly = false
+	case "registry-only":
+		c.config.RegistryOnly = true
+	default:
+		return errors.New("want allow-any or registry-only")
 	}
 	return nil
 }

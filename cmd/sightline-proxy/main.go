@@ -13,6 +13,7 @@ var version = "dev"
 const usage = `usage:
   sightline-proxy run --service NAME [flags] [-- app args…]
   sightline-proxy restart --dir DIR [run's flags…]
+  sightline-proxy init --uid USER [flags]
   sightline-proxy version
 
 run starts a sidecar and, once it is ready, the app; it ends when the app does, with
@@ -20,7 +21,10 @@ the app's exit status. See sightline-proxy run --help.
 
 restart has a running sidecar replaced by this program, with flags that are added to
 those it runs with; no request is lost, and the app runs on. DIR is the sidecar's state
-directory.`
+directory.
+
+init makes the kernel redirect an app's connections to its sidecar, as root. See
+sightline-proxy init --help.`
 
 func main() {
 	status, err := start(os.Args[1:])
@@ -40,6 +44,8 @@ func start(args []string) (status int, err error) {
 		return workload(args[1:])
 	case "restart":
 		return restartSidecar(args[1:])
+	case "init":
+		return redirect(args[1:])
 	case "version", "--version":
 		fmt.Println(version)
 		return 0, nil

@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"syscall"
@@ -295,6 +297,29 @@ func TestConnectOpensAStream(t *testing.T) {
 	}
 	if in := m.sidecars[0].records.await(t, 0); in.RequestID != "mine" {
 		t.Errorf("inbound: %+v", in)
+	}
+}
+
+// Go's own client takes the sidecar for a proxy of HTTPS.
+func TestHTTPSClientsComeThroughConnect(t *testing.T) {
+	cfg := newAuthority(t).config(t, "reviews")
+	cfg.ClientAuth, cfg.NextProtos = tls.NoClientCert, nil
+	m := newMesh(t, meshConfig{}, app{listen: func(l net.Listener) {
+		s := &http.Server{TLSConfig: cfg, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0), Handler: to(t, "hello").Handler}
+		_ = s.ServeTLS(l, "", "")
+	}})
+	tr := &http.Transport{
+		Proxy:           http.ProxyURL(&url.URL{Scheme: "http", Host: m.addr}),
+		TLSClientConfig: &tls.Config{RootCAs: cfg.RootCAs},
+	}
+	defer tr.CloseIdleConnections()
+	res, err := (&http.Client{Transport: tr}).Get("https://reviews/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if body, err := io.ReadAll(res.Body); string(body) != "hello" || err != nil {
+		t.Errorf("got %q, %v", body, err)
 	}
 }
 
