@@ -86,16 +86,30 @@ func Closure(all map[mesh.ServiceName]mesh.Snapshot, want []mesh.ServiceName) []
 			snap = mesh.Snapshot{Service: name}
 		}
 		picked[name] = snap
-		for _, r := range snap.Routes {
-			for _, d := range r.Destinations {
-				queue = append(queue, d.Service)
-			}
-		}
+		queue = append(queue, named(snap)...)
 	}
 	names := slices.Sorted(maps.Keys(picked))
 	out := make([]mesh.Snapshot, len(names))
 	for i, n := range names {
 		out[i] = picked[n]
+	}
+	return out
+}
+
+// named are the services that the routes of a snapshot name.
+func named(s mesh.Snapshot) (out []mesh.ServiceName) {
+	for _, r := range s.Routes {
+		for _, d := range r.Destinations {
+			out = append(out, d.Service)
+		}
+		for _, m := range r.Mirrors {
+			out = append(out, m.Service)
+		}
+	}
+	for _, r := range s.Streams {
+		for _, d := range r.Destinations {
+			out = append(out, d.Service)
+		}
 	}
 	return out
 }

@@ -2,10 +2,8 @@ package compile
 
 import (
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 
+	"google.golang.org/protobuf/types/known/wrapperspb"
 	networking "istio.io/api/networking/v1alpha3"
 
 	"github.com/sightline-mesh/sightline/controlplane/config"
@@ -15,41 +13,57 @@ import (
 // virtualService sets the routes of the hosts of one VirtualService. Where two
 // route one host, which Validate refuses, the first by key wins.
 func (b *builder) virtualService(o config.Object) {
-	var routes []mesh.Route
+	routes := make([]mesh.Route, 0, len(o.VirtualService.GetHttp()))
 	for i, h := range o.VirtualService.GetHttp() {
 		r := route(o, h)
 		if r.Name == "" {
 			r.Name = fmt.Sprintf("%s[%d]", o.Name, i)
 		}
-		for _, d := range r.Destinations {
-			b.named(d.Service)
-		}
 		routes = append(routes, r)
 	}
+	streams := streamRoutes(o)
+	for _, s := range named(mesh.Snapshot{Routes: routes, Streams: streams}) {
+		b.named(s)
+	}
 	for _, host := range o.Hosts() {
-		if s := b.known(host); s.Routes == nil {
-			s.Routes = routes
+		if s := b.known(host); s.Routes == nil && s.Streams == nil {
+			s.Routes, s.Streams = routes, streams
 		}
 	}
 }
 
 func route(o config.Object, h *networking.HTTPRoute) mesh.Route {
-	r := mesh.Route{Name: h.GetName(), Timeout: h.GetTimeout().AsDuration(), Retry: retry(h.GetRetries())}
+	r := mesh.Route{
+		Name:     h.GetName(),
+		Timeout:  h.GetTimeout().AsDuration(),
+		Retry:    retry(h.GetRetries()),
+		Headers:  headers(h.GetHeaders()),
+		Rewrite:  rewrite(h.GetRewrite()),
+		Redirect: redirect(h.GetRedirect()),
+		Respond:  directResponse(h.GetDirectResponse()),
+		CORS:     cors(h.GetCorsPolicy()),
+		Fault:    fault(h.GetFault()),
+		Mirrors:  mirrors(o, h),
+	}
 	for _, m := range h.GetMatch() {
 		r.Matches = append(r.Matches, match(m))
 	}
 	for _, d := range h.GetRoute() {
-		s, err := mesh.ResolveHost(d.GetDestination().GetHost(), o.Namespace)
-		if err != nil {
-			continue // Validate has refused it
+		if to, ok := destination(o, d.GetDestination(), d.GetWeight(), len(h.GetRoute())); ok {
+			to.Headers = headers(d.GetHeaders())
+			r.Destinations = append(r.Destinations, to)
 		}
-		weight := uint32(max(d.GetWeight(), 0))
-		if len(h.GetRoute()) == 1 {
-			weight = 100 // the only destination takes all, weight or not
-		}
-		r.Destinations = append(r.Destinations, mesh.Destination{Service: s, Subset: d.GetDestination().GetSubset(), Weight: weight})
 	}
 	return r
+}
+
+// destination is not ok where the host names no service, which Validate has refused.
+func destination(o config.Object, d *networking.Destination, weight int32, of int) (mesh.Destination, bool) {
+	s, err := mesh.ResolveHost(d.GetHost(), o.Namespace)
+	if of == 1 {
+		weight = 100 // the only destination takes all, weight or not
+	}
+	return mesh.Destination{Service: s, Subset: d.GetSubset(), Weight: uint32(max(weight, 0))}, err == nil
 }
 
 func retry(r *networking.HTTPRetry) *mesh.Retry {
@@ -60,29 +74,43 @@ func retry(r *networking.HTTPRetry) *mesh.Retry {
 		Attempts:      int(max(r.GetAttempts(), 0)),
 		PerTryTimeout: r.GetPerTryTimeout().AsDuration(),
 		On:            config.RetryConditions(r.GetRetryOn()),
+		Backoff:       r.GetBackoff().AsDuration(),
+		SameInstance:  isFalse(r.GetRetryIgnorePreviousHosts()),
 	}
 }
 
-func match(m *networking.HTTPMatchRequest) mesh.Match {
-	out := mesh.Match{Path: stringMatch(m.GetUri()), Method: stringMatch(m.GetMethod())}
-	if len(m.GetHeaders()) > 0 {
-		out.Headers = make(map[string]*mesh.StringMatch, len(m.GetHeaders()))
-		for _, name := range slices.Sorted(maps.Keys(m.GetHeaders())) {
-			out.Headers[strings.ToLower(name)] = stringMatch(m.GetHeaders()[name])
+func isFalse(b *wrapperspb.BoolValue) bool { return b != nil && !b.GetValue() }
+
+func streamRoutes(o config.Object) []mesh.StreamRoute {
+	var out []mesh.StreamRoute
+	for i, t := range o.VirtualService.GetTls() {
+		r := mesh.StreamRoute{Name: fmt.Sprintf("%s.tls[%d]", o.Name, i), Destinations: streamShares(o, t.GetRoute())}
+		for _, m := range t.GetMatch() {
+			r.Matches = append(r.Matches, mesh.StreamMatch{
+				TLS: true, SNI: m.GetSniHosts(), Port: m.GetPort(),
+				SourceNamespace: m.GetSourceNamespace(), SourceLabels: m.GetSourceLabels(),
+			})
 		}
+		out = append(out, r)
+	}
+	for i, t := range o.VirtualService.GetTcp() {
+		r := mesh.StreamRoute{Name: fmt.Sprintf("%s.tcp[%d]", o.Name, i), Destinations: streamShares(o, t.GetRoute())}
+		for _, m := range t.GetMatch() {
+			r.Matches = append(r.Matches, mesh.StreamMatch{
+				Port: m.GetPort(), SourceNamespace: m.GetSourceNamespace(), SourceLabels: m.GetSourceLabels(),
+			})
+		}
+		out = append(out, r)
 	}
 	return out
 }
 
-// stringMatch is nil where the manifest compares nothing: any value will do.
-func stringMatch(m *networking.StringMatch) *mesh.StringMatch {
-	switch is := m.GetMatchType().(type) {
-	case *networking.StringMatch_Exact:
-		return &mesh.StringMatch{Exact: is.Exact}
-	case *networking.StringMatch_Prefix:
-		return &mesh.StringMatch{Prefix: is.Prefix}
-	case *networking.StringMatch_Regex:
-		return &mesh.StringMatch{Regex: is.Regex}
+func streamShares(o config.Object, route []*networking.RouteDestination) []mesh.Destination {
+	var out []mesh.Destination
+	for _, d := range route {
+		if to, ok := destination(o, d.GetDestination(), d.GetWeight(), len(route)); ok {
+			out = append(out, to)
+		}
 	}
-	return nil
+	return out
 }

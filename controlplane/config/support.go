@@ -1,33 +1,88 @@
 package config
 
-import "slices"
+import (
+	"encoding/base64"
+	"slices"
+	"strings"
+)
 
-// virtualServiceSupports lists the fields of a VirtualService that the mesh acts on.
-func virtualServiceSupports(rule string) bool {
-	switch rule {
-	case "hosts", "http", "gateways", // gateways: only "mesh", see virtualServiceAccepts
-		"http.name", "http.match", "http.route", "http.timeout", "http.retries",
-		"http.match.name", "http.match.uri", "http.match.method", "http.match.headers",
-		"http.match.uri.exact", "http.match.uri.prefix", "http.match.uri.regex",
-		"http.match.method.exact", "http.match.method.prefix", "http.match.method.regex",
-		"http.match.headers.exact", "http.match.headers.prefix", "http.match.headers.regex",
-		"http.route.destination", "http.route.weight",
-		"http.route.destination.host", "http.route.destination.subset",
-		"http.retries.attempts", "http.retries.perTryTimeout", "http.retries.retryOn":
-		return true
+// virtualServiceFields are the fields of a VirtualService that the mesh acts on,
+// below their parents.
+var virtualServiceFields = fieldSet(map[string]string{
+	"":                  "hosts gateways http tcp tls", // gateways: only "mesh", see virtualServiceAccepts
+	"http":              "name match route redirect directResponse rewrite timeout retries fault mirror mirrorPercent mirrorPercentage mirrors corsPolicy headers",
+	"http.match":        "name uri scheme method authority headers withoutHeaders queryParams port sourceLabels sourceNamespace gateways ignoreUriCase",
+	"http.route":        "destination weight headers",
+	"http.redirect":     "uri authority port derivePort scheme redirectCode prefixRewrite",
+	"http.rewrite":      "uri authority uriRegexRewrite",
+	"http.retries":      "attempts perTryTimeout retryOn retryIgnorePreviousHosts backoff",
+	"http.corsPolicy":   "allowOrigin allowOrigins allowMethods allowHeaders exposeHeaders maxAge allowCredentials unmatchedPreflights",
+	"http.fault":        "delay abort",
+	"http.fault.delay":  "percent fixedDelay percentage",
+	"http.fault.abort":  "httpStatus grpcStatus percentage",
+	"http.mirrors":      "destination percentage",
+	"tcp":               "match route",
+	"tcp.match":         "port sourceLabels sourceNamespace gateways",
+	"tcp.route":         "destination weight",
+	"tls":               "match route",
+	"tls.match":         "sniHosts port sourceLabels sourceNamespace gateways",
+	"tls.route":         "destination weight",
+	"http.match.uri":    "exact prefix regex",
+	"http.match.scheme": "exact prefix regex",
+	"http.match.method": "exact prefix regex",
+
+	"http.match.authority":         "exact prefix regex",
+	"http.match.headers":           "exact prefix regex",
+	"http.match.withoutHeaders":    "exact prefix regex",
+	"http.match.queryParams":       "exact prefix regex",
+	"http.corsPolicy.allowOrigins": "exact prefix regex",
+	"http.rewrite.uriRegexRewrite": "match rewrite",
+	"http.directResponse":          "status body",
+	"http.directResponse.body":     "string bytes",
+	"http.headers":                 "request response",
+	"http.headers.request":         "set add remove",
+	"http.headers.response":        "set add remove",
+	"http.route.headers":           "request response",
+	"http.route.headers.request":   "set add remove",
+	"http.route.headers.response":  "set add remove",
+	"http.route.destination":       "host subset",
+	"http.mirror":                  "host subset",
+	"http.mirrors.destination":     "host subset",
+	"tcp.route.destination":        "host subset",
+	"tls.route.destination":        "host subset",
+	"http.mirrorPercentage":        "value",
+	"http.mirrors.percentage":      "value",
+	"http.fault.delay.percentage":  "value",
+	"http.fault.abort.percentage":  "value",
+})
+
+func fieldSet(below map[string]string) map[string]bool {
+	set := map[string]bool{}
+	for parent, names := range below {
+		for name := range strings.FieldsSeq(names) {
+			set[strings.TrimPrefix(parent+"."+name, ".")] = true
+		}
 	}
-	return false
+	return set
 }
+
+// virtualServiceSupports reports whether the mesh acts on a field of a VirtualService.
+func virtualServiceSupports(rule string) bool { return virtualServiceFields[rule] }
 
 // virtualServiceAccepts says what is wrong with a value of a supported field.
 func virtualServiceAccepts(rule string, value any) string {
 	switch rule {
-	case "gateways":
+	case "gateways", "http.match.gateways", "tcp.match.gateways", "tls.match.gateways":
 		if !slices.Equal(words(value), []string{"mesh"}) {
 			return show(value) + `: only the gateway "mesh" is supported yet`
 		}
-	case "http.route":
+	case "http.route", "tcp.route", "tls.route":
 		return loneZero(value)
+	case "http.directResponse.body.bytes":
+		text, _ := value.(string)
+		if _, err := base64.StdEncoding.DecodeString(text); err != nil {
+			return show(value) + " is not base64: " + err.Error()
+		}
 	}
 	return ""
 }

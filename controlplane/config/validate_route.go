@@ -2,11 +2,7 @@ package config
 
 import (
 	"fmt"
-	"maps"
-	"regexp"
 	"slices"
-	"strconv"
-	"strings"
 
 	networking "istio.io/api/networking/v1alpha3"
 
@@ -20,7 +16,7 @@ func (v *validator) virtualService(s *networking.VirtualService) {
 	for i, host := range s.GetHosts() {
 		v.routed(host, fmt.Sprintf("spec.hosts[%d]", i))
 	}
-	if len(s.GetHttp()) == 0 {
+	if len(s.GetHttp())+len(s.GetTcp())+len(s.GetTls()) == 0 {
 		v.fault("spec.http", "is empty; want at least one route")
 	}
 	all := "" // the first route that takes every request
@@ -34,6 +30,7 @@ func (v *validator) virtualService(s *networking.VirtualService) {
 			all = path
 		}
 	}
+	v.streamRoutes(s)
 }
 
 // routed notes that the present VirtualService routes a host.
@@ -60,7 +57,9 @@ func CatchesAll(h *networking.HTTPRoute) bool {
 	return slices.ContainsFunc(h.GetMatch(), func(m *networking.HTTPMatchRequest) bool {
 		uri := m.GetUri()
 		path := uri == nil || uri.GetPrefix() == "/" || uri.GetRegex() == ".*"
-		return path && m.GetMethod() == nil && len(m.GetHeaders()) == 0
+		return path && m.GetMethod() == nil && m.GetScheme() == nil && m.GetAuthority() == nil &&
+			len(m.GetHeaders())+len(m.GetWithoutHeaders())+len(m.GetQueryParams())+len(m.GetSourceLabels()) == 0 &&
+			m.GetPort() == 0 && m.GetSourceNamespace() == ""
 	})
 }
 
@@ -68,25 +67,81 @@ func (v *validator) httpRoute(h *networking.HTTPRoute, path string) {
 	for i, m := range h.GetMatch() {
 		v.match(m, fmt.Sprintf("%s.match[%d]", path, i))
 	}
-	if len(h.GetRoute()) == 0 {
-		v.fault(path+".route", "is empty; want at least one destination")
-	}
-	sum := int64(0)
+	v.kindOfRoute(h, path)
+	shares := make([]weighted, 0, len(h.GetRoute()))
 	for i, d := range h.GetRoute() {
-		here := fmt.Sprintf("%s.route[%d]", path, i)
-		if d.GetWeight() < 0 {
-			v.fault(here+".weight", "%d is below 0", d.GetWeight())
-		}
-		sum += int64(d.GetWeight())
-		v.destination(d.GetDestination(), here+".destination")
+		shares = append(shares, weighted{d.GetDestination(), d.GetWeight()})
+		v.headers(d.GetHeaders(), fmt.Sprintf("%s.route[%d].headers", path, i))
 	}
-	if len(h.GetRoute()) > 1 && sum <= 0 {
-		v.fault(path+".route", "the weights sum to %d, so no request could be sent; give at least one above 0", sum)
-	}
+	v.shares(shares, path+".route")
 	if h.GetTimeout() != nil && h.GetTimeout().AsDuration() != 0 { // 0 is Istio's way to say none
 		v.positive(h.GetTimeout(), path+".timeout")
 	}
 	v.retries(h, path)
+	v.headers(h.GetHeaders(), path+".headers")
+	v.rewrite(h.GetRewrite(), path+".rewrite")
+	v.redirect(h, path+".redirect")
+	v.directResponse(h.GetDirectResponse(), path+".directResponse")
+	v.faultInjection(h.GetFault(), path+".fault")
+	v.cors(h.GetCorsPolicy(), path+".corsPolicy")
+	v.mirrors(h, path)
+}
+
+// kindOfRoute holds a route to one of its kinds: one that forwards, or one that
+// answers itself.
+func (v *validator) kindOfRoute(h *networking.HTTPRoute, path string) {
+	kind := ""
+	switch redirects, responds := h.GetRedirect() != nil, h.GetDirectResponse() != nil; {
+	case redirects && responds:
+		v.fault(path+".directResponse", "cannot stand beside redirect; keep one")
+		return
+	case redirects:
+		kind = "redirect"
+	case responds:
+		kind = "directResponse"
+	case len(h.GetRoute()) == 0:
+		v.fault(path+".route", "is empty; want at least one destination, or redirect or directResponse")
+		return
+	default:
+		return
+	}
+	for _, other := range []struct {
+		field string
+		set   bool
+	}{
+		{"route", len(h.GetRoute()) > 0},
+		{"rewrite", h.GetRewrite() != nil},
+		{"fault", h.GetFault() != nil},
+		{"mirror", h.GetMirror() != nil},
+		{"mirrors", len(h.GetMirrors()) > 0},
+		{"retries", h.GetRetries() != nil},
+		{"timeout", h.GetTimeout() != nil},
+	} {
+		if other.set {
+			v.fault(path+"."+other.field, "cannot stand beside %s, which forwards nothing; keep one", kind)
+		}
+	}
+}
+
+// weighted is a share of a route of any protocol.
+type weighted struct {
+	to     *networking.Destination
+	weight int32
+}
+
+func (v *validator) shares(all []weighted, path string) {
+	sum := int64(0)
+	for i, d := range all {
+		here := fmt.Sprintf("%s[%d]", path, i)
+		if d.weight < 0 {
+			v.fault(here+".weight", "%d is below 0", d.weight)
+		}
+		sum += int64(d.weight)
+		v.destination(d.to, here+".destination")
+	}
+	if len(all) > 1 && sum <= 0 {
+		v.fault(path, "the weights sum to %d, so no request could be sent; give at least one above 0", sum)
+	}
 }
 
 func (v *validator) destination(d *networking.Destination, path string) {
@@ -129,104 +184,4 @@ func orNone(s string) string {
 		return "no subset"
 	}
 	return s
-}
-
-func (v *validator) match(m *networking.HTTPMatchRequest, path string) {
-	v.stringMatch(m.GetUri(), path+".uri")
-	v.stringMatch(m.GetMethod(), path+".method")
-	seen := map[string]bool{}
-	for _, name := range slices.Sorted(maps.Keys(m.GetHeaders())) {
-		here, lower := fmt.Sprintf("%s.headers[%q]", path, name), strings.ToLower(name)
-		switch {
-		case seen[lower]:
-			v.fault(here, "%q is there twice: the case of letters makes no difference", name)
-		case slices.Contains([]string{"uri", "scheme", "method", "authority"}, name), strings.HasPrefix(name, ":"):
-			v.fault(here, "%q is not a header; use the match's own field of that name", name)
-		case !token(name):
-			v.fault(here, "%q is not the name of a header", name)
-		}
-		seen[lower] = true
-		if is := m.GetHeaders()[name]; is.GetMatchType() != nil { // none asks for presence
-			v.stringMatch(is, here)
-		}
-	}
-}
-
-func (v *validator) stringMatch(m *networking.StringMatch, path string) {
-	if m == nil {
-		return
-	}
-	switch is := m.GetMatchType().(type) {
-	case nil:
-		v.fault(path, "is empty; want exact, prefix or regex")
-	case *networking.StringMatch_Prefix:
-		if is.Prefix == "" {
-			v.fault(path+".prefix", "is empty; leave the match out to take every request")
-		}
-	case *networking.StringMatch_Regex:
-		if is.Regex == "" {
-			v.fault(path+".regex", "is empty; leave the match out to take every request")
-		} else if _, err := regexp.Compile("^(?:" + is.Regex + ")$"); err != nil {
-			v.fault(path+".regex", "%q is not a regular expression (RE2): %v", is.Regex, err)
-		}
-	}
-}
-
-// token reports whether s may be the name of a header (RFC 9110, section 5.6.2).
-func token(s string) bool {
-	for _, c := range []byte(s) {
-		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
-		if !letter && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
-			return false
-		}
-	}
-	return s != ""
-}
-
-func (v *validator) retries(h *networking.HTTPRoute, path string) {
-	r := h.GetRetries()
-	if r == nil {
-		return
-	}
-	at := path + ".retries."
-	if r.GetAttempts() < 0 {
-		v.fault(at+"attempts", "%d is below 0; 0 turns retries off", r.GetAttempts())
-	}
-	v.positive(r.GetPerTryTimeout(), at+"perTryTimeout")
-	total, each := h.GetTimeout().AsDuration(), r.GetPerTryTimeout().AsDuration()
-	if total > 0 && each > total {
-		v.warn(at+"perTryTimeout", "%s is longer than the route's timeout of %s and never takes effect", each, total)
-	}
-	for _, word := range RetryConditions(r.GetRetryOn()) {
-		if !retryWord(word) {
-			v.fault(at+"retryOn", "%q is not a condition; want %s, or a status code", word, enumerate(retryWords()))
-		}
-	}
-}
-
-// RetryConditions splits retryOn into its words.
-func RetryConditions(on string) []string {
-	var words []string
-	for word := range strings.SplitSeq(on, ",") {
-		if word = strings.TrimSpace(word); word != "" {
-			words = append(words, word)
-		}
-	}
-	return words
-}
-
-func retryWord(word string) bool {
-	if code, err := strconv.Atoi(word); err == nil {
-		return code >= 100 && code <= 599
-	}
-	return slices.Contains(retryWords(), word)
-}
-
-// retryWords are Envoy's names for conditions, as far as the mesh has them.
-func retryWords() []string {
-	return []string{
-		"5xx", "gateway-error", "connect-failure", "refused-stream", "reset", "reset-before-request",
-		"retriable-4xx", "unavailable", "cancelled", "deadline-exceeded", "internal", "resource-exhausted",
-		"retriable-status-codes",
-	}
 }

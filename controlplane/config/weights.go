@@ -214,6 +214,9 @@ func withSplit(vs *Object, s mesh.ServiceName, split []share) (Object, error) {
 
 // onlyTo refuses a route with a destination outside the service, or to all of it.
 func onlyTo(vs *Object, s mesh.ServiceName, h *networking.HTTPRoute) error {
+	if h.GetRedirect() != nil || h.GetDirectResponse() != nil {
+		return fmt.Errorf("%s answers every request itself; edit the manifest", vs.Key())
+	}
 	for i, d := range h.GetRoute() {
 		to, err := vs.host(d.GetDestination().GetHost())
 		if err != nil {

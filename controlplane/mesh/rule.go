@@ -111,3 +111,18 @@ type StreamMatch struct {
 	SourceNamespace string            `json:"sourceNamespace,omitempty"`
 	SourceLabels    map[string]string `json:"sourceLabels,omitempty"`
 }
+
+// LastGroup is the highest group that a substitution of a Rewrite names, 0 if none.
+func LastGroup(substitution string) int {
+	last := 0
+	for i := 0; i+1 < len(substitution); i++ {
+		if substitution[i] != '\\' {
+			continue
+		}
+		i++
+		if c := substitution[i]; c >= '0' && c <= '9' {
+			last = max(last, int(c-'0'))
+		}
+	}
+	return last
+}
