@@ -16,6 +16,7 @@ import (
 	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/gather"
 	"github.com/sightline-mesh/sightline/proxy/retry"
+	"github.com/sightline-mesh/sightline/proxy/route"
 	"github.com/sightline-mesh/sightline/proxy/serve"
 	"github.com/sightline-mesh/sightline/proxy/stream"
 	"github.com/sightline-mesh/sightline/proxy/upstream"
@@ -82,7 +83,7 @@ func (p *Proxy) newFeed(ctx context.Context, r *parts) (*push.Client, error) {
 		OnRemove: func(i *upstream.Instance) { r.outbound.Remove(i) },
 		OnChange: func(i *upstream.Instance, c breaker.Change) { p.breakerChanged(r, i, c) },
 	})
-	r.tables = newTables(r.set.Update)
+	r.tables = newTables(route.Caller{Namespace: p.c.Namespace, Labels: p.labels()}, r.set.Update)
 	feed := push.New(push.Config{
 		ControlPlane: p.c.ControlPlane, TLS: r.source.ClientTLS(r.source.ControlPlane(), "h2"),
 		Instance: mesh.Instance{

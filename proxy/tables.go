@@ -22,6 +22,7 @@ const maxAsked = 4096
 // tables holds the table in force and asks for services as they are dialled.
 type tables struct {
 	subscribe func(...mesh.ServiceName)
+	caller    route.Caller
 	update    func([]mesh.Snapshot) // makes the instances known, before the routes are
 	current   atomic.Pointer[route.Table]
 	pushed    atomic.Pointer[[]mesh.Snapshot] // what current was compiled from
@@ -32,8 +33,8 @@ type tables struct {
 	asked   map[mesh.ServiceName]bool
 }
 
-func newTables(update func([]mesh.Snapshot)) *tables {
-	t := &tables{update: update, changed: make(chan struct{}), asked: make(map[mesh.ServiceName]bool)}
+func newTables(caller route.Caller, update func([]mesh.Snapshot)) *tables {
+	t := &tables{caller: caller, update: update, changed: make(chan struct{}), asked: make(map[mesh.ServiceName]bool)}
 	empty, err := route.Compile(nil)
 	if err != nil {
 		panic("compile no snapshots: " + err.Error()) // there is nothing in it that could be wrong
@@ -45,7 +46,7 @@ func newTables(update func([]mesh.Snapshot)) *tables {
 // apply proves a set of snapshots, then swaps it in. A set that does not compile is
 // refused with the reason, and the old one serves on.
 func (t *tables) apply(snaps []mesh.Snapshot) error {
-	next, err := route.Compile(snaps)
+	next, err := t.caller.Compile(snaps)
 	if err != nil {
 		return fmt.Errorf("compile routes: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/proxy/route"
 )
 
 func known(s mesh.ServiceName) mesh.Snapshot {
@@ -17,7 +18,7 @@ func known(s mesh.ServiceName) mesh.Snapshot {
 
 func TestFirstRequestWaitsForItsRoutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tb := newTables(func([]mesh.Snapshot) {})
+		tb := newTables(route.Caller{}, func([]mesh.Snapshot) {})
 		asked := make(chan mesh.ServiceName, 1)
 		tb.subscribe = func(s ...mesh.ServiceName) { asked <- s[0] }
 		go func() {
@@ -44,7 +45,7 @@ func TestFirstRequestWaitsForItsRoutes(t *testing.T) {
 
 func TestWaitIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tb := newTables(func([]mesh.Snapshot) {})
+		tb := newTables(route.Caller{}, func([]mesh.Snapshot) {})
 		tb.subscribe = func(...mesh.ServiceName) {}
 		began := time.Now()
 		got, err := tb.resolve(t.Context(), "cart")
@@ -61,7 +62,7 @@ func TestWaitIsBounded(t *testing.T) {
 
 func TestRefusedSetChangesNothing(t *testing.T) {
 	updates := 0
-	tb := newTables(func([]mesh.Snapshot) { updates++ })
+	tb := newTables(route.Caller{}, func([]mesh.Snapshot) { updates++ })
 	if err := tb.apply([]mesh.Snapshot{known("cart")}); err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +80,7 @@ func TestRefusedSetChangesNothing(t *testing.T) {
 
 func TestServicesAskedForAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tb := newTables(func([]mesh.Snapshot) {})
+		tb := newTables(route.Caller{}, func([]mesh.Snapshot) {})
 		asked := 0
 		tb.subscribe = func(...mesh.ServiceName) { asked++ }
 		for i := range maxAsked {

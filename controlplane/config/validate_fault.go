@@ -23,7 +23,7 @@ func (v *validator) faultInjection(f *networking.HTTPFaultInjection, path string
 		} else if v.positive(d.GetFixedDelay(), at+".fixedDelay"); d.GetFixedDelay().AsDuration() > time.Hour {
 			v.fault(at+".fixedDelay", "%s is longer than 1h", d.GetFixedDelay().AsDuration())
 		}
-		v.percent(d.GetPercentage(), at+".percentage.value")
+		v.percent(d.GetPercentage().GetValue(), at+".percentage.value")
 		if n := d.GetPercent(); n < 0 || n > 100 { //nolint:staticcheck // manifests still use it
 			v.fault(at+".percent", "%d is not a percentage from 0 to 100", n)
 		}
@@ -49,7 +49,7 @@ func (v *validator) abort(a *networking.HTTPFaultInjection_Abort, path string) {
 	default:
 		v.fault(path, "says not how; want httpStatus or grpcStatus")
 	}
-	v.percent(a.GetPercentage(), path+".percentage.value")
+	v.percent(a.GetPercentage().GetValue(), path+".percentage.value")
 	if a.GetPercentage() == nil {
 		v.warn(path, "aborts no request: give percentage.value, such as 100")
 	}
@@ -68,12 +68,6 @@ func GRPCStatus(name string) (code int, ok bool) {
 	return code, code >= 0
 }
 
-func (v *validator) percent(p *networking.Percent, path string) {
-	if n := p.GetValue(); n < 0 || n > 100 {
-		v.fault(path, "%v is not a percentage from 0 to 100", n)
-	}
-}
-
 func (v *validator) mirrors(h *networking.HTTPRoute, path string) {
 	if h.GetMirror() != nil {
 		v.destination(h.GetMirror(), path+".mirror")
@@ -81,7 +75,7 @@ func (v *validator) mirrors(h *networking.HTTPRoute, path string) {
 			v.fault(path+".mirrors", "cannot stand beside mirror; put both into mirrors")
 		}
 	}
-	v.percent(h.GetMirrorPercentage(), path+".mirrorPercentage.value")
+	v.percent(h.GetMirrorPercentage().GetValue(), path+".mirrorPercentage.value")
 	old := h.GetMirrorPercent() //nolint:staticcheck // manifests still use it
 	if old.GetValue() > 100 {
 		v.fault(path+".mirrorPercent", "%d is not a percentage from 0 to 100", old.GetValue())
@@ -92,7 +86,7 @@ func (v *validator) mirrors(h *networking.HTTPRoute, path string) {
 	for i, m := range h.GetMirrors() {
 		here := fmt.Sprintf("%s.mirrors[%d]", path, i)
 		v.destination(m.GetDestination(), here+".destination")
-		v.percent(m.GetPercentage(), here+".percentage.value")
+		v.percent(m.GetPercentage().GetValue(), here+".percentage.value")
 	}
 }
 

@@ -156,9 +156,7 @@ func (v *validator) redirect(h *networking.HTTPRoute, path string) {
 	if r == nil {
 		return
 	}
-	if r.GetUri()+r.GetAuthority()+r.GetScheme()+r.GetPrefixRewrite() == "" && r.GetRedirectPort() == nil {
-		v.fault(path, "leads nowhere else; want uri, authority, scheme or port")
-	}
+	v.leads(r, path)
 	if code := r.GetRedirectCode(); code != 0 && !slices.Contains([]uint32{301, 302, 303, 307, 308}, code) {
 		v.fault(path+".redirectCode", "%d is not a redirect; want 301, 302, 303, 307 or 308", code)
 	}
@@ -175,6 +173,13 @@ func (v *validator) redirect(h *networking.HTTPRoute, path string) {
 	v.port(r.GetPort(), path+".port")
 	if r.GetPrefixRewrite() != "" {
 		v.prefixRewrite(h, path)
+	}
+}
+
+// leads faults a redirect to where the request was going anyway.
+func (v *validator) leads(r *networking.HTTPRedirect, path string) {
+	if r.GetUri()+r.GetAuthority()+r.GetScheme()+r.GetPrefixRewrite() == "" && r.GetRedirectPort() == nil {
+		v.fault(path, "leads nowhere else; want uri, authority, scheme or port")
 	}
 }
 

@@ -5,24 +5,25 @@ import (
 	"time"
 )
 
+// backoffBase is the base of the pauses where a policy names none; the longest is
+// backoffMost times the base.
 const (
 	backoffBase = 25 * time.Millisecond
-	backoffCap  = 250 * time.Millisecond
+	backoffMost = 10
 )
 
-// Backoff is how long to wait before the n-th retry, counted from 1: a uniformly
-// random part of 25 ms, 75 ms, 175 ms and then 250 ms. Full jitter keeps callers
-// that failed together from coming back together.
-func Backoff(n int) time.Duration {
-	return time.Duration(rand.Int64N(int64(backoffBound(n))))
+// Pause is how long to wait before the n-th retry, counted from 1: a uniformly
+// random part of 1, 3, 7 and then 10 times the base. Full jitter keeps callers that
+// failed together from coming back together.
+func (p Policy) Pause(n int) time.Duration {
+	return time.Duration(rand.Int64N(int64(p.pauseBound(n))))
 }
 
-func backoffBound(n int) time.Duration {
-	if n < 1 {
-		n = 1
+func (p Policy) pauseBound(n int) time.Duration {
+	base := p.Backoff
+	if base <= 0 {
+		base = backoffBase
 	}
-	if n > 4 { // (2^4-1)·25 ms is past the cap
-		return backoffCap
-	}
-	return min(time.Duration(1<<n-1)*backoffBase, backoffCap)
+	n = min(max(n, 1), 4) // (2^4-1) is past the most
+	return time.Duration(min(1<<n-1, backoffMost)) * base
 }

@@ -14,6 +14,8 @@ type Policy struct {
 	Attempts int
 	// PerTry bounds the time until the head of one try's response; 0 is no bound.
 	PerTry time.Duration
+	// Backoff is the base of the pauses before retries; 0 is 25 ms.
+	Backoff time.Duration
 
 	on    condition
 	codes []int // sorted; with onCodes

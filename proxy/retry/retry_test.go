@@ -125,21 +125,25 @@ func TestParseNamesWhatItRefuses(t *testing.T) {
 	}
 }
 
-func TestBackoffIsJitteredWithinItsBound(t *testing.T) {
-	for n, bound := range map[int]time.Duration{
-		0: 25 * time.Millisecond, 1: 25 * time.Millisecond, 2: 75 * time.Millisecond,
-		3: 175 * time.Millisecond, 4: 250 * time.Millisecond, 5: 250 * time.Millisecond, 1000: 250 * time.Millisecond,
-	} {
-		seen := map[time.Duration]bool{}
-		for range 1000 {
-			d := Backoff(n)
-			if d < 0 || d >= bound {
-				t.Fatalf("Backoff(%d) = %v, want it in [0, %v)", n, d, bound)
-			}
-			seen[d] = true
+func TestPauseIsJitteredWithinItsBound(t *testing.T) {
+	for _, base := range []time.Duration{0, 25 * time.Millisecond, 2 * time.Second} {
+		unit := base
+		if base == 0 {
+			unit = 25 * time.Millisecond
 		}
-		if len(seen) < 900 {
-			t.Errorf("Backoff(%d) took %d values in 1000 draws: not jittered", n, len(seen))
+		for n, times := range map[int]int64{0: 1, 1: 1, 2: 3, 3: 7, 4: 10, 5: 10, 1000: 10} {
+			bound := time.Duration(times * int64(unit))
+			seen := map[time.Duration]bool{}
+			for range 1000 {
+				d := Policy{Backoff: base}.Pause(n)
+				if d < 0 || d >= bound {
+					t.Fatalf("base %v: Pause(%d) = %v, want it in [0, %v)", base, n, d, bound)
+				}
+				seen[d] = true
+			}
+			if len(seen) < 900 {
+				t.Errorf("Pause(%d) took %d values in 1000 draws: not jittered", n, len(seen))
+			}
 		}
 	}
 }

@@ -8,11 +8,21 @@ import (
 	"github.com/sightline-mesh/sightline/proxy/retry"
 )
 
+// Caller is whose requests a table is for: some matches are about it. The zero value
+// is a caller that no such match names.
+type Caller struct {
+	Namespace string
+	Labels    map[string]string
+}
+
+// Compile is Caller.Compile for the zero Caller.
+func Compile(snaps []mesh.Snapshot) (*Table, error) { return Caller{}.Compile(snaps) }
+
 // Compile makes a table of a whole set of snapshots. It refuses a set that is not
 // consistent in itself or holds a value that cannot be used; the error lists every
 // fault with the path of its field, "service reviews: routes[0].destinations[1].subset: …".
-func Compile(snaps []mesh.Snapshot) (*Table, error) {
-	c := compiler{set: make(map[mesh.ServiceName]*mesh.Snapshot, len(snaps))}
+func (caller Caller) Compile(snaps []mesh.Snapshot) (*Table, error) {
+	c := compiler{caller: caller, set: make(map[mesh.ServiceName]*mesh.Snapshot, len(snaps))}
 	for i := range snaps {
 		s := &snaps[i]
 		if _, twice := c.set[s.Service]; twice {
@@ -30,7 +40,21 @@ func Compile(snaps []mesh.Snapshot) (*Table, error) {
 	return t, nil
 }
 
+// sends reports whether a match that names a namespace or labels is about the caller.
+func (c *Caller) sends(namespace string, labels map[string]string) bool {
+	if namespace != "" && namespace != c.Namespace {
+		return false
+	}
+	for name, want := range labels {
+		if got, ok := c.Labels[name]; !ok || got != want {
+			return false
+		}
+	}
+	return true
+}
+
 type compiler struct {
+	caller Caller
 	set    map[mesh.ServiceName]*mesh.Snapshot
 	faults []error
 }
@@ -50,12 +74,14 @@ func (c *compiler) service(s *mesh.Snapshot) *service {
 	c.subsets(s)
 	for i := range s.Routes {
 		path := fmt.Sprintf("service %s: routes[%d]", s.Service, i)
-		out.routes = append(out.routes, c.route(path, s, &s.Routes[i]))
+		if r := c.route(path, s, &s.Routes[i]); len(s.Routes[i].Matches) == 0 || len(r.matches) > 0 {
+			out.routes = append(out.routes, r)
+		}
 	}
 	if len(s.Routes) == 0 {
 		out.routes = []*Route{everyInstance(s)}
 	}
-	out.stream, out.app = streamOf(s, out.routes), appOf(s.Instances)
+	out.streams, out.stream, out.app = c.streams(s), streamOf(s, out.routes), appOf(s.Instances)
 	return out
 }
 
@@ -87,18 +113,24 @@ func (c *compiler) route(path string, s *mesh.Snapshot, r *mesh.Route) *Route {
 		ConfigVersion: s.Version,
 		Timeout:       r.Timeout,
 		Retry:         c.retry(path, r.Retry),
+		SameInstance:  r.Retry != nil && r.Retry.SameInstance,
 	}
 	if r.Timeout < 0 {
 		c.fault("%s.timeout: %v is negative", path, r.Timeout)
 	}
 	for i, m := range r.Matches {
-		compiled, err := compileMatch(m)
+		compiled, err := compileMatch(r.Name, m)
 		if err != nil {
 			c.fault("%s.matches[%d].%w", path, i, err)
 		}
-		out.matches = append(out.matches, compiled)
+		if c.caller.sends(m.SourceNamespace, m.SourceLabels) {
+			out.matches = append(out.matches, compiled)
+		}
 	}
-	out.destinations = c.destinations(path, r.Destinations)
+	if r.Redirect == nil && r.Respond == nil {
+		out.destinations = c.destinations(path, r.Destinations)
+	}
+	out.Rules = c.rules(path, s, r)
 	return out
 }
 
@@ -110,6 +142,10 @@ func (c *compiler) retry(path string, r *mesh.Retry) retry.Policy {
 	if err != nil {
 		c.fault("%s.retry.%w", path, err)
 	}
+	if r.Backoff < 0 {
+		c.fault("%s.retry.backoff: %v is negative", path, r.Backoff)
+	}
+	p.Backoff = r.Backoff
 	return p
 }
 

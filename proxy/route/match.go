@@ -1,10 +1,11 @@
 package route
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -12,19 +13,23 @@ import (
 
 // match is a compiled mesh.Match: all parts that are set have to fit.
 type match struct {
+	name         string // of the route, with the match's if it has one
 	path, method *text
-	headers      []header
+	headers      []named
+	rare         *rareParts // nil is none
 }
 
-type header struct {
+// rareParts are kept apart so that usual matches stay small.
+type rareParts struct {
+	scheme, authority *text
+	without, query    []named
+	port              uint32
+}
+
+// named is the comparison of one header or parameter.
+type named struct {
 	name string
 	want *text // nil asks for presence
-}
-
-// text compares a whole value; exactly one way of comparing is in use.
-type text struct {
-	exact, prefix string
-	pattern       *regexp.Regexp
 }
 
 func (m *match) fits(r *Request) bool {
@@ -35,22 +40,88 @@ func (m *match) fits(r *Request) bool {
 		return false
 	}
 	for _, h := range m.headers {
-		value, ok := r.Header(h.name)
+		value, ok := r.header(h.name)
 		if !ok || h.want != nil && !h.want.fits(value) {
+			return false
+		}
+	}
+	return m.rare == nil || m.rare.fit(r)
+}
+
+func (p *rareParts) fit(r *Request) bool {
+	switch {
+	case p.scheme != nil && !p.scheme.fits(r.scheme()):
+		return false
+	case p.authority != nil && !p.authority.fits(r.Authority):
+		return false
+	case p.port != 0 && p.port != r.port():
+		return false
+	}
+	return !p.forbids(r) && p.parameters(r)
+}
+
+// forbids reports whether the request has a header that it must not have. To a
+// comparison a header that is not there is empty, as Envoy has it.
+func (p *rareParts) forbids(r *Request) bool {
+	for _, h := range p.without {
+		value, ok := r.header(h.name)
+		if h.want == nil && ok || h.want != nil && h.want.fits(value) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *rareParts) parameters(r *Request) bool {
+	for _, q := range p.query {
+		value, ok := r.parameter(q.name)
+		if !ok || q.want != nil && !q.want.fits(value) {
 			return false
 		}
 	}
 	return true
 }
 
-func (x *text) fits(value string) bool {
-	switch {
-	case x.pattern != nil:
-		return x.pattern.MatchString(value)
-	case x.prefix != "":
-		return strings.HasPrefix(value, x.prefix)
+// header is a header by its lower-case name. The host is one in HTTP/1.1 only.
+func (r *Request) header(name string) (string, bool) {
+	if name == "host" {
+		return r.Authority, r.Authority != ""
 	}
-	return value == x.exact
+	return r.Header(name)
+}
+
+func (r *Request) scheme() string { return cmp.Or(r.Scheme, "http") }
+
+// port is the one that the request was meant for.
+func (r *Request) port() uint32 {
+	if port := portOf(r.Authority); port != "" {
+		n, _ := strconv.ParseUint(port, 10, 16)
+		return uint32(n)
+	}
+	if r.scheme() == "https" {
+		return 443
+	}
+	return 80
+}
+
+// portOf is the port of an authority, empty if it names none.
+func portOf(authority string) string {
+	i := strings.LastIndexByte(authority, ':')
+	if i < 0 || strings.IndexByte(authority[i:], ']') >= 0 {
+		return ""
+	}
+	return authority[i+1:]
+}
+
+// parameter is the first of its name in the query, as it stands there.
+func (r *Request) parameter(name string) (string, bool) {
+	_, query, _ := strings.Cut(r.Path, "?")
+	for part := range strings.SplitSeq(query, "&") {
+		if k, v, _ := strings.Cut(part, "="); k == name && part != "" {
+			return v, true
+		}
+	}
+	return "", false
 }
 
 // withoutQuery is what path matches look at.
@@ -59,43 +130,61 @@ func withoutQuery(path string) string {
 	return path
 }
 
-// compileMatch reports every fault of m, each with the field it is in.
-func compileMatch(m mesh.Match) (match, error) {
-	var out match
-	var bad []error
-	part := func(field string, s *mesh.StringMatch) *text {
-		x, err := compileText(s)
-		if err != nil {
-			bad = append(bad, fmt.Errorf("%s: %w", field, err))
-		}
-		return x
+// matchCompiler collects the faults of one match, each with the field it is in.
+type matchCompiler struct{ bad []error }
+
+func compileMatch(route string, m mesh.Match) (match, error) {
+	var c matchCompiler
+	out := match{
+		name:    route,
+		path:    c.text("path", m.Path),
+		method:  c.text("method", m.Method),
+		headers: c.headers("headers", m.Headers),
 	}
-	out.path = part("path", m.Path)
-	out.method = part("method", m.Method)
-	for name, want := range m.Headers {
-		field := fmt.Sprintf("headers[%q]", name)
-		if name == "" || name != strings.ToLower(name) {
-			bad = append(bad, fmt.Errorf("%s: not a lower-case header name", field))
-		}
-		out.headers = append(out.headers, header{name: name, want: part(field, want)})
+	if m.Name != "" {
+		out.name += "." + m.Name
 	}
-	slices.SortFunc(out.headers, func(a, b header) int { return strings.Compare(a.name, b.name) })
-	return out, errors.Join(bad...)
+	if m.IgnoreCase {
+		out.path = out.path.folded()
+	}
+	rare := rareParts{
+		scheme:    c.text("scheme", m.Scheme),
+		authority: c.text("authority", m.Authority),
+		without:   c.headers("without", m.Without),
+		query:     c.named("query", m.Query),
+		port:      m.Port,
+	}
+	if m.Port > 65535 {
+		c.bad = append(c.bad, fmt.Errorf("port: %d is not a port", m.Port))
+	}
+	if rare.scheme != nil || rare.authority != nil || len(rare.without)+len(rare.query) > 0 || rare.port != 0 {
+		out.rare = &rare
+	}
+	return out, errors.Join(c.bad...)
 }
 
-func compileText(s *mesh.StringMatch) (*text, error) {
-	switch {
-	case s == nil:
-		return nil, nil //nolint:nilnil // no condition compiles to no condition
-	case s.Exact != "" && s.Prefix != "", s.Exact != "" && s.Regex != "", s.Prefix != "" && s.Regex != "":
-		return nil, errors.New("more than one of exact, prefix and regex is set")
-	case s.Regex == "":
-		return &text{exact: s.Exact, prefix: s.Prefix}, nil
-	}
-	// \A and \z, not ^ and $: a flag inside the pattern must not move the anchors.
-	pattern, err := regexp.Compile(`\A(?:` + s.Regex + `)\z`)
+func (c *matchCompiler) text(field string, s *mesh.StringMatch) *text {
+	x, err := compileText(s)
 	if err != nil {
-		return nil, fmt.Errorf("regex %q: %w", s.Regex, err)
+		c.bad = append(c.bad, fmt.Errorf("%s: %w", field, err))
 	}
-	return &text{pattern: pattern}, nil
+	return x
+}
+
+func (c *matchCompiler) headers(field string, by map[string]*mesh.StringMatch) []named {
+	for name := range by {
+		if name == "" || name != strings.ToLower(name) {
+			c.bad = append(c.bad, fmt.Errorf("%s[%q]: not a lower-case header name", field, name))
+		}
+	}
+	return c.named(field, by)
+}
+
+func (c *matchCompiler) named(field string, by map[string]*mesh.StringMatch) []named {
+	var out []named
+	for name, want := range by {
+		out = append(out, named{name: name, want: c.text(fmt.Sprintf("%s[%q]", field, name), want)})
+	}
+	slices.SortFunc(out, func(a, b named) int { return strings.Compare(a.name, b.name) })
+	return out
 }

@@ -1,8 +1,6 @@
 package route
 
 import (
-	"fmt"
-
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/retry"
 )
@@ -22,18 +20,9 @@ func (t *Table) App(s mesh.ServiceName) App {
 	return App{}
 }
 
-// Stream is the route of bytes that are not understood: the first that asks nothing of
-// a request, for its destinations, else to every instance. What a route does to
-// requests beside that means nothing here. The error is ErrUnknownService.
-func (t *Table) Stream(s mesh.ServiceName) (*Route, error) {
-	found, ok := t.services[s]
-	if !ok || !found.known {
-		return nil, fmt.Errorf("%w: %s", ErrUnknownService, s)
-	}
-	return found.stream, nil
-}
-
-// streamOf makes the route of streams.
+// streamOf makes the route of streams that no route was written for: that of the first
+// for requests which asks nothing of them, for its destinations, else to every
+// instance. What a route does to requests beside that means nothing here.
 func streamOf(s *mesh.Snapshot, routes []*Route) *Route {
 	out := everyInstance(s)
 	for _, r := range routes {

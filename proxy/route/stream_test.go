@@ -27,14 +27,14 @@ func TestStreamsTakeTheRouteThatAsksNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := table.Stream("db")
+		r, err := table.Stream("db", Stream{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got := r.Name + " " + r.Destinations()[0].Subset; got != c.want || r.ConfigVersion != 7 || r.Timeout != 0 || r.Retry.Attempts == 0 {
 			t.Errorf("%s: %q of %+v, want %q", name, got, r, c.want)
 		}
-		if _, err := table.Stream("nobody"); !errors.Is(err, ErrUnknownService) {
+		if _, err := table.Stream("nobody", Stream{}); !errors.Is(err, ErrUnknownService) {
 			t.Errorf("unknown: %v", err)
 		}
 	}

@@ -24,10 +24,11 @@ type Table struct {
 }
 
 type service struct {
-	known  bool
-	routes []*Route
-	stream *Route
-	app    App
+	known   bool
+	routes  []*Route
+	streams []streamRoute // that were written for streams
+	stream  *Route        // of streams that none of those is about
+	app     App
 }
 
 // Route is where requests go, and on what terms. It belongs to its Table and is
@@ -38,6 +39,10 @@ type Route struct {
 	ConfigVersion uint64           // of the service's snapshot
 	Timeout       time.Duration    // over all tries and back-off; 0 is none
 	Retry         retry.Policy
+	// SameInstance lets a retry go to an instance that was tried before.
+	SameInstance bool
+	// Rules is nil where the route only chooses instances.
+	Rules *Rules
 
 	matches      []match
 	destinations []Destination
@@ -50,7 +55,16 @@ type Destination struct {
 	Weight  uint32 // relative to its siblings; never 0
 }
 
-// Destinations are the route's shares: at least one, none of them of weight 0. The
+// NameFor is the route's name with that of the match that the request fits.
+func (r *Route) NameFor(q *Request) string {
+	if q.fit == nil {
+		return r.Name
+	}
+	return q.fit.name
+}
+
+// Destinations are the route's shares: at least one, none of them of weight 0, unless
+// its Rules answer every request. The
 // slice is shared and must not be changed.
 func (r *Route) Destinations() []Destination { return r.destinations }
 
@@ -59,9 +73,12 @@ func (r *Route) Destinations() []Destination { return r.destinations }
 type Request struct {
 	Method, Path, Authority string
 	Source                  netip.Addr // of the client; the zero value is not known
+	Scheme                  string     // empty is http
 	// Header returns the value of a header by its lower-case name, and whether the
 	// request has it. It is not called after Match returned.
 	Header func(lowerName string) (value string, ok bool)
+
+	fit *match // that fits, of the route that Match returned; nil where that has none
 }
 
 // Has reports whether the table speaks of s, be it only to say that there is no
@@ -93,11 +110,13 @@ func (t *Table) Match(s mesh.ServiceName, r *Request) (*Route, error) {
 }
 
 func (r *Route) fits(req *Request) bool {
+	req.fit = nil
 	if len(r.matches) == 0 {
 		return true
 	}
 	for i := range r.matches {
 		if r.matches[i].fits(req) {
+			req.fit = &r.matches[i]
 			return true
 		}
 	}

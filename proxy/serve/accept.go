@@ -8,6 +8,7 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/listen"
+	"github.com/sightline-mesh/sightline/proxy/route"
 	"github.com/sightline-mesh/sightline/proxy/socket"
 )
 
@@ -112,7 +113,9 @@ func (o *Outbound) serveTCP(ctx context.Context, a *arrival) {
 		o.pass(ctx, a, "")
 		return
 	}
-	serveStream(ctx, a.conn, a.conn.Conn, rawClient{a.conn}, o.stream(a.port.Service, ""))
+	cfg := o.stream(a.port.Service, "")
+	cfg.asks.Port = uint32(a.original.Port())
+	serveStream(ctx, a.conn, a.conn.Conn, rawClient{a.conn}, cfg)
 }
 
 // serveTLS carries an app's own TLS to the service that it names.
@@ -121,17 +124,17 @@ func (o *Outbound) serveTLS(ctx context.Context, a *arrival) {
 	if hello, err := listen.PeekHello(a.conn); err == nil {
 		name = hello.ServerName
 	}
-	client := tlsClient{rawClient{a.conn}}
+	cfg := o.stream(a.port.Service, name)
+	cfg.asks = route.Stream{TLS: true, SNI: name, Port: uint32(a.original.Port())}
 	switch {
 	case !a.intercepted(): // of a port without a service, or of one
-		serveStream(ctx, a.conn, a.conn.Conn, client, o.stream(a.port.Service, name))
 	case o.inMesh(ctx, name):
-		serveStream(ctx, a.conn, a.conn.Conn, client, o.stream("", name))
-	case a.port.Service != "":
-		serveStream(ctx, a.conn, a.conn.Conn, client, o.stream(a.port.Service, name))
-	default:
+		cfg.fixed = ""
+	case a.port.Service == "":
 		o.pass(ctx, a, name)
+		return
 	}
+	serveStream(ctx, a.conn, a.conn.Conn, tlsClient{rawClient{a.conn}}, cfg)
 }
 
 // inMesh reports whether a host names a service of the mesh.

@@ -33,13 +33,16 @@ type exchange struct {
 	tried    []*upstream.Instance
 	lease    upstream.Lease
 	leased   bool
-	reported bool      // the lease's outcome is told already
-	stream   bool      // of bytes: it has no method, path or status
-	sent     time.Time // start of the present try
+	reported bool         // the lease's outcome is told already
+	stream   bool         // of bytes: it has no method, path or status
+	asks     route.Stream // of a stream
+	sent     time.Time    // start of the present try
 	answer   answer
 
-	out     *changes // made to the messages as they are passed on; nil is none
-	changes changes  // what out points to
+	out     *changes     // made to the messages as they are passed on; nil is none
+	changes changes      // what out points to
+	edits   []route.Edit // memory for changes
+	resumed time.Time    // when an injected delay was over; zero if there was none
 }
 
 // changes is what the route's rules make of a request and of its answer. The codecs
@@ -49,6 +52,7 @@ type changes struct {
 	authority string       // empty is as it came
 	request   []route.Edit // shared, not to be changed
 	response  []route.Edit // shared, not to be changed
+	always    []route.Edit // to the answer after those, the mesh's own answers included
 }
 
 // change returns the changes to be made, for a layer to add to.
@@ -85,13 +89,16 @@ type codec interface {
 	refuse(x *exchange, f fault)
 	// answer answers as a rule says, changed by x.out. No try is under way.
 	answer(x *exchange, a *route.Answer) error
+	// copy is the request, changed by x.out, to be sent on its own; nil when its body
+	// has not wholly come, or more of it than is held.
+	copy(x *exchange, to address) letter
 }
 
 // reset makes the exchange ready for another request of the same connection.
 func (x *exchange) reset() {
-	tried, tries, header := x.tried[:0], x.rec.Tries[:0], x.ask.Header
+	tried, tries, header, edits := x.tried[:0], x.rec.Tries[:0], x.ask.Header, x.edits[:0]
 	clear(x.tried)
-	*x = exchange{ctx: x.ctx, via: x.via, fixed: x.fixed, tried: tried}
+	*x = exchange{ctx: x.ctx, via: x.via, fixed: x.fixed, tried: tried, edits: edits}
 	x.ask.Header, x.answer.grpc = header, -1
 	x.rec = emit.Record{Start: time.Now(), Tries: tries, GRPCStatus: -1}
 }

@@ -23,6 +23,9 @@ type fault struct {
 // faultOf turns whatever ended an exchange without an answer into a response. It is
 // the only place where errors meet HTTP.
 func faultOf(err error) fault {
+	if a, ok := errors.AsType[*aborted](err); ok {
+		return a.fault()
+	}
 	f := fault{reason: err.Error()}
 	if r, ok := errors.AsType[*stream.RefusedError](err); ok { // the other sidecar knows best
 		f.status, f.flags = http.StatusServiceUnavailable, r.Flags

@@ -44,23 +44,25 @@ func (h *h1) refuse(x *exchange, f fault) {
 		return
 	}
 	reason := headerValue(f.reason)
-	h.say(x, &http1.Answer{
+	a := &http1.Answer{
 		Status: f.status,
 		Fields: []string{
 			"content-type", "text/plain; charset=utf-8",
 			"x-sightline-reason", reason, "x-sightline-flags", f.flags, "x-request-id", x.rec.RequestID,
 		},
 		Body: "sightline: " + reason + "\n",
-	})
+	}
+	if x.out != nil {
+		a.Fields = edited(a.Fields, x.out.always)
+	}
+	h.say(x, a)
 }
 
 // answer implements codec.
 func (h *h1) answer(x *exchange, a *route.Answer) error {
-	out := &http1.Answer{Status: a.Status, Body: a.Body}
+	out := &http1.Answer{Status: a.Status, Body: a.Body, Fields: edited(nil, a.Fields)}
 	if x.out != nil {
-		out.Fields = flat(a.Fields, x.out.response)
-	} else {
-		out.Fields = flat(a.Fields, nil)
+		out.Fields = edited(edited(out.Fields, x.out.response), x.out.always)
 	}
 	out.Fields = append(out.Fields, "x-sightline-reason", headerValue(x.rec.Reason), "x-request-id", x.rec.RequestID)
 	if !h.say(x, out) {
@@ -88,21 +90,18 @@ func (h *h1) say(x *exchange, a *http1.Answer) bool {
 	return err == nil
 }
 
-// flat is what a list of edits makes of these fields, names and values by turns.
-func flat(fields, edits []route.Edit) []string {
-	out := make([]string, 0, 2*(len(fields)+len(edits))+4)
-	for _, f := range fields {
-		out = append(out, f.Name, f.Value)
-	}
-	for _, e := range edits {
+// edited is what a list of edits makes of these fields, names and values by turns.
+func edited(fields []string, edits []route.Edit) []string {
+	for i := range edits {
+		e := &edits[i]
 		if e.Op != route.Add {
-			out = without(out, e.Name)
+			fields = without(fields, e.Name)
 		}
 		if e.Op != route.Remove {
-			out = append(out, e.Name, e.Value)
+			fields = append(fields, e.Name, e.Value)
 		}
 	}
-	return out
+	return fields
 }
 
 // without is the fields but those of the name.

@@ -36,6 +36,7 @@ func (h *h1) relay(x *exchange) error {
 	framing := h.frame()
 	if x.out != nil {
 		edit(&h.res.Head, x.out.response)
+		edit(&h.res.Head, x.out.always)
 	}
 	h.begun = true
 	if err := h.out.Response(&h.res, framing); err != nil {

@@ -194,7 +194,11 @@ func brokenBy(x *exchange, err error, unsent bool) error {
 
 // errTimeoutAfter says how long the route allowed.
 func errTimeoutAfter(x *exchange) error {
-	return fmt.Errorf("%w after %v", errTimeout, x.deadline.Sub(x.rec.Start).Round(time.Millisecond))
+	since := x.rec.Start
+	if !x.resumed.IsZero() {
+		since = x.resumed
+	}
+	return fmt.Errorf("%w after %v", errTimeout, x.deadline.Sub(since).Round(time.Millisecond))
 }
 
 // clientFault is what a failure to read the request's body means.

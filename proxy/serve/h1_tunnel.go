@@ -17,6 +17,7 @@ func (h *h1) tunnel(x *exchange, up *pool.Conn) error {
 	h.res.Clean()
 	if x.out != nil {
 		edit(&h.res.Head, x.out.response)
+		edit(&h.res.Head, x.out.always)
 	}
 	h.begun, h.closing = true, true
 	if err := errors.Join(h.out.Response(&h.res, http1.NoBody), h.out.Flush()); err != nil {

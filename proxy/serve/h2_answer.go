@@ -67,6 +67,9 @@ func (h *h2) refuse(x *exchange, f fault) {
 	out.Add("x-sightline-reason", reason)
 	out.Add("x-sightline-flags", f.flags)
 	out.Add("x-request-id", x.rec.RequestID)
+	if x.out != nil {
+		editH2(&out, x.out.always)
+	}
 	h.say(x, &out, "sightline: "+reason+"\n")
 }
 
@@ -76,6 +79,7 @@ func (h *h2) answer(x *exchange, a *route.Answer) error {
 	editH2(&out, a.Fields)
 	if x.out != nil {
 		editH2(&out, x.out.response)
+		editH2(&out, x.out.always)
 	}
 	out.Set("x-sightline-reason", headerValue(x.rec.Reason))
 	out.Set("x-request-id", x.rec.RequestID)
@@ -103,11 +107,14 @@ func (h *h2) status(x *exchange, out *http2.Head, code int, message string) {
 // is the client's loss.
 func (h *h2) say(x *exchange, out *http2.Head, body string) {
 	h.begun, x.rec.Status = true, out.Status
-	if h.grpc || h.req.Method == http.MethodHead || body == "" {
+	bodyless := out.Status == http.StatusNoContent || out.Status == http.StatusNotModified
+	if !h.grpc && !bodyless {
+		out.Set("content-length", strconv.Itoa(len(body)))
+	}
+	if h.grpc || bodyless || h.req.Method == http.MethodHead || body == "" {
 		h.down.AnswerOnly(out)
 		return
 	}
-	out.Set("content-length", strconv.Itoa(len(body)))
 	h.down.Answer(out)
 	n, _ := h.down.SendLast([]byte(body))
 	x.rec.BytesOut = uint64(n)

@@ -13,6 +13,7 @@ func (h *h2) relay(x *exchange) error {
 	h.blame(x)
 	if x.out != nil {
 		editH2(h.res, x.out.response)
+		editH2(h.res, x.out.always)
 	}
 	h.begun, h.body.final = true, true
 	if h.ended && len(h.back) == 0 && h.up.Trailers() == nil {

@@ -136,7 +136,7 @@ func kindOfTry(x *exchange, err error) upstream.Kind {
 // pause waits before the n-th retry, unless that would outlast the exchange. A
 // request that met the end of an idle connection loses no time over it.
 func pause(x *exchange, n int, end retry.End) bool {
-	d := retry.Backoff(n)
+	d := x.route.Retry.Pause(n)
 	if end == retry.Unsent && n == 1 {
 		d = 0
 	}

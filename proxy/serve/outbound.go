@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
@@ -59,6 +60,9 @@ type OutboundDeps struct {
 	Find func(at netip.AddrPort) (mesh.ServiceName, bool)
 	// Budget bounds retries over all requests.
 	Budget budget
+	// Chance draws a number of [0, 1), for rules that are about a share of requests.
+	// nil is a random one.
+	Chance func() float64
 	Sink   emit.Sink
 	Logger *slog.Logger
 	// Heir returns what passes an idle connection of a port on to the process that goes
@@ -73,6 +77,7 @@ type Outbound struct {
 	handle handler
 	hosts  hosts
 	links  links[*upstream.Instance]
+	copies copies
 
 	serverFirst map[uint16]bool
 	outside     *outside
@@ -100,6 +105,9 @@ func NewOutbound(cfg OutboundConfig, d OutboundDeps) *Outbound {
 	if d.Find == nil {
 		d.Find = func(netip.AddrPort) (mesh.ServiceName, bool) { return "", false }
 	}
+	if d.Chance == nil {
+		d.Chance = rand.Float64
+	}
 	o := &Outbound{
 		cfg: cfg, deps: d, hosts: hosts{namespace: cfg.Namespace},
 		serverFirst: map[uint16]bool{}, outside: newOutside(),
@@ -107,6 +115,7 @@ func NewOutbound(cfg OutboundConfig, d OutboundDeps) *Outbound {
 	for _, p := range cfg.ServerFirst {
 		o.serverFirst[p] = true
 	}
+	o.copies.init()
 	o.handle = o.layers()
 	return o
 }
@@ -144,8 +153,12 @@ func (o *Outbound) ServePort(ctx context.Context, l net.Listener, port Port) err
 	return err
 }
 
-// Close closes the connections to all instances. Call it when no Serve runs.
-func (o *Outbound) Close() { o.links.closeAll() }
+// Close ends what is under way of mirrors and closes the connections to all
+// instances. Call it when no Serve runs.
+func (o *Outbound) Close() {
+	o.copies.close()
+	o.links.closeAll()
+}
 
 // Races is how many requests met the end of a connection that was kept.
 func (o *Outbound) Races() uint64 { return o.races.Load() }
@@ -162,14 +175,32 @@ func (o *Outbound) layers() handler {
 	return observe(o.deps.Sink, // first, so that our own refusals are told too
 		rescue( // errors become responses here and nowhere else
 			o.match( // finds service and route; nothing below looks at a host name
-				relay( // passes the answer on that the layers below settle on
-					again(o.deps.Budget, // each try below picks afresh
-						o.pick( // an instance that takes requests, with a receipt
-							o.forward)))))) // over a connection that is kept
+				o.tries(),
+				o.rules())))
+}
+
+// tries is the way of a request of a route that has no rules.
+func (o *Outbound) tries() handler {
+	return relay( // passes the answer on that the layers below settle on
+		again(o.deps.Budget, // each try below picks afresh
+			o.pick( // an instance that takes requests, with a receipt
+				o.forward))) // over a connection that is kept
+}
+
+// rules is the way of a request of a route that has some.
+func (o *Outbound) rules() handler {
+	return o.inject( // delays and failures come before all else
+		share( // with pages of other origins
+			respond( // in an instance's stead, or the path is rewritten
+				relay(
+					o.mirror( // once the request has left, and before its answer has
+						again(o.deps.Budget,
+							o.pick(
+								o.forward)))))))
 }
 
 // match finds the service that is asked for, and its route.
-func (o *Outbound) match(next handler) handler {
+func (o *Outbound) match(plain, ruled handler) handler {
 	return func(x *exchange) error {
 		if x.ask.Method == http.MethodConnect && !x.stream && !x.extended {
 			return fmt.Errorf("CONNECT: %w", errNotDone)
@@ -190,18 +221,21 @@ func (o *Outbound) match(next handler) handler {
 		if err != nil {
 			return err
 		}
-		x.route, x.rec.Route, x.rec.ConfigVersion = r, r.Name, r.ConfigVersion
+		x.route, x.rec.Route, x.rec.ConfigVersion = r, r.NameFor(&x.ask), r.ConfigVersion
 		if r.Timeout > 0 {
 			x.limit(r.Timeout)
 		}
-		return next(x)
+		if r.Rules != nil {
+			return ruled(x)
+		}
+		return plain(x)
 	}
 }
 
 // find is the route of a request or of a stream.
 func find(t *route.Table, s mesh.ServiceName, x *exchange) (*route.Route, error) {
 	if x.stream {
-		return t.Stream(s)
+		return t.Stream(s, x.wants(t.App(s)))
 	}
 	return t.Match(s, &x.ask)
 }
@@ -215,6 +249,9 @@ func (o *Outbound) pick(next handler) handler {
 		}
 		x.lease, x.leased, x.sent = lease, true, time.Now()
 		x.tried = append(x.tried, lease.Instance)
+		if r := x.route.Rules; r != nil {
+			x.apply(r.Edits(lease.Destination))
+		}
 		to := &lease.Instance.Info
 		x.rec.Peer = emit.Peer{
 			Service: string(to.Service), Version: string(to.Version),

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -131,6 +132,9 @@ func endOf(r stream.Result) error {
 // answer implements codec: a stream has no answers but its bytes.
 func (*byteStream) answer(*exchange, *route.Answer) error { return errNotDone }
 
+// copy implements codec: streams have no copies.
+func (*byteStream) copy(*exchange, address) letter { return nil }
+
 // refuse implements codec.
 func (s *byteStream) refuse(_ *exchange, f fault) {
 	if !s.begun {
@@ -144,7 +148,8 @@ type streamConfig struct {
 	peer      emit.Peer
 	mtls      bool
 	fixed     mesh.ServiceName
-	authority string // as the client wrote it; may be empty
+	authority string       // as the client wrote it; may be empty
+	asks      route.Stream // as far as is known
 	head      stream.Head
 	idle      time.Duration
 	handle    handler
@@ -169,7 +174,7 @@ func serveStream(ctx context.Context, conn *listen.Conn, nc net.Conn, c client, 
 
 // describeStream fills in what the layers and the record need of a stream.
 func (x *exchange) describeStream(cfg streamConfig) {
-	x.stream = true
+	x.stream, x.asks = true, cfg.asks
 	x.rec.Direction, x.rec.Protocol = cfg.direction, "tcp"
 	x.rec.Peer, x.rec.MTLS = cfg.peer, cfg.mtls
 	x.rec.Authority, x.ask.Authority = cfg.authority, cfg.authority
@@ -177,6 +182,21 @@ func (x *exchange) describeStream(cfg streamConfig) {
 	if x.rec.RequestID = cfg.head.RequestID; x.rec.RequestID == "" {
 		x.rec.RequestID = x.newRequestID()
 	}
+}
+
+// wants is what the routes of streams may look at. The port is the one that was
+// connected to, else that of the authority, else the app's.
+func (x *exchange) wants(app route.App) route.Stream {
+	asks := x.asks
+	if _, port, err := net.SplitHostPort(x.ask.Authority); asks.Port == 0 && err == nil {
+		if n, err := strconv.ParseUint(port, 10, 16); err == nil {
+			asks.Port = uint32(n)
+		}
+	}
+	if asks.Port == 0 {
+		asks.Port = uint32(app.Port)
+	}
+	return asks
 }
 
 // rawClient speaks bytes only: it can be told nothing.

@@ -20,6 +20,7 @@ import (
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/emit"
+	"github.com/sightline-mesh/sightline/proxy/route"
 	"github.com/sightline-mesh/sightline/proxy/stream"
 )
 
@@ -226,7 +227,7 @@ func TestAnOpenStreamIsAProbeThatSucceeded(t *testing.T) {
 	if _, err := io.ReadFull(c, make([]byte, 8)); err != nil {
 		t.Fatal(err)
 	}
-	r, err := m.table.Stream("reviews")
+	r, err := m.table.Stream("reviews", route.Stream{})
 	if err != nil {
 		t.Fatal(err)
 	}

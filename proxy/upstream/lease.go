@@ -11,6 +11,8 @@ import (
 // Lease is the right to send one request to an instance.
 type Lease struct {
 	Instance *Instance
+	// Destination is the place, among the route's, of the one that was chosen.
+	Destination int
 	// Cookie is the value of a Set-Cookie field for the answer, "" for none: by it the
 	// client's next request comes to the same instance.
 	Cookie string

@@ -64,7 +64,7 @@ func (p *picker) weigh() (Lease, error) {
 	position := p.set.position()
 	passes := [...]pass{{fresh: true, strict: true}, {strict: true}, {}}
 	for n, how := range passes {
-		if n == 0 && len(p.tried) == 0 {
+		if n == 0 && (len(p.tried) == 0 || p.route.SameInstance) {
 			continue
 		}
 		if l, err := p.look(how, position); !errors.Is(err, errNothing) {
@@ -104,7 +104,9 @@ func (p *picker) look(how pass, position float64) (Lease, error) {
 	if chosen < 0 {
 		return Lease{}, p.withheld(how)
 	}
-	return p.from(groups[chosen], groups[chosen].offer(p.now), how)
+	l, err := p.from(groups[chosen], groups[chosen].offer(p.now), how)
+	l.Destination = chosen
+	return l, err
 }
 
 // withheld says what it means that a verdict keeps this request away from all that
