@@ -39,7 +39,7 @@ func (q *Request) Clean() {
 	if q.Framing == Chunked {
 		q.Set(TransferEncoding, "chunked")
 	}
-	if q.rewritten || (!q.Has(Host) && q.Authority != "") {
+	if q.Authority != "" && q.Get(Host) != q.Authority {
 		q.Set(Host, q.Authority)
 	}
 	switch {
