@@ -42,6 +42,27 @@ func TestSidecarsLearnOfEachOther(t *testing.T) {
 	}
 }
 
+func TestCallerIsShownAndGetsNothing(t *testing.T) {
+	t.Parallel()
+	p := newPlant(t)
+	c := p.admin()
+	token := p.token(c)
+	job := p.sidecar(token, workload("job", "v1", "job-1"))
+	web := p.sidecar(token, workload("web", "v1", "web-1"), "job")
+	web.until(t, "arrival of job", "job", instances(1))
+	job.SetState(mesh.Caller)
+	web.until(t, "job without instances", "job", instances(0))
+	proxies, err := c.Proxies(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range proxies {
+		if want := map[mesh.InstanceID]mesh.InstanceState{"job-1": mesh.Caller, "web-1": mesh.Ready}[s.Instance.ID]; s.Instance.State != want {
+			t.Errorf("%s is %q, want %q", s.Instance.ID, s.Instance.State, want)
+		}
+	}
+}
+
 func TestRefusalIsShownAndOldSetStays(t *testing.T) {
 	t.Parallel()
 	p := newPlant(t)

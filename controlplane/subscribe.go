@@ -143,7 +143,7 @@ func listen(ctx context.Context, feed *hub.Feed, attached *registry.Attachment, 
 // stateOf takes a word it does not know for an instance that is not ready.
 func stateOf(s string) mesh.InstanceState {
 	switch state := mesh.InstanceState(s); state {
-	case mesh.Ready, mesh.Draining:
+	case mesh.Ready, mesh.Draining, mesh.Caller:
 		return state
 	}
 	return mesh.Starting

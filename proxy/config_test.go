@@ -4,7 +4,17 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
+
+func TestAppWithoutAPortIsACaller(t *testing.T) {
+	for port, want := range map[int]mesh.InstanceState{0: mesh.Caller, 8080: mesh.Starting} {
+		if got := (Config{AppPort: port}).firstState(); got != want {
+			t.Errorf("port %d: %s, want %s", port, got, want)
+		}
+	}
+}
 
 func TestEveryFaultIsNamed(t *testing.T) {
 	c := Default()

@@ -96,6 +96,14 @@ func (p *Proxy) newFeed(ctx context.Context, r *parts) (*push.Client, error) {
 	return feed, nil
 }
 
+// firstState is the instance's before its app answers.
+func (c Config) firstState() mesh.InstanceState {
+	if c.AppPort == 0 {
+		return mesh.Caller // nothing is to come that would make it ready
+	}
+	return mesh.Starting
+}
+
 // labels are the instance's, for subsets to choose by.
 func (p *Proxy) labels() map[string]string {
 	labels := map[string]string{"app": p.c.Service}

@@ -64,7 +64,7 @@ func New(ctx context.Context, c Config, d Deps) (*Proxy, error) {
 		c.Collector = net.JoinHostPort(host, "4318")
 	}
 	p := &Proxy{
-		c: c, log: d.Logger, from: d.Estate, state: mesh.Starting,
+		c: c, log: d.Logger, from: d.Estate, state: c.firstState(),
 		ready: make(chan struct{}), leaving: make(chan struct{}), drain: make(chan struct{}), drained: make(chan struct{}),
 	}
 	if err := p.open(ctx); err != nil {

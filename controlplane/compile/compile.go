@@ -34,7 +34,7 @@ func Snapshots(objs []config.Object, instances []mesh.Instance, verdicts []mesh.
 	}
 	for _, i := range slices.SortedFunc(slices.Values(instances), byID) {
 		s := b.known(i.Service)
-		if i.State != mesh.Starting {
+		if i.State == mesh.Ready || i.State == mesh.Draining {
 			s.Instances = append(s.Instances, i)
 		}
 	}

@@ -75,6 +75,7 @@ func TestSnapshots(t *testing.T) {
 	instances := []mesh.Instance{
 		instance("b", "parcels.depot", mesh.Ready), instance("c", "parcels.depot", mesh.Starting),
 		instance("a", "parcels.depot", mesh.Draining), instance("z", "lone", mesh.Ready),
+		instance("d", "parcels.depot", mesh.Caller),
 	}
 	verdicts := []mesh.Verdict{
 		{ID: "2", Target: mesh.Target{Service: "parcels.depot", Version: "v2"}, Phase: mesh.Tripped},

@@ -52,4 +52,5 @@ const (
 	Starting InstanceState = "starting" // enrolled, its app does not answer yet
 	Ready    InstanceState = "ready"
 	Draining InstanceState = "draining" // finishes what it has, takes no more
+	Caller   InstanceState = "caller"   // its app has no port: it calls others and is never ready
 )

@@ -7,7 +7,7 @@ export interface Instance {
   address: string;
   identity: string;
   labels?: Record<string, string> | null;
-  state: "starting" | "ready" | "draining";
+  state: "starting" | "ready" | "draining" | "caller";
 }
 
 export interface Proxy {

@@ -48,6 +48,7 @@ export default function ProxiesPage() {
 
 function stateOf(p: Proxy): { tone: Tone; icon: IconName; word: string } {
   if (!p.connected) return { tone: "bad", icon: "fail", word: "not connected" };
+  if (p.instance.state === "caller") return { tone: "plain", icon: "check", word: "caller" };
   if (p.instance.state !== "ready") return { tone: "warn", icon: "warn", word: p.instance.state };
   return { tone: "good", icon: "check", word: "ready" };
 }
