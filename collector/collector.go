@@ -53,7 +53,7 @@ func New(c Config, d Deps) (*Collector, error) {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}
 	ledger := account.New()
-	conn := &connection{address: c.Store, log: d.Logger}
+	conn := &connection{address: c.Store, log: d.Logger, opened: make(chan struct{})}
 	s := socketsIn(c.Dir)
 	return &Collector{
 		config: c, log: d.Logger, ledger: ledger, connection: conn, sockets: s,
@@ -111,6 +111,10 @@ func (c *Collector) Run(ctx context.Context) error {
 
 // Ready is closed once telemetry is received.
 func (c *Collector) Ready() <-chan struct{} { return c.ready }
+
+// Stored is closed once the store has answered and has the tables of this version: before,
+// there is nothing in it to read. It stays closed when the store goes away again.
+func (c *Collector) Stored() <-chan struct{} { return c.connection.opened }
 
 // Addresses are where OTLP is taken over gRPC and HTTP, once the collector is ready.
 func (c *Collector) Addresses() (grpc, http net.Addr) { return c.grpc.bound, c.http.bound }

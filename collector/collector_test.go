@@ -19,10 +19,16 @@ func TestStoreComesAndGoes(t *testing.T) {
 
 	export(t, conn, 10)
 	checkBooks(t, col, 10, 0)
+	select {
+	case <-col.Stored():
+		t.Error("there are tables before there is a store")
+	default:
+	}
 
 	server := storetest.Open(t, dir)
 	relay.lead(server.Addr)
 	until(t, col, "the first is stored", func() bool { return storedAll(col, 10) })
+	<-col.Stored()
 
 	server.Kill()
 	export(t, conn, 20)

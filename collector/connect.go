@@ -27,6 +27,7 @@ type connection struct {
 	address string
 	log     *slog.Logger
 	ready   atomic.Pointer[clickhouse.Store]
+	opened  chan struct{} // closed when ready is set
 }
 
 // store is the open store, or errStoreAway.
@@ -48,6 +49,7 @@ func (c *connection) open(ctx context.Context) error {
 		err := migrate(ctx, s)
 		if err == nil {
 			c.ready.Store(s)
+			close(c.opened)
 			return nil
 		}
 		c.log.Debug("the store is not ready", "error", err)

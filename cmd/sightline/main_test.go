@@ -80,13 +80,18 @@ type options struct {
 	path string    // of the program; "" is this test binary
 	part string    // that it plays; "" is sightline's
 	out  io.Writer // for its output; nil keeps it for said
+	real bool      // the machine has the engine
 }
 
-// launch starts sightline on a machine without an engine; it ends with the test.
+// launch starts sightline, on a machine without an engine unless told otherwise; it ends
+// with the test.
 func launch(t *testing.T, o options, args ...string) *program {
 	t.Helper()
 	p := &program{cmd: exec.CommandContext(t.Context(), cmp.Or(o.path, os.Args[0]), args...), ended: make(chan struct{})}
-	p.cmd.Env = append(os.Environ(), "SIGHTLINE_TEST_MAIN="+cmp.Or(o.part, "1"), "SIGHTLINE_ENGINE=", "XDG_CACHE_HOME="+t.TempDir())
+	p.cmd.Env = append(os.Environ(), "SIGHTLINE_TEST_MAIN="+cmp.Or(o.part, "1"))
+	if !o.real {
+		p.cmd.Env = append(p.cmd.Env, "SIGHTLINE_ENGINE=", "XDG_CACHE_HOME="+t.TempDir())
+	}
 	if o.out == nil {
 		o.out = p
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/sightline-mesh/sightline/cmd/sightline/up"
+	"github.com/sightline-mesh/sightline/collector/store/storetest"
 )
 
 // TestUpSaysWhyItCannotStart: what is wrong with the machine or the flags ends the
@@ -96,6 +97,24 @@ func TestDemoSaysWhyItCannotStart(t *testing.T) {
 	status, want := p.end(t), "sightline: demo: run store: exit status 1: load ClickHouse engine "
 	if status != 1 || !strings.Contains(p.said(), want) {
 		t.Errorf("status %d, want 1 and %q; it said:\n%s", status, want, p.said())
+	}
+}
+
+// TestFirstStartWarnsOfNothing that is as it should be: there are no tables yet.
+func TestFirstStartWarnsOfNothing(t *testing.T) {
+	storetest.NeedEngine(t)
+	p := launch(t, options{real: true}, upArgs(t, addresses(t))...)
+	p.await(t, "the mesh", func() bool { return strings.Contains(p.said(), "Sightline is up at ") })
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if status := p.end(t); status != 0 {
+		t.Errorf("status %d after SIGTERM, want 0", status)
+	}
+	for line := range strings.Lines(p.said()) {
+		if strings.Contains(line, "level=WARN") && !strings.Contains(line, "etcd: apply request took too long") { // a busy machine
+			t.Errorf("first start: %s", line)
+		}
 	}
 }
 

@@ -49,12 +49,23 @@ func (m *Mesh) roles(ctx context.Context) error {
 	g, alive := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.source.Run(alive) })
 	g.Go(func() error { return r.collector.Run(alive) })
-	g.Go(func() error { return r.topology.Run(alive) })
-	g.Go(func() error { return r.rules.Run(alive) })
+	g.Go(func() error { return r.onceStored(alive, r.topology.Run) })
+	g.Go(func() error { return r.onceStored(alive, r.rules.Run) })
 	g.Go(func() error { return m.objectives(alive, r) })
 	g.Go(func() error { return r.ui.Run(alive) })
 	g.Go(func() error { return m.announce(alive, r) })
 	return g.Wait()
+}
+
+// onceStored runs what reads the store when there are tables to read: that there are none
+// at a first start is no fault to warn of.
+func (r *roles) onceStored(ctx context.Context, run func(context.Context) error) error {
+	select {
+	case <-r.collector.Stored():
+		return run(ctx)
+	case <-ctx.Done():
+		return nil
+	}
 }
 
 // announce says that the mesh is ready once telemetry is taken and the store answers: only then is
@@ -132,6 +143,11 @@ func (r *roles) check(ctx context.Context) error {
 	defer cancel()
 	if err := r.store.Ping(ctx); err != nil {
 		return fmt.Errorf("%s: %w", r.place, err)
+	}
+	select {
+	case <-r.collector.Stored():
+	default:
+		return fmt.Errorf("%s: its tables are not there yet", r.place)
 	}
 	if _, err := r.plane.Verdicts(ctx); err != nil {
 		return fmt.Errorf("the control plane: %w", err)
