@@ -133,7 +133,10 @@ func (p *Proxy) newOutbound(r *parts) *serve.Outbound {
 }
 
 func (p *Proxy) newInbound(r *parts) *serve.Inbound {
-	return serve.NewInbound(serve.InboundConfig{App: p.c.appAddress(), Drain: p.c.Drain, StreamIdle: p.c.StreamIdle}, serve.InboundDeps{
+	return serve.NewInbound(serve.InboundConfig{
+		App: p.c.appAddress(), Protocol: p.c.AppProtocol, Drain: p.c.Drain,
+		StreamIdle: p.c.StreamIdle,
+	}, serve.InboundDeps{
 		TLS: r.source.ServerTLS(stream.ALPN, "h2", "http/1.1"),
 		PeerOf: func(cs tls.ConnectionState) (emit.Peer, error) {
 			peer, err := identity.PeerOf(cs)

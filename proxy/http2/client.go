@@ -62,7 +62,7 @@ func NewClient(cfg ClientConfig, d Dialer) *Client {
 }
 
 // Open gathers a request's head on a connection with a free stream, dialling if there
-// is none. Its errors are ErrConnect, ErrNotSpoken, ErrOverflow, ErrClosed or the
+// is none. Its errors are ErrConnect, ErrNotSpoken, ErrHungUp, ErrOverflow, ErrClosed or the
 // context's: the request was not sent.
 func (c *Client) Open(ctx context.Context, h *Head, w Waker) (*Stream, error) {
 	return c.open(ctx, h, 0, w)
@@ -199,7 +199,7 @@ func (c *Client) connect(ctx context.Context, d *dialing) {
 	defer c.mu.Unlock()
 	c.dialing = nil
 	switch {
-	case err != nil && errors.Is(err, ErrNotSpoken):
+	case errors.Is(err, ErrNotSpoken), errors.Is(err, ErrHungUp):
 		d.err = err
 	case err != nil:
 		d.err = errors.Join(ErrConnect, err)

@@ -74,9 +74,10 @@ func (c *clientConn) await(late <-chan struct{}) error {
 	switch err := c.endedBy; {
 	case c.ready:
 		return nil
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
-		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), isProtocol(err):
+	case isProtocol(err):
 		return errors.Join(ErrNotSpoken, err)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return errors.Join(ErrHungUp, err)
 	default:
 		return err
 	}

@@ -261,7 +261,7 @@ func TestLostConnectionEndsItsStreams(t *testing.T) {
 // What answers the preface in another language is not HTTP/2, and neither is what
 // hangs up on it; a port that nobody is at is neither.
 func TestPeersThatDoNotSpeakIt(t *testing.T) {
-	for name, say := range map[string]func(nc net.Conn){
+	for name, say := range map[string]func(nc net.Conn){ // hanging up is told apart
 		"http/1.1": func(nc net.Conn) {
 			nc.Write([]byte("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")) //nolint:errcheck // the client tells
 		},
@@ -275,7 +275,7 @@ func TestPeersThatDoNotSpeakIt(t *testing.T) {
 				return near, nil
 			})
 			defer c.Close()
-			if _, err := c.OpenOnly(t.Context(), get("/"), NewWaker()); !errors.Is(err, ErrNotSpoken) || errors.Is(err, ErrConnect) {
+			if _, err := c.OpenOnly(t.Context(), get("/"), NewWaker()); !errors.Is(err, want(name)) || errors.Is(err, ErrConnect) {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -286,6 +286,13 @@ func TestPeersThatDoNotSpeakIt(t *testing.T) {
 	if _, err := c.OpenOnly(t.Context(), get("/"), NewWaker()); !errors.Is(err, ErrConnect) || !errors.Is(err, refused) {
 		t.Errorf("got %v", err)
 	}
+}
+
+func want(name string) error {
+	if name == "hangs up" {
+		return ErrHungUp
+	}
+	return ErrNotSpoken
 }
 
 func TestCloseEndsADialInProgress(t *testing.T) {

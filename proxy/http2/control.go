@@ -69,7 +69,7 @@ func (c *conn) resizeWindows(window int64) error {
 // opened wakes the stream if a window keeps it waiting that does so no more.
 func (s *Stream) opened() {
 	if s.starved && s.send > 0 && s.c.send > 0 {
-		s.waker.Wake()
+		s.wakeUp()
 	}
 }
 

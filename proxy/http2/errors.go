@@ -26,6 +26,9 @@ var (
 	ErrConnect = errors.New("connect")
 	// ErrNotSpoken is a peer that answered the preface with something else.
 	ErrNotSpoken = errors.New("peer does not speak HTTP/2")
+	// ErrHungUp is a peer that closed the connection instead of an answer to the preface,
+	// which may mean the same, or that it is ending.
+	ErrHungUp = errors.New("peer hung up on the preface of HTTP/2")
 	// ErrOverflow is a limit of the client's own: it says nothing of the peer.
 	ErrOverflow = errors.New("too many requests wait for a connection")
 	// ErrNoConnect is a peer that takes no extended CONNECT.

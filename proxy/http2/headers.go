@@ -106,7 +106,7 @@ func (s *Stream) takeHead(flags http2.Flags) error {
 		var h Head
 		h.CopyFrom(&b.head)
 		s.interims = append(s.interims, h)
-		s.waker.Wake()
+		s.wakeUp()
 		return nil
 	}
 	s.head, b.head = b.head, s.head
@@ -116,6 +116,6 @@ func (s *Stream) takeHead(flags http2.Flags) error {
 	if ended {
 		return s.endReceiving()
 	}
-	s.waker.Wake()
+	s.wakeUp()
 	return nil
 }

@@ -277,7 +277,7 @@ func (c *conn) take(s *Stream, id uint32, p []byte) {
 		return
 	}
 	s.in = buffers.appendTo(s.in, p)
-	s.waker.Wake()
+	s.wakeUp()
 }
 
 func (c *conn) endData(s *Stream, id uint32) error {
@@ -291,14 +291,14 @@ func (c *conn) endData(s *Stream, id uint32) error {
 
 // endReceiving notes that the peer has sent all. The lock is held.
 func (s *Stream) endReceiving() error {
-	ended := s.err != nil
-	if s.closed || ended {
+	gone := s.closed || s.err != nil
+	if gone {
 		return nil
 	}
 	if s.length >= 0 && s.got != s.length && !s.bodyless {
 		return &violation{s.id, http2.ErrCodeProtocol, "less data than content-length"}
 	}
 	s.recvEnded = true
-	s.waker.Wake()
+	s.wakeUp()
 	return nil
 }

@@ -195,3 +195,18 @@ func (s *Stream) SetWaker(w Waker) {
 	s.waker = w
 	w.Wake() // for what came before
 }
+
+// SetSecond adds a waker, for a second goroutine that waits for the stream.
+func (s *Stream) SetSecond(w Waker) {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	s.second = w
+	w.Wake() // for what came before
+}
+
+// Finished reports whether all of the body has come.
+func (s *Stream) Finished() bool {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	return s.recvEnded && len(s.in) == 0 && !s.trailer
+}

@@ -28,8 +28,9 @@ type Stream struct {
 	c  *conn
 	id uint32
 
-	waker Waker
-	ctx   *streamContext // of a server's streams
+	waker  Waker
+	second Waker
+	ctx    *streamContext // of a server's streams
 
 	// The user's.
 	lent    []byte // what Data has handed out
@@ -245,6 +246,14 @@ func (s *Stream) sendData(p []byte, flags http2.Flags) (n int, done bool) {
 	return n, true
 }
 
+// wakeUp tells of news. The lock is held.
+func (s *Stream) wakeUp() {
+	s.waker.Wake()
+	if s.second != nil {
+		s.second.Wake()
+	}
+}
+
 func (s *Stream) starve() {
 	if !s.starved {
 		s.starved, s.starvedSince = true, time.Now()
@@ -267,5 +276,5 @@ func (s *Stream) fail(err error) {
 	if s.ctx != nil {
 		s.ctx.end()
 	}
-	s.waker.Wake()
+	s.wakeUp()
 }

@@ -80,7 +80,7 @@ func (c *conn) room() {
 	for _, s := range c.streams {
 		if s.wantsRoom {
 			s.wantsRoom = false
-			s.waker.Wake()
+			s.wakeUp()
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/sightline-mesh/sightline/proxy/http1"
+	"github.com/sightline-mesh/sightline/proxy/http2"
 	"github.com/sightline-mesh/sightline/proxy/retry"
 	"github.com/sightline-mesh/sightline/proxy/route"
 	"github.com/sightline-mesh/sightline/proxy/stream"
@@ -77,6 +78,8 @@ func statusOf(err error) (status int, flags string) {
 	switch {
 	case errors.Is(err, errSlowRequest):
 		return http.StatusRequestTimeout, "SI"
+	case errors.Is(err, errNeedsHTTP2), errors.Is(err, http2.ErrNotSpoken):
+		return http.StatusNotImplemented, "UPE"
 	case errors.Is(err, errAnswerCut):
 		return 0, "UC"
 	case errors.Is(err, context.DeadlineExceeded): // a dial's is a failure to connect, above

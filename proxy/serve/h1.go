@@ -40,6 +40,7 @@ type h1 struct {
 	res http1.Response
 	x   exchange
 
+	far     *onH2 // instead of up, when the other side speaks HTTP/2
 	upload  upload
 	replay  replay
 	repeat  bool // replay has what a repetition needs
@@ -240,6 +241,10 @@ func (h *h1) detach() *pool.Conn {
 
 // drop ends the use of a connection whose answer was not read to its end.
 func (h *h1) drop() {
+	if h.far != nil {
+		h.far.end()
+		h.far = nil
+	}
 	if up := h.detach(); up != nil {
 		up.Discard()
 	}

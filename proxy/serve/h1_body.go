@@ -133,6 +133,9 @@ func (h *h1) stopUpload() {
 			h.up.SetWriteDeadline(time.Unix(1, 0)) //nolint:errcheck // as above
 			h.up.Deadline = true                   // the upload may just have ended well: the next request must not meet it
 		}
+		if h.far != nil {
+			h.far.stop()
+		}
 		<-h.upload.done
 		h.nc.SetReadDeadline(time.Time{}) //nolint:errcheck // the next read tells
 		h.upload.clientErr = nil

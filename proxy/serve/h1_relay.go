@@ -19,8 +19,15 @@ const settling = 20 * time.Millisecond
 
 // relay implements codec.
 func (h *h1) relay(x *exchange) error {
-	up := h.up
 	h.conn.LetBody()
+	if h.far != nil {
+		return h.relayOnH2(x)
+	}
+	return h.relayPlain(x, h.up)
+}
+
+// relayPlain is relay for an answer of HTTP/1.1.
+func (h *h1) relayPlain(x *exchange, up *pool.Conn) error {
 	h.blame(x)
 	if !x.tryEnd.IsZero() { // it bounded the head only
 		if err := up.SetDeadline(x.deadline); err != nil {

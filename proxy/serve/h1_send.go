@@ -25,6 +25,9 @@ func (h *h1) repeatable() bool {
 // send implements codec.
 func (h *h1) send(x *exchange, to *link) (answer, error) {
 	h.drop()
+	if to.app.onlyHTTP2() {
+		return h.sendOnH2(x, to)
+	}
 	up, err := connect(x, to)
 	if err != nil {
 		return answer{grpc: -1}, err

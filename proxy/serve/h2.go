@@ -28,6 +28,7 @@ type h2 struct {
 	body    h2Body
 
 	up    *http2.Stream // of the present try; nil when there is none
+	h1    *onH1         // instead of up, when the other side speaks HTTP/1.1
 	res   *http2.Head
 	back  []byte // of the answer's body, to be passed on
 	ended bool   // nothing follows back
@@ -108,6 +109,7 @@ func (h *h2) describe() {
 
 // drop ends the use of an answer that may not have been read to its end.
 func (h *h2) drop(code http2.Code) {
+	h.dropOnH1()
 	if h.up == nil {
 		return
 	}
@@ -117,7 +119,12 @@ func (h *h2) drop(code http2.Code) {
 }
 
 // repeatable implements codec.
-func (h *h2) repeatable() bool { return !h.body.held.lost && !h.begun && h.x.ctx.Err() == nil }
+func (h *h2) repeatable() bool {
+	if h.h1 != nil {
+		h.h1.endUpload()
+	}
+	return !h.body.held.lost && !h.begun && h.x.ctx.Err() == nil
+}
 
 // clientEnded is why the client's stream has ended before its end, nil if it has not.
 // What the client itself did wrong is its fault, and was told to it.

@@ -10,6 +10,9 @@ import (
 // relay implements codec. It goes on with the request while it passes the answer on,
 // and gives up what is left of it when the answer has ended.
 func (h *h2) relay(x *exchange) error {
+	if h.h1 != nil {
+		return h.relayOnH1(x)
+	}
 	h.blame(x)
 	if x.out != nil {
 		editH2(h.res, x.out.response)

@@ -14,9 +14,13 @@ func (h *h2) send(x *exchange, to *link) (answer, error) {
 	h.drop(http2.Cancel)
 	h.body.again()
 	h.body.fill(x, h.down)
-	if err := h.open(x, to); err != nil {
-		return answer{grpc: -1}, err
+	if to.app.onlyHTTP1() {
+		return h.sendOnH1(x, to)
 	}
+	if err := h.open(x, to); err != nil {
+		return h.fallBack(x, to, err)
+	}
+	to.app.spokeHTTP2()
 	if err := h.awaitHead(x); err != nil {
 		return answer{grpc: -1}, err
 	}
@@ -51,12 +55,29 @@ func (h *h2) open(x *exchange, to *link) error {
 		return nil
 	case x.ctx.Err() != nil:
 		return h.gone()
+	case errors.Is(err, http2.ErrNotSpoken) && !to.polite:
+		return err
 	case errors.Is(err, http2.ErrOverflow):
 		return &broken{end: retry.Withheld, cause: err}
 	case errors.Is(err, http2.ErrNoConnect):
 		return fmt.Errorf("CONNECT %s: %w: %w", h.req.Protocol, errNotDone, err)
 	}
 	return &broken{end: retry.ConnectFailed, cause: fmt.Errorf("connect: %w", err)}
+}
+
+// fallBack is send when the request could not be begun: over HTTP/1.1, if the reason is
+// that the app does not speak HTTP/2, or may be.
+func (h *h2) fallBack(x *exchange, to *link, err error) (answer, error) {
+	answered, hungUp := errors.Is(err, http2.ErrNotSpoken), errors.Is(err, http2.ErrHungUp)
+	if to.polite || !answered && !hungUp || hungUp && h.grpc || !to.app.mayNot() {
+		return answer{grpc: -1}, err
+	}
+	h.body.again()
+	a, err := h.sendOnH1(x, to)
+	if answered || err == nil {
+		to.app.refusedHTTP2()
+	}
+	return a, err
 }
 
 // gone is errClientGone, or what the client did wrong.

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/listen"
 	"github.com/sightline-mesh/sightline/proxy/pool"
@@ -21,6 +22,9 @@ import (
 type InboundConfig struct {
 	// App is where the app listens: "127.0.0.1:8080".
 	App string
+	// Protocol is what the app speaks; empty is found out: an app that does not answer
+	// HTTP/2 in kind is spoken to in HTTP/1.1.
+	Protocol mesh.AppProtocol
 	// Drain is how long requests may go on when Serve's context has ended. 0 is 30 s.
 	Drain time.Duration
 	// Connections is how many the listener may have at once. 0 is listen.Config's default.
@@ -73,7 +77,7 @@ func NewInbound(cfg InboundConfig, d InboundDeps) *Inbound {
 	var dialer net.Dialer
 	in.app = newLink(pool.Config{IdleTime: cfg.IdleTime, Learn: true, MaxIdle: 128}, cfg.ConnectTime,
 		func(ctx context.Context, _ string) (net.Conn, error) { return dialer.DialContext(ctx, "tcp", cfg.App) })
-	in.app.races = &in.races
+	in.app.races, in.app.app.said = &in.races, cfg.Protocol
 	in.handle = in.layers()
 	return in
 }

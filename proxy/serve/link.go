@@ -20,6 +20,8 @@ type link struct {
 	// polite says that the other end is a sidecar: one that has read a request never
 	// ends the connection in order (by TLS's close_notify) without an answer.
 	polite bool
+	// app is what the other end is known to speak.
+	app spoken
 	// races counts requests that met the end of a kept connection; nil counts nothing.
 	races *atomic.Uint64
 

@@ -149,9 +149,10 @@ type testMesh struct {
 }
 
 type meshConfig struct {
-	routes []mesh.Route
-	policy mesh.Policy
-	drain  time.Duration
+	protocol mesh.AppProtocol // of the apps
+	routes   []mesh.Route
+	policy   mesh.Policy
+	drain    time.Duration
 }
 
 func loopback(t testing.TB) net.Listener {
@@ -222,7 +223,7 @@ func newMesh(t testing.TB, cfg meshConfig, apps ...app) *testMesh {
 	}
 	snap := mesh.Snapshot{Service: "reviews", Version: 7, Known: true, Routes: cfg.routes, Policy: cfg.policy}
 	for i, a := range apps {
-		s := startSidecar(t, m.authority, InboundConfig{App: startApp(t, a), Drain: cfg.drain})
+		s := startSidecar(t, m.authority, InboundConfig{App: startApp(t, a), Drain: cfg.drain, Protocol: cfg.protocol})
 		m.sidecars = append(m.sidecars, s)
 		snap.Instances = append(snap.Instances, mesh.Instance{
 			ID: mesh.InstanceID("reviews-" + string(rune('1'+i))), Service: "reviews", Version: "v1",
