@@ -17,7 +17,10 @@ type Config struct {
 	Version   string // of the app; may be empty
 	Namespace string // default "default"
 	Account   string // last part of the identity; default the service
-	Instance  string // unique in the mesh; default service, version and a random part
+	// Locality is where the sidecar runs, region/zone/subzone; the last ones may be missing.
+	// Calls prefer instances near it. Empty is not known.
+	Locality mesh.Locality
+	Instance string // unique in the mesh; default service, version and a random part
 
 	ControlPlane string // host:port; default 127.0.0.1:15012
 	// Collector is the host:port of OTLP over HTTP; default the control plane's host
@@ -111,6 +114,11 @@ func (c Config) Validate() error {
 	}
 	if c.Drain < 0 {
 		bad = append(bad, fmt.Errorf("drain: %s is below 0", c.Drain))
+	}
+	if c.Locality != "" {
+		if _, err := mesh.ParseLocality(string(c.Locality)); err != nil {
+			bad = append(bad, fmt.Errorf("locality: %w", err))
+		}
 	}
 	return errors.Join(bad...)
 }

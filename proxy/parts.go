@@ -80,7 +80,9 @@ func (p *Proxy) newFeed(ctx context.Context, r *parts) (*push.Client, error) {
 		return nil, err
 	}
 	r.set = upstream.New(upstream.Deps{
+		Locality: p.c.Locality, Labels: p.labels(),
 		OnRemove: func(i *upstream.Instance) { r.outbound.Remove(i) },
+		OnLimits: func(i *upstream.Instance) { r.outbound.Remove(i) },
 		OnChange: func(i *upstream.Instance, c breaker.Change) { p.breakerChanged(r, i, c) },
 	})
 	r.tables = newTables(route.Caller{Namespace: p.c.Namespace, Labels: p.labels()}, r.set.Update)
@@ -88,6 +90,7 @@ func (p *Proxy) newFeed(ctx context.Context, r *parts) (*push.Client, error) {
 		ControlPlane: p.c.ControlPlane, TLS: r.source.ClientTLS(r.source.ControlPlane(), "h2"),
 		Instance: mesh.Instance{
 			Address: at, Labels: p.labels(), State: p.state,
+			Locality:    p.c.Locality,
 			AppProtocol: p.c.AppProtocol, AppPort: uint16(p.c.AppPort),
 		},
 		Build: p.c.Build, Dir: p.c.Dir, Logger: p.log,
@@ -102,6 +105,14 @@ func (c Config) firstState() mesh.InstanceState {
 		return mesh.Caller // nothing is to come that would make it ready
 	}
 	return mesh.Starting
+}
+
+// dialer makes connections that notice in time that their peer is gone.
+func dialer(k *mesh.Keepalive) *net.Dialer {
+	if k == nil {
+		return new(net.Dialer)
+	}
+	return &net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: k.Time, Interval: k.Interval, Count: k.Probes}}
 }
 
 // labels are the instance's, for subsets to choose by.
@@ -123,7 +134,7 @@ func (p *Proxy) newOutbound(r *parts) *serve.Outbound {
 		Resolve: r.tables.resolve,
 		Pick:    r.set.Pick,
 		Dial: func(ctx context.Context, to *upstream.Instance, alpn string) (net.Conn, error) {
-			return gather.DialTLS(ctx, to.Info.Address.String(), r.source.ClientTLS(to.Info.Identity, alpn))
+			return gather.DialTLS(ctx, dialer(to.Limits().Keepalive), to.Info.Address.String(), r.source.ClientTLS(to.Info.Identity, alpn))
 		},
 		Budget: retry.NewBudget(time.Now),
 		Sink:   r.counted,

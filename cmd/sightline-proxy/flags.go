@@ -91,6 +91,7 @@ func (c *command) define(f *flag.FlagSet) {
 	f.StringVar(&p.Service, "service", p.Service, "name of the service the app is a copy of")
 	f.StringVar(&p.Version, "version", p.Version, "version of the app")
 	f.StringVar(&p.Namespace, "namespace", p.Namespace, "namespace of the service")
+	f.StringVar((*string)(&p.Locality), "locality", "", "where this is, region/zone/subzone, the last ones optional: calls prefer instances that are near")
 	f.StringVar(&p.Account, "account", p.Account, "account in the identity (default: the service)")
 	f.StringVar(&p.Instance, "instance", p.Instance, "name of this copy (default: made up)")
 	f.StringVar(&p.ControlPlane, "control-plane", p.ControlPlane, "host:port of the control plane")

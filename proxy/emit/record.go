@@ -36,6 +36,8 @@ type Record struct {
 	BytesIn, BytesOut                             uint64
 	Tries                                         []Try  // outbound only
 	ClosedBy                                      string // of a stream: "client" or "server"; empty if neither
+	Choice                                        string // why this instance, where that is not the rule: "probe", "panic: …"
+	PassedOver                                    string // which instances were not asked, and why; the first few
 }
 
 // Peer is the workload at the other end of a hop, as its certificate or its

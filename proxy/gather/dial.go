@@ -10,8 +10,8 @@ import (
 
 // DialTLS connects to addr over TCP, with a [*tls.Conn] on a [Conn]. It returns when the
 // handshake is done or ctx ends.
-func DialTLS(ctx context.Context, addr string, cfg *tls.Config) (net.Conn, error) {
-	nc, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+func DialTLS(ctx context.Context, d *net.Dialer, addr string, cfg *tls.Config) (net.Conn, error) {
+	nc, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
 	}

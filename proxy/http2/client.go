@@ -3,6 +3,7 @@ package http2
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"sync"
@@ -26,6 +27,22 @@ type ClientConfig struct {
 	Connections int
 	// Pending is how many requests may wait when all of them are full. 0 is 1024.
 	Pending int
+	// Streams is how many one connection carries at once, Requests how many in all, and
+	// Age how long it takes new ones.
+	Streams, Requests int
+	Age               time.Duration
+	// Quota bounds the connections of several clients together; nil is none.
+	Quota Quota
+}
+
+// Quota bounds what several clients have open, and who waits, together.
+type Quota interface {
+	// Take asks for a connection for a client that has so many; Give gives it back.
+	Take(open int) bool
+	Give()
+	// Wait counts a request that waits, or says why it may not; Served ends that.
+	Wait() error
+	Served()
 }
 
 // Client sends requests to one peer over as few connections as the peer's limit on
@@ -90,6 +107,9 @@ const greetTime = 5 * time.Second
 
 // SetKeepAlive sets ClientConfig.KeepAlive; it is called before the first use.
 func (c *Client) SetKeepAlive(d time.Duration) { c.cfg.KeepAlive = d }
+
+// SetStreams sets ClientConfig.Streams; it is called before the first use.
+func (c *Client) SetStreams(n int) { c.cfg.Streams = n }
 
 // Connections is how many are open.
 func (c *Client) Connections() int { return len(*c.conns.Load()) }
@@ -161,7 +181,7 @@ func (c *Client) reserve(ctx context.Context, full []*clientConn) (*dialing, err
 		return c.dialing, nil
 	case !slices.Equal(now, full):
 		return again, nil
-	case len(now) >= c.cfg.Connections:
+	case len(now) >= c.cfg.Connections, c.cfg.Quota != nil && !c.cfg.Quota.Take(len(now)):
 		return nil, nil //nolint:nilnil // there is no dialling to wait for
 	}
 	// Others wait for this connection too: it must not end with one caller.
@@ -174,6 +194,12 @@ func (c *Client) reserve(ctx context.Context, full []*clientConn) (*dialing, err
 
 // queueUp waits until a stream has ended somewhere, unless there is room by now.
 func (c *Client) queueUp(ctx context.Context, h *Head, flags http2.Flags, w Waker) (*Stream, error) {
+	if q := c.cfg.Quota; q != nil {
+		if err := q.Wait(); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrOverflow, err)
+		}
+		defer q.Served()
+	}
 	place, err := c.queue.join(c.cfg.Pending)
 	if err != nil {
 		return nil, err
@@ -201,10 +227,13 @@ func (c *Client) connect(ctx context.Context, d *dialing) {
 	switch {
 	case errors.Is(err, ErrNotSpoken), errors.Is(err, ErrHungUp):
 		d.err = err
+		c.give()
 	case err != nil:
 		d.err = errors.Join(ErrConnect, err)
+		c.give()
 	case c.closed:
 		d.err = ErrClosed
+		c.give()
 		cc.shut()
 	default:
 		c.keep(append(slices.Clone(*c.conns.Load()), cc))
@@ -235,10 +264,18 @@ func (c *Client) greet(ctx context.Context) (*clientConn, error) {
 	return cc, nil
 }
 
+// give gives a connection back that is not on the list any more, or never was.
+func (c *Client) give() {
+	if c.cfg.Quota != nil {
+		c.cfg.Quota.Give()
+	}
+}
+
 func (c *Client) keep(conns []*clientConn) { c.conns.Store(&conns) }
 
 // drop takes a connection off the list. The lock is held.
 func (c *Client) drop(dead *clientConn) {
+	c.give()
 	c.keep(slices.DeleteFunc(slices.Clone(*c.conns.Load()), func(cc *clientConn) bool { return cc == dead }))
 }
 

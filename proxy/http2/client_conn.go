@@ -19,6 +19,7 @@ type clientConn struct {
 
 	// Guarded by the connection's lock.
 	next    uint32 // number of the next stream
+	born    time.Time
 	unused  time.Time
 	was     bool // streams were refused because the connection is full
 	endedBy error
@@ -26,7 +27,7 @@ type clientConn struct {
 }
 
 func (c *Client) newConn(nc net.Conn) *clientConn {
-	cc := &clientConn{client: c, greeted: make(chan struct{}), done: make(chan struct{}), next: 1, unused: time.Now()}
+	cc := &clientConn{client: c, greeted: make(chan struct{}), done: make(chan struct{}), next: 1, unused: time.Now(), born: time.Now()}
 	cc.init(nc, cc)
 	cc.clock = c.cfg.KeepAlive > 0
 	return cc
@@ -102,7 +103,7 @@ func (c *clientConn) open(h *Head, flags http2.Flags, w Waker) (*Stream, error) 
 	if h.Protocol != "" && !c.peer.connect {
 		return nil, ErrNoConnect
 	}
-	if len(c.streams) >= min(maxStreams, int(c.peer.maxStreams)) {
+	if len(c.streams) >= c.room() {
 		c.was = true
 		return nil, nil //nolint:nilnil // as above
 	}
@@ -111,7 +112,19 @@ func (c *clientConn) open(h *Head, flags http2.Flags, w Waker) (*Stream, error) 
 	s.method = h.Method
 	s.sentHead, s.sentEnded = true, flags.Has(http2.FlagHeadersEndStream)
 	c.headers(s.id, h, flags)
+	if n := c.client.cfg.Requests; n > 0 && int(c.next/2) >= n {
+		c.shutting = true // it ends with its last stream
+	}
 	return s, nil
+}
+
+// room is how many streams there may be at once.
+func (c *clientConn) room() int {
+	n := min(maxStreams, int(c.peer.maxStreams))
+	if most := c.client.cfg.Streams; most > 0 {
+		n = min(n, most)
+	}
+	return n
 }
 
 // opened is a stream that the server opens, which it was told not to.
@@ -182,6 +195,10 @@ func (c *clientConn) look(now time.Time) {
 	cfg := &c.client.cfg
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if cfg.Age > 0 && !c.shutting && now.Sub(c.born) >= cfg.Age {
+		c.shutting = true
+		c.released()
+	}
 	if cfg.Idle > 0 && len(c.streams) == 0 && now.Sub(c.unused) >= cfg.Idle {
 		c.shutting = true
 		c.part()

@@ -20,14 +20,16 @@ type Conn struct {
 	// Deadline is whether one is set, so that Put has to clear it.
 	Deadline bool
 
-	pool   *Pool
-	since  time.Time // idle since
-	seen   time.Time // idle, and the peer still there; by the pool's sweep
-	socket *socket.Socket
+	pool    *Pool
+	born    time.Time
+	carried int       // requests
+	since   time.Time // idle since
+	seen    time.Time // idle, and the peer still there; by the pool's sweep
+	socket  *socket.Socket
 }
 
 func newConn(p *Pool, nc net.Conn) *Conn {
-	c := &Conn{Conn: nc, pool: p, socket: socket.Of(nc)}
+	c := &Conn{Conn: nc, pool: p, born: time.Now(), socket: socket.Of(nc)}
 	c.In.Reset(nc)
 	c.Out.Reset(nc)
 	return c

@@ -12,6 +12,7 @@ package pool
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -32,6 +33,19 @@ type Config struct {
 	MaxIdle     int           // unused connections kept; the one used longest ago goes first
 	Connections int           // open at once, idle ones included
 	Pending     int           // requests that may wait when all Connections are in use; 0 with a limit on Connections is 1024
+	Requests    int           // that one connection carries
+	Age         time.Duration // after which a connection carries no more
+	Quota       Quota         // of several pools together; nil is none
+}
+
+// Quota bounds what several pools have open, and who waits, together.
+type Quota interface {
+	// Take asks for a connection for a pool that has so many; Give gives it back.
+	Take(open int) bool
+	Give()
+	// Wait counts a request that waits, or says why it may not; Served ends that.
+	Wait() error
+	Served()
 }
 
 // Dialer opens a connection that is ready for the first byte of a request.
@@ -71,7 +85,11 @@ func (p *Pool) Get(ctx context.Context) (*Conn, error) {
 	case c != nil:
 		return c, nil
 	case wait != nil:
-		if c, err = p.await(ctx, wait); c != nil || err != nil {
+		c, err = p.await(ctx, wait)
+		if p.cfg.Quota != nil {
+			p.cfg.Quota.Served()
+		}
+		if c != nil || err != nil {
 			return c, err
 		}
 	}
@@ -90,6 +108,10 @@ func (p *Pool) Put(c *Conn) {
 		}
 	}
 	c.since = time.Now()
+	if c.carried++; c.carried == p.cfg.Requests || p.cfg.Age > 0 && c.since.Sub(c.born) >= p.cfg.Age {
+		c.Discard()
+		return
+	}
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
@@ -133,7 +155,7 @@ func (p *Pool) Sweep(now time.Time) {
 		switch {
 		case p.cfg.Learn && !c.socket.Quiet():
 			ended = append(ended, c)
-		case now.Sub(c.since) >= limit:
+		case now.Sub(c.since) >= limit, p.cfg.Age > 0 && now.Sub(c.born) >= p.cfg.Age:
 			stale = append(stale, c)
 		default:
 			c.seen = now
@@ -196,16 +218,38 @@ func (p *Pool) reserve() (*Conn, chan *Conn, error) {
 		c.Discard()
 	}
 	defer p.mu.Unlock()
-	if p.cfg.Connections == 0 || p.open < p.cfg.Connections {
+	if p.take() {
 		p.open++
 		return nil, nil, nil
 	}
-	if len(p.waiting) >= p.cfg.Pending {
-		return nil, nil, ErrOverflow
+	if err := p.mayWait(); err != nil {
+		return nil, nil, err
 	}
 	wait := make(chan *Conn, 1)
 	p.waiting = append(p.waiting, wait)
 	return nil, wait, nil
+}
+
+// take reports whether one more connection may be open. The lock is held.
+func (p *Pool) take() bool {
+	if p.cfg.Connections > 0 && p.open >= p.cfg.Connections {
+		return false
+	}
+	return p.cfg.Quota == nil || p.cfg.Quota.Take(p.open)
+}
+
+// mayWait says why one more request may not wait. The lock is held.
+func (p *Pool) mayWait() error {
+	if p.cfg.Pending > 0 && len(p.waiting) >= p.cfg.Pending {
+		return ErrOverflow
+	}
+	if p.cfg.Quota == nil {
+		return nil
+	}
+	if err := p.cfg.Quota.Wait(); err != nil {
+		return fmt.Errorf("%w: %w", ErrOverflow, err)
+	}
+	return nil
 }
 
 // await takes its turn: a connection, or (nil, nil) for the right to dial one.
@@ -260,4 +304,7 @@ func (p *Pool) release() {
 		return
 	}
 	p.open--
+	if p.cfg.Quota != nil {
+		p.cfg.Quota.Give()
+	}
 }

@@ -33,6 +33,7 @@ type exchange struct {
 	tried    []*upstream.Instance
 	lease    upstream.Lease
 	leased   bool
+	cookied  bool         // the last of out.response sets the balancer's cookie
 	reported bool         // the lease's outcome is told already
 	stream   bool         // of bytes: it has no method, path or status
 	asks     route.Stream // of a stream
@@ -65,6 +66,8 @@ func (x *exchange) change() *changes {
 type answer struct {
 	status int
 	grpc   int // from the head; -1 when it is not there
+	// after is how long the answer asks to be left alone; 0 if it does not.
+	after time.Duration
 	// unseen says that the sidecar at the other end made the answer, because it could
 	// not connect to its app.
 	unseen bool
@@ -115,7 +118,13 @@ func (x *exchange) settle(kind upstream.Kind, took time.Duration) {
 		x.lease.Release()
 		return
 	}
-	x.lease.Done(upstream.Outcome{Took: took, Status: x.answer.status, GRPCStatus: x.answer.grpc, Kind: kind})
+	grpc := x.answer.grpc
+	if grpc < 0 {
+		grpc = x.rec.GRPCStatus // from the trailers
+	}
+	x.lease.Done(upstream.Outcome{
+		Took: took, Status: x.answer.status, GRPCStatus: grpc, RetryAfter: x.answer.after, Kind: kind,
+	})
 }
 
 // taken tells the instance's breaker and balancer that it has taken a stream, which

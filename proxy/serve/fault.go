@@ -35,6 +35,8 @@ func faultOf(err error) fault {
 	switch {
 	case errors.Is(err, errStreamIdle):
 		f.flags = "SI"
+	case errors.Is(err, errStreamOld):
+		f.flags = "DT"
 	case errors.Is(err, errStreamCut):
 		f.flags = "LR"
 	case errors.Is(err, errOutside), errors.Is(err, errLoop):

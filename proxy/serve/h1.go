@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -60,12 +61,14 @@ type h1Config struct {
 	mtls      bool
 	fixed     mesh.ServiceName
 	handle    handler
+	source    netip.Addr // of the client
 
 	streamIdle time.Duration // of CONNECT and after an upgrade; 0 is no bound
 }
 
 // serveH1 serves the connection until either side ends it.
 func serveH1(ctx context.Context, conn *listen.Conn, nc net.Conn, cfg h1Config) {
+	cfg.source = sourceOf(nc)
 	h := &h1{conn: conn, nc: nc, cfg: cfg}
 	defer h.bind(ctx)()
 	conn.OnGone(h.gone)
@@ -191,6 +194,7 @@ func (h *h1) describe() {
 	x.rec.Method, x.rec.Path, x.rec.Authority = q.Method, q.Path, q.Authority
 	x.rec.UserAgent, x.rec.RequestID = q.Get(http1.UserAgent), q.Get(http1.XRequestID)
 	x.ask.Method, x.ask.Path, x.ask.Authority = q.Method, q.Path, q.Authority
+	x.ask.Source = h.cfg.source
 	x.idempotent = idempotent(q.Method)
 	q.Clean()
 	q.Set(http1.Traceparent, x.traceparent())

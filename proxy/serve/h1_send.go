@@ -51,7 +51,11 @@ func (h *h1) send(x *exchange, to *link) (answer, error) {
 		return answer{grpc: -1}, h.failed(x, to, err)
 	}
 	unseen := to.polite && h.res.Has(http1.SightlineFlags) && h.res.Get(http1.SightlineFlags) == unconnected
-	return answer{status: h.res.Status, grpc: -1, unseen: unseen}, nil
+	a := answer{status: h.res.Status, grpc: -1, unseen: unseen}
+	if asks(a.status) {
+		a.after = retryAfter(h.res.Get(http1.RetryAfter), time.Now())
+	}
+	return a, nil
 }
 
 // connect borrows a connection in the time there is.

@@ -46,6 +46,7 @@ var h2s = sync.Pool{New: func() any {
 // serveH2 serves the connection until either side ends it.
 func serveH2(ctx context.Context, c *listen.Conn, nc net.Conn, cfg h1Config) {
 	c.Enter(listen.Unwatched)
+	cfg.source = sourceOf(nc)
 	server := http2.NewServerConn(nc, func(s *http2.Stream) { serveRequest(s, &cfg) })
 	c.OnDrain(server.Drain)
 	if err := server.Serve(ctx); err != nil && ctx.Err() != nil {
@@ -89,6 +90,7 @@ func (h *h2) describe() {
 	x.rec.Method, x.rec.Path, x.rec.Authority = r.Method, r.Path, r.Authority
 	x.rec.UserAgent, x.rec.RequestID = r.Get("user-agent"), r.Get("x-request-id")
 	x.ask.Method, x.ask.Path, x.ask.Authority = r.Method, r.Path, r.Authority
+	x.ask.Source = h.cfg.source
 	x.idempotent, x.extended = idempotent(r.Method), r.Protocol != ""
 	if x.rec.RequestID == "" {
 		x.rec.RequestID = x.newRequestID()
@@ -150,6 +152,9 @@ func (h *h2) clientEnded() error {
 func (h *h2) lookup(name string) (value string, ok bool) {
 	if _, ok = h.req.Lookup(name); !ok {
 		return "", false
+	}
+	if name == "cookie" { // which comes in crumbs (RFC 9113, 8.2.3)
+		return h.req.Join(name, "; "), true
 	}
 	return h.req.Join(name, ","), true
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/sightline-mesh/sightline/proxy/http2"
 	"github.com/sightline-mesh/sightline/proxy/retry"
@@ -29,6 +30,12 @@ func (h *h2) send(x *exchange, to *link) (answer, error) {
 	a.unseen = to.polite && h.res.Get("x-sightline-flags") == unconnected
 	if h.back, h.ended = h.up.Data(); h.ended && len(h.back) == 0 && h.up.Trailers() == nil {
 		a.grpc = grpcStatus(h.res) // of an answer that is nothing else
+	}
+	switch {
+	case asks(a.status):
+		a.after = retryAfter(h.res.Get("retry-after"), time.Now())
+	case a.grpc == grpcExhausted || a.grpc == grpcUnavailable:
+		a.after = pushback(h.res.Get("grpc-retry-pushback-ms"))
 	}
 	x.rec.BytesOut += uint64(len(h.back))
 	return a, nil

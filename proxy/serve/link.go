@@ -25,9 +25,11 @@ type link struct {
 	// races counts requests that met the end of a kept connection; nil counts nothing.
 	races *atomic.Uint64
 
-	dialStream  func(context.Context) (net.Conn, error)
-	streams     atomic.Int64 // open now
-	mostStreams int64        // 0 is no limit
+	dialStream func(context.Context) (net.Conn, error)
+	streams    atomic.Int64  // open now
+	quota      pool.Quota    // of the link and of others; nil is none
+	streamIdle time.Duration // of a stream of bytes; 0 leaves it to who opened it
+	streamAge  time.Duration // that a stream may get; 0 is no bound
 
 	used   atomic.Bool // since the last sweep
 	unused int         // sweeps in a row; owned by the sweep
@@ -52,28 +54,35 @@ func newLink(cfg pool.Config, connectTime time.Duration, dial dialFunc) *link {
 		h1: pool.New(cfg, within("http/1.1")),
 		h2: http2.NewClient(http2.ClientConfig{
 			Idle: cfg.IdleTime, Connections: cfg.Connections, Pending: cfg.Pending,
+			Requests: cfg.Requests, Age: cfg.Age, Quota: cfg.Quota,
 		}, within("h2")),
 
-		dialStream:  within(stream.ALPN),
-		mostStreams: int64(cfg.Connections),
+		dialStream: within(stream.ALPN),
+		quota:      cfg.Quota,
 	}
 }
 
 // stream opens a connection for a stream of bytes. Whoever gets one calls endStream
 // when it is over.
 func (l *link) stream(ctx context.Context) (net.Conn, error) {
-	if n := l.streams.Add(1); l.mostStreams > 0 && n > l.mostStreams {
+	open := l.streams.Add(1) - 1
+	if l.quota != nil && !l.quota.Take(int(open)) {
 		l.streams.Add(-1)
-		return nil, fmt.Errorf("%w: %d streams", pool.ErrOverflow, l.mostStreams)
+		return nil, fmt.Errorf("%w: all connections are in use (maxConnections)", pool.ErrOverflow)
 	}
 	c, err := l.dialStream(ctx)
 	if err != nil {
-		l.streams.Add(-1)
+		l.endStream()
 	}
 	return c, err
 }
 
-func (l *link) endStream() { l.streams.Add(-1) }
+func (l *link) endStream() {
+	l.streams.Add(-1)
+	if l.quota != nil {
+		l.quota.Give()
+	}
+}
 
 func (l *link) close() {
 	l.h1.Close()

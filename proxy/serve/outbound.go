@@ -166,8 +166,8 @@ func (o *Outbound) Races() uint64 { return o.races.Load() }
 // Overflow is how many connections were closed because a listener had its limit.
 func (o *Outbound) Overflow() uint64 { return o.overflow.Load() }
 
-// Remove closes the connections to an instance that is no longer there. Requests
-// on them are finished.
+// Remove closes the connections to an instance that is no longer there, or whose limits
+// have changed. Requests on them are finished.
 func (o *Outbound) Remove(i *upstream.Instance) { o.links.remove(i) }
 
 // layers is the way of a request, from the outside in.
@@ -251,6 +251,11 @@ func (o *Outbound) pick(next handler) handler {
 		x.tried = append(x.tried, lease.Instance)
 		if r := x.route.Rules; r != nil {
 			x.apply(r.Edits(lease.Destination))
+			x.cookied = false
+		}
+		x.rec.Choice, x.rec.PassedOver = lease.Why, lease.Passed
+		if lease.Cookie != "" {
+			x.setCookie(lease.Cookie)
 		}
 		to := &lease.Instance.Info
 		x.rec.Peer = emit.Peer{
@@ -284,12 +289,17 @@ func (o *Outbound) open(i *upstream.Instance) *link {
 	}
 	cfg := pool.Config{
 		IdleTime: o.cfg.IdleTime, MaxIdle: 128,
-		Connections: limits.Connections, Pending: limits.Pending,
+		Requests: limits.RequestsPerConnection, Age: limits.ConnectionAge, Quota: i.Quota(),
+	}
+	if limits.IdleTimeout > 0 {
+		cfg.IdleTime = limits.IdleTimeout
 	}
 	l := newLink(cfg, within, func(ctx context.Context, alpn string) (net.Conn, error) {
 		return o.deps.Dial(ctx, i, alpn)
 	})
 	l.polite, l.races = true, &o.races
+	l.streamIdle, l.streamAge = limits.StreamIdle, limits.ConnectionAge
 	l.h2.SetKeepAlive(keepAlive)
+	l.h2.SetStreams(limits.Streams)
 	return l
 }

@@ -248,7 +248,7 @@ func (m *testMesh) start(t testing.TB, cfg meshConfig, snap mesh.Snapshot) {
 		Dial: func(ctx context.Context, to *upstream.Instance, alpn string) (net.Conn, error) {
 			c := tlsConfig.Clone()
 			c.ServerName, c.NextProtos = "reviews", []string{alpn}
-			return gather.DialTLS(ctx, to.Info.Address.String(), c)
+			return gather.DialTLS(ctx, new(net.Dialer), to.Info.Address.String(), c)
 		},
 		Budget: retry.NewBudget(time.Now), Sink: m.records, Logger: slog.New(slog.DiscardHandler),
 	})

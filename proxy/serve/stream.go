@@ -22,6 +22,7 @@ import (
 var (
 	errStreamIdle = errors.New("stream was idle for too long")
 	errStreamCut  = errors.New("time to drain is over")
+	errStreamOld  = errors.New("stream is as old as it may get (maxConnectionDuration)")
 )
 
 // client is the side that a stream was opened from, and how it is spoken to before
@@ -108,7 +109,16 @@ func (s *byteStream) relay(x *exchange) error {
 		stream.Reset(s.conn)
 		return errClientGone
 	}
-	r := stream.Splice(x.ctx, s.conn, s.up, stream.Config{FromClient: s.early, Idle: s.idle})
+	ctx, idle := x.ctx, s.idle
+	if s.to.streamIdle > 0 {
+		idle = s.to.streamIdle
+	}
+	if age := s.to.streamAge; age > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, age, errStreamOld)
+		defer cancel()
+	}
+	r := stream.Splice(ctx, s.conn, s.up, stream.Config{FromClient: s.early, Idle: idle})
 	x.rec.BytesIn, x.rec.BytesOut = r.In, r.Out
 	x.rec.ClosedBy = r.First.String()
 	return endOf(r)
@@ -125,6 +135,10 @@ func endOf(r stream.Result) error {
 		return fmt.Errorf("%w: %w", errAnswerCut, r.Cause)
 	case stream.Idle:
 		return errStreamIdle
+	case stream.Cut:
+		if errors.Is(r.Cause, errStreamOld) {
+			return errStreamOld
+		}
 	}
 	return errStreamCut
 }

@@ -59,12 +59,12 @@ func TestHealthLetsBackIn(t *testing.T) {
 	s.Policy.Outlier = &mesh.Outlier{ConsecutiveErrors: 1, MaxEjectedPercent: 100}
 	w := newWorld(t, s)
 	w.sendTo("plain-v1-1", 1, failed(500))
-	i := w.set.Checks()[0].Instance
-	if i.Info.ID != "plain-v1-1" {
-		i = w.set.Checks()[1].Instance
+	for _, c := range w.set.Checks() {
+		if c.Instance.Info.ID == "plain-v1-1" {
+			w.set.SetHealth(c.Instance, Health{Why: "down"})
+			w.set.SetHealth(c.Instance, Health{Well: true})
+		}
 	}
-	w.set.SetHealth(i, Health{Why: "down"})
-	w.set.SetHealth(i, Health{Well: true})
 	if st := w.state("plain-v1-1"); st.Breaker != "admitting" {
 		t.Errorf("state %+v", st)
 	}

@@ -60,3 +60,10 @@ func warmup(w *mesh.Warmup) balance.Warmup {
 	}
 	return balance.Warmup{Duration: w.Duration, Minimum: w.MinPercent / 100, Aggression: w.Aggression}
 }
+
+// sameLimits compares what connections are made under.
+func sameLimits(a, b mesh.Limits) bool {
+	same := equal(a.Keepalive, b.Keepalive)
+	a.Keepalive, b.Keepalive = nil, nil
+	return same && a == b
+}

@@ -7,6 +7,10 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
+// maxPending is how many requests may wait for a connection where a policy bounds the
+// connections and not those who wait.
+const maxPending = 1024
+
 // Quota bounds the connections to the instances under one policy, and the requests that
 // wait for one. Its methods may be called from any goroutine.
 type Quota struct {
@@ -34,8 +38,8 @@ func (q *Quota) Wait() error {
 	limit := q.maxPending.Load()
 	if n := q.pending.Add(1); limit > 0 && n > limit {
 		q.pending.Add(-1)
-		return fmt.Errorf("%w: all %d connections are in use and %d requests wait for one (maxConnections, http1MaxPendingRequests)",
-			ErrOverflow, q.maxConnections.Load(), limit)
+		return fmt.Errorf("all %d connections are in use and %d requests wait for one (maxConnections, http1MaxPendingRequests)",
+			q.maxConnections.Load(), limit)
 	}
 	return nil
 }
@@ -45,5 +49,8 @@ func (q *Quota) Served() { q.pending.Add(-1) }
 
 func (q *Quota) set(l mesh.Limits) {
 	q.maxConnections.Store(int64(l.Connections))
+	if l.Connections > 0 && l.Pending == 0 {
+		l.Pending = maxPending
+	}
 	q.maxPending.Store(int64(l.Pending))
 }

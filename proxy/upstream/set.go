@@ -22,6 +22,9 @@ type Deps struct {
 	// OnRemove is told of each instance that is no longer pushed, once nothing new
 	// can be sent to it. Requests under way may still be.
 	OnRemove func(*Instance)
+	// OnLimits is told of each instance whose limits have changed: connections that were
+	// made under the old ones are to be given up.
+	OnLimits func(*Instance)
 	// OnChange is told of every change of an instance's breaker, and of outlier detection
 	// as if it were one. It must be quick and must not call the Set.
 	OnChange func(*Instance, breaker.Change)
@@ -52,6 +55,9 @@ func New(d Deps) *Set {
 	if d.OnRemove == nil {
 		d.OnRemove = func(*Instance) {}
 	}
+	if d.OnLimits == nil {
+		d.OnLimits = func(*Instance) {}
+	}
 	if d.OnChange == nil {
 		d.OnChange = func(*Instance, breaker.Change) {}
 	}
@@ -73,10 +79,12 @@ func (s *Set) Update(snaps []mesh.Snapshot) {
 		gone:      make(map[destination]bool),
 		services:  make(map[mesh.ServiceName]*service, len(snaps)),
 	}
+	var changed []*Instance
 	for i := range snaps {
 		if snaps[i].Known {
 			u := update{set: s, old: old, next: next, snap: &snaps[i], scopes: make(map[string]*scope)}
 			u.run()
+			changed = append(changed, u.changed...)
 		}
 	}
 	keep(old, next)
@@ -86,6 +94,9 @@ func (s *Set) Update(snaps []mesh.Snapshot) {
 			i.leave()
 			s.deps.OnRemove(i)
 		}
+	}
+	for _, i := range changed {
+		s.deps.OnLimits(i)
 	}
 }
 
@@ -116,6 +127,7 @@ type update struct {
 	service   *service
 	joined    bool // the service was known before: who is new joins others
 	scopes    map[string]*scope
+	changed   []*Instance // whose limits have
 }
 
 func (u *update) run() {
@@ -163,6 +175,9 @@ func (u *update) terms(i *Instance, info *mesh.Instance) *terms {
 	var before *outlier.Member
 	if old := i.terms.Load(); old != nil {
 		before = old.member
+		if old.scope != sc || !sameLimits(old.limits, t.limits) {
+			u.changed = append(u.changed, i)
+		}
 	}
 	detector := t.scope.detector
 	if info.State != mesh.Ready {
