@@ -38,6 +38,7 @@ func (p *plane) load(ctx context.Context) (hub.State, error) {
 		Version:   version,
 		Snapshots: compile.Snapshots(objects, instances, verdicts, version),
 		Instances: instances,
+		Policies:  compile.InboundPolicies(objects),
 		Built:     time.Now(),
 	}, nil
 }

@@ -110,6 +110,9 @@ func sendPushes(ctx context.Context, feed *hub.Feed, st *feedStream) error {
 			Snapshots: make([]*wire.Snapshot, 0, len(p.Snapshots)),
 			Changed:   wire.FromTime(p.Built),
 		}
+		if p.Inbound != nil {
+			m.Inbound = wire.FromInbound(*p.Inbound)
+		}
 		for _, snapshot := range p.Snapshots {
 			m.Snapshots = append(m.Snapshots, wire.FromSnapshot(snapshot))
 		}

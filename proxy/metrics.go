@@ -5,6 +5,7 @@ import (
 
 	"github.com/sightline-mesh/sightline/proxy/admin"
 	"github.com/sightline-mesh/sightline/proxy/emit"
+	"github.com/sightline-mesh/sightline/proxy/serve"
 	"github.com/sightline-mesh/sightline/proxy/upstream"
 )
 
@@ -21,6 +22,7 @@ func (p *parts) metrics() []admin.Family {
 		turnedAway(p.inbound, p.outbound),
 		races(p.outbound.Races(), p.inbound.Races()),
 		admin.Value("sightline_app_idle_seconds", "How long an unused connection to the app is kept; learned from the app.", p.inbound.AppIdleTime().Seconds()),
+		authorized(p.inbound.Guarded()),
 		breakers(p.set.State().Instances),
 		admin.Value("sightline_breaker_trips_total", "Times a breaker of this sidecar tripped.", float64(p.trips.Load())),
 		admin.Value("sightline_push_connected", "Whether the control plane's feed is connected.", connected),
@@ -45,6 +47,14 @@ func telemetry(s emit.Stats) []admin.Family {
 		}
 	}
 	return []admin.Family{emitted, acknowledged, queued, dropped}
+}
+
+func authorized(g serve.Guarded) admin.Family {
+	f := admin.Family{Name: "sightline_authorization_decisions_total", Help: "Inbound requests that policies decided on. One that a dry-run policy would have denied is counted for that too."}
+	for decision, n := range map[string]uint64{"allowed": g.Allowed, "denied": g.Denied, "dry_run_denied": g.Rehearsed} {
+		f.Samples = append(f.Samples, admin.Sample{Labels: []admin.Label{{Name: "decision", Value: decision}}, Value: float64(n)})
+	}
+	return f
 }
 
 func breakers(states []upstream.InstanceState) admin.Family {

@@ -123,6 +123,9 @@ func (m *testMesh) start(service, version string, a *app) *sidecar {
 	case err := <-ended:
 		m.Fatalf("sidecar of %s ended: %v", service, err)
 	}
+	if err := p.parts.guards.apply(mesh.Inbound{}); err != nil { // as the first push would
+		m.Fatal(err)
+	}
 	return s
 }
 

@@ -34,6 +34,7 @@ type parts struct {
 	emitter  *emit.Emitter
 	set      *upstream.Set
 	tables   *tables
+	guards   *guards
 	outbound *serve.Outbound
 	inbound  *serve.Inbound
 	admin    *admin.Server
@@ -53,7 +54,7 @@ func (p *Proxy) assemble(ctx context.Context) (*parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &parts{source: source}
+	r := &parts{source: source, guards: &guards{domain: source.TrustDomain()}}
 	if r.feed, err = p.newFeed(ctx, r); err != nil {
 		return nil, err
 	}
@@ -67,7 +68,7 @@ func (p *Proxy) assemble(ctx context.Context) (*parts, error) {
 	r.inbound = p.newInbound(r)
 	r.admin = admin.New(admin.Deps{
 		Ready: p.isReady, Metrics: r.metrics, Profiles: p.c.Profiles,
-		Config:   func() any { return r.tables.snapshots() },
+		Config:   r.configuration,
 		Breakers: func() any { return r.set.State() },
 		Drain:    func() { go p.DrainInbound() }, // the page answers at once; Run waits for the listener
 	})
@@ -94,6 +95,7 @@ func (p *Proxy) newFeed(ctx context.Context, r *parts) (*push.Client, error) {
 			AppProtocol: p.c.AppProtocol, AppPort: uint16(p.c.AppPort),
 		},
 		Build: p.c.Build, Dir: p.c.Dir, Logger: p.log,
+		Inbound: r.guards.apply,
 	}, r.tables.apply)
 	r.tables.subscribe = feed.Subscribe
 	return feed, nil
@@ -156,6 +158,7 @@ func (p *Proxy) newInbound(r *parts) *serve.Inbound {
 				Instance: string(peer.Instance), Identity: string(peer.Identity),
 			}, err
 		},
+		Guard:  r.guards.load,
 		Sink:   r.counted,
 		Logger: p.log,
 	})
@@ -166,6 +169,14 @@ func (p *Proxy) breakerChanged(r *parts, i *upstream.Instance, c breaker.Change)
 		r.trips.Add(1)
 	}
 	p.log.Info("breaker changed", "instance", string(i.Info.ID), "to", c.To.String(), "why", c.Reason)
+}
+
+// configuration is what is in force, for people to read.
+func (r *parts) configuration() any {
+	return struct {
+		Inbound  *mesh.Inbound   `json:"inbound"` // null until it is known
+		Services []mesh.Snapshot `json:"services"`
+	}{r.guards.policies(), r.tables.snapshots()}
 }
 
 func (p *Proxy) isReady() error {

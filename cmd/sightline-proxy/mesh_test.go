@@ -32,6 +32,7 @@ const patience = 30 * time.Second
 type plant struct {
 	*testing.T
 	address, collector, token string
+	system                    *identity.Source // of the collector, which may also administer
 	stopControlPlane          func()
 }
 
@@ -64,6 +65,7 @@ func newPlant(t *testing.T) *plant {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.system = src
 	client := admin.NewClient(p.address, src.ClientTLS(src.ControlPlane()))
 	defer client.Close()
 	if p.token, err = client.CreateToken(t.Context(), admin.TokenRequest{By: "test"}); err != nil {

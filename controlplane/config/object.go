@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	networking "istio.io/api/networking/v1alpha3"
+	security "istio.io/api/security/v1beta1"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
@@ -15,6 +16,8 @@ const (
 	KindDestinationRule = "DestinationRule"
 	KindSLO             = "SLO"
 	KindHealthCheck     = "HealthCheck"
+
+	KindAuthorizationPolicy = "AuthorizationPolicy"
 )
 
 // The severities of a mesh.Finding.
@@ -34,6 +37,10 @@ type Object struct {
 	DestinationRule *networking.DestinationRule
 	SLO             *mesh.SLO
 	HealthCheck     *HealthCheck
+
+	AuthorizationPolicy *security.AuthorizationPolicy
+
+	annotations map[string]string
 
 	// Source is the YAML document the object was read from, comments included.
 	Source []byte

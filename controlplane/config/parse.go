@@ -155,6 +155,7 @@ func read(tree map[string]any, where string) (Object, []mesh.Finding) {
 		if ns, ok := meta["namespace"].(string); ok && ns != "" {
 			o.Namespace = ns
 		}
+		o.annotations = textsOf(meta["annotations"])
 	}
 	c := checker{resource: where, supports: k.supports, accepts: k.accepts}
 	if o.Name != "" {
@@ -193,6 +194,10 @@ func lookup(version, name string) (kind, error) {
 		case KindDestinationRule:
 			return destinationRuleKind(), nil
 		}
+	case "security.istio.io/v1", "security.istio.io/v1beta1":
+		if k, ok := securityKind(name); ok {
+			return k, nil
+		}
 	case "openslo/v1":
 		if name == KindSLO {
 			return sloKind(), nil
@@ -202,8 +207,8 @@ func lookup(version, name string) (kind, error) {
 			return healthCheckKind(), nil
 		}
 	}
-	return kind{}, fmt.Errorf("apiVersion %q with kind %q is not supported; want %s or %s of networking.istio.io/v1, %s of openslo/v1, or %s of sightline.dev/v1alpha1",
-		version, name, KindVirtualService, KindDestinationRule, KindSLO, KindHealthCheck)
+	return kind{}, fmt.Errorf("apiVersion %q with kind %q is not supported; want %s or %s of networking.istio.io/v1, %s of security.istio.io/v1, %s of openslo/v1, or %s of sightline.dev/v1alpha1",
+		version, name, KindVirtualService, KindDestinationRule, KindAuthorizationPolicy, KindSLO, KindHealthCheck)
 }
 
 func virtualServiceKind() kind {

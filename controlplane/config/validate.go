@@ -31,6 +31,8 @@ func Validate(all []Object, w World) []mesh.Finding {
 			v.healthCheck(o.HealthCheck)
 		case o.VirtualService != nil:
 			v.virtualService(o.VirtualService)
+		case o.AuthorizationPolicy != nil:
+			v.authorizationPolicy(o.AuthorizationPolicy)
 		}
 	}
 	return v.findings

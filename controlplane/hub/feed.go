@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -24,6 +25,7 @@ type Push struct {
 	Version   uint64 // of the state it was made from
 	Services  []mesh.ServiceName
 	Snapshots []mesh.Snapshot // of those services that changed since the push before
+	Inbound   *mesh.Inbound   // what the sidecar enforces, if that changed
 	Built     time.Time       // the state
 }
 
@@ -44,7 +46,9 @@ type Feed struct {
 	gone  chan struct{} // closed when a newer feed took over
 
 	// Owned by Next.
-	sent map[mesh.ServiceName]uint64 // version by service
+	sent    map[mesh.ServiceName]uint64 // version by service
+	policed uint64                      // version of the policies that inbound is of
+	inbound mesh.Inbound                // sent last
 
 	mu       sync.Mutex // guards what follows
 	joining  Joining
@@ -151,7 +155,8 @@ func (f *Feed) take() (Push, bool) {
 			p.Snapshots = append(p.Snapshots, s)
 		}
 	}
-	if f.sequence > 0 && len(p.Snapshots) == 0 && len(versions) == len(f.sent) {
+	p.Inbound = f.changedInbound(state)
+	if f.sequence > 0 && len(p.Snapshots) == 0 && p.Inbound == nil && len(versions) == len(f.sent) {
 		return Push{}, false
 	}
 	f.sent = versions
@@ -161,6 +166,22 @@ func (f *Feed) take() (Push, bool) {
 	f.pushes = append(f.pushes, pushed{p.Sequence, p.Version})
 	f.pushes = f.pushes[max(0, len(f.pushes)-unanswered):]
 	return p, true
+}
+
+// changedInbound is what the sidecar has to enforce, nil when it was sent that. The
+// first push always says so, if only that it is nothing.
+func (f *Feed) changedInbound(state *State) *mesh.Inbound {
+	if f.sequence > 0 && f.policed == state.policed {
+		return nil
+	}
+	next := state.Policies.For(f.joining.Instance)
+	f.policed, next.Version = state.policed, f.inbound.Version
+	if f.sequence > 0 && reflect.DeepEqual(next, f.inbound) {
+		return nil
+	}
+	next.Version = state.Version
+	f.inbound = next
+	return &next
 }
 
 func (f *Feed) status() mesh.ProxyStatus {

@@ -27,7 +27,10 @@ type State struct {
 	Version   uint64 // grows with every change; one version has one content
 	Snapshots map[mesh.ServiceName]mesh.Snapshot
 	Instances []mesh.Instance
+	Policies  compile.Policies // of inbound sides
 	Built     time.Time
+
+	policed uint64 // version of the state in which Policies changed last
 }
 
 // Config says how long changes are gathered.
@@ -155,8 +158,12 @@ func (h *Hub) reload(ctx context.Context) {
 		return
 	}
 	before := h.state.Load()
+	next.policed = next.Version
 	if before != nil {
 		next.Snapshots = compile.Reuse(before.Snapshots, next.Snapshots)
+		if next.Policies.Equal(before.Policies) {
+			next.policed = before.policed
+		}
 	}
 	h.state.Store(&next)
 	if h.deps.Replaced != nil {

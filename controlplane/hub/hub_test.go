@@ -33,7 +33,7 @@ func (s *source) load(context.Context) (State, error) {
 		s.fails--
 		return State{}, errors.New("store is away")
 	}
-	next := State{Version: s.state.Version, Snapshots: map[mesh.ServiceName]mesh.Snapshot{}}
+	next := State{Version: s.state.Version, Policies: s.state.Policies, Snapshots: map[mesh.ServiceName]mesh.Snapshot{}}
 	for name, snap := range s.state.Snapshots {
 		snap.Version = s.state.Version // as compile does: all of one state carry its version
 		next.Snapshots[name] = snap

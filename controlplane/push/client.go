@@ -3,6 +3,7 @@ package push
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -35,6 +36,12 @@ type Config struct {
 	Instance mesh.Instance
 	// Build is this sidecar's version.
 	Build string
+	// Inbound takes what this sidecar itself has to enforce and puts it in force, whole
+	// and apart from what Apply takes. An error refuses it: it must then be as if Inbound
+	// was not called. It is never called twice at a time. Until it has accepted
+	// something, the instance is not told to be ready. Nil is a client that enforces
+	// nothing.
+	Inbound func(mesh.Inbound) error
 	// Dir keeps the last accepted set over a restart; empty keeps none.
 	Dir string
 	// Logger gets what is done in the background; nil is silence.
@@ -69,12 +76,14 @@ type Client struct {
 
 	yielded chan struct{} // closed by Yield
 	yield   func()
+	good    good // owned by Run
 
 	mu     sync.Mutex // guards what follows
 	wanted map[mesh.ServiceName]bool
 	state  mesh.InstanceState
 	acks   []*wire.Ack // of the present stream, not sent yet
 	status Status
+	guards bool // it is known what to enforce
 }
 
 // New makes a client that hands its sets to apply. It does nothing before Run.
@@ -102,6 +111,7 @@ func New(c Config, apply Apply) *Client {
 		wake:   make(chan struct{}, 1),
 		wanted: map[mesh.ServiceName]bool{},
 		state:  c.Instance.State,
+		guards: c.Inbound == nil,
 	}
 }
 
@@ -214,6 +224,36 @@ func (c *Client) services() []mesh.ServiceName {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// told is the state that others may know of: nobody shall call an instance that does
+// not know yet what to let in. The caller holds mu.
+func (c *Client) told() mesh.InstanceState {
+	if c.state == mesh.Ready && !c.guards {
+		return mesh.Starting
+	}
+	return c.state
+}
+
+// guard puts in force what this sidecar has to enforce.
+func (c *Client) guard(in mesh.Inbound) error {
+	if err := c.cfg.Inbound(in); err != nil {
+		return fmt.Errorf("inbound: %w", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.guards {
+		c.guards = true
+		c.notify()
+	}
+	return nil
+}
+
+// enforces reports whether it is known what to enforce.
+func (c *Client) enforces() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.guards
 }
 
 func (c *Client) connected() {

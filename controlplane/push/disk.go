@@ -16,6 +16,14 @@ import (
 
 const snapshotFile = "snapshot.pb"
 
+// good is what was accepted last of each half of a push.
+type good struct {
+	version uint64
+	snaps   []mesh.Snapshot
+	inbound *wire.Inbound // nil before any
+	unsaved bool
+}
+
 // restore puts the last accepted set in force. It may be old, but calls answered
 // by old routes beat calls not answered; the first push replaces it.
 func (c *Client) restore() {
@@ -27,16 +35,28 @@ func (c *Client) restore() {
 		return
 	}
 	if err == nil {
-		err = c.apply(snaps)
+		err = errors.Join(c.restoreInbound(saved.GetInbound()), c.apply(snaps))
 	}
 	if err != nil {
 		c.cfg.Logger.Warn("set on disk is of no use", "reason", err)
 		return
 	}
+	c.good.version, c.good.snaps = saved.GetVersion(), snaps
 	c.Subscribe(wire.ToServices(saved.GetServices())...)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.status.Version, c.status.Changed = saved.GetVersion(), time.Now()
+}
+
+func (c *Client) restoreInbound(in *wire.Inbound) error {
+	if in == nil || c.cfg.Inbound == nil {
+		return nil
+	}
+	if err := c.guard(wire.ToInbound(in)); err != nil {
+		return err
+	}
+	c.good.inbound = in
+	return nil
 }
 
 func readSaved(path string) (*wire.Push, []mesh.Snapshot, error) {
@@ -59,14 +79,14 @@ func readSaved(path string) (*wire.Push, []mesh.Snapshot, error) {
 	return &saved, snaps, nil
 }
 
-// save keeps the set as a push, whose services are those this sidecar asked for:
-// the others come along when those are asked for again.
-func (c *Client) save(version uint64, snaps []mesh.Snapshot) error {
-	if c.cfg.Dir == "" {
+// save keeps what is in force as a push, whose services are those this sidecar
+// asked for: the others come along when those are asked for again.
+func (c *Client) save() error {
+	if c.cfg.Dir == "" || !c.good.unsaved {
 		return nil
 	}
-	saved := &wire.Push{Version: version, Services: wire.FromServices(c.services())}
-	for _, s := range snaps {
+	saved := &wire.Push{Version: c.good.version, Services: wire.FromServices(c.services()), Inbound: c.good.inbound}
+	for _, s := range c.good.snaps {
 		saved.Snapshots = append(saved.Snapshots, wire.FromSnapshot(s))
 	}
 	raw, err := proto.Marshal(saved)
@@ -83,5 +103,6 @@ func (c *Client) save(version uint64, snaps []mesh.Snapshot) error {
 	if err := os.Rename(path+".new", path); err != nil {
 		return fmt.Errorf("save set: %w", err)
 	}
+	c.good.unsaved = false
 	return nil
 }

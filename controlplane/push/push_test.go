@@ -84,6 +84,11 @@ type fixture struct {
 // start runs a client against a script.
 func start(t *testing.T, dir string, wants ...mesh.ServiceName) *fixture {
 	t.Helper()
+	return startWith(t, func(c *Config) { c.Dir = dir }, wants...)
+}
+
+func startWith(t *testing.T, change func(*Config), wants ...mesh.ServiceName) *fixture {
+	t.Helper()
 	s := &script{streams: make(chan *line, 10)}
 	mux := http.NewServeMux()
 	mux.Handle(wireconnect.NewControlPlaneHandler(s))
@@ -93,12 +98,13 @@ func start(t *testing.T, dir string, wants ...mesh.ServiceName) *fixture {
 	t.Cleanup(server.Close)
 
 	f := &fixture{streams: s.streams, sets: make(chan []mesh.Snapshot, 100)}
-	f.Client = New(Config{
+	cfg := Config{
 		ControlPlane: server.Listener.Addr().String(),
 		TLS:          server.Client().Transport.(*http.Transport).TLSClientConfig,
 		Instance:     mesh.Instance{ID: "web-1", Address: netip.MustParseAddrPort("127.0.0.1:1"), State: mesh.Starting},
-		Dir:          dir,
-	}, f.put)
+	}
+	change(&cfg)
+	f.Client = New(cfg, f.put)
 	f.Subscribe(wants...)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

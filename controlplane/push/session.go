@@ -21,6 +21,8 @@ type session struct {
 	c      *Client
 	held   map[mesh.ServiceName]held // what was received, accepted or not
 	pushed bool                      // a push has come: the control plane is well
+
+	inboundRefused error // why what was sent last is not enforced
 }
 
 // held is a snapshot as it was received; one that cannot be read refuses every
@@ -78,8 +80,9 @@ func (s *session) receive(st *stream) error {
 		if err != nil {
 			return fmt.Errorf("receive push %d: %w", m.GetSequence(), err)
 		}
-		snaps, refused := s.put(set)
-		s.c.answer(m, snaps, refused)
+		s.guard(m)
+		refused := errors.Join(s.inboundRefused, s.put(m, set))
+		s.c.answer(m, refused)
 	}
 }
 
@@ -104,19 +107,38 @@ func (s *session) merge(m *wire.Push) ([]held, error) {
 	return set, nil
 }
 
-func (s *session) put(set []held) ([]mesh.Snapshot, error) {
+// guard takes what is to be enforced, if the push says something new. A control
+// plane that knows of no such thing says nothing, ever.
+func (s *session) guard(m *wire.Push) {
+	if s.c.cfg.Inbound == nil || m.GetInbound() == nil && s.c.enforces() {
+		return
+	}
+	if m.GetInbound() == nil && s.inboundRefused != nil {
+		return
+	}
+	if s.inboundRefused = s.c.guard(wire.ToInbound(m.GetInbound())); s.inboundRefused == nil {
+		s.c.good.inbound, s.c.good.unsaved = m.GetInbound(), true
+	}
+}
+
+// put applies the whole set, and keeps it when it is good.
+func (s *session) put(m *wire.Push, set []held) error {
 	snaps := make([]mesh.Snapshot, 0, len(set))
 	for _, h := range set {
 		if h.err != nil {
-			return nil, h.err
+			return h.err
 		}
 		snaps = append(snaps, h.snapshot)
 	}
-	return snaps, s.c.apply(snaps)
+	if err := s.c.apply(snaps); err != nil {
+		return err
+	}
+	s.c.good.version, s.c.good.snaps, s.c.good.unsaved = m.GetVersion(), snaps, true
+	return nil
 }
 
 // answer records what became of a push and tells the control plane.
-func (c *Client) answer(m *wire.Push, snaps []mesh.Snapshot, refused error) {
+func (c *Client) answer(m *wire.Push, refused error) {
 	ack := &wire.Ack{Sequence: m.GetSequence(), Accepted: refused == nil}
 	if refused != nil {
 		ack.Reason = refused.Error()
@@ -130,10 +152,7 @@ func (c *Client) answer(m *wire.Push, snaps []mesh.Snapshot, refused error) {
 	}
 	c.mu.Unlock()
 	c.notify()
-	if refused != nil {
-		return
-	}
-	if err := c.save(m.GetVersion(), snaps); err != nil {
+	if err := c.save(); err != nil {
 		c.cfg.Logger.Warn("accepted set is not on disk", "reason", err)
 	}
 }
@@ -176,8 +195,8 @@ func (c *Client) hello(said *spoken) *wire.Hello {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	instance := c.cfg.Instance
-	instance.State = c.state
-	said.state = c.state
+	instance.State = c.told()
+	said.state = instance.State
 	return &wire.Hello{Instance: wire.FromInstance(instance), Build: c.cfg.Build}
 }
 
@@ -190,9 +209,9 @@ func (c *Client) news(said *spoken) []*wire.SubscribeRequest {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.state != said.state {
-		said.state = c.state
-		out = append(out, &wire.SubscribeRequest{Message: &wire.SubscribeRequest_State{State: &wire.State{State: string(c.state)}}})
+	if state := c.told(); state != said.state {
+		said.state = state
+		out = append(out, &wire.SubscribeRequest{Message: &wire.SubscribeRequest_State{State: &wire.State{State: string(state)}}})
 	}
 	for _, a := range c.acks {
 		out = append(out, &wire.SubscribeRequest{Message: &wire.SubscribeRequest_Ack{Ack: a}})

@@ -156,6 +156,36 @@ func TestProtocolsOfNewerSidecarsAreNotSaid(t *testing.T) {
 	}
 }
 
+func TestInboundSurvivesTheWire(t *testing.T) {
+	s := func(v string) []string { return []string{v} }
+	want := mesh.Inbound{Version: 3, Authorization: []mesh.Authorization{{
+		Name: "shop/a", Action: mesh.Deny, DryRun: true,
+		Rules: []mesh.AuthorizationRule{{
+			From: []mesh.Source{{
+				Principals: s("a"), NotPrincipals: s("b"), RequestPrincipals: s("c"), NotRequestPrincipals: s("d"),
+				Namespaces: s("e"), NotNamespaces: s("f"), ServiceAccounts: s("g"), NotServiceAccounts: s("h"),
+				TrustDomains: s("i"), NotTrustDomains: s("j"), IPBlocks: s("k"), NotIPBlocks: s("l"),
+			}},
+			To: []mesh.Operation{{
+				Hosts: s("a"), NotHosts: s("b"), Ports: s("c"), NotPorts: s("d"),
+				Methods: s("e"), NotMethods: s("f"), Paths: s("g"), NotPaths: s("h"),
+			}},
+			When: []mesh.Condition{{Key: "a", Values: s("b"), NotValues: s("c")}},
+		}, {}},
+	}}}
+	raw, err := proto.Marshal(FromInbound(want))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m Inbound
+	if err := proto.Unmarshal(raw, &m); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, ToInbound(&m)); diff != "" {
+		t.Errorf("changed on the wire (-sent +got):\n%s", diff)
+	}
+}
+
 func TestServicesSurviveTheWire(t *testing.T) {
 	want := []mesh.ServiceName{"reviews", "orders.production"}
 	if diff := cmp.Diff(want, ToServices(FromServices(want))); diff != "" {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/proxy/authorize"
 	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/retry"
 	"github.com/sightline-mesh/sightline/proxy/route"
@@ -24,9 +25,11 @@ type exchange struct {
 	extended   bool  // CONNECT names a protocol (RFC 8441)
 	malformed  error // the request cannot be understood; it only gets an answer
 	fixed      mesh.ServiceName
-	trace      [55]byte // the traceparent for the next hop
-	id         [36]byte // the x-request-id, if it is made here
+	caller     *authorize.Caller // inbound only
+	trace      [55]byte          // the traceparent for the next hop
+	id         [36]byte          // the x-request-id, if it is made here
 
+	guard    *Guard // inbound only; nil enforces nothing
 	route    *route.Route
 	deadline time.Time // over all tries; zero is none
 	tryEnd   time.Time // until the head of this try's answer; zero is none
@@ -101,7 +104,7 @@ type codec interface {
 func (x *exchange) reset() {
 	tried, tries, header, edits := x.tried[:0], x.rec.Tries[:0], x.ask.Header, x.edits[:0]
 	clear(x.tried)
-	*x = exchange{ctx: x.ctx, via: x.via, fixed: x.fixed, tried: tried, edits: edits}
+	*x = exchange{ctx: x.ctx, via: x.via, fixed: x.fixed, caller: x.caller, tried: tried, edits: edits}
 	x.ask.Header, x.answer.grpc = header, -1
 	x.rec = emit.Record{Start: time.Now(), Tries: tries, GRPCStatus: -1}
 }

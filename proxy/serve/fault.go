@@ -15,10 +15,11 @@ import (
 
 // fault is a response that the mesh makes itself.
 type fault struct {
-	status int    // 0 when there is nobody to answer
-	flags  string // Envoy's letters
-	reason string // in words
-	grpc   *int   // code of gRPC; nil is what status means
+	status int      // 0 when there is nobody to answer
+	flags  string   // Envoy's letters
+	reason string   // in words
+	grpc   *int     // code of gRPC; nil is what status means
+	fields []string // names and values by turns, lower-case
 }
 
 // faultOf turns whatever ended an exchange without an answer into a response. It is
@@ -31,6 +32,9 @@ func faultOf(err error) fault {
 	if r, ok := errors.AsType[*stream.RefusedError](err); ok { // the other sidecar knows best
 		f.status, f.flags = http.StatusServiceUnavailable, r.Flags
 		return f
+	}
+	if r, ok := errors.AsType[*rejection](err); ok {
+		return fault{status: r.status, flags: r.flags, reason: r.reason, grpc: &r.grpc, fields: r.fields}
 	}
 	switch {
 	case errors.Is(err, errStreamIdle):
@@ -51,6 +55,8 @@ func faultOf(err error) fault {
 		f.status, f.flags = http.StatusServiceUnavailable, "UO"
 	case errors.Is(err, upstream.ErrNoInstance), errors.Is(err, upstream.ErrTripped):
 		f.status, f.flags = http.StatusServiceUnavailable, "UH"
+	case errors.Is(err, errUnguarded):
+		f.status, f.flags = http.StatusServiceUnavailable, "UAEX"
 	case errors.Is(err, errNotDone):
 		f.status, f.flags = http.StatusNotImplemented, "NR"
 	default:

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/proxy/authorize"
 	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/http1"
 	"github.com/sightline-mesh/sightline/proxy/listen"
@@ -60,6 +61,7 @@ type h1Config struct {
 	peer      emit.Peer // inbound: who calls
 	mtls      bool
 	fixed     mesh.ServiceName
+	caller    *authorize.Caller // inbound: the same, as policies ask
 	handle    handler
 	source    netip.Addr // of the client
 
@@ -104,6 +106,7 @@ func serveH1(ctx context.Context, conn *listen.Conn, nc net.Conn, cfg h1Config) 
 func (h *h1) bind(ctx context.Context) (release func()) {
 	h.x.ctx, h.end = context.WithCancelCause(ctx) //nolint:fatcontext // one for each connection
 	h.x.via, h.x.fixed, h.x.ask.Header = h, h.cfg.fixed, h.req.Lookup
+	h.x.caller = h.cfg.caller
 	return func() { h.end(nil) }
 }
 

@@ -46,10 +46,10 @@ func (h *h1) refuse(x *exchange, f fault) {
 	reason := headerValue(f.reason)
 	a := &http1.Answer{
 		Status: f.status,
-		Fields: []string{
+		Fields: append([]string{
 			"content-type", "text/plain; charset=utf-8",
 			"x-sightline-reason", reason, "x-sightline-flags", f.flags, "x-request-id", x.rec.RequestID,
-		},
+		}, f.fields...),
 		Body: "sightline: " + reason + "\n",
 	}
 	if x.out != nil {

@@ -60,7 +60,7 @@ func serveRequest(s *http2.Stream, cfg *h1Config) {
 	h := h2s.Get().(*h2)
 	h.cfg, h.down = cfg, s
 	h.x.ctx = s.Context() //nolint:fatcontext // it is the stream's own, of no other
-	h.x.fixed = cfg.fixed
+	h.x.fixed, h.x.caller = cfg.fixed, cfg.caller
 	s.SetWaker(h.wake)
 	h.x.reset()
 	h.req = s.Head()

@@ -67,6 +67,9 @@ func (h *h2) refuse(x *exchange, f fault) {
 	out.Add("x-sightline-reason", reason)
 	out.Add("x-sightline-flags", f.flags)
 	out.Add("x-request-id", x.rec.RequestID)
+	for i := 0; i+1 < len(f.fields); i += 2 {
+		out.Add(f.fields[i], f.fields[i+1])
+	}
 	if x.out != nil {
 		editH2(&out, x.out.always)
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -41,13 +42,16 @@ type InboundConfig struct {
 	StreamIdle time.Duration
 }
 
-// InboundDeps is what an Inbound works with. All are required.
+// InboundDeps is what an Inbound works with. All but Guard are required.
 type InboundDeps struct {
 	// TLS demands and verifies a certificate of the mesh, and offers stream.ALPN, h2 and
 	// http/1.1.
 	TLS *tls.Config
 	// PeerOf tells who is at the other end.
 	PeerOf func(cs tls.ConnectionState) (emit.Peer, error)
+	// Guard is what is enforced now. While it returns nil, nothing is let in. It may be
+	// nil itself: nothing is enforced then.
+	Guard  func() *Guard
 	Sink   emit.Sink
 	Logger *slog.Logger
 }
@@ -58,7 +62,9 @@ type Inbound struct {
 	deps   InboundDeps
 	handle handler
 	app    *link
+	port   uint16 // of the app
 
+	guards                              guardCounts
 	plaintext, refused, races, overflow atomic.Uint64
 }
 
@@ -74,6 +80,9 @@ func NewInbound(cfg InboundConfig, d InboundDeps) *Inbound {
 		cfg.StreamIdle = time.Hour
 	}
 	in := &Inbound{cfg: cfg, deps: d}
+	if app, err := netip.ParseAddrPort(cfg.App); err == nil {
+		in.port = app.Port()
+	}
 	var dialer net.Dialer
 	in.app = newLink(pool.Config{IdleTime: cfg.IdleTime, Learn: true, MaxIdle: 128}, cfg.ConnectTime,
 		func(ctx context.Context, _ string) (net.Conn, error) { return dialer.DialContext(ctx, "tcp", cfg.App) })
@@ -123,9 +132,11 @@ func (in *Inbound) layers() handler {
 	return observe(in.deps.Sink, // first, so that our own refusals are told too
 		rescue( // errors become responses here and nowhere else
 			in.limit( // the time there is
-				relay( // passes the app's answer on
-					once( // hides a kept connection that the app had closed
-						in.forward)))))
+				in.guard( // finds the policies in force, for the layers below
+					in.authorize( // turns away who may not
+						relay( // passes the app's answer on
+							once( // hides a kept connection that the app had closed
+								in.forward)))))))
 }
 
 func (in *Inbound) serve(ctx context.Context, c *listen.Conn) {
@@ -141,18 +152,19 @@ func (in *Inbound) serve(ctx context.Context, c *listen.Conn) {
 		return
 	}
 	cfg := h1Config{direction: emit.Inbound, peer: peer, mtls: true, handle: in.handle, streamIdle: in.cfg.StreamIdle}
+	cfg.caller = in.callerOf(t, peer.Identity, state.ServerName)
 	switch state.NegotiatedProtocol {
 	case "h2":
 		serveH2(ctx, c, t, cfg)
 	case stream.ALPN:
-		in.serveStream(ctx, c, t, peer)
+		in.serveStream(ctx, c, t, cfg)
 	default:
 		serveH1(ctx, c, t, cfg)
 	}
 }
 
 // serveStream carries the bytes of another sidecar's app to the app.
-func (in *Inbound) serveStream(ctx context.Context, c *listen.Conn, t net.Conn, peer emit.Peer) {
+func (in *Inbound) serveStream(ctx context.Context, c *listen.Conn, t net.Conn, by h1Config) {
 	c.Enter(listen.Reading)
 	head, err := stream.ReadHead(t)
 	if err != nil {
@@ -160,7 +172,7 @@ func (in *Inbound) serveStream(ctx context.Context, c *listen.Conn, t net.Conn, 
 		return
 	}
 	serveStream(ctx, c, t, peerClient{conn: c, tls: t}, streamConfig{
-		direction: emit.Inbound, peer: peer, mtls: true, head: head, idle: in.cfg.StreamIdle, handle: in.handle,
+		direction: emit.Inbound, peer: by.peer, mtls: true, caller: by.caller, head: head, idle: in.cfg.StreamIdle, handle: in.handle,
 	})
 }
 

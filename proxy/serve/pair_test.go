@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -132,6 +133,7 @@ type sidecar struct {
 	in      *Inbound
 	records *records
 	addr    netip.AddrPort
+	guard   atomic.Pointer[Guard]
 	stop    func() // drains and waits
 }
 
@@ -201,12 +203,15 @@ func startApp(t testing.TB, a app) string {
 func startSidecar(t testing.TB, a *authority, cfg InboundConfig) *sidecar {
 	t.Helper()
 	s := &sidecar{records: &records{}}
+	s.guard.Store(&Guard{})
 	s.in = NewInbound(cfg, InboundDeps{
 		TLS: a.config(t, "reviews"),
 		PeerOf: func(cs tls.ConnectionState) (emit.Peer, error) {
-			return emit.Peer{Service: cs.PeerCertificates[0].DNSNames[0]}, nil
+			name := cs.PeerCertificates[0].DNSNames[0]
+			return emit.Peer{Service: name, Identity: "spiffe://mesh.local/ns/default/sa/" + name}, nil
 		},
-		Sink: s.records, Logger: slog.New(slog.DiscardHandler),
+		Guard: s.guard.Load,
+		Sink:  s.records, Logger: slog.New(slog.DiscardHandler),
 	})
 	l := loopback(t)
 	s.addr = netip.MustParseAddrPort(l.Addr().String())

@@ -46,6 +46,8 @@ func TestFaultOf(t *testing.T) {
 		{errAnswerCut, 0, "UC", 14},
 		{&http1.Error{Status: 431, Reason: "x"}, 431, "DPE", 14},
 		{&http1.Error{Status: 400, Reason: "x"}, 400, "DPE", 13},
+		{denied("x"), 403, "UAEX", 7},
+		{errUnguarded, 503, "UAEX", 14},
 		{errors.New("anything else"), 502, "UF", 14},
 	}
 	for _, c := range cases {

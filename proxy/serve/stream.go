@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/proxy/authorize"
 	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/listen"
 	"github.com/sightline-mesh/sightline/proxy/pool"
@@ -161,6 +162,7 @@ type streamConfig struct {
 	direction emit.Direction
 	peer      emit.Peer
 	mtls      bool
+	caller    *authorize.Caller // inbound: the same as peer, as policies ask
 	fixed     mesh.ServiceName
 	authority string       // as the client wrote it; may be empty
 	asks      route.Stream // as far as is known
@@ -174,7 +176,7 @@ func serveStream(ctx context.Context, conn *listen.Conn, nc net.Conn, c client, 
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	s := &byteStream{conn: nc, client: c, idle: cfg.idle}
-	x := &exchange{ctx: ctx, via: s, fixed: cfg.fixed}
+	x := &exchange{ctx: ctx, via: s, fixed: cfg.fixed, caller: cfg.caller}
 	x.reset()
 	x.describeStream(cfg)
 	conn.OnGone(func(e socket.End) {

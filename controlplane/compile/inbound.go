@@ -1,0 +1,125 @@
+package compile
+
+import (
+	"cmp"
+	"reflect"
+	"slices"
+	"strings"
+
+	security "istio.io/api/security/v1beta1"
+
+	"github.com/sightline-mesh/sightline/controlplane/config"
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
+
+// Policies are all that govern the inbound sides of workloads, compiled, each with
+// the workloads it selects. They are in a fixed order.
+type Policies []selected
+
+type selected struct {
+	namespace string // "" is every one
+	labels    map[string]string
+
+	authorization *mesh.Authorization
+}
+
+// InboundPolicies finds the policies among the resources.
+func InboundPolicies(objs []config.Object) Policies {
+	var out Policies
+	sorted := slices.SortedFunc(slices.Values(objs), func(x, y config.Object) int { return cmp.Compare(x.Key(), y.Key()) })
+	for _, o := range sorted {
+		p := selected{namespace: o.Namespace, labels: o.Selector()}
+		if o.Namespace == mesh.SystemNamespace {
+			p.namespace = "" // Istio's root namespace: its policies hold for all
+		}
+		if o.AuthorizationPolicy == nil {
+			continue
+		}
+		p.authorization = authorization(o)
+		out = append(out, p)
+	}
+	return out
+}
+
+// For is what an instance has to enforce.
+func (ps Policies) For(i mesh.Instance) mesh.Inbound {
+	var in mesh.Inbound
+	for _, p := range ps {
+		if p.selects(i) && p.authorization != nil {
+			in.Authorization = append(in.Authorization, *p.authorization)
+		}
+	}
+	return in
+}
+
+// Equal reports whether two sets of policies say the same.
+func (ps Policies) Equal(other Policies) bool { return reflect.DeepEqual(ps, other) }
+
+func (p selected) selects(i mesh.Instance) bool {
+	if p.namespace != "" && p.namespace != i.Service.Namespace() {
+		return false
+	}
+	for k, v := range p.labels {
+		if have, ok := i.Labels[k]; !ok || have != v {
+			return false
+		}
+	}
+	return true
+}
+
+func authorization(o config.Object) *mesh.Authorization {
+	p := o.AuthorizationPolicy
+	out := &mesh.Authorization{
+		Name: o.Namespace + "/" + o.Name, Action: mesh.AuthorizationAction(p.GetAction().String()), DryRun: o.DryRun(),
+	}
+	for _, r := range p.GetRules() {
+		var rule mesh.AuthorizationRule
+		for _, f := range r.GetFrom() {
+			rule.From = append(rule.From, source(f.GetSource(), o.Namespace))
+		}
+		for _, t := range r.GetTo() {
+			rule.To = append(rule.To, operation(t.GetOperation()))
+		}
+		for _, w := range r.GetWhen() {
+			c := mesh.Condition{Key: w.GetKey(), Values: w.GetValues(), NotValues: w.GetNotValues()}
+			if c.Key == "source.serviceAccount" {
+				c.Values, c.NotValues = accounts(c.Values, o.Namespace), accounts(c.NotValues, o.Namespace)
+			}
+			rule.When = append(rule.When, c)
+		}
+		out.Rules = append(out.Rules, rule)
+	}
+	return out
+}
+
+func source(s *security.Source, namespace string) mesh.Source {
+	return mesh.Source{
+		Principals: s.GetPrincipals(), NotPrincipals: s.GetNotPrincipals(),
+		RequestPrincipals: s.GetRequestPrincipals(), NotRequestPrincipals: s.GetNotRequestPrincipals(),
+		Namespaces: s.GetNamespaces(), NotNamespaces: s.GetNotNamespaces(),
+		ServiceAccounts:    accounts(s.GetServiceAccounts(), namespace),
+		NotServiceAccounts: accounts(s.GetNotServiceAccounts(), namespace),
+		TrustDomains:       s.GetTrustDomains(), NotTrustDomains: s.GetNotTrustDomains(),
+		IPBlocks: s.GetIpBlocks(), NotIPBlocks: s.GetNotIpBlocks(),
+	}
+}
+
+// accounts are service accounts with their namespaces, the policy's where they
+// name none.
+func accounts(names []string, namespace string) []string {
+	var out []string
+	for _, n := range names {
+		if !strings.Contains(n, "/") {
+			n = namespace + "/" + n
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
+func operation(o *security.Operation) mesh.Operation {
+	return mesh.Operation{
+		Hosts: o.GetHosts(), NotHosts: o.GetNotHosts(), Ports: o.GetPorts(), NotPorts: o.GetNotPorts(),
+		Methods: o.GetMethods(), NotMethods: o.GetNotMethods(), Paths: o.GetPaths(), NotPaths: o.GetNotPaths(),
+	}
+}

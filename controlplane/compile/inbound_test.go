@@ -1,0 +1,91 @@
+package compile_test
+
+import (
+	"testing"
+
+	"github.com/sightline-mesh/sightline/controlplane/compile"
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
+
+const policies = `
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: mesh-wide, namespace: sightline}
+spec: {}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: everywhere-v2, namespace: sightline}
+spec:
+  selector: {matchLabels: {version: v2}}
+  action: AUDIT
+  rules: [{}]
+---
+apiVersion: security.istio.io/v1beta1
+kind: AuthorizationPolicy
+metadata: {name: depot-wide, namespace: depot, annotations: {istio.io/dry-run: "true"}}
+spec:
+  action: DENY
+  rules:
+  - from:
+    - source: {serviceAccounts: [van, other/van], notServiceAccounts: [x], principals: null, ipBlocks: [10.0.0.0/8], notIpBlocks: [10.1.0.0/16], requestPrincipals: ["*"], notRequestPrincipals: [i/s]}
+    - source: {principals: [cluster.local/ns/a/sa/b], notPrincipals: [p], namespaces: [n], notNamespaces: [m], trustDomains: [t], notTrustDomains: [u]}
+    to:
+    - operation: {hosts: [h], notHosts: [i], ports: ["80"], notPorts: ["81"], methods: [GET], notMethods: [PUT], paths: [/a], notPaths: ["/b/{*}"]}
+    when:
+    - {key: source.serviceAccount, values: [van], notValues: [a/b]}
+    - {key: "request.headers[x]", notValues: ["*"]}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: parcels-only, namespace: depot}
+spec:
+  selector: {matchLabels: {app: parcels, version: v1}}
+  rules: [{}]
+`
+
+func TestInboundPolicies(t *testing.T) {
+	ps := compile.InboundPolicies(objects(t, policies))
+	meshWide := mesh.Authorization{Name: "sightline/mesh-wide", Action: mesh.Allow}
+	v2 := mesh.Authorization{Name: "sightline/everywhere-v2", Action: mesh.Audit, Rules: []mesh.AuthorizationRule{{}}}
+	only := mesh.Authorization{Name: "depot/parcels-only", Action: mesh.Allow, Rules: []mesh.AuthorizationRule{{}}}
+	s := func(v ...string) []string { return v }
+	depot := mesh.Authorization{Name: "depot/depot-wide", Action: mesh.Deny, DryRun: true, Rules: []mesh.AuthorizationRule{{
+		From: []mesh.Source{
+			{
+				ServiceAccounts: s("depot/van", "other/van"), NotServiceAccounts: s("depot/x"),
+				IPBlocks: s("10.0.0.0/8"), NotIPBlocks: s("10.1.0.0/16"), RequestPrincipals: s("*"), NotRequestPrincipals: s("i/s"),
+			},
+			{
+				Principals: s("cluster.local/ns/a/sa/b"), NotPrincipals: s("p"), Namespaces: s("n"), NotNamespaces: s("m"),
+				TrustDomains: s("t"), NotTrustDomains: s("u"),
+			},
+		},
+		To: []mesh.Operation{{
+			Hosts: s("h"), NotHosts: s("i"), Ports: s("80"), NotPorts: s("81"),
+			Methods: s("GET"), NotMethods: s("PUT"), Paths: s("/a"), NotPaths: s("/b/{*}"),
+		}},
+		When: []mesh.Condition{
+			{Key: "source.serviceAccount", Values: s("depot/van"), NotValues: s("a/b")},
+			{Key: "request.headers[x]", NotValues: s("*")},
+		},
+	}}}
+	for _, tt := range []struct {
+		service mesh.ServiceName
+		labels  map[string]string
+		want    []mesh.Authorization
+	}{
+		{"parcels.depot", map[string]string{"app": "parcels", "version": "v1"}, []mesh.Authorization{depot, only, meshWide}},
+		{"parcels.depot", map[string]string{"app": "parcels", "version": "v2"}, []mesh.Authorization{depot, v2, meshWide}},
+		{"parcels", map[string]string{"app": "parcels", "version": "v1"}, []mesh.Authorization{meshWide}},
+		{"parcels", nil, []mesh.Authorization{meshWide}},
+	} {
+		got := ps.For(mesh.Instance{Service: tt.service, Labels: tt.labels})
+		if d := diff(mesh.Inbound{Authorization: tt.want}, got); d != "" {
+			t.Errorf("%s %v (-want +got):\n%s", tt.service, tt.labels, d)
+		}
+	}
+	if !ps.Equal(compile.InboundPolicies(objects(t, policies))) || ps.Equal(nil) {
+		t.Error("equality of policies")
+	}
+}

@@ -1,0 +1,101 @@
+package config
+
+import (
+	"strings"
+
+	security "istio.io/api/security/v1beta1"
+)
+
+// DryRunAnnotation has, at "true", a policy decided and told, but not enforced.
+const DryRunAnnotation = "istio.io/dry-run"
+
+func securityKind(name string) (kind, bool) {
+	if name == KindAuthorizationPolicy {
+		return authorizationPolicyKind(), true
+	}
+	return kind{}, false
+}
+
+func authorizationPolicyKind() kind {
+	return kind{
+		shape:    func() shape { return messageShape((&security.AuthorizationPolicy{}).ProtoReflect().Descriptor()) },
+		supports: authorizationPolicySupports,
+		accepts:  authorizationPolicyAccepts,
+		fill: func(o *Object, spec map[string]any) error {
+			o.AuthorizationPolicy = &security.AuthorizationPolicy{}
+			return unmarshal(spec, o.AuthorizationPolicy)
+		},
+	}
+}
+
+// authorizationPolicySupports lists the fields that the mesh acts on: all but the
+// target references of waypoints and gateways, external providers, and addresses
+// that a request only claims to come from.
+func authorizationPolicySupports(rule string) bool {
+	switch rule {
+	case "targetRef", "targetRefs", "provider", "rules.from.source.remoteIpBlocks", "rules.from.source.notRemoteIpBlocks":
+		return false
+	}
+	return true
+}
+
+// authorizationPolicyAccepts says what is wrong with a value of a supported field.
+func authorizationPolicyAccepts(rule string, value any) string {
+	if complaint := selectorAccepts(rule, value); complaint != "" {
+		return complaint
+	}
+	if rule == "action" && value == "CUSTOM" {
+		return "\"CUSTOM\" is not supported: the mesh asks no external authorizer; want ALLOW, DENY or AUDIT"
+	}
+	if !strings.HasPrefix(rule, "rules.") {
+		return ""
+	}
+	switch v := value.(type) {
+	case []any: // Istio's types cannot tell an empty list from none, which means the opposite
+		if len(v) == 0 {
+			return "is empty; leave it out to match everything, or give a value"
+		}
+	case map[string]any:
+		if len(v) == 0 {
+			return "is empty; leave it out to match everything, or give a field"
+		}
+	}
+	return ""
+}
+
+func selectorAccepts(rule string, value any) string {
+	labels, ok := value.(map[string]any)
+	if rule != "selector.matchLabels" || !ok {
+		return ""
+	}
+	for k, v := range labels {
+		if text, _ := v.(string); k == "" || strings.ContainsRune(k+text, '*') {
+			return show(value) + ": a label needs a name, and no wildcards are supported in labels"
+		}
+	}
+	return ""
+}
+
+// textsOf is a dictionary of texts as YAML has it.
+func textsOf(v any) map[string]string {
+	m, ok := v.(map[string]any)
+	if !ok {
+		return nil
+	}
+	out := make(map[string]string, len(m))
+	for k, v := range m {
+		if s, ok := v.(string); ok {
+			out[k] = s
+		}
+	}
+	return out
+}
+
+// DryRun reports whether the policy is only to be told of.
+func (o Object) DryRun() bool { return o.annotations[DryRunAnnotation] == "true" }
+
+// Selector is the labels of the workloads a policy is for; none means all of its
+// namespace.
+func (o Object) Selector() map[string]string {
+	return o.AuthorizationPolicy.GetSelector().GetMatchLabels()
+}

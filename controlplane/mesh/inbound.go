@@ -1,0 +1,74 @@
+package mesh
+
+// Inbound is everything a sidecar enforces on requests to its own app, whole: a
+// newer one replaces it. The zero value allows everything.
+type Inbound struct {
+	// Version grows with every change to what one sidecar enforces. It is not dense.
+	Version       uint64          `json:"version"`
+	Authorization []Authorization `json:"authorization,omitempty"`
+}
+
+// Authorization is an AuthorizationPolicy that selects the sidecar's workload.
+type Authorization struct {
+	Name   string              `json:"name"` // "shop/deny-admin"
+	Action AuthorizationAction `json:"action"`
+	DryRun bool                `json:"dryRun,omitempty"` // decided and told, not enforced
+	Rules  []AuthorizationRule `json:"rules,omitempty"`  // any one; none fits no request
+}
+
+// AuthorizationAction is what follows when a policy fits a request.
+type AuthorizationAction string
+
+// The actions. Denials are looked at first; where any policy allows, what none
+// allows is denied; an audit only tells.
+const (
+	Allow AuthorizationAction = "ALLOW"
+	Deny  AuthorizationAction = "DENY"
+	Audit AuthorizationAction = "AUDIT"
+)
+
+// AuthorizationRule fits a request when one source, one operation and all
+// conditions do. An empty list asks for nothing.
+type AuthorizationRule struct {
+	From []Source    `json:"from,omitempty"`
+	To   []Operation `json:"to,omitempty"`
+	When []Condition `json:"when,omitempty"`
+}
+
+// Source fits a caller when each field that is set does: a list when one of its
+// values fits, a Not list when none does. Values are exact, or "prefix*",
+// "*suffix", or "*" for any that is not empty.
+type Source struct {
+	Principals           []string `json:"principals,omitempty"` // identities without "spiffe://"
+	NotPrincipals        []string `json:"notPrincipals,omitempty"`
+	RequestPrincipals    []string `json:"requestPrincipals,omitempty"` // "issuer/subject" of a token
+	NotRequestPrincipals []string `json:"notRequestPrincipals,omitempty"`
+	Namespaces           []string `json:"namespaces,omitempty"`
+	NotNamespaces        []string `json:"notNamespaces,omitempty"`
+	ServiceAccounts      []string `json:"serviceAccounts,omitempty"` // "namespace/account", exact
+	NotServiceAccounts   []string `json:"notServiceAccounts,omitempty"`
+	TrustDomains         []string `json:"trustDomains,omitempty"`
+	NotTrustDomains      []string `json:"notTrustDomains,omitempty"`
+	IPBlocks             []string `json:"ipBlocks,omitempty"` // addresses and CIDR prefixes
+	NotIPBlocks          []string `json:"notIpBlocks,omitempty"`
+}
+
+// Operation fits a request as Source fits a caller.
+type Operation struct {
+	Hosts      []string `json:"hosts,omitempty"` // whatever their case
+	NotHosts   []string `json:"notHosts,omitempty"`
+	Ports      []string `json:"ports,omitempty"` // of the app; exact
+	NotPorts   []string `json:"notPorts,omitempty"`
+	Methods    []string `json:"methods,omitempty"`
+	NotMethods []string `json:"notMethods,omitempty"`
+	Paths      []string `json:"paths,omitempty"` // also templates: "/users/{*}/orders/{**}"
+	NotPaths   []string `json:"notPaths,omitempty"`
+}
+
+// Condition fits a request when one of Values fits the attribute, if there are any,
+// and none of NotValues does.
+type Condition struct {
+	Key       string   `json:"key"` // "request.headers[x-user]"
+	Values    []string `json:"values,omitempty"`
+	NotValues []string `json:"notValues,omitempty"`
+}

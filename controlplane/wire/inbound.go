@@ -1,0 +1,75 @@
+package wire
+
+import "github.com/sightline-mesh/sightline/controlplane/mesh"
+
+// FromInbound is in as it goes over the wire.
+func FromInbound(in mesh.Inbound) *Inbound {
+	return &Inbound{Version: in.Version, Authorization: each(in.Authorization, fromAuthorization)}
+}
+
+// ToInbound is what in stands for.
+func ToInbound(in *Inbound) mesh.Inbound {
+	return mesh.Inbound{Version: in.GetVersion(), Authorization: each(in.GetAuthorization(), toAuthorization)}
+}
+
+func fromAuthorization(a mesh.Authorization) *Authorization {
+	return &Authorization{Name: a.Name, Action: string(a.Action), DryRun: a.DryRun, Rules: each(a.Rules, fromRule)}
+}
+
+func toAuthorization(a *Authorization) mesh.Authorization {
+	return mesh.Authorization{
+		Name: a.GetName(), Action: mesh.AuthorizationAction(a.GetAction()), DryRun: a.GetDryRun(), Rules: each(a.GetRules(), toRule),
+	}
+}
+
+func fromRule(r mesh.AuthorizationRule) *AuthorizationRule {
+	return &AuthorizationRule{From: each(r.From, fromSource), To: each(r.To, fromOperation), When: each(r.When, fromCondition)}
+}
+
+func toRule(r *AuthorizationRule) mesh.AuthorizationRule {
+	return mesh.AuthorizationRule{From: each(r.GetFrom(), toSource), To: each(r.GetTo(), toOperation), When: each(r.GetWhen(), toCondition)}
+}
+
+func fromSource(s mesh.Source) *Source {
+	return &Source{
+		Principals: s.Principals, NotPrincipals: s.NotPrincipals,
+		RequestPrincipals: s.RequestPrincipals, NotRequestPrincipals: s.NotRequestPrincipals,
+		Namespaces: s.Namespaces, NotNamespaces: s.NotNamespaces,
+		ServiceAccounts: s.ServiceAccounts, NotServiceAccounts: s.NotServiceAccounts,
+		TrustDomains: s.TrustDomains, NotTrustDomains: s.NotTrustDomains,
+		IpBlocks: s.IPBlocks, NotIpBlocks: s.NotIPBlocks,
+	}
+}
+
+func toSource(s *Source) mesh.Source {
+	return mesh.Source{
+		Principals: s.GetPrincipals(), NotPrincipals: s.GetNotPrincipals(),
+		RequestPrincipals: s.GetRequestPrincipals(), NotRequestPrincipals: s.GetNotRequestPrincipals(),
+		Namespaces: s.GetNamespaces(), NotNamespaces: s.GetNotNamespaces(),
+		ServiceAccounts: s.GetServiceAccounts(), NotServiceAccounts: s.GetNotServiceAccounts(),
+		TrustDomains: s.GetTrustDomains(), NotTrustDomains: s.GetNotTrustDomains(),
+		IPBlocks: s.GetIpBlocks(), NotIPBlocks: s.GetNotIpBlocks(),
+	}
+}
+
+func fromOperation(o mesh.Operation) *Operation {
+	return &Operation{
+		Hosts: o.Hosts, NotHosts: o.NotHosts, Ports: o.Ports, NotPorts: o.NotPorts,
+		Methods: o.Methods, NotMethods: o.NotMethods, Paths: o.Paths, NotPaths: o.NotPaths,
+	}
+}
+
+func toOperation(o *Operation) mesh.Operation {
+	return mesh.Operation{
+		Hosts: o.GetHosts(), NotHosts: o.GetNotHosts(), Ports: o.GetPorts(), NotPorts: o.GetNotPorts(),
+		Methods: o.GetMethods(), NotMethods: o.GetNotMethods(), Paths: o.GetPaths(), NotPaths: o.GetNotPaths(),
+	}
+}
+
+func fromCondition(c mesh.Condition) *Condition {
+	return &Condition{Key: c.Key, Values: c.Values, NotValues: c.NotValues}
+}
+
+func toCondition(c *Condition) mesh.Condition {
+	return mesh.Condition{Key: c.GetKey(), Values: c.GetValues(), NotValues: c.GetNotValues()}
+}

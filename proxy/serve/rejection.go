@@ -1,0 +1,19 @@
+package serve
+
+import "net/http"
+
+// rejection is a request that a policy turns away. It says itself how it is answered.
+type rejection struct {
+	status int
+	flags  string
+	reason string
+	grpc   int
+	fields []string // names and values by turns, lower-case
+}
+
+func (r *rejection) Error() string { return r.reason }
+
+// denied is a request that may not be made.
+func denied(reason string) error {
+	return &rejection{status: http.StatusForbidden, flags: "UAEX", reason: reason, grpc: 7} // PERMISSION_DENIED
+}
