@@ -1,0 +1,218 @@
+package serve
+
+import (
+	"bufio"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sightline-mesh/sightline/proxy/emit"
+)
+
+var (
+	endurance = flag.Duration("endurance", time.Second, "how long TestConnectionsThatComeAndGoLeaveNothing lasts")
+	idle      = flag.Int("idle", 500, "how many connections TestIdleConnectionsAreCheap has")
+	distinct  = flag.Int("distinct", 3000, "how many different requests TestDifferentRequestsTakeBoundedMemory sends")
+)
+
+// usage is what a process holds.
+type usage struct {
+	goroutines, descriptors int
+	bytes                   uint64 // heap and stacks in use
+}
+
+func used(t testing.TB) (u usage) {
+	t.Helper()
+	for range 2 { // pools let go of what they keep after the second
+		runtime.GC()
+	}
+	debug.FreeOSMemory()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	fds, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Skip(err)
+	}
+	return usage{runtime.NumGoroutine(), len(fds), m.HeapInuse + m.StackInuse}
+}
+
+// settles waits until no more goroutines and descriptors are held than before.
+func settles(t testing.TB, before usage) (u usage) {
+	t.Helper()
+	for range 100 {
+		if u = used(t); u.goroutines <= before.goroutines && u.descriptors <= before.descriptors {
+			return u
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+	return u
+}
+
+// 1,000 connections a second, each with a request or with half of one, for as long as
+// -endurance says.
+func TestConnectionsThatComeAndGoLeaveNothing(t *testing.T) {
+	m := newMesh(t, meshConfig{}, benchApp)
+	m.tell(silent{})
+	pacer := time.NewTicker(time.Millisecond)
+	defer pacer.Stop()
+	lives := []func(c net.Conn){
+		func(c net.Conn) {
+			send(t, c, "POST / HTTP/1.1\r\nHost: reviews\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi")
+			if got, err := io.ReadAll(c); err != nil || len(got) == 0 {
+				t.Errorf("got %q, %v", got, err)
+			}
+		},
+		func(c net.Conn) { send(t, c, "POST / HTTP/1.1\r\nHost: rev") },
+		func(c net.Conn) { send(t, c, "POST / HTTP/1.1\r\nHost: reviews\r\nContent-Length: 2\r\n\r\n") },
+		func(net.Conn) {},
+		func(c net.Conn) {
+			send(t, c, "POST / HTTP/1.1\r\nHost: nobody\r\nContent-Length: 2\r\n\r\nhi")
+			if res, err := http.ReadResponse(bufio.NewReader(c), nil); err == nil {
+				res.Body.Close()
+			}
+		},
+	}
+	live := func(n int) {
+		c, err := net.Dial("tcp", m.addr)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer c.Close()
+		lives[n%len(lives)](c)
+	}
+	for n := range lives {
+		live(n)
+	}
+	<-time.After(200 * time.Millisecond) // for the handlers of those that were cut off
+	before := used(t)
+	var all sync.WaitGroup
+	n := 0
+	for began := time.Now(); time.Since(began) < *endurance; n++ {
+		<-pacer.C
+		all.Go(func() { live(n) })
+	}
+	all.Wait()
+	after := settles(t, before)
+	t.Logf("%d connections: before %+v, after %+v", n, before, after)
+	// What stays are connections to instances, up to the number that were used at once.
+	kept := m.out.links.open() + m.sidecars[0].in.app.h1.Open()
+	if after.goroutines > before.goroutines+4*kept || after.descriptors > before.descriptors+4*kept || after.bytes > before.bytes+16<<20 {
+		t.Errorf("before %+v, after %d connections %+v with %d kept", before, n, after, kept)
+	}
+}
+
+// open is how many connections there are to all instances.
+func (ls *links[K]) open() (n int) {
+	ls.mu.RLock()
+	defer ls.mu.RUnlock()
+	for _, l := range ls.all {
+		n += l.h1.Open()
+	}
+	return n
+}
+
+// A connection that lies idle holds a goroutine and no buffers.
+func TestIdleConnectionsAreCheap(t *testing.T) {
+	m := newMesh(t, meshConfig{}, benchApp)
+	m.tell(silent{})
+	l := loopback(t) // what the clients' ends cost by themselves
+	var held []net.Conn
+	accepted := make(chan struct{})
+	go func() {
+		defer close(accepted)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			held = append(held, c)
+		}
+	}()
+	open := func(addr string, request string) uint64 {
+		before := used(t).bytes
+		conns := make([]net.Conn, *idle)
+		for i := range conns {
+			c, err := net.Dial("tcp", addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			conns[i] = c
+			if request != "" {
+				send(t, c, request)
+				if _, err := c.Read(make([]byte, 1024)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		after := used(t).bytes
+		for _, c := range conns {
+			c.Close()
+		}
+		return after - min(before, after)
+	}
+	alone := open(l.Addr().String(), "")
+	l.Close()
+	<-accepted
+	for _, c := range held {
+		c.Close()
+	}
+	each := open(m.addr, "POST / HTTP/1.1\r\nHost: reviews\r\nContent-Length: 2\r\n\r\nhi")
+	per := (each - min(alone, each)) / uint64(*idle)
+	t.Logf("%d idle connections: %d bytes each", *idle, per)
+	if per > 16<<10 {
+		t.Errorf("an idle connection takes %d bytes", per)
+	}
+}
+
+// Whatever clients make up, a sidecar remembers a bounded number of it.
+func TestDifferentRequestsTakeBoundedMemory(t *testing.T) {
+	m := newMesh(t, meshConfig{}, benchApp)
+	e := emit.New(emit.Config{Service: "productpage", Collector: "http://127.0.0.1:9"}, emit.Deps{})
+	m.tell(e)
+	c := m.connect(t)
+	must(t, c.SetDeadline(time.Time{}))
+	in := bufio.NewReader(c)
+	ask := func(from, to int) {
+		for n := from; n < to; n++ {
+			host := "reviews"
+			if n%2 == 1 {
+				host = fmt.Sprintf("made-up-%d.ns-%d", n, n%977)
+			}
+			fmt.Fprintf(c, "M%d /%d?%x HTTP/1.1\r\nHost: %s\r\nUser-Agent: agent-%d\r\nX-%d: %d\r\nContent-Length: 2\r\n\r\nhi", n, n, n*7919, host, n, n, n)
+			res, err := http.ReadResponse(in, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			discard(res.Body)
+			res.Body.Close()
+		}
+	}
+	ask(0, *distinct/2)
+	half := used(t)
+	ask(*distinct/2, *distinct)
+	whole := used(t)
+	stats := e.Stats()
+	t.Logf("%d different requests: %d KiB after half of them, %d KiB after all; %d label sets, dropped %v",
+		*distinct, half.bytes>>10, whole.bytes>>10, stats.LabelSets, stats.Logs.Dropped)
+	if m.out.hosts.size() > maxHosts || stats.LabelSets > 1100 || whole.bytes > half.bytes+16<<20 {
+		t.Errorf("%d hosts, %d label sets, %+v and then %+v", m.out.hosts.size(), stats.LabelSets, half, whole)
+	}
+	if *distinct > 20_000 && stats.Logs.Dropped[emit.DroppedBufferFull] == 0 {
+		t.Errorf("nothing is said to be dropped: %+v", stats.Logs)
+	}
+}
+
+func (h *hosts) size() int {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return len(h.known)
+}
