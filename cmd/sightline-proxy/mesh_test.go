@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -23,6 +22,7 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/admin"
 	"github.com/sightline-mesh/sightline/controlplane/identity"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/loadtest/freeport"
 )
 
 // patience is how long a test waits for what should happen at once.
@@ -106,20 +106,14 @@ func listen(t *testing.T) net.Listener {
 	return l
 }
 
-// freePort is one that nobody listens on, below those that the kernel gives out: it must
-// still be free when the app gets to it.
+// freePort is one that nobody listens on, and that stays free until the app gets to it.
 func freePort(t *testing.T) int {
 	t.Helper()
-	for range 100 {
-		port := 20000 + rand.IntN(10000)
-		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-		if err == nil {
-			_ = l.Close()
-			return port
-		}
+	ports, err := freeport.Find(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no free port")
-	return 0
+	return int(ports[0].Port())
 }
 
 // background runs until the test ends or the returned func is called, which waits.

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -13,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sightline-mesh/sightline/loadtest/freeport"
 )
 
 // patience is how long a test waits for what should happen within seconds.
@@ -156,13 +157,13 @@ func (p *program) await(t *testing.T, what string, ok func() bool) {
 func addresses(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	for _, name := range []string{"listen", "control-plane-listen", "otlp-grpc-listen", "otlp-http-listen", "store-listen"} {
-		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = l.Close() }() // held until all are known, so that no two are the same
-		out[name] = l.Addr().String()
+	names := []string{"listen", "control-plane-listen", "otlp-grpc-listen", "otlp-http-listen", "store-listen"}
+	ports, err := freeport.Find(t.Context(), len(names))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, name := range names {
+		out[name] = ports[i].String()
 	}
 	return out
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/sightline-mesh/sightline/cmd/sightline/client"
 	"github.com/sightline-mesh/sightline/cmd/sightline/demo"
+	"github.com/sightline-mesh/sightline/loadtest/freeport"
 	"github.com/sightline-mesh/sightline/ui/session"
 )
 
@@ -42,14 +42,13 @@ func program(t *testing.T, name string) string {
 // freePorts finds n loopback addresses that nobody listens on.
 func freePorts(t *testing.T, n int) []string {
 	t.Helper()
+	ports, err := freeport.Find(t.Context(), n)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var out []string
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = l.Close() }()
-		out = append(out, l.Addr().String())
+	for _, p := range ports {
+		out = append(out, p.String())
 	}
 	return out
 }

@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -17,6 +14,7 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/admin"
 	"github.com/sightline-mesh/sightline/controlplane/identity"
 	core "github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/loadtest/freeport"
 	"github.com/sightline-mesh/sightline/loadtest/peers/proc"
 )
 
@@ -45,16 +43,13 @@ type mesh struct {
 	front, shop []*workload
 }
 
-// freeAddress is one that nobody listens on, below the ports that the kernel gives out:
-// it must still be free when a program gets to it.
+// freeAddress is one that nobody listens on.
 func freeAddress(ctx context.Context) (string, error) {
-	for range 100 {
-		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(20000+rand.IntN(12000)))
-		if l, err := new(net.ListenConfig).Listen(ctx, "tcp", address); err == nil {
-			return address, l.Close()
-		}
+	found, err := freeport.Find(ctx, 1)
+	if err != nil {
+		return "", err
 	}
-	return "", errors.New("no free port on 127.0.0.1")
+	return found[0].String(), nil
 }
 
 // startMesh starts everything and waits until requests are carried.

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sightline-mesh/sightline/cmd/sightline/supervise"
+	"github.com/sightline-mesh/sightline/loadtest/freeport"
 	"github.com/sightline-mesh/sightline/loadtest/shop"
 )
 
@@ -35,34 +36,22 @@ func (a *actor) name() string {
 	return a.member.Service + "-" + a.member.Version
 }
 
-// cast gives every workload its addresses. All ports are held until all are known,
-// so that no two get the same.
+// listeners is how many addresses an actor needs at most.
+const listeners = 4
+
+// cast gives every workload its addresses.
 func cast(ctx context.Context) ([]*actor, error) {
-	var held []net.Listener
-	defer func() {
-		for _, l := range held {
-			_ = l.Close()
-		}
-	}()
-	port := func() (string, error) {
-		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-		if err != nil {
-			return "", fmt.Errorf("find a free port: %w", err)
-		}
-		held = append(held, l)
-		return l.Addr().String(), nil
+	members := append(shop.Members(), shop.Member{Service: loadService})
+	ports, err := freeport.Find(ctx, listeners*len(members))
+	if err != nil {
+		return nil, err
 	}
 	var actors []*actor
-	for _, m := range append(shop.Members(), shop.Member{Service: loadService}) {
-		a := &actor{member: m}
-		for _, p := range []*string{&a.app, &a.outbound, &a.inbound, &a.admin} {
-			if p == &a.app && m.Service == loadService {
-				continue
-			}
-			var err error
-			if *p, err = port(); err != nil {
-				return nil, err
-			}
+	for i, m := range members {
+		at := ports[listeners*i:]
+		a := &actor{member: m, outbound: at[0].String(), inbound: at[1].String(), admin: at[2].String()}
+		if m.Service != loadService {
+			a.app = at[3].String()
 		}
 		actors = append(actors, a)
 	}

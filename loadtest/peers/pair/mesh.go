@@ -14,6 +14,7 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/admin"
 	"github.com/sightline-mesh/sightline/controlplane/identity"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/loadtest/freeport"
 	"github.com/sightline-mesh/sightline/loadtest/peers/proc"
 )
 
@@ -39,7 +40,7 @@ type MeshConfig struct {
 
 // StartMesh starts a control plane and enrols the sink with it.
 func StartMesh(ctx context.Context, c MeshConfig) (*Mesh, error) {
-	ports, err := reserve(ctx, 1)
+	ports, err := freeport.Find(ctx, 1)
 	if err != nil {
 		return nil, fmt.Errorf("start mesh: %w", err)
 	}

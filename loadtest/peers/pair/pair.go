@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"time"
@@ -85,20 +84,6 @@ func (r *Running) answers(ctx context.Context) error {
 		return err
 	}
 	return release()
-}
-
-// reserve finds n free loopback ports.
-func reserve(ctx context.Context, n int) ([]netip.AddrPort, error) {
-	var out []netip.AddrPort
-	for range n {
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, fmt.Errorf("find a free port: %w", err)
-		}
-		defer func() { _ = l.Close() }() // when all are found, so that none is found twice
-		out = append(out, l.Addr().(*net.TCPAddr).AddrPort())
-	}
-	return out, nil
 }
 
 // environment is what the pairs' programs get of this one's: settings for Sightline

@@ -214,20 +214,6 @@ func TestStrangersAreNoticed(t *testing.T) {
 	}
 }
 
-func TestReserveFindsDifferentPorts(t *testing.T) {
-	ports, err := reserve(t.Context(), 20)
-	if err != nil {
-		t.Fatal(err)
-	}
-	seen := map[netip.AddrPort]bool{}
-	for _, p := range ports {
-		if seen[p] || !p.Addr().IsLoopback() {
-			t.Errorf("port %s of %v", p, ports)
-		}
-		seen[p] = true
-	}
-}
-
 func TestEnvironmentIsBare(t *testing.T) {
 	t.Setenv("GOGC", "50")
 	t.Setenv("SIGHTLINE_SERVICE", "other")

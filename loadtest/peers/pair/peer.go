@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"text/template"
 
+	"github.com/sightline-mesh/sightline/loadtest/freeport"
 	"github.com/sightline-mesh/sightline/loadtest/peers/proc"
 )
 
@@ -65,7 +66,7 @@ func (p Peer) sides(ctx context.Context) (*Running, error) {
 	if err != nil {
 		return nil, err
 	}
-	ports, err := reserve(ctx, 2)
+	ports, err := freeport.Find(ctx, 2)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/sightline-mesh/sightline/loadtest/freeport"
 	"github.com/sightline-mesh/sightline/loadtest/peers/proc"
 	"github.com/sightline-mesh/sightline/proxy"
 )
@@ -31,7 +32,7 @@ type Sidecars struct {
 // quiet, and everything else on, and waits until it carries requests. The mesh's pairs
 // run one after the other.
 func (m *Mesh) Start(ctx context.Context, c Sidecars) (*Running, error) {
-	ports, err := reserve(ctx, 6)
+	ports, err := freeport.Find(ctx, 6)
 	if err != nil {
 		return nil, fmt.Errorf("start sidecar pair: %w", err)
 	}

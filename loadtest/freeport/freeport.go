@@ -1,0 +1,70 @@
+// Package freeport finds loopback ports for programs that are started a moment later.
+//
+// A port that the kernel chose is one of those it also gives to outgoing connections:
+// by the time the program listens, another connection may have it. So the ports are
+// looked for below that range, at random, since several finders may be at work.
+package freeport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"os"
+)
+
+// Where ports are looked for: above what well-known programs and the mesh itself use,
+// and below what the kernel gives out, which is this where it does not say.
+const (
+	lowest   = 20_000
+	assigned = 32_768
+)
+
+// tries is how often a port is looked for before it is given up.
+const tries = 1000
+
+// Find finds n different loopback addresses that nobody listens on.
+func Find(ctx context.Context, n int) ([]netip.AddrPort, error) {
+	below := firstAssigned("/proc/sys/net/ipv4/ip_local_port_range")
+	var out []netip.AddrPort
+	for range n {
+		l, err := listen(ctx, below)
+		if err != nil {
+			return nil, fmt.Errorf("find a free port: %w", err)
+		}
+		defer func() { _ = l.Close() }() // when all are found, so that none is found twice
+		out = append(out, l.Addr().(*net.TCPAddr).AddrPort())
+	}
+	return out, nil
+}
+
+func listen(ctx context.Context, below int) (net.Listener, error) {
+	var conf net.ListenConfig
+	if below <= lowest { // a machine that gives out nearly all ports
+		return conf.Listen(ctx, "tcp", "127.0.0.1:0")
+	}
+	var last error
+	for range tries {
+		l, err := conf.Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", lowest+rand.IntN(below-lowest)))
+		if err == nil {
+			return l, nil
+		}
+		last = err
+	}
+	return nil, errors.Join(fmt.Errorf("none of %d tries between %d and %d", tries, lowest, below), last)
+}
+
+// firstAssigned is the lowest port that the kernel gives to outgoing connections.
+func firstAssigned(path string) int {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return assigned
+	}
+	var low, high int
+	if _, err := fmt.Sscan(string(b), &low, &high); err != nil || low < 1 || low > 65_535 {
+		return assigned
+	}
+	return low
+}
