@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,8 +14,9 @@ import (
 	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
-// at is where the tests' traffic begins: a whole minute some time ago.
-func at() time.Time { return time.Now().UTC().Truncate(time.Minute).Add(-10 * time.Minute) }
+// at is where the tests' traffic begins: a whole minute some time ago, the same for the
+// whole run.
+var at = sync.OnceValue(func() time.Time { return time.Now().UTC().Truncate(time.Minute).Add(-10 * time.Minute) })
 
 func hop(reporter, from, to string, n, failed uint64) REDRow {
 	h := signal.Histogram{}
@@ -91,7 +93,7 @@ func TestEdges(t *testing.T) {
 
 // TestEdgeSeconds holds the seconds of a window, read at once, against each read by itself.
 func TestEdgeSeconds(t *testing.T) {
-	s := openMigrated(t)
+	s, from := openMigrated(t), at()
 	var rows []REDRow
 	for i := range 4 {
 		flagged := hop(signal.Source, "web", "cart", 3, 3)
@@ -103,7 +105,7 @@ func TestEdgeSeconds(t *testing.T) {
 			hop(signal.AppSpan, "cart", "postgres", 4, 0), hop(signal.AppSpan, "web", "cart", 20, 0),
 		}
 		for n := range second {
-			second[n].Time = at().Add(time.Duration(2*i) * time.Second) // a quiet second after each
+			second[n].Time = from.Add(time.Duration(2*i) * time.Second) // a quiet second after each
 		}
 		rows = append(rows, second...)
 	}
@@ -111,7 +113,7 @@ func TestEdgeSeconds(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := map[time.Time]map[string]signal.Edge{}
-	for e, err := range s.EdgeSeconds(t.Context(), signal.Window{Start: at(), End: at().Add(6 * time.Second)}) {
+	for e, err := range s.EdgeSeconds(t.Context(), signal.Window{Start: from, End: from.Add(6 * time.Second)}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,11 +124,11 @@ func TestEdgeSeconds(t *testing.T) {
 	}
 	want := map[time.Time]map[string]signal.Edge{}
 	for i := range 3 {
-		start := at().Add(time.Duration(2*i) * time.Second)
+		start := from.Add(time.Duration(2*i) * time.Second)
 		want[start] = readEdges(t, s, signal.Window{Start: start, End: start.Add(time.Second)})
 	}
 	left := cmpopts.IgnoreFields(signal.Edge{}, "Protocol", "MTLS", "Durations", "BytesIn", "BytesOut")
-	if diff := cmp.Diff(want, got, left, cmpopts.EquateEmpty()); diff != "" || len(want[at()]) != 3 {
+	if diff := cmp.Diff(want, got, left, cmpopts.EquateEmpty()); diff != "" || len(want[from]) != 3 {
 		t.Errorf("seconds (-each by itself +at once):\n%s", diff)
 	}
 }
