@@ -14,19 +14,48 @@ var (
 	insertRED string
 )
 
+// told are the columns that spans and logs have in common, which stand last in their
+// statements: who a row is about, what a sidecar knows of the request, and the rest.
+// status is what the table calls the HTTP status.
+func told[R any](status string, about func(*R) *Workload, hop func(*R) *Hop, rest func(*R) *Attributes) []field[R] {
+	return []field[R]{
+		of("service", func(r *R) string { return about(r).Service }),
+		of("namespace", func(r *R) string { return about(r).Namespace }),
+		of("version", func(r *R) string { return about(r).Version }),
+		of("instance", func(r *R) string { return about(r).Instance }),
+		of("peer", func(r *R) string { return hop(r).Peer }),
+		of("peer_version", func(r *R) string { return hop(r).PeerVersion }),
+		of("peer_instance", func(r *R) string { return hop(r).PeerInstance }),
+		of("peer_identity", func(r *R) string { return hop(r).PeerIdentity }),
+		of("route", func(r *R) string { return hop(r).Route }),
+		of("method", func(r *R) string { return hop(r).Method }),
+		of("path", func(r *R) string { return hop(r).Path }),
+		of(status, func(r *R) uint16 { return hop(r).Status }),
+		of("grpc_status", func(r *R) int16 { return hop(r).GRPCStatus }),
+		of("flags", func(r *R) string { return hop(r).Flags }),
+		of("reason", func(r *R) string { return hop(r).Reason }),
+		of("generated_by", func(r *R) string { return hop(r).GeneratedBy }),
+		of("attempts", func(r *R) uint16 { return hop(r).Attempts }),
+		of("protocol", func(r *R) string { return hop(r).Protocol }),
+		of("mtls", func(r *R) bool { return hop(r).MTLS }),
+		of("config_version", func(r *R) uint64 { return hop(r).ConfigVersion }),
+		of("request_id", func(r *R) string { return hop(r).RequestID }),
+		of("attributes", func(r *R) *Pairs[string] { return &rest(r).Strings }),
+		of("numbers", func(r *R) *Pairs[float64] { return &rest(r).Numbers }),
+		of("bools", func(r *R) *Pairs[bool] { return &rest(r).Bools }),
+		of("resource", func(r *R) *Pairs[string] { return &rest(r).Resource }),
+	}
+}
+
 func spansTable() table[SpanRow] {
 	type r = SpanRow
-	return table[r]{name: "spans", statement: insertSpans, columns: []field[r]{
+	return table[r]{name: "spans", statement: insertSpans, columns: append([]field[r]{
 		of("trace_id", func(r *r) []byte { return r.TraceID[:] }),
 		of("span_id", func(r *r) []byte { return r.SpanID[:] }),
 		of("parent_id", func(r *r) []byte { return r.ParentID[:] }),
 		of("trace_state", func(r *r) string { return r.TraceState }),
 		of("name", func(r *r) string { return r.Name }),
 		of("kind", func(r *r) string { return r.Kind }),
-		of("service", func(r *r) string { return r.Service }),
-		of("namespace", func(r *r) string { return r.Namespace }),
-		of("version", func(r *r) string { return r.Version }),
-		of("instance", func(r *r) string { return r.Instance }),
 		of("mesh", func(r *r) bool { return r.Mesh }),
 		of("scope", func(r *r) string { return r.Scope }),
 		of("start", func(r *r) time.Time { return r.Start }),
@@ -34,45 +63,23 @@ func spansTable() table[SpanRow] {
 		of("status", func(r *r) string { return r.Status }),
 		of("status_message", func(r *r) string { return r.StatusMessage }),
 		of("failed", func(r *r) bool { return r.Failed }),
-		of("peer", func(r *r) string { return r.Peer }),
-		of("peer_version", func(r *r) string { return r.PeerVersion }),
-		of("peer_instance", func(r *r) string { return r.PeerInstance }),
-		of("peer_identity", func(r *r) string { return r.PeerIdentity }),
-		of("route", func(r *r) string { return r.Route }),
-		of("method", func(r *r) string { return r.Method }),
-		of("path", func(r *r) string { return r.Path }),
-		of("http_status", func(r *r) uint16 { return r.Hop.Status }),
-		of("grpc_status", func(r *r) int16 { return r.GRPCStatus }),
-		of("flags", func(r *r) string { return r.Flags }),
-		of("reason", func(r *r) string { return r.Reason }),
-		of("generated_by", func(r *r) string { return r.GeneratedBy }),
-		of("attempts", func(r *r) uint16 { return r.Attempts }),
-		of("protocol", func(r *r) string { return r.Protocol }),
-		of("mtls", func(r *r) bool { return r.MTLS }),
-		of("config_version", func(r *r) uint64 { return r.ConfigVersion }),
-		of("request_id", func(r *r) string { return r.RequestID }),
-		of("attributes", func(r *r) *Pairs[string] { return &r.Strings }),
-		of("numbers", func(r *r) *Pairs[float64] { return &r.Numbers }),
-		of("bools", func(r *r) *Pairs[bool] { return &r.Bools }),
-		of("resource", func(r *r) *Pairs[string] { return &r.Resource }),
 		of("event_times", func(r *r) []time.Time { return r.EventTimes }),
 		of("event_names", func(r *r) []string { return r.EventNames }),
 		of("event_attributes", func(r *r) []map[string]string { return r.EventAttributes }),
 		of("link_trace_ids", func(r *r) []string { return r.LinkTraceIDs }),
 		of("link_span_ids", func(r *r) []string { return r.LinkSpanIDs }),
-	}}
+	}, told("http_status",
+		func(r *r) *Workload { return &r.Workload },
+		func(r *r) *Hop { return &r.Hop },
+		func(r *r) *Attributes { return &r.Attributes })...)}
 }
 
 func logsTable() table[LogRow] {
 	type r = LogRow
-	return table[r]{name: "logs", statement: insertLogs, columns: []field[r]{
+	return table[r]{name: "logs", statement: insertLogs, columns: append([]field[r]{
 		of("time", func(r *r) time.Time { return r.Time }),
 		of("trace_id", func(r *r) []byte { return r.TraceID[:] }),
 		of("span_id", func(r *r) []byte { return r.SpanID[:] }),
-		of("service", func(r *r) string { return r.Service }),
-		of("namespace", func(r *r) string { return r.Namespace }),
-		of("version", func(r *r) string { return r.Version }),
-		of("instance", func(r *r) string { return r.Instance }),
 		of("access", func(r *r) bool { return r.Access }),
 		of("scope", func(r *r) string { return r.Scope }),
 		of("event", func(r *r) string { return r.Event }),
@@ -80,35 +87,17 @@ func logsTable() table[LogRow] {
 		of("severity_number", func(r *r) uint8 { return r.SeverityNumber }),
 		of("body", func(r *r) string { return r.Body }),
 		of("reporter", func(r *r) string { return r.Reporter }),
-		of("peer", func(r *r) string { return r.Peer }),
-		of("peer_version", func(r *r) string { return r.PeerVersion }),
-		of("peer_instance", func(r *r) string { return r.PeerInstance }),
-		of("peer_identity", func(r *r) string { return r.PeerIdentity }),
-		of("route", func(r *r) string { return r.Route }),
-		of("method", func(r *r) string { return r.Method }),
-		of("path", func(r *r) string { return r.Path }),
 		of("authority", func(r *r) string { return r.Authority }),
-		of("status", func(r *r) uint16 { return r.Status }),
-		of("grpc_status", func(r *r) int16 { return r.GRPCStatus }),
-		of("flags", func(r *r) string { return r.Flags }),
-		of("reason", func(r *r) string { return r.Reason }),
-		of("generated_by", func(r *r) string { return r.GeneratedBy }),
-		of("attempts", func(r *r) uint16 { return r.Attempts }),
 		of("tries", func(r *r) string { return r.Tries }),
-		of("protocol", func(r *r) string { return r.Protocol }),
-		of("mtls", func(r *r) bool { return r.MTLS }),
-		of("config_version", func(r *r) uint64 { return r.ConfigVersion }),
 		of("duration_ms", func(r *r) float64 { return r.DurationMS }),
 		of("first_byte_ms", func(r *r) float64 { return r.FirstByteMS }),
 		of("bytes_in", func(r *r) uint64 { return r.BytesIn }),
 		of("bytes_out", func(r *r) uint64 { return r.BytesOut }),
-		of("request_id", func(r *r) string { return r.RequestID }),
 		of("user_agent", func(r *r) string { return r.UserAgent }),
-		of("attributes", func(r *r) *Pairs[string] { return &r.Strings }),
-		of("numbers", func(r *r) *Pairs[float64] { return &r.Numbers }),
-		of("bools", func(r *r) *Pairs[bool] { return &r.Bools }),
-		of("resource", func(r *r) *Pairs[string] { return &r.Resource }),
-	}}
+	}, told("status",
+		func(r *r) *Workload { return &r.Workload },
+		func(r *r) *Hop { return &r.Hop },
+		func(r *r) *Attributes { return &r.Attributes })...)}
 }
 
 func redTable() table[REDRow] {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"net/url"
 	"sync"
 	"testing"
 
@@ -17,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
+	"github.com/sightline-mesh/sightline/collector/clickhouse/clickhousetest"
 	"github.com/sightline-mesh/sightline/collector/store/storetest"
 )
 
@@ -50,25 +50,6 @@ func (b *books) count() (stored, dropped map[string]int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return maps.Clone(b.stored), maps.Clone(b.dropped)
-}
-
-// openStore opens the database "sightline" of an engine and migrates it.
-func openStore(t *testing.T, dsn string) *clickhouse.Store {
-	t.Helper()
-	u, err := url.Parse(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	u.Path = "/sightline"
-	s, err := clickhouse.Open(context.Background(), clickhouse.Config{DSN: u.String()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
-	if err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return s
 }
 
 // pipeline is the exporter's three ends on one store.
@@ -114,6 +95,6 @@ func start(t *testing.T, open Open, acc Accounting, change func(*Config)) pipeli
 // startOn is start on a fresh engine.
 func startOn(t *testing.T) (pipeline, *clickhouse.Store, *books) {
 	t.Helper()
-	s, acc := openStore(t, storetest.Start(t)), newBooks()
+	s, acc := clickhousetest.Open(t, storetest.Start(t)), newBooks()
 	return start(t, func() (*clickhouse.Store, error) { return s, nil }, acc, nil), s, acc
 }

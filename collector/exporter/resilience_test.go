@@ -13,13 +13,14 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
+	"github.com/sightline-mesh/sightline/collector/clickhouse/clickhousetest"
 	"github.com/sightline-mesh/sightline/collector/signal"
 	"github.com/sightline-mesh/sightline/collector/store/storetest"
 )
 
 func TestStoreAwayIsRetryable(t *testing.T) {
 	server := storetest.Open(t, t.TempDir())
-	s, acc := openStore(t, server.DSN()), newBooks()
+	s, acc := clickhousetest.Open(t, server.DSN()), newBooks()
 	p := start(t, func() (*clickhouse.Store, error) { return s, nil }, acc, nil)
 	server.Kill()
 	err := p.ConsumeTraces(t.Context(), fiveSpans(1, recently(), 200))
@@ -61,7 +62,7 @@ func TestStoreDiesUnderLoad(t *testing.T) {
 	dir := t.TempDir()
 	server := storetest.Open(t, dir)
 	var current atomic.Pointer[clickhouse.Store]
-	current.Store(openStore(t, server.DSN()))
+	current.Store(clickhousetest.Open(t, server.DSN()))
 	acc := newBooks()
 	p := start(t, func() (*clickhouse.Store, error) { return current.Load(), nil }, acc, func(c *Config) {
 		queue := exporterhelper.NewDefaultQueueConfig()
@@ -87,7 +88,7 @@ func TestStoreDiesUnderLoad(t *testing.T) {
 		}
 	}
 	server = storetest.Open(t, dir)
-	current.Store(openStore(t, server.DSN()))
+	current.Store(clickhousetest.Open(t, server.DSN()))
 	await(t, "everything stored", func() bool { stored, _ := acc.count(); return stored["traces"] >= 5*traces })
 	s := current.Load()
 	for query, want := range map[string]uint64{

@@ -9,10 +9,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sightline-mesh/sightline/collector/clickhouse/clickhousetest"
+	"github.com/sightline-mesh/sightline/collector/store/storetest"
 )
 
 func TestAPI(t *testing.T) {
-	s := openStore(t)
+	s := clickhousetest.Open(t, storetest.Start(t))
 	end := time.Now().Truncate(time.Second)
 	traffic(t, s, end)
 	h := New(Config{}, s).Handler(nil)
@@ -85,7 +88,7 @@ func apiErrors(t *testing.T, h http.Handler) {
 }
 
 func TestTooManyRows(t *testing.T) {
-	s := openStore(t)
+	s := clickhousetest.Open(t, storetest.Start(t))
 	end := time.Now().Truncate(time.Second)
 	traffic(t, s, end)
 	h := New(Config{MaxRows: 10}, s).Handler(nil)

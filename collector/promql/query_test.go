@@ -12,7 +12,9 @@ import (
 	prom "github.com/prometheus/prometheus/promql"
 
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
+	"github.com/sightline-mesh/sightline/collector/clickhouse/clickhousetest"
 	"github.com/sightline-mesh/sightline/collector/signal"
+	"github.com/sightline-mesh/sightline/collector/store/storetest"
 )
 
 // traffic fills the store: for 3,700 s before end, catalog answers gateway 10 times a
@@ -53,7 +55,7 @@ func redRow(k clickhouse.REDKey, n uint64, ms float64) clickhouse.REDRow {
 }
 
 func TestQueries(t *testing.T) {
-	s := openStore(t)
+	s := clickhousetest.Open(t, storetest.Start(t))
 	end := time.Now().Truncate(time.Minute) // rows per minute will do for long windows
 	traffic(t, s, end)
 	e := New(Config{}, s)
@@ -129,7 +131,7 @@ func ranges(t *testing.T, e *Engine, end time.Time) {
 }
 
 func TestStoredSeries(t *testing.T) {
-	s := openStore(t)
+	s := clickhousetest.Open(t, storetest.Start(t))
 	end := time.Now().Truncate(time.Second)
 	var samples []clickhouse.Sample
 	for i := range 61 {

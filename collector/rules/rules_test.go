@@ -19,8 +19,10 @@ import (
 	"github.com/prometheus/prometheus/model/value"
 
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
+	"github.com/sightline-mesh/sightline/collector/clickhouse/clickhousetest"
 	"github.com/sightline-mesh/sightline/collector/promql"
 	"github.com/sightline-mesh/sightline/collector/signal"
+	"github.com/sightline-mesh/sightline/collector/store/storetest"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
@@ -96,7 +98,7 @@ func insertErrors(t *testing.T, s *clickhouse.Store, seconds int) {
 // TestSLO breaks an objective, sees the alert arrive and end, and reads the budget. The
 // windows are seconds where they would be hours.
 func TestSLO(t *testing.T) {
-	s := openStore(t)
+	s := clickhousetest.Open(t, storetest.Start(t))
 	insertErrors(t, s, 30)
 	base, alerts := alertmanager(t)
 	r, err := New(Config{
@@ -148,7 +150,7 @@ func next(t *testing.T, alerts <-chan posted, want func(posted) bool) posted {
 
 // TestFewErrorsAlertNobody is one failure of two requests in a quiet night.
 func TestFewErrorsAlertNobody(t *testing.T) {
-	s := openStore(t)
+	s := clickhousetest.Open(t, storetest.Start(t))
 	at := time.Now().Add(-3 * time.Second).Truncate(time.Second).UTC()
 	k := clickhouse.REDKey{Time: at, Reporter: signal.Source, Source: "checkout", Destination: "payments", GRPCStatus: -1, Status: 503}
 	if err := s.InsertRED(t.Context(), "one", []clickhouse.REDRow{{REDKey: k, Requests: 4, Failed: 4}}); err != nil {
@@ -172,7 +174,7 @@ func TestFewErrorsAlertNobody(t *testing.T) {
 
 // TestForSurvivesARestart stops an alert that is pending and starts it again.
 func TestForSurvivesARestart(t *testing.T) {
-	s := openStore(t)
+	s := clickhousetest.Open(t, storetest.Start(t))
 	file := filepath.Join(t.TempDir(), "rules.yaml")
 	text := `groups: [{name: g, interval: 200ms, rules: [{record: one, expr: vector(1)}, {alert: Always, expr: one > 0, for: 1h, labels: {severity: page}}]}]`
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {

@@ -1,7 +1,7 @@
 INSERT INTO logs (
-    time, trace_id, span_id, service, namespace, version, instance, access, scope, event, severity,
-    severity_number, body, reporter, peer, peer_version, peer_instance, peer_identity, route,
-    method, path, authority, status, grpc_status, flags, reason, generated_by, attempts, tries,
-    protocol, mtls, config_version, duration_ms, first_byte_ms, bytes_in, bytes_out, request_id,
-    user_agent, attributes, numbers, bools, resource
+    time, trace_id, span_id, access, scope, event, severity, severity_number, body, reporter, authority,
+    tries, duration_ms, first_byte_ms, bytes_in, bytes_out, user_agent,
+    service, namespace, version, instance, peer, peer_version, peer_instance, peer_identity, route,
+    method, path, status, grpc_status, flags, reason, generated_by, attempts, protocol, mtls,
+    config_version, request_id, attributes, numbers, bools, resource
 )
