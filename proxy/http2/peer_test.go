@@ -16,13 +16,14 @@ import (
 // collected by a goroutine, so that the engine never waits for it.
 type peer struct {
 	*testing.T
-	nc     net.Conn
-	fr     *http2.Framer
-	enc    *hpack.Encoder
-	block  bytes.Buffer
-	dec    *hpack.Decoder
-	frames chan any // what was read, copied; closed at the end
-	err    error    // after that
+	nc       net.Conn
+	fr       *http2.Framer
+	enc      *hpack.Encoder
+	block    bytes.Buffer
+	dec      *hpack.Decoder
+	patience time.Duration
+	frames   chan any // what was read, copied; closed at the end
+	err      error    // after that
 }
 
 // seen is a frame that the peer has read.
@@ -37,7 +38,7 @@ type seen struct {
 
 func newPeer(t *testing.T, nc net.Conn) *peer {
 	t.Helper()
-	p := &peer{T: t, nc: nc, frames: make(chan any, 10000)}
+	p := &peer{T: t, nc: nc, patience: 10 * time.Second, frames: make(chan any, 10000)}
 	p.fr = http2.NewFramer(nc, nc)
 	p.fr.AllowIllegalWrites = true
 	p.enc = hpack.NewEncoder(&p.block)
@@ -88,7 +89,7 @@ func (p *peer) copy(f http2.Frame) *seen {
 // await returns the next frame of one of the types, and skips others.
 func (p *peer) await(types ...http2.FrameType) *seen {
 	p.Helper()
-	late := time.After(10 * time.Second)
+	late := time.After(p.patience)
 	for {
 		select {
 		case f, ok := <-p.frames:
@@ -110,7 +111,7 @@ func (p *peer) await(types ...http2.FrameType) *seen {
 // ended waits for the end of the connection.
 func (p *peer) ended() {
 	p.Helper()
-	late := time.After(10 * time.Second)
+	late := time.After(p.patience)
 	for {
 		select {
 		case _, ok := <-p.frames:

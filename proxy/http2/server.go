@@ -61,8 +61,8 @@ func (c *ServerConn) Serve(ctx context.Context) error {
 	if err := c.readPreface(); err != nil {
 		return err
 	}
+	c.startTick(c.look) // it looks after the first flush, too
 	c.flush()
-	c.startTick(c.look)
 	err := c.run()
 	if errors.Is(err, io.EOF) || errors.Is(err, errDeparted) {
 		return nil
