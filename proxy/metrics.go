@@ -23,6 +23,7 @@ func (p *parts) metrics() []admin.Family {
 		races(p.outbound.Races(), p.inbound.Races()),
 		admin.Value("sightline_app_idle_seconds", "How long an unused connection to the app is kept; learned from the app.", p.inbound.AppIdleTime().Seconds()),
 		authorized(p.inbound.Guarded()),
+		tokens(p.inbound.Guarded()),
 		breakers(p.set.State().Instances),
 		admin.Value("sightline_breaker_trips_total", "Times a breaker of this sidecar tripped.", float64(p.trips.Load())),
 		admin.Value("sightline_push_connected", "Whether the control plane's feed is connected.", connected),
@@ -47,6 +48,14 @@ func telemetry(s emit.Stats) []admin.Family {
 		}
 	}
 	return []admin.Family{emitted, acknowledged, queued, dropped}
+}
+
+func tokens(g serve.Guarded) admin.Family {
+	f := admin.Family{Name: "sightline_tokens_total", Help: "Tokens that inbound requests carried, by what was found of them."}
+	for result, n := range map[string]uint64{"verified": g.Tokens, "refused": g.BadTokens} {
+		f.Samples = append(f.Samples, admin.Sample{Labels: []admin.Label{{Name: "result", Value: result}}, Value: float64(n)})
+	}
+	return f
 }
 
 func authorized(g serve.Guarded) admin.Family {

@@ -54,7 +54,7 @@ func (p *Proxy) assemble(ctx context.Context) (*parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &parts{source: source, guards: &guards{domain: source.TrustDomain()}}
+	r := &parts{source: source, guards: newGuards(source.TrustDomain(), p.log)}
 	if r.feed, err = p.newFeed(ctx, r); err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ type selected struct {
 	labels    map[string]string
 
 	authorization *mesh.Authorization
+	tokens        []mesh.TokenRule
 }
 
 // InboundPolicies finds the policies among the resources.
@@ -32,10 +33,14 @@ func InboundPolicies(objs []config.Object) Policies {
 		if o.Namespace == mesh.SystemNamespace {
 			p.namespace = "" // Istio's root namespace: its policies hold for all
 		}
-		if o.AuthorizationPolicy == nil {
+		switch {
+		case o.AuthorizationPolicy != nil:
+			p.authorization = authorization(o)
+		case o.RequestAuthentication != nil:
+			p.tokens = tokens(o)
+		default:
 			continue
 		}
-		p.authorization = authorization(o)
 		out = append(out, p)
 	}
 	return out
@@ -45,9 +50,13 @@ func InboundPolicies(objs []config.Object) Policies {
 func (ps Policies) For(i mesh.Instance) mesh.Inbound {
 	var in mesh.Inbound
 	for _, p := range ps {
-		if p.selects(i) && p.authorization != nil {
+		if !p.selects(i) {
+			continue
+		}
+		if p.authorization != nil {
 			in.Authorization = append(in.Authorization, *p.authorization)
 		}
+		in.Tokens = append(in.Tokens, p.tokens...)
 	}
 	return in
 }

@@ -44,6 +44,43 @@ spec:
   rules: [{}]
 `
 
+func TestTokenRules(t *testing.T) {
+	ps := compile.InboundPolicies(objects(t, `
+apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: {name: a, namespace: depot}
+spec:
+  selector: {matchLabels: {app: parcels}}
+  jwtRules:
+  - issuer: https://a
+    audiences: [x]
+    jwks: '{"keys":[]}'
+    fromHeaders: [{name: X-Jwt, prefix: "Token "}]
+    fromParams: [p]
+    fromCookies: [c]
+    forwardOriginalToken: true
+    outputPayloadToHeader: X-Payload
+    outputClaimToHeaders: [{header: X-Group, claim: a.b}]
+    spaceDelimitedClaims: [roles]
+  - {issuer: https://b, jwksUri: https://b/keys}
+`))
+	want := mesh.Inbound{Tokens: []mesh.TokenRule{
+		{
+			Issuer: "https://a", Audiences: []string{"x"}, JWKS: `{"keys":[]}`,
+			FromHeaders: []mesh.TokenHeader{{Name: "x-jwt", Prefix: "Token "}}, FromParams: []string{"p"}, FromCookies: []string{"c"},
+			Forward: true, PayloadHeader: "x-payload", ClaimHeaders: []mesh.ClaimHeader{{Header: "x-group", Claim: "a.b"}},
+			SpaceDelimited: []string{"roles"},
+		},
+		{Issuer: "https://b", JWKSURI: "https://b/keys"},
+	}}
+	if d := diff(want, ps.For(mesh.Instance{Service: "parcels.depot", Labels: map[string]string{"app": "parcels"}})); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	if d := diff(mesh.Inbound{}, ps.For(mesh.Instance{Service: "parcels.depot"})); d != "" {
+		t.Errorf("of another workload (-want +got):\n%s", d)
+	}
+}
+
 func TestInboundPolicies(t *testing.T) {
 	ps := compile.InboundPolicies(objects(t, policies))
 	meshWide := mesh.Authorization{Name: "sightline/mesh-wide", Action: mesh.Allow}

@@ -17,7 +17,8 @@ const (
 	KindSLO             = "SLO"
 	KindHealthCheck     = "HealthCheck"
 
-	KindAuthorizationPolicy = "AuthorizationPolicy"
+	KindAuthorizationPolicy   = "AuthorizationPolicy"
+	KindRequestAuthentication = "RequestAuthentication"
 )
 
 // The severities of a mesh.Finding.
@@ -38,7 +39,8 @@ type Object struct {
 	SLO             *mesh.SLO
 	HealthCheck     *HealthCheck
 
-	AuthorizationPolicy *security.AuthorizationPolicy
+	AuthorizationPolicy   *security.AuthorizationPolicy
+	RequestAuthentication *security.RequestAuthentication
 
 	annotations map[string]string
 

@@ -207,8 +207,8 @@ func lookup(version, name string) (kind, error) {
 			return healthCheckKind(), nil
 		}
 	}
-	return kind{}, fmt.Errorf("apiVersion %q with kind %q is not supported; want %s or %s of networking.istio.io/v1, %s of security.istio.io/v1, %s of openslo/v1, or %s of sightline.dev/v1alpha1",
-		version, name, KindVirtualService, KindDestinationRule, KindAuthorizationPolicy, KindSLO, KindHealthCheck)
+	return kind{}, fmt.Errorf("apiVersion %q with kind %q is not supported; want %s or %s of networking.istio.io/v1, %s or %s of security.istio.io/v1, %s of openslo/v1, or %s of sightline.dev/v1alpha1",
+		version, name, KindVirtualService, KindDestinationRule, KindAuthorizationPolicy, KindRequestAuthentication, KindSLO, KindHealthCheck)
 }
 
 func virtualServiceKind() kind {

@@ -10,8 +10,11 @@ import (
 const DryRunAnnotation = "istio.io/dry-run"
 
 func securityKind(name string) (kind, bool) {
-	if name == KindAuthorizationPolicy {
+	switch name {
+	case KindAuthorizationPolicy:
 		return authorizationPolicyKind(), true
+	case KindRequestAuthentication:
+		return requestAuthenticationKind(), true
 	}
 	return kind{}, false
 }
@@ -97,5 +100,8 @@ func (o Object) DryRun() bool { return o.annotations[DryRunAnnotation] == "true"
 // Selector is the labels of the workloads a policy is for; none means all of its
 // namespace.
 func (o Object) Selector() map[string]string {
+	if o.RequestAuthentication != nil {
+		return o.RequestAuthentication.GetSelector().GetMatchLabels()
+	}
 	return o.AuthorizationPolicy.GetSelector().GetMatchLabels()
 }

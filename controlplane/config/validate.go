@@ -33,6 +33,8 @@ func Validate(all []Object, w World) []mesh.Finding {
 			v.virtualService(o.VirtualService)
 		case o.AuthorizationPolicy != nil:
 			v.authorizationPolicy(o.AuthorizationPolicy)
+		case o.RequestAuthentication != nil:
+			v.requestAuthentication(o.RequestAuthentication)
 		}
 	}
 	return v.findings

@@ -6,6 +6,7 @@ type Inbound struct {
 	// Version grows with every change to what one sidecar enforces. It is not dense.
 	Version       uint64          `json:"version"`
 	Authorization []Authorization `json:"authorization,omitempty"`
+	Tokens        []TokenRule     `json:"tokens,omitempty"` // none takes no notice of tokens
 }
 
 // Authorization is an AuthorizationPolicy that selects the sidecar's workload.
@@ -71,4 +72,38 @@ type Condition struct {
 	Key       string   `json:"key"` // "request.headers[x-user]"
 	Values    []string `json:"values,omitempty"`
 	NotValues []string `json:"notValues,omitempty"`
+}
+
+// TokenRule says which tokens (JWT) a workload takes from one issuer, where it finds
+// them, and what the app is told of them.
+type TokenRule struct {
+	Issuer    string   `json:"issuer"`
+	Audiences []string `json:"audiences,omitempty"` // any one; none asks for none
+	// One of the two: the keys themselves, as a JSON Web Key Set, or where they are.
+	JWKS    string `json:"jwks,omitempty"`
+	JWKSURI string `json:"jwksUri,omitempty"` // https
+
+	// Without any of these, "Authorization: Bearer" and the parameter "access_token".
+	FromHeaders []TokenHeader `json:"fromHeaders,omitempty"`
+	FromParams  []string      `json:"fromParams,omitempty"`
+	FromCookies []string      `json:"fromCookies,omitempty"`
+
+	Forward       bool          `json:"forward,omitempty"` // the app gets the token itself
+	PayloadHeader string        `json:"payloadHeader,omitempty"`
+	ClaimHeaders  []ClaimHeader `json:"claimHeaders,omitempty"`
+	// SpaceDelimited are claims, beside scope and permission, that are lists of words;
+	// the parts of a path are joined with dots.
+	SpaceDelimited []string `json:"spaceDelimited,omitempty"`
+}
+
+// TokenHeader is a field that a token is in, after the prefix.
+type TokenHeader struct {
+	Name   string `json:"name"` // lower-case
+	Prefix string `json:"prefix,omitempty"`
+}
+
+// ClaimHeader is a field that tells the app a claim.
+type ClaimHeader struct {
+	Header string `json:"header"` // lower-case
+	Claim  string `json:"claim"`  // the parts of a path are joined with dots
 }

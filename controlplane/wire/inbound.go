@@ -4,12 +4,40 @@ import "github.com/sightline-mesh/sightline/controlplane/mesh"
 
 // FromInbound is in as it goes over the wire.
 func FromInbound(in mesh.Inbound) *Inbound {
-	return &Inbound{Version: in.Version, Authorization: each(in.Authorization, fromAuthorization)}
+	return &Inbound{
+		Version: in.Version, Authorization: each(in.Authorization, fromAuthorization), Tokens: each(in.Tokens, fromTokenRule),
+	}
 }
 
 // ToInbound is what in stands for.
 func ToInbound(in *Inbound) mesh.Inbound {
-	return mesh.Inbound{Version: in.GetVersion(), Authorization: each(in.GetAuthorization(), toAuthorization)}
+	return mesh.Inbound{
+		Version: in.GetVersion(), Authorization: each(in.GetAuthorization(), toAuthorization), Tokens: each(in.GetTokens(), toTokenRule),
+	}
+}
+
+func fromTokenRule(r mesh.TokenRule) *TokenRule {
+	return &TokenRule{
+		Issuer: r.Issuer, Audiences: r.Audiences, Jwks: r.JWKS, JwksUri: r.JWKSURI,
+		FromHeaders: each(r.FromHeaders, func(h mesh.TokenHeader) *TokenHeader { return &TokenHeader{Name: h.Name, Prefix: h.Prefix} }),
+		FromParams:  r.FromParams, FromCookies: r.FromCookies, Forward: r.Forward, PayloadHeader: r.PayloadHeader,
+		ClaimHeaders:   each(r.ClaimHeaders, func(c mesh.ClaimHeader) *ClaimHeader { return &ClaimHeader{Header: c.Header, Claim: c.Claim} }),
+		SpaceDelimited: r.SpaceDelimited,
+	}
+}
+
+func toTokenRule(r *TokenRule) mesh.TokenRule {
+	return mesh.TokenRule{
+		Issuer: r.GetIssuer(), Audiences: r.GetAudiences(), JWKS: r.GetJwks(), JWKSURI: r.GetJwksUri(),
+		FromHeaders: each(r.GetFromHeaders(), func(h *TokenHeader) mesh.TokenHeader {
+			return mesh.TokenHeader{Name: h.GetName(), Prefix: h.GetPrefix()}
+		}),
+		FromParams: r.GetFromParams(), FromCookies: r.GetFromCookies(), Forward: r.GetForward(), PayloadHeader: r.GetPayloadHeader(),
+		ClaimHeaders: each(r.GetClaimHeaders(), func(c *ClaimHeader) mesh.ClaimHeader {
+			return mesh.ClaimHeader{Header: c.GetHeader(), Claim: c.GetClaim()}
+		}),
+		SpaceDelimited: r.GetSpaceDelimited(),
+	}
 }
 
 func fromAuthorization(a mesh.Authorization) *Authorization {

@@ -172,6 +172,10 @@ func TestInboundSurvivesTheWire(t *testing.T) {
 			}},
 			When: []mesh.Condition{{Key: "a", Values: s("b"), NotValues: s("c")}},
 		}, {}},
+	}}, Tokens: []mesh.TokenRule{{
+		Issuer: "a", Audiences: s("b"), JWKS: "c", JWKSURI: "d", FromHeaders: []mesh.TokenHeader{{Name: "e", Prefix: "f"}},
+		FromParams: s("g"), FromCookies: s("h"), Forward: true, PayloadHeader: "i",
+		ClaimHeaders: []mesh.ClaimHeader{{Header: "j", Claim: "k"}}, SpaceDelimited: s("l"),
 	}}}
 	raw, err := proto.Marshal(FromInbound(want))
 	if err != nil {

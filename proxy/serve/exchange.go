@@ -10,6 +10,7 @@ import (
 	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/retry"
 	"github.com/sightline-mesh/sightline/proxy/route"
+	"github.com/sightline-mesh/sightline/proxy/token"
 	"github.com/sightline-mesh/sightline/proxy/upstream"
 )
 
@@ -29,7 +30,8 @@ type exchange struct {
 	trace      [55]byte          // the traceparent for the next hop
 	id         [36]byte          // the x-request-id, if it is made here
 
-	guard    *Guard // inbound only; nil enforces nothing
+	guard    *Guard          // inbound only; nil enforces nothing
+	token    *token.Verified // inbound only; nil without one
 	route    *route.Route
 	deadline time.Time // over all tries; zero is none
 	tryEnd   time.Time // until the head of this try's answer; zero is none

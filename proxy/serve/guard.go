@@ -7,27 +7,35 @@ import (
 	"sync/atomic"
 
 	"github.com/sightline-mesh/sightline/proxy/authorize"
+	"github.com/sightline-mesh/sightline/proxy/token"
 )
 
 // Guard is what is enforced on requests to the app, compiled. It is swapped whole;
 // its zero value lets everything in.
 type Guard struct {
+	Tokens    *token.Verifier
 	Authorize *authorize.Policies
 }
 
 // guardCounts are those of an Inbound.
-type guardCounts struct{ allowed, denied, rehearsed atomic.Uint64 }
+type guardCounts struct{ allowed, denied, rehearsed, tokens, badTokens atomic.Uint64 }
 
 // Guarded counts what an Inbound's policies decided. What no policy was asked about
 // is in none of them.
 type Guarded struct {
 	Allowed, Denied uint64
 	Rehearsed       uint64 // that a dry-run policy would have denied
+	Tokens          uint64 // that were verified
+	BadTokens       uint64 // that were refused
 }
 
 // Guarded counts decisions since the start.
 func (in *Inbound) Guarded() Guarded {
-	return Guarded{Allowed: in.guards.allowed.Load(), Denied: in.guards.denied.Load(), Rehearsed: in.guards.rehearsed.Load()}
+	g := &in.guards
+	return Guarded{
+		Allowed: g.allowed.Load(), Denied: g.denied.Load(), Rehearsed: g.rehearsed.Load(),
+		Tokens: g.tokens.Load(), BadTokens: g.badTokens.Load(),
+	}
 }
 
 var errUnguarded = errors.New("no control plane has said yet what this sidecar may let in")
@@ -38,6 +46,35 @@ func (in *Inbound) guard(next handler) handler {
 		if in.deps.Guard != nil {
 			if x.guard = in.deps.Guard(); x.guard == nil {
 				return errUnguarded
+			}
+		}
+		return next(x)
+	}
+}
+
+// authenticate verifies the token that the request carries, if it does.
+func (in *Inbound) authenticate(next handler) handler {
+	return func(x *exchange) error {
+		if x.guard == nil || x.guard.Tokens == nil || x.stream {
+			return next(x)
+		}
+		tokens := x.guard.Tokens
+		t, err := tokens.Verify(x.ctx, &token.Request{Header: x.ask.Header, Target: x.ask.Path})
+		bare := tokens.WithoutParams(x.ask.Path)
+		if x.rec.Path == x.ask.Path {
+			x.rec.Path = bare // tokens are not told
+		}
+		if err != nil {
+			in.guards.badTokens.Add(1)
+			return unauthenticated(err)
+		}
+		out := x.change()
+		out.request = tokens.Strip()
+		if t != nil {
+			in.guards.tokens.Add(1)
+			out.request, x.token = t.Edits, t
+			if !tokens.Forwards() && len(bare) != len(x.ask.Path) {
+				out.path = bare
 			}
 		}
 		return next(x)
@@ -72,9 +109,13 @@ func (x *exchange) decide() authorize.Decision {
 	if x.stream {
 		return x.guard.Authorize.Stream(x.caller)
 	}
-	return x.guard.Authorize.Request(&authorize.Request{
+	q := authorize.Request{
 		Caller: x.caller, Method: x.ask.Method, Host: x.ask.Authority, Path: pathOf(x.ask.Path), Header: x.ask.Header,
-	})
+	}
+	if x.token != nil {
+		q.Claims = x.token
+	}
+	return x.guard.Authorize.Request(&q)
 }
 
 // pathOf is a request target without its query and fragment.

@@ -1,6 +1,11 @@
 package serve
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -8,8 +13,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/authorize"
+	"github.com/sightline-mesh/sightline/proxy/token"
 )
 
 // guardWith is a Guard of these policies.
@@ -159,6 +167,96 @@ func TestNothingIsLetInBeforeItIsKnownWhatMay(t *testing.T) {
 	get(t, m.client(t), "http://reviews/", 503)
 	m.sidecars[0].guard.Store(&Guard{})
 	get(t, m.client(t), "http://reviews/", 200)
+}
+
+func TestTokensDecide(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "k"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key}, (&jose.SignerOptions{}).WithHeader("kid", "k"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sign := func(claims string) string {
+		o, err := signer.Sign([]byte(claims))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := o.CompactSerialize()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	admin, clerk := sign(`{"iss":"i","sub":"ada","groups":["admin"]}`), sign(`{"iss":"i","sub":"bob"}`)
+	verifier, err := token.Compile([]mesh.TokenRule{{
+		Issuer: "i", JWKS: string(keys), PayloadHeader: "x-payload", ClaimHeaders: []mesh.ClaimHeader{{Header: "x-sub", Claim: "sub"}},
+	}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := newMesh(t, meshConfig{}, app{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Seen", r.Header.Get("Authorization")+"|"+r.Header.Get("X-Sub")+"|"+r.RequestURI)
+	})})
+	side := m.sidecars[0]
+	g := guardWith(t, mesh.Authorization{Name: "default/a", Action: mesh.Allow, Rules: []mesh.AuthorizationRule{
+		{To: []mesh.Operation{{Paths: []string{"/open"}}}},
+		{From: []mesh.Source{{RequestPrincipals: []string{"i/*"}}}, To: []mesh.Operation{{Paths: []string{"/token"}}}},
+		{When: []mesh.Condition{{Key: "request.auth.claims[groups]", Values: []string{"admin"}}}},
+	}})
+	g.Tokens = verifier
+	side.guard.Store(g)
+	n := 0
+	for _, client := range []*http.Client{m.client(t), m.client2(t)} {
+		for name, tt := range map[string]struct {
+			path, bearer, sub string
+			status            int
+			seen              string
+		}{
+			"no token":                    {"/open", "", "", 200, "||/open"},
+			"no token, spoofed":           {"/open", "", "root", 200, "||/open"},
+			"no token where one is asked": {"/token", "", "", 403, ""},
+			"token":                       {"/token", clerk, "root", 200, "|bob|/token"},
+			"token without the claim":     {"/admin", clerk, "", 403, ""},
+			"token with the claim":        {"/admin", admin, "", 200, "|ada|/admin"},
+			"bad token":                   {"/open", clerk[:len(clerk)-2], "", 401, ""},
+			"token as a parameter":        {"/token?access_token=" + clerk + "&x=y", "", "", 200, "|bob|/token?x=y"},
+		} {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://reviews"+tt.path, nil)
+			r.RequestURI = ""
+			if tt.bearer != "" {
+				r.Header.Set("Authorization", "Bearer "+tt.bearer)
+			}
+			if tt.sub != "" {
+				r.Header.Set("X-Sub", tt.sub)
+			}
+			res, err := client.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, _ := io.ReadAll(res.Body)
+			res.Body.Close()
+			rec := side.records.await(t, n)
+			n++
+			if res.StatusCode != tt.status || res.Header.Get("X-Seen") != tt.seen {
+				t.Errorf("%s over %s: %d %s, the app saw %q", name, rec.Protocol, res.StatusCode, body, res.Header.Get("X-Seen"))
+			}
+			if tt.status == 401 && (res.Header.Get("Www-Authenticate") != `Bearer error="invalid_token"` || rec.Flags != "UAEX") {
+				t.Errorf("%s: %v %+v", name, res.Header, rec)
+			}
+			if strings.Contains(fmt.Sprint(rec, res.Header, string(body)), clerk[:len(clerk)-2]) {
+				t.Errorf("%s: the token is told: %+v", name, rec)
+			}
+		}
+	}
+	if c := side.in.Guarded(); c.Tokens != 8 || c.BadTokens != 2 {
+		t.Errorf("counted %+v", c)
+	}
 }
 
 // get sends one request and holds its answer's status against want.

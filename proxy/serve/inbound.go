@@ -133,10 +133,11 @@ func (in *Inbound) layers() handler {
 		rescue( // errors become responses here and nowhere else
 			in.limit( // the time there is
 				in.guard( // finds the policies in force, for the layers below
-					in.authorize( // turns away who may not
-						relay( // passes the app's answer on
-							once( // hides a kept connection that the app had closed
-								in.forward)))))))
+					in.authenticate( // verifies the token, which policies may ask about
+						in.authorize( // turns away who may not
+							relay( // passes the app's answer on
+								once( // hides a kept connection that the app had closed
+									in.forward))))))))
 }
 
 func (in *Inbound) serve(ctx context.Context, c *listen.Conn) {
