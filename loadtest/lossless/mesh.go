@@ -23,8 +23,9 @@ const (
 	patience = time.Minute
 	// certTTL has every certificate renewed every ten seconds.
 	certTTL = 20 * time.Second
-	// drainTime bounds what a sidecar waits for at its end.
-	drainTime = 5 * time.Second
+	// drainTime bounds what a sidecar waits for at its end: more than a request takes on
+	// the busiest machine.
+	drainTime = 20 * time.Second
 )
 
 // mesh is a control plane, something that takes telemetry, and the workloads.

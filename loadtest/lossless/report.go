@@ -23,7 +23,7 @@ func lost(rows []row) (n uint64) {
 	return n
 }
 
-// table prints the runs of each scenario added up, and the reasons of all failures.
+// table prints the runs of each scenario added up.
 func table(rows []row) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "| %-22s | %4s | %8s | %6s | %7s | %7s | %8s | %8s | %8s |\n",
@@ -49,15 +49,15 @@ func table(rows []row) string {
 		fmt.Fprintf(&b, "| %-22s | %4d | %8d | %6d | %7d | %7d | %8.1f | %8.1f | %8.0f |\n",
 			s.name, runs, sum.sent, sum.failed, sum.allowed, sum.skipped, sum.p50, sum.p99, sum.took.Seconds())
 	}
-	for _, r := range rows {
-		for _, reason := range slices.Sorted(maps.Keys(r.reasons)) {
-			fmt.Fprintf(&b, "%s, run %d: %d times %s\n", r.scenario, r.round, r.reasons[reason], reason)
-		}
-	}
 	return b.String()
 }
 
-// line is one run, said as soon as it has ended.
+// line is one run, said as soon as it has ended, with the reasons of all failures.
 func (r row) line() string {
-	return fmt.Sprintf("%s, run %d: %d requests in %s, %d failed, %d allowed to", r.scenario, r.round, r.sent, r.took.Round(time.Second), r.failed, r.allowed)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s, run %d: %d requests in %s, %d failed, %d allowed to", r.scenario, r.round, r.sent, r.took.Round(time.Second), r.failed, r.allowed)
+	for _, reason := range slices.Sorted(maps.Keys(r.reasons)) {
+		fmt.Fprintf(&b, "\n  %d times %s", r.reasons[reason], reason)
+	}
+	return b.String()
 }

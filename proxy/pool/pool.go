@@ -22,6 +22,8 @@ import (
 var (
 	// ErrOverflow is a limit of the pool's own: it says nothing of the instance.
 	ErrOverflow = errors.New("too many requests wait for a connection")
+	// ErrNoConnection is that none was free or dialled in time, while many were dialled.
+	ErrNoConnection = errors.New("no connection in time")
 	// ErrClosed is a pool that was closed because its instance went away.
 	ErrClosed = errors.New("connection pool is closed")
 )
@@ -32,6 +34,8 @@ type Config struct {
 	Learn       bool          // IdleTime is where to begin: stay below what the peer announces, or is seen to do
 	MaxIdle     int           // unused connections kept; the one used longest ago goes first
 	Connections int           // open at once, idle ones included
+	Dialling    int           // dialled at once; who comes later takes what others give back meanwhile
+	Patience    time.Duration // how long to wait while so many are dialled, and none comes of it
 	Pending     int           // requests that may wait when all Connections are in use; 0 with a limit on Connections is 1024
 	Requests    int           // that one connection carries
 	Age         time.Duration // after which a connection carries no more
@@ -61,6 +65,8 @@ type Pool struct {
 	mu      sync.Mutex // guards what follows
 	unused  []*Conn    // the one used last is the last
 	open    int        // dialled or being dialled, and not yet closed
+	dialing int        // being dialled
+	moved   time.Time  // when a dial worked last, or a connection was handed over
 	waiting []chan *Conn
 	closed  bool
 }
@@ -121,7 +127,7 @@ func (p *Pool) Put(c *Conn) {
 	if len(p.waiting) > 0 {
 		next := p.waiting[0]
 		p.waiting = p.waiting[1:]
-		c.Reused = true
+		c.Reused, p.moved = true, c.since
 		p.mu.Unlock()
 		next <- c
 		return
@@ -218,8 +224,9 @@ func (p *Pool) reserve() (*Conn, chan *Conn, error) {
 		c.Discard()
 	}
 	defer p.mu.Unlock()
-	if p.take() {
+	if p.mayDial() && p.take() {
 		p.open++
+		p.dialing++
 		return nil, nil, nil
 	}
 	if err := p.mayWait(); err != nil {
@@ -252,18 +259,48 @@ func (p *Pool) mayWait() error {
 	return nil
 }
 
-// await takes its turn: a connection, or (nil, nil) for the right to dial one.
+// mayDial reports whether few enough are being dialled. The lock is held.
+func (p *Pool) mayDial() bool { return p.cfg.Dialling == 0 || p.dialing < p.cfg.Dialling }
+
+// await takes its turn: a connection, or (nil, nil) for the right to dial one. As long
+// as others get theirs it waits; when for Patience no dial came to anything, there is no
+// connection to be had.
 func (p *Pool) await(ctx context.Context, wait chan *Conn) (*Conn, error) {
-	select {
-	case c, ok := <-wait:
-		if !ok {
-			return nil, ErrClosed
-		}
-		return c, nil
-	case <-ctx.Done():
-		p.giveUp(wait)
-		return nil, context.Cause(ctx)
+	late := time.NewTimer(p.cfg.Patience)
+	defer late.Stop()
+	if p.cfg.Patience == 0 {
+		late.Stop()
 	}
+	for {
+		select {
+		case c, ok := <-wait:
+			if !ok {
+				return nil, ErrClosed
+			}
+			return c, nil
+		case <-ctx.Done():
+			p.giveUp(wait)
+			return nil, context.Cause(ctx)
+		case now := <-late.C:
+			left := p.patience(now)
+			if left <= 0 {
+				p.giveUp(wait)
+				return nil, ErrNoConnection
+			}
+			late.Reset(left)
+		}
+	}
+}
+
+// patience is how long to wait on. Where it is a limit on connections that is waited for
+// it does not end.
+func (p *Pool) patience(now time.Time) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mayDial() {
+		return p.cfg.Patience
+	}
+	return p.cfg.Patience - now.Sub(p.moved)
 }
 
 // giveUp leaves the queue, and passes on what was handed over meanwhile.
@@ -280,12 +317,14 @@ func (p *Pool) giveUp(wait chan *Conn) {
 	if c, ok := <-wait; ok && c != nil {
 		p.Put(c)
 	} else if ok {
+		p.dialled(false)
 		p.release()
 	}
 }
 
 func (p *Pool) dialNew(ctx context.Context) (*Conn, error) {
 	nc, err := p.dial(ctx)
+	p.dialled(err == nil)
 	if err != nil {
 		p.unreachable()
 		p.release()
@@ -294,13 +333,34 @@ func (p *Pool) dialNew(ctx context.Context) (*Conn, error) {
 	return newConn(p, nc), nil
 }
 
+// dialled says that a dial has ended, and whether it ended well. Others may dial then.
+func (p *Pool) dialled(well bool) { //nolint:revive // it is what is said
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dialing--
+	if well {
+		p.moved = time.Now()
+	}
+	for len(p.waiting) > 0 && p.mayDial() && p.take() {
+		p.open++
+		p.grant()
+	}
+}
+
+// grant gives the first in the queue the right to dial; room for one is reserved. The
+// lock is held.
+func (p *Pool) grant() {
+	p.dialing++
+	p.waiting[0] <- nil
+	p.waiting = p.waiting[1:]
+}
+
 // release gives a place back, to the first in the queue if there is one.
 func (p *Pool) release() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.waiting) > 0 {
-		p.waiting[0] <- nil // the place goes over; room for one is reserved
-		p.waiting = p.waiting[1:]
+	if len(p.waiting) > 0 && p.mayDial() {
+		p.grant() // the place goes over
 		return
 	}
 	p.open--

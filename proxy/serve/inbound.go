@@ -30,7 +30,8 @@ type InboundConfig struct {
 	Drain time.Duration
 	// Connections is how many the listener may have at once. 0 is listen.Config's default.
 	Connections int
-	// ConnectTime bounds a connection attempt to the app. 0 is 1 s.
+	// ConnectTime bounds a connection attempt to the app. 0 is 5 s: one that is refused is
+	// refused at once, and one whose queue is full is asked again after 1 and 3 s.
 	ConnectTime time.Duration
 	// IdleTime is how long an unused connection to the app is kept at first. 0 is 3 s,
 	// which is below what servers usually keep them for. It becomes four fifths of what
@@ -71,7 +72,7 @@ type Inbound struct {
 // NewInbound makes an Inbound; Serve starts it.
 func NewInbound(cfg InboundConfig, d InboundDeps) *Inbound {
 	if cfg.ConnectTime == 0 {
-		cfg.ConnectTime = time.Second
+		cfg.ConnectTime = 5 * time.Second
 	}
 	if cfg.IdleTime == 0 {
 		cfg.IdleTime = 3 * time.Second
@@ -84,7 +85,7 @@ func NewInbound(cfg InboundConfig, d InboundDeps) *Inbound {
 		in.port = app.Port()
 	}
 	var dialer net.Dialer
-	in.app = newLink(pool.Config{IdleTime: cfg.IdleTime, Learn: true, MaxIdle: 128}, cfg.ConnectTime,
+	in.app = newLink(pool.Config{IdleTime: cfg.IdleTime, Learn: true, MaxIdle: 128, Dialling: maxDialling, Patience: cfg.ConnectTime}, cfg.ConnectTime,
 		func(ctx context.Context, _ string) (net.Conn, error) { return dialer.DialContext(ctx, "tcp", cfg.App) })
 	in.app.races, in.app.app.said = &in.races, cfg.Protocol
 	in.handle = in.layers()

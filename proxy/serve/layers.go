@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"errors"
 	"time"
 
 	"github.com/sightline-mesh/sightline/proxy/emit"
@@ -97,13 +98,19 @@ type budget interface {
 func again(b budget, next handler) handler {
 	return func(x *exchange) error {
 		b.Deposit()
-		policy := &x.route.Retry
+		policy, unread := &x.route.Retry, 0
 		for n := 1; ; n++ {
 			if policy.PerTry > 0 {
 				x.tryEnd = time.Now().Add(policy.PerTry)
 			}
 			err := next(x)
 			o := outcomeOf(x, err)
+			if unread < maxUnread && isUnread(err) && x.via.repeatable() {
+				unread++
+				n--
+				x.forgetTry(err)
+				continue
+			}
 			if !retries(policy, o, x.answer.unseen) || !x.via.repeatable() {
 				return err
 			}
@@ -114,10 +121,27 @@ func again(b budget, next handler) handler {
 			if !b.Withdraw() || !pause(x, n, o.End) {
 				return err
 			}
-			x.settle(kindOfTry(x, err), time.Since(x.sent))
-			x.answer = answer{grpc: -1}
+			x.forgetTry(err)
 		}
 	}
+}
+
+// maxUnread is how often a request may meet the end of a kept connection without that
+// counting as a try. An instance that ends many at once, as for a restart, is met more
+// often than a policy allows for.
+const maxUnread = 4
+
+// isUnread reports whether a try met the end, in order, of a connection that was kept:
+// nobody has read the request, and nothing is wrong with anyone.
+func isUnread(err error) bool {
+	b, ok := errors.AsType[*broken](err)
+	return ok && b.kept && b.end == retry.Unsent
+}
+
+// forgetTry gets the exchange ready for another try.
+func (x *exchange) forgetTry(err error) {
+	x.settle(kindOfTry(x, err), time.Since(x.sent))
+	x.answer = answer{grpc: -1}
 }
 
 // retries reports whether the policy has a request tried again after o. An answer to a

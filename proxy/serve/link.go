@@ -35,6 +35,11 @@ type link struct {
 	unused int         // sweeps in a row; owned by the sweep
 }
 
+// maxDialling bounds the connections that are being made to one instance at once. When
+// an instance comes back under load, every request finds no connection: if each made
+// its own, a short machine would do nothing but handshakes, none of which ends in time.
+const maxDialling = 32
+
 // forgotten is how many sweeps without use a link outlives. An instance that goes
 // away takes its link with it; this is for a request that brought it back just then.
 const forgotten = 600

@@ -290,6 +290,7 @@ func (o *Outbound) open(i *upstream.Instance) *link {
 	cfg := pool.Config{
 		IdleTime: o.cfg.IdleTime, MaxIdle: 128,
 		Requests: limits.RequestsPerConnection, Age: limits.ConnectionAge, Quota: i.Quota(),
+		Dialling: maxDialling, Patience: within,
 	}
 	if limits.IdleTimeout > 0 {
 		cfg.IdleTime = limits.IdleTimeout

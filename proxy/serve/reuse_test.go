@@ -2,12 +2,18 @@ package serve
 
 import (
 	"bufio"
+	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
 // hangsUp answers one request on each connection as if it would take more, and closes
@@ -110,4 +116,74 @@ func (b bytesOf) Read(p []byte) (int, error) {
 		p[i] = byte(b)
 	}
 	return len(p), nil
+}
+
+// closesKept answers one request on each connection, keeps it for as long as it is idle,
+// and ends it in order when the next request comes: as a sidecar does that ends just then.
+func closesKept(t *testing.T, a *authority) net.Listener {
+	t.Helper()
+	l := tls.NewListener(loopback(t), a.config(t, "reviews"))
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				r := bufio.NewReader(c)
+				if q, err := http.ReadRequest(r); err == nil {
+					discard(q.Body)
+					send(t, c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+					r.Peek(1) //nolint:errcheck // it waits for the next request
+				}
+			}()
+		}
+	}()
+	return l
+}
+
+// However many kept connections an instance ends, no request is lost by it, nor does one
+// use up its tries, nor does the instance seem to fail.
+func TestEndedConnectionsCostNoTries(t *testing.T) {
+	none := &mesh.Retry{Attempts: 0}
+	m := newMesh(t, meshConfig{routes: everywhere(0, none)}, to(t, "unused"))
+	l := closesKept(t, m.authority)
+	snap := mesh.Snapshot{Service: "reviews", Version: 8, Known: true, Routes: everywhere(0, none)}
+	snap.Instances = []mesh.Instance{{
+		ID: "closing", Service: "reviews", Address: netip.MustParseAddrPort(l.Addr().String()), State: mesh.Ready,
+	}}
+	m.set.Update([]mesh.Snapshot{snap})
+	var all sync.WaitGroup
+	c := m.client(t)
+	for range 3 { // the later rounds meet what the first has left
+		for range 4 {
+			all.Go(func() {
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://reviews/", strings.NewReader("x"))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				res, err := c.Do(r)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer res.Body.Close()
+				if res.StatusCode != http.StatusOK {
+					t.Errorf("%s: %s", res.Status, res.Header.Get("X-Sightline-Reason"))
+				}
+			})
+		}
+		all.Wait()
+	}
+	if m.out.Races() == 0 {
+		t.Error("no connection was ended, so nothing was tested")
+	}
+	for _, s := range m.set.State().Instances {
+		if s.Breaker != "admitting" {
+			t.Errorf("breaker of %s: %s", s.Instance, s.Breaker)
+		}
+	}
 }
