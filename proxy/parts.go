@@ -36,6 +36,7 @@ type parts struct {
 	tables   *tables
 	guards   *guards
 	outbound *serve.Outbound
+	checks   *checks
 	inbound  *serve.Inbound
 	admin    *admin.Server
 	trips    atomic.Uint64
@@ -65,6 +66,7 @@ func (p *Proxy) assemble(ctx context.Context) (*parts, error) {
 	}, emit.Deps{TLS: source.ClientTLS(collector, "http/1.1"), Logger: p.log})
 	r.counted = &counted{next: r.emitter}
 	r.outbound = p.newOutbound(r)
+	r.checks = newChecks(r.set, r.dial)
 	r.inbound = p.newInbound(r)
 	r.admin = admin.New(admin.Deps{
 		Ready: p.isReady, Metrics: r.metrics, Profiles: p.c.Profiles,
@@ -117,6 +119,11 @@ func dialer(k *mesh.Keepalive) *net.Dialer {
 	return &net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: k.Time, Interval: k.Interval, Count: k.Probes}}
 }
 
+// dial opens a connection of mutual TLS that has proved to be the instance's.
+func (r *parts) dial(ctx context.Context, to *upstream.Instance, alpn string) (net.Conn, error) {
+	return gather.DialTLS(ctx, dialer(to.Limits().Keepalive), to.Info.Address.String(), r.source.ClientTLS(to.Info.Identity, alpn))
+}
+
 // labels are the instance's, for subsets to choose by.
 func (p *Proxy) labels() map[string]string {
 	labels := map[string]string{"app": p.c.Service}
@@ -135,13 +142,11 @@ func (p *Proxy) newOutbound(r *parts) *serve.Outbound {
 		Find:    r.tables.find,
 		Resolve: r.tables.resolve,
 		Pick:    r.set.Pick,
-		Dial: func(ctx context.Context, to *upstream.Instance, alpn string) (net.Conn, error) {
-			return gather.DialTLS(ctx, dialer(to.Limits().Keepalive), to.Info.Address.String(), r.source.ClientTLS(to.Info.Identity, alpn))
-		},
-		Budget: retry.NewBudget(time.Now),
-		Sink:   r.counted,
-		Logger: p.log,
-		Heir:   p.passOn,
+		Dial:    r.dial,
+		Budget:  retry.NewBudget(time.Now),
+		Sink:    r.counted,
+		Logger:  p.log,
+		Heir:    p.passOn,
 	})
 }
 

@@ -143,6 +143,7 @@ func (p *Proxy) serve(ctx context.Context) error {
 	back.Go(func() error { return p.parts.source.Run(background) })
 	back.Go(func() error { return p.parts.feed.Run(background) })
 	back.Go(func() error { return p.parts.guards.run(background) })
+	back.Go(func() error { return p.parts.checks.Run(background) })
 	back.Go(func() error { return p.parts.admin.Serve(background, p.l.admin) })
 	front.Go(func() error { return p.parts.outbound.Serve(alive, p.l.outbound) })
 	if l := p.l.outbound6; l != nil {

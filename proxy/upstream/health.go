@@ -61,3 +61,6 @@ func (i *Instance) well() bool {
 	h := i.health.Load()
 	return h == nil || h.Well
 }
+
+// HealthCheck is how the policy wants the instance to be checked; nil is not at all.
+func (i *Instance) HealthCheck() *mesh.HealthCheck { return i.terms.Load().check }
