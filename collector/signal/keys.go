@@ -27,6 +27,8 @@ const (
 	KeyFlags      = "sightline.flags"        // Envoy's letters, comma separated: "UF,URX"
 	KeyReason     = "sightline.reason"       // x-sightline-reason, in words
 	KeyGenerated  = "sightline.generated_by" // who made the status: "app", "proxy" or "peer"
+	KeyChoice     = "sightline.choice"       // why this instance, where that is not the rule: "probe", "panic: …"
+	KeyPassedOver = "sightline.passed_over"  // which instances were not asked, and why
 	KeyAttempts   = "sightline.attempts"     // number of tries
 	KeyTries      = "sightline.tries"        // JSON: [{"instance","ms","status","reason"}]
 	KeyTry        = "sightline.try"          // of a try's own span: 1 for the first

@@ -64,6 +64,8 @@ func common(b []byte, f protowire.Number, buf *recordBuffer, w *row) []byte {
 	b = attrText(b, f, signal.KeyRequestID, buf.get(w.requestID))
 	b = attrText(b, f, signal.KeyFlags, buf.get(w.flags))
 	b = attrText(b, f, signal.KeyReason, buf.get(w.reason))
+	b = attrText(b, f, signal.KeyChoice, buf.get(w.choice))
+	b = attrText(b, f, signal.KeyPassedOver, buf.get(w.passedOver))
 	b = attrText(b, f, signal.KeyGenerated, buf.get(w.generatedBy))
 	b = attrBool(b, f, signal.KeyMTLS, w.mtls)
 	b = attrInt(b, f, signal.KeyStatus, int64(w.status))

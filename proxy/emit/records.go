@@ -22,6 +22,7 @@ type row struct {
 
 	requestID, method, path, authority, userAgent text
 	protocol, flags, reason, generatedBy, route   text
+	choice, passedOver                            text
 	peerService, peerVersion                      text
 	peerInstance, peerIdentity                    text
 }
@@ -73,6 +74,7 @@ func (b *recordBuffer) add(r *Record) bool {
 	w.protocol = b.keep(r.Protocol, maxText)
 	w.flags = b.keep(r.Flags, maxText)
 	w.reason = b.keep(r.Reason, maxText)
+	w.choice, w.passedOver = b.keep(r.Choice, maxText), b.keep(r.PassedOver, maxText)
 	w.generatedBy = b.keep(r.GeneratedBy, maxText)
 	w.route = b.keep(r.Route, maxText)
 	w.peerService = b.keep(r.Peer.Service, maxText)
