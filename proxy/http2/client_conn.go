@@ -204,15 +204,20 @@ func (c *clientConn) look(now time.Time) {
 		c.part()
 		return
 	}
-	if cfg.KeepAlive == 0 || c.err != nil {
-		return
+	if cfg.KeepAlive > 0 && c.err == nil {
+		c.ask(now, cfg.KeepAlive)
 	}
+}
+
+// ask pings a peer that is silent, and gives up one that does not answer. The lock is
+// held.
+func (c *clientConn) ask(now time.Time, patience time.Duration) {
 	quiet := now.Sub(time.Unix(0, c.lastRead.Load()))
 	switch {
 	case !c.pinged.IsZero() && now.Sub(c.pinged) > pongTime && quiet > pongTime:
 		c.fail(errSilent)
 		c.nc.Close()
-	case c.pinged.IsZero() && quiet >= cfg.KeepAlive:
+	case c.pinged.IsZero() && quiet >= patience:
 		c.pinged = now
 		c.fr.WritePing(false, [8]byte{}) //nolint:errcheck // gathering cannot fail
 		c.wakeFlusher()

@@ -29,8 +29,8 @@ func (r *ration) Give() {
 	r.left++
 }
 
-func (r *ration) Wait() error { return errors.New("nobody may wait") }
-func (r *ration) Served()     {}
+func (*ration) Wait() error { return errors.New("nobody may wait") }
+func (*ration) Served()     {}
 
 func TestClientKeepsToItsQuotaAndStreams(t *testing.T) {
 	q := &ration{left: 1}

@@ -40,7 +40,9 @@ func TestClientThatSendsNoPreface(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		far, ended := bubbled(t, echo)
 		defer far.Close()
-		within(t, ended, prefaceTime, prefaceTime)
+		if err := within(t, ended, prefaceTime, prefaceTime); err == nil {
+			t.Error("no error")
+		}
 	})
 }
 

@@ -28,6 +28,11 @@ func (h *h1) send(x *exchange, to *link) (answer, error) {
 	if to.app.onlyHTTP2() {
 		return h.sendOnH2(x, to)
 	}
+	return h.sendPlain(x, to)
+}
+
+// sendPlain is send over HTTP/1.1.
+func (h *h1) sendPlain(x *exchange, to *link) (answer, error) {
 	up, err := connect(x, to)
 	if err != nil {
 		return answer{grpc: -1}, err

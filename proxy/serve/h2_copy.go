@@ -80,8 +80,7 @@ func (l *h2Letter) exchange(ctx context.Context, up *http2.Stream, wake http2.Wa
 			n, sent = l.pass(up, left)
 			left = left[n:]
 		}
-		for up.Interim() != nil { //nolint:revive // they mean nothing to a copy
-		}
+		skipInterim(up)
 		p, ended := up.Data()
 		up.Took(len(p))
 		if head := up.Head(); head != nil && ended {
@@ -103,6 +102,13 @@ func (l *h2Letter) exchange(ctx context.Context, up *http2.Stream, wake http2.Wa
 		case <-ctx.Done():
 			return a, &broken{end: retry.TimedOut, cause: errors.Join(errNoAnswer, ctx.Err())}
 		}
+	}
+}
+
+// skipInterim drops the answers before the last one: they mean nothing to a copy.
+func skipInterim(up *http2.Stream) {
+	for up.Interim() != nil {
+		continue
 	}
 }
 
