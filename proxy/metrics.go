@@ -18,6 +18,7 @@ func (p *parts) metrics() []admin.Family {
 		connected = 1
 	}
 	families := append(telemetry(p.emitter.Stats()), p.counted.families()...)
+	families = append(families, p.streams()...)
 	return append(families,
 		turnedAway(p.inbound, p.outbound),
 		races(p.outbound.Races(), p.inbound.Races()),

@@ -86,7 +86,7 @@ func redKey(o origin, attrs pcommon.Map, end pcommon.Timestamp) clickhouse.REDKe
 
 func addDurations(r *clickhouse.REDRow, p pmetric.ExponentialHistogramDataPoint) {
 	r.Requests += p.Count()
-	if signal.Failed(int(r.Status), int(r.GRPCStatus)) {
+	if signal.FailedHop(r.Protocol, int(r.Status), int(r.GRPCStatus), r.Flags) {
 		r.Failed += p.Count()
 	}
 	r.DurationSum += p.Sum()

@@ -102,7 +102,7 @@ func spanRow(o origin, scope string, span ptrace.Span) clickhouse.SpanRow {
 // failed judges a hop by the mesh's rule for RED, anything else by its own status.
 func failed(row *clickhouse.SpanRow) bool {
 	if row.Mesh && (row.Kind == kindClient || row.Kind == kindServer) {
-		return signal.Failed(int(row.Hop.Status), int(row.GRPCStatus))
+		return signal.FailedHop(row.Protocol, int(row.Hop.Status), int(row.GRPCStatus), row.Flags)
 	}
 	return row.Status == statusError
 }

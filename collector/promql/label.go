@@ -15,6 +15,17 @@ const unknown = "unknown"
 // istioLabels writes the labels of Istio's standard metrics, and two more that only
 // this mesh has: route and method.
 func istioLabels(b *labels.ScratchBuilder, k *key) {
+	tcpLabels(b, k)
+	b.Add("response_code", strconv.Itoa(int(k.status)))
+	if k.grpcStatus >= 0 {
+		b.Add("grpc_response_status", strconv.Itoa(int(k.grpcStatus)))
+	}
+	add(b, "route", k.route)
+	add(b, "method", k.method)
+}
+
+// tcpLabels writes the labels of Istio's metrics of TCP; those of requests begin alike.
+func tcpLabels(b *labels.ScratchBuilder, k *key) {
 	b.Add("reporter", k.reporter)
 	workloadLabels(b, "source", k.source, k.sourceVersion)
 	workloadLabels(b, "destination", k.destination, k.destinationVersion)
@@ -25,14 +36,8 @@ func istioLabels(b *labels.ScratchBuilder, k *key) {
 		b.Add("destination_service_namespace", namespace)
 	}
 	b.Add("request_protocol", protocol(k.protocol))
-	b.Add("response_code", strconv.Itoa(int(k.status)))
-	if k.grpcStatus >= 0 {
-		b.Add("grpc_response_status", strconv.Itoa(int(k.grpcStatus)))
-	}
 	b.Add("response_flags", orDash(k.flags))
 	b.Add("connection_security_policy", k.security())
-	add(b, "route", k.route)
-	add(b, "method", k.method)
 }
 
 // workloadLabels names one end of a hop. A workload is called as a Deployment of

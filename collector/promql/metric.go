@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
 // metric is one that is computed from the RED rows.
@@ -12,6 +14,7 @@ type metric struct {
 	value            func(*counts) float64
 	histogram        bool // cumulative buckets with label le instead of value
 	sourceOnly       bool // counted where the caller stands, so that no request counts twice
+	streams          bool // of streams of bytes instead of requests
 	label            func(*labels.ScratchBuilder, *key)
 }
 
@@ -51,6 +54,18 @@ func metrics() []metric {
 			value: func(c *counts) float64 { return float64(c.bytesOut) }, label: istioLabels,
 		},
 		{
+			name: "istio_tcp_connections_closed_total", kind: "counter", help: "Streams of bytes that have ended.",
+			value: requestCount, streams: true, label: tcpLabels,
+		},
+		{
+			name: "istio_tcp_received_bytes_total", kind: "counter", help: "Bytes from the clients of streams that have ended.",
+			value: func(c *counts) float64 { return float64(c.bytesIn) }, streams: true, label: tcpLabels,
+		},
+		{
+			name: "istio_tcp_sent_bytes_total", kind: "counter", help: "Bytes to the clients of streams that have ended.",
+			value: func(c *counts) float64 { return float64(c.bytesOut) }, streams: true, label: tcpLabels,
+		},
+		{
 			name: "traces_service_graph_request_failed_total", kind: "counter", help: "Failed requests between two services.",
 			value: func(c *counts) float64 { return float64(c.failed) }, sourceOnly: true, label: graphLabels,
 		},
@@ -62,6 +77,12 @@ func metrics() []metric {
 }
 
 func requestCount(c *counts) float64 { return float64(c.requests) }
+
+// covers reports whether rows of a key count in the metric: those of a service graph
+// are of requests and streams alike.
+func (m *metric) covers(k *key) bool {
+	return m.sourceOnly || m.streams == (k.protocol == signal.TCP)
+}
 
 // Computed reports whether a metric is computed from the RED rows, not stored.
 func Computed(name string) bool {

@@ -37,7 +37,10 @@ func traffic(t *testing.T, s *clickhouse.Store, end time.Time) {
 				rows = append(rows, redRow(clickhouse.REDKey{
 					Time: at, Reporter: reporter, Source: "catalog", Destination: "reviews.shop", DestinationVersion: "v2",
 					Status: 200, GRPCStatus: 0, Protocol: "grpc", MTLS: true,
-				}, 1, 3))
+				}, 1, 3), redRow(clickhouse.REDKey{
+					Time: at, Reporter: reporter, Source: "catalog", Destination: "db", DestinationVersion: "v1",
+					GRPCStatus: -1, Protocol: signal.TCP, MTLS: true,
+				}, 1, 1000))
 			}
 		}
 	}
@@ -48,7 +51,7 @@ func traffic(t *testing.T, s *clickhouse.Store, end time.Time) {
 
 func redRow(k clickhouse.REDKey, n uint64, ms float64) clickhouse.REDRow {
 	r := clickhouse.REDRow{REDKey: k, Requests: n, DurationSum: float64(n) * ms, Buckets: map[int16]uint64{signal.BucketOf(ms): n}, BytesIn: 10 * n, BytesOut: 100 * n}
-	if signal.Failed(int(k.Status), int(k.GRPCStatus)) {
+	if signal.FailedHop(k.Protocol, int(k.Status), int(k.GRPCStatus), k.Flags) {
 		r.Failed = n
 	}
 	return r
@@ -77,6 +80,12 @@ func TestQueries(t *testing.T) {
 		return out
 	}
 	for query, want := range map[string]map[string]float64{
+		`sum(increase(istio_tcp_connections_closed_total{reporter="source",destination_app="db"}[7m]))`:                                                           {`{}`: 60},
+		`sum by (request_protocol) (increase(istio_tcp_received_bytes_total{reporter="source"}[7m]))`:                                                             {`{request_protocol="tcp"}`: 600},
+		`sum by (response_code) (increase(istio_tcp_sent_bytes_total{reporter="source"}[7m]))`:                                                                    {`{}`: 6000},
+		`count(istio_requests_total{destination_app="db"})`:                                                                                                       {},
+		`sum(increase(traces_service_graph_request_total{server="db"}[7m]))`:                                                                                      {`{}`: 60},
+		`sum(increase(traces_service_graph_request_failed_total{server="db"}[7m]))`:                                                                               {`{}`: 0},
 		`sum by (reporter) (rate(istio_requests_total{destination_service_name="catalog"}[5m]))`:                                                                  {`{reporter="source"}`: 10, `{reporter="destination"}`: 10},
 		`sum(increase(istio_requests_total{reporter="source",response_code=~"5.."}[1m]))`:                                                                         {`{}`: 60},
 		`sum(increase(istio_requests_total{reporter="source",response_code=~"5."}[1m]))`:                                                                          {},

@@ -150,6 +150,10 @@ func (b *builder) of(k *key) []*counter {
 		return known
 	}
 	var out []*counter
+	if !b.metric.covers(k) {
+		b.byKey[*k] = nil
+		return nil
+	}
 	if b.bounds == nil {
 		out = b.named(k, "")
 	}

@@ -43,10 +43,14 @@ const (
 	KeyStatus     = "http.response.status_code"
 	KeyGRPCStatus = "rpc.grpc.status_code"
 	KeyProtocol   = "network.protocol.name" // "http/1.1", "h2", "grpc", "tcp"
+	KeyClosedBy   = "sightline.closed_by"   // of a stream: "client" or "server"; absent if neither
 	KeyBytesIn    = "http.request.body.size"
 	KeyBytesOut   = "http.response.body.size"
 	KeyUserAgent  = "user_agent.original"
 )
+
+// TCP is the value of KeyProtocol for streams of bytes.
+const TCP = "tcp"
 
 // The two ends of a hop, as values of KeyReporter. AppSpan marks edges read from
 // an application's own client spans towards a peer without a sidecar.

@@ -11,3 +11,23 @@ func Failed(status, grpc int) bool {
 	}
 	return status == 0 || status >= 500
 }
+
+// FailedStream reports whether a stream of bytes counts as an error: one that was not
+// taken, or that the server's side broke. Its client may hang up, both may fall silent,
+// and a sidecar may have to end; none of that is the server's fault. A stream's status
+// says nothing.
+func FailedStream(flags string) bool {
+	switch flags {
+	case "", "DC", "SI", "LR", "DT":
+		return false
+	}
+	return true
+}
+
+// FailedHop is Failed or FailedStream, whichever is right for the protocol.
+func FailedHop(protocol string, status, grpc int, flags string) bool {
+	if protocol == TCP {
+		return FailedStream(flags)
+	}
+	return Failed(status, grpc)
+}

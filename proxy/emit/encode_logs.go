@@ -39,6 +39,7 @@ func logRow(b []byte, buf *recordBuffer, w *row) []byte {
 	b = appendBytes(b, logEventName, signal.AccessLog)
 	b = common(b, logAttrs, buf, w)
 	b = attrText(b, logAttrs, signal.KeyUserAgent, buf.get(w.userAgent))
+	b = attrText(b, logAttrs, signal.KeyClosedBy, buf.get(w.closedBy))
 	b = attrText(b, logAttrs, signal.KeyTries, triesJSON(buf, w))
 	b = attrDouble(b, logAttrs, signal.KeyDuration, milliseconds(w.took))
 	if w.firstByte > 0 {

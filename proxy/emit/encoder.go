@@ -109,7 +109,8 @@ func triesJSON(buf *recordBuffer, w *row) []byte {
 	return b
 }
 
-func (w *row) failed() bool { return signal.Failed(int(w.status), int(w.grpc)) }
+// failed reports whether a row counts as an error.
+func (w *row) failed() bool { return w.bad }
 
 func (d Direction) reporter() string {
 	if d == Inbound {

@@ -1,5 +1,7 @@
 package emit
 
+import "github.com/sightline-mesh/sightline/collector/signal"
+
 // text is a piece of a recordBuffer's text. Offsets instead of strings keep the
 // buffered records free of pointers, so that the garbage collector never scans them.
 type text struct {
@@ -18,11 +20,11 @@ type row struct {
 	triesLen               uint16
 	status, grpc           int16
 	direction              Direction
-	mtls                   bool
+	mtls, bad              bool
 
 	requestID, method, path, authority, userAgent text
 	protocol, flags, reason, generatedBy, route   text
-	choice, passedOver                            text
+	choice, passedOver, closedBy                  text
 	peerService, peerVersion                      text
 	peerInstance, peerIdentity                    text
 }
@@ -63,6 +65,7 @@ func (b *recordBuffer) add(r *Record) bool {
 		bytesIn: r.BytesIn, bytesOut: r.BytesOut,
 		status: int16(r.Status), grpc: int16(r.GRPCStatus),
 		direction: r.Direction, mtls: r.MTLS,
+		bad:   signal.FailedHop(r.Protocol, r.Status, r.GRPCStatus, r.Flags),
 		tries: uint32(len(b.tries)),
 	})
 	w := &b.rows[len(b.rows)-1]
@@ -76,6 +79,7 @@ func (b *recordBuffer) add(r *Record) bool {
 	w.reason = b.keep(r.Reason, maxText)
 	w.choice, w.passedOver = b.keep(r.Choice, maxText), b.keep(r.PassedOver, maxText)
 	w.generatedBy = b.keep(r.GeneratedBy, maxText)
+	w.closedBy = b.keep(r.ClosedBy, maxText)
 	w.route = b.keep(r.Route, maxText)
 	w.peerService = b.keep(r.Peer.Service, maxText)
 	w.peerVersion = b.keep(r.Peer.Version, maxText)

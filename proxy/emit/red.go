@@ -26,11 +26,15 @@ type labels struct {
 }
 
 func labelsOf(r *Record) labels {
+	method := knownMethod(r.Method)
+	if r.Protocol == signal.TCP && r.Method == "" {
+		method = "" // a stream has none
+	}
 	l := labels{
 		direction: r.Direction, mtls: r.MTLS,
 		status: int16(r.Status), grpc: int16(r.GRPCStatus),
 		peerService: r.Peer.Service, peerVersion: r.Peer.Version,
-		route: r.Route, method: knownMethod(r.Method), flags: r.Flags, protocol: r.Protocol,
+		route: r.Route, method: method, flags: r.Flags, protocol: r.Protocol,
 	}
 	if r.Direction == Outbound {
 		l.peerInstance = r.Peer.Instance
@@ -42,8 +46,11 @@ func labelsOf(r *Record) labels {
 // reported it and whether it went well stay right, the rest is signal.Overflow.
 func (l labels) overflow() labels {
 	status := l.status / 100 * 100
-	if signal.Failed(int(l.status), int(l.grpc)) {
+	switch {
+	case signal.FailedHop(l.protocol, int(l.status), int(l.grpc), l.flags):
 		status = 500
+	case status == 0: // a stream that went well has none
+		status = 200
 	}
 	return labels{
 		direction: l.direction, mtls: l.mtls, status: status, grpc: -1,

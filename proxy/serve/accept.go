@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"time"
@@ -64,7 +65,7 @@ func (o *Outbound) accept(ctx context.Context, c *listen.Conn, port Port) {
 }
 
 func (o *Outbound) http(s mesh.ServiceName) h1Config {
-	return h1Config{direction: emit.Outbound, fixed: s, handle: o.handle, streamIdle: o.cfg.StreamIdle}
+	return h1Config{direction: emit.Outbound, fixed: s, handle: o.handle, streamIdle: o.cfg.StreamIdle, streams: &o.streams}
 }
 
 // detect tells what a connection speaks: by what was said of it, else by its port,
@@ -78,19 +79,10 @@ func (o *Outbound) detect(ctx context.Context, a *arrival) (listen.Protocol, err
 		}
 		return p, err
 	}
-	protocol, number := a.port.Protocol, a.original.Port()
-	if a.port.Service != "" && protocol == "" {
-		table, err := o.deps.Resolve(ctx, a.port.Service)
-		if err != nil {
-			return 0, err
-		}
-		app := table.App(a.port.Service)
-		protocol = app.Protocol
-		if number == 0 {
-			number = app.Port
-		}
-	}
+	protocol, number, err := o.said(ctx, a)
 	switch {
+	case err != nil:
+		return 0, err
 	case protocol == mesh.TCP, protocol == mesh.TLS && a.port.Service != "":
 		return listen.TCP, nil
 	case protocol != "":
@@ -98,12 +90,30 @@ func (o *Outbound) detect(ctx context.Context, a *arrival) (listen.Protocol, err
 	case o.serverFirst[number]:
 		return listen.TCP, nil
 	}
-	return listen.Detect(a.conn, listen.Detection{Opaque: true, Silence: o.cfg.DetectTime})
+	found, err := listen.Detect(a.conn, listen.Detection{Opaque: true, Silence: o.cfg.DetectTime})
+	if err == nil && found == listen.TCP && !socket.Of(a.conn.Conn).Readable() {
+		o.silent.Add(1)
+	}
+	return found, err
+}
+
+// said is what was said of a connection's protocol, empty if nothing was, and the port
+// that its server listens on, 0 if that is not known.
+func (o *Outbound) said(ctx context.Context, a *arrival) (mesh.AppProtocol, uint16, error) {
+	if a.port.Service == "" || a.port.Protocol != "" {
+		return a.port.Protocol, a.original.Port(), nil
+	}
+	table, err := o.deps.Resolve(ctx, a.port.Service)
+	if err != nil {
+		return "", 0, err
+	}
+	app := table.App(a.port.Service)
+	return app.Protocol, cmp.Or(a.original.Port(), app.Port), nil
 }
 
 func (o *Outbound) stream(fixed mesh.ServiceName, authority string) streamConfig {
 	return streamConfig{
-		direction: emit.Outbound, fixed: fixed, authority: authority, idle: o.cfg.StreamIdle, handle: o.handle,
+		direction: emit.Outbound, fixed: fixed, authority: authority, idle: o.cfg.StreamIdle, handle: o.handle, count: &o.streams,
 	}
 }
 

@@ -3,6 +3,7 @@ package serve
 import (
 	"errors"
 
+	"github.com/sightline-mesh/sightline/collector/signal"
 	"github.com/sightline-mesh/sightline/proxy/listen"
 )
 
@@ -10,8 +11,9 @@ import (
 // authority names, whatever the port. It is how clients reach a service for whom the
 // sidecar is a proxy of HTTPS.
 func (h *h1) connect() {
+	defer h.cfg.streams.begin()()
 	x := &h.x
-	x.stream, x.rec.Protocol = true, "tcp"
+	x.stream, x.rec.Protocol = true, signal.TCP
 	x.via = &byteStream{conn: h.nc, client: connectClient{h}, early: h.in.Buffered(), idle: h.cfg.streamIdle}
 	h.cfg.handle(x) //nolint:errcheck // refuse has seen to it
 	x.via = h

@@ -36,15 +36,10 @@ func faultOf(err error) fault {
 	if r, ok := errors.AsType[*rejection](err); ok {
 		return fault{status: r.status, flags: r.flags, reason: r.reason, grpc: &r.grpc, fields: r.fields}
 	}
+	if f.flags = streamFlags(err); f.flags != "" {
+		return f
+	}
 	switch {
-	case errors.Is(err, errStreamIdle):
-		f.flags = "SI"
-	case errors.Is(err, errStreamOld):
-		f.flags = "DT"
-	case errors.Is(err, errStreamCut):
-		f.flags = "LR"
-	case errors.Is(err, errOutside), errors.Is(err, errLoop):
-		f.flags = "NR"
 	case errors.Is(err, errClientGone):
 		f.flags = "DC"
 	case errors.Is(err, errTimeout):
@@ -63,6 +58,21 @@ func faultOf(err error) fault {
 		f.status, f.flags = statusOf(err)
 	}
 	return f
+}
+
+// streamFlags are those of what only streams of bytes end by; empty for all else.
+func streamFlags(err error) string {
+	switch {
+	case errors.Is(err, errStreamIdle):
+		return "SI"
+	case errors.Is(err, errStreamOld):
+		return "DT"
+	case errors.Is(err, errStreamCut):
+		return "LR"
+	case errors.Is(err, errOutside), errors.Is(err, errLoop):
+		return "NR"
+	}
+	return ""
 }
 
 // statusOf is faultOf for what went wrong on a connection.

@@ -65,6 +65,7 @@ type h1Config struct {
 	handle    handler
 	source    netip.Addr // of the client
 
+	streams    *StreamCount
 	streamIdle time.Duration // of CONNECT and after an upgrade; 0 is no bound
 }
 

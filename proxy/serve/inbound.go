@@ -67,6 +67,7 @@ type Inbound struct {
 
 	guards                              guardCounts
 	plaintext, refused, races, overflow atomic.Uint64
+	streams                             StreamCount
 }
 
 // NewInbound makes an Inbound; Serve starts it.
@@ -120,6 +121,9 @@ func (in *Inbound) Refused() (plaintext, unproved uint64) {
 
 // Overflow is how many connections were closed because the listener had its limit.
 func (in *Inbound) Overflow() uint64 { return in.overflow.Load() }
+
+// Streams counts the streams of bytes to the app.
+func (in *Inbound) Streams() *StreamCount { return &in.streams }
 
 // Races is how many requests met the end of a connection to the app that was kept:
 // each was sent again if that could do no harm.
@@ -175,6 +179,7 @@ func (in *Inbound) serveStream(ctx context.Context, c *listen.Conn, t net.Conn, 
 	}
 	serveStream(ctx, c, t, peerClient{conn: c, tls: t}, streamConfig{
 		direction: emit.Inbound, peer: by.peer, mtls: true, caller: by.caller, head: head, idle: in.cfg.StreamIdle, handle: in.handle,
+		count: &in.streams,
 	})
 }
 

@@ -81,6 +81,8 @@ type Outbound struct {
 
 	serverFirst map[uint16]bool
 	outside     *outside
+	streams     StreamCount
+	silent      atomic.Uint64
 	races       atomic.Uint64
 	overflow    atomic.Uint64
 }
@@ -165,6 +167,13 @@ func (o *Outbound) Races() uint64 { return o.races.Load() }
 
 // Overflow is how many connections were closed because a listener had its limit.
 func (o *Outbound) Overflow() uint64 { return o.overflow.Load() }
+
+// Streams counts the streams of bytes from the app.
+func (o *Outbound) Streams() *StreamCount { return &o.streams }
+
+// Silent is how many connections were taken for streams because nothing was said on
+// them within Config.DetectTime: naming the protocol saves their clients that wait.
+func (o *Outbound) Silent() uint64 { return o.silent.Load() }
 
 // Remove closes the connections to an instance that is no longer there, or whose limits
 // have changed. Requests on them are finished.

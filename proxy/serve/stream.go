@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"sync/atomic"
 	"time"
 
+	"github.com/sightline-mesh/sightline/collector/signal"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/authorize"
 	"github.com/sightline-mesh/sightline/proxy/emit"
@@ -169,10 +171,31 @@ type streamConfig struct {
 	head      stream.Head
 	idle      time.Duration
 	handle    handler
+	count     *StreamCount
+}
+
+// StreamCount counts streams of bytes.
+type StreamCount struct {
+	opened atomic.Uint64
+	open   atomic.Int64
+}
+
+// Opened is how many were asked for, those that nobody took included.
+func (c *StreamCount) Opened() uint64 { return c.opened.Load() }
+
+// Open is how many there are.
+func (c *StreamCount) Open() int64 { return c.open.Load() }
+
+// begin counts one in, and returns what counts it out.
+func (c *StreamCount) begin() (end func()) {
+	c.opened.Add(1)
+	c.open.Add(1)
+	return func() { c.open.Add(-1) }
 }
 
 // serveStream carries one connection's bytes to its end.
 func serveStream(ctx context.Context, conn *listen.Conn, nc net.Conn, c client, cfg streamConfig) {
+	defer cfg.count.begin()()
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	s := &byteStream{conn: nc, client: c, idle: cfg.idle}
@@ -191,7 +214,7 @@ func serveStream(ctx context.Context, conn *listen.Conn, nc net.Conn, c client, 
 // describeStream fills in what the layers and the record need of a stream.
 func (x *exchange) describeStream(cfg streamConfig) {
 	x.stream, x.asks = true, cfg.asks
-	x.rec.Direction, x.rec.Protocol = cfg.direction, "tcp"
+	x.rec.Direction, x.rec.Protocol = cfg.direction, signal.TCP
 	x.rec.Peer, x.rec.MTLS = cfg.peer, cfg.mtls
 	x.rec.Authority, x.ask.Authority = cfg.authority, cfg.authority
 	x.openTrace(cfg.head.Traceparent, "")

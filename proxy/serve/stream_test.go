@@ -6,13 +6,16 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -105,6 +108,9 @@ func TestStreamOfBytesThroughThePair(t *testing.T) {
 		if got := talk(t, dialTCP(t, m.fixed(t, port))); got != "220 db\r\nQUIT" {
 			t.Errorf("%+v: got %q", port, got)
 		}
+		if silent := m.out.Silent(); silent != uint64(i) { // only where the protocol is not said
+			t.Errorf("%+v: %d waited for", port, silent)
+		}
 		out, in := m.records.await(t, i), m.sidecars[0].records.await(t, i)
 		for _, r := range []emit.Record{out, in} {
 			if r.Protocol != "tcp" || r.Flags != "" || r.BytesIn != 4 || r.BytesOut != 12 || r.ClosedBy != "client" || !r.MTLS || r.Reason != "" {
@@ -125,6 +131,9 @@ func TestStreamsSkipInstancesWhoseAppIsDown(t *testing.T) {
 	down.listen = func(l net.Listener) { l.Close() }
 	m := newMesh(t, meshConfig{}, down, greeter("up"))
 	addr := m.fixed(t, Port{Service: "reviews", Protocol: mesh.TCP})
+	if n := m.out.Streams().Opened(); n != 0 {
+		t.Errorf("%d streams before the first", n)
+	}
 	retried := false
 	for i := range 10 {
 		if got := talk(t, dialTCP(t, addr)); got != "220 up\r\nQUIT" {
@@ -132,6 +141,9 @@ func TestStreamsSkipInstancesWhoseAppIsDown(t *testing.T) {
 		}
 		r := m.records.await(t, i)
 		retried = retried || len(r.Tries) == 2 && strings.Contains(r.Tries[0].Reason, "connection refused")
+	}
+	if opened, open := m.out.Streams().Opened(), m.out.Streams().Open(); opened != 10 || open > 1 {
+		t.Errorf("%d streams opened, %d open", opened, open)
 	}
 	if !retried {
 		t.Error("no stream was tried at the instance whose app is down, or none says so")
@@ -218,6 +230,40 @@ func TestStreamsAreLimited(t *testing.T) {
 	if got := talk(t, dialTCP(t, addr)); got != "220 db\r\nQUIT" {
 		t.Errorf("after the first had ended: %q", got)
 	}
+}
+
+var mebibytes = flag.Int("stream-mib", 1024, "how much TestAStreamNeedsNoMemory carries; a tenth with -short")
+
+// However much is carried, memory is what one buffer each way takes.
+func TestAStreamNeedsNoMemory(t *testing.T) {
+	total := int64(*mebibytes) << 20
+	if testing.Short() {
+		total /= 10
+	}
+	m := newMesh(t, meshConfig{}, tcpApp(func(c *net.TCPConn) {
+		n, _ := io.Copy(io.Discard, c)
+		fmt.Fprint(c, n)
+	}))
+	c := dialTCP(t, m.fixed(t, Port{Service: "reviews", Protocol: mesh.TCP}))
+	must(t, c.SetDeadline(time.Now().Add(time.Hour)))
+	chunk := make([]byte, 1<<20)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for left := total; left > 0; left -= int64(len(chunk)) {
+		if _, err := c.Write(chunk[:min(left, int64(len(chunk)))]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(t, c.CloseWrite())
+	got, err := io.ReadAll(c)
+	runtime.ReadMemStats(&after)
+	if string(got) != strconv.FormatInt(total, 10) || err != nil {
+		t.Errorf("the app read %s of %d bytes, %v", got, total, err)
+	}
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > 32<<20 {
+		t.Errorf("%d MiB were allocated for %d MiB carried", grown>>20, total>>20)
+	}
+	t.Logf("%d KiB allocated for %d MiB", (after.TotalAlloc-before.TotalAlloc)>>10, total>>20)
 }
 
 // An open stream counts as in flight, but says at once that its instance is well.

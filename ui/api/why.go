@@ -124,12 +124,17 @@ func number(v any) int {
 	return 0
 }
 
+func failed(l signal.Log) bool {
+	protocol, _ := l.Attributes[signal.KeyProtocol].(string)
+	return signal.FailedHop(protocol, l.Status, grpcStatus(l), l.Flags)
+}
+
 // summarize names the hop that decided: the last one to start among those that
 // failed, because the ones before it only passed its failure on.
 func summarize(hops []Hop) string {
 	decided := -1
 	for i, h := range hops {
-		if signal.Failed(h.Log.Status, grpcStatus(h.Log)) {
+		if failed(h.Log) {
 			decided = i
 		}
 	}
