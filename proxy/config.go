@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/proxy/normalize"
+	"github.com/sightline-mesh/sightline/proxy/serve"
 )
 
 // Config is what a person says of one sidecar.
@@ -54,6 +56,16 @@ type Config struct {
 	DetectTime time.Duration
 	// StreamIdle is how long a stream of bytes may lie idle. Default 1 h.
 	StreamIdle time.Duration
+	// Paths is how much is done to the paths of requests: NONE, BASE (the default),
+	// MERGE_SLASHES or DECODE_AND_MERGE_SLASHES. All sidecars of a mesh should agree.
+	Paths string
+	// MaxHead and MaxBody bound requests, in bytes. Default 64 KiB, which is the most, and
+	// no bound.
+	MaxHead int
+	MaxBody uint64
+	// RequestIdle is how long a request and its answer may move no byte. Default 5 min;
+	// below 0 is no bound.
+	RequestIdle time.Duration
 	// ServerFirst are ports of apps where servers speak first. Default serve.ServerFirst.
 	ServerFirst []uint16
 
@@ -112,6 +124,7 @@ func (c Config) Validate() error {
 	if c.StreamIdle < 0 {
 		bad = append(bad, fmt.Errorf("stream-idle: %s is below 0", c.StreamIdle))
 	}
+	bad = append(bad, c.badIntake()...)
 	if c.Drain < 0 {
 		bad = append(bad, fmt.Errorf("drain: %s is below 0", c.Drain))
 	}
@@ -121,6 +134,25 @@ func (c Config) Validate() error {
 		}
 	}
 	return errors.Join(bad...)
+}
+
+// maxHead is what the codecs take.
+const maxHead = 64 << 10
+
+func (c Config) badIntake() (bad []error) {
+	if _, err := normalize.Parse(c.Paths); err != nil {
+		bad = append(bad, fmt.Errorf("path-normalization: %w", err))
+	}
+	if c.MaxHead < 0 || c.MaxHead > maxHead {
+		bad = append(bad, fmt.Errorf("max-request-head: %d is not between 0 and %d bytes", c.MaxHead, maxHead))
+	}
+	return bad
+}
+
+// intake is what requests have to be like. The Config is valid.
+func (c Config) intake() serve.Intake {
+	mode, _ := normalize.Parse(c.Paths)
+	return serve.Intake{Paths: mode, MaxHead: c.MaxHead, MaxBody: c.MaxBody, Idle: c.RequestIdle}
 }
 
 func (c Config) badNames() (bad []error) {

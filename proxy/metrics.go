@@ -22,6 +22,7 @@ func (p *parts) metrics() []admin.Family {
 	return append(families,
 		turnedAway(p.inbound, p.outbound),
 		races(p.outbound.Races(), p.inbound.Races()),
+		mirrored(p.outbound.Mirrored()),
 		admin.Value("sightline_app_idle_seconds", "How long an unused connection to the app is kept; learned from the app.", p.inbound.AppIdleTime().Seconds()),
 		authorized(p.inbound.Guarded()),
 		tokens(p.inbound.Guarded()),
@@ -65,6 +66,13 @@ func authorized(g serve.Guarded) admin.Family {
 		f.Samples = append(f.Samples, admin.Sample{Labels: []admin.Label{{Name: "decision", Value: decision}}, Value: float64(n)})
 	}
 	return f
+}
+
+func mirrored(sent, dropped uint64) admin.Family {
+	return admin.Family{Name: "sightline_mirrored_total", Help: "Copies of requests, by what became of them.", Samples: []admin.Sample{
+		{Labels: []admin.Label{{Name: "outcome", Value: "sent"}}, Value: float64(sent)},
+		{Labels: []admin.Label{{Name: "outcome", Value: "dropped"}}, Value: float64(dropped)},
+	}}
 }
 
 func breakers(states []upstream.InstanceState) admin.Family {

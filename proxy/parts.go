@@ -137,7 +137,7 @@ func (p *Proxy) newOutbound(r *parts) *serve.Outbound {
 	return serve.NewOutbound(serve.OutboundConfig{
 		Namespace: p.c.Namespace, Drain: p.c.Drain, ConnectTime: connectTime,
 		StreamIdle: p.c.StreamIdle, DetectTime: p.c.DetectTime, ServerFirst: p.c.ServerFirst,
-		Transparent: p.c.Transparent, AllowAny: !p.c.RegistryOnly,
+		Intake: p.c.intake(), Transparent: p.c.Transparent, AllowAny: !p.c.RegistryOnly,
 	}, serve.OutboundDeps{
 		Find:    r.tables.find,
 		Resolve: r.tables.resolve,
@@ -153,7 +153,7 @@ func (p *Proxy) newOutbound(r *parts) *serve.Outbound {
 func (p *Proxy) newInbound(r *parts) *serve.Inbound {
 	return serve.NewInbound(serve.InboundConfig{
 		App: p.c.appAddress(), Protocol: p.c.AppProtocol, Drain: p.c.Drain,
-		StreamIdle: p.c.StreamIdle,
+		Intake: p.c.intake(), StreamIdle: p.c.StreamIdle,
 	}, serve.InboundDeps{
 		TLS: r.source.ServerTLS(stream.ALPN, "h2", "http/1.1"),
 		PeerOf: func(cs tls.ConnectionState) (emit.Peer, error) {

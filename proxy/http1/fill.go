@@ -86,6 +86,9 @@ func (r *Reader) awaitByte() error {
 
 // fill reads at least one more byte after w.
 func (r *Reader) fill() error {
+	if r.moved != nil {
+		defer r.moved.Add(1)
+	}
 	r.makeRoom()
 	if r.raw != nil {
 		n, err := r.read()

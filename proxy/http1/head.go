@@ -50,6 +50,9 @@ type addition struct {
 // connectionTokens are the words of the Connection fields that mean something here.
 type connectionTokens struct{ close, keepAlive, upgrade, te bool }
 
+// Size is how many bytes the head has.
+func (h *Head) Size() int { return len(h.raw) }
+
 // Has reports whether the message came with the field.
 func (h *Head) Has(k Known) bool { return h.seen&(1<<k) != 0 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -11,7 +12,8 @@ import (
 // head, then its body by Next, then Finish. It is not safe for concurrent use.
 // The zero value needs a Reset.
 type Reader struct {
-	src io.Reader
+	src   io.Reader
+	moved *atomic.Uint32 // counts what was read; nil counts nothing
 
 	// Borrowed while a message is in flight. Unread bytes are buf[r:w]. What lies
 	// below base is a head in use; when the body outgrew that buffer, pinned is it.
@@ -73,6 +75,9 @@ func (r *Reader) Await() error {
 
 // Buffered returns the bytes that have been read but not used, without using them.
 func (r *Reader) Buffered() []byte { return r.buf[r.r:r.w] }
+
+// Count has every piece that is read added to n, until the next Reset.
+func (r *Reader) Count(n *atomic.Uint32) { r.moved = n }
 
 // ReadRequest reads a request head into q and gets ready to read its body. An
 // *Error is the client's fault; io.EOF is a close before any byte.

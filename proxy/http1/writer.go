@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 )
 
 // ErrBodyLength is a body that is not as long as its head said.
@@ -17,9 +18,10 @@ var ErrBodyLength = errors.New("body is not as long as its content-length")
 // message is one packet and one TLS record. It is not safe for concurrent use.
 // The zero value needs a Reset.
 type Writer struct {
-	dst  io.Writer
-	hold holder // below dst, if it is TLS and what is below can; else nil
-	buf  []byte // borrowed, filled up to its length; nil while idle
+	dst   io.Writer
+	moved *atomic.Uint32 // counts what dst has taken; nil counts nothing
+	hold  holder         // below dst, if it is TLS and what is below can; else nil
+	buf   []byte         // borrowed, filled up to its length; nil while idle
 
 	framing Framing
 	left    uint64 // of the length
@@ -43,6 +45,9 @@ func (w *Writer) Reset(dst io.Writer) {
 		w.hold, _ = t.NetConn().(holder)
 	}
 }
+
+// Count has every piece that is written added to n, until the next Reset.
+func (w *Writer) Count(n *atomic.Uint32) { w.moved = n }
 
 // Sent is how many bytes of the message have left, framing included.
 func (w *Writer) Sent() uint64 { return w.sent }
@@ -246,6 +251,9 @@ func (w *Writer) drain() error {
 func (w *Writer) write(p []byte) error {
 	if len(p) == 0 {
 		return nil
+	}
+	if w.moved != nil {
+		defer w.moved.Add(1)
 	}
 	if w.hold == nil || len(p) <= record {
 		n, err := w.dst.Write(p)

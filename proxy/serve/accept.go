@@ -65,7 +65,10 @@ func (o *Outbound) accept(ctx context.Context, c *listen.Conn, port Port) {
 }
 
 func (o *Outbound) http(s mesh.ServiceName) h1Config {
-	return h1Config{direction: emit.Outbound, fixed: s, handle: o.handle, streamIdle: o.cfg.StreamIdle, streams: &o.streams}
+	return h1Config{
+		direction: emit.Outbound, fixed: s, handle: o.handle, intake: o.cfg.Intake,
+		streamIdle: o.cfg.StreamIdle, streams: &o.streams,
+	}
 }
 
 // detect tells what a connection speaks: by what was said of it, else by its port,

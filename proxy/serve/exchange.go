@@ -45,10 +45,11 @@ type exchange struct {
 	sent     time.Time    // start of the present try
 	answer   answer
 
-	out     *changes     // made to the messages as they are passed on; nil is none
-	changes changes      // what out points to
-	edits   []route.Edit // memory for changes
-	resumed time.Time    // when an injected delay was over; zero if there was none
+	out      *changes     // made to the messages as they are passed on; nil is none
+	changes  changes      // what out points to
+	edits    []route.Edit // memory for changes
+	received bool         // the request has come to its end
+	resumed  time.Time    // when an injected delay was over; zero if there was none
 }
 
 // changes is what the route's rules make of a request and of its answer. The codecs

@@ -28,6 +28,9 @@ func faultOf(err error) fault {
 	if a, ok := errors.AsType[*aborted](err); ok {
 		return a.fault()
 	}
+	if errors.Is(err, errStalled) {
+		return fault{status: http.StatusRequestTimeout, flags: "SI", reason: err.Error()} // 504 once the request has ended: see rescue
+	}
 	f := fault{reason: err.Error()}
 	if r, ok := errors.AsType[*stream.RefusedError](err); ok { // the other sidecar knows best
 		f.status, f.flags = http.StatusServiceUnavailable, r.Flags

@@ -43,6 +43,7 @@ type h1 struct {
 	x   exchange
 
 	far     *onH2 // instead of up, when the other side speaks HTTP/2
+	watch   watch
 	upload  upload
 	replay  replay
 	repeat  bool // replay has what a repetition needs
@@ -64,6 +65,7 @@ type h1Config struct {
 	caller    *authorize.Caller // inbound: the same, as policies ask
 	handle    handler
 	source    netip.Addr // of the client
+	intake    Intake
 
 	streams    *StreamCount
 	streamIdle time.Duration // of CONNECT and after an upgrade; 0 is no bound
@@ -82,6 +84,10 @@ func serveH1(ctx context.Context, conn *listen.Conn, nc net.Conn, cfg h1Config) 
 		h.in.FromSidecar()
 	}
 	h.out.Reset(nc)
+	h.watch.every, h.watch.end = cfg.intake.idle()/quarters, h.stall
+	h.in.Count(&h.watch.moved)
+	h.out.Count(&h.watch.moved)
+	defer h.watch.stop()
 	defer h.out.Close()
 	defer h.in.Close()
 	for h.next() {
@@ -147,8 +153,10 @@ func (h *h1) serve() {
 	h.upload = upload{}
 	err := h.in.ReadRequest(&h.req)
 	h.conn.Enter(listen.Waiting)
+	h.watch.begin()
 	if err != nil {
 		if x.malformed = refusal(err); x.malformed == nil { // it went away
+			h.watch.leave()
 			h.closing = true
 			return
 		}
@@ -160,7 +168,9 @@ func (h *h1) serve() {
 		h.describeMalformed()
 	}
 	if err == nil && h.req.Method == http.MethodConnect && h.cfg.direction == emit.Outbound {
+		h.watch.leave()
 		h.connect()
+		h.watch.begin()
 	} else {
 		h.cfg.handle(x) //nolint:errcheck // refuse has seen to it
 	}
@@ -200,6 +210,7 @@ func (h *h1) describe() {
 	x.ask.Method, x.ask.Path, x.ask.Authority = q.Method, q.Path, q.Authority
 	x.ask.Source = h.cfg.source
 	x.idempotent = idempotent(q.Method)
+	h.cfg.intake.admit(x, q.Size(), q.Length)
 	q.Clean()
 	q.Set(http1.Traceparent, x.traceparent())
 	if x.rec.RequestID == "" {
@@ -211,6 +222,9 @@ func (h *h1) describe() {
 // finish gets the connection ready for the next request, or settles that there
 // will be none.
 func (h *h1) finish() {
+	if h.watch.finish() {
+		h.closing = true
+	}
 	h.stopUpload()
 	h.drop()
 	h.replay.free()
@@ -256,6 +270,19 @@ func (h *h1) drop() {
 	if up := h.detach(); up != nil {
 		up.Discard()
 	}
+}
+
+// stall is called from outside when the request and its answer have moved no byte for
+// too long. Whatever blocks returns; there is a moment to tell the client.
+func (h *h1) stall() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.end(errStalled)
+	if h.up != nil {
+		h.up.SetDeadline(time.Unix(1, 0)) //nolint:errcheck // whatever blocks on it is to return
+	}
+	h.nc.SetReadDeadline(time.Unix(1, 0))            //nolint:errcheck // as above
+	h.nc.SetWriteDeadline(time.Now().Add(lingering)) //nolint:errcheck // as above
 }
 
 // gone is called from outside when the client has closed. A client that said it

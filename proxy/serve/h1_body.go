@@ -65,9 +65,21 @@ func (h *h1) pass(up *pool.Conn) error {
 		}
 		return err
 	}
-	h.x.rec.BytesIn += uint64(len(p))
-	h.replay.add(p)
+	if err := h.took(p); err != nil {
+		return err
+	}
 	return up.Out.Data(p)
+}
+
+// took notes a piece of the request body, which must not get too long by it.
+func (h *h1) took(p []byte) error {
+	h.x.rec.BytesIn += uint64(len(p))
+	if in := &h.cfg.intake; in.tooLong(h.x.rec.BytesIn) {
+		h.upload.clientErr = in.errTooLong()
+		return h.upload.clientErr
+	}
+	h.replay.add(p)
+	return nil
 }
 
 // startUpload sends the rest of the body while the answer is awaited.
@@ -89,6 +101,7 @@ func (h *h1) passAll(up *pool.Conn) error {
 			return err
 		}
 	}
+	h.x.received = true
 	if err := up.Out.End(h.in.Trailers()); err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sightline-mesh/sightline/proxy/http1/corpus"
+	"github.com/sightline-mesh/sightline/proxy/normalize"
 )
 
 // kept asks over a connection whether it can carry another request.
@@ -123,7 +124,7 @@ func TestCorpusThroughThePair(t *testing.T) {
 		t.Fatal(err)
 	}
 	app0 := &seen{}
-	m := newMesh(t, meshConfig{}, app{Handler: app0})
+	m := newMesh(t, meshConfig{intake: Intake{Paths: normalize.None}}, app{Handler: app0})
 	for _, one := range cases {
 		t.Run(one.Name, func(t *testing.T) {
 			c := m.connect(t)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/http1/corpus"
+	"github.com/sightline-mesh/sightline/proxy/normalize"
 )
 
 // nginxConf makes an app of nginx that takes as much as it can be told to take.
@@ -116,7 +117,7 @@ func TestNginxSeesAsManyRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := newAuthority(t)
-	s := startSidecar(t, a, InboundConfig{App: addr})
+	s := startSidecar(t, a, InboundConfig{App: addr, Intake: Intake{Paths: normalize.None}})
 	cfg := a.config(t, "productpage")
 	cfg.ServerName, cfg.NextProtos = "reviews", []string{"http/1.1"}
 	logged, refused := 0, 0

@@ -116,8 +116,9 @@ func (h *h1) passAllOnH2(t *onH2) error {
 			h.upload.clientErr = err
 			return err
 		}
-		h.x.rec.BytesIn += uint64(len(p))
-		h.replay.add(p)
+		if err := h.took(p); err != nil {
+			return err
+		}
 		if err := t.send(p); err != nil {
 			return err
 		}
@@ -125,6 +126,7 @@ func (h *h1) passAllOnH2(t *onH2) error {
 			t.stream.Flush()
 		}
 	}
+	h.x.received = true
 	if trailers := trailersOf(h.in.Trailers()); trailers != nil {
 		t.stream.SendTrailers(trailers)
 	} else if _, done := t.stream.SendLast(nil); !done {
@@ -277,6 +279,7 @@ func (h *h1) relayOnH2(x *exchange) error {
 	framing := h.frame()
 	if x.out != nil {
 		edit(&h.res.Head, x.out.response)
+		edit(&h.res.Head, x.out.always)
 	}
 	h.begun = true
 	if err := h.out.Response(&h.res, framing); err != nil {

@@ -118,6 +118,7 @@ func (h *h1) write(up *pool.Conn) error {
 		}
 	}
 	if h.in.Done() {
+		h.x.received = true
 		return errors.Join(up.Out.End(h.in.Trailers()), up.Out.Flush())
 	}
 	if err := up.Out.Flush(); err != nil {

@@ -24,6 +24,7 @@ func (h *h1) tunnel(x *exchange, up *pool.Conn) error {
 		return errClientGone
 	}
 	h.conn.Enter(listen.Unwatched)
+	h.watch.leave()
 	if up.Deadline {
 		if err := up.SetDeadline(time.Time{}); err != nil {
 			return errAnswerCut

@@ -21,6 +21,7 @@ type h2 struct {
 	wake  http2.Waker // of both streams
 	timer *time.Timer // nil until the first time limit
 	grpc  bool
+	idled bool // the last wait was for too long
 
 	down    *http2.Stream
 	req     *http2.Head
@@ -71,7 +72,7 @@ func serveRequest(s *http2.Stream, cfg *h1Config) {
 	s.Close()
 	h.body.end()
 	h.cfg, h.down, h.req, h.res, h.back = nil, nil, nil, nil, nil
-	h.grpc, h.ended, h.begun, h.code = false, false, false, 0
+	h.grpc, h.idled, h.ended, h.begun, h.code = false, false, false, false, 0
 	h.changed.Reset()
 	h.x.ctx = nil
 	h2s.Put(h)
@@ -100,6 +101,7 @@ func (h *h2) describe() {
 	if h.grpc {
 		x.readGRPCTimeout(r.Get("grpc-timeout"))
 	}
+	h.cfg.intake.admit(x, sizeOf(r), uint64(max(r.Length, 0)))
 	switch err := h.down.Malformed(); {
 	case h.down.TooLarge():
 		x.malformed = &http1.Error{Status: http.StatusRequestHeaderFieldsTooLarge, Reason: "header list is larger than 64 KiB"}
@@ -107,6 +109,15 @@ func (h *h2) describe() {
 		x.malformed = &http1.Error{Status: http.StatusBadRequest, Reason: err.Error()}
 		h.code = http2.ProtocolError
 	}
+}
+
+// sizeOf is how many bytes the fields of a head would have in HTTP/1.1.
+func sizeOf(h *http2.Head) int {
+	n := len(h.Method) + len(h.Path) + len(h.Authority)
+	for i := range h.Fields {
+		n += len(h.Fields[i].Name) + len(h.Fields[i].Value) + len(": \r\n")
+	}
+	return n
 }
 
 // drop ends the use of an answer that may not have been read to its end.
@@ -131,6 +142,10 @@ func (h *h2) repeatable() bool {
 // clientEnded is why the client's stream has ended before its end, nil if it has not.
 // What the client itself did wrong is its fault, and was told to it.
 func (h *h2) clientEnded() error {
+	if in := &h.cfg.intake; in.tooLong(h.x.rec.BytesIn) {
+		h.code = http2.Cancel
+		return in.errTooLong()
+	}
 	err := h.down.Err()
 	if err == nil {
 		return nil

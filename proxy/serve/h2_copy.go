@@ -80,15 +80,10 @@ func (l *h2Letter) exchange(ctx context.Context, up *http2.Stream, wake http2.Wa
 			n, sent = l.pass(up, left)
 			left = left[n:]
 		}
-		skipInterim(up)
 		p, ended := up.Data()
 		up.Took(len(p))
-		if head := up.Head(); head != nil && ended {
-			a.status, a.grpc = head.Status, grpcStatus(head)
-			if t := up.Trailers(); t != nil && grpcStatus(t) >= 0 {
-				a.grpc = grpcStatus(t)
-			}
-			return a, nil
+		if ended && up.Head() != nil {
+			return answered(up), nil
 		}
 		if err := up.Err(); err != nil {
 			return a, brokenStream(err)
@@ -105,11 +100,13 @@ func (l *h2Letter) exchange(ctx context.Context, up *http2.Stream, wake http2.Wa
 	}
 }
 
-// skipInterim drops the answers before the last one: they mean nothing to a copy.
-func skipInterim(up *http2.Stream) {
-	for up.Interim() != nil {
-		continue
+// answered is an answer that has come to its end.
+func answered(up *http2.Stream) answer {
+	a := answer{status: up.Head().Status, grpc: grpcStatus(up.Head())}
+	if t := up.Trailers(); t != nil && grpcStatus(t) >= 0 {
+		a.grpc = grpcStatus(t)
 	}
+	return a
 }
 
 func (l *h2Letter) pass(up *http2.Stream, left []byte) (n int, done bool) {

@@ -88,6 +88,25 @@ func (h *h2) passBack(x *exchange) (n int, done bool) {
 	return n, done
 }
 
+// patience is how long to wait for news: until then, or as long as the request may be
+// idle. 0 is for ever, below 0 is no longer.
+func (h *h2) patience(until time.Time) time.Duration {
+	idle := h.cfg.intake.idle()
+	h.idled = idle > 0
+	if until.IsZero() {
+		return idle
+	}
+	d := time.Until(until)
+	if d == 0 {
+		d = -1
+	}
+	if idle > 0 && idle < d {
+		return idle
+	}
+	h.idled = false
+	return d
+}
+
 // wait sends what is gathered and waits for news, until then at the latest; zero is
 // for ever.
 func (h *h2) wait(until time.Time) (late bool) {
@@ -95,12 +114,12 @@ func (h *h2) wait(until time.Time) (late bool) {
 		h.up.Flush()
 	}
 	h.down.Flush()
-	if until.IsZero() {
+	d := h.patience(until)
+	if d == 0 {
 		<-h.wake
 		return false
 	}
-	d := time.Until(until)
-	if d <= 0 {
+	if d < 0 {
 		return true
 	}
 	if h.timer == nil {

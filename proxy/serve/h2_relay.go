@@ -46,6 +46,9 @@ func (h *h2) relayBody(x *exchange) error {
 		}
 		if h.wait(x.deadline) {
 			h.code = http2.Cancel
+			if h.idled {
+				return errStalled
+			}
 			return cut(x, errTimeout)
 		}
 	}

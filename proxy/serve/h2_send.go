@@ -117,6 +117,9 @@ func (h *h2) awaitHead(x *exchange) error {
 		}
 		if h.wait(x.until()) {
 			h.drop(http2.Cancel)
+			if h.idled {
+				return errStalled
+			}
 			return late(x)
 		}
 	}

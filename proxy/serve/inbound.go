@@ -39,6 +39,8 @@ type InboundConfig struct {
 	IdleTime time.Duration
 	// Timeout bounds a request; 0 is no bound.
 	Timeout time.Duration
+	// Intake is what requests have to be like.
+	Intake Intake
 	// StreamIdle is how long a stream of bytes may lie idle. 0 is one hour.
 	StreamIdle time.Duration
 }
@@ -157,7 +159,7 @@ func (in *Inbound) serve(ctx context.Context, c *listen.Conn) {
 		in.count(err)
 		return
 	}
-	cfg := h1Config{direction: emit.Inbound, peer: peer, mtls: true, handle: in.handle, streamIdle: in.cfg.StreamIdle}
+	cfg := h1Config{direction: emit.Inbound, peer: peer, mtls: true, handle: in.handle, intake: in.cfg.Intake, streamIdle: in.cfg.StreamIdle}
 	cfg.caller = in.callerOf(t, peer.Identity, state.ServerName)
 	switch state.NegotiatedProtocol {
 	case "h2":

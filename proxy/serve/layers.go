@@ -1,7 +1,9 @@
 package serve
 
 import (
+	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/sightline-mesh/sightline/proxy/emit"
@@ -34,7 +36,13 @@ func rescue(next handler) handler {
 		if err == nil {
 			return nil
 		}
+		if errors.Is(err, errClientGone) && errors.Is(context.Cause(x.ctx), errStalled) {
+			err = errStalled
+		}
 		f := faultOf(err)
+		if errors.Is(err, errStalled) && x.received {
+			f.status = http.StatusGatewayTimeout
+		}
 		x.rec.Flags = joinFlags(f.flags, x.rec.Flags)
 		x.rec.Reason, x.rec.GeneratedBy = f.reason, "proxy"
 		x.via.refuse(x, f)

@@ -33,6 +33,8 @@ type OutboundConfig struct {
 	Connections int
 	// IdleTime is how long an unused connection to an instance is kept. 0 is 60 s.
 	IdleTime time.Duration
+	// Intake is what requests have to be like.
+	Intake Intake
 	// StreamIdle is how long a stream of bytes may lie idle. 0 is one hour.
 	StreamIdle time.Duration
 	// DetectTime is how long a client may say nothing on a port where anything may be

@@ -155,6 +155,7 @@ type meshConfig struct {
 	routes   []mesh.Route
 	policy   mesh.Policy
 	drain    time.Duration
+	intake   Intake // of the client's sidecar
 }
 
 func loopback(t testing.TB) net.Listener {
@@ -228,7 +229,9 @@ func newMesh(t testing.TB, cfg meshConfig, apps ...app) *testMesh {
 	}
 	snap := mesh.Snapshot{Service: "reviews", Version: 7, Known: true, Routes: cfg.routes, Policy: cfg.policy}
 	for i, a := range apps {
-		s := startSidecar(t, m.authority, InboundConfig{App: startApp(t, a), Drain: cfg.drain, Protocol: cfg.protocol})
+		s := startSidecar(t, m.authority, InboundConfig{
+			App: startApp(t, a), Drain: cfg.drain, Protocol: cfg.protocol, Intake: Intake{Paths: cfg.intake.Paths},
+		})
 		m.sidecars = append(m.sidecars, s)
 		snap.Instances = append(snap.Instances, mesh.Instance{
 			ID: mesh.InstanceID("reviews-" + string(rune('1'+i))), Service: "reviews", Version: "v1",
@@ -247,7 +250,7 @@ func (m *testMesh) start(t testing.TB, cfg meshConfig, snap mesh.Snapshot) {
 	}
 	tlsConfig := m.authority.config(t, "productpage")
 	m.set = upstream.New(upstream.Deps{OnRemove: func(i *upstream.Instance) { m.out.Remove(i) }})
-	m.out = NewOutbound(OutboundConfig{Drain: cfg.drain}, OutboundDeps{
+	m.out = NewOutbound(OutboundConfig{Drain: cfg.drain, Intake: cfg.intake}, OutboundDeps{
 		Resolve: func(context.Context, mesh.ServiceName) (*route.Table, error) { return m.table, nil },
 		Pick:    m.set.Pick,
 		Dial: func(ctx context.Context, to *upstream.Instance, alpn string) (net.Conn, error) {

@@ -1,0 +1,66 @@
+package serve
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/sightline-mesh/sightline/proxy/http1"
+	"github.com/sightline-mesh/sightline/proxy/normalize"
+)
+
+// Intake is what requests have to be like, whichever side they come from. The zero
+// value has the defaults.
+type Intake struct {
+	// Paths is how much is done to a path before anything looks at it.
+	Paths normalize.Mode
+	// MaxHead is how many bytes the head of a request may have. 0 is 64 KiB, which is the
+	// most.
+	MaxHead int
+	// MaxBody is how many bytes the body of a request may have. 0 is no bound.
+	MaxBody uint64
+	// Idle is how long a request and its answer may move no byte; HTTP/1.1 allows up to a
+	// quarter more. 0 is 5 min, below 0 is no bound.
+	Idle time.Duration
+}
+
+// defaultIdle is Envoy's.
+const defaultIdle = 5 * time.Minute
+
+func (in Intake) idle() time.Duration {
+	if in.Idle == 0 {
+		return defaultIdle
+	}
+	return max(in.Idle, 0)
+}
+
+// admit holds a request against what it has to be like, and gives it its path. A body
+// of unknown length counts as empty here.
+func (in *Intake) admit(x *exchange, head int, body uint64) {
+	if in.MaxHead > 0 && head > in.MaxHead {
+		x.malformed = &http1.Error{
+			Status: http.StatusRequestHeaderFieldsTooLarge, Reason: fmt.Sprintf("head of the request is larger than %d bytes", in.MaxHead),
+		}
+		return
+	}
+	if in.tooLong(body) {
+		x.malformed = in.errTooLong()
+		return
+	}
+	path, err := normalize.Path(in.Paths, x.ask.Path)
+	switch {
+	case err != nil:
+		x.malformed = &http1.Error{Status: http.StatusBadRequest, Reason: err.Error()}
+	case path != x.ask.Path:
+		x.change().path = path
+		x.ask.Path, x.rec.Path = path, path
+	}
+}
+
+func (in *Intake) tooLong(body uint64) bool { return in.MaxBody > 0 && body > in.MaxBody }
+
+func (in *Intake) errTooLong() error {
+	return &http1.Error{
+		Status: http.StatusRequestEntityTooLarge, Reason: fmt.Sprintf("body of the request is larger than %d bytes", in.MaxBody),
+	}
+}
