@@ -54,8 +54,8 @@ func (m *model) Save(_ context.Context, verdicts []mesh.Verdict, events []mesh.E
 // Edges and EdgeSeconds make the model a topology.EdgeSource.
 func (m *model) Edges(ctx context.Context, w signal.Window) iter.Seq2[signal.Edge, error] {
 	return func(yield func(signal.Edge, error) bool) {
-		for e := range m.EdgeSeconds(ctx, w) {
-			if !yield(e.Edge, nil) {
+		for e, err := range m.EdgeSeconds(ctx, w) {
+			if !yield(e.Edge, err) {
 				return
 			}
 		}
