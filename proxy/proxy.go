@@ -145,6 +145,7 @@ func (p *Proxy) serve(ctx context.Context) error {
 	back.Go(func() error { return p.parts.guards.run(background) })
 	back.Go(func() error { return p.parts.checks.Run(background) })
 	back.Go(func() error { return p.parts.admin.Serve(background, p.l.admin) })
+	<-p.parts.feed.Restored() // else the first requests would meet a sidecar that knows nothing yet
 	front.Go(func() error { return p.parts.outbound.Serve(alive, p.l.outbound) })
 	if l := p.l.outbound6; l != nil {
 		front.Go(func() error { return p.parts.outbound.Serve(alive, l) })

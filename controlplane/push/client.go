@@ -74,6 +74,8 @@ type Client struct {
 
 	wake chan struct{} // capacity 1: there is something to say
 
+	restored chan struct{} // closed by Run
+
 	yielded chan struct{} // closed by Yield
 	yield   func()
 	good    good // owned by Run
@@ -100,6 +102,8 @@ func New(c Config, apply Apply) *Client {
 	}
 	yielded := make(chan struct{})
 	return &Client{
+		restored: make(chan struct{}),
+
 		yielded: yielded,
 		yield:   sync.OnceFunc(func() { close(yielded) }),
 
@@ -139,6 +143,9 @@ func (c *Client) SetState(s mesh.InstanceState) {
 	}
 }
 
+// Restored is closed once Run has put the set on disk in force, if there is one.
+func (c *Client) Restored() <-chan struct{} { return c.restored }
+
 // Yield has Run end without taking leave: another process goes on as this instance.
 func (c *Client) Yield() { c.yield() }
 
@@ -166,6 +173,7 @@ func (c *Client) Run(ctx context.Context) error {
 	}()
 	defer func() { end(); <-watched }()
 	c.restore()
+	close(c.restored)
 	wait := backoffFirst
 	for ctx.Err() == nil {
 		s := &session{c: c, held: map[mesh.ServiceName]held{}}

@@ -284,6 +284,10 @@ func TestLastSetIsTakenFromDisk(t *testing.T) {
 	f.stop()
 
 	f = start(t, dir, "details")
+	take(t, "word that the set on disk is in force", f.Restored())
+	if len(f.sets) == 0 {
+		t.Error("it is not in force")
+	}
 	if diff := cmp.Diff(map[mesh.ServiceName]uint64{"reviews": 7, "ratings": 7}, versions(take(t, "set from disk", f.sets))); diff != "" {
 		t.Errorf("the set that was accepted last: %s", diff)
 	}

@@ -53,7 +53,15 @@ func (c *Conn) NetConn() net.Conn { return c.Conn }
 
 // Enter says where the connection stands now. Only its handler may call it.
 func (c *Conn) Enter(p Phase) {
-	c.state.Store((c.state.Load()>>8+1)<<8 | uint64(p))
+	before := c.state.Load()
+	c.state.Store((before>>8+1)<<8 | uint64(p))
+	if phaseOf(before) == Idle && p != Idle && c.draining.Load() {
+		// The drain may have taken it for idle just before, and interrupted what is the
+		// reading of a request by now.
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.SetReadDeadline(time.Time{}) //nolint:errcheck // a closed connection needs none
+	}
 }
 
 // AwaitBody says that more of a request body is to be read, and is not there yet: it
@@ -138,6 +146,8 @@ func (c *Conn) drain() {
 	if f != nil {
 		f()
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if p := phaseOf(c.state.Load()); p == Idle {
 		c.interrupt()
 	}
