@@ -37,17 +37,6 @@ func newChecks(set *upstream.Set, dial func(context.Context, *upstream.Instance,
 // asked is the key of the instance in a question's context.
 type asked struct{}
 
-func (c *checks) transport(alpn string) *http.Transport {
-	return &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			ctx, cancel := context.WithTimeout(ctx, connectTime) // the question's own does not hold here
-			defer cancel()
-			return c.dial(ctx, ctx.Value(asked{}).(*upstream.Instance), alpn)
-		},
-		DisableCompression: true, MaxIdleConnsPerHost: 1, IdleConnTimeout: 2 * time.Minute, MaxResponseHeaderBytes: 64 << 10,
-	}
-}
-
 // Run asks until ctx ends.
 func (c *checks) Run(ctx context.Context) error {
 	defer c.h1.CloseIdleConnections()
@@ -177,4 +166,15 @@ func servingStatus(body []byte) uint64 {
 		b = b[n:]
 	}
 	return 0
+}
+
+func (c *checks) transport(alpn string) *http.Transport {
+	return &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			ctx, cancel := context.WithTimeout(ctx, connectTime) // the question's own does not hold here
+			defer cancel()
+			return c.dial(ctx, ctx.Value(asked{}).(*upstream.Instance), alpn)
+		},
+		DisableCompression: true, MaxIdleConnsPerHost: 1, IdleConnTimeout: 2 * time.Minute, MaxResponseHeaderBytes: 64 << 10,
+	}
 }

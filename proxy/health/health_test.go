@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -15,12 +16,11 @@ type ward struct {
 	mu      sync.Mutex
 	targets []Target[string]
 	answers map[string]error
-	asked   []string // with the time since the beginning
+	asked   []string
 	out     int
 	most    int
 	reports map[string]Report
 	slow    time.Duration
-	start   time.Time
 }
 
 func (w *ward) ask(ctx context.Context, key string) error {
@@ -47,10 +47,10 @@ func (w *ward) set(f func()) {
 	f()
 }
 
-func (w *ward) report(key string) Report {
+func (w *ward) report() Report {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.reports[key]
+	return w.reports["a"]
 }
 
 // questions is how many there were since it was last called.
@@ -65,7 +65,7 @@ func (w *ward) questions() int {
 var every10s = Plan{Interval: 10 * time.Second, Idle: time.Minute, Timeout: time.Second, Healthy: 2, Unhealthy: 3}
 
 func start(t *testing.T, w *ward) (stop func()) {
-	w.answers, w.reports, w.start = map[string]error{}, map[string]Report{}, time.Now()
+	w.answers, w.reports = map[string]error{}, map[string]Report{}
 	c := New(Deps[string]{
 		Targets: func() []Target[string] {
 			w.mu.Lock()
@@ -91,30 +91,30 @@ func TestThresholds(t *testing.T) {
 		w := &ward{targets: []Target[string]{{Key: "a", Plan: every10s}}}
 		defer start(t, w)()
 		time.Sleep(5 * time.Second)
-		if r := w.report("a"); !r.Well || r.Checked.IsZero() {
+		if r := w.report(); !r.Well || r.Checked.IsZero() {
 			t.Fatalf("report %+v after a good answer", r)
 		}
 		w.set(func() { w.answers["a"] = errors.New("connection refused") })
 		time.Sleep(22 * time.Second) // two bad answers
-		if r := w.report("a"); !r.Well {
+		if r := w.report(); !r.Well {
 			t.Errorf("unwell after two bad answers of three: %+v", r)
 		}
 		time.Sleep(11 * time.Second)
-		if r := w.report("a"); r.Well || r.Why != "connection refused" {
+		if r := w.report(); r.Well || r.Why != "connection refused" {
 			t.Errorf("report %+v after three bad answers", r)
 		}
 		w.set(func() { w.answers["a"] = nil })
 		time.Sleep(11 * time.Second)
-		if r := w.report("a"); r.Well {
+		if r := w.report(); r.Well {
 			t.Errorf("well after one good answer of two: %+v", r)
 		}
 		time.Sleep(11 * time.Second)
-		if r := w.report("a"); !r.Well || r.Why != "" {
+		if r := w.report(); !r.Well || r.Why != "" {
 			t.Errorf("report %+v after two good answers", r)
 		}
 		w.set(func() { w.answers["a"] = fmt.Errorf("GET /: 500: %w", ErrUnwell) })
 		time.Sleep(11 * time.Second)
-		if r := w.report("a"); r.Well {
+		if r := w.report(); r.Well {
 			t.Errorf("an answer without doubt did not count at once: %+v", r)
 		}
 	})
@@ -125,7 +125,7 @@ func TestTimeoutsCount(t *testing.T) {
 		w := &ward{targets: []Target[string]{{Key: "a", Plan: every10s}}, slow: time.Hour}
 		defer start(t, w)()
 		time.Sleep(time.Minute)
-		if r := w.report("a"); r.Well {
+		if r := w.report(); r.Well {
 			t.Errorf("report %+v", r)
 		}
 	})
@@ -157,7 +157,7 @@ func TestQuestionsAtOnceAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &ward{slow: 500 * time.Millisecond}
 		for n := range 200 {
-			w.targets = append(w.targets, Target[string]{Key: fmt.Sprint(n), Plan: every10s})
+			w.targets = append(w.targets, Target[string]{Key: strconv.Itoa(n), Plan: every10s})
 		}
 		defer start(t, w)()
 		time.Sleep(9 * time.Second)

@@ -299,8 +299,13 @@ func TestWhatTheAppAndPoliciesAreTold(t *testing.T) {
 	v := compile(t, mesh.TokenRule{
 		Issuer: issuer, JWKS: keys, PayloadHeader: "x-payload", SpaceDelimited: []string{"realm.words"},
 		ClaimHeaders: []mesh.ClaimHeader{
-			{Header: "x-group", Claim: "group"}, {Header: "x-level", Claim: "realm.level"}, {Header: "x-admin", Claim: "admin"},
-			{Header: "x-none", Claim: "realm.none"}, {Header: "x-bad", Claim: "bad"}, {Header: "x-dotted", Claim: "a.b"}, {Header: "x-list", Claim: "scope"},
+			{Header: "x-group", Claim: "group"},
+			{Header: "x-level", Claim: "realm.level"},
+			{Header: "x-admin", Claim: "admin"},
+			{Header: "x-none", Claim: "realm.none"},
+			{Header: "x-bad", Claim: "bad"},
+			{Header: "x-dotted", Claim: "a.b"},
+			{Header: "x-list", Claim: "scope"},
 		},
 	})
 	payload := with(map[string]any{

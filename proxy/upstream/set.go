@@ -172,26 +172,11 @@ func (u *update) terms(i *Instance, info *mesh.Instance) *terms {
 		state: info.State, verdicts: verdictsAbout(u.snap.Verdicts, info), limits: p.Limits,
 		labels: info.Labels, locality: info.Locality, scope: sc, check: p.HealthCheck,
 	}
-	var before *outlier.Member
-	if old := i.terms.Load(); old != nil {
-		before = old.member
-		if old.scope != sc || !sameLimits(old.limits, t.limits) {
-			u.changed = append(u.changed, i)
-		}
+	old := i.terms.Load()
+	if old != nil && (old.scope != sc || !sameLimits(old.limits, t.limits)) {
+		u.changed = append(u.changed, i)
 	}
-	detector := t.scope.detector
-	if info.State != mesh.Ready {
-		detector = nil // it does not count among those that may be taken out
-	}
-	switch {
-	case before != nil && before.Detector() == detector:
-		t.member = before
-	case detector != nil:
-		t.member = detector.Add(func(c outlier.Change) { u.set.outlierChanged(i, c) })
-	}
-	if before != nil && before != t.member {
-		before.Detector().Remove(before)
-	}
+	t.member = u.member(i, old, t)
 	if p.Outlier != nil {
 		t.errors = p.Outlier.ErrorCodes
 	}
@@ -199,6 +184,28 @@ func (u *update) terms(i *Instance, info *mesh.Instance) *terms {
 		i.health.Store(nil)
 	}
 	return t
+}
+
+// member is the instance's membership of its detector; nil without one.
+func (u *update) member(i *Instance, old, t *terms) (m *outlier.Member) {
+	var before *outlier.Member
+	if old != nil {
+		before = old.member
+	}
+	detector := t.scope.detector
+	if t.state != mesh.Ready {
+		detector = nil // it does not count among those that may be taken out
+	}
+	switch {
+	case before != nil && before.Detector() == detector:
+		m = before
+	case detector != nil:
+		m = detector.Add(func(c outlier.Change) { u.set.outlierChanged(i, c) })
+	}
+	if before != nil && before != m {
+		before.Detector().Remove(before)
+	}
+	return m
 }
 
 func (s *Set) outlierChanged(i *Instance, c outlier.Change) {
