@@ -57,10 +57,16 @@ func (h *h1) sendPlain(x *exchange, to *link) (answer, error) {
 	}
 	unseen := to.polite && h.res.Has(http1.SightlineFlags) && h.res.Get(http1.SightlineFlags) == unconnected
 	a := answer{status: h.res.Status, grpc: -1, unseen: unseen}
-	if asks(a.status) {
-		a.after = retryAfter(h.res.Get(http1.RetryAfter), time.Now())
-	}
+	a.after = h.pauseAsked()
 	return a, nil
+}
+
+// pauseAsked is how long the answer asks to be left alone; 0 if it does not.
+func (h *h1) pauseAsked() time.Duration {
+	if !asks(h.res.Status) {
+		return 0
+	}
+	return retryAfter(h.res.Get(http1.RetryAfter), time.Now())
 }
 
 // connect borrows a connection in the time there is.
