@@ -176,7 +176,7 @@ func (i *initialise) text() string {
 	case i.undo:
 		return "# removes table inet sightline (nft), chains SIGHTLINE_OUTBOUND and SIGHTLINE_INBOUND (iptables, ip6tables), if there\n"
 	case i.backend == intercept.IPTables:
-		return "# iptables-restore --noflush\n" + i.rules.IPTables(false, "") + "# ip6tables-restore --noflush\n" + i.rules.IPTables(true, "")
+		return "# iptables-restore --noflush\n" + i.rules.IPTables("") + "# ip6tables-restore --noflush\n" + i.rules.IP6Tables("")
 	}
 	return "# nft -f -\n" + i.rules.NFT()
 }

@@ -63,9 +63,10 @@ func Undo(ctx context.Context) error {
 var families = []struct {
 	v6            bool
 	save, restore string
+	rules         func(r *Rules, saved string) string
 }{
-	{false, "iptables-save", "iptables-restore"},
-	{true, "ip6tables-save", "ip6tables-restore"},
+	{false, "iptables-save", "iptables-restore", (*Rules).IPTables},
+	{true, "ip6tables-save", "ip6tables-restore", (*Rules).IP6Tables},
 }
 
 func applyIPTables(ctx context.Context, r *Rules) error {
@@ -77,7 +78,7 @@ func applyIPTables(ctx context.Context, r *Rules) error {
 		if err != nil {
 			return err
 		}
-		if _, err := run(ctx, r.IPTables(f.v6, saved), f.restore, "--noflush"); err != nil {
+		if _, err := run(ctx, f.rules(r, saved), f.restore, "--noflush"); err != nil {
 			return err
 		}
 	}

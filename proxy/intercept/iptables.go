@@ -14,13 +14,14 @@ const (
 	jumpIn   = "PREROUTING -p tcp -m addrtype --dst-type LOCAL -j " + chainIn
 )
 
-// IPTables is the rules as input of iptables-restore --noflush, or of ip6tables-restore
-// if v6. What was written before, as iptables-save says, is replaced.
-func (r *Rules) IPTables(v6 bool, saved string) string {
-	family := netip.Addr.Is4
-	if v6 {
-		family = netip.Addr.Is6
-	}
+// IPTables is the rules as input of iptables-restore --noflush. What was written before,
+// as iptables-save says, is replaced.
+func (r *Rules) IPTables(saved string) string { return r.iptables(saved, netip.Addr.Is4) }
+
+// IP6Tables is the same for ip6tables-restore.
+func (r *Rules) IP6Tables(saved string) string { return r.iptables(saved, netip.Addr.Is6) }
+
+func (r *Rules) iptables(saved string, family func(netip.Addr) bool) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("*nat")

@@ -53,8 +53,8 @@ func cases() map[string]Rules {
 func TestRuleText(t *testing.T) {
 	for name, r := range cases() {
 		golden(t, name+".nft", r.NFT())
-		golden(t, name+".iptables", r.IPTables(false, ""))
-		golden(t, name+".ip6tables", r.IPTables(true, ""))
+		golden(t, name+".iptables", r.IPTables(""))
+		golden(t, name+".ip6tables", r.IP6Tables(""))
 	}
 }
 
@@ -106,7 +106,7 @@ COMMIT
 		t.Errorf("with nothing there: %q", got)
 	}
 	r := Rules{OutboundPort: 1, InboundPort: 2}
-	if again := r.IPTables(false, saved); !strings.HasPrefix(again, strings.TrimSuffix(want, "COMMIT\n")+":SIGHTLINE_OUTBOUND - [0:0]\n") {
+	if again := r.IPTables(saved); !strings.HasPrefix(again, strings.TrimSuffix(want, "COMMIT\n")+":SIGHTLINE_OUTBOUND - [0:0]\n") {
 		t.Errorf("written again:\n%s", again)
 	}
 }

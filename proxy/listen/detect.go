@@ -57,15 +57,14 @@ func Detect(c *Conn, d Detection) (Protocol, error) {
 		return TCP, nil
 	}
 	for began := time.Now(); ; {
-		switch {
-		case errors.Is(err, errors.ErrUnsupported):
+		if errors.Is(err, errors.ErrUnsupported) {
 			return HTTP1, nil
-		case errors.Is(err, os.ErrDeadlineExceeded) && c.Pass():
-			return HTTP1, ErrPassed
-		case errors.Is(err, os.ErrDeadlineExceeded) && c.Draining() && c.Resume():
-			n = 0 // a drain interrupted the wait, but a request has come
-		case err != nil:
-			return HTTP1, err
+		}
+		if err != nil {
+			if err = interrupted(c, err); err != nil {
+				return HTTP1, err
+			}
+			n = 0
 		}
 		p, sure := classify(b[:n], d.Opaque)
 		left := patience - time.Since(began)
@@ -77,6 +76,20 @@ func Detect(c *Conn, d Detection) (Protocol, error) {
 			return p, nil
 		}
 	}
+}
+
+// interrupted says what an error of a wait means: nil where a drain interrupted it, but
+// a request has come.
+func interrupted(c *Conn, err error) error {
+	switch {
+	case !errors.Is(err, os.ErrDeadlineExceeded):
+		return err
+	case c.Pass():
+		return ErrPassed
+	case c.Draining() && c.Resume():
+		return nil
+	}
+	return err
 }
 
 // errSilent is a client that says nothing. It does not leave the package.

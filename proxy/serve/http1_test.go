@@ -140,7 +140,9 @@ func TestRecordsOfBothSides(t *testing.T) {
 	if diff := cmp.Diff(want, out); diff != "" {
 		t.Errorf("outbound: %s", diff)
 	}
-	want.Direction, want.Route, want.ConfigVersion, want.Peer = emit.Inbound, "", 0, emit.Peer{Service: "productpage"}
+	want.Direction, want.Route, want.ConfigVersion, want.Peer = emit.Inbound, "", 0, emit.Peer{
+		Service: "productpage", Identity: "spiffe://mesh.local/ns/default/sa/productpage",
+	}
 	if diff := cmp.Diff(want, in); diff != "" {
 		t.Errorf("inbound: %s", diff)
 	}
