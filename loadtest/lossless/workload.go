@@ -169,7 +169,7 @@ func (w *workload) metric(ctx context.Context, name string) (sum float64, err er
 }
 
 // direct asks programs past the mesh.
-var direct = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+var direct = &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
 
 func ask(ctx context.Context, method, address, path string) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+address+path, nil)
