@@ -5,11 +5,15 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"reflect"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/authorize"
+	"github.com/sightline-mesh/sightline/proxy/inflight"
+	"github.com/sightline-mesh/sightline/proxy/ratelimit"
 	"github.com/sightline-mesh/sightline/proxy/serve"
 	"github.com/sightline-mesh/sightline/proxy/token"
 )
@@ -45,10 +49,52 @@ func (g *guards) apply(in mesh.Inbound) error {
 	if err != nil {
 		return fmt.Errorf("compile tokens: %w", err)
 	}
+	next := &serve.Guard{Tokens: tokens, Authorize: policies}
+	if err := g.limits(next, &in); err != nil {
+		return fmt.Errorf("compile limits: %w", err)
+	}
 	g.keys.Keep(keySets(in.Tokens))
-	g.current.Store(&serve.Guard{Tokens: tokens, Authorize: policies})
+	g.current.Store(next)
 	g.pushed.Store(&in)
 	return nil
+}
+
+// limits compiles the limits. One that says the same as before goes on where it was.
+func (g *guards) limits(next *serve.Guard, in *mesh.Inbound) error {
+	was, before := g.current.Load(), g.pushed.Load()
+	if before == nil {
+		was, before = &serve.Guard{}, &mesh.Inbound{}
+	}
+	for i := range in.Rates {
+		r := &in.Rates[i]
+		rate, err := g.rate(r)
+		if err != nil {
+			return fmt.Errorf("rate limit %s: %w", r.Name, err)
+		}
+		if j := slices.IndexFunc(before.Rates, func(b mesh.RateRule) bool { return reflect.DeepEqual(b, *r) }); j >= 0 {
+			rate.Limiter = was.Rates[j].Limiter
+		}
+		next.Rates = append(next.Rates, rate)
+	}
+	for _, f := range in.InFlight {
+		limit := serve.InFlight{Name: f.Name, Limiter: inflight.New(inflight.Config{All: f.Requests, PerKey: f.PerCaller})}
+		if j := slices.Index(before.InFlight, f); j >= 0 {
+			limit.Limiter = was.InFlight[j].Limiter
+		}
+		next.InFlight = append(next.InFlight, limit)
+	}
+	return nil
+}
+
+func (g *guards) rate(r *mesh.RateRule) (serve.Rate, error) {
+	if r.Requests <= 0 || r.Unit <= 0 {
+		return serve.Rate{}, fmt.Errorf("%d requests in %v: want both above 0", r.Requests, r.Unit)
+	}
+	match, err := authorize.CompileRule(&r.Match, g.domain)
+	return serve.Rate{
+		Name: r.Name, Match: match, PerCaller: r.PerCaller, PerHeader: r.PerHeader,
+		Limiter: ratelimit.New(ratelimit.Config{Requests: r.Requests, Unit: r.Unit, Burst: r.Burst}),
+	}, err
 }
 
 // keySets are the key sets that have to be fetched.

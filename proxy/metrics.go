@@ -26,6 +26,8 @@ func (p *parts) metrics() []admin.Family {
 		admin.Value("sightline_app_idle_seconds", "How long an unused connection to the app is kept; learned from the app.", p.inbound.AppIdleTime().Seconds()),
 		authorized(p.inbound.Guarded()),
 		tokens(p.inbound.Guarded()),
+		admin.Value("sightline_rate_limited_total", "Inbound requests refused because they came too often.", float64(p.inbound.Guarded().Limited)),
+		admin.Value("sightline_in_flight_refused_total", "Inbound requests refused because too many were in flight.", float64(p.inbound.Guarded().Crowded)),
 		breakers(p.set.State().Instances),
 		admin.Value("sightline_breaker_trips_total", "Times a breaker of this sidecar tripped.", float64(p.trips.Load())),
 		admin.Value("sightline_push_connected", "Whether the control plane's feed is connected.", connected),

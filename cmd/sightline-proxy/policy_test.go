@@ -207,3 +207,36 @@ func TestPoliciesOutliveTheControlPlane(t *testing.T) {
 		t.Errorf("after a restart without a control plane: %d", got)
 	}
 }
+
+const limitVault = `
+apiVersion: sightline.dev/v1alpha1
+kind: RateLimit
+metadata: {name: limit-vault}
+spec:
+  selector: {matchLabels: {app: vault}}
+  rules:
+  - to: [{operation: {paths: ["/slow"]}}]
+    requests: 2
+    unit: hour
+    per: caller
+`
+
+func TestRateLimitFromManifestToAnswer(t *testing.T) {
+	w := newWorkloads(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	w.apply(limitVault)
+	w.within("the limit", func() bool { return w.status("/slow") == http.StatusTooManyRequests })
+	_, header := w.get("/slow")
+	if header.Get("X-Sightline-Reason") != "rate limit default/limit-vault rule 0" || header.Get("Retry-After") == "" || header.Get("X-Sightline-Flags") != "RL" {
+		t.Errorf("answer %v", header)
+	}
+	if got := w.status("/fast"); got != http.StatusOK {
+		t.Errorf("a path the limit is not about: %d", got)
+	}
+	if got := page(t, w.callee, "/metrics"); strings.Contains(got, "sightline_rate_limited_total 0\n") {
+		t.Errorf("not counted:\n%s", got)
+	}
+	if err := w.admin.Delete(t.Context(), "RateLimit", mesh.DefaultNamespace, "limit-vault", "test"); err != nil {
+		t.Fatal(err)
+	}
+	w.within("the end of the limit", func() bool { return w.status("/slow") == http.StatusOK })
+}

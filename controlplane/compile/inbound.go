@@ -22,6 +22,8 @@ type selected struct {
 
 	authorization *mesh.Authorization
 	tokens        []mesh.TokenRule
+	rates         []mesh.RateRule
+	inFlight      []mesh.InFlight
 }
 
 // InboundPolicies finds the policies among the resources.
@@ -38,6 +40,8 @@ func InboundPolicies(objs []config.Object) Policies {
 			p.authorization = authorization(o)
 		case o.RequestAuthentication != nil:
 			p.tokens = tokens(o)
+		case o.RateLimit != nil:
+			p.rates, p.inFlight = rates(o)
 		default:
 			continue
 		}
@@ -57,6 +61,8 @@ func (ps Policies) For(i mesh.Instance) mesh.Inbound {
 			in.Authorization = append(in.Authorization, *p.authorization)
 		}
 		in.Tokens = append(in.Tokens, p.tokens...)
+		in.Rates = append(in.Rates, p.rates...)
+		in.InFlight = append(in.InFlight, p.inFlight...)
 	}
 	return in
 }
@@ -82,21 +88,25 @@ func authorization(o config.Object) *mesh.Authorization {
 		Name: o.Namespace + "/" + o.Name, Action: mesh.AuthorizationAction(p.GetAction().String()), DryRun: o.DryRun(),
 	}
 	for _, r := range p.GetRules() {
-		var rule mesh.AuthorizationRule
-		for _, f := range r.GetFrom() {
-			rule.From = append(rule.From, source(f.GetSource(), o.Namespace))
+		out.Rules = append(out.Rules, rule(r, o.Namespace))
+	}
+	return out
+}
+
+func rule(r *security.Rule, namespace string) mesh.AuthorizationRule {
+	var out mesh.AuthorizationRule
+	for _, f := range r.GetFrom() {
+		out.From = append(out.From, source(f.GetSource(), namespace))
+	}
+	for _, t := range r.GetTo() {
+		out.To = append(out.To, operation(t.GetOperation()))
+	}
+	for _, w := range r.GetWhen() {
+		c := mesh.Condition{Key: w.GetKey(), Values: w.GetValues(), NotValues: w.GetNotValues()}
+		if c.Key == "source.serviceAccount" {
+			c.Values, c.NotValues = accounts(c.Values, namespace), accounts(c.NotValues, namespace)
 		}
-		for _, t := range r.GetTo() {
-			rule.To = append(rule.To, operation(t.GetOperation()))
-		}
-		for _, w := range r.GetWhen() {
-			c := mesh.Condition{Key: w.GetKey(), Values: w.GetValues(), NotValues: w.GetNotValues()}
-			if c.Key == "source.serviceAccount" {
-				c.Values, c.NotValues = accounts(c.Values, o.Namespace), accounts(c.NotValues, o.Namespace)
-			}
-			rule.When = append(rule.When, c)
-		}
-		out.Rules = append(out.Rules, rule)
+		out.When = append(out.When, c)
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package compile_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/compile"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -43,6 +44,43 @@ spec:
   selector: {matchLabels: {app: parcels, version: v1}}
   rules: [{}]
 `
+
+func TestRateRules(t *testing.T) {
+	ps := compile.InboundPolicies(objects(t, `
+apiVersion: sightline.dev/v1alpha1
+kind: RateLimit
+metadata: {name: a, namespace: depot}
+spec:
+  selector: {matchLabels: {app: parcels}}
+  rules:
+  - from: [{source: {serviceAccounts: [van]}}]
+    to: [{operation: {paths: [/a]}}]
+    when: [{key: "request.headers[x]", values: [y]}]
+    requests: 10
+    unit: minute
+    burst: 20
+    per: header
+    header: X-User
+  - {requests: 5, per: caller}
+  inFlight: {requests: 100, perCaller: 10}
+`))
+	want := mesh.Inbound{
+		Rates: []mesh.RateRule{
+			{
+				Name: "depot/a rule 0", Requests: 10, Unit: time.Minute, Burst: 20, PerHeader: "x-user",
+				Match: mesh.AuthorizationRule{
+					From: []mesh.Source{{ServiceAccounts: []string{"depot/van"}}}, To: []mesh.Operation{{Paths: []string{"/a"}}},
+					When: []mesh.Condition{{Key: "request.headers[x]", Values: []string{"y"}}},
+				},
+			},
+			{Name: "depot/a rule 1", Requests: 5, Unit: time.Second, PerCaller: true},
+		},
+		InFlight: []mesh.InFlight{{Name: "depot/a", Requests: 100, PerCaller: 10}},
+	}
+	if d := diff(want, ps.For(mesh.Instance{Service: "parcels.depot", Labels: map[string]string{"app": "parcels"}})); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
 
 func TestTokenRules(t *testing.T) {
 	ps := compile.InboundPolicies(objects(t, `

@@ -19,6 +19,7 @@ const (
 
 	KindAuthorizationPolicy   = "AuthorizationPolicy"
 	KindRequestAuthentication = "RequestAuthentication"
+	KindRateLimit             = "RateLimit"
 )
 
 // The severities of a mesh.Finding.
@@ -41,6 +42,7 @@ type Object struct {
 
 	AuthorizationPolicy   *security.AuthorizationPolicy
 	RequestAuthentication *security.RequestAuthentication
+	RateLimit             *RateLimit
 
 	annotations map[string]string
 

@@ -203,12 +203,15 @@ func lookup(version, name string) (kind, error) {
 			return sloKind(), nil
 		}
 	case "sightline.dev/v1alpha1":
-		if name == KindHealthCheck {
+		switch name {
+		case KindHealthCheck:
 			return healthCheckKind(), nil
+		case KindRateLimit:
+			return rateLimitKind(), nil
 		}
 	}
-	return kind{}, fmt.Errorf("apiVersion %q with kind %q is not supported; want %s or %s of networking.istio.io/v1, %s or %s of security.istio.io/v1, %s of openslo/v1, or %s of sightline.dev/v1alpha1",
-		version, name, KindVirtualService, KindDestinationRule, KindAuthorizationPolicy, KindRequestAuthentication, KindSLO, KindHealthCheck)
+	return kind{}, fmt.Errorf("apiVersion %q with kind %q is not supported; want %s or %s of networking.istio.io/v1, %s or %s of security.istio.io/v1, %s of openslo/v1, or %s or %s of sightline.dev/v1alpha1",
+		version, name, KindVirtualService, KindDestinationRule, KindAuthorizationPolicy, KindRequestAuthentication, KindSLO, KindHealthCheck, KindRateLimit)
 }
 
 func virtualServiceKind() kind {

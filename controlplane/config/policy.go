@@ -100,8 +100,11 @@ func (o Object) DryRun() bool { return o.annotations[DryRunAnnotation] == "true"
 // Selector is the labels of the workloads a policy is for; none means all of its
 // namespace.
 func (o Object) Selector() map[string]string {
-	if o.RequestAuthentication != nil {
+	switch {
+	case o.RequestAuthentication != nil:
 		return o.RequestAuthentication.GetSelector().GetMatchLabels()
+	case o.RateLimit != nil:
+		return o.RateLimit.Selector
 	}
 	return o.AuthorizationPolicy.GetSelector().GetMatchLabels()
 }

@@ -33,6 +33,8 @@ func Validate(all []Object, w World) []mesh.Finding {
 			v.virtualService(o.VirtualService)
 		case o.AuthorizationPolicy != nil:
 			v.authorizationPolicy(o.AuthorizationPolicy)
+		case o.RateLimit != nil:
+			v.rateLimit(o.RateLimit)
 		case o.RequestAuthentication != nil:
 			v.requestAuthentication(o.RequestAuthentication)
 		}

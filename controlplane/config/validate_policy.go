@@ -21,18 +21,21 @@ func (v *validator) authorizationPolicy(p *security.AuthorizationPolicy) {
 		v.warn("spec.rules", "%s without rules fits no request, so it does nothing", action)
 	}
 	for i, r := range p.GetRules() {
-		at := fmt.Sprintf("spec.rules[%d]", i)
-		for j, f := range r.GetFrom() {
-			v.given(f.GetSource() != nil, fmt.Sprintf("%s.from[%d].source", at, j))
-			v.fromSource(f.GetSource(), fmt.Sprintf("%s.from[%d].source", at, j))
-		}
-		for j, t := range r.GetTo() {
-			v.given(t.GetOperation() != nil, fmt.Sprintf("%s.to[%d].operation", at, j))
-			v.operation(t.GetOperation(), fmt.Sprintf("%s.to[%d].operation", at, j))
-		}
-		for j, c := range r.GetWhen() {
-			v.condition(c, fmt.Sprintf("%s.when[%d]", at, j))
-		}
+		v.rule(r, fmt.Sprintf("spec.rules[%d]", i))
+	}
+}
+
+func (v *validator) rule(r *security.Rule, at string) {
+	for j, f := range r.GetFrom() {
+		v.given(f.GetSource() != nil, fmt.Sprintf("%s.from[%d].source", at, j))
+		v.fromSource(f.GetSource(), fmt.Sprintf("%s.from[%d].source", at, j))
+	}
+	for j, t := range r.GetTo() {
+		v.given(t.GetOperation() != nil, fmt.Sprintf("%s.to[%d].operation", at, j))
+		v.operation(t.GetOperation(), fmt.Sprintf("%s.to[%d].operation", at, j))
+	}
+	for j, c := range r.GetWhen() {
+		v.condition(c, fmt.Sprintf("%s.when[%d]", at, j))
 	}
 }
 

@@ -1,5 +1,7 @@
 package mesh
 
+import "time"
+
 // Inbound is everything a sidecar enforces on requests to its own app, whole: a
 // newer one replaces it. The zero value allows everything.
 type Inbound struct {
@@ -7,6 +9,8 @@ type Inbound struct {
 	Version       uint64          `json:"version"`
 	Authorization []Authorization `json:"authorization,omitempty"`
 	Tokens        []TokenRule     `json:"tokens,omitempty"` // none takes no notice of tokens
+	Rates         []RateRule      `json:"rates,omitempty"`
+	InFlight      []InFlight      `json:"inFlight,omitempty"`
 }
 
 // Authorization is an AuthorizationPolicy that selects the sidecar's workload.
@@ -106,4 +110,25 @@ type TokenHeader struct {
 type ClaimHeader struct {
 	Header string `json:"header"` // lower-case
 	Claim  string `json:"claim"`  // the parts of a path are joined with dots
+}
+
+// RateRule bounds how often requests that fit may come to one instance. A request
+// has to get past every rule that it fits.
+type RateRule struct {
+	Name     string            `json:"name"`  // "shop/vault rule 0"
+	Match    AuthorizationRule `json:"match"` // nothing set fits every request
+	Requests int               `json:"requests"`
+	Unit     time.Duration     `json:"unit"`
+	Burst    int               `json:"burst,omitempty"` // 0 is Requests
+	// PerCaller gives each identity its own share, PerHeader each value of the field (in
+	// lower case). Neither makes one for all.
+	PerCaller bool   `json:"perCaller,omitempty"`
+	PerHeader string `json:"perHeader,omitempty"`
+}
+
+// InFlight bounds the requests that one instance has at once; 0 is no bound.
+type InFlight struct {
+	Name      string `json:"name"` // "shop/vault"
+	Requests  int    `json:"requests,omitempty"`
+	PerCaller int    `json:"perCaller,omitempty"`
 }

@@ -6,6 +6,7 @@ import "github.com/sightline-mesh/sightline/controlplane/mesh"
 func FromInbound(in mesh.Inbound) *Inbound {
 	return &Inbound{
 		Version: in.Version, Authorization: each(in.Authorization, fromAuthorization), Tokens: each(in.Tokens, fromTokenRule),
+		Rates: each(in.Rates, fromRateRule), InFlight: each(in.InFlight, fromInFlight),
 	}
 }
 
@@ -13,7 +14,30 @@ func FromInbound(in mesh.Inbound) *Inbound {
 func ToInbound(in *Inbound) mesh.Inbound {
 	return mesh.Inbound{
 		Version: in.GetVersion(), Authorization: each(in.GetAuthorization(), toAuthorization), Tokens: each(in.GetTokens(), toTokenRule),
+		Rates: each(in.GetRates(), toRateRule), InFlight: each(in.GetInFlight(), toInFlight),
 	}
+}
+
+func fromRateRule(r mesh.RateRule) *RateRule {
+	return &RateRule{
+		Name: r.Name, Match: fromRule(r.Match), Requests: int64(r.Requests), Unit: fromDuration(r.Unit), Burst: int64(r.Burst),
+		PerCaller: r.PerCaller, PerHeader: r.PerHeader,
+	}
+}
+
+func toRateRule(r *RateRule) mesh.RateRule {
+	return mesh.RateRule{
+		Name: r.GetName(), Match: toRule(r.GetMatch()), Requests: int(r.GetRequests()), Unit: toDuration(r.GetUnit()), Burst: int(r.GetBurst()),
+		PerCaller: r.GetPerCaller(), PerHeader: r.GetPerHeader(),
+	}
+}
+
+func fromInFlight(f mesh.InFlight) *InFlight {
+	return &InFlight{Name: f.Name, Requests: int64(f.Requests), PerCaller: int64(f.PerCaller)}
+}
+
+func toInFlight(f *InFlight) mesh.InFlight {
+	return mesh.InFlight{Name: f.GetName(), Requests: int(f.GetRequests()), PerCaller: int(f.GetPerCaller())}
 }
 
 func fromTokenRule(r mesh.TokenRule) *TokenRule {

@@ -721,6 +721,8 @@ type Inbound struct {
 	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
 	Authorization []*Authorization       `protobuf:"bytes,2,rep,name=authorization,proto3" json:"authorization,omitempty"`
 	Tokens        []*TokenRule           `protobuf:"bytes,3,rep,name=tokens,proto3" json:"tokens,omitempty"`
+	Rates         []*RateRule            `protobuf:"bytes,4,rep,name=rates,proto3" json:"rates,omitempty"`
+	InFlight      []*InFlight            `protobuf:"bytes,5,rep,name=in_flight,json=inFlight,proto3" json:"in_flight,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -776,6 +778,172 @@ func (x *Inbound) GetTokens() []*TokenRule {
 	return nil
 }
 
+func (x *Inbound) GetRates() []*RateRule {
+	if x != nil {
+		return x.Rates
+	}
+	return nil
+}
+
+func (x *Inbound) GetInFlight() []*InFlight {
+	if x != nil {
+		return x.InFlight
+	}
+	return nil
+}
+
+type RateRule struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Match         *AuthorizationRule     `protobuf:"bytes,2,opt,name=match,proto3" json:"match,omitempty"`
+	Requests      int64                  `protobuf:"varint,3,opt,name=requests,proto3" json:"requests,omitempty"`
+	Unit          *durationpb.Duration   `protobuf:"bytes,4,opt,name=unit,proto3" json:"unit,omitempty"`
+	Burst         int64                  `protobuf:"varint,5,opt,name=burst,proto3" json:"burst,omitempty"`
+	PerCaller     bool                   `protobuf:"varint,6,opt,name=per_caller,json=perCaller,proto3" json:"per_caller,omitempty"`
+	PerHeader     string                 `protobuf:"bytes,7,opt,name=per_header,json=perHeader,proto3" json:"per_header,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RateRule) Reset() {
+	*x = RateRule{}
+	mi := &file_wire_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RateRule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RateRule) ProtoMessage() {}
+
+func (x *RateRule) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RateRule.ProtoReflect.Descriptor instead.
+func (*RateRule) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *RateRule) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RateRule) GetMatch() *AuthorizationRule {
+	if x != nil {
+		return x.Match
+	}
+	return nil
+}
+
+func (x *RateRule) GetRequests() int64 {
+	if x != nil {
+		return x.Requests
+	}
+	return 0
+}
+
+func (x *RateRule) GetUnit() *durationpb.Duration {
+	if x != nil {
+		return x.Unit
+	}
+	return nil
+}
+
+func (x *RateRule) GetBurst() int64 {
+	if x != nil {
+		return x.Burst
+	}
+	return 0
+}
+
+func (x *RateRule) GetPerCaller() bool {
+	if x != nil {
+		return x.PerCaller
+	}
+	return false
+}
+
+func (x *RateRule) GetPerHeader() string {
+	if x != nil {
+		return x.PerHeader
+	}
+	return ""
+}
+
+type InFlight struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Requests      int64                  `protobuf:"varint,2,opt,name=requests,proto3" json:"requests,omitempty"`
+	PerCaller     int64                  `protobuf:"varint,3,opt,name=per_caller,json=perCaller,proto3" json:"per_caller,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InFlight) Reset() {
+	*x = InFlight{}
+	mi := &file_wire_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InFlight) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InFlight) ProtoMessage() {}
+
+func (x *InFlight) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InFlight.ProtoReflect.Descriptor instead.
+func (*InFlight) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *InFlight) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *InFlight) GetRequests() int64 {
+	if x != nil {
+		return x.Requests
+	}
+	return 0
+}
+
+func (x *InFlight) GetPerCaller() int64 {
+	if x != nil {
+		return x.PerCaller
+	}
+	return 0
+}
+
 type TokenRule struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	Issuer         string                 `protobuf:"bytes,1,opt,name=issuer,proto3" json:"issuer,omitempty"`
@@ -795,7 +963,7 @@ type TokenRule struct {
 
 func (x *TokenRule) Reset() {
 	*x = TokenRule{}
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -807,7 +975,7 @@ func (x *TokenRule) String() string {
 func (*TokenRule) ProtoMessage() {}
 
 func (x *TokenRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -820,7 +988,7 @@ func (x *TokenRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenRule.ProtoReflect.Descriptor instead.
 func (*TokenRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{12}
+	return file_wire_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *TokenRule) GetIssuer() string {
@@ -910,7 +1078,7 @@ type TokenHeader struct {
 
 func (x *TokenHeader) Reset() {
 	*x = TokenHeader{}
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -922,7 +1090,7 @@ func (x *TokenHeader) String() string {
 func (*TokenHeader) ProtoMessage() {}
 
 func (x *TokenHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -935,7 +1103,7 @@ func (x *TokenHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenHeader.ProtoReflect.Descriptor instead.
 func (*TokenHeader) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{13}
+	return file_wire_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *TokenHeader) GetName() string {
@@ -962,7 +1130,7 @@ type ClaimHeader struct {
 
 func (x *ClaimHeader) Reset() {
 	*x = ClaimHeader{}
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -974,7 +1142,7 @@ func (x *ClaimHeader) String() string {
 func (*ClaimHeader) ProtoMessage() {}
 
 func (x *ClaimHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -987,7 +1155,7 @@ func (x *ClaimHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimHeader.ProtoReflect.Descriptor instead.
 func (*ClaimHeader) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{14}
+	return file_wire_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ClaimHeader) GetHeader() string {
@@ -1016,7 +1184,7 @@ type Authorization struct {
 
 func (x *Authorization) Reset() {
 	*x = Authorization{}
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1028,7 +1196,7 @@ func (x *Authorization) String() string {
 func (*Authorization) ProtoMessage() {}
 
 func (x *Authorization) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1041,7 +1209,7 @@ func (x *Authorization) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Authorization.ProtoReflect.Descriptor instead.
 func (*Authorization) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{15}
+	return file_wire_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Authorization) GetName() string {
@@ -1083,7 +1251,7 @@ type AuthorizationRule struct {
 
 func (x *AuthorizationRule) Reset() {
 	*x = AuthorizationRule{}
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1095,7 +1263,7 @@ func (x *AuthorizationRule) String() string {
 func (*AuthorizationRule) ProtoMessage() {}
 
 func (x *AuthorizationRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1108,7 +1276,7 @@ func (x *AuthorizationRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorizationRule.ProtoReflect.Descriptor instead.
 func (*AuthorizationRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{16}
+	return file_wire_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *AuthorizationRule) GetFrom() []*Source {
@@ -1152,7 +1320,7 @@ type Source struct {
 
 func (x *Source) Reset() {
 	*x = Source{}
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1164,7 +1332,7 @@ func (x *Source) String() string {
 func (*Source) ProtoMessage() {}
 
 func (x *Source) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1177,7 +1345,7 @@ func (x *Source) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Source.ProtoReflect.Descriptor instead.
 func (*Source) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{17}
+	return file_wire_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Source) GetPrincipals() []string {
@@ -1280,7 +1448,7 @@ type Operation struct {
 
 func (x *Operation) Reset() {
 	*x = Operation{}
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1292,7 +1460,7 @@ func (x *Operation) String() string {
 func (*Operation) ProtoMessage() {}
 
 func (x *Operation) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1305,7 +1473,7 @@ func (x *Operation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operation.ProtoReflect.Descriptor instead.
 func (*Operation) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{18}
+	return file_wire_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Operation) GetHosts() []string {
@@ -1375,7 +1543,7 @@ type Condition struct {
 
 func (x *Condition) Reset() {
 	*x = Condition{}
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1387,7 +1555,7 @@ func (x *Condition) String() string {
 func (*Condition) ProtoMessage() {}
 
 func (x *Condition) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1400,7 +1568,7 @@ func (x *Condition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Condition.ProtoReflect.Descriptor instead.
 func (*Condition) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{19}
+	return file_wire_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Condition) GetKey() string {
@@ -1441,7 +1609,7 @@ type Snapshot struct {
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1453,7 +1621,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1466,7 +1634,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{20}
+	return file_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Snapshot) GetService() string {
@@ -1550,7 +1718,7 @@ type Instance struct {
 
 func (x *Instance) Reset() {
 	*x = Instance{}
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1562,7 +1730,7 @@ func (x *Instance) String() string {
 func (*Instance) ProtoMessage() {}
 
 func (x *Instance) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1575,7 +1743,7 @@ func (x *Instance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Instance.ProtoReflect.Descriptor instead.
 func (*Instance) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{21}
+	return file_wire_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Instance) GetId() string {
@@ -1668,7 +1836,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1680,7 +1848,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1693,7 +1861,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{22}
+	return file_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Route) GetName() string {
@@ -1800,7 +1968,7 @@ type Match struct {
 
 func (x *Match) Reset() {
 	*x = Match{}
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1812,7 +1980,7 @@ func (x *Match) String() string {
 func (*Match) ProtoMessage() {}
 
 func (x *Match) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1825,7 +1993,7 @@ func (x *Match) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Match.ProtoReflect.Descriptor instead.
 func (*Match) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{23}
+	return file_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Match) GetPath() *StringMatch {
@@ -1926,7 +2094,7 @@ type StringMatch struct {
 
 func (x *StringMatch) Reset() {
 	*x = StringMatch{}
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1938,7 +2106,7 @@ func (x *StringMatch) String() string {
 func (*StringMatch) ProtoMessage() {}
 
 func (x *StringMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1951,7 +2119,7 @@ func (x *StringMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StringMatch.ProtoReflect.Descriptor instead.
 func (*StringMatch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{24}
+	return file_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *StringMatch) GetKind() isStringMatch_Kind {
@@ -2022,7 +2190,7 @@ type Destination struct {
 
 func (x *Destination) Reset() {
 	*x = Destination{}
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2034,7 +2202,7 @@ func (x *Destination) String() string {
 func (*Destination) ProtoMessage() {}
 
 func (x *Destination) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2047,7 +2215,7 @@ func (x *Destination) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Destination.ProtoReflect.Descriptor instead.
 func (*Destination) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{25}
+	return file_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Destination) GetService() string {
@@ -2091,7 +2259,7 @@ type Retry struct {
 
 func (x *Retry) Reset() {
 	*x = Retry{}
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2103,7 +2271,7 @@ func (x *Retry) String() string {
 func (*Retry) ProtoMessage() {}
 
 func (x *Retry) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2116,7 +2284,7 @@ func (x *Retry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retry.ProtoReflect.Descriptor instead.
 func (*Retry) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{26}
+	return file_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Retry) GetAttempts() int64 {
@@ -2164,7 +2332,7 @@ type HeaderEdits struct {
 
 func (x *HeaderEdits) Reset() {
 	*x = HeaderEdits{}
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2176,7 +2344,7 @@ func (x *HeaderEdits) String() string {
 func (*HeaderEdits) ProtoMessage() {}
 
 func (x *HeaderEdits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2189,7 +2357,7 @@ func (x *HeaderEdits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeaderEdits.ProtoReflect.Descriptor instead.
 func (*HeaderEdits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{27}
+	return file_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *HeaderEdits) GetRequest() *FieldEdits {
@@ -2217,7 +2385,7 @@ type FieldEdits struct {
 
 func (x *FieldEdits) Reset() {
 	*x = FieldEdits{}
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2229,7 +2397,7 @@ func (x *FieldEdits) String() string {
 func (*FieldEdits) ProtoMessage() {}
 
 func (x *FieldEdits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2242,7 +2410,7 @@ func (x *FieldEdits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldEdits.ProtoReflect.Descriptor instead.
 func (*FieldEdits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{28}
+	return file_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *FieldEdits) GetRemove() []string {
@@ -2278,7 +2446,7 @@ type Rewrite struct {
 
 func (x *Rewrite) Reset() {
 	*x = Rewrite{}
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2290,7 +2458,7 @@ func (x *Rewrite) String() string {
 func (*Rewrite) ProtoMessage() {}
 
 func (x *Rewrite) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2303,7 +2471,7 @@ func (x *Rewrite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rewrite.ProtoReflect.Descriptor instead.
 func (*Rewrite) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{29}
+	return file_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Rewrite) GetPath() string {
@@ -2349,7 +2517,7 @@ type Redirect struct {
 
 func (x *Redirect) Reset() {
 	*x = Redirect{}
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2361,7 +2529,7 @@ func (x *Redirect) String() string {
 func (*Redirect) ProtoMessage() {}
 
 func (x *Redirect) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2374,7 +2542,7 @@ func (x *Redirect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Redirect.ProtoReflect.Descriptor instead.
 func (*Redirect) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{30}
+	return file_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Redirect) GetCode() int64 {
@@ -2436,7 +2604,7 @@ type DirectResponse struct {
 
 func (x *DirectResponse) Reset() {
 	*x = DirectResponse{}
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2448,7 +2616,7 @@ func (x *DirectResponse) String() string {
 func (*DirectResponse) ProtoMessage() {}
 
 func (x *DirectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2461,7 +2629,7 @@ func (x *DirectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectResponse.ProtoReflect.Descriptor instead.
 func (*DirectResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{31}
+	return file_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *DirectResponse) GetStatus() int64 {
@@ -2493,7 +2661,7 @@ type CORS struct {
 
 func (x *CORS) Reset() {
 	*x = CORS{}
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2505,7 +2673,7 @@ func (x *CORS) String() string {
 func (*CORS) ProtoMessage() {}
 
 func (x *CORS) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2518,7 +2686,7 @@ func (x *CORS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CORS.ProtoReflect.Descriptor instead.
 func (*CORS) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{32}
+	return file_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *CORS) GetOrigins() []*StringMatch {
@@ -2580,7 +2748,7 @@ type Fault struct {
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2592,7 +2760,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2605,7 +2773,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{33}
+	return file_wire_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Fault) GetDelay() *Delay {
@@ -2632,7 +2800,7 @@ type Delay struct {
 
 func (x *Delay) Reset() {
 	*x = Delay{}
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2644,7 +2812,7 @@ func (x *Delay) String() string {
 func (*Delay) ProtoMessage() {}
 
 func (x *Delay) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2657,7 +2825,7 @@ func (x *Delay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delay.ProtoReflect.Descriptor instead.
 func (*Delay) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{34}
+	return file_wire_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Delay) GetFixed() *durationpb.Duration {
@@ -2685,7 +2853,7 @@ type Abort struct {
 
 func (x *Abort) Reset() {
 	*x = Abort{}
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2697,7 +2865,7 @@ func (x *Abort) String() string {
 func (*Abort) ProtoMessage() {}
 
 func (x *Abort) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2710,7 +2878,7 @@ func (x *Abort) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Abort.ProtoReflect.Descriptor instead.
 func (*Abort) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{35}
+	return file_wire_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Abort) GetStatus() int64 {
@@ -2745,7 +2913,7 @@ type Mirror struct {
 
 func (x *Mirror) Reset() {
 	*x = Mirror{}
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2757,7 +2925,7 @@ func (x *Mirror) String() string {
 func (*Mirror) ProtoMessage() {}
 
 func (x *Mirror) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2770,7 +2938,7 @@ func (x *Mirror) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mirror.ProtoReflect.Descriptor instead.
 func (*Mirror) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{36}
+	return file_wire_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Mirror) GetService() string {
@@ -2805,7 +2973,7 @@ type StreamRoute struct {
 
 func (x *StreamRoute) Reset() {
 	*x = StreamRoute{}
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2817,7 +2985,7 @@ func (x *StreamRoute) String() string {
 func (*StreamRoute) ProtoMessage() {}
 
 func (x *StreamRoute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2830,7 +2998,7 @@ func (x *StreamRoute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRoute.ProtoReflect.Descriptor instead.
 func (*StreamRoute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{37}
+	return file_wire_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *StreamRoute) GetName() string {
@@ -2867,7 +3035,7 @@ type StreamMatch struct {
 
 func (x *StreamMatch) Reset() {
 	*x = StreamMatch{}
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2879,7 +3047,7 @@ func (x *StreamMatch) String() string {
 func (*StreamMatch) ProtoMessage() {}
 
 func (x *StreamMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2892,7 +3060,7 @@ func (x *StreamMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamMatch.ProtoReflect.Descriptor instead.
 func (*StreamMatch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{38}
+	return file_wire_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *StreamMatch) GetTls() bool {
@@ -2941,7 +3109,7 @@ type Subset struct {
 
 func (x *Subset) Reset() {
 	*x = Subset{}
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2953,7 +3121,7 @@ func (x *Subset) String() string {
 func (*Subset) ProtoMessage() {}
 
 func (x *Subset) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2966,7 +3134,7 @@ func (x *Subset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subset.ProtoReflect.Descriptor instead.
 func (*Subset) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{39}
+	return file_wire_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Subset) GetName() string {
@@ -3006,7 +3174,7 @@ type Policy struct {
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3018,7 +3186,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3031,7 +3199,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{40}
+	return file_wire_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Policy) GetLoadBalancer() string {
@@ -3106,7 +3274,7 @@ type Hash struct {
 
 func (x *Hash) Reset() {
 	*x = Hash{}
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3118,7 +3286,7 @@ func (x *Hash) String() string {
 func (*Hash) ProtoMessage() {}
 
 func (x *Hash) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3131,7 +3299,7 @@ func (x *Hash) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hash.ProtoReflect.Descriptor instead.
 func (*Hash) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{41}
+	return file_wire_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Hash) GetKey() isHash_Key {
@@ -3225,7 +3393,7 @@ type HashCookie struct {
 
 func (x *HashCookie) Reset() {
 	*x = HashCookie{}
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3237,7 +3405,7 @@ func (x *HashCookie) String() string {
 func (*HashCookie) ProtoMessage() {}
 
 func (x *HashCookie) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3250,7 +3418,7 @@ func (x *HashCookie) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HashCookie.ProtoReflect.Descriptor instead.
 func (*HashCookie) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{42}
+	return file_wire_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *HashCookie) GetName() string {
@@ -3298,7 +3466,7 @@ type CookieAttribute struct {
 
 func (x *CookieAttribute) Reset() {
 	*x = CookieAttribute{}
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3310,7 +3478,7 @@ func (x *CookieAttribute) String() string {
 func (*CookieAttribute) ProtoMessage() {}
 
 func (x *CookieAttribute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3323,7 +3491,7 @@ func (x *CookieAttribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CookieAttribute.ProtoReflect.Descriptor instead.
 func (*CookieAttribute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{43}
+	return file_wire_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *CookieAttribute) GetName() string {
@@ -3351,7 +3519,7 @@ type Warmup struct {
 
 func (x *Warmup) Reset() {
 	*x = Warmup{}
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3363,7 +3531,7 @@ func (x *Warmup) String() string {
 func (*Warmup) ProtoMessage() {}
 
 func (x *Warmup) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3376,7 +3544,7 @@ func (x *Warmup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warmup.ProtoReflect.Descriptor instead.
 func (*Warmup) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{44}
+	return file_wire_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Warmup) GetDuration() *durationpb.Duration {
@@ -3412,7 +3580,7 @@ type LocalityLB struct {
 
 func (x *LocalityLB) Reset() {
 	*x = LocalityLB{}
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3424,7 +3592,7 @@ func (x *LocalityLB) String() string {
 func (*LocalityLB) ProtoMessage() {}
 
 func (x *LocalityLB) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3437,7 +3605,7 @@ func (x *LocalityLB) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocalityLB.ProtoReflect.Descriptor instead.
 func (*LocalityLB) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{45}
+	return file_wire_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *LocalityLB) GetOff() bool {
@@ -3478,7 +3646,7 @@ type Distribute struct {
 
 func (x *Distribute) Reset() {
 	*x = Distribute{}
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3490,7 +3658,7 @@ func (x *Distribute) String() string {
 func (*Distribute) ProtoMessage() {}
 
 func (x *Distribute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3503,7 +3671,7 @@ func (x *Distribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Distribute.ProtoReflect.Descriptor instead.
 func (*Distribute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{46}
+	return file_wire_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Distribute) GetFrom() string {
@@ -3537,7 +3705,7 @@ type Outlier struct {
 
 func (x *Outlier) Reset() {
 	*x = Outlier{}
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3549,7 +3717,7 @@ func (x *Outlier) String() string {
 func (*Outlier) ProtoMessage() {}
 
 func (x *Outlier) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3562,7 +3730,7 @@ func (x *Outlier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outlier.ProtoReflect.Descriptor instead.
 func (*Outlier) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{47}
+	return file_wire_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Outlier) GetConsecutiveErrors() int64 {
@@ -3647,7 +3815,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3659,7 +3827,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3672,7 +3840,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{48}
+	return file_wire_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Limits) GetConnections() int64 {
@@ -3763,7 +3931,7 @@ type Keepalive struct {
 
 func (x *Keepalive) Reset() {
 	*x = Keepalive{}
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3775,7 +3943,7 @@ func (x *Keepalive) String() string {
 func (*Keepalive) ProtoMessage() {}
 
 func (x *Keepalive) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3788,7 +3956,7 @@ func (x *Keepalive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Keepalive.ProtoReflect.Descriptor instead.
 func (*Keepalive) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{49}
+	return file_wire_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Keepalive) GetProbes() int64 {
@@ -3823,7 +3991,7 @@ type RetryBudget struct {
 
 func (x *RetryBudget) Reset() {
 	*x = RetryBudget{}
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3835,7 +4003,7 @@ func (x *RetryBudget) String() string {
 func (*RetryBudget) ProtoMessage() {}
 
 func (x *RetryBudget) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3848,7 +4016,7 @@ func (x *RetryBudget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryBudget.ProtoReflect.Descriptor instead.
 func (*RetryBudget) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{50}
+	return file_wire_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *RetryBudget) GetPercent() float64 {
@@ -3891,7 +4059,7 @@ type HealthCheck struct {
 
 func (x *HealthCheck) Reset() {
 	*x = HealthCheck{}
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3903,7 +4071,7 @@ func (x *HealthCheck) String() string {
 func (*HealthCheck) ProtoMessage() {}
 
 func (x *HealthCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3916,7 +4084,7 @@ func (x *HealthCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthCheck.ProtoReflect.Descriptor instead.
 func (*HealthCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{51}
+	return file_wire_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *HealthCheck) GetHow() isHealthCheck_How {
@@ -4021,7 +4189,7 @@ type HTTPCheck struct {
 
 func (x *HTTPCheck) Reset() {
 	*x = HTTPCheck{}
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4033,7 +4201,7 @@ func (x *HTTPCheck) String() string {
 func (*HTTPCheck) ProtoMessage() {}
 
 func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4046,7 +4214,7 @@ func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HTTPCheck.ProtoReflect.Descriptor instead.
 func (*HTTPCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{52}
+	return file_wire_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *HTTPCheck) GetPath() string {
@@ -4080,7 +4248,7 @@ type StatusRange struct {
 
 func (x *StatusRange) Reset() {
 	*x = StatusRange{}
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4092,7 +4260,7 @@ func (x *StatusRange) String() string {
 func (*StatusRange) ProtoMessage() {}
 
 func (x *StatusRange) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4105,7 +4273,7 @@ func (x *StatusRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRange.ProtoReflect.Descriptor instead.
 func (*StatusRange) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{53}
+	return file_wire_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *StatusRange) GetFrom() int64 {
@@ -4131,7 +4299,7 @@ type GRPCCheck struct {
 
 func (x *GRPCCheck) Reset() {
 	*x = GRPCCheck{}
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4143,7 +4311,7 @@ func (x *GRPCCheck) String() string {
 func (*GRPCCheck) ProtoMessage() {}
 
 func (x *GRPCCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4156,7 +4324,7 @@ func (x *GRPCCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GRPCCheck.ProtoReflect.Descriptor instead.
 func (*GRPCCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{54}
+	return file_wire_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *GRPCCheck) GetService() string {
@@ -4186,7 +4354,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4198,7 +4366,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4211,7 +4379,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{55}
+	return file_wire_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Verdict) GetId() string {
@@ -4344,11 +4512,28 @@ const file_wire_proto_rawDesc = "" +
 	"\bservices\x18\x03 \x03(\tR\bservices\x129\n" +
 	"\tsnapshots\x18\x04 \x03(\v2\x1b.sightline.wire.v1.SnapshotR\tsnapshots\x124\n" +
 	"\achanged\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\achanged\x124\n" +
-	"\ainbound\x18\x06 \x01(\v2\x1a.sightline.wire.v1.InboundR\ainbound\"\xa1\x01\n" +
+	"\ainbound\x18\x06 \x01(\v2\x1a.sightline.wire.v1.InboundR\ainbound\"\x8e\x02\n" +
 	"\aInbound\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12F\n" +
 	"\rauthorization\x18\x02 \x03(\v2 .sightline.wire.v1.AuthorizationR\rauthorization\x124\n" +
-	"\x06tokens\x18\x03 \x03(\v2\x1c.sightline.wire.v1.TokenRuleR\x06tokens\"\xa6\x03\n" +
+	"\x06tokens\x18\x03 \x03(\v2\x1c.sightline.wire.v1.TokenRuleR\x06tokens\x121\n" +
+	"\x05rates\x18\x04 \x03(\v2\x1b.sightline.wire.v1.RateRuleR\x05rates\x128\n" +
+	"\tin_flight\x18\x05 \x03(\v2\x1b.sightline.wire.v1.InFlightR\binFlight\"\xf9\x01\n" +
+	"\bRateRule\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12:\n" +
+	"\x05match\x18\x02 \x01(\v2$.sightline.wire.v1.AuthorizationRuleR\x05match\x12\x1a\n" +
+	"\brequests\x18\x03 \x01(\x03R\brequests\x12-\n" +
+	"\x04unit\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x04unit\x12\x14\n" +
+	"\x05burst\x18\x05 \x01(\x03R\x05burst\x12\x1d\n" +
+	"\n" +
+	"per_caller\x18\x06 \x01(\bR\tperCaller\x12\x1d\n" +
+	"\n" +
+	"per_header\x18\a \x01(\tR\tperHeader\"Y\n" +
+	"\bInFlight\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\brequests\x18\x02 \x01(\x03R\brequests\x12\x1d\n" +
+	"\n" +
+	"per_caller\x18\x03 \x01(\x03R\tperCaller\"\xa6\x03\n" +
 	"\tTokenRule\x12\x16\n" +
 	"\x06issuer\x18\x01 \x01(\tR\x06issuer\x12\x1c\n" +
 	"\taudiences\x18\x02 \x03(\tR\taudiences\x12\x12\n" +
@@ -4704,7 +4889,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 67)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 69)
 var file_wire_proto_goTypes = []any{
 	(*Workload)(nil),              // 0: sightline.wire.v1.Workload
 	(*EnrollRequest)(nil),         // 1: sightline.wire.v1.EnrollRequest
@@ -4718,172 +4903,178 @@ var file_wire_proto_goTypes = []any{
 	(*Goodbye)(nil),               // 9: sightline.wire.v1.Goodbye
 	(*Push)(nil),                  // 10: sightline.wire.v1.Push
 	(*Inbound)(nil),               // 11: sightline.wire.v1.Inbound
-	(*TokenRule)(nil),             // 12: sightline.wire.v1.TokenRule
-	(*TokenHeader)(nil),           // 13: sightline.wire.v1.TokenHeader
-	(*ClaimHeader)(nil),           // 14: sightline.wire.v1.ClaimHeader
-	(*Authorization)(nil),         // 15: sightline.wire.v1.Authorization
-	(*AuthorizationRule)(nil),     // 16: sightline.wire.v1.AuthorizationRule
-	(*Source)(nil),                // 17: sightline.wire.v1.Source
-	(*Operation)(nil),             // 18: sightline.wire.v1.Operation
-	(*Condition)(nil),             // 19: sightline.wire.v1.Condition
-	(*Snapshot)(nil),              // 20: sightline.wire.v1.Snapshot
-	(*Instance)(nil),              // 21: sightline.wire.v1.Instance
-	(*Route)(nil),                 // 22: sightline.wire.v1.Route
-	(*Match)(nil),                 // 23: sightline.wire.v1.Match
-	(*StringMatch)(nil),           // 24: sightline.wire.v1.StringMatch
-	(*Destination)(nil),           // 25: sightline.wire.v1.Destination
-	(*Retry)(nil),                 // 26: sightline.wire.v1.Retry
-	(*HeaderEdits)(nil),           // 27: sightline.wire.v1.HeaderEdits
-	(*FieldEdits)(nil),            // 28: sightline.wire.v1.FieldEdits
-	(*Rewrite)(nil),               // 29: sightline.wire.v1.Rewrite
-	(*Redirect)(nil),              // 30: sightline.wire.v1.Redirect
-	(*DirectResponse)(nil),        // 31: sightline.wire.v1.DirectResponse
-	(*CORS)(nil),                  // 32: sightline.wire.v1.CORS
-	(*Fault)(nil),                 // 33: sightline.wire.v1.Fault
-	(*Delay)(nil),                 // 34: sightline.wire.v1.Delay
-	(*Abort)(nil),                 // 35: sightline.wire.v1.Abort
-	(*Mirror)(nil),                // 36: sightline.wire.v1.Mirror
-	(*StreamRoute)(nil),           // 37: sightline.wire.v1.StreamRoute
-	(*StreamMatch)(nil),           // 38: sightline.wire.v1.StreamMatch
-	(*Subset)(nil),                // 39: sightline.wire.v1.Subset
-	(*Policy)(nil),                // 40: sightline.wire.v1.Policy
-	(*Hash)(nil),                  // 41: sightline.wire.v1.Hash
-	(*HashCookie)(nil),            // 42: sightline.wire.v1.HashCookie
-	(*CookieAttribute)(nil),       // 43: sightline.wire.v1.CookieAttribute
-	(*Warmup)(nil),                // 44: sightline.wire.v1.Warmup
-	(*LocalityLB)(nil),            // 45: sightline.wire.v1.LocalityLB
-	(*Distribute)(nil),            // 46: sightline.wire.v1.Distribute
-	(*Outlier)(nil),               // 47: sightline.wire.v1.Outlier
-	(*Limits)(nil),                // 48: sightline.wire.v1.Limits
-	(*Keepalive)(nil),             // 49: sightline.wire.v1.Keepalive
-	(*RetryBudget)(nil),           // 50: sightline.wire.v1.RetryBudget
-	(*HealthCheck)(nil),           // 51: sightline.wire.v1.HealthCheck
-	(*HTTPCheck)(nil),             // 52: sightline.wire.v1.HTTPCheck
-	(*StatusRange)(nil),           // 53: sightline.wire.v1.StatusRange
-	(*GRPCCheck)(nil),             // 54: sightline.wire.v1.GRPCCheck
-	(*Verdict)(nil),               // 55: sightline.wire.v1.Verdict
-	nil,                           // 56: sightline.wire.v1.Instance.LabelsEntry
-	nil,                           // 57: sightline.wire.v1.Match.HeadersEntry
-	nil,                           // 58: sightline.wire.v1.Match.WithoutEntry
-	nil,                           // 59: sightline.wire.v1.Match.QueryEntry
-	nil,                           // 60: sightline.wire.v1.Match.SourceLabelsEntry
-	nil,                           // 61: sightline.wire.v1.FieldEdits.SetEntry
-	nil,                           // 62: sightline.wire.v1.FieldEdits.AddEntry
-	nil,                           // 63: sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	nil,                           // 64: sightline.wire.v1.Subset.LabelsEntry
-	nil,                           // 65: sightline.wire.v1.LocalityLB.FailoverEntry
-	nil,                           // 66: sightline.wire.v1.Distribute.ToEntry
-	(*timestamppb.Timestamp)(nil), // 67: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 68: google.protobuf.Duration
+	(*RateRule)(nil),              // 12: sightline.wire.v1.RateRule
+	(*InFlight)(nil),              // 13: sightline.wire.v1.InFlight
+	(*TokenRule)(nil),             // 14: sightline.wire.v1.TokenRule
+	(*TokenHeader)(nil),           // 15: sightline.wire.v1.TokenHeader
+	(*ClaimHeader)(nil),           // 16: sightline.wire.v1.ClaimHeader
+	(*Authorization)(nil),         // 17: sightline.wire.v1.Authorization
+	(*AuthorizationRule)(nil),     // 18: sightline.wire.v1.AuthorizationRule
+	(*Source)(nil),                // 19: sightline.wire.v1.Source
+	(*Operation)(nil),             // 20: sightline.wire.v1.Operation
+	(*Condition)(nil),             // 21: sightline.wire.v1.Condition
+	(*Snapshot)(nil),              // 22: sightline.wire.v1.Snapshot
+	(*Instance)(nil),              // 23: sightline.wire.v1.Instance
+	(*Route)(nil),                 // 24: sightline.wire.v1.Route
+	(*Match)(nil),                 // 25: sightline.wire.v1.Match
+	(*StringMatch)(nil),           // 26: sightline.wire.v1.StringMatch
+	(*Destination)(nil),           // 27: sightline.wire.v1.Destination
+	(*Retry)(nil),                 // 28: sightline.wire.v1.Retry
+	(*HeaderEdits)(nil),           // 29: sightline.wire.v1.HeaderEdits
+	(*FieldEdits)(nil),            // 30: sightline.wire.v1.FieldEdits
+	(*Rewrite)(nil),               // 31: sightline.wire.v1.Rewrite
+	(*Redirect)(nil),              // 32: sightline.wire.v1.Redirect
+	(*DirectResponse)(nil),        // 33: sightline.wire.v1.DirectResponse
+	(*CORS)(nil),                  // 34: sightline.wire.v1.CORS
+	(*Fault)(nil),                 // 35: sightline.wire.v1.Fault
+	(*Delay)(nil),                 // 36: sightline.wire.v1.Delay
+	(*Abort)(nil),                 // 37: sightline.wire.v1.Abort
+	(*Mirror)(nil),                // 38: sightline.wire.v1.Mirror
+	(*StreamRoute)(nil),           // 39: sightline.wire.v1.StreamRoute
+	(*StreamMatch)(nil),           // 40: sightline.wire.v1.StreamMatch
+	(*Subset)(nil),                // 41: sightline.wire.v1.Subset
+	(*Policy)(nil),                // 42: sightline.wire.v1.Policy
+	(*Hash)(nil),                  // 43: sightline.wire.v1.Hash
+	(*HashCookie)(nil),            // 44: sightline.wire.v1.HashCookie
+	(*CookieAttribute)(nil),       // 45: sightline.wire.v1.CookieAttribute
+	(*Warmup)(nil),                // 46: sightline.wire.v1.Warmup
+	(*LocalityLB)(nil),            // 47: sightline.wire.v1.LocalityLB
+	(*Distribute)(nil),            // 48: sightline.wire.v1.Distribute
+	(*Outlier)(nil),               // 49: sightline.wire.v1.Outlier
+	(*Limits)(nil),                // 50: sightline.wire.v1.Limits
+	(*Keepalive)(nil),             // 51: sightline.wire.v1.Keepalive
+	(*RetryBudget)(nil),           // 52: sightline.wire.v1.RetryBudget
+	(*HealthCheck)(nil),           // 53: sightline.wire.v1.HealthCheck
+	(*HTTPCheck)(nil),             // 54: sightline.wire.v1.HTTPCheck
+	(*StatusRange)(nil),           // 55: sightline.wire.v1.StatusRange
+	(*GRPCCheck)(nil),             // 56: sightline.wire.v1.GRPCCheck
+	(*Verdict)(nil),               // 57: sightline.wire.v1.Verdict
+	nil,                           // 58: sightline.wire.v1.Instance.LabelsEntry
+	nil,                           // 59: sightline.wire.v1.Match.HeadersEntry
+	nil,                           // 60: sightline.wire.v1.Match.WithoutEntry
+	nil,                           // 61: sightline.wire.v1.Match.QueryEntry
+	nil,                           // 62: sightline.wire.v1.Match.SourceLabelsEntry
+	nil,                           // 63: sightline.wire.v1.FieldEdits.SetEntry
+	nil,                           // 64: sightline.wire.v1.FieldEdits.AddEntry
+	nil,                           // 65: sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	nil,                           // 66: sightline.wire.v1.Subset.LabelsEntry
+	nil,                           // 67: sightline.wire.v1.LocalityLB.FailoverEntry
+	nil,                           // 68: sightline.wire.v1.Distribute.ToEntry
+	(*timestamppb.Timestamp)(nil), // 69: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 70: google.protobuf.Duration
 }
 var file_wire_proto_depIdxs = []int32{
-	0,  // 0: sightline.wire.v1.EnrollRequest.workload:type_name -> sightline.wire.v1.Workload
-	5,  // 1: sightline.wire.v1.SubscribeRequest.hello:type_name -> sightline.wire.v1.Hello
-	6,  // 2: sightline.wire.v1.SubscribeRequest.want:type_name -> sightline.wire.v1.Want
-	7,  // 3: sightline.wire.v1.SubscribeRequest.state:type_name -> sightline.wire.v1.State
-	8,  // 4: sightline.wire.v1.SubscribeRequest.ack:type_name -> sightline.wire.v1.Ack
-	9,  // 5: sightline.wire.v1.SubscribeRequest.goodbye:type_name -> sightline.wire.v1.Goodbye
-	21, // 6: sightline.wire.v1.Hello.instance:type_name -> sightline.wire.v1.Instance
-	20, // 7: sightline.wire.v1.Push.snapshots:type_name -> sightline.wire.v1.Snapshot
-	67, // 8: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
-	11, // 9: sightline.wire.v1.Push.inbound:type_name -> sightline.wire.v1.Inbound
-	15, // 10: sightline.wire.v1.Inbound.authorization:type_name -> sightline.wire.v1.Authorization
-	12, // 11: sightline.wire.v1.Inbound.tokens:type_name -> sightline.wire.v1.TokenRule
-	13, // 12: sightline.wire.v1.TokenRule.from_headers:type_name -> sightline.wire.v1.TokenHeader
-	14, // 13: sightline.wire.v1.TokenRule.claim_headers:type_name -> sightline.wire.v1.ClaimHeader
-	16, // 14: sightline.wire.v1.Authorization.rules:type_name -> sightline.wire.v1.AuthorizationRule
-	17, // 15: sightline.wire.v1.AuthorizationRule.from:type_name -> sightline.wire.v1.Source
-	18, // 16: sightline.wire.v1.AuthorizationRule.to:type_name -> sightline.wire.v1.Operation
-	19, // 17: sightline.wire.v1.AuthorizationRule.when:type_name -> sightline.wire.v1.Condition
-	22, // 18: sightline.wire.v1.Snapshot.routes:type_name -> sightline.wire.v1.Route
-	39, // 19: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
-	40, // 20: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
-	21, // 21: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
-	55, // 22: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
-	37, // 23: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
-	56, // 24: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
-	23, // 25: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
-	25, // 26: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
-	68, // 27: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
-	26, // 28: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
-	27, // 29: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
-	29, // 30: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
-	30, // 31: sightline.wire.v1.Route.redirect:type_name -> sightline.wire.v1.Redirect
-	31, // 32: sightline.wire.v1.Route.respond:type_name -> sightline.wire.v1.DirectResponse
-	32, // 33: sightline.wire.v1.Route.cors:type_name -> sightline.wire.v1.CORS
-	33, // 34: sightline.wire.v1.Route.fault:type_name -> sightline.wire.v1.Fault
-	36, // 35: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
-	24, // 36: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
-	24, // 37: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
-	57, // 38: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
-	24, // 39: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
-	24, // 40: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
-	58, // 41: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
-	59, // 42: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
-	60, // 43: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
-	27, // 44: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
-	68, // 45: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
-	68, // 46: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
-	28, // 47: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
-	28, // 48: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
-	61, // 49: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
-	62, // 50: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
-	24, // 51: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
-	68, // 52: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
-	34, // 53: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
-	35, // 54: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
-	68, // 55: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
-	38, // 56: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
-	25, // 57: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
-	63, // 58: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	64, // 59: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
-	40, // 60: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
-	47, // 61: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
-	48, // 62: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
-	41, // 63: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
-	44, // 64: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
-	45, // 65: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
-	50, // 66: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
-	51, // 67: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
-	42, // 68: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
-	68, // 69: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
-	43, // 70: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
-	68, // 71: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
-	46, // 72: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
-	65, // 73: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
-	66, // 74: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
-	68, // 75: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
-	68, // 76: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
-	68, // 77: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
-	68, // 78: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
-	68, // 79: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
-	68, // 80: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
-	49, // 81: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
-	68, // 82: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
-	68, // 83: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
-	68, // 84: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
-	52, // 85: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
-	54, // 86: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
-	68, // 87: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
-	68, // 88: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
-	68, // 89: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
-	53, // 90: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
-	67, // 91: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
-	67, // 92: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
-	24, // 93: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
-	24, // 94: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
-	24, // 95: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
-	1,  // 96: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
-	2,  // 97: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
-	4,  // 98: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
-	3,  // 99: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
-	3,  // 100: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
-	10, // 101: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
-	99, // [99:102] is the sub-list for method output_type
-	96, // [96:99] is the sub-list for method input_type
-	96, // [96:96] is the sub-list for extension type_name
-	96, // [96:96] is the sub-list for extension extendee
-	0,  // [0:96] is the sub-list for field type_name
+	0,   // 0: sightline.wire.v1.EnrollRequest.workload:type_name -> sightline.wire.v1.Workload
+	5,   // 1: sightline.wire.v1.SubscribeRequest.hello:type_name -> sightline.wire.v1.Hello
+	6,   // 2: sightline.wire.v1.SubscribeRequest.want:type_name -> sightline.wire.v1.Want
+	7,   // 3: sightline.wire.v1.SubscribeRequest.state:type_name -> sightline.wire.v1.State
+	8,   // 4: sightline.wire.v1.SubscribeRequest.ack:type_name -> sightline.wire.v1.Ack
+	9,   // 5: sightline.wire.v1.SubscribeRequest.goodbye:type_name -> sightline.wire.v1.Goodbye
+	23,  // 6: sightline.wire.v1.Hello.instance:type_name -> sightline.wire.v1.Instance
+	22,  // 7: sightline.wire.v1.Push.snapshots:type_name -> sightline.wire.v1.Snapshot
+	69,  // 8: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
+	11,  // 9: sightline.wire.v1.Push.inbound:type_name -> sightline.wire.v1.Inbound
+	17,  // 10: sightline.wire.v1.Inbound.authorization:type_name -> sightline.wire.v1.Authorization
+	14,  // 11: sightline.wire.v1.Inbound.tokens:type_name -> sightline.wire.v1.TokenRule
+	12,  // 12: sightline.wire.v1.Inbound.rates:type_name -> sightline.wire.v1.RateRule
+	13,  // 13: sightline.wire.v1.Inbound.in_flight:type_name -> sightline.wire.v1.InFlight
+	18,  // 14: sightline.wire.v1.RateRule.match:type_name -> sightline.wire.v1.AuthorizationRule
+	70,  // 15: sightline.wire.v1.RateRule.unit:type_name -> google.protobuf.Duration
+	15,  // 16: sightline.wire.v1.TokenRule.from_headers:type_name -> sightline.wire.v1.TokenHeader
+	16,  // 17: sightline.wire.v1.TokenRule.claim_headers:type_name -> sightline.wire.v1.ClaimHeader
+	18,  // 18: sightline.wire.v1.Authorization.rules:type_name -> sightline.wire.v1.AuthorizationRule
+	19,  // 19: sightline.wire.v1.AuthorizationRule.from:type_name -> sightline.wire.v1.Source
+	20,  // 20: sightline.wire.v1.AuthorizationRule.to:type_name -> sightline.wire.v1.Operation
+	21,  // 21: sightline.wire.v1.AuthorizationRule.when:type_name -> sightline.wire.v1.Condition
+	24,  // 22: sightline.wire.v1.Snapshot.routes:type_name -> sightline.wire.v1.Route
+	41,  // 23: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
+	42,  // 24: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
+	23,  // 25: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
+	57,  // 26: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
+	39,  // 27: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
+	58,  // 28: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
+	25,  // 29: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
+	27,  // 30: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
+	70,  // 31: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
+	28,  // 32: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
+	29,  // 33: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
+	31,  // 34: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
+	32,  // 35: sightline.wire.v1.Route.redirect:type_name -> sightline.wire.v1.Redirect
+	33,  // 36: sightline.wire.v1.Route.respond:type_name -> sightline.wire.v1.DirectResponse
+	34,  // 37: sightline.wire.v1.Route.cors:type_name -> sightline.wire.v1.CORS
+	35,  // 38: sightline.wire.v1.Route.fault:type_name -> sightline.wire.v1.Fault
+	38,  // 39: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
+	26,  // 40: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
+	26,  // 41: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
+	59,  // 42: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
+	26,  // 43: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
+	26,  // 44: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
+	60,  // 45: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
+	61,  // 46: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
+	62,  // 47: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
+	29,  // 48: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
+	70,  // 49: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
+	70,  // 50: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
+	30,  // 51: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
+	30,  // 52: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
+	63,  // 53: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
+	64,  // 54: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
+	26,  // 55: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
+	70,  // 56: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
+	36,  // 57: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
+	37,  // 58: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
+	70,  // 59: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
+	40,  // 60: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
+	27,  // 61: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
+	65,  // 62: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	66,  // 63: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
+	42,  // 64: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
+	49,  // 65: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
+	50,  // 66: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
+	43,  // 67: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
+	46,  // 68: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
+	47,  // 69: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
+	52,  // 70: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
+	53,  // 71: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
+	44,  // 72: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
+	70,  // 73: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
+	45,  // 74: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
+	70,  // 75: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
+	48,  // 76: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
+	67,  // 77: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
+	68,  // 78: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
+	70,  // 79: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
+	70,  // 80: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
+	70,  // 81: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
+	70,  // 82: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
+	70,  // 83: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
+	70,  // 84: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
+	51,  // 85: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
+	70,  // 86: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
+	70,  // 87: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
+	70,  // 88: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
+	54,  // 89: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
+	56,  // 90: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
+	70,  // 91: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
+	70,  // 92: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
+	70,  // 93: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
+	55,  // 94: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
+	69,  // 95: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
+	69,  // 96: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
+	26,  // 97: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
+	26,  // 98: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
+	26,  // 99: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
+	1,   // 100: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
+	2,   // 101: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
+	4,   // 102: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
+	3,   // 103: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
+	3,   // 104: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
+	10,  // 105: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
+	103, // [103:106] is the sub-list for method output_type
+	100, // [100:103] is the sub-list for method input_type
+	100, // [100:100] is the sub-list for extension type_name
+	100, // [100:100] is the sub-list for extension extendee
+	0,   // [0:100] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -4898,19 +5089,19 @@ func file_wire_proto_init() {
 		(*SubscribeRequest_Ack)(nil),
 		(*SubscribeRequest_Goodbye)(nil),
 	}
-	file_wire_proto_msgTypes[24].OneofWrappers = []any{
+	file_wire_proto_msgTypes[26].OneofWrappers = []any{
 		(*StringMatch_Exact)(nil),
 		(*StringMatch_Prefix)(nil),
 		(*StringMatch_Regex)(nil),
 	}
-	file_wire_proto_msgTypes[35].OneofWrappers = []any{}
-	file_wire_proto_msgTypes[41].OneofWrappers = []any{
+	file_wire_proto_msgTypes[37].OneofWrappers = []any{}
+	file_wire_proto_msgTypes[43].OneofWrappers = []any{
 		(*Hash_Header)(nil),
 		(*Hash_Query)(nil),
 		(*Hash_Cookie)(nil),
 		(*Hash_SourceIp)(nil),
 	}
-	file_wire_proto_msgTypes[51].OneofWrappers = []any{
+	file_wire_proto_msgTypes[53].OneofWrappers = []any{
 		(*HealthCheck_Http)(nil),
 		(*HealthCheck_Grpc)(nil),
 		(*HealthCheck_Tcp)(nil),
@@ -4921,7 +5112,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   67,
+			NumMessages:   69,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

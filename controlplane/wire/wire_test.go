@@ -176,7 +176,10 @@ func TestInboundSurvivesTheWire(t *testing.T) {
 		Issuer: "a", Audiences: s("b"), JWKS: "c", JWKSURI: "d", FromHeaders: []mesh.TokenHeader{{Name: "e", Prefix: "f"}},
 		FromParams: s("g"), FromCookies: s("h"), Forward: true, PayloadHeader: "i",
 		ClaimHeaders: []mesh.ClaimHeader{{Header: "j", Claim: "k"}}, SpaceDelimited: s("l"),
-	}}}
+	}}, Rates: []mesh.RateRule{{
+		Name: "a", Match: mesh.AuthorizationRule{To: []mesh.Operation{{Methods: s("b")}}}, Requests: 1, Unit: time.Minute, Burst: 2,
+		PerCaller: true, PerHeader: "c",
+	}}, InFlight: []mesh.InFlight{{Name: "a", Requests: 1, PerCaller: 2}}}
 	raw, err := proto.Marshal(FromInbound(want))
 	if err != nil {
 		t.Fatal(err)

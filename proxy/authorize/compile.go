@@ -119,6 +119,19 @@ func compileRules(p *mesh.Authorization, domain string) (rules, error) {
 	return out, errors.Join(bad...)
 }
 
+// Matcher is the condition of a policy's rule alone.
+type Matcher struct{ rule rule }
+
+// CompileRule compiles the condition of one rule.
+func CompileRule(m *mesh.AuthorizationRule, domain string) (*Matcher, error) {
+	c := compiler{domain: domain}
+	out := &Matcher{c.rule(m)}
+	return out, errors.Join(c.bad...)
+}
+
+// Fits reports whether the request meets the condition.
+func (m *Matcher) Fits(q *Request) bool { return m.rule.fits(q) }
+
 func (c *compiler) rule(m *mesh.AuthorizationRule) rule {
 	var r rule
 	for i := range m.From {

@@ -46,6 +46,9 @@ func NewCaller(c Connection) *Caller {
 	return out
 }
 
+// Principal is the identity without "spiffe://", empty without one.
+func (c *Caller) Principal() string { return c.principal }
+
 // Claims are what a verified token says.
 type Claims interface {
 	// Principal is "issuer/subject".

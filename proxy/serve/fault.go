@@ -53,8 +53,6 @@ func faultOf(err error) fault {
 		f.status, f.flags = http.StatusServiceUnavailable, "UO"
 	case errors.Is(err, upstream.ErrNoInstance), errors.Is(err, upstream.ErrTripped):
 		f.status, f.flags = http.StatusServiceUnavailable, "UH"
-	case errors.Is(err, errUnguarded):
-		f.status, f.flags = http.StatusServiceUnavailable, "UAEX"
 	case errors.Is(err, errNotDone):
 		f.status, f.flags = http.StatusNotImplemented, "NR"
 	default:

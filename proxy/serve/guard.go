@@ -1,8 +1,8 @@
 package serve
 
 import (
-	"errors"
 	"net"
+	"net/http"
 	"net/netip"
 	"sync/atomic"
 
@@ -15,10 +15,12 @@ import (
 type Guard struct {
 	Tokens    *token.Verifier
 	Authorize *authorize.Policies
+	Rates     []Rate
+	InFlight  []InFlight
 }
 
 // guardCounts are those of an Inbound.
-type guardCounts struct{ allowed, denied, rehearsed, tokens, badTokens atomic.Uint64 }
+type guardCounts struct{ allowed, denied, rehearsed, tokens, badTokens, limited, crowded atomic.Uint64 }
 
 // Guarded counts what an Inbound's policies decided. What no policy was asked about
 // is in none of them.
@@ -27,6 +29,8 @@ type Guarded struct {
 	Rehearsed       uint64 // that a dry-run policy would have denied
 	Tokens          uint64 // that were verified
 	BadTokens       uint64 // that were refused
+	Limited         uint64 // that came too often
+	Crowded         uint64 // for which there was no room
 }
 
 // Guarded counts decisions since the start.
@@ -34,11 +38,15 @@ func (in *Inbound) Guarded() Guarded {
 	g := &in.guards
 	return Guarded{
 		Allowed: g.allowed.Load(), Denied: g.denied.Load(), Rehearsed: g.rehearsed.Load(),
-		Tokens: g.tokens.Load(), BadTokens: g.badTokens.Load(),
+		Tokens: g.tokens.Load(), BadTokens: g.badTokens.Load(), Limited: g.limited.Load(), Crowded: g.crowded.Load(),
 	}
 }
 
-var errUnguarded = errors.New("no control plane has said yet what this sidecar may let in")
+// errUnguarded is a request that comes too early.
+var errUnguarded = &rejection{
+	status: http.StatusServiceUnavailable, flags: "UAEX", grpc: 14, // UNAVAILABLE
+	reason: "no control plane has said yet what this sidecar may let in",
+}
 
 // guard finds what is enforced on this request; the layers below find it in x.
 func (in *Inbound) guard(next handler) handler {
@@ -109,13 +117,19 @@ func (x *exchange) decide() authorize.Decision {
 	if x.stream {
 		return x.guard.Authorize.Stream(x.caller)
 	}
+	q := x.question()
+	return x.guard.Authorize.Request(&q)
+}
+
+// question is the request as policies look at it.
+func (x *exchange) question() authorize.Request {
 	q := authorize.Request{
 		Caller: x.caller, Method: x.ask.Method, Host: x.ask.Authority, Path: pathOf(x.ask.Path), Header: x.ask.Header,
 	}
 	if x.token != nil {
 		q.Claims = x.token
 	}
-	return x.guard.Authorize.Request(&q)
+	return q
 }
 
 // pathOf is a request target without its query and fragment.

@@ -260,13 +260,10 @@ func TestTokensDecide(t *testing.T) {
 }
 
 // get sends one request and holds its answer's status against want.
-func get(t testing.TB, c *http.Client, url string, want int, fields ...string) {
+func get(t testing.TB, c *http.Client, url string, want int) {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	r.RequestURI = ""
-	for i := 0; i+1 < len(fields); i += 2 {
-		r.Header.Add(fields[i], fields[i+1])
-	}
 	res, err := c.Do(r)
 	if err != nil {
 		t.Fatal(err)

@@ -142,9 +142,11 @@ func (in *Inbound) layers() handler {
 				in.guard( // finds the policies in force, for the layers below
 					in.authenticate( // verifies the token, which policies may ask about
 						in.authorize( // turns away who may not
-							relay( // passes the app's answer on
-								once( // hides a kept connection that the app had closed
-									in.forward))))))))
+							in.throttle( // what comes too often
+								in.admit( // and what there is too much of at once
+									relay( // passes the app's answer on
+										once( // hides a kept connection that the app had closed
+											in.forward))))))))))
 }
 
 func (in *Inbound) serve(ctx context.Context, c *listen.Conn) {

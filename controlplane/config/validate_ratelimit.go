@@ -1,0 +1,28 @@
+package config
+
+import "fmt"
+
+func (v *validator) rateLimit(l *RateLimit) {
+	v.selects()
+	if len(l.Rules) == 0 && l.InFlight == nil {
+		v.fault("spec", "has neither rules nor inFlight, so it limits nothing; want one of them")
+	}
+	if l.InFlight != nil && *l.InFlight == (InFlight{}) {
+		v.fault("spec.inFlight", "has neither requests nor perCaller; want one of them")
+	}
+	for i, r := range l.Rules {
+		at := fmt.Sprintf("spec.rules[%d]", i)
+		v.rule(r.Match, at)
+		if r.Requests == 0 {
+			v.fault(at+".requests", "is missing; want how many there may be in a unit, which is a second if none is given")
+		}
+		switch {
+		case r.Per == "header" && r.Header == "":
+			v.fault(at+".header", "is missing; want the header whose values get a share each")
+		case r.Per != "header" && r.Header != "":
+			v.fault(at+".header", "means nothing without per: header")
+		case r.Header != "":
+			v.headerName(r.Header, at+".header")
+		}
+	}
+}

@@ -1,0 +1,148 @@
+package serve
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/proxy/authorize"
+	"github.com/sightline-mesh/sightline/proxy/inflight"
+	"github.com/sightline-mesh/sightline/proxy/ratelimit"
+)
+
+func matcher(t *testing.T, r mesh.AuthorizationRule) *authorize.Matcher {
+	t.Helper()
+	m, err := authorize.CompileRule(&r, "mesh.local")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func TestRateLimits(t *testing.T) {
+	m := newMesh(t, meshConfig{}, app{Handler: http.HandlerFunc(ok)})
+	side := m.sidecars[0]
+	limiter := func(n int) *ratelimit.Limiter {
+		return ratelimit.New(ratelimit.Config{Requests: n, Unit: time.Hour})
+	}
+	n := 0
+	for _, client := range []*http.Client{m.client(t), m.client2(t)} {
+		side.guard.Store(&Guard{Rates: []Rate{
+			{Name: "default/a rule 0", Match: matcher(t, mesh.AuthorizationRule{To: []mesh.Operation{{Paths: []string{"/few"}}}}), Limiter: limiter(2)},
+			{Name: "default/a rule 1", Match: matcher(t, mesh.AuthorizationRule{}), PerHeader: "x-user", Limiter: limiter(3)},
+			{Name: "default/a rule 2", Match: matcher(t, mesh.AuthorizationRule{}), PerCaller: true, Limiter: limiter(6)},
+		}})
+		for i, tt := range []struct {
+			path, user, reason string
+		}{
+			{"/few", "ada", ""},
+			{"/few", "ada", ""},
+			{"/few", "ada", "rate limit default/a rule 0"},
+			{"/many", "ada", ""},
+			{"/many", "ada", "rate limit default/a rule 1"},
+			{"/many", "bob", ""},
+			{"/many", "eve", ""},
+			{"/many", "joe", ""},
+			{"/many", "mia", "rate limit default/a rule 2"},
+		} {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://reviews"+tt.path, nil)
+			r.RequestURI = ""
+			r.Header.Set("X-User", tt.user)
+			res, err := client.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res.Body.Close()
+			rec := side.records.await(t, n)
+			n++
+			if rec.Reason != tt.reason || (res.StatusCode == http.StatusTooManyRequests) != (tt.reason != "") {
+				t.Errorf("%d over %s: %d, %+v", i, rec.Protocol, res.StatusCode, rec)
+			}
+			if tt.reason != "" && (rec.Flags != "RL" || res.Header.Get("Retry-After") == "" || res.Header.Get("Retry-After") == "0") {
+				t.Errorf("%d over %s: %v, %+v", i, rec.Protocol, res.Header, rec)
+			}
+		}
+	}
+	if g := side.in.Guarded(); g.Limited != 6 {
+		t.Errorf("counted %+v", g)
+	}
+}
+
+func TestLimitsOfRequestsInFlight(t *testing.T) {
+	arrived, hold := make(chan struct{}), make(chan struct{})
+	m := newMesh(t, meshConfig{}, app{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/hold" {
+			arrived <- struct{}{}
+			<-hold
+		}
+	})})
+	side := m.sidecars[0]
+	client := m.client(t)
+	for i, tt := range []struct {
+		cfg    inflight.Config
+		reason string
+	}{
+		{inflight.Config{All: 2}, "limit of requests in flight reached: default/f"},
+		{inflight.Config{PerKey: 2}, "caller's limit of requests in flight reached: default/f"},
+	} {
+		limiter := inflight.New(tt.cfg)
+		side.guard.Store(&Guard{InFlight: []InFlight{
+			{Name: "default/wide", Limiter: inflight.New(inflight.Config{All: 100})}, {Name: "default/f", Limiter: limiter},
+		}})
+		var held sync.WaitGroup
+		for range 2 {
+			held.Go(func() { get(t, client, "http://reviews/hold", 200) })
+			<-arrived
+		}
+		get(t, client, "http://reviews/", 503)
+		if rec := side.records.await(t, 4*i); rec.Reason != tt.reason || rec.Flags != "UO" {
+			t.Errorf("told as %+v", rec)
+		}
+		hold <- struct{}{}
+		hold <- struct{}{}
+		held.Wait()
+		side.records.await(t, 4*i+2) // both are over for the sidecar, too
+		get(t, client, "http://reviews/", 200)
+		side.records.await(t, 4*i+3)
+		if limiter.Now() != 0 {
+			t.Errorf("%d are left in flight", limiter.Now())
+		}
+	}
+	if g := side.in.Guarded(); g.Crowded != 2 {
+		t.Errorf("counted %+v", g)
+	}
+}
+
+// What is not enforced must cost nothing: the layers are asked with no limit in force
+// and with some that do not fit.
+func TestLayersAllocateNothing(t *testing.T) {
+	in := &Inbound{}
+	last := func(*exchange) error { return nil }
+	handle := in.guard(in.authenticate(in.authorize(in.throttle(in.admit(last)))))
+	x := &exchange{caller: authorize.NewCaller(authorize.Connection{Identity: "spiffe://mesh.local/ns/default/sa/web"})}
+	x.ask.Method, x.ask.Path, x.ask.Authority = "GET", "/a?b", "reviews"
+	x.ask.Header = func(string) (string, bool) { return "", false }
+	guards := map[string]*Guard{
+		"nothing": {},
+		"all": {
+			Authorize: guardWith(t, deny(mesh.AuthorizationRule{To: []mesh.Operation{{Paths: []string{"/secret"}}}})).Authorize,
+			Rates: []Rate{
+				{Match: matcher(t, mesh.AuthorizationRule{To: []mesh.Operation{{Methods: []string{"PUT"}}}}), Limiter: ratelimit.New(ratelimit.Config{Requests: 1, Unit: time.Hour})},
+				{Match: matcher(t, mesh.AuthorizationRule{}), PerCaller: true, Limiter: ratelimit.New(ratelimit.Config{Requests: 1 << 30, Unit: time.Hour})},
+			},
+			InFlight: []InFlight{{Limiter: inflight.New(inflight.Config{All: 10, PerKey: 5})}},
+		},
+	}
+	for name, g := range guards {
+		in.deps.Guard = func() *Guard { return g }
+		if err := handle(x); err != nil {
+			t.Fatal(name, err)
+		}
+		if n := testing.AllocsPerRun(1000, func() { handle(x) }); n != 0 { //nolint:errcheck // it was nil before
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}
