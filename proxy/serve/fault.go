@@ -25,20 +25,10 @@ type fault struct {
 // faultOf turns whatever ended an exchange without an answer into a response. It is
 // the only place where errors meet HTTP.
 func faultOf(err error) fault {
-	if a, ok := errors.AsType[*aborted](err); ok {
-		return a.fault()
-	}
-	if errors.Is(err, errStalled) {
-		return fault{status: http.StatusRequestTimeout, flags: "SI", reason: err.Error()} // 504 once the request has ended: see rescue
-	}
-	f := fault{reason: err.Error()}
-	if r, ok := errors.AsType[*stream.RefusedError](err); ok { // the other sidecar knows best
-		f.status, f.flags = http.StatusServiceUnavailable, r.Flags
+	if f, ok := ownFault(err); ok {
 		return f
 	}
-	if r, ok := errors.AsType[*rejection](err); ok {
-		return fault{status: r.status, flags: r.flags, reason: r.reason, grpc: &r.grpc, fields: r.fields}
-	}
+	f := fault{reason: err.Error()}
 	if f.flags = streamFlags(err); f.flags != "" {
 		return f
 	}
@@ -59,6 +49,23 @@ func faultOf(err error) fault {
 		f.status, f.flags = statusOf(err)
 	}
 	return f
+}
+
+// ownFault is the fault of errors that say what it is to be.
+func ownFault(err error) (f fault, ok bool) {
+	if a, ok := errors.AsType[*aborted](err); ok {
+		return a.fault(), true
+	}
+	if r, ok := errors.AsType[*stream.RefusedError](err); ok { // the other sidecar knows best
+		return fault{status: http.StatusServiceUnavailable, flags: r.Flags, reason: err.Error()}, true
+	}
+	if r, ok := errors.AsType[*rejection](err); ok {
+		return fault{status: r.status, flags: r.flags, reason: r.reason, grpc: &r.grpc, fields: r.fields}, true
+	}
+	if errors.Is(err, errStalled) { // 504 once the request has come to its end: see rescue
+		return fault{status: http.StatusRequestTimeout, flags: "SI", reason: err.Error()}, true
+	}
+	return fault{}, false
 }
 
 // streamFlags are those of what only streams of bytes end by; empty for all else.

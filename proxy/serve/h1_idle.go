@@ -2,6 +2,7 @@ package serve
 
 import (
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -27,6 +28,8 @@ type watch struct {
 	state atomic.Int32
 	moved atomic.Uint32 // counts pieces
 	armed atomic.Bool
+
+	mu    sync.Mutex // guards timer
 	timer *time.Timer
 
 	// Owned by look.
@@ -54,6 +57,8 @@ func (w *watch) leave() { w.state.CompareAndSwap(within, between) }
 
 // stop ends the watch with its connection.
 func (w *watch) stop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.timer != nil {
 		w.timer.Stop()
 	}
@@ -63,6 +68,12 @@ func (w *watch) arm() {
 	if w.armed.Swap(true) {
 		return
 	}
+	w.rearm()
+}
+
+func (w *watch) rearm() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.timer == nil {
 		w.timer = time.AfterFunc(w.every, w.look)
 		return
@@ -88,5 +99,5 @@ func (w *watch) look() {
 			return
 		}
 	}
-	w.timer.Reset(w.every)
+	w.rearm()
 }

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -115,26 +116,26 @@ func TestRequestsThatMoveNoByte(t *testing.T) {
 func TestWatchIsExact(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		var ended time.Duration
-		w := watch{every: time.Second, end: func() { ended = time.Since(start) }}
+		var ended atomic.Int64
+		w := watch{every: time.Second, end: func() { ended.Store(int64(time.Since(start))) }}
 		defer w.stop()
 		w.begin()
 		for range 7 { // a piece every 3 s keeps it going
 			time.Sleep(3 * time.Second)
 			w.moved.Add(1)
 		}
-		if ended != 0 {
-			t.Fatalf("ended after %v", ended)
+		if ended.Load() != 0 {
+			t.Fatalf("ended after %v", time.Duration(ended.Load()))
 		}
 		time.Sleep(time.Hour)
-		if still := ended - 21*time.Second; still < 4*time.Second || still > 5*time.Second {
+		if still := time.Duration(ended.Load()) - 21*time.Second; still < 4*time.Second || still > 5*time.Second {
 			t.Errorf("ended %v after the last byte, want 4 s and at most a quarter more", still)
 		}
 		if !w.finish() {
 			t.Error("the exchange does not know")
 		}
 
-		ended = 0
+		ended.Store(0)
 		w.begin()
 		time.Sleep(3 * time.Second)
 		if w.finish() {
@@ -143,7 +144,7 @@ func TestWatchIsExact(t *testing.T) {
 		time.Sleep(time.Hour) // idle between requests is not its business
 		w.begin()
 		time.Sleep(time.Second)
-		if ended != 0 || w.finish() {
+		if ended.Load() != 0 || w.finish() {
 			t.Error("an idle connection counted as a request")
 		}
 	})
