@@ -22,37 +22,49 @@ type fault struct {
 	fields []string // names and values by turns, lower-case
 }
 
+// faults are the errors that mean the same wherever they come from, the first that fits
+// first. A status of 0 is one that nobody is there to get, or a stream of bytes, which
+// has none.
+var faults = []struct {
+	err    error
+	status int
+	flags  string
+}{
+	{errStalled, http.StatusRequestTimeout, "SI"}, // 504 once the request has ended: see rescue
+	{errStreamIdle, 0, "SI"},
+	{errStreamOld, 0, "DT"},
+	{errStreamCut, 0, "LR"},
+	{errOutside, 0, "NR"},
+	{errLoop, 0, "NR"},
+	{errClientGone, 0, "DC"},
+	{errTimeout, http.StatusGatewayTimeout, "UT"},
+	{route.ErrUnknownService, http.StatusNotFound, "NR"},
+	{route.ErrNoRoute, http.StatusNotFound, "NR"},
+	{errBadHostName, http.StatusNotFound, "NR"},
+	{upstream.ErrOverflow, http.StatusServiceUnavailable, "UO"},
+	{upstream.ErrNoInstance, http.StatusServiceUnavailable, "UH"},
+	{upstream.ErrTripped, http.StatusServiceUnavailable, "UH"},
+	{errNotDone, http.StatusNotImplemented, "NR"},
+}
+
 // faultOf turns whatever ended an exchange without an answer into a response. It is
 // the only place where errors meet HTTP.
 func faultOf(err error) fault {
-	if f, ok := ownFault(err); ok {
+	if f, ok := decided(err); ok {
 		return f
+	}
+	for _, known := range faults {
+		if errors.Is(err, known.err) {
+			return fault{status: known.status, flags: known.flags, reason: err.Error()}
+		}
 	}
 	f := fault{reason: err.Error()}
-	if f.flags = streamFlags(err); f.flags != "" {
-		return f
-	}
-	switch {
-	case errors.Is(err, errClientGone):
-		f.flags = "DC"
-	case errors.Is(err, errTimeout):
-		f.status, f.flags = http.StatusGatewayTimeout, "UT"
-	case errors.Is(err, route.ErrUnknownService), errors.Is(err, route.ErrNoRoute), errors.Is(err, errBadHostName):
-		f.status, f.flags = http.StatusNotFound, "NR"
-	case errors.Is(err, upstream.ErrOverflow):
-		f.status, f.flags = http.StatusServiceUnavailable, "UO"
-	case errors.Is(err, upstream.ErrNoInstance), errors.Is(err, upstream.ErrTripped):
-		f.status, f.flags = http.StatusServiceUnavailable, "UH"
-	case errors.Is(err, errNotDone):
-		f.status, f.flags = http.StatusNotImplemented, "NR"
-	default:
-		f.status, f.flags = statusOf(err)
-	}
+	f.status, f.flags = statusOf(err)
 	return f
 }
 
-// ownFault is the fault of errors that say what it is to be.
-func ownFault(err error) (f fault, ok bool) {
+// decided is the fault of an error that says itself what is to be answered.
+func decided(err error) (fault, bool) {
 	if a, ok := errors.AsType[*aborted](err); ok {
 		return a.fault(), true
 	}
@@ -62,25 +74,7 @@ func ownFault(err error) (f fault, ok bool) {
 	if r, ok := errors.AsType[*rejection](err); ok {
 		return fault{status: r.status, flags: r.flags, reason: r.reason, grpc: &r.grpc, fields: r.fields}, true
 	}
-	if errors.Is(err, errStalled) { // 504 once the request has come to its end: see rescue
-		return fault{status: http.StatusRequestTimeout, flags: "SI", reason: err.Error()}, true
-	}
 	return fault{}, false
-}
-
-// streamFlags are those of what only streams of bytes end by; empty for all else.
-func streamFlags(err error) string {
-	switch {
-	case errors.Is(err, errStreamIdle):
-		return "SI"
-	case errors.Is(err, errStreamOld):
-		return "DT"
-	case errors.Is(err, errStreamCut):
-		return "LR"
-	case errors.Is(err, errOutside), errors.Is(err, errLoop):
-		return "NR"
-	}
-	return ""
 }
 
 // statusOf is faultOf for what went wrong on a connection.
