@@ -168,11 +168,11 @@ func (h *h1) readHead(up *pool.Conn) error {
 func (h *h1) failed(x *exchange, to *link, err error) error {
 	up := h.up
 	early := len(up.In.Buffered()) > 0
+	h.stopUpload() // before what it has sent is looked at
 	unsent := up.Out.Sent() == 0 || (to.polite && errors.Is(err, io.EOF) && !early)
 	if up.Reused && !early && to.races != nil && endedByPeer(err) {
 		to.races.Add(1)
 	}
-	h.stopUpload()
 	h.drop()
 	if x.ctx.Err() != nil || errors.Is(err, errClientGone) {
 		return errClientGone
