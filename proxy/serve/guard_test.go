@@ -56,6 +56,8 @@ func TestDenialsOfBothProtocols(t *testing.T) {
 			"other path":      {to(mesh.Operation{Paths: []string{"/secret"}}), "/open", nil, 200},
 			"path":            {to(mesh.Operation{Paths: []string{"/secret"}}), "/secret", nil, 403},
 			"path with query": {to(mesh.Operation{Paths: []string{"/secret"}}), "/secret?x=y", nil, 403},
+			"detour":          {to(mesh.Operation{Paths: []string{"/secret"}}), "/open/../secret", nil, 403},
+			"escaped":         {to(mesh.Operation{Paths: []string{"/secret"}}), "/%73ecret", nil, 403},
 			"host":            {to(mesh.Operation{Hosts: []string{"REVIEWS"}}), "/", nil, 403},
 			"method":          {to(mesh.Operation{Methods: []string{"GET"}}), "/", nil, 403},
 			"caller":          {caller, "/", nil, 403},
@@ -88,7 +90,7 @@ func TestDenialsOfBothProtocols(t *testing.T) {
 			}
 		}
 	}
-	if g := side.in.Guarded(); g.Denied != 14 || g.Allowed != 4 {
+	if g := side.in.Guarded(); g.Denied != 18 || g.Allowed != 4 {
 		t.Errorf("counted %+v", g)
 	}
 }
