@@ -30,7 +30,7 @@ func TestAPI(t *testing.T) {
 		},
 		{"/query_range", "query=vector(1)&start=0&end=30&step=15s", `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[[0,"1"],[15,"1"],[30,"1"]]}]}}`},
 		{"/labels", "match[]=traces_service_graph_request_total", `{"status":"success","data":["__name__","client","server"]}`},
-		{"/label/server/values", "", `{"status":"success","data":["catalog","reviews.shop"]}`},
+		{"/label/server/values", "", `{"status":"success","data":["catalog","db","reviews.shop"]}`},
 		{"/label/le/values", "match[]=" + url.QueryEscape(`istio_request_duration_milliseconds_bucket{le=~"10|50"}`), `{"status":"success","data":["10","50"]}`},
 		{"/series", "match[]=" + url.QueryEscape(`traces_service_graph_request_total{client="gateway"}`), `{"status":"success","data":[{"__name__":"traces_service_graph_request_total","client":"gateway","server":"catalog"}]}`},
 		{"/label/__name__/values", "limit=2", `{"status":"success","data":["istio_request_bytes_count","istio_request_bytes_sum"]}`},
