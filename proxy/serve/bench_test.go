@@ -143,11 +143,9 @@ func BenchmarkDirect(b *testing.B) { busy(b, startApp(b, benchApp), 128, 1) }
 
 // tell makes both sides of the mesh tell the sink of their requests.
 func (m *testMesh) tell(s emit.Sink) {
-	m.out.deps.Sink = s
-	m.out.handle = m.out.layers()
+	m.records.instead.Store(&s)
 	for _, one := range m.sidecars {
-		one.in.deps.Sink = s
-		one.in.handle = one.in.layers()
+		one.records.instead.Store(&s)
 	}
 }
 

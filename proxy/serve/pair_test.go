@@ -89,11 +89,17 @@ func (a *authority) config(t testing.TB, name string) *tls.Config {
 
 // records is a Sink that keeps what it is told.
 type records struct {
+	instead atomic.Pointer[emit.Sink] // gets them in this one's place, if set
+
 	mu  sync.Mutex
 	all []emit.Record
 }
 
 func (r *records) Emit(rec *emit.Record) {
+	if s := r.instead.Load(); s != nil {
+		(*s).Emit(rec)
+		return
+	}
 	c := *rec
 	for _, s := range []*string{&c.Method, &c.Path, &c.Authority, &c.RequestID, &c.UserAgent, &c.Reason} {
 		*s = strings.Clone(*s)
