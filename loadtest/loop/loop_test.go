@@ -68,18 +68,19 @@ func play(t *testing.T, m *model, share float64, phase time.Duration) (out resul
 		end := time.Now()
 		m.setFault(0)
 		time.Sleep(30 * time.Second)
-		out = result{tripped: -1, released: -1, failed: m.failed}
+		failed, events := m.seen()
+		out = result{tripped: -1, released: -1, failed: failed}
 		if s, ok := m.first(mesh.EventTripped, begin); ok {
 			out.tripped = s
 		}
 		if len(m.inForce()) == 0 {
-			for _, e := range m.events {
+			for _, e := range events {
 				if e.Kind == mesh.EventReleased {
 					out.released = max(e.Time.Sub(end).Seconds(), 0)
 				}
 			}
 		}
-		for _, e := range m.events {
+		for _, e := range events {
 			if e.Kind == mesh.EventTripped && (e.Target.Version != "v2" || e.Target.Service != "payments") {
 				t.Errorf("tripped %s: %s", e.Target, e.Summary)
 			}

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -77,6 +78,13 @@ func (m *model) EdgeSeconds(_ context.Context, w signal.Window) iter.Seq2[signal
 			}
 		}
 	}
+}
+
+// seen is how many requests failed and what was told, up to now.
+func (m *model) seen() (failed int, events []mesh.Event) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.failed, slices.Clone(m.events)
 }
 
 func (m *model) inForce() []mesh.Verdict {

@@ -20,9 +20,6 @@ const (
 	settleHeld  = 2 * time.Second        // once all connections are open, before their memory
 )
 
-// shortest is the least time of a load: h2load counts in whole runs of its timer.
-const shortest = 100 * time.Millisecond
-
 // heldConnections are open and do nothing while memory is measured.
 const heldConnections = 1000
 
@@ -62,7 +59,7 @@ func (m *measure) all(ctx context.Context) error {
 }
 
 func (m *measure) loads(ctx context.Context) error {
-	if _, err := m.load(ctx, warmUp(m.running.HTTP2), max(m.o.span()/4, shortest)); err != nil {
+	if _, err := m.load(ctx, warmUp(m.running.HTTP2), m.o.span()/4); err != nil {
 		return err
 	}
 	for _, l := range m.o.loads() {

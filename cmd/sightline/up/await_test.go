@@ -13,17 +13,17 @@ import (
 func TestLongStartSaysWhatItWaitsFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &Mesh{ready: make(chan struct{})}
-		var said []string
+		told := make(chan string, 10)
 		ended := make(chan struct{})
 		m.lack("the control plane: starting")
 		go func() {
 			defer close(ended)
-			m.Await(t.Context(), func(what string) { said = append(said, what) })
+			m.Await(t.Context(), func(what string) { told <- what })
 		}()
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if len(said) != 0 {
-			t.Errorf("said %q after two seconds, want nothing of a start that is merely slow", said)
+		if len(told) != 0 {
+			t.Errorf("said %q after two seconds, want nothing of a start that is merely slow", <-told)
 		}
 		time.Sleep(2 * time.Second)
 		m.lack("the store: refused")
@@ -32,6 +32,11 @@ func TestLongStartSaysWhatItWaitsFor(t *testing.T) {
 		time.Sleep(time.Minute)
 		close(m.ready)
 		<-ended
+		close(told)
+		var said []string
+		for what := range told {
+			said = append(said, what)
+		}
 		want := []string{"waiting for the control plane: starting", "waiting for the store: refused", "waiting for the store: refused once more"}
 		if !slices.Equal(said, want) {
 			t.Errorf("said %q, want %q", said, want)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/netip"
@@ -33,7 +34,8 @@ type GRPCPlan struct {
 }
 
 // RunGRPC carries the plan out with h2load and tells what processor time that took.
-// An answer counts when its HTTP status is 200: h2load looks at no trailers, so the
+// The
+// time is rounded up to whole seconds. An answer counts when its HTTP status is 200: h2load looks at no trailers, so the
 // app must be one that refuses nothing.
 func RunGRPC(ctx context.Context, p GRPCPlan) (r Result, used time.Duration, err error) {
 	if err := p.Validate(); err != nil {
@@ -72,7 +74,7 @@ func (p GRPCPlan) arguments(body, log string) []string {
 		"-c", strconv.Itoa(p.Connections), "-m", strconv.Itoa(p.Streams), "-t", "1",
 		"-d", body, "-H", "content-type: application/grpc", "-H", "te: trailers",
 		"--log-file", log, "--connect-to", p.Address.Addr().String() + ":" + port,
-		"-D", strconv.FormatFloat(p.For.Seconds(), 'f', -1, 64),
+		"-D", strconv.Itoa(int(math.Ceil(p.For.Seconds()))), // whole seconds is what it takes
 	}
 	if p.Rate > 0 {
 		args = append(args, "--rps", strconv.FormatFloat(p.Rate/float64(p.Connections), 'f', -1, 64))
