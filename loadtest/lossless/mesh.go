@@ -16,6 +16,7 @@ import (
 	core "github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/loadtest/freeport"
 	"github.com/sightline-mesh/sightline/loadtest/peers/proc"
+	"github.com/sightline-mesh/sightline/loadtest/sink"
 )
 
 const (
@@ -34,7 +35,8 @@ type mesh struct {
 	log          io.Writer
 	address      string
 	controlPlane *proc.Process
-	collector    *collector
+	collector    *sink.Sink // nil while it is away
+	telemetry    string     // where it listens
 	source       *identity.Source
 	renewing     context.CancelFunc
 	renewed      chan error
@@ -120,11 +122,24 @@ func (m *mesh) enrol(ctx context.Context) error {
 	if m.token, err = client.CreateToken(ctx, admin.TokenRequest{By: "lossless"}); err != nil {
 		return err
 	}
-	m.collector = &collector{tls: m.source.ServerTLS("http/1.1")}
-	if m.collector.address, err = freeAddress(ctx); err != nil {
+	if m.telemetry, err = freeAddress(ctx); err != nil {
 		return err
 	}
-	return m.collector.start(ctx)
+	return m.startCollector(ctx)
+}
+
+func (m *mesh) startCollector(ctx context.Context) (err error) {
+	m.collector, err = sink.Start(ctx, m.telemetry, m.source.ServerTLS("http/1.1"))
+	return err
+}
+
+func (m *mesh) stopCollector() error {
+	if m.collector == nil {
+		return nil
+	}
+	s := m.collector
+	m.collector = nil
+	return s.Stop()
 }
 
 func (m *mesh) admin() *admin.Client {
@@ -179,9 +194,7 @@ func (m *mesh) stop() error {
 			bad = append(bad, w.process.Stop())
 		}
 	}
-	if m.collector != nil && m.collector.server != nil {
-		bad = append(bad, m.collector.stop())
-	}
+	bad = append(bad, m.stopCollector())
 	if m.renewing != nil {
 		m.renewing()
 		bad = append(bad, <-m.renewed)

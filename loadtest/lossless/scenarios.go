@@ -215,7 +215,7 @@ func instanceKilled(ctx context.Context, m *mesh) error {
 // collectorAway takes away what takes telemetry, and brings it back: what was made
 // meanwhile must arrive.
 func collectorAway(ctx context.Context, m *mesh) error {
-	if err := m.collector.stop(); err != nil {
+	if err := m.stopCollector(); err != nil {
 		return err
 	}
 	if err := m.caller.reaches(ctx, "sightline_telemetry_queued", 100); err != nil {
@@ -225,7 +225,7 @@ func collectorAway(ctx context.Context, m *mesh) error {
 	if err != nil {
 		return err
 	}
-	if err := m.collector.start(ctx); err != nil {
+	if err := m.startCollector(ctx); err != nil {
 		return err
 	}
 	if err := m.caller.reaches(ctx, "sightline_telemetry_acknowledged_total", taken+100); err != nil {

@@ -44,7 +44,7 @@ func (m *mesh) newWorkload(ctx context.Context, service string) (*workload, erro
 	w := &workload{m: m, service: service, instance: service + "-" + port, outbound: at[0], admin: at[1]}
 	w.args = []string{
 		"run", "--service", service, "--version", "v1", "--instance", w.instance, "--dir", w.dir(),
-		"--control-plane", m.address, "--collector", m.collector.address,
+		"--control-plane", m.address, "--collector", m.telemetry,
 		"--outbound", w.outbound, "--inbound", at[2], "--admin", w.admin, "--drain", drainTime.String(),
 	}
 	if service == "caller" {

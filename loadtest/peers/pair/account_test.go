@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/sightline-mesh/sightline/loadtest/sink"
 )
 
 const page = `# HELP sightline_telemetry_acknowledged_total Taken by the collector, by signal.
@@ -106,14 +108,14 @@ func TestSink(t *testing.T) {
 		}
 		return []tls.Certificate{c}
 	}
-	s, err := startSink(t.Context(), &tls.Config{
+	s, err := sink.Start(t.Context(), "127.0.0.1:0", &tls.Config{
 		MinVersion: tls.VersionTLS13, Certificates: load(certs.Callee), ClientCAs: roots, ClientAuth: tls.RequireAndVerifyClientCert,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
-		if err := s.stop(); err != nil {
+		if err := s.Stop(); err != nil {
 			t.Error(err)
 		}
 	}()
@@ -124,7 +126,7 @@ func TestSink(t *testing.T) {
 		tr := &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{
 			MinVersion: tls.VersionTLS13, RootCAs: roots, ServerName: certs.Callee.Name, Certificates: c.certificates,
 		}}
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://"+s.address.String()+"/v1/traces", strings.NewReader("spans"))
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://"+s.Address()+"/v1/traces", strings.NewReader("spans"))
 		if err != nil {
 			t.Fatal(err)
 		}

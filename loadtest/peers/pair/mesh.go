@@ -16,6 +16,7 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/loadtest/freeport"
 	"github.com/sightline-mesh/sightline/loadtest/peers/proc"
+	"github.com/sightline-mesh/sightline/loadtest/sink"
 )
 
 // Mesh is what Sightline's pairs need around them: a real control plane, and a sink in
@@ -26,7 +27,7 @@ type Mesh struct {
 	log          io.Writer
 	controlPlane *proc.Process
 	address      netip.AddrPort
-	sink         *sink
+	sink         *sink.Sink
 	token        string // to join with
 	pairs        int    // started
 }
@@ -63,7 +64,7 @@ func StartMesh(ctx context.Context, c MeshConfig) (*Mesh, error) {
 func (m *Mesh) Stop() error {
 	var err error
 	if m.sink != nil {
-		err = m.sink.stop()
+		err = m.sink.Stop()
 	}
 	return errors.Join(err, m.controlPlane.Stop())
 }
@@ -92,7 +93,7 @@ func (m *Mesh) enrol(ctx context.Context) error {
 	if m.token, err = client.CreateToken(ctx, admin.TokenRequest{By: "peers"}); err != nil {
 		return err
 	}
-	m.sink, err = startSink(ctx, source.ServerTLS("http/1.1"))
+	m.sink, err = sink.Start(ctx, "127.0.0.1:0", source.ServerTLS("http/1.1"))
 	return err
 }
 

@@ -58,7 +58,7 @@ func (m *Mesh) Start(ctx context.Context, c Sidecars) (*Running, error) {
 
 func (m *Mesh) sidecar(ctx context.Context, s sidecar) (*proc.Process, error) {
 	instance := s.service + "-" + strconv.Itoa(m.pairs)
-	collector := m.sink.address.String()
+	collector := m.sink.Address()
 	if s.quiet {
 		collector = proxy.NoCollector
 	}

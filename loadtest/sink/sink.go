@@ -1,4 +1,6 @@
-package pair
+// Package sink takes telemetry in the collector's place, over the same mutual TLS, and
+// forgets it: for loads that are to measure or shake sidecars, and not the store.
+package sink
 
 import (
 	"context"
@@ -9,25 +11,24 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"time"
 )
 
-// sink takes telemetry as the collector does, over the same mutual TLS, and forgets
-// it: collector and store would share the two cores with the pair, and what they cost
-// is measured elsewhere.
-type sink struct {
-	address netip.AddrPort
+// Sink is one that listens.
+type Sink struct {
+	address string
 	server  *http.Server
 	ended   chan error
 }
 
-func startSink(ctx context.Context, conf *tls.Config) (*sink, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+// Start listens at an address, with port 0 at a free one, until Stop; ctx bounds only
+// the start.
+func Start(ctx context.Context, address string, conf *tls.Config) (*Sink, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("start sink: %w", err)
 	}
-	s := &sink{address: l.Addr().(*net.TCPAddr).AddrPort(), ended: make(chan error, 1)}
+	s := &Sink{address: l.Addr().String(), ended: make(chan error, 1)}
 	s.server = &http.Server{
 		TLSConfig: conf, ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), // of sidecars that end
@@ -44,7 +45,11 @@ func startSink(ctx context.Context, conf *tls.Config) (*sink, error) {
 	return s, nil
 }
 
-func (s *sink) stop() error {
+// Address is where it listens, host:port.
+func (s *Sink) Address() string { return s.address }
+
+// Stop closes it with all its connections. Call it once.
+func (s *Sink) Stop() error {
 	err := s.server.Close()
 	if served := <-s.ended; !errors.Is(served, http.ErrServerClosed) {
 		err = errors.Join(err, served)
