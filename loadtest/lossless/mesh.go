@@ -22,8 +22,6 @@ import (
 const (
 	// patience is how long a part may take to be there on a busy machine.
 	patience = time.Minute
-	// certTTL has every certificate renewed every ten seconds.
-	certTTL = 20 * time.Second
 	// drainTime bounds what a sidecar waits for at its end: more than a request takes on
 	// the busiest machine.
 	drainTime = 20 * time.Second
@@ -32,6 +30,7 @@ const (
 // mesh is a control plane, something that takes telemetry, and the workloads.
 type mesh struct {
 	bin, dir     string
+	certTTL      time.Duration
 	log          io.Writer
 	address      string
 	controlPlane *proc.Process
@@ -57,7 +56,7 @@ func freeAddress(ctx context.Context) (string, error) {
 
 // startMesh starts everything and waits until requests are carried.
 func startMesh(ctx context.Context, o options, log io.Writer) (*mesh, error) {
-	m := &mesh{bin: o.bin, dir: o.dir, log: log}
+	m := &mesh{bin: o.bin, dir: o.dir, certTTL: o.certTTL, log: log}
 	err := m.start(ctx)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start mesh: %w", err), m.stop())
@@ -86,7 +85,7 @@ func (m *mesh) start(ctx context.Context) (err error) {
 func (m *mesh) startControlPlane(ctx context.Context) (err error) {
 	m.controlPlane, err = proc.Start(ctx, proc.Command{
 		Path: filepath.Join(m.bin, "sightline"),
-		Args: []string{"controlplane", "--dir", m.dir, "--listen", m.address, "--cert-ttl", certTTL.String()},
+		Args: []string{"controlplane", "--dir", m.dir, "--listen", m.address, "--cert-ttl", m.certTTL.String()},
 		Env:  os.Environ(), Log: m.log,
 	})
 	return err

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // options is what a person asks for.
@@ -18,6 +19,9 @@ type options struct {
 	bin    string // directory of sightline and sightline-proxy
 	dir    string // of the mesh, its logs included
 	only   []string
+	// certTTL is how long a certificate is valid: they are renewed at half of that, and
+	// whoever has none left cannot be spoken with while the control plane is away.
+	certTTL time.Duration
 }
 
 func parse(args []string, out io.Writer) (options, error) {
@@ -26,6 +30,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	f.SetOutput(out)
 	f.Float64Var(&o.rate, "rate", 2000, "requests per second")
 	f.IntVar(&o.repeat, "repeat", 10, "times that each scenario is run")
+	f.DurationVar(&o.certTTL, "cert-ttl", 20*time.Second, "validity of certificates; they are renewed at half of it")
 	f.StringVar(&o.bin, "bin", "bin", "directory of the programs")
 	f.StringVar(&o.dir, "dir", "", "keeps state and logs (default: a temporary directory)")
 	only := f.String("only", "", "scenarios to run, by name, comma-separated (default: all)")
@@ -42,6 +47,9 @@ func parse(args []string, out io.Writer) (options, error) {
 func (o *options) complete() error {
 	if o.rate <= 0 || o.repeat <= 0 {
 		return fmt.Errorf("rate %v, repeat %d: want both above 0", o.rate, o.repeat)
+	}
+	if o.certTTL < time.Second {
+		return fmt.Errorf("cert-ttl %v: want a second at least", o.certTTL)
 	}
 	for _, name := range o.only {
 		if !slices.ContainsFunc(scenarios, func(s scenario) bool { return s.name == name }) {

@@ -176,7 +176,7 @@ func certificatesRenewed(ctx context.Context, m *mesh) error {
 	began := time.Now()
 	for _, w := range m.all() {
 		path := filepath.Join(w.dir(), "identity.pem")
-		err := proc.Await(ctx, 2*certTTL, func(context.Context) error {
+		err := proc.Await(ctx, 2*m.certTTL, func(context.Context) error {
 			info, err := os.Stat(path)
 			if err == nil && info.ModTime().Before(began) {
 				err = errors.New("the certificate is still the old one")

@@ -154,6 +154,43 @@ func TestTwoChoicesAvoidTheWorst(t *testing.T) {
 	})
 }
 
+// TestOneSlowAnswerDoesNotEmptyAPlace: at a rate so low that hardly ever two requests are
+// in flight, the peak rule alone would leave the place without requests for a minute.
+func TestOneSlowAnswerDoesNotEmptyAPlace(t *testing.T) {
+	for _, tt := range []struct {
+		name        string
+		began       func(*Load)
+		least, most int // requests in 10 s at 100 a second
+	}{
+		{"slow once", func(l *Load) { l.Observe(time.Now(), 2*time.Second) }, 4, 10},
+		{"failed", func(l *Load) { l.Penalise(time.Now(), time.Millisecond, 0); l.Observe(time.Now(), time.Second) }, 4, 10},
+		{"hangs", func(l *Load) { l.Observe(time.Now(), time.Second); l.Begin() }, 0, 0},
+		{"asked for a pause", func(l *Load) { l.Penalise(time.Now(), time.Minute, time.Minute) }, 0, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := New(PeakEWMA, Warmup{})
+				good, slow := NewLoad(time.Now()), NewLoad(time.Now())
+				time.Sleep(time.Minute)
+				good.Observe(time.Now(), 3*time.Millisecond)
+				tt.began(slow)
+				picked := 0
+				for range 1000 {
+					time.Sleep(10 * time.Millisecond)
+					loads := []*Load{good, slow}
+					i := b.Pick(time.Now(), loads)
+					picked += i
+					// Still slower than the other, so that it does not win by itself.
+					loads[i].Observe(time.Now(), time.Duration(3+1000*i)*time.Millisecond)
+				}
+				if picked < tt.least || picked > tt.most {
+					t.Errorf("%d requests in 10 s, want %d to %d", picked, tt.least, tt.most)
+				}
+			})
+		})
+	}
+}
+
 func TestConcurrentUse(t *testing.T) {
 	b, loads := New(PeakEWMA, Warmup{}), newLoads(3)
 	var wg sync.WaitGroup

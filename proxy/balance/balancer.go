@@ -23,6 +23,11 @@ const (
 // are chance, and would send all requests to the same place while nothing is known.
 const decisive = 0.99
 
+// curiosity is how many picks there are to one that may go to the heavier of two places
+// because nothing was heard of it for a while. It keeps what a slow place costs to a
+// share of the requests where there are few of them.
+const curiosity = 16
+
 // draws bounds how often a place that is still warming up is passed over for another
 // draw. Where all are, this many leave hardly a bias.
 const draws = 32
@@ -51,7 +56,11 @@ func (b *Balancer) Pick(now time.Time, loads []*Load) int {
 	if b.method == RoundRobin || b.method == Random {
 		return i
 	}
-	if j := b.draw(now, loads, i); b.lighter(now, loads[j], loads[i]) {
+	j := b.draw(now, loads, i)
+	if b.method == PeakEWMA && rand.IntN(curiosity) == 0 && loads[i].silent(now) {
+		return i
+	}
+	if b.lighter(now, loads[j], loads[i]) {
 		return j
 	}
 	return i

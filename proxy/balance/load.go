@@ -19,6 +19,10 @@ const (
 	penalty = 5 * time.Second
 	// maxPenalty bounds what a place may ask for itself.
 	maxPenalty = 300 * time.Second
+	// silence is how long nothing may be heard of a place before it may be asked again
+	// although it is the heavier: one slow answer must not keep it empty until the memory
+	// of it has decayed, which from a second down to some milliseconds takes a minute.
+	silence = time.Second
 	// always is the age of a place that has been there from the first.
 	always = math.MaxInt64
 )
@@ -34,6 +38,7 @@ type Load struct {
 	// moment too long or too short, which decides nothing of weight.
 	ewma  atomic.Uint64 // float64 bits, in nanoseconds, as of stamp
 	stamp atomic.Int64  // nanoseconds since the epoch
+	rest  atomic.Int64  // until when the place asked to be left alone, likewise
 }
 
 // NewLoad is the load of a place nothing is known of yet.
@@ -70,7 +75,9 @@ func (l *Load) Penalise(now time.Time, took, asked time.Duration) {
 	defer l.mu.Unlock()
 	sample := max(took, penalty)
 	if asked > 0 {
-		sample = max(took, min(asked, maxPenalty))
+		asked = min(asked, maxPenalty)
+		sample = max(took, asked)
+		l.rest.Store(now.Add(asked).UnixNano())
 	}
 	decayed, old := l.decayed(now)
 	l.set(decayed+float64(sample)*(1-old), now)
@@ -101,6 +108,13 @@ func (l *Load) InFlight() int { return int(l.inFlight.Load()) }
 func (l *Load) Score(now time.Time) float64 {
 	ewma, _ := l.decayed(now)
 	return max(ewma, float64(floor)) / float64(time.Second) * float64(l.InFlight()+1)
+}
+
+// silent reports whether nothing is known of the place that is newer than the silence,
+// nor will be soon: a place that hangs is not asked a second time. One that asked to be
+// left alone keeps silent for that long.
+func (l *Load) silent(now time.Time) bool {
+	return l.InFlight() == 0 && now.UnixNano()-max(l.stamp.Load(), l.rest.Load()) >= int64(silence)
 }
 
 // decayed is the average as of now, and what is left of a unit since it was set.
