@@ -3,7 +3,6 @@ package gather
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 )
@@ -17,7 +16,8 @@ func DialTLS(ctx context.Context, d *net.Dialer, addr string, cfg *tls.Config) (
 	}
 	t := tls.Client(New(nc), cfg)
 	if err := t.HandshakeContext(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("tls handshake with %s: %w", addr, err), nc.Close())
+		nc.Close() // the handshake may have done so when ctx ended
+		return nil, fmt.Errorf("tls handshake with %s: %w", addr, err)
 	}
 	return t, nil
 }

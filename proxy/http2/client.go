@@ -79,8 +79,8 @@ func NewClient(cfg ClientConfig, d Dialer) *Client {
 }
 
 // Open gathers a request's head on a connection with a free stream, dialling if there
-// is none. Its errors are ErrConnect, ErrNotSpoken, ErrHungUp, ErrOverflow, ErrClosed or the
-// context's: the request was not sent.
+// is none. Its errors are ErrConnect, ErrNotSpoken, ErrHungUp, ErrOverflow, ErrQueued, ErrClosed
+// or the context's: the request was not sent.
 func (c *Client) Open(ctx context.Context, h *Head, w Waker) (*Stream, error) {
 	return c.open(ctx, h, 0, w)
 }
@@ -213,7 +213,7 @@ func (c *Client) queueUp(ctx context.Context, h *Head, flags http2.Flags, w Wake
 		return nil, nil //nolint:nilnil // look again
 	case <-ctx.Done():
 		c.queue.leave(place)
-		return nil, context.Cause(ctx)
+		return nil, fmt.Errorf("%w: %w", ErrQueued, context.Cause(ctx))
 	}
 }
 

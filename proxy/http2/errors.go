@@ -31,6 +31,9 @@ var (
 	ErrHungUp = errors.New("peer hung up on the preface of HTTP/2")
 	// ErrOverflow is a limit of the client's own: it says nothing of the peer.
 	ErrOverflow = errors.New("too many requests wait for a connection")
+	// ErrQueued is a context that ended while every stream of every connection was in use:
+	// it says nothing of the peer either.
+	ErrQueued = errors.New("every stream is in use")
 	// ErrNoConnect is a peer that takes no extended CONNECT.
 	ErrNoConnect = errors.New("peer takes no extended CONNECT")
 	// ErrClosed is a client that was closed because its instance went away.

@@ -22,6 +22,9 @@ import (
 var (
 	// ErrOverflow is a limit of the pool's own: it says nothing of the instance.
 	ErrOverflow = errors.New("too many requests wait for a connection")
+	// ErrQueued is a context that ended while as many connections as may be were in use: it
+	// says nothing of the instance either.
+	ErrQueued = errors.New("every connection is in use")
 	// ErrNoConnection is that none was free or dialled in time, while many were dialled.
 	ErrNoConnection = errors.New("no connection in time")
 	// ErrClosed is a pool that was closed because its instance went away.
@@ -279,8 +282,7 @@ func (p *Pool) await(ctx context.Context, wait chan *Conn) (*Conn, error) {
 			}
 			return c, nil
 		case <-ctx.Done():
-			p.giveUp(wait)
-			return nil, context.Cause(ctx)
+			return nil, p.waitedInVain(ctx, wait)
 		case now := <-late.C:
 			left := p.patience(now)
 			if left <= 0 {
@@ -290,6 +292,19 @@ func (p *Pool) await(ctx context.Context, wait chan *Conn) (*Conn, error) {
 			late.Reset(left)
 		}
 	}
+}
+
+// waitedInVain leaves the queue because ctx has ended, and says what was waited for: others'
+// dials, or others' connections.
+func (p *Pool) waitedInVain(ctx context.Context, wait chan *Conn) error {
+	p.mu.Lock()
+	limited := p.mayDial()
+	p.mu.Unlock()
+	p.giveUp(wait)
+	if limited {
+		return fmt.Errorf("%w: %w", ErrQueued, context.Cause(ctx))
+	}
+	return context.Cause(ctx)
 }
 
 // patience is how long to wait on. Where it is a limit on connections that is waited for

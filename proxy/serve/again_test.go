@@ -190,7 +190,7 @@ func TestWhenItIsTriedAgain(t *testing.T) {
 		{"attempts 0 turns it off", trial{on: "5xx", attempts: 0, end: ends["503"], whole: true}, 1, "", 0, 0},
 		{"attempts bound it", trial{on: "5xx", attempts: 5, end: ends["503"], whole: true}, 6, "URX", 0, (25 + 75 + 175 + 250 + 250) * ms},
 		{"a body that is gone", trial{on: "5xx", attempts: 5, end: ends["503"]}, 1, "", 0, 0},
-		{"the budget", trial{on: "5xx", attempts: 5, end: ends["503"], whole: true, budget: 2}, 3, "", 0, 100 * ms},
+		{"the budget", trial{on: "5xx", attempts: 5, end: ends["503"], whole: true, budget: 2}, 3, "UO", 0, 100 * ms},
 		{"an idle connection's end loses no time, once", trial{attempts: 1, end: ends["unsent"], whole: true}, 2, "URX", 0, 0},
 		{"the route's timeout covers all tries", trial{on: "5xx", attempts: 100, end: ends["503"], whole: true, takes: 300 * ms, timeout: time.Second}, 0, "", 900 * ms, 1000 * ms},
 		{"no retry after the route's timeout", trial{on: "5xx", attempts: 3, end: ends["timeout"], whole: true, takes: 100 * ms, timeout: 100 * ms}, 1, "", 100 * ms, 100 * ms},

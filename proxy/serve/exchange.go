@@ -161,6 +161,7 @@ var (
 	errClientGone  = errors.New("client closed the connection")
 	errSlowRequest = errors.New("request did not come in time")
 	errTimeout     = errors.New("route timeout")
+	errQueued      = errors.New("in the queue for a connection") // of a limit: no instance's fault
 	errNotDone     = errors.New("method is not supported")
 	errAnswerCut   = errors.New("answer broke off")
 	errBadHostName = errors.New("no service name")
@@ -178,6 +179,8 @@ func kindOf(err error) upstream.Kind {
 		return upstream.Failure
 	}
 	switch {
+	case errors.Is(err, errQueued):
+		return upstream.Overflow
 	case errors.Is(err, errTimeout), errors.Is(err, errAnswerCut):
 		return upstream.Failure
 	case err != nil: // the client's doing

@@ -171,6 +171,24 @@ func TestNothingIsLetInBeforeItIsKnownWhatMay(t *testing.T) {
 	get(t, m.client(t), "http://reviews/", 200)
 }
 
+// tokensOf is a verifier of an issuer whose key nobody has.
+func tokensOf(t *testing.T, issuer string) *token.Verifier {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "k"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := token.Compile([]mesh.TokenRule{{Issuer: issuer, JWKS: string(keys)}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
 func TestTokensDecide(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -61,17 +61,6 @@ func (h *h1) sendOnH2(x *exchange, to *link) (answer, error) {
 	return answer{status: h.res.Status, grpc: -1}, nil
 }
 
-// unopened says what it means that a request could not be begun.
-func unopened(x *exchange, err error) error {
-	switch {
-	case x.ctx.Err() != nil:
-		return errClientGone
-	case errors.Is(err, http2.ErrOverflow):
-		return &broken{end: retry.Withheld, cause: err}
-	}
-	return &broken{end: retry.ConnectFailed, cause: fmt.Errorf("connect: %w", err)}
-}
-
 // translated is a head of HTTP/2 with what q says.
 func translated(q *http1.Request) *http2.Head {
 	out := &http2.Head{Method: q.Method, Scheme: "http", Path: q.Path, Authority: q.Authority, Length: -1}

@@ -78,15 +78,10 @@ func connect(x *exchange, to *link) (*pool.Conn, error) {
 		defer cancel()
 	}
 	up, err := to.h1.Get(ctx)
-	switch {
-	case err == nil:
-		return up, nil
-	case x.ctx.Err() != nil:
-		return nil, errClientGone
-	case errors.Is(err, pool.ErrOverflow):
-		return nil, &broken{end: retry.Withheld, cause: err}
+	if err != nil {
+		return nil, unopened(x, err)
 	}
-	return nil, &broken{end: retry.ConnectFailed, cause: fmt.Errorf("connect: %w", err)}
+	return up, nil
 }
 
 // until is when this try must have brought the head of an answer; zero is never.

@@ -64,12 +64,10 @@ func (h *h2) open(x *exchange, to *link) error {
 		return h.gone()
 	case errors.Is(err, http2.ErrNotSpoken) && !to.polite:
 		return err
-	case errors.Is(err, http2.ErrOverflow):
-		return &broken{end: retry.Withheld, cause: err}
 	case errors.Is(err, http2.ErrNoConnect):
 		return fmt.Errorf("CONNECT %s: %w: %w", h.req.Protocol, errNotDone, err)
 	}
-	return &broken{end: retry.ConnectFailed, cause: fmt.Errorf("connect: %w", err)}
+	return unopened(x, err)
 }
 
 // fallBack is send when the request could not be begun: over HTTP/1.1, if the reason is

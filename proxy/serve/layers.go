@@ -106,12 +106,16 @@ type budget interface {
 func again(b budget, next handler) handler {
 	return func(x *exchange) error {
 		b.Deposit()
-		policy, unread := &x.route.Retry, 0
+		policy, unread, last := &x.route.Retry, 0, lastTry{}
 		for n := 1; ; n++ {
 			if policy.PerTry > 0 {
 				x.tryEnd = time.Now().Add(policy.PerTry)
 			}
 			err := next(x)
+			if last.keptFrom(err) {
+				return last.stands(x)
+			}
+			last = lastTry{true, x.answer, err}
 			o := outcomeOf(x, err)
 			if unread < maxUnread && isUnread(err) && x.via.repeatable() {
 				unread++
@@ -126,12 +130,33 @@ func again(b budget, next handler) handler {
 				x.rec.Flags = joinFlags("URX", x.rec.Flags)
 				return err
 			}
-			if !b.Withdraw() || !pause(x, n, o.End) {
+			if !b.Withdraw() {
+				return last.stands(x)
+			}
+			if !pause(x, n, o.End) {
 				return err
 			}
 			x.forgetTry(err)
 		}
 	}
+}
+
+// lastTry is what a try came to. The codec holds the answer until the next is sent.
+type lastTry struct {
+	made   bool
+	answer answer
+	err    error
+}
+
+// keptFrom reports whether err is that a limit keeps from another try.
+func (l *lastTry) keptFrom(err error) bool { return l.made && errors.Is(err, upstream.ErrOverflow) }
+
+// stands has the exchange end as the try did, as there may be no more retries just now.
+// Envoy's flag for it is that of all overflows.
+func (l *lastTry) stands(x *exchange) error {
+	x.answer = l.answer
+	x.rec.Flags = joinFlags("UO", x.rec.Flags)
+	return l.err
 }
 
 // maxUnread is how often a request may meet the end of a kept connection without that

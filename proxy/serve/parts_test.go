@@ -11,6 +11,7 @@ import (
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/http1"
+	"github.com/sightline-mesh/sightline/proxy/http2"
 	"github.com/sightline-mesh/sightline/proxy/pool"
 	"github.com/sightline-mesh/sightline/proxy/retry"
 	"github.com/sightline-mesh/sightline/proxy/route"
@@ -54,6 +55,33 @@ func TestFaultOf(t *testing.T) {
 		f := faultOf(wrap(c.err))
 		if f.status != c.status || f.flags != c.flags || f.grpcCode() != c.grpc || !strings.Contains(f.reason, c.err.Error()) {
 			t.Errorf("%v: %+v, gRPC %d", c.err, f, f.grpcCode())
+		}
+	}
+}
+
+// TestWhatIsNoFaultOfTheInstances: a try that our own limits kept in a queue says nothing
+// of the instance; one that was dialled in vain does.
+func TestWhatIsNoFaultOfTheInstances(t *testing.T) {
+	late, soon := time.Now().Add(-time.Second), time.Now().Add(time.Hour)
+	for _, c := range []struct {
+		err      error
+		deadline time.Time
+		kind     upstream.Kind
+		flags    string
+	}{
+		{pool.ErrOverflow, soon, upstream.Overflow, "UO"},
+		{http2.ErrOverflow, soon, upstream.Overflow, "UO"},
+		{pool.ErrQueued, soon, upstream.Overflow, "UO"}, // the time of one try
+		{pool.ErrQueued, late, upstream.Overflow, "UT"},
+		{http2.ErrQueued, late, upstream.Overflow, "UT"},
+		{pool.ErrNoConnection, soon, upstream.Failure, "UF"},
+		{context.DeadlineExceeded, soon, upstream.Failure, "UF"},
+		{context.DeadlineExceeded, late, upstream.Failure, "UT"},
+	} {
+		x := &exchange{ctx: t.Context(), deadline: c.deadline}
+		err := unopened(x, fmt.Errorf("while at it: %w", c.err))
+		if kind, f := kindOf(err), faultOf(err); kind != c.kind || f.flags != c.flags {
+			t.Errorf("%v: kind %v and flags %s for %q, want %v and %s", c.err, kind, f.flags, f.reason, c.kind, c.flags)
 		}
 	}
 }

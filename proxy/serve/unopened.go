@@ -1,0 +1,32 @@
+package serve
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sightline-mesh/sightline/proxy/http2"
+	"github.com/sightline-mesh/sightline/proxy/pool"
+	"github.com/sightline-mesh/sightline/proxy/retry"
+)
+
+// unopened says what it means that a try found no connection to begin on. When the time
+// of the route is over it is that, whatever is said of the connection; but only one that
+// was dialled in vain speaks against the instance.
+func unopened(x *exchange, err error) error {
+	queued := errors.Is(err, pool.ErrQueued) || errors.Is(err, http2.ErrQueued)
+	late := !x.deadline.IsZero() && !time.Now().Before(x.deadline)
+	switch {
+	case x.ctx.Err() != nil:
+		return errClientGone
+	case errors.Is(err, pool.ErrOverflow), errors.Is(err, http2.ErrOverflow):
+		return &broken{end: retry.Withheld, cause: err}
+	case late && queued:
+		return fmt.Errorf("%w, %w", errTimeoutAfter(x), errQueued)
+	case late:
+		return fmt.Errorf("%w, connecting", errTimeoutAfter(x))
+	case queued: // the time of one try is over
+		return &broken{end: retry.Withheld, cause: err}
+	}
+	return &broken{end: retry.ConnectFailed, cause: fmt.Errorf("connect: %w", err)}
+}
