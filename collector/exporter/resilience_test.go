@@ -75,7 +75,7 @@ func TestStoreDiesUnderLoad(t *testing.T) {
 		})
 		c.Queue = configoptional.Some(queue)
 		c.Retry.Enabled, c.Retry.InitialInterval, c.Retry.MaxInterval = true, 20*time.Millisecond, 100*time.Millisecond
-		c.Timeout = 5 * time.Second
+		c.Timeout = patience
 	})
 	at := recently()
 	for n := range traces {
@@ -106,16 +106,21 @@ func TestStoreDiesUnderLoad(t *testing.T) {
 	}
 }
 
+// patience is how long what should happen within seconds may take. With a twelfth of a
+// processor, as on a machine that compiles beside it, a store takes 56 s over what a
+// whole one does in two.
+const patience = 3 * time.Minute
+
 func await(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !done() {
 		select {
 		case <-ctx.Done():
-			t.Fatalf("%s: not within 30 s", what)
+			t.Fatalf("%s: not within %s", what, patience)
 		case <-tick.C:
 		}
 	}
