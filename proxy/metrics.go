@@ -19,7 +19,10 @@ func (p *parts) metrics() []admin.Family {
 	}
 	families := append(telemetry(p.emitter.Stats()), p.counted.families()...)
 	families = append(families, p.streams()...)
+	asked, forgotten := p.tables.counts()
 	return append(families,
+		admin.Value("sightline_services_asked", "Names that the control plane is asked for.", float64(asked)),
+		admin.Value("sightline_services_forgotten_total", "Names of no service that were forgotten to make room for others.", float64(forgotten)),
 		turnedAway(p.inbound, p.outbound),
 		races(p.outbound.Races(), p.inbound.Races()),
 		mirrored(p.outbound.Mirrored()),

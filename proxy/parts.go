@@ -99,7 +99,7 @@ func (p *Proxy) newFeed(ctx context.Context, r *parts) (*push.Client, error) {
 		Build: p.c.Build, Dir: p.c.Dir, Logger: p.log,
 		Inbound: r.guards.apply,
 	}, r.tables.apply)
-	r.tables.subscribe = feed.Subscribe
+	r.tables.feed = feed
 	return feed, nil
 }
 

@@ -146,6 +146,7 @@ func (p *Proxy) serve(ctx context.Context) error {
 	back.Go(func() error { return p.parts.checks.Run(background) })
 	back.Go(func() error { return p.parts.admin.Serve(background, p.l.admin) })
 	<-p.parts.feed.Restored() // else the first requests would meet a sidecar that knows nothing yet
+	p.parts.tables.adopt(p.parts.feed.Services())
 	front.Go(func() error { return p.parts.outbound.Serve(alive, p.l.outbound) })
 	if l := p.l.outbound6; l != nil {
 		front.Go(func() error { return p.parts.outbound.Serve(alive, l) })
@@ -169,7 +170,7 @@ func (p *Proxy) serve(ctx context.Context) error {
 func (p *Proxy) askForUpstreams() {
 	for name := range p.c.Upstreams {
 		if s, err := mesh.ResolveHost(name, p.c.Namespace); err == nil { // as Validate has seen
-			p.parts.tables.ask(s)
+			p.parts.tables.keep(s)
 		}
 	}
 }

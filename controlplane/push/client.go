@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -133,6 +134,26 @@ func (c *Client) Subscribe(services ...mesh.ServiceName) {
 	}
 }
 
+// Unsubscribe takes services out of those this sidecar wants to know.
+func (c *Client) Unsubscribe(services ...mesh.ServiceName) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before := len(c.wanted)
+	for _, s := range services {
+		delete(c.wanted, s)
+	}
+	if len(c.wanted) < before {
+		c.notify()
+	}
+}
+
+// Services are those this sidecar wants to know, sorted.
+func (c *Client) Services() []mesh.ServiceName {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Sorted(maps.Keys(c.wanted))
+}
+
 // SetState tells the mesh whether this instance takes requests.
 func (c *Client) SetState(s mesh.InstanceState) {
 	c.mu.Lock()
@@ -221,17 +242,6 @@ func (c *Client) notify() {
 	case c.wake <- struct{}{}:
 	default:
 	}
-}
-
-func (c *Client) services() []mesh.ServiceName {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	out := make([]mesh.ServiceName, 0, len(c.wanted))
-	for s := range c.wanted {
-		out = append(out, s)
-	}
-	slices.Sort(out)
-	return out
 }
 
 // told is the state that others may know of: nobody shall call an instance that does

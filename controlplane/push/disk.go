@@ -85,7 +85,7 @@ func (c *Client) save() error {
 	if c.cfg.Dir == "" || !c.good.unsaved {
 		return nil
 	}
-	saved := &wire.Push{Version: c.good.version, Services: wire.FromServices(c.services()), Inbound: c.good.inbound}
+	saved := &wire.Push{Version: c.good.version, Services: wire.FromServices(c.Services()), Inbound: c.good.inbound}
 	for _, s := range c.good.snaps {
 		saved.Snapshots = append(saved.Snapshots, wire.FromSnapshot(s))
 	}

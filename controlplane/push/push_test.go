@@ -203,6 +203,13 @@ func TestConversation(t *testing.T) {
 	if w := hear(t, l, "want", (*wire.SubscribeRequest).GetWant); !slices.Equal(w.GetServices(), []string{"details", "reviews"}) {
 		t.Errorf("want: %v", w)
 	}
+	f.Unsubscribe("details", "never-asked")
+	if w := hear(t, l, "want", (*wire.SubscribeRequest).GetWant); !slices.Equal(w.GetServices(), []string{"reviews"}) {
+		t.Errorf("want: %v", w)
+	}
+	if got := f.Services(); !slices.Equal(got, []mesh.ServiceName{"reviews"}) {
+		t.Errorf("services: %v", got)
+	}
 	changed := ofService(2, "ratings")
 	changed.Services = []string{"reviews", "ratings"}
 	l.push <- changed

@@ -203,7 +203,7 @@ func (c *Client) hello(said *spoken) *wire.Hello {
 // news is what changed since it was last said.
 func (c *Client) news(said *spoken) []*wire.SubscribeRequest {
 	var out []*wire.SubscribeRequest
-	if want := c.services(); !said.asked || !slices.Equal(want, said.want) {
+	if want := c.Services(); !said.asked || !slices.Equal(want, said.want) {
 		said.want, said.asked = want, true
 		out = append(out, &wire.SubscribeRequest{Message: &wire.SubscribeRequest_Want{Want: &wire.Want{Services: wire.FromServices(want)}}})
 	}

@@ -121,7 +121,7 @@ func startSidecar(t testing.TB, caller route.Caller, manifest string, chance fun
 	set := upstream.New(upstream.Deps{})
 	set.Update(snaps)
 	p.out = serve.NewOutbound(serve.OutboundConfig{}, serve.OutboundDeps{
-		Resolve: func(context.Context, mesh.ServiceName) (*route.Table, error) { return table, nil },
+		Resolve: func(context.Context, mesh.ServiceName, time.Time) (*route.Table, error) { return table, nil },
 		Pick:    set.Pick,
 		Dial: func(ctx context.Context, to *upstream.Instance, _ string) (net.Conn, error) {
 			var d net.Dialer

@@ -106,9 +106,12 @@ func (o *Outbound) said(ctx context.Context, a *arrival) (mesh.AppProtocol, uint
 	if a.port.Service == "" || a.port.Protocol != "" {
 		return a.port.Protocol, a.original.Port(), nil
 	}
-	table, err := o.deps.Resolve(ctx, a.port.Service)
-	if err != nil {
+	table, err := o.deps.Resolve(ctx, a.port.Service, time.Now().Add(tellWithin))
+	switch {
+	case ctx.Err() != nil:
 		return "", 0, err
+	case err != nil: // it is told by looking; the route is asked for again
+		return "", a.original.Port(), nil //nolint:nilerr // that answers with the reason
 	}
 	app := table.App(a.port.Service)
 	return app.Protocol, cmp.Or(a.original.Port(), app.Port), nil
@@ -150,13 +153,17 @@ func (o *Outbound) serveTLS(ctx context.Context, a *arrival) {
 	serveStream(ctx, a.conn, a.conn.Conn, tlsClient{rawClient{a.conn}}, cfg)
 }
 
-// inMesh reports whether a host names a service of the mesh.
+// tellWithin is how long a connection waits to be told from one that leaves the mesh, or
+// for what its service speaks, when the control plane does not answer.
+const tellWithin = 2 * time.Second
+
+// inMesh reports whether a host names a service of the mesh, as far as that is known.
 func (o *Outbound) inMesh(ctx context.Context, host string) bool {
 	s, err := o.hosts.service(host)
 	if err != nil {
 		return false
 	}
-	table, err := o.deps.Resolve(ctx, s)
+	table, err := o.deps.Resolve(ctx, s, time.Now().Add(tellWithin))
 	return err == nil && table.Known(s)
 }
 

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/codes"
+
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/route"
 )
@@ -75,6 +77,23 @@ func TestFaultsSayWhatHappened(t *testing.T) {
 	m.set.Update([]mesh.Snapshot{{Service: "reviews", Known: true, Routes: everywhere(0, nil)}})
 	res, _ = do(t, c, request(t, "POST", "/", strings.NewReader("x")))
 	wantFault(t, res, 503, "UH", "no instance")
+}
+
+// TestNotKnownIsNotAbsent: a service that the control plane has not spoken of may be
+// there in a moment.
+func TestNotKnownIsNotAbsent(t *testing.T) {
+	m := newMesh(t, meshConfig{}, to(t, "ok"))
+	m.untold = fmt.Errorf("%w: cart: the control plane is away", ErrUntold)
+	for name, c := range map[string]*http.Client{"http/1.1": m.client(t), "h2": m.client2(t)} {
+		res, _ := do(t, c, request(t, "GET", "/", nil))
+		wantFault(t, res, 503, "NC", "cart: the control plane is away")
+		if after := res.Header.Get("Retry-After"); after != "1" {
+			t.Errorf("%s: Retry-After %q, want 1", name, after)
+		}
+	}
+	if s := unary(t.Context(), m, t); s.Code() != codes.Unavailable {
+		t.Errorf("gRPC: %v, want unavailable", s)
+	}
 }
 
 func TestPeersFaultsAreToldApart(t *testing.T) {

@@ -47,6 +47,10 @@ var faults = []struct {
 	{errNotDone, http.StatusNotImplemented, "NR"},
 }
 
+// ErrUntold says that a service is asked for and the control plane has not said yet
+// whether there is one.
+var ErrUntold = errors.New("not known whether there is such a service")
+
 // faultOf turns whatever ended an exchange without an answer into a response. It is
 // the only place where errors meet HTTP.
 func faultOf(err error) fault {
@@ -73,6 +77,9 @@ func decided(err error) (fault, bool) {
 	}
 	if r, ok := errors.AsType[*rejection](err); ok {
 		return fault{status: r.status, flags: r.flags, reason: r.reason, grpc: &r.grpc, fields: r.fields}, true
+	}
+	if errors.Is(err, ErrUntold) {
+		return fault{status: http.StatusServiceUnavailable, flags: "NC", reason: err.Error(), fields: []string{"retry-after", "1"}}, true
 	}
 	return fault{}, false
 }

@@ -50,9 +50,10 @@ type OutboundConfig struct {
 
 // OutboundDeps is what an Outbound works with. All are required, but for Find.
 type OutboundDeps struct {
-	// Resolve returns a table that speaks of the service. It may wait, within bounds,
-	// until the control plane has told of a service that was never asked for before.
-	Resolve func(ctx context.Context, s mesh.ServiceName) (*route.Table, error)
+	// Resolve returns a table that speaks of the service. It may wait, within bounds and
+	// at most until by if that is not zero, until the control plane has told of a service
+	// that was never asked for before. The error wraps ErrUntold when it has not.
+	Resolve func(ctx context.Context, s mesh.ServiceName, by time.Time) (*route.Table, error)
 	// Pick chooses an instance, if possible none that was tried.
 	Pick func(r *route.Route, ask *route.Request, tried []*upstream.Instance) (upstream.Lease, error)
 	// Dial opens a connection of mutual TLS that has proved to be the instance's.
@@ -224,7 +225,7 @@ func (o *Outbound) match(plain, ruled handler) handler {
 			}
 		}
 		x.rec.Peer.Service = string(service)
-		table, err := o.deps.Resolve(x.ctx, service)
+		table, err := o.deps.Resolve(x.ctx, service, x.deadline)
 		if err != nil {
 			return err
 		}

@@ -154,6 +154,7 @@ type testMesh struct {
 	sidecars  []*sidecar
 	addr      string // of the client's sidecar
 	stop      func()
+	untold    error // of Resolve
 }
 
 type meshConfig struct {
@@ -257,7 +258,7 @@ func (m *testMesh) start(t testing.TB, cfg meshConfig, snap mesh.Snapshot) {
 	tlsConfig := m.authority.config(t, "productpage")
 	m.set = upstream.New(upstream.Deps{OnRemove: func(i *upstream.Instance) { m.out.Remove(i) }})
 	m.out = NewOutbound(OutboundConfig{Drain: cfg.drain, Intake: cfg.intake}, OutboundDeps{
-		Resolve: func(context.Context, mesh.ServiceName) (*route.Table, error) { return m.table, nil },
+		Resolve: func(context.Context, mesh.ServiceName, time.Time) (*route.Table, error) { return m.table, m.untold },
 		Pick:    m.set.Pick,
 		Dial: func(ctx context.Context, to *upstream.Instance, alpn string) (net.Conn, error) {
 			c := tlsConfig.Clone()

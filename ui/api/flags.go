@@ -9,6 +9,7 @@ func meaning(flag string) string {
 		"DR":   "the sidecar was draining",
 		"DT":   "the time for the whole request ran out",
 		"FI":   "an injected fault answered",
+		"NC":   "the control plane had not said whether there is such a service",
 		"NR":   "no route fits the request",
 		"RL":   "a rate limit refused the request",
 		"UAEX": "authorization refused the request",
