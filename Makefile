@@ -14,6 +14,8 @@ help: ## print this list
 build: web ## build bin/sightline and bin/sightline-proxy (and the demo's shop)
 	@mkdir -p bin
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+	# The sidecar as in the container: without libc, each copy takes a megabyte less.
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/sightline-proxy
 
 engine: ## fetch the embedded ClickHouse engine into the user's cache, checked by its lock file
 	@deploy/fetch-engine.sh
