@@ -30,10 +30,8 @@ func BenchmarkEmit(b *testing.B) {
 	records := requests(1024)
 	e := New(testConfig(), Deps{})
 	for i := 0; b.Loop(); i++ {
-		if i%4096 == 0 {
-			e.records.reset()
-		}
 		e.Emit(records[i%len(records)])
+		forget(e)
 	}
 }
 
@@ -44,14 +42,21 @@ func BenchmarkEmitParallel(b *testing.B) {
 	e := New(testConfig(), Deps{})
 	b.RunParallel(func(pb *testing.PB) {
 		for i := 0; pb.Next(); i++ {
-			if i%2048 == 0 {
-				e.mu.Lock()
-				e.records.reset()
-				e.mu.Unlock()
-			}
 			e.Emit(records[i%len(records)])
+			forget(e)
 		}
 	})
+}
+
+// forget gives full chunks back unseen.
+func forget(e *Emitter) {
+	select {
+	case <-e.ring.sealed:
+		for c := e.ring.take(); c != nil; c = e.ring.take() {
+			e.ring.giveBack(c)
+		}
+	default:
+	}
 }
 
 // BenchmarkEncode is what a span, an access-log row and the RED rows cost after the
@@ -61,14 +66,12 @@ func BenchmarkEncode(b *testing.B) {
 		b.Run(compress, func(b *testing.B) {
 			b.ReportAllocs()
 			e := New(testConfig(), Deps{})
-			const n = 1024
-			for _, r := range requests(n) {
+			records := requests(1024)
+			for _, r := range records {
 				e.Emit(r)
 			}
-			until := e.red.start.Add(time.Second)
 			var plain, packed int
 			pack := func(body []byte) {
-				e.scratch = body
 				plain += len(body)
 				if compress == "snappy" {
 					e.packed = s2.EncodeSnappy(e.packed[:cap(e.packed)], body)
@@ -76,13 +79,15 @@ func BenchmarkEncode(b *testing.B) {
 				}
 			}
 			for b.Loop() {
-				body, _ := e.encoder.traces(e.scratch[:0], e.records, e.records.rows)
-				pack(body)
-				pack(e.encoder.logs(e.scratch[:0], e.records, e.records.rows))
-				body, _ = e.encoder.metrics(e.scratch[:0], e.red, until)
+				for _, c := range e.ring.full {
+					e.scratch = e.encoder.chunk(encoded{spans: e.scratch.spans[:0], logs: e.scratch.logs[:0]}, c, e.red)
+					pack(e.scratch.spans)
+					pack(e.scratch.logs)
+				}
+				body, _ := e.encoder.metrics(e.scratch.logs[:0], e.red.rows, interval{})
 				pack(body)
 			}
-			per := float64(b.N) * n
+			per := float64(b.N) * float64(len(records))
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/per, "ns/record")
 			b.ReportMetric(float64(plain)/per, "B/record")
 			b.ReportMetric(float64(packed)/per, "packedB/record")

@@ -18,9 +18,11 @@ type Config struct {
 	// Service, Namespace, Version and Instance name the workload the sidecar stands
 	// beside. Service is required.
 	Service, Namespace, Version, Instance string
-	// Records is how many requests may wait to be encoded; each is one access-log row
-	// and at least one span. Default 8192.
-	Records int
+	// Buffer bounds the bytes of requests that wait to be encoded, each of which becomes
+	// one access-log row and at least one span. They take less than 1 KiB as a rule, and
+	// at a moderate rate a few hundred of them wait at most: what the buffer does not
+	// hold, it does not take. Default 4 MiB.
+	Buffer int
 	// LabelSets caps the RED rows kept at once; requests of further label sets go to
 	// one overflow row per reporter and status class. Default 1000.
 	LabelSets int
@@ -56,8 +58,8 @@ func (c Config) Validate() error {
 	if c.Service == "" {
 		bad = append(bad, errors.New("service: must be set"))
 	}
-	if c.Records < 0 || c.LabelSets < 0 || c.Retain < 0 {
-		bad = append(bad, errors.New("records, labelSets, retain: must not be negative"))
+	if c.Buffer < 0 || c.LabelSets < 0 || c.Retain < 0 {
+		bad = append(bad, errors.New("buffer, labelSets, retain: must not be negative"))
 	}
 	if c.Idle < 0 || c.Interval < 0 || c.Grace < 0 {
 		bad = append(bad, errors.New("idle, interval, grace: must not be negative"))
@@ -88,7 +90,7 @@ func (c Config) withDefaults() Config {
 			*v = to
 		}
 	}
-	orInt(&c.Records, 8192)
+	orInt(&c.Buffer, 4<<20)
 	orInt(&c.LabelSets, 1000)
 	orInt(&c.Retain, 16<<20)
 	orTime(&c.Idle, 10*time.Minute)

@@ -1,38 +1,27 @@
 package emit
 
 import (
-	"bytes"
 	"context"
-	"sync"
 	"time"
-
-	"github.com/klauspost/compress/s2"
 )
 
-const (
-	batchRows = 1024 // rows encoded into one request
-	wakeShare = 2    // a buffer 1/wakeShare full is drained at once
-)
+// redRows are encoded into one piece.
+const redRows = 64
 
 // Emitter is the Sink that tells the collector. Use New; run Run once.
 type Emitter struct {
 	config   Config
-	encoder  *encoder
+	ring     *ring
+	red      *redWindow
 	accounts accounts
 	queue    *queue
 	sender   *sender
-	wake     chan struct{} // capacity 1: records should be drained before the next tick
 
-	mu      sync.Mutex // guards what follows; held for well under a microsecond
-	records *recordBuffer
-	red     *redWindow
-	ended   bool
-
-	// Only Run's draining goroutine uses these.
-	spareRecords *recordBuffer
-	spareRED     *redWindow
-	scratch      []byte // an encoded request
-	packed       []byte // the same, compressed
+	// Only Run's goroutine uses these.
+	encoder *encoder
+	scratch encoded
+	packed  []byte // a piece, compressed
+	batches [signals]packing
 }
 
 var _ Sink = (*Emitter)(nil)
@@ -42,11 +31,9 @@ var _ Sink = (*Emitter)(nil)
 func New(c Config, d Deps) *Emitter {
 	c = c.withDefaults()
 	e := &Emitter{
-		config: c, encoder: newEncoder(c), queue: newQueue(c.Retain), wake: make(chan struct{}, 1),
-		records: newRecordBuffer(c.Records), spareRecords: newRecordBuffer(c.Records),
-		red: newRedWindow(c.LabelSets), spareRED: newRedWindow(c.LabelSets),
+		config: c, ring: newRing(c.Buffer), red: newRedWindow(c.LabelSets),
+		queue: newQueue(c.Retain), encoder: newEncoder(c),
 	}
-	e.red.start = time.Now()
 	e.sender = newSender(c, d, e.queue, &e.accounts)
 	return e
 }
@@ -61,26 +48,15 @@ func (e *Emitter) Emit(r *Record) {
 	spans := spansOf(r)
 	e.accounts.emitted[traces].Add(uint64(spans))
 	e.accounts.emitted[logs].Add(1)
-	e.mu.Lock()
-	reason := DroppedLate
-	kept := false
-	if !e.ended {
-		e.red.observe(r)
-		kept = e.records.add(r)
-		reason = DroppedBufferFull
+	dropped := e.ring.add(r)
+	if dropped == "" {
+		return
 	}
-	fill := len(e.records.rows)
-	e.mu.Unlock()
-	if !kept {
-		e.accounts.drop(traces, spans, reason)
-		e.accounts.drop(logs, 1, reason)
+	if dropped == DroppedBufferFull {
+		e.red.countRecord(r)
 	}
-	if fill >= e.config.Records/wakeShare {
-		select {
-		case e.wake <- struct{}{}:
-		default:
-		}
-	}
+	e.accounts.drop(traces, spans, dropped)
+	e.accounts.drop(logs, 1, dropped)
 }
 
 // Run sends until ctx ends, then goes on for at most Config.Grace with what is left.
@@ -102,17 +78,13 @@ func (e *Emitter) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 		case <-tick.C:
-			e.drainRecords()
-			e.drainRED()
-		case <-e.wake:
-			e.drainRecords()
+			e.flush()
+		case <-e.ring.sealed:
+			e.drain()
 		}
 	}
-	e.mu.Lock()
-	e.ended = true
-	e.mu.Unlock()
-	e.drainRecords()
-	e.drainRED()
+	e.ring.end()
+	e.flush()
 	close(drained)
 	<-sent
 	return nil
@@ -120,56 +92,58 @@ func (e *Emitter) Run(ctx context.Context) error {
 
 // Stats says what became of everything emitted so far.
 func (e *Emitter) Stats() Stats {
-	s := Stats{
+	return Stats{
 		Spans: e.accounts.of(traces), Logs: e.accounts.of(logs), Points: e.accounts.of(metrics),
-		RetainedBytes: e.queue.size(),
+		RetainedBytes: e.queue.size(), LabelSets: e.red.size(),
 	}
-	e.mu.Lock()
-	s.LabelSets = len(e.red.series)
-	e.mu.Unlock()
-	return s
 }
 
-// drainRecords encodes the buffered records while the other buffer fills.
-func (e *Emitter) drainRecords() {
-	e.mu.Lock()
-	buf := e.records
-	e.records, e.spareRecords = e.spareRecords, buf
-	e.mu.Unlock()
-	for rows := buf.rows; len(rows) > 0; {
-		n := min(len(rows), batchRows)
-		body, spans := e.encoder.traces(e.scratch[:0], buf, rows[:n])
-		e.enqueue(traces, spans, body)
-		e.enqueue(logs, n, e.encoder.logs(body[:0], buf, rows[:n]))
-		rows = rows[n:]
+// drain encodes the chunks that are full.
+func (e *Emitter) drain() {
+	for c := e.ring.take(); c != nil; c = e.ring.take() {
+		e.encode(c)
 	}
-	buf.reset()
 }
 
-// drainRED encodes the rows of the interval that ends now.
-func (e *Emitter) drainRED() {
+// encode packs the records of c and gives it back.
+func (e *Emitter) encode(c *chunk) {
+	e.scratch = e.encoder.chunk(encoded{spans: e.scratch.spans[:0], logs: e.scratch.logs[:0]}, c, e.red)
+	e.ring.giveBack(c)
+	e.pack(traces, e.scratch.spanCount, e.scratch.spans)
+	e.pack(logs, e.scratch.logCount, e.scratch.logs)
+}
+
+// flush encodes all that is there, the RED rows of the interval that ends now too, and
+// queues it.
+func (e *Emitter) flush() {
+	e.drain()
+	if c := e.ring.rest(); c != nil {
+		e.encode(c)
+	}
 	now := time.Now()
-	e.mu.Lock()
-	w := e.red
-	e.red, e.spareRED = e.spareRED, w
-	e.red.start = now
-	e.mu.Unlock()
-	body, points := e.encoder.metrics(e.scratch[:0], w, now)
-	e.accounts.emitted[metrics].Add(uint64(points))
-	e.enqueue(metrics, points, body)
-	w.reset(e.config.Idle)
+	began := e.red.turn(now, e.config.Idle)
+	in := interval{uint64(began.UnixNano()), uint64(now.UnixNano())}
+	for from, more := 0, true; more; from += redRows {
+		more = e.drainRED(from, in)
+	}
+	for kind := range e.batches {
+		e.ship(kind)
+	}
 }
 
-// enqueue compresses body, which may be used again afterwards. Snappy, because gzip would
-// cost twice as much as everything else that is done for a record, and Snappy a third
-// of gzip; it leaves 250 bytes of a record's 1,450, gzip 180.
-func (e *Emitter) enqueue(kind, items int, body []byte) {
-	e.scratch = body
-	if items == 0 {
-		return
+// drainRED encodes some RED rows and reports whether there are others behind them.
+func (e *Emitter) drainRED(from int, in interval) (more bool) {
+	w := e.red
+	w.mu.Lock()
+	rows := w.rows[min(from, len(w.rows)):min(from+redRows, len(w.rows))]
+	more = from+redRows < len(w.rows)
+	body, points := e.encoder.metrics(e.scratch.logs[:0], rows, in)
+	for _, s := range rows {
+		s.again()
 	}
-	e.packed = s2.EncodeSnappy(e.packed[:cap(e.packed)], body)
-	for _, b := range e.queue.push(batch{kind: kind, items: items, body: bytes.Clone(e.packed)}) {
-		e.accounts.drop(b.kind, b.items, DroppedQueueFull)
-	}
+	w.mu.Unlock()
+	e.scratch.logs = body
+	e.accounts.emitted[metrics].Add(uint64(points))
+	e.pack(metrics, points, body)
+	return more
 }

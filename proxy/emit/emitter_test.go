@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -153,9 +154,9 @@ func TestBufferFullDropsSpansButCountsRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeCollector{}
 		c := testConfig()
-		c.Records = 10
+		c.Buffer = 5 * chunkBytes
 		e := newTestEmitter(c, f)
-		for range 25 { // before Run: nothing drains
+		for range 5*chunkRows + 15 { // before Run: nothing drains
 			e.Emit(request())
 		}
 		s := e.Stats()
@@ -163,32 +164,70 @@ func TestBufferFullDropsSpansButCountsRequests(t *testing.T) {
 			t.Errorf("stats %+v", s)
 		}
 		start(t, e)()
-		if points, _ := f.points(); len(points) != 1 || points[0].GetCount() != 25 {
+		if points, _ := f.points(); len(points) != 1 || points[0].GetCount() != 5*chunkRows+15 {
 			t.Errorf("RED points %v", points)
 		}
 		e.Emit(request())
 		if got := e.Stats().Spans.Dropped[DroppedLate]; got != 1 {
 			t.Errorf("%d spans dropped after the end", got)
 		}
+		if got := e.ring.chunks; got > spareChunks {
+			t.Errorf("%d chunks are kept", got)
+		}
 	})
 }
 
-func TestHalfFullBufferIsDrainedAtOnce(t *testing.T) {
+// Full chunks do not wait for the tick, nor do full batches.
+func TestFullBatchesAreSentAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeCollector{}
-		c := testConfig()
-		c.Records = 10
-		e := newTestEmitter(c, f)
+		e := newTestEmitter(testConfig(), f)
 		stop := start(t, e)
-		for range 5 {
-			e.Emit(request())
+		var emitted int
+		for len(f.spans()) == 0 && emitted < 100_000 {
+			for range chunkRows {
+				r := request()
+				r.Trace = NewTrace()
+				r.RequestID = r.Trace.ID.String()
+				e.Emit(r)
+				emitted++
+			}
+			synctest.Wait() // no time passes
 		}
-		synctest.Wait() // no time passes
-		if got := len(f.spans()); got != 5 {
-			t.Errorf("%d spans", got)
+		if got := e.ring.chunks; got > 2 {
+			t.Errorf("%d chunks wait", got)
+		}
+		if got := len(f.spans()); got < 100 || got >= emitted {
+			t.Errorf("of %d spans %d are sent", emitted, got)
 		}
 		stop()
+		if got := len(f.spans()); got != emitted {
+			t.Errorf("%d spans of %d", got, emitted)
+		}
 	})
+}
+
+// Records of the largest kind fit, whatever they make of a chunk.
+func TestLargestRecords(t *testing.T) {
+	long := strings.Repeat("\xff", 2*maxPath) // three bytes of replacement for each
+	r := request()
+	r.Protocol, r.Method, r.Authority, r.Route, r.Path, r.RequestID, r.UserAgent = long, long, long, long, long, long, long
+	r.Peer = Peer{long, long, long, long}
+	r.Flags, r.Reason, r.GeneratedBy, r.Choice, r.PassedOver, r.ClosedBy = long, long, long, long, long, long
+	for range 2 * maxTries {
+		r.Tries = append(r.Tries, Try{Instance: long, Reason: long})
+	}
+	var records []*Record
+	for range 2 * chunkRows {
+		records = append(records, r)
+	}
+	f := sent(t, testConfig(), records...)
+	if got, want := len(f.spans()), len(records)*(1+maxTries); got != want {
+		t.Errorf("%d spans, want %d", got, want)
+	}
+	if got := len(f.rows()); got != len(records) {
+		t.Errorf("%d rows", got)
+	}
 }
 
 func TestAnswers(t *testing.T) {
@@ -234,15 +273,25 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-func TestEmitDoesNotAllocate(t *testing.T) {
+// Neither does a record allocate where it is left, nor where it is encoded and compressed.
+func TestRecordsDoNotAllocate(t *testing.T) {
 	e := New(testConfig(), Deps{})
 	r := request()
-	for range 200 {
-		e.Emit(r)
+	r.Tries = []Try{{Instance: "reviews-v2-1", Took: time.Millisecond, Status: 200}}
+	once := func() {
+		for range chunkRows {
+			e.Emit(r)
+		}
+		e.drain()
+		for kind := range e.batches {
+			e.batches[kind].items = 0 // sent
+		}
 	}
-	e.records.reset()
-	if n := testing.AllocsPerRun(100, func() { e.Emit(r) }); n != 0 {
-		t.Errorf("%v allocations per record", n)
+	for range 10 {
+		once()
+	}
+	if n := testing.AllocsPerRun(100, once); n != 0 {
+		t.Errorf("%v allocations for %d records", n, chunkRows)
 	}
 }
 
@@ -250,7 +299,7 @@ func TestValidateNamesEveryField(t *testing.T) {
 	if err := testConfig().Validate(); err != nil {
 		t.Errorf("valid configuration: %v", err)
 	}
-	err := Config{Collector: "127.0.0.1:4318", Records: -1, Grace: -1}.Validate()
+	err := Config{Collector: "127.0.0.1:4318", Buffer: -1, Grace: -1}.Validate()
 	if err == nil {
 		t.Fatal("accepted")
 	}

@@ -1,6 +1,10 @@
 package emit
 
-import "github.com/sightline-mesh/sightline/collector/signal"
+import (
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/sightline-mesh/sightline/collector/signal"
+)
 
 // Fields and values of opentelemetry.proto.logs.v1's LogRecord.
 const (
@@ -19,28 +23,25 @@ const (
 	clientError     = 400
 )
 
-// logs appends an export request of one access-log row for each of rows.
-func (e *encoder) logs(b []byte, buf *recordBuffer, rows []row) []byte {
-	return e.request(b, signal.ScopeProxy, func(b []byte) []byte {
-		for i := range rows {
-			b = logRow(b, buf, &rows[i])
-		}
-		return b
-	})
-}
-
-func logRow(b []byte, buf *recordBuffer, w *row) []byte {
-	b, mark := begin(b, itemsField)
-	b = appendFixed64(b, logTime, uint64(w.start))
-	b = appendFixed64(b, logObserved, uint64(w.start+w.took))
+// sharedLog appends the fields of a log row that rows of one shape have alike.
+func sharedLog(b []byte, w *row, t *splitTexts) []byte {
 	number, word := w.severity()
 	b = appendVarint(b, logSeverity, number)
 	b = appendBytes(b, logSeverityText, word)
 	b = appendBytes(b, logEventName, signal.AccessLog)
-	b = common(b, logAttrs, buf, w)
-	b = attrText(b, logAttrs, signal.KeyUserAgent, buf.get(w.userAgent))
-	b = attrText(b, logAttrs, signal.KeyClosedBy, buf.get(w.closedBy))
-	b = attrText(b, logAttrs, signal.KeyTries, triesJSON(buf, w))
+	b = common(b, logAttrs, w, t)
+	return attrText(b, logAttrs, signal.KeyClosedBy, t[textClosedBy])
+}
+
+// logRow appends the access-log row of w, whose shape is s.
+func logRow(b []byte, s *shape, c *chunk, w *row) []byte {
+	b, mark := begin(b, itemsField)
+	b = append(b, s.log...)
+	b = appendFixed64(b, logTime, uint64(w.start))
+	b = appendFixed64(b, logObserved, uint64(w.start+w.took))
+	b = ownAttrs(b, logAttrs, c, w)
+	b = attrText(b, logAttrs, signal.KeyUserAgent, c.ownOf(w, textUserAgent))
+	b = attrText(b, logAttrs, signal.KeyTries, triesJSON(c, w))
 	b = attrDouble(b, logAttrs, signal.KeyDuration, milliseconds(w.took))
 	if w.firstByte > 0 {
 		b = attrDouble(b, logAttrs, signal.KeyFirstByte, milliseconds(w.firstByte))
@@ -57,9 +58,15 @@ func logRow(b []byte, buf *recordBuffer, w *row) []byte {
 	return end(b, mark)
 }
 
+// ownAttrs appends what spans and log rows say alike, but each request for itself.
+func ownAttrs(b []byte, f protowire.Number, c *chunk, w *row) []byte {
+	b = attrText(b, f, signal.KeyPath, c.ownOf(w, textPath))
+	return attrText(b, f, signal.KeyRequestID, c.ownOf(w, textRequestID))
+}
+
 func (w *row) severity() (number uint64, text string) {
 	switch {
-	case w.failed():
+	case w.bad:
 		return severityError, "ERROR"
 	case w.status >= clientError:
 		return severityWarn, "WARN"

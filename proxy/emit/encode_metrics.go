@@ -1,8 +1,6 @@
 package emit
 
 import (
-	"time"
-
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/sightline-mesh/sightline/collector/signal"
@@ -39,36 +37,32 @@ const (
 	exemplarTrace = 5
 )
 
-// metrics appends an export request of w's rows for the interval that ended at until,
-// and says how many points those are: 0 if there was no request.
-func (e *encoder) metrics(b []byte, w *redWindow, until time.Time) (body []byte, points int) {
-	in := interval{uint64(w.start.UnixNano()), uint64(until.UnixNano())}
-	body = e.request(b, signal.ScopeRED, func(b []byte) []byte {
-		var n int
-		b, n = durations(b, w, in)
-		points += n
-		b, n = sizes(b, w, in, signal.RequestBodySize, func(s *series) uint64 { return s.bytesIn })
-		points += n
-		b, n = sizes(b, w, in, signal.ResponseBodySize, func(s *series) uint64 { return s.bytesOut })
-		points += n
-		return b
-	})
-	return body, points
+// metrics appends an export request of rows for the interval in, and says how many points
+// those are: 0 if there was no request.
+func (e *encoder) metrics(b []byte, rows []*series, in interval) (body []byte, points int) {
+	b, r := e.open(b, signal.ScopeRED)
+	b, points = durations(b, rows, in)
+	if points == 0 {
+		return b, 0
+	}
+	b, received := sizes(b, rows, in, signal.RequestBodySize, func(s *series) uint64 { return s.bytesIn })
+	b, answered := sizes(b, rows, in, signal.ResponseBodySize, func(s *series) uint64 { return s.bytesOut })
+	return r.close(b), points + received + answered
 }
 
 // interval is the time a point stands for, in ns since 1970.
 type interval struct{ start, end uint64 }
 
-func durations(b []byte, w *redWindow, in interval) (out []byte, points int) {
+func durations(b []byte, rows []*series, in interval) (out []byte, points int) {
 	b, metric := begin(b, itemsField)
 	b = appendBytes(b, metricName, signal.RequestDuration)
 	b = appendBytes(b, metricUnit, "ms")
 	b, data := begin(b, metricExpo)
-	for l, s := range w.series {
+	for _, s := range rows {
 		if s.count == 0 {
 			continue
 		}
-		b = histogramPoint(b, &l, s, in)
+		b = histogramPoint(b, s, in)
 		points++
 	}
 	b = appendVarint(b, dataTemporality, temporalityDelta)
@@ -77,20 +71,20 @@ func durations(b []byte, w *redWindow, in interval) (out []byte, points int) {
 }
 
 // sizes appends a sum of bytes per row. Rows that moved none are left out.
-func sizes(b []byte, w *redWindow, in interval, name string, of func(*series) uint64) (out []byte, points int) {
+func sizes(b []byte, rows []*series, in interval, name string, of func(*series) uint64) (out []byte, points int) {
 	before := len(b)
 	b, metric := begin(b, itemsField)
 	b = appendBytes(b, metricName, name)
 	b = appendBytes(b, metricUnit, "By")
 	b, data := begin(b, metricSum)
-	for l, s := range w.series {
+	for _, s := range rows {
 		v := of(s)
 		if v == 0 {
 			continue
 		}
 		var point int
 		b, point = begin(b, dataPoints)
-		b = l.append(b, numberAttrs)
+		b = s.labels.append(b, numberAttrs)
 		b = appendFixed64(b, pointStart, in.start)
 		b = appendFixed64(b, pointTime, in.end)
 		b = appendFixed64(b, numberAsInt, v)
@@ -106,9 +100,9 @@ func sizes(b []byte, w *redWindow, in interval, name string, of func(*series) ui
 	return end(b, metric), points
 }
 
-func histogramPoint(b []byte, l *labels, s *series, in interval) []byte {
+func histogramPoint(b []byte, s *series, in interval) []byte {
 	b, point := begin(b, dataPoints)
-	b = l.append(b, expoAttrs)
+	b = s.labels.append(b, expoAttrs)
 	b = appendFixed64(b, pointStart, in.start)
 	b = appendFixed64(b, pointTime, in.end)
 	b = appendFixed64(b, expoCount, s.count)

@@ -1,6 +1,9 @@
 package emit
 
 import (
+	"fmt"
+	"maps"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -8,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	v1 "go.opentelemetry.io/proto/otlp/trace/v1"
 
 	"github.com/sightline-mesh/sightline/collector/signal"
@@ -244,11 +248,77 @@ func TestLabelsOwnTheirText(t *testing.T) {
 	buffer := []byte("first")
 	r := request()
 	r.Route = unsafe.String(&buffer[0], len(buffer)) // as a codec that reuses its buffer does
-	w.observe(r)
+	w.countRecord(r)
 	copy(buffer, "other")
 	for l := range w.series {
 		if l.route != "first" {
 			t.Errorf("route became %q", l.route)
 		}
 	}
+}
+
+// However a row's shape was come by, what is sent is the same: the shapes of many rows
+// take turns in few slots, and some are too large for any.
+func TestShapesDoNotMixUpRows(t *testing.T) {
+	var records []*Record
+	want := map[string]int{}
+	for i := range 3000 {
+		r := request()
+		r.Peer.Instance = fmt.Sprintf("reviews-%d", i*7%(3*shapeSlots))
+		r.Status = 200 + i%3
+		r.Reason = strings.Repeat("x", i%7*40)
+		r.Choice = strings.Repeat("y", i%5*maxText/4)
+		r.PassedOver = strings.Repeat("z", i%11*maxText/10)
+		r.Authority = strings.Repeat("h", i%13*maxText/12)
+		r.ClosedBy = strings.Repeat("c", i%2*maxText)
+		r.UserAgent = fmt.Sprintf("agent-%d", i%5)
+		r.Path = fmt.Sprintf("/%d", i)
+		if i%4 == 0 {
+			r.Protocol = "grpc"
+		}
+		records = append(records, r)
+		want[described(r.Status, r.Path, r.Peer.Instance, r.Reason, r.Choice, r.PassedOver, r.Authority, r.Protocol)]++
+	}
+	c := testConfig()
+	c.Buffer = 64 << 20
+	f := sent(t, c, records...)
+	spans, rows := map[string]int{}, map[string]int{}
+	for _, s := range f.spans() {
+		spans[told(s.GetAttributes())]++
+		if path := attrs(s.GetAttributes())[signal.KeyPath]; s.GetName() != "GET reviews" && "/"+s.GetName() != path {
+			t.Errorf("span %q of %s", s.GetName(), path)
+		}
+	}
+	for _, r := range f.rows() {
+		rows[told(r.GetAttributes())]++
+	}
+	if !maps.Equal(want, spans) || !maps.Equal(want, rows) {
+		t.Errorf("%d different spans and %d different rows of %d requests are not what was emitted", len(spans), len(rows), len(want))
+	}
+	var counted uint64
+	points, _ := f.points()
+	for _, p := range points {
+		counted += p.GetCount()
+	}
+	if counted != 3000 {
+		t.Errorf("RED rows count %d requests", counted)
+	}
+}
+
+// told describes a row or span by its attributes.
+func told(kvs []*commonpb.KeyValue) string {
+	a := attrs(kvs)
+	var texts []string
+	for _, key := range []string{
+		signal.KeyPath, signal.KeyPeerInst, signal.KeyReason, signal.KeyChoice, signal.KeyPassedOver, signal.KeyAuthority, signal.KeyProtocol,
+	} {
+		text, _ := a[key].(string)
+		texts = append(texts, text)
+	}
+	status, _ := a[signal.KeyStatus].(int64)
+	return described(int(status), texts...)
+}
+
+func described(status int, texts ...string) string {
+	return fmt.Sprint(status, strings.Join(texts, "|"))
 }

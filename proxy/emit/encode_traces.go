@@ -31,52 +31,51 @@ const (
 	serverError   = 500
 )
 
-// traces appends an export request of the spans of rows, and says how many
-// spans those are.
-func (e *encoder) traces(b []byte, buf *recordBuffer, rows []row) (body []byte, spans int) {
-	body = e.request(b, signal.ScopeProxy, func(b []byte) []byte {
-		for i := range rows {
-			w := &rows[i]
-			if !w.trace.Sampled {
-				continue
-			}
-			b = e.span(b, buf, w)
-			spans++
-			if w.triesLen < 2 {
-				continue
-			}
-			for n, t := range buf.triesOf(w) {
-				b = trySpan(b, buf, w, &t, n)
-				spans++
-			}
-		}
-		return b
-	})
-	return body, spans
-}
-
-func (e *encoder) span(b []byte, buf *recordBuffer, w *row) []byte {
-	b, mark := begin(b, itemsField)
-	b = appendIDs(b, w.trace, w.parent)
-	b = e.name(b, buf, w)
+// sharedSpan appends the fields of a span that spans of one shape have alike, its name
+// if that is one of them.
+func (e *encoder) sharedSpan(b []byte, w *row, t *splitTexts) (out []byte, named bool) {
 	kind := uint64(kindClient)
 	if w.direction == Inbound {
 		kind = kindServer
 	}
 	b = appendVarint(b, spanKind, kind)
+	if named = string(t[textProtocol]) != "grpc"; named {
+		b = e.name(b, w, t)
+	}
+	b = common(b, spanAttrs, w, t)
+	if w.bad {
+		b = appendError(b, t[textReason])
+	}
+	return appendFixed32(b, spanFlags, sampledFlag), named
+}
+
+// spans appends the span of w, whose shape is s, and those of its tries if there was
+// more than one.
+func (e *encoder) spans(b []byte, s *shape, c *chunk, w *row) []byte {
+	b, mark := begin(b, itemsField)
+	b = append(b, s.span...)
+	if !s.named {
+		b = e.ownName(b, c, w)
+	}
+	b = appendIDs(b, w.trace, w.parent)
 	b = appendFixed64(b, spanStart, uint64(w.start))
 	b = appendFixed64(b, spanEnd, uint64(w.start+w.took))
-	b = common(b, spanAttrs, buf, w)
-	if w.failed() {
-		b = appendError(b, buf.get(w.reason))
+	b = end(ownAttrs(b, spanAttrs, c, w), mark)
+	if w.triesLen < 2 {
+		return b
 	}
-	b = appendFixed32(b, spanFlags, sampledFlag)
-	return end(b, mark)
+	callee := split(c.sharedOf(w), &w.facts)[textPeerService]
+	tries := c.triesOf(w)
+	for n := range tries {
+		b = trySpan(b, c, w, n, callee)
+	}
+	return b
 }
 
 // trySpan appends the span of one attempt, a child of the request's. Its id is made
 // from the parent's, so that a batch encoded twice names the same spans.
-func trySpan(b []byte, buf *recordBuffer, w *row, t *tryRow, n int) []byte {
+func trySpan(b []byte, c *chunk, w *row, n int, callee []byte) []byte {
+	t := &c.triesOf(w)[n]
 	at := w.trace
 	binary.BigEndian.PutUint64(at.Span[:], binary.BigEndian.Uint64(at.Span[:])+uint64(n)+1)
 	b, mark := begin(b, itemsField)
@@ -86,13 +85,13 @@ func trySpan(b []byte, buf *recordBuffer, w *row, t *tryRow, n int) []byte {
 	b = appendFixed64(b, spanStart, uint64(w.start+t.start))
 	b = appendFixed64(b, spanEnd, uint64(w.start+t.start+t.took))
 	b = attrString(b, spanAttrs, signal.KeyReporter, w.direction.reporter())
-	b = attrText(b, spanAttrs, signal.KeyPeer, buf.get(w.peerService))
-	b = attrText(b, spanAttrs, signal.KeyPeerInst, buf.get(t.instance))
-	b = attrText(b, spanAttrs, signal.KeyReason, buf.get(t.reason))
+	b = attrText(b, spanAttrs, signal.KeyPeer, callee)
+	b = attrText(b, spanAttrs, signal.KeyPeerInst, c.instanceOf(t))
+	b = attrText(b, spanAttrs, signal.KeyReason, c.reasonOf(t))
 	b = attrInt(b, spanAttrs, signal.KeyStatus, int64(t.status))
 	b = attrInt(b, spanAttrs, signal.KeyTry, int64(n)+1)
 	if t.status == 0 || t.status >= serverError {
-		b = appendError(b, buf.get(t.reason))
+		b = appendError(b, c.reasonOf(t))
 	}
 	b = appendFixed32(b, spanFlags, sampledFlag)
 	return end(b, mark)
@@ -114,15 +113,20 @@ func appendError(b, message []byte) []byte {
 	return end(b, mark)
 }
 
-// name appends a name with few values: the full method of a gRPC call, else the method
-// and the service called. The path goes into an attribute.
-func (e *encoder) name(b []byte, buf *recordBuffer, w *row) []byte {
-	path := buf.get(w.path)
-	if string(buf.get(w.protocol)) == "grpc" && len(path) > 1 {
+// ownName appends the name of a gRPC call's span: its full method.
+func (e *encoder) ownName(b []byte, c *chunk, w *row) []byte {
+	if path := c.ownOf(w, textPath); len(path) > 1 {
 		return appendBytes(b, spanName, validText(path[1:]))
 	}
-	method := knownMethod(string(buf.get(w.method)))
-	callee := buf.get(w.peerService)
+	t := split(c.sharedOf(w), &w.facts)
+	return e.name(b, w, &t)
+}
+
+// name appends a name with few values: the method and the service called. The path
+// goes into an attribute.
+func (e *encoder) name(b []byte, w *row, t *splitTexts) []byte {
+	method := knownMethod(string(t[textMethod]))
+	callee := validText(t[textPeerService])
 	if w.direction == Inbound {
 		callee = []byte(e.service)
 	}

@@ -2,6 +2,7 @@ package emit
 
 import (
 	"encoding/json"
+	"hash/maphash"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -25,6 +26,7 @@ const (
 type encoder struct {
 	service  string
 	resource []byte // the Resource message
+	shapes   shapes
 }
 
 func newEncoder(c Config) *encoder {
@@ -33,40 +35,67 @@ func newEncoder(c Config) *encoder {
 	b = attrString(b, resourceAttrs, signal.KeyNamespace, c.Namespace)
 	b = attrString(b, resourceAttrs, signal.KeyVersion, c.Version)
 	b = attrString(b, resourceAttrs, signal.KeyInstance, c.Instance)
-	return &encoder{service: c.Service, resource: b}
+	return &encoder{service: c.Service, resource: b, shapes: shapes{seed: maphash.MakeSeed()}}
 }
 
-// request wraps what items appends, the items of one scope, into an export request.
-func (e *encoder) request(b []byte, scope string, items func(b []byte) []byte) []byte {
-	b, resource := begin(b, requestResources)
+// exportRequest is one that has begun.
+type exportRequest struct{ resource, scopes int }
+
+// open begins an export request of items of one scope, close ends it.
+func (e *encoder) open(b []byte, scope string) ([]byte, exportRequest) {
+	var r exportRequest
+	b, r.resource = begin(b, requestResources)
 	b = appendBytes(b, resourceField, e.resource)
-	b, scopes := begin(b, scopesField)
+	b, r.scopes = begin(b, scopesField)
 	b, name := begin(b, scopeField)
 	b = appendBytes(b, scopeName, scope)
-	b = end(b, name)
-	b = items(b)
-	b = end(b, scopes)
-	return end(b, resource)
+	return end(b, name), r
 }
 
-// common appends what spans and log rows say alike.
-func common(b []byte, f protowire.Number, buf *recordBuffer, w *row) []byte {
+func (r exportRequest) close(b []byte) []byte { return end(end(b, r.scopes), r.resource) }
+
+// encoded is the export requests of a chunk's records.
+type encoded struct {
+	spans, logs         []byte
+	spanCount, logCount int
+}
+
+// chunk appends the spans and access-log rows of c to into and counts them in red.
+func (e *encoder) chunk(into encoded, c *chunk, red *redWindow) encoded {
+	var spans, logs exportRequest
+	into.spans, spans = e.open(into.spans, signal.ScopeProxy)
+	into.logs, logs = e.open(into.logs, signal.ScopeProxy)
+	for i := range c.rows[:c.rowsLen] {
+		w := &c.rows[i]
+		s := e.shapes.of(e, c, w)
+		red.count(s, c, w)
+		into.logs = logRow(into.logs, s, c, w)
+		into.logCount++
+		if n := w.spans(); n > 0 {
+			into.spans = e.spans(into.spans, s, c, w)
+			into.spanCount += n
+		}
+	}
+	into.spans, into.logs = spans.close(into.spans), logs.close(into.logs)
+	return into
+}
+
+// common appends what spans and log rows of one shape say alike.
+func common(b []byte, f protowire.Number, w *row, t *splitTexts) []byte {
 	b = attrString(b, f, signal.KeyReporter, w.direction.reporter())
-	b = attrText(b, f, signal.KeyPeer, buf.get(w.peerService))
-	b = attrText(b, f, signal.KeyPeerVer, buf.get(w.peerVersion))
-	b = attrText(b, f, signal.KeyPeerInst, buf.get(w.peerInstance))
-	b = attrText(b, f, signal.KeyPeerID, buf.get(w.peerIdentity))
-	b = attrText(b, f, signal.KeyRoute, buf.get(w.route))
-	b = attrText(b, f, signal.KeyMethod, buf.get(w.method))
-	b = attrText(b, f, signal.KeyPath, buf.get(w.path))
-	b = attrText(b, f, signal.KeyAuthority, buf.get(w.authority))
-	b = attrText(b, f, signal.KeyProtocol, buf.get(w.protocol))
-	b = attrText(b, f, signal.KeyRequestID, buf.get(w.requestID))
-	b = attrText(b, f, signal.KeyFlags, buf.get(w.flags))
-	b = attrText(b, f, signal.KeyReason, buf.get(w.reason))
-	b = attrText(b, f, signal.KeyChoice, buf.get(w.choice))
-	b = attrText(b, f, signal.KeyPassedOver, buf.get(w.passedOver))
-	b = attrText(b, f, signal.KeyGenerated, buf.get(w.generatedBy))
+	b = attrText(b, f, signal.KeyPeer, t[textPeerService])
+	b = attrText(b, f, signal.KeyPeerVer, t[textPeerVersion])
+	b = attrText(b, f, signal.KeyPeerInst, t[textPeerInstance])
+	b = attrText(b, f, signal.KeyPeerID, t[textPeerIdentity])
+	b = attrText(b, f, signal.KeyRoute, t[textRoute])
+	b = attrText(b, f, signal.KeyMethod, t[textMethod])
+	b = attrText(b, f, signal.KeyAuthority, t[textAuthority])
+	b = attrText(b, f, signal.KeyProtocol, t[textProtocol])
+	b = attrText(b, f, signal.KeyFlags, t[textFlags])
+	b = attrText(b, f, signal.KeyReason, t[textReason])
+	b = attrText(b, f, signal.KeyChoice, t[textChoice])
+	b = attrText(b, f, signal.KeyPassedOver, t[textPassedOver])
+	b = attrText(b, f, signal.KeyGenerated, t[textGeneratedBy])
 	b = attrBool(b, f, signal.KeyMTLS, w.mtls)
 	b = attrInt(b, f, signal.KeyStatus, int64(w.status))
 	if w.grpc >= 0 {
@@ -91,15 +120,17 @@ type tryJSON struct {
 
 // triesJSON tells of w's tries where they say more than the row itself does: where
 // there was more than one, or the only one did not go well.
-func triesJSON(buf *recordBuffer, w *row) []byte {
-	if w.triesLen == 0 || w.triesLen == 1 && !w.failed() {
+func triesJSON(c *chunk, w *row) []byte {
+	if w.triesLen == 0 || w.triesLen == 1 && !w.bad {
 		return nil
 	}
 	out := make([]tryJSON, 0, w.triesLen)
-	for _, t := range buf.triesOf(w) {
+	tries := c.triesOf(w)
+	for i := range tries {
+		t := &tries[i]
 		out = append(out, tryJSON{
-			Instance: string(buf.get(t.instance)), MS: milliseconds(t.took),
-			Status: int(t.status), Reason: string(buf.get(t.reason)),
+			Instance: string(c.instanceOf(t)), MS: milliseconds(t.took),
+			Status: int(t.status), Reason: string(c.reasonOf(t)),
 		})
 	}
 	b, err := json.Marshal(out)
@@ -108,9 +139,6 @@ func triesJSON(buf *recordBuffer, w *row) []byte {
 	}
 	return b
 }
-
-// failed reports whether a row counts as an error.
-func (w *row) failed() bool { return w.bad }
 
 func (d Direction) reporter() string {
 	if d == Inbound {

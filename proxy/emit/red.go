@@ -1,7 +1,9 @@
 package emit
 
 import (
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sightline-mesh/sightline/collector/signal"
@@ -26,20 +28,24 @@ type labels struct {
 }
 
 func labelsOf(r *Record) labels {
-	method := knownMethod(r.Method)
-	if r.Protocol == signal.TCP && r.Method == "" {
-		method = "" // a stream has none
-	}
 	l := labels{
 		direction: r.Direction, mtls: r.MTLS,
 		status: int16(r.Status), grpc: int16(r.GRPCStatus),
 		peerService: r.Peer.Service, peerVersion: r.Peer.Version,
-		route: r.Route, method: method, flags: r.Flags, protocol: r.Protocol,
+		route: r.Route, method: methodLabel(r.Protocol, r.Method), flags: r.Flags, protocol: r.Protocol,
 	}
 	if r.Direction == Outbound {
 		l.peerInstance = r.Peer.Instance
 	}
 	return l
+}
+
+// methodLabel is the method as a label; a stream has none.
+func methodLabel(protocol, method string) string {
+	if protocol == signal.TCP && method == "" {
+		return ""
+	}
+	return knownMethod(method)
 }
 
 // overflow is the row that l's requests go to when there is no room for l: who
@@ -81,6 +87,7 @@ func knownMethod(m string) string {
 
 // series is what one label set saw since the last drain.
 type series struct {
+	labels             labels
 	count              uint64
 	sum, slowest       float64 // ms
 	bytesIn, bytesOut  uint64
@@ -90,59 +97,119 @@ type series struct {
 	exemplarAt, seenAt int64 // ns since 1970
 }
 
-func (s *series) observe(r *Record) {
-	ms := float64(r.Took) / float64(time.Millisecond)
+func (s *series) observe(o *observed) {
+	ms := milliseconds(o.took)
 	i := int(signal.BucketOf(ms))
 	s.buckets[min(max(i, lowestBucket), highestBucket)-lowestBucket]++
 	s.count++
 	s.sum += ms
 	s.slowest = max(s.slowest, ms)
-	s.bytesIn += r.BytesIn
-	s.bytesOut += r.BytesOut
-	s.seenAt = r.Start.UnixNano()
-	if r.Trace.Sampled && ms >= s.exemplarMS {
-		s.exemplar, s.exemplarMS, s.exemplarAt = r.Trace, ms, s.seenAt
+	s.bytesIn += o.bytesIn
+	s.bytesOut += o.bytesOut
+	s.seenAt = o.start
+	if o.trace.Sampled && ms >= s.exemplarMS {
+		s.exemplar, s.exemplarMS, s.exemplarAt = o.trace, ms, s.seenAt
 	}
 }
 
-// redWindow is the RED rows of one interval. Two take turns: one counts while the
-// other is encoded, so neither waits for the other.
+// again starts every count afresh.
+func (s *series) again() {
+	if s.count > 0 {
+		*s = series{labels: s.labels, seenAt: s.seenAt}
+	}
+}
+
+// redWindow is the RED rows of one interval. The encoding goroutine counts in it; one of
+// a request does so only where the ring has no room for its record.
 type redWindow struct {
-	start    time.Time
-	series   map[labels]*series
 	capacity int
+
+	mu         sync.Mutex // held to count one request, or to encode some rows
+	start      time.Time
+	series     map[labels]*series
+	rows       []*series // those of the map
+	generation uint64    // changes when rows go
 }
 
 func newRedWindow(capacity int) *redWindow {
-	return &redWindow{series: map[labels]*series{}, capacity: capacity}
+	return &redWindow{start: time.Now(), series: map[labels]*series{}, capacity: capacity, generation: 1}
 }
 
-func (w *redWindow) observe(r *Record) {
+// count counts the request of w, whose shape is s.
+func (w *redWindow) count(s *shape, c *chunk, r *row) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if s.generation != w.generation {
+		s.counts, s.generation = w.of(c, r), w.generation
+	}
+	o := observed{r.trace, r.start, r.took, r.bytesIn, r.bytesOut}
+	s.counts.observe(&o)
+}
+
+// countRecord counts a request that has no row.
+func (w *redWindow) countRecord(r *Record) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	l := labelsOf(r)
 	s := w.series[l]
 	if s == nil {
-		if len(w.series) >= w.capacity {
-			l = l.overflow()
-			s = w.series[l]
-		}
-		if s == nil {
-			s = &series{}
-			w.series[l.own()] = s
-		}
+		s = w.add(l)
 	}
-	s.observe(r)
+	o := observed{r.Trace, r.Start.UnixNano(), int64(r.Took), r.BytesIn, r.BytesOut}
+	s.observe(&o)
 }
 
-// reset starts every count afresh and forgets label sets not seen since idle ago.
-func (w *redWindow) reset(idle time.Duration) {
-	old := time.Now().Add(-idle).UnixNano()
-	for l, s := range w.series {
-		if s.seenAt < old {
-			delete(w.series, l)
-			continue
-		}
-		if s.count > 0 {
-			*s = series{seenAt: s.seenAt}
+// of finds the series of a row; w.mu is held.
+func (w *redWindow) of(c *chunk, r *row) *series {
+	t := split(c.sharedOf(r), &r.facts)
+	l := Record{
+		Direction: r.direction, MTLS: r.mtls, Status: int(r.status), GRPCStatus: int(r.grpc),
+		Peer: Peer{
+			Service: string(t[textPeerService]), Version: string(t[textPeerVersion]), Instance: string(t[textPeerInstance]),
+		},
+		Route: string(t[textRoute]), Method: string(t[textMethod]), Flags: string(t[textFlags]), Protocol: string(t[textProtocol]),
+	}
+	if s := w.series[labelsOf(&l)]; s != nil {
+		return s
+	}
+	return w.add(labelsOf(&l))
+}
+
+// add makes a series of l, which has none, or finds the one that l shares where there is
+// no room; w.mu is held.
+func (w *redWindow) add(l labels) *series {
+	if len(w.series) >= w.capacity {
+		l = l.overflow()
+		if s := w.series[l]; s != nil {
+			return s
 		}
 	}
+	s := &series{labels: l.own()}
+	w.series[s.labels] = s
+	w.rows = append(w.rows, s)
+	return s
+}
+
+// turn ends the interval at now, forgets label sets not seen since idle ago and returns
+// when it began.
+func (w *redWindow) turn(now time.Time, idle time.Duration) (began time.Time) {
+	old := now.Add(-idle).UnixNano()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	began, w.start = w.start, now
+	w.rows = slices.DeleteFunc(w.rows, func(s *series) bool {
+		if s.count > 0 || s.seenAt >= old {
+			return false
+		}
+		delete(w.series, s.labels)
+		w.generation++
+		return true
+	})
+	return began
+}
+
+func (w *redWindow) size() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.series)
 }

@@ -11,9 +11,9 @@ import (
 func TestStreamsAreJudgedByTheirFlags(t *testing.T) {
 	for flags, want := range map[string]bool{"": false, "DC": false, "SI": false, "LR": false, "UF": true, "UC": true, "UF,URX": true, "NR": true} {
 		r := &Record{Protocol: signal.TCP, Flags: flags, GRPCStatus: -1, ClosedBy: "server"}
-		b := newRecordBuffer(1)
-		b.add(r)
-		if got := b.rows[0].failed(); got != want {
+		c := new(chunk)
+		c.add(r)
+		if got := c.rows[0].bad; got != want {
 			t.Errorf("flags %q: failed %v", flags, got)
 		}
 		l := labelsOf(r)
@@ -24,7 +24,7 @@ func TestStreamsAreJudgedByTheirFlags(t *testing.T) {
 		if got := signal.FailedHop(over.protocol, int(over.status), int(over.grpc), over.flags); got != want {
 			t.Errorf("flags %q: the overflow row of status %d counts as failed: %v", flags, over.status, got)
 		}
-		row := newEncoder(Config{Service: "web"}).logs(nil, b, b.rows)
+		row := newEncoder(Config{Service: "web"}).chunk(encoded{}, c, newRedWindow(10)).logs
 		if !bytes.Contains(row, []byte(signal.KeyClosedBy)) {
 			t.Error("the row does not say who closed")
 		}

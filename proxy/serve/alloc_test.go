@@ -39,7 +39,7 @@ func TestPlainRequestAllocatesNothing(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a collection empties the pools of buffers
 	sinks := map[string]emit.Sink{
 		"no sink": silent{},
-		"emitter": emit.New(emit.Config{Service: "productpage", Records: 4096, Collector: "http://127.0.0.1:4318"}, emit.Deps{}),
+		"emitter": emit.New(emit.Config{Service: "productpage", Collector: "http://127.0.0.1:4318"}, emit.Deps{}),
 	}
 	for name, sink := range sinks {
 		for _, size := range []int{128, 16 << 10} {
