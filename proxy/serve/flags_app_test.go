@@ -15,7 +15,14 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
-func handled(h http.HandlerFunc) app { return app{Handler: h} }
+// handled is an app that answers so, once it is warm.
+func handled(h http.HandlerFunc) app {
+	return app{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/warm" {
+			h(w, r)
+		}
+	})}
+}
 
 // stuckApp never answers, and breaksOff begins to.
 func stuckApp(_ http.ResponseWriter, r *http.Request) {
@@ -82,7 +89,7 @@ func posts(_ *testing.T, r *http.Request) { r.Method = http.MethodPost }
 
 // leaves has the caller give up after a while.
 func leaves(t *testing.T, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(r.Context(), time.Second)
 	t.Cleanup(cancel)
 	*r = *r.WithContext(ctx)
 }
@@ -105,30 +112,30 @@ func appFlags() []flagCase {
 	again := func(on string) []mesh.Route { return everywhere(0, &mesh.Retry{Attempts: 2, On: []string{on}}) }
 	return []flagCase{
 		{
-			name: "route timeout", cfg: meshConfig{routes: single(150 * ms)}, app: handled(stuckApp),
-			status: 504, grpc: 4, shown: "UT", reason: "route timeout after 150ms", out: by("UT"), in: late,
+			name: "route timeout", cfg: meshConfig{routes: single(time.Second)}, app: handled(stuckApp), warm: true,
+			status: 504, grpc: 4, shown: "UT", reason: "route timeout after 1s", out: by("UT"), in: late,
 		},
 		{
-			name: "route timeout amid the answer", cfg: meshConfig{routes: single(300 * ms)}, app: handled(beginsOnly),
-			status: 200, cut: true, grpc: 4, reason: "route timeout after 300ms", out: by("UT"), in: late,
+			name: "route timeout amid the answer", cfg: meshConfig{routes: single(time.Second)}, app: handled(beginsOnly), warm: true,
+			status: 200, cut: true, grpc: 4, reason: "route timeout after 1s", out: by("UT"), in: late,
 		},
 		{
-			name: "time for each try", cfg: meshConfig{routes: everywhere(0, &mesh.Retry{Attempts: 2, On: []string{"reset"}, PerTryTimeout: 100 * ms})},
-			app: handled(stuckApp), status: 504, grpc: 4, shown: "UT", reason: "no answer", out: by("UT,URX"), in: gone,
+			name: "time for each try", cfg: meshConfig{routes: everywhere(0, &mesh.Retry{Attempts: 1, On: []string{"reset"}, PerTryTimeout: 700 * ms})},
+			app: handled(stuckApp), warm: true, status: 504, grpc: 4, shown: "UT", reason: "no answer", out: by("UT,URX"), in: gone,
 		},
 		{
-			name: "no byte moves", cfg: meshConfig{intake: Intake{Idle: 200 * ms}}, app: handled(stuckApp),
+			name: "no byte moves", cfg: meshConfig{intake: Intake{Idle: 600 * ms}}, app: handled(stuckApp), warm: true,
 			status: 504, grpc: 4, shown: "SI", reason: "no byte moved", out: by("SI"), in: gone,
 		},
 		{
-			name: "request that does not end", only: "http1", cfg: meshConfig{intake: Intake{Idle: 200 * ms}}, change: neverEnds,
+			name: "request that does not end", only: "http1", cfg: meshConfig{intake: Intake{Idle: 600 * ms}}, change: neverEnds,
 			status: 408, shown: "SI", reason: "no byte moved", out: by("SI"), // what is short is not sent on before it is whole
 		},
 		{
-			name: "request of HTTP/2 that does not end", only: "h2", cfg: meshConfig{intake: Intake{Idle: 200 * ms}}, change: neverEnds,
+			name: "request of HTTP/2 that does not end", only: "h2", cfg: meshConfig{intake: Intake{Idle: 600 * ms}}, change: neverEnds,
 			status: 408, shown: "SI", reason: "no byte moved", out: by("SI"), in: gone,
 		},
-		{name: "caller gives up", app: handled(stuckApp), change: leaves, cut: true, reason: "client closed the connection", out: told{flags: "DC", by: "proxy", grpc: -1}, in: gone},
+		{name: "caller gives up", app: handled(stuckApp), warm: true, change: leaves, cut: true, reason: "client closed the connection", out: told{flags: "DC", by: "proxy", grpc: -1}, in: gone},
 		{
 			name: "app that dies before the answer", app: handled(diesBefore), change: posts, cfg: meshConfig{routes: single(0)},
 			status: 503, grpc: 14, shown: "UC", reason: "no answer", in: by("UC"), out: peer,

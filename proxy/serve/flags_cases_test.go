@@ -34,8 +34,8 @@ func asksFor(host string) func(*testing.T, *http.Request) {
 
 // becomes replaces the instances.
 func becomes(s mesh.Snapshot) func(*testing.T, *testMesh) {
+	s.Service, s.Known = "reviews", true
 	return func(_ *testing.T, m *testMesh) {
-		s.Service, s.Known = "reviews", true
 		m.set.Update([]mesh.Snapshot{s})
 	}
 }
@@ -131,7 +131,7 @@ func outboundFlags() []flagCase {
 		{
 			name: "time for a try is over while connecting", cfg: meshConfig{routes: everywhere(0, &mesh.Retry{Attempts: 1, On: []string{"connect-failure"}, PerTryTimeout: 100 * time.Millisecond})},
 			arrange: func(t *testing.T, m *testMesh) { moved(t, m, loopbackUntilEnd(t)) },
-			status:  503, grpc: 14, shown: "UF", reason: "deadline exceeded", out: proxy("UF,URX"),
+			status:  503, grpc: 14, shown: "UF", reason: "connect: ", out: proxy("UF,URX"),
 		},
 		{
 			name: "too many requests", cfg: meshConfig{policy: mesh.Policy{Limits: mesh.Limits{Requests: 1}}},

@@ -27,6 +27,7 @@ type flagCase struct {
 	arrange func(t *testing.T, m *testMesh)     // makes the fault, before the request
 	change  func(t *testing.T, r *http.Request) // makes it by the request
 	only    string                              // "http1", "h2" or "grpc", or several; empty is all
+	warm    bool                                // the connections are there already, so that the time is the app's
 
 	status int    // of HTTP that the caller gets
 	grpc   int    // that a caller of gRPC gets
@@ -84,14 +85,14 @@ func TestEachFlagByARealFault(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			for _, protocol := range []string{"http1", "h2", "grpc"} {
 				if c.only == "" || slices.Contains(strings.Fields(c.only), protocol) {
-					t.Run(protocol, func(t *testing.T) { c.run(t, protocol) })
+					t.Run(protocol, func(t *testing.T) { t.Parallel(); c.run(t, protocol) })
 				}
 			}
 		})
 	}
 }
 
-func (c *flagCase) run(t *testing.T, protocol string) {
+func (c flagCase) run(t *testing.T, protocol string) {
 	if c.app.Handler == nil && c.app.listen == nil {
 		c.app.Handler = http.HandlerFunc(plainApp)
 	}
@@ -105,6 +106,9 @@ func (c *flagCase) run(t *testing.T, protocol string) {
 	client := m.client(t)
 	if protocol != "http1" {
 		client = m.client2(t)
+	}
+	if c.warm {
+		get(t, client, "http://reviews/warm", http.StatusOK)
 	}
 	if protocol == "grpc" {
 		r = request(t, http.MethodPost, "/pkg.Service/Method", strings.NewReader("\x00\x00\x00\x00\x00")).WithContext(ctx)
