@@ -8,10 +8,13 @@ package gather
 
 import (
 	"errors"
+	"io"
 	"net"
 	"os"
 	"sync"
 	"syscall"
+
+	"github.com/sightline-mesh/sightline/proxy/socket"
 )
 
 // ErrCut is a connection that its peer's system has ended. Of TLS it is no proper end,
@@ -39,6 +42,8 @@ type Conn struct {
 	await func() error
 
 	mu      sync.Mutex // guards what follows
+	out     io.Writer  // the socket, or Conn
+	sock    socket.Writer
 	holding bool
 	buf     *[held]byte // nil while nothing is held
 	used    int
@@ -46,7 +51,10 @@ type Conn struct {
 
 // New lies on c, which may be anything; what is not a socket is only passed on to.
 func New(c net.Conn) *Conn {
-	g := &Conn{Conn: c}
+	g := &Conn{Conn: c, out: c}
+	if g.sock.Reset(c) {
+		g.out = &g.sock
+	}
 	if s, ok := c.(syscall.Conn); ok {
 		if raw, err := s.SyscallConn(); err == nil {
 			g.raw, g.poll = raw, g.readReady
@@ -105,7 +113,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.holding {
-		return c.Conn.Write(p)
+		return c.out.Write(p)
 	}
 	if c.used+len(p) > held {
 		if err := c.flush(); err != nil {
@@ -113,7 +121,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 		}
 	}
 	if len(p) > held {
-		return c.Conn.Write(p)
+		return c.out.Write(p)
 	}
 	if c.buf == nil {
 		c.buf = buffers.Get().(*[held]byte)
@@ -133,25 +141,20 @@ func (c *Conn) CloseWrite() error {
 
 // readReady is one attempt at a read, with the descriptor held.
 func (c *Conn) readReady(fd uintptr) bool {
-	for {
-		n, err := syscall.Read(int(fd), c.p)
-		switch {
-		case err == syscall.EINTR:
-			continue
-		case err == syscall.EAGAIN:
-			if c.await != nil {
-				c.err = c.await()
-			}
-			return c.err != nil
-		case err != nil:
-			c.err = &net.OpError{
-				Op: "read", Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError("read", err),
-			}
-			return true
+	n, err := socket.Recv(fd, c.p)
+	switch {
+	case err == syscall.EAGAIN: //nolint:errorlint // Recv returns it bare
+		if c.await != nil {
+			c.err = c.await()
 		}
-		c.n = n
-		return true
+		return c.err != nil
+	case err != nil:
+		c.err = &net.OpError{
+			Op: "read", Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError("read", err),
+		}
 	}
+	c.n = n
+	return true
 }
 
 // flush writes what is held; c.mu is held.
@@ -159,7 +162,7 @@ func (c *Conn) flush() error {
 	if c.buf == nil {
 		return nil
 	}
-	_, err := c.Conn.Write(c.buf[:c.used])
+	_, err := c.out.Write(c.buf[:c.used])
 	buffers.Put(c.buf)
 	c.buf, c.used = nil, 0
 	return err

@@ -4,6 +4,8 @@ import (
 	"io"
 	"os"
 	"syscall"
+
+	"github.com/sightline-mesh/sightline/proxy/socket"
 )
 
 // read lets poll read from the connection.
@@ -25,7 +27,7 @@ func (r *Reader) readReady(fd uintptr) bool {
 	if r.await {
 		buf, at = buffers.borrow(r.usual()), 0
 	}
-	n, err := readNow(fd, buf[at:])
+	n, err := socket.Recv(fd, buf[at:])
 	if err == nil && n > 0 {
 		r.pollN = n
 		if r.await {
@@ -36,7 +38,7 @@ func (r *Reader) readReady(fd uintptr) bool {
 	if r.await {
 		buffers.giveBack(buf)
 	}
-	if err == syscall.EAGAIN { //nolint:errorlint // readNow returns it bare
+	if err == syscall.EAGAIN { //nolint:errorlint // Recv returns it bare
 		r.err = r.beforeWait()
 		return r.err != nil
 	}
@@ -44,16 +46,6 @@ func (r *Reader) readReady(fd uintptr) bool {
 		r.err = os.NewSyscallError("read", err)
 	}
 	return true
-}
-
-// readNow reads what there is.
-func readNow(fd uintptr, p []byte) (int, error) {
-	for {
-		n, err := syscall.Read(int(fd), p)
-		if err != syscall.EINTR {
-			return n, err
-		}
-	}
 }
 
 // beforeWait is called before a read waits.

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strconv"
 	"sync/atomic"
+
+	"github.com/sightline-mesh/sightline/proxy/socket"
 )
 
 // ErrBodyLength is a body that is not as long as its head said.
@@ -19,6 +21,7 @@ var ErrBodyLength = errors.New("body is not as long as its content-length")
 // The zero value needs a Reset.
 type Writer struct {
 	dst   io.Writer
+	plain socket.Writer  // is dst, if that is a socket
 	moved *atomic.Uint32 // counts what dst has taken; nil counts nothing
 	hold  holder         // below dst, if it is TLS and what is below can; else nil
 	buf   []byte         // borrowed, filled up to its length; nil while idle
@@ -41,6 +44,9 @@ const record = 16 << 10
 // Reset makes the Writer write to dst, as new.
 func (w *Writer) Reset(dst io.Writer) {
 	*w = Writer{dst: dst}
+	if w.plain.Reset(dst) {
+		w.dst = &w.plain
+	}
 	if t, ok := dst.(interface{ NetConn() net.Conn }); ok {
 		w.hold, _ = t.NetConn().(holder)
 	}

@@ -48,7 +48,7 @@ var h2s = sync.Pool{New: func() any {
 func serveH2(ctx context.Context, c *listen.Conn, nc net.Conn, cfg h1Config) {
 	c.Enter(listen.Unwatched)
 	cfg.source = sourceOf(nc)
-	server := http2.NewServerConn(nc, func(s *http2.Stream) { serveRequest(s, &cfg) })
+	server := http2.NewServerConn(unmonitored(nc), func(s *http2.Stream) { serveRequest(s, &cfg) })
 	c.OnDrain(server.Drain)
 	if err := server.Serve(ctx); err != nil && ctx.Err() != nil {
 		return // time to drain is over

@@ -6,8 +6,10 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
+	"github.com/sightline-mesh/sightline/proxy/gather"
 	"github.com/sightline-mesh/sightline/proxy/http2"
 	"github.com/sightline-mesh/sightline/proxy/pool"
 	"github.com/sightline-mesh/sightline/proxy/stream"
@@ -60,11 +62,23 @@ func newLink(cfg pool.Config, connectTime time.Duration, dial dialFunc) *link {
 		h2: http2.NewClient(http2.ClientConfig{
 			Idle: cfg.IdleTime, Connections: cfg.Connections, Pending: cfg.Pending,
 			Requests: cfg.Requests, Age: cfg.Age, Quota: cfg.Quota,
-		}, within("h2")),
+		}, func(ctx context.Context) (net.Conn, error) {
+			c, err := within("h2")(ctx)
+			return unmonitored(c), err
+		}),
 
 		dialStream: within(stream.ALPN),
 		quota:      cfg.Quota,
 	}
+}
+
+// unmonitored makes reads and writes of a socket cheap; what lies below TLS is so already.
+// See [socket.Recv].
+func unmonitored(c net.Conn) net.Conn {
+	if _, ok := c.(syscall.Conn); ok {
+		return gather.New(c)
+	}
+	return c
 }
 
 // stream opens a connection for a stream of bytes. Whoever gets one calls endStream

@@ -1,7 +1,8 @@
 // Package socket asks the kernel about a connection without reading from it:
 // whether its peer has gone, whether bytes wait, and what the first ones are. A
 // proxy needs that to reuse idle connections safely, to notice a client that hung
-// up while its answer is being made, and to tell protocols apart.
+// up while its answer is being made, and to tell protocols apart. And it reads and
+// writes for less than the net package does: see [Recv].
 //
 // Connections that are not sockets of the kernel (pipes in tests) look alive, quiet
 // and undecided. TLS connections are looked at below their encryption.

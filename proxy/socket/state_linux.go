@@ -1,19 +1,42 @@
 package socket
 
-import "golang.org/x/sys/unix"
+import (
+	"syscall"
 
-// probe is what a poll needs, kept so that polling allocates nothing.
+	"golang.org/x/sys/unix"
+)
+
+// probe is what a look needs, kept so that looking allocates nothing.
 type probe struct {
-	fds  [1]unix.PollFd
-	call func(fd uintptr)
+	fds   [1]unix.PollFd
+	call  func(fd uintptr)
+	peek  func(fd uintptr)
+	byte  [1]byte
+	quiet bool
 }
 
-func (s *Socket) prepare() { s.call = s.poll }
+func (s *Socket) prepare() { s.call, s.peek = s.poll, s.lookAhead }
 
 // Quiet reports whether the peer is there and nothing waits to be read: what an
 // idle connection must be to carry another request. It does not block.
 func (s *Socket) Quiet() bool {
-	return s.events()&(unix.POLLIN|unix.POLLRDHUP|unix.POLLHUP|unix.POLLERR) == 0
+	if s.raw == nil {
+		return true
+	}
+	s.quiet = false
+	return s.raw.Control(s.peek) == nil && s.quiet // or it was closed on this side
+}
+
+// lookAhead tries to read without taking, which costs less than a poll: a byte, the
+// end and an error are all that there is beside having to wait. It is called with the
+// descriptor held.
+func (s *Socket) lookAhead(fd uintptr) {
+	for {
+		if _, errno := recv(fd, s.byte[:], syscall.MSG_PEEK); errno != syscall.EINTR {
+			s.quiet = errno == syscall.EAGAIN
+			return
+		}
+	}
 }
 
 // Readable reports whether bytes wait to be read, or the end of them. It does not
