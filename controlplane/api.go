@@ -15,6 +15,7 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/remedy"
 	"github.com/sightline-mesh/sightline/controlplane/resource"
 	"github.com/sightline-mesh/sightline/controlplane/store"
+	"github.com/sightline-mesh/sightline/controlplane/tap"
 	"github.com/sightline-mesh/sightline/controlplane/token"
 	"github.com/sightline-mesh/sightline/controlplane/traffic"
 	"github.com/sightline-mesh/sightline/controlplane/wire/wireconnect"
@@ -31,6 +32,7 @@ func (p *plane) routes() http.Handler {
 		tokens:    p.tokens,
 		registry:  p.registry,
 		hub:       p.hub,
+		taps:      p.taps,
 		log:       p.deps.Logger,
 	}, connect.WithReadMaxBytes(maxMessage)))
 	mux.Handle("/admin/v1/", admin.NewHandler(admin.Deps{
@@ -40,6 +42,7 @@ func (p *plane) routes() http.Handler {
 		Events:      p.listEvents,
 		Proxies:     p.hub.Proxies,
 		CreateToken: p.createToken,
+		Tap:         p.tap,
 		Status:      status,
 		Logger:      p.deps.Logger,
 	}))
@@ -51,6 +54,10 @@ func status(err error) int {
 	switch {
 	case errors.Is(err, resource.ErrRefused):
 		return http.StatusUnprocessableEntity
+	case errors.Is(err, tap.ErrBadTap):
+		return http.StatusBadRequest
+	case errors.Is(err, tap.ErrTooMany):
+		return http.StatusTooManyRequests
 	case errors.Is(err, traffic.ErrNothingToUndo), errors.Is(err, store.ErrConflict), errors.Is(err, remedy.ErrAlreadyTripped):
 		return http.StatusConflict
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, remedy.ErrUnknownVerdict), errors.Is(err, remedy.ErrUnknownTarget):
@@ -81,6 +88,23 @@ func (g grants) Update(ctx context.Context, id string, change func(token.Grant) 
 
 func (p *plane) listEvents(ctx context.Context, q admin.EventQuery) ([]mesh.Event, error) {
 	return p.events.List(ctx, event.Query{After: q.After, Since: q.Since, Limit: q.Limit, Kind: q.Kind, Service: q.Service})
+}
+
+// tap opens a live look at requests. Who looks is on the timeline.
+func (p *plane) tap(asked mesh.Tap, by string) (admin.Look, error) {
+	t, err := p.taps.Open(asked)
+	if err != nil {
+		return nil, err
+	}
+	p.tell(mesh.Event{
+		Kind: mesh.EventConfig, Target: asked.Target, By: by,
+		Summary: "taps requests of " + asked.Target.String(),
+		Detail: map[string]string{
+			"direction": asked.Direction, "peer": string(asked.Peer), "method": asked.Method, "path": asked.Path,
+			"status": asked.Status, "headers": strconv.FormatBool(asked.Headers),
+		},
+	})
+	return look{t, p.hub.Asked}, nil
 }
 
 func (p *plane) createToken(ctx context.Context, r admin.TokenRequest) (string, error) {

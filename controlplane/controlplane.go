@@ -21,6 +21,7 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/remedy"
 	"github.com/sightline-mesh/sightline/controlplane/resource"
 	"github.com/sightline-mesh/sightline/controlplane/store"
+	"github.com/sightline-mesh/sightline/controlplane/tap"
 	"github.com/sightline-mesh/sightline/controlplane/token"
 	"github.com/sightline-mesh/sightline/controlplane/traffic"
 )
@@ -106,6 +107,7 @@ type plane struct {
 	journal   *journal
 	remedy    *remedy.Remedy
 	hub       *hub.Hub
+	taps      *tap.Board
 	audit     chan mesh.Event // told in passing, appended by record
 }
 
@@ -141,6 +143,7 @@ func (c *ControlPlane) assemble(ctx context.Context, s *store.Store) (*plane, er
 		Refused:  p.refused,
 		Logger:   c.deps.Logger,
 	})
+	p.taps = tap.New(p.hub.Tap)
 	return p, nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/identity"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/controlplane/registry"
+	"github.com/sightline-mesh/sightline/controlplane/tap"
 	"github.com/sightline-mesh/sightline/controlplane/token"
 	"github.com/sightline-mesh/sightline/controlplane/wire"
 	"github.com/sightline-mesh/sightline/controlplane/wire/wireconnect"
@@ -26,6 +27,7 @@ type service struct {
 	tokens    *token.Ledger
 	registry  *registry.Registry
 	hub       *hub.Hub
+	taps      *tap.Board
 	log       *slog.Logger
 }
 

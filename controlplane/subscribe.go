@@ -113,6 +113,9 @@ func sendPushes(ctx context.Context, feed *hub.Feed, st *feedStream) error {
 		if p.Inbound != nil {
 			m.Inbound = wire.FromInbound(*p.Inbound)
 		}
+		if p.TapsNews {
+			m.Taps = wire.FromTaps(p.Taps)
+		}
 		for _, snapshot := range p.Snapshots {
 			m.Snapshots = append(m.Snapshots, wire.FromSnapshot(snapshot))
 		}

@@ -31,6 +31,7 @@ func (p *parts) metrics() []admin.Family {
 		tokens(p.inbound.Guarded()),
 		admin.Value("sightline_rate_limited_total", "Inbound requests refused because they came too often.", float64(p.inbound.Guarded().Limited)),
 		admin.Value("sightline_in_flight_refused_total", "Inbound requests refused because too many were in flight.", float64(p.inbound.Guarded().Crowded)),
+		tapped(p.tap.Counts()),
 		breakers(p.set.State().Instances),
 		admin.Value("sightline_breaker_trips_total", "Times a breaker of this sidecar tripped.", float64(p.trips.Load())),
 		admin.Value("sightline_push_connected", "Whether the control plane's feed is connected.", connected),
@@ -76,6 +77,13 @@ func authorized(g serve.Guarded) admin.Family {
 func mirrored(sent, dropped uint64) admin.Family {
 	return admin.Family{Name: "sightline_mirrored_total", Help: "Copies of requests, by what became of them.", Samples: []admin.Sample{
 		{Labels: []admin.Label{{Name: "outcome", Value: "sent"}}, Value: float64(sent)},
+		{Labels: []admin.Label{{Name: "outcome", Value: "dropped"}}, Value: float64(dropped)},
+	}}
+}
+
+func tapped(told, dropped uint64) admin.Family {
+	return admin.Family{Name: "sightline_tapped_total", Help: "Requests that somebody looked at live, by what became of them.", Samples: []admin.Sample{
+		{Labels: []admin.Label{{Name: "outcome", Value: "told"}}, Value: float64(told)},
 		{Labels: []admin.Label{{Name: "outcome", Value: "dropped"}}, Value: float64(dropped)},
 	}}
 }

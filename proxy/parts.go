@@ -19,6 +19,7 @@ import (
 	"github.com/sightline-mesh/sightline/proxy/route"
 	"github.com/sightline-mesh/sightline/proxy/serve"
 	"github.com/sightline-mesh/sightline/proxy/stream"
+	"github.com/sightline-mesh/sightline/proxy/tap"
 	"github.com/sightline-mesh/sightline/proxy/upstream"
 )
 
@@ -41,6 +42,7 @@ type parts struct {
 	admin    *admin.Server
 	trips    atomic.Uint64
 	counted  *counted // in front of emitter
+	tap      *tap.Tap
 }
 
 // assemble gets a certificate, which may take until a control plane answers, and
@@ -55,7 +57,7 @@ func (p *Proxy) assemble(ctx context.Context) (*parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &parts{source: source, guards: newGuards(source.TrustDomain(), p.log)}
+	r := &parts{source: source, tap: tap.New(), guards: newGuards(source.TrustDomain(), p.log)}
 	if r.feed, err = p.newFeed(ctx, r); err != nil {
 		return nil, err
 	}
@@ -98,6 +100,7 @@ func (p *Proxy) newFeed(ctx context.Context, r *parts) (*push.Client, error) {
 		},
 		Build: p.c.Build, Dir: p.c.Dir, Logger: p.log,
 		Inbound: r.guards.apply,
+		Taps:    r.tap.Ask,
 	}, r.tables.apply)
 	r.tables.feed = feed
 	return feed, nil
@@ -145,6 +148,7 @@ func (p *Proxy) newOutbound(r *parts) *serve.Outbound {
 		Dial:    r.dial,
 		Budget:  retry.NewBudget(time.Now),
 		Sink:    r.counted,
+		Tap:     r.tap,
 		Logger:  p.log,
 		Heir:    p.passOn,
 	})
@@ -165,6 +169,7 @@ func (p *Proxy) newInbound(r *parts) *serve.Inbound {
 		},
 		Guard:  r.guards.load,
 		Sink:   r.counted,
+		Tap:    r.tap,
 		Logger: p.log,
 	})
 }

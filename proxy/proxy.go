@@ -143,6 +143,7 @@ func (p *Proxy) serve(ctx context.Context) error {
 	back.Go(func() error { return p.parts.source.Run(background) })
 	back.Go(func() error { return p.parts.feed.Run(background) })
 	back.Go(func() error { return p.parts.guards.run(background) })
+	back.Go(func() error { return p.parts.tap.Run(background, p.parts.feed.Tapped) })
 	back.Go(func() error { return p.parts.checks.Run(background) })
 	back.Go(func() error { return p.parts.admin.Serve(background, p.l.admin) })
 	<-p.parts.feed.Restored() // else the first requests would meet a sidecar that knows nothing yet

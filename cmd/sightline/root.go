@@ -41,7 +41,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(
 		newUp(g), newDemo(g), newStore(g), newControlPlane(g),
 		newApply(g), newGet(g), newDelete(g), newStatus(g), newTraffic(g), newEvents(g),
-		newToken(g), newSignIn(g), newSLO(g), newWait(g),
+		newToken(g), newSignIn(g), newSLO(g), newWait(g), newTap(g), newTop(g),
 	)
 	return root
 }

@@ -47,6 +47,8 @@ type Deps struct {
 	Events      func(ctx context.Context, q EventQuery) ([]mesh.Event, error)
 	Proxies     func() []mesh.ProxyStatus
 	CreateToken func(ctx context.Context, r TokenRequest) (string, error)
+	// Tap opens a live look at requests.
+	Tap func(asked mesh.Tap, by string) (Look, error)
 	// Status is the HTTP status of an error of the parts above; 0 for one that is
 	// not the caller's fault.
 	Status func(error) int
@@ -76,6 +78,7 @@ func NewHandler(d Deps) http.Handler {
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { h.answer(w, r, serve) })
 	}
+	mux.HandleFunc("POST /admin/v1/taps", h.tap)
 	return mux
 }
 

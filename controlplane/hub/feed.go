@@ -26,6 +26,8 @@ type Push struct {
 	Services  []mesh.ServiceName
 	Snapshots []mesh.Snapshot // of those services that changed since the push before
 	Inbound   *mesh.Inbound   // what the sidecar enforces, if that changed
+	Taps      []mesh.Tap      // what it is asked to tell of
+	TapsNews  bool            // Taps has changed
 	Built     time.Time       // the state
 }
 
@@ -49,6 +51,7 @@ type Feed struct {
 	sent    map[mesh.ServiceName]uint64 // version by service
 	policed uint64                      // version of the policies that inbound is of
 	inbound mesh.Inbound                // sent last
+	taps    []mesh.Tap                  // sent last
 
 	mu       sync.Mutex // guards what follows
 	joining  Joining
@@ -156,7 +159,8 @@ func (f *Feed) take() (Push, bool) {
 		}
 	}
 	p.Inbound = f.changedInbound(state)
-	if f.sequence > 0 && len(p.Snapshots) == 0 && p.Inbound == nil && len(versions) == len(f.sent) {
+	p.Taps, p.TapsNews = f.changedTaps()
+	if f.sequence > 0 && len(p.Snapshots) == 0 && p.Inbound == nil && !p.TapsNews && len(versions) == len(f.sent) {
 		return Push{}, false
 	}
 	f.sent = versions

@@ -60,7 +60,8 @@ type Hub struct {
 	wake   chan struct{} // capacity 1: something changed
 	urgent chan struct{} // capacity 1: it must not wait
 
-	state atomic.Pointer[State] // nil until the first is loaded
+	state atomic.Pointer[State]      // nil until the first is loaded
+	taps  atomic.Pointer[[]mesh.Tap] // nil until the first
 
 	mu    sync.Mutex // guards what follows
 	feeds map[mesh.InstanceID]*Feed

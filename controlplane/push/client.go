@@ -43,6 +43,9 @@ type Config struct {
 	// something, the instance is not told to be ready. Nil is a client that enforces
 	// nothing.
 	Inbound func(mesh.Inbound) error
+	// Taps takes all that this sidecar is asked to tell of requests as they end, and nothing
+	// when the stream ends. It must not block. Nil is a client that tells of none.
+	Taps func([]mesh.Tap)
 	// Dir keeps the last accepted set over a restart; empty keeps none.
 	Dir string
 	// Logger gets what is done in the background; nil is silence.
@@ -200,6 +203,9 @@ func (c *Client) Run(ctx context.Context) error {
 		s := &session{c: c, held: map[mesh.ServiceName]held{}}
 		err := s.run(ctx)
 		c.disconnected()
+		if c.cfg.Taps != nil {
+			c.cfg.Taps(nil) // who had asked asks again on the next stream
+		}
 		if ctx.Err() != nil {
 			break
 		}

@@ -81,6 +81,9 @@ func (s *session) receive(st *stream) error {
 			return fmt.Errorf("receive push %d: %w", m.GetSequence(), err)
 		}
 		s.guard(m)
+		if m.GetTaps() != nil && s.c.cfg.Taps != nil {
+			s.c.cfg.Taps(wire.ToTaps(m.GetTaps()))
+		}
 		refused := errors.Join(s.inboundRefused, s.put(m, set))
 		s.c.answer(m, refused)
 	}

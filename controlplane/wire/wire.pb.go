@@ -639,6 +639,7 @@ type Push struct {
 	Snapshots     []*Snapshot            `protobuf:"bytes,4,rep,name=snapshots,proto3" json:"snapshots,omitempty"`
 	Changed       *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=changed,proto3" json:"changed,omitempty"` // when the newest change in it was made
 	Inbound       *Inbound               `protobuf:"bytes,6,opt,name=inbound,proto3" json:"inbound,omitempty"` // what the sidecar itself enforces, if that changed since the push before
+	Taps          *Taps                  `protobuf:"bytes,7,opt,name=taps,proto3" json:"taps,omitempty"`       // what it is asked to tell of, if that changed since the push before
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -715,6 +716,575 @@ func (x *Push) GetInbound() *Inbound {
 	return nil
 }
 
+func (x *Push) GetTaps() *Taps {
+	if x != nil {
+		return x.Taps
+	}
+	return nil
+}
+
+// Taps is all that a sidecar is asked to tell of requests as they end.
+type Taps struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Taps          []*Tap                 `protobuf:"bytes,1,rep,name=taps,proto3" json:"taps,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Taps) Reset() {
+	*x = Taps{}
+	mi := &file_wire_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Taps) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Taps) ProtoMessage() {}
+
+func (x *Taps) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Taps.ProtoReflect.Descriptor instead.
+func (*Taps) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Taps) GetTaps() []*Tap {
+	if x != nil {
+		return x.Taps
+	}
+	return nil
+}
+
+type Tap struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Direction     string                 `protobuf:"bytes,2,opt,name=direction,proto3" json:"direction,omitempty"` // inbound, outbound; empty is both
+	Peer          string                 `protobuf:"bytes,3,opt,name=peer,proto3" json:"peer,omitempty"`
+	PeerVersion   string                 `protobuf:"bytes,4,opt,name=peer_version,json=peerVersion,proto3" json:"peer_version,omitempty"`
+	Method        string                 `protobuf:"bytes,5,opt,name=method,proto3" json:"method,omitempty"`
+	Path          string                 `protobuf:"bytes,6,opt,name=path,proto3" json:"path,omitempty"` // what it begins with
+	Authority     string                 `protobuf:"bytes,7,opt,name=authority,proto3" json:"authority,omitempty"`
+	Status        string                 `protobuf:"bytes,8,opt,name=status,proto3" json:"status,omitempty"` // 503, 5xx
+	PerSecond     uint32                 `protobuf:"varint,9,opt,name=per_second,json=perSecond,proto3" json:"per_second,omitempty"`
+	Headers       bool                   `protobuf:"varint,10,opt,name=headers,proto3" json:"headers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tap) Reset() {
+	*x = Tap{}
+	mi := &file_wire_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tap) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tap) ProtoMessage() {}
+
+func (x *Tap) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tap.ProtoReflect.Descriptor instead.
+func (*Tap) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Tap) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Tap) GetDirection() string {
+	if x != nil {
+		return x.Direction
+	}
+	return ""
+}
+
+func (x *Tap) GetPeer() string {
+	if x != nil {
+		return x.Peer
+	}
+	return ""
+}
+
+func (x *Tap) GetPeerVersion() string {
+	if x != nil {
+		return x.PeerVersion
+	}
+	return ""
+}
+
+func (x *Tap) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *Tap) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *Tap) GetAuthority() string {
+	if x != nil {
+		return x.Authority
+	}
+	return ""
+}
+
+func (x *Tap) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *Tap) GetPerSecond() uint32 {
+	if x != nil {
+		return x.PerSecond
+	}
+	return 0
+}
+
+func (x *Tap) GetHeaders() bool {
+	if x != nil {
+		return x.Headers
+	}
+	return false
+}
+
+type TappedRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Rows          []*TappedRow           `protobuf:"bytes,1,rep,name=rows,proto3" json:"rows,omitempty"`
+	Limited       map[string]uint64      `protobuf:"bytes,2,rep,name=limited,proto3" json:"limited,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"` // by tap, beyond what it wants per second
+	Dropped       uint64                 `protobuf:"varint,3,opt,name=dropped,proto3" json:"dropped,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TappedRequest) Reset() {
+	*x = TappedRequest{}
+	mi := &file_wire_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TappedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TappedRequest) ProtoMessage() {}
+
+func (x *TappedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TappedRequest.ProtoReflect.Descriptor instead.
+func (*TappedRequest) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *TappedRequest) GetRows() []*TappedRow {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
+func (x *TappedRequest) GetLimited() map[string]uint64 {
+	if x != nil {
+		return x.Limited
+	}
+	return nil
+}
+
+func (x *TappedRequest) GetDropped() uint64 {
+	if x != nil {
+		return x.Dropped
+	}
+	return 0
+}
+
+type TappedResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TappedResponse) Reset() {
+	*x = TappedResponse{}
+	mi := &file_wire_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TappedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TappedResponse) ProtoMessage() {}
+
+func (x *TappedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TappedResponse.ProtoReflect.Descriptor instead.
+func (*TappedResponse) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{14}
+}
+
+// TappedRow is one request. Service, version and instance are the certificate's.
+type TappedRow struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Taps          []string               `protobuf:"bytes,1,rep,name=taps,proto3" json:"taps,omitempty"`
+	Time          *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
+	Direction     string                 `protobuf:"bytes,3,opt,name=direction,proto3" json:"direction,omitempty"`
+	Peer          string                 `protobuf:"bytes,4,opt,name=peer,proto3" json:"peer,omitempty"`
+	PeerVersion   string                 `protobuf:"bytes,5,opt,name=peer_version,json=peerVersion,proto3" json:"peer_version,omitempty"`
+	PeerInstance  string                 `protobuf:"bytes,6,opt,name=peer_instance,json=peerInstance,proto3" json:"peer_instance,omitempty"`
+	PeerIdentity  string                 `protobuf:"bytes,7,opt,name=peer_identity,json=peerIdentity,proto3" json:"peer_identity,omitempty"`
+	Mtls          bool                   `protobuf:"varint,8,opt,name=mtls,proto3" json:"mtls,omitempty"`
+	Method        string                 `protobuf:"bytes,9,opt,name=method,proto3" json:"method,omitempty"`
+	Path          string                 `protobuf:"bytes,10,opt,name=path,proto3" json:"path,omitempty"`
+	Authority     string                 `protobuf:"bytes,11,opt,name=authority,proto3" json:"authority,omitempty"`
+	Protocol      string                 `protobuf:"bytes,12,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	Route         string                 `protobuf:"bytes,13,opt,name=route,proto3" json:"route,omitempty"`
+	Status        int32                  `protobuf:"varint,14,opt,name=status,proto3" json:"status,omitempty"`
+	GrpcStatus    int32                  `protobuf:"varint,15,opt,name=grpc_status,json=grpcStatus,proto3" json:"grpc_status,omitempty"`
+	Failed        bool                   `protobuf:"varint,16,opt,name=failed,proto3" json:"failed,omitempty"`
+	Flags         string                 `protobuf:"bytes,17,opt,name=flags,proto3" json:"flags,omitempty"`
+	Reason        string                 `protobuf:"bytes,18,opt,name=reason,proto3" json:"reason,omitempty"`
+	RequestId     string                 `protobuf:"bytes,19,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	TraceId       string                 `protobuf:"bytes,20,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	Tries         int32                  `protobuf:"varint,21,opt,name=tries,proto3" json:"tries,omitempty"`
+	Took          *durationpb.Duration   `protobuf:"bytes,22,opt,name=took,proto3" json:"took,omitempty"`
+	FirstByte     *durationpb.Duration   `protobuf:"bytes,23,opt,name=first_byte,json=firstByte,proto3" json:"first_byte,omitempty"`
+	BytesIn       uint64                 `protobuf:"varint,24,opt,name=bytes_in,json=bytesIn,proto3" json:"bytes_in,omitempty"`
+	BytesOut      uint64                 `protobuf:"varint,25,opt,name=bytes_out,json=bytesOut,proto3" json:"bytes_out,omitempty"`
+	Request       []*TappedHeader        `protobuf:"bytes,26,rep,name=request,proto3" json:"request,omitempty"`
+	Response      []*TappedHeader        `protobuf:"bytes,27,rep,name=response,proto3" json:"response,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TappedRow) Reset() {
+	*x = TappedRow{}
+	mi := &file_wire_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TappedRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TappedRow) ProtoMessage() {}
+
+func (x *TappedRow) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TappedRow.ProtoReflect.Descriptor instead.
+func (*TappedRow) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *TappedRow) GetTaps() []string {
+	if x != nil {
+		return x.Taps
+	}
+	return nil
+}
+
+func (x *TappedRow) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *TappedRow) GetDirection() string {
+	if x != nil {
+		return x.Direction
+	}
+	return ""
+}
+
+func (x *TappedRow) GetPeer() string {
+	if x != nil {
+		return x.Peer
+	}
+	return ""
+}
+
+func (x *TappedRow) GetPeerVersion() string {
+	if x != nil {
+		return x.PeerVersion
+	}
+	return ""
+}
+
+func (x *TappedRow) GetPeerInstance() string {
+	if x != nil {
+		return x.PeerInstance
+	}
+	return ""
+}
+
+func (x *TappedRow) GetPeerIdentity() string {
+	if x != nil {
+		return x.PeerIdentity
+	}
+	return ""
+}
+
+func (x *TappedRow) GetMtls() bool {
+	if x != nil {
+		return x.Mtls
+	}
+	return false
+}
+
+func (x *TappedRow) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *TappedRow) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *TappedRow) GetAuthority() string {
+	if x != nil {
+		return x.Authority
+	}
+	return ""
+}
+
+func (x *TappedRow) GetProtocol() string {
+	if x != nil {
+		return x.Protocol
+	}
+	return ""
+}
+
+func (x *TappedRow) GetRoute() string {
+	if x != nil {
+		return x.Route
+	}
+	return ""
+}
+
+func (x *TappedRow) GetStatus() int32 {
+	if x != nil {
+		return x.Status
+	}
+	return 0
+}
+
+func (x *TappedRow) GetGrpcStatus() int32 {
+	if x != nil {
+		return x.GrpcStatus
+	}
+	return 0
+}
+
+func (x *TappedRow) GetFailed() bool {
+	if x != nil {
+		return x.Failed
+	}
+	return false
+}
+
+func (x *TappedRow) GetFlags() string {
+	if x != nil {
+		return x.Flags
+	}
+	return ""
+}
+
+func (x *TappedRow) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *TappedRow) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *TappedRow) GetTraceId() string {
+	if x != nil {
+		return x.TraceId
+	}
+	return ""
+}
+
+func (x *TappedRow) GetTries() int32 {
+	if x != nil {
+		return x.Tries
+	}
+	return 0
+}
+
+func (x *TappedRow) GetTook() *durationpb.Duration {
+	if x != nil {
+		return x.Took
+	}
+	return nil
+}
+
+func (x *TappedRow) GetFirstByte() *durationpb.Duration {
+	if x != nil {
+		return x.FirstByte
+	}
+	return nil
+}
+
+func (x *TappedRow) GetBytesIn() uint64 {
+	if x != nil {
+		return x.BytesIn
+	}
+	return 0
+}
+
+func (x *TappedRow) GetBytesOut() uint64 {
+	if x != nil {
+		return x.BytesOut
+	}
+	return 0
+}
+
+func (x *TappedRow) GetRequest() []*TappedHeader {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
+func (x *TappedRow) GetResponse() []*TappedHeader {
+	if x != nil {
+		return x.Response
+	}
+	return nil
+}
+
+type TappedHeader struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Value         string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TappedHeader) Reset() {
+	*x = TappedHeader{}
+	mi := &file_wire_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TappedHeader) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TappedHeader) ProtoMessage() {}
+
+func (x *TappedHeader) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TappedHeader.ProtoReflect.Descriptor instead.
+func (*TappedHeader) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *TappedHeader) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *TappedHeader) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
 // Inbound is all that a sidecar enforces on requests to its own app.
 type Inbound struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -729,7 +1299,7 @@ type Inbound struct {
 
 func (x *Inbound) Reset() {
 	*x = Inbound{}
-	mi := &file_wire_proto_msgTypes[11]
+	mi := &file_wire_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -741,7 +1311,7 @@ func (x *Inbound) String() string {
 func (*Inbound) ProtoMessage() {}
 
 func (x *Inbound) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[11]
+	mi := &file_wire_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -754,7 +1324,7 @@ func (x *Inbound) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Inbound.ProtoReflect.Descriptor instead.
 func (*Inbound) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{11}
+	return file_wire_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Inbound) GetVersion() uint64 {
@@ -807,7 +1377,7 @@ type RateRule struct {
 
 func (x *RateRule) Reset() {
 	*x = RateRule{}
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -819,7 +1389,7 @@ func (x *RateRule) String() string {
 func (*RateRule) ProtoMessage() {}
 
 func (x *RateRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -832,7 +1402,7 @@ func (x *RateRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateRule.ProtoReflect.Descriptor instead.
 func (*RateRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{12}
+	return file_wire_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *RateRule) GetName() string {
@@ -895,7 +1465,7 @@ type InFlight struct {
 
 func (x *InFlight) Reset() {
 	*x = InFlight{}
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -907,7 +1477,7 @@ func (x *InFlight) String() string {
 func (*InFlight) ProtoMessage() {}
 
 func (x *InFlight) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -920,7 +1490,7 @@ func (x *InFlight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InFlight.ProtoReflect.Descriptor instead.
 func (*InFlight) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{13}
+	return file_wire_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *InFlight) GetName() string {
@@ -963,7 +1533,7 @@ type TokenRule struct {
 
 func (x *TokenRule) Reset() {
 	*x = TokenRule{}
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -975,7 +1545,7 @@ func (x *TokenRule) String() string {
 func (*TokenRule) ProtoMessage() {}
 
 func (x *TokenRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -988,7 +1558,7 @@ func (x *TokenRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenRule.ProtoReflect.Descriptor instead.
 func (*TokenRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{14}
+	return file_wire_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *TokenRule) GetIssuer() string {
@@ -1078,7 +1648,7 @@ type TokenHeader struct {
 
 func (x *TokenHeader) Reset() {
 	*x = TokenHeader{}
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1090,7 +1660,7 @@ func (x *TokenHeader) String() string {
 func (*TokenHeader) ProtoMessage() {}
 
 func (x *TokenHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1103,7 +1673,7 @@ func (x *TokenHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenHeader.ProtoReflect.Descriptor instead.
 func (*TokenHeader) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{15}
+	return file_wire_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *TokenHeader) GetName() string {
@@ -1130,7 +1700,7 @@ type ClaimHeader struct {
 
 func (x *ClaimHeader) Reset() {
 	*x = ClaimHeader{}
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1142,7 +1712,7 @@ func (x *ClaimHeader) String() string {
 func (*ClaimHeader) ProtoMessage() {}
 
 func (x *ClaimHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1155,7 +1725,7 @@ func (x *ClaimHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimHeader.ProtoReflect.Descriptor instead.
 func (*ClaimHeader) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{16}
+	return file_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ClaimHeader) GetHeader() string {
@@ -1184,7 +1754,7 @@ type Authorization struct {
 
 func (x *Authorization) Reset() {
 	*x = Authorization{}
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1196,7 +1766,7 @@ func (x *Authorization) String() string {
 func (*Authorization) ProtoMessage() {}
 
 func (x *Authorization) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1209,7 +1779,7 @@ func (x *Authorization) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Authorization.ProtoReflect.Descriptor instead.
 func (*Authorization) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{17}
+	return file_wire_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Authorization) GetName() string {
@@ -1251,7 +1821,7 @@ type AuthorizationRule struct {
 
 func (x *AuthorizationRule) Reset() {
 	*x = AuthorizationRule{}
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1263,7 +1833,7 @@ func (x *AuthorizationRule) String() string {
 func (*AuthorizationRule) ProtoMessage() {}
 
 func (x *AuthorizationRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1276,7 +1846,7 @@ func (x *AuthorizationRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorizationRule.ProtoReflect.Descriptor instead.
 func (*AuthorizationRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{18}
+	return file_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *AuthorizationRule) GetFrom() []*Source {
@@ -1320,7 +1890,7 @@ type Source struct {
 
 func (x *Source) Reset() {
 	*x = Source{}
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1332,7 +1902,7 @@ func (x *Source) String() string {
 func (*Source) ProtoMessage() {}
 
 func (x *Source) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1345,7 +1915,7 @@ func (x *Source) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Source.ProtoReflect.Descriptor instead.
 func (*Source) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{19}
+	return file_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Source) GetPrincipals() []string {
@@ -1448,7 +2018,7 @@ type Operation struct {
 
 func (x *Operation) Reset() {
 	*x = Operation{}
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1460,7 +2030,7 @@ func (x *Operation) String() string {
 func (*Operation) ProtoMessage() {}
 
 func (x *Operation) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1473,7 +2043,7 @@ func (x *Operation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operation.ProtoReflect.Descriptor instead.
 func (*Operation) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{20}
+	return file_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Operation) GetHosts() []string {
@@ -1543,7 +2113,7 @@ type Condition struct {
 
 func (x *Condition) Reset() {
 	*x = Condition{}
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1555,7 +2125,7 @@ func (x *Condition) String() string {
 func (*Condition) ProtoMessage() {}
 
 func (x *Condition) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1568,7 +2138,7 @@ func (x *Condition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Condition.ProtoReflect.Descriptor instead.
 func (*Condition) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{21}
+	return file_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Condition) GetKey() string {
@@ -1609,7 +2179,7 @@ type Snapshot struct {
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1621,7 +2191,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1634,7 +2204,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{22}
+	return file_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Snapshot) GetService() string {
@@ -1718,7 +2288,7 @@ type Instance struct {
 
 func (x *Instance) Reset() {
 	*x = Instance{}
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1730,7 +2300,7 @@ func (x *Instance) String() string {
 func (*Instance) ProtoMessage() {}
 
 func (x *Instance) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1743,7 +2313,7 @@ func (x *Instance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Instance.ProtoReflect.Descriptor instead.
 func (*Instance) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{23}
+	return file_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Instance) GetId() string {
@@ -1836,7 +2406,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1848,7 +2418,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1861,7 +2431,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{24}
+	return file_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Route) GetName() string {
@@ -1968,7 +2538,7 @@ type Match struct {
 
 func (x *Match) Reset() {
 	*x = Match{}
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1980,7 +2550,7 @@ func (x *Match) String() string {
 func (*Match) ProtoMessage() {}
 
 func (x *Match) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1993,7 +2563,7 @@ func (x *Match) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Match.ProtoReflect.Descriptor instead.
 func (*Match) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{25}
+	return file_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Match) GetPath() *StringMatch {
@@ -2094,7 +2664,7 @@ type StringMatch struct {
 
 func (x *StringMatch) Reset() {
 	*x = StringMatch{}
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2106,7 +2676,7 @@ func (x *StringMatch) String() string {
 func (*StringMatch) ProtoMessage() {}
 
 func (x *StringMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2119,7 +2689,7 @@ func (x *StringMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StringMatch.ProtoReflect.Descriptor instead.
 func (*StringMatch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{26}
+	return file_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *StringMatch) GetKind() isStringMatch_Kind {
@@ -2190,7 +2760,7 @@ type Destination struct {
 
 func (x *Destination) Reset() {
 	*x = Destination{}
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2202,7 +2772,7 @@ func (x *Destination) String() string {
 func (*Destination) ProtoMessage() {}
 
 func (x *Destination) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2215,7 +2785,7 @@ func (x *Destination) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Destination.ProtoReflect.Descriptor instead.
 func (*Destination) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{27}
+	return file_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Destination) GetService() string {
@@ -2259,7 +2829,7 @@ type Retry struct {
 
 func (x *Retry) Reset() {
 	*x = Retry{}
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2271,7 +2841,7 @@ func (x *Retry) String() string {
 func (*Retry) ProtoMessage() {}
 
 func (x *Retry) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2284,7 +2854,7 @@ func (x *Retry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retry.ProtoReflect.Descriptor instead.
 func (*Retry) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{28}
+	return file_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Retry) GetAttempts() int64 {
@@ -2332,7 +2902,7 @@ type HeaderEdits struct {
 
 func (x *HeaderEdits) Reset() {
 	*x = HeaderEdits{}
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2344,7 +2914,7 @@ func (x *HeaderEdits) String() string {
 func (*HeaderEdits) ProtoMessage() {}
 
 func (x *HeaderEdits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2357,7 +2927,7 @@ func (x *HeaderEdits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeaderEdits.ProtoReflect.Descriptor instead.
 func (*HeaderEdits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{29}
+	return file_wire_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *HeaderEdits) GetRequest() *FieldEdits {
@@ -2385,7 +2955,7 @@ type FieldEdits struct {
 
 func (x *FieldEdits) Reset() {
 	*x = FieldEdits{}
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2397,7 +2967,7 @@ func (x *FieldEdits) String() string {
 func (*FieldEdits) ProtoMessage() {}
 
 func (x *FieldEdits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2410,7 +2980,7 @@ func (x *FieldEdits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldEdits.ProtoReflect.Descriptor instead.
 func (*FieldEdits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{30}
+	return file_wire_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *FieldEdits) GetRemove() []string {
@@ -2446,7 +3016,7 @@ type Rewrite struct {
 
 func (x *Rewrite) Reset() {
 	*x = Rewrite{}
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2458,7 +3028,7 @@ func (x *Rewrite) String() string {
 func (*Rewrite) ProtoMessage() {}
 
 func (x *Rewrite) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2471,7 +3041,7 @@ func (x *Rewrite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rewrite.ProtoReflect.Descriptor instead.
 func (*Rewrite) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{31}
+	return file_wire_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Rewrite) GetPath() string {
@@ -2517,7 +3087,7 @@ type Redirect struct {
 
 func (x *Redirect) Reset() {
 	*x = Redirect{}
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2529,7 +3099,7 @@ func (x *Redirect) String() string {
 func (*Redirect) ProtoMessage() {}
 
 func (x *Redirect) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2542,7 +3112,7 @@ func (x *Redirect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Redirect.ProtoReflect.Descriptor instead.
 func (*Redirect) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{32}
+	return file_wire_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Redirect) GetCode() int64 {
@@ -2604,7 +3174,7 @@ type DirectResponse struct {
 
 func (x *DirectResponse) Reset() {
 	*x = DirectResponse{}
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2616,7 +3186,7 @@ func (x *DirectResponse) String() string {
 func (*DirectResponse) ProtoMessage() {}
 
 func (x *DirectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2629,7 +3199,7 @@ func (x *DirectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectResponse.ProtoReflect.Descriptor instead.
 func (*DirectResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{33}
+	return file_wire_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *DirectResponse) GetStatus() int64 {
@@ -2661,7 +3231,7 @@ type CORS struct {
 
 func (x *CORS) Reset() {
 	*x = CORS{}
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2673,7 +3243,7 @@ func (x *CORS) String() string {
 func (*CORS) ProtoMessage() {}
 
 func (x *CORS) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2686,7 +3256,7 @@ func (x *CORS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CORS.ProtoReflect.Descriptor instead.
 func (*CORS) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{34}
+	return file_wire_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *CORS) GetOrigins() []*StringMatch {
@@ -2748,7 +3318,7 @@ type Fault struct {
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2760,7 +3330,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2773,7 +3343,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{35}
+	return file_wire_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Fault) GetDelay() *Delay {
@@ -2800,7 +3370,7 @@ type Delay struct {
 
 func (x *Delay) Reset() {
 	*x = Delay{}
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2812,7 +3382,7 @@ func (x *Delay) String() string {
 func (*Delay) ProtoMessage() {}
 
 func (x *Delay) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2825,7 +3395,7 @@ func (x *Delay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delay.ProtoReflect.Descriptor instead.
 func (*Delay) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{36}
+	return file_wire_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Delay) GetFixed() *durationpb.Duration {
@@ -2853,7 +3423,7 @@ type Abort struct {
 
 func (x *Abort) Reset() {
 	*x = Abort{}
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2865,7 +3435,7 @@ func (x *Abort) String() string {
 func (*Abort) ProtoMessage() {}
 
 func (x *Abort) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2878,7 +3448,7 @@ func (x *Abort) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Abort.ProtoReflect.Descriptor instead.
 func (*Abort) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{37}
+	return file_wire_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Abort) GetStatus() int64 {
@@ -2913,7 +3483,7 @@ type Mirror struct {
 
 func (x *Mirror) Reset() {
 	*x = Mirror{}
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2925,7 +3495,7 @@ func (x *Mirror) String() string {
 func (*Mirror) ProtoMessage() {}
 
 func (x *Mirror) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2938,7 +3508,7 @@ func (x *Mirror) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mirror.ProtoReflect.Descriptor instead.
 func (*Mirror) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{38}
+	return file_wire_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Mirror) GetService() string {
@@ -2973,7 +3543,7 @@ type StreamRoute struct {
 
 func (x *StreamRoute) Reset() {
 	*x = StreamRoute{}
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2985,7 +3555,7 @@ func (x *StreamRoute) String() string {
 func (*StreamRoute) ProtoMessage() {}
 
 func (x *StreamRoute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2998,7 +3568,7 @@ func (x *StreamRoute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRoute.ProtoReflect.Descriptor instead.
 func (*StreamRoute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{39}
+	return file_wire_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *StreamRoute) GetName() string {
@@ -3035,7 +3605,7 @@ type StreamMatch struct {
 
 func (x *StreamMatch) Reset() {
 	*x = StreamMatch{}
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3047,7 +3617,7 @@ func (x *StreamMatch) String() string {
 func (*StreamMatch) ProtoMessage() {}
 
 func (x *StreamMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3060,7 +3630,7 @@ func (x *StreamMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamMatch.ProtoReflect.Descriptor instead.
 func (*StreamMatch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{40}
+	return file_wire_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *StreamMatch) GetTls() bool {
@@ -3109,7 +3679,7 @@ type Subset struct {
 
 func (x *Subset) Reset() {
 	*x = Subset{}
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3121,7 +3691,7 @@ func (x *Subset) String() string {
 func (*Subset) ProtoMessage() {}
 
 func (x *Subset) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3134,7 +3704,7 @@ func (x *Subset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subset.ProtoReflect.Descriptor instead.
 func (*Subset) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{41}
+	return file_wire_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Subset) GetName() string {
@@ -3174,7 +3744,7 @@ type Policy struct {
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3186,7 +3756,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3199,7 +3769,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{42}
+	return file_wire_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Policy) GetLoadBalancer() string {
@@ -3274,7 +3844,7 @@ type Hash struct {
 
 func (x *Hash) Reset() {
 	*x = Hash{}
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3286,7 +3856,7 @@ func (x *Hash) String() string {
 func (*Hash) ProtoMessage() {}
 
 func (x *Hash) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3299,7 +3869,7 @@ func (x *Hash) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hash.ProtoReflect.Descriptor instead.
 func (*Hash) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{43}
+	return file_wire_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Hash) GetKey() isHash_Key {
@@ -3393,7 +3963,7 @@ type HashCookie struct {
 
 func (x *HashCookie) Reset() {
 	*x = HashCookie{}
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3405,7 +3975,7 @@ func (x *HashCookie) String() string {
 func (*HashCookie) ProtoMessage() {}
 
 func (x *HashCookie) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3418,7 +3988,7 @@ func (x *HashCookie) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HashCookie.ProtoReflect.Descriptor instead.
 func (*HashCookie) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{44}
+	return file_wire_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *HashCookie) GetName() string {
@@ -3466,7 +4036,7 @@ type CookieAttribute struct {
 
 func (x *CookieAttribute) Reset() {
 	*x = CookieAttribute{}
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3478,7 +4048,7 @@ func (x *CookieAttribute) String() string {
 func (*CookieAttribute) ProtoMessage() {}
 
 func (x *CookieAttribute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3491,7 +4061,7 @@ func (x *CookieAttribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CookieAttribute.ProtoReflect.Descriptor instead.
 func (*CookieAttribute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{45}
+	return file_wire_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *CookieAttribute) GetName() string {
@@ -3519,7 +4089,7 @@ type Warmup struct {
 
 func (x *Warmup) Reset() {
 	*x = Warmup{}
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3531,7 +4101,7 @@ func (x *Warmup) String() string {
 func (*Warmup) ProtoMessage() {}
 
 func (x *Warmup) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3544,7 +4114,7 @@ func (x *Warmup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warmup.ProtoReflect.Descriptor instead.
 func (*Warmup) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{46}
+	return file_wire_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Warmup) GetDuration() *durationpb.Duration {
@@ -3580,7 +4150,7 @@ type LocalityLB struct {
 
 func (x *LocalityLB) Reset() {
 	*x = LocalityLB{}
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3592,7 +4162,7 @@ func (x *LocalityLB) String() string {
 func (*LocalityLB) ProtoMessage() {}
 
 func (x *LocalityLB) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3605,7 +4175,7 @@ func (x *LocalityLB) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocalityLB.ProtoReflect.Descriptor instead.
 func (*LocalityLB) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{47}
+	return file_wire_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *LocalityLB) GetOff() bool {
@@ -3646,7 +4216,7 @@ type Distribute struct {
 
 func (x *Distribute) Reset() {
 	*x = Distribute{}
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3658,7 +4228,7 @@ func (x *Distribute) String() string {
 func (*Distribute) ProtoMessage() {}
 
 func (x *Distribute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3671,7 +4241,7 @@ func (x *Distribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Distribute.ProtoReflect.Descriptor instead.
 func (*Distribute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{48}
+	return file_wire_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Distribute) GetFrom() string {
@@ -3705,7 +4275,7 @@ type Outlier struct {
 
 func (x *Outlier) Reset() {
 	*x = Outlier{}
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3717,7 +4287,7 @@ func (x *Outlier) String() string {
 func (*Outlier) ProtoMessage() {}
 
 func (x *Outlier) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3730,7 +4300,7 @@ func (x *Outlier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outlier.ProtoReflect.Descriptor instead.
 func (*Outlier) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{49}
+	return file_wire_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Outlier) GetConsecutiveErrors() int64 {
@@ -3815,7 +4385,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3827,7 +4397,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3840,7 +4410,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{50}
+	return file_wire_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Limits) GetConnections() int64 {
@@ -3931,7 +4501,7 @@ type Keepalive struct {
 
 func (x *Keepalive) Reset() {
 	*x = Keepalive{}
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3943,7 +4513,7 @@ func (x *Keepalive) String() string {
 func (*Keepalive) ProtoMessage() {}
 
 func (x *Keepalive) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3956,7 +4526,7 @@ func (x *Keepalive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Keepalive.ProtoReflect.Descriptor instead.
 func (*Keepalive) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{51}
+	return file_wire_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Keepalive) GetProbes() int64 {
@@ -3991,7 +4561,7 @@ type RetryBudget struct {
 
 func (x *RetryBudget) Reset() {
 	*x = RetryBudget{}
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4003,7 +4573,7 @@ func (x *RetryBudget) String() string {
 func (*RetryBudget) ProtoMessage() {}
 
 func (x *RetryBudget) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4016,7 +4586,7 @@ func (x *RetryBudget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryBudget.ProtoReflect.Descriptor instead.
 func (*RetryBudget) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{52}
+	return file_wire_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *RetryBudget) GetPercent() float64 {
@@ -4059,7 +4629,7 @@ type HealthCheck struct {
 
 func (x *HealthCheck) Reset() {
 	*x = HealthCheck{}
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4071,7 +4641,7 @@ func (x *HealthCheck) String() string {
 func (*HealthCheck) ProtoMessage() {}
 
 func (x *HealthCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4084,7 +4654,7 @@ func (x *HealthCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthCheck.ProtoReflect.Descriptor instead.
 func (*HealthCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{53}
+	return file_wire_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *HealthCheck) GetHow() isHealthCheck_How {
@@ -4189,7 +4759,7 @@ type HTTPCheck struct {
 
 func (x *HTTPCheck) Reset() {
 	*x = HTTPCheck{}
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4201,7 +4771,7 @@ func (x *HTTPCheck) String() string {
 func (*HTTPCheck) ProtoMessage() {}
 
 func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4214,7 +4784,7 @@ func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HTTPCheck.ProtoReflect.Descriptor instead.
 func (*HTTPCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{54}
+	return file_wire_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *HTTPCheck) GetPath() string {
@@ -4248,7 +4818,7 @@ type StatusRange struct {
 
 func (x *StatusRange) Reset() {
 	*x = StatusRange{}
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4260,7 +4830,7 @@ func (x *StatusRange) String() string {
 func (*StatusRange) ProtoMessage() {}
 
 func (x *StatusRange) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4273,7 +4843,7 @@ func (x *StatusRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRange.ProtoReflect.Descriptor instead.
 func (*StatusRange) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{55}
+	return file_wire_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *StatusRange) GetFrom() int64 {
@@ -4299,7 +4869,7 @@ type GRPCCheck struct {
 
 func (x *GRPCCheck) Reset() {
 	*x = GRPCCheck{}
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4311,7 +4881,7 @@ func (x *GRPCCheck) String() string {
 func (*GRPCCheck) ProtoMessage() {}
 
 func (x *GRPCCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4324,7 +4894,7 @@ func (x *GRPCCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GRPCCheck.ProtoReflect.Descriptor instead.
 func (*GRPCCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{56}
+	return file_wire_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *GRPCCheck) GetService() string {
@@ -4354,7 +4924,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4366,7 +4936,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4379,7 +4949,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{57}
+	return file_wire_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Verdict) GetId() string {
@@ -4505,14 +5075,73 @@ const file_wire_proto_rawDesc = "" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x1a\n" +
 	"\baccepted\x18\x02 \x01(\bR\baccepted\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\"\t\n" +
-	"\aGoodbye\"\xff\x01\n" +
+	"\aGoodbye\"\xac\x02\n" +
 	"\x04Push\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x1a\n" +
 	"\bservices\x18\x03 \x03(\tR\bservices\x129\n" +
 	"\tsnapshots\x18\x04 \x03(\v2\x1b.sightline.wire.v1.SnapshotR\tsnapshots\x124\n" +
 	"\achanged\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\achanged\x124\n" +
-	"\ainbound\x18\x06 \x01(\v2\x1a.sightline.wire.v1.InboundR\ainbound\"\x8e\x02\n" +
+	"\ainbound\x18\x06 \x01(\v2\x1a.sightline.wire.v1.InboundR\ainbound\x12+\n" +
+	"\x04taps\x18\a \x01(\v2\x17.sightline.wire.v1.TapsR\x04taps\"2\n" +
+	"\x04Taps\x12*\n" +
+	"\x04taps\x18\x01 \x03(\v2\x16.sightline.wire.v1.TapR\x04taps\"\x85\x02\n" +
+	"\x03Tap\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
+	"\tdirection\x18\x02 \x01(\tR\tdirection\x12\x12\n" +
+	"\x04peer\x18\x03 \x01(\tR\x04peer\x12!\n" +
+	"\fpeer_version\x18\x04 \x01(\tR\vpeerVersion\x12\x16\n" +
+	"\x06method\x18\x05 \x01(\tR\x06method\x12\x12\n" +
+	"\x04path\x18\x06 \x01(\tR\x04path\x12\x1c\n" +
+	"\tauthority\x18\a \x01(\tR\tauthority\x12\x16\n" +
+	"\x06status\x18\b \x01(\tR\x06status\x12\x1d\n" +
+	"\n" +
+	"per_second\x18\t \x01(\rR\tperSecond\x12\x18\n" +
+	"\aheaders\x18\n" +
+	" \x01(\bR\aheaders\"\xe0\x01\n" +
+	"\rTappedRequest\x120\n" +
+	"\x04rows\x18\x01 \x03(\v2\x1c.sightline.wire.v1.TappedRowR\x04rows\x12G\n" +
+	"\alimited\x18\x02 \x03(\v2-.sightline.wire.v1.TappedRequest.LimitedEntryR\alimited\x12\x18\n" +
+	"\adropped\x18\x03 \x01(\x04R\adropped\x1a:\n" +
+	"\fLimitedEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\x10\n" +
+	"\x0eTappedResponse\"\xe6\x06\n" +
+	"\tTappedRow\x12\x12\n" +
+	"\x04taps\x18\x01 \x03(\tR\x04taps\x12.\n" +
+	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x1c\n" +
+	"\tdirection\x18\x03 \x01(\tR\tdirection\x12\x12\n" +
+	"\x04peer\x18\x04 \x01(\tR\x04peer\x12!\n" +
+	"\fpeer_version\x18\x05 \x01(\tR\vpeerVersion\x12#\n" +
+	"\rpeer_instance\x18\x06 \x01(\tR\fpeerInstance\x12#\n" +
+	"\rpeer_identity\x18\a \x01(\tR\fpeerIdentity\x12\x12\n" +
+	"\x04mtls\x18\b \x01(\bR\x04mtls\x12\x16\n" +
+	"\x06method\x18\t \x01(\tR\x06method\x12\x12\n" +
+	"\x04path\x18\n" +
+	" \x01(\tR\x04path\x12\x1c\n" +
+	"\tauthority\x18\v \x01(\tR\tauthority\x12\x1a\n" +
+	"\bprotocol\x18\f \x01(\tR\bprotocol\x12\x14\n" +
+	"\x05route\x18\r \x01(\tR\x05route\x12\x16\n" +
+	"\x06status\x18\x0e \x01(\x05R\x06status\x12\x1f\n" +
+	"\vgrpc_status\x18\x0f \x01(\x05R\n" +
+	"grpcStatus\x12\x16\n" +
+	"\x06failed\x18\x10 \x01(\bR\x06failed\x12\x14\n" +
+	"\x05flags\x18\x11 \x01(\tR\x05flags\x12\x16\n" +
+	"\x06reason\x18\x12 \x01(\tR\x06reason\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x13 \x01(\tR\trequestId\x12\x19\n" +
+	"\btrace_id\x18\x14 \x01(\tR\atraceId\x12\x14\n" +
+	"\x05tries\x18\x15 \x01(\x05R\x05tries\x12-\n" +
+	"\x04took\x18\x16 \x01(\v2\x19.google.protobuf.DurationR\x04took\x128\n" +
+	"\n" +
+	"first_byte\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tfirstByte\x12\x19\n" +
+	"\bbytes_in\x18\x18 \x01(\x04R\abytesIn\x12\x1b\n" +
+	"\tbytes_out\x18\x19 \x01(\x04R\bbytesOut\x129\n" +
+	"\arequest\x18\x1a \x03(\v2\x1f.sightline.wire.v1.TappedHeaderR\arequest\x12;\n" +
+	"\bresponse\x18\x1b \x03(\v2\x1f.sightline.wire.v1.TappedHeaderR\bresponse\"8\n" +
+	"\fTappedHeader\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\x8e\x02\n" +
 	"\aInbound\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12F\n" +
 	"\rauthorization\x18\x02 \x03(\v2 .sightline.wire.v1.AuthorizationR\rauthorization\x124\n" +
@@ -4871,11 +5500,12 @@ const file_wire_proto_rawDesc = "" +
 	"\x05since\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
 	"\x05until\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x16\n" +
-	"\x06traces\x18\f \x03(\tR\x06traces2\x83\x02\n" +
+	"\x06traces\x18\f \x03(\tR\x06traces2\xd2\x02\n" +
 	"\fControlPlane\x12R\n" +
 	"\x06Enroll\x12 .sightline.wire.v1.EnrollRequest\x1a&.sightline.wire.v1.CertificateResponse\x12P\n" +
 	"\x05Renew\x12\x1f.sightline.wire.v1.RenewRequest\x1a&.sightline.wire.v1.CertificateResponse\x12M\n" +
-	"\tSubscribe\x12#.sightline.wire.v1.SubscribeRequest\x1a\x17.sightline.wire.v1.Push(\x010\x01B7Z5github.com/sightline-mesh/sightline/controlplane/wireb\x06proto3"
+	"\tSubscribe\x12#.sightline.wire.v1.SubscribeRequest\x1a\x17.sightline.wire.v1.Push(\x010\x01\x12M\n" +
+	"\x06Tapped\x12 .sightline.wire.v1.TappedRequest\x1a!.sightline.wire.v1.TappedResponseB7Z5github.com/sightline-mesh/sightline/controlplane/wireb\x06proto3"
 
 var (
 	file_wire_proto_rawDescOnce sync.Once
@@ -4889,7 +5519,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 69)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 76)
 var file_wire_proto_goTypes = []any{
 	(*Workload)(nil),              // 0: sightline.wire.v1.Workload
 	(*EnrollRequest)(nil),         // 1: sightline.wire.v1.EnrollRequest
@@ -4902,66 +5532,73 @@ var file_wire_proto_goTypes = []any{
 	(*Ack)(nil),                   // 8: sightline.wire.v1.Ack
 	(*Goodbye)(nil),               // 9: sightline.wire.v1.Goodbye
 	(*Push)(nil),                  // 10: sightline.wire.v1.Push
-	(*Inbound)(nil),               // 11: sightline.wire.v1.Inbound
-	(*RateRule)(nil),              // 12: sightline.wire.v1.RateRule
-	(*InFlight)(nil),              // 13: sightline.wire.v1.InFlight
-	(*TokenRule)(nil),             // 14: sightline.wire.v1.TokenRule
-	(*TokenHeader)(nil),           // 15: sightline.wire.v1.TokenHeader
-	(*ClaimHeader)(nil),           // 16: sightline.wire.v1.ClaimHeader
-	(*Authorization)(nil),         // 17: sightline.wire.v1.Authorization
-	(*AuthorizationRule)(nil),     // 18: sightline.wire.v1.AuthorizationRule
-	(*Source)(nil),                // 19: sightline.wire.v1.Source
-	(*Operation)(nil),             // 20: sightline.wire.v1.Operation
-	(*Condition)(nil),             // 21: sightline.wire.v1.Condition
-	(*Snapshot)(nil),              // 22: sightline.wire.v1.Snapshot
-	(*Instance)(nil),              // 23: sightline.wire.v1.Instance
-	(*Route)(nil),                 // 24: sightline.wire.v1.Route
-	(*Match)(nil),                 // 25: sightline.wire.v1.Match
-	(*StringMatch)(nil),           // 26: sightline.wire.v1.StringMatch
-	(*Destination)(nil),           // 27: sightline.wire.v1.Destination
-	(*Retry)(nil),                 // 28: sightline.wire.v1.Retry
-	(*HeaderEdits)(nil),           // 29: sightline.wire.v1.HeaderEdits
-	(*FieldEdits)(nil),            // 30: sightline.wire.v1.FieldEdits
-	(*Rewrite)(nil),               // 31: sightline.wire.v1.Rewrite
-	(*Redirect)(nil),              // 32: sightline.wire.v1.Redirect
-	(*DirectResponse)(nil),        // 33: sightline.wire.v1.DirectResponse
-	(*CORS)(nil),                  // 34: sightline.wire.v1.CORS
-	(*Fault)(nil),                 // 35: sightline.wire.v1.Fault
-	(*Delay)(nil),                 // 36: sightline.wire.v1.Delay
-	(*Abort)(nil),                 // 37: sightline.wire.v1.Abort
-	(*Mirror)(nil),                // 38: sightline.wire.v1.Mirror
-	(*StreamRoute)(nil),           // 39: sightline.wire.v1.StreamRoute
-	(*StreamMatch)(nil),           // 40: sightline.wire.v1.StreamMatch
-	(*Subset)(nil),                // 41: sightline.wire.v1.Subset
-	(*Policy)(nil),                // 42: sightline.wire.v1.Policy
-	(*Hash)(nil),                  // 43: sightline.wire.v1.Hash
-	(*HashCookie)(nil),            // 44: sightline.wire.v1.HashCookie
-	(*CookieAttribute)(nil),       // 45: sightline.wire.v1.CookieAttribute
-	(*Warmup)(nil),                // 46: sightline.wire.v1.Warmup
-	(*LocalityLB)(nil),            // 47: sightline.wire.v1.LocalityLB
-	(*Distribute)(nil),            // 48: sightline.wire.v1.Distribute
-	(*Outlier)(nil),               // 49: sightline.wire.v1.Outlier
-	(*Limits)(nil),                // 50: sightline.wire.v1.Limits
-	(*Keepalive)(nil),             // 51: sightline.wire.v1.Keepalive
-	(*RetryBudget)(nil),           // 52: sightline.wire.v1.RetryBudget
-	(*HealthCheck)(nil),           // 53: sightline.wire.v1.HealthCheck
-	(*HTTPCheck)(nil),             // 54: sightline.wire.v1.HTTPCheck
-	(*StatusRange)(nil),           // 55: sightline.wire.v1.StatusRange
-	(*GRPCCheck)(nil),             // 56: sightline.wire.v1.GRPCCheck
-	(*Verdict)(nil),               // 57: sightline.wire.v1.Verdict
-	nil,                           // 58: sightline.wire.v1.Instance.LabelsEntry
-	nil,                           // 59: sightline.wire.v1.Match.HeadersEntry
-	nil,                           // 60: sightline.wire.v1.Match.WithoutEntry
-	nil,                           // 61: sightline.wire.v1.Match.QueryEntry
-	nil,                           // 62: sightline.wire.v1.Match.SourceLabelsEntry
-	nil,                           // 63: sightline.wire.v1.FieldEdits.SetEntry
-	nil,                           // 64: sightline.wire.v1.FieldEdits.AddEntry
-	nil,                           // 65: sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	nil,                           // 66: sightline.wire.v1.Subset.LabelsEntry
-	nil,                           // 67: sightline.wire.v1.LocalityLB.FailoverEntry
-	nil,                           // 68: sightline.wire.v1.Distribute.ToEntry
-	(*timestamppb.Timestamp)(nil), // 69: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 70: google.protobuf.Duration
+	(*Taps)(nil),                  // 11: sightline.wire.v1.Taps
+	(*Tap)(nil),                   // 12: sightline.wire.v1.Tap
+	(*TappedRequest)(nil),         // 13: sightline.wire.v1.TappedRequest
+	(*TappedResponse)(nil),        // 14: sightline.wire.v1.TappedResponse
+	(*TappedRow)(nil),             // 15: sightline.wire.v1.TappedRow
+	(*TappedHeader)(nil),          // 16: sightline.wire.v1.TappedHeader
+	(*Inbound)(nil),               // 17: sightline.wire.v1.Inbound
+	(*RateRule)(nil),              // 18: sightline.wire.v1.RateRule
+	(*InFlight)(nil),              // 19: sightline.wire.v1.InFlight
+	(*TokenRule)(nil),             // 20: sightline.wire.v1.TokenRule
+	(*TokenHeader)(nil),           // 21: sightline.wire.v1.TokenHeader
+	(*ClaimHeader)(nil),           // 22: sightline.wire.v1.ClaimHeader
+	(*Authorization)(nil),         // 23: sightline.wire.v1.Authorization
+	(*AuthorizationRule)(nil),     // 24: sightline.wire.v1.AuthorizationRule
+	(*Source)(nil),                // 25: sightline.wire.v1.Source
+	(*Operation)(nil),             // 26: sightline.wire.v1.Operation
+	(*Condition)(nil),             // 27: sightline.wire.v1.Condition
+	(*Snapshot)(nil),              // 28: sightline.wire.v1.Snapshot
+	(*Instance)(nil),              // 29: sightline.wire.v1.Instance
+	(*Route)(nil),                 // 30: sightline.wire.v1.Route
+	(*Match)(nil),                 // 31: sightline.wire.v1.Match
+	(*StringMatch)(nil),           // 32: sightline.wire.v1.StringMatch
+	(*Destination)(nil),           // 33: sightline.wire.v1.Destination
+	(*Retry)(nil),                 // 34: sightline.wire.v1.Retry
+	(*HeaderEdits)(nil),           // 35: sightline.wire.v1.HeaderEdits
+	(*FieldEdits)(nil),            // 36: sightline.wire.v1.FieldEdits
+	(*Rewrite)(nil),               // 37: sightline.wire.v1.Rewrite
+	(*Redirect)(nil),              // 38: sightline.wire.v1.Redirect
+	(*DirectResponse)(nil),        // 39: sightline.wire.v1.DirectResponse
+	(*CORS)(nil),                  // 40: sightline.wire.v1.CORS
+	(*Fault)(nil),                 // 41: sightline.wire.v1.Fault
+	(*Delay)(nil),                 // 42: sightline.wire.v1.Delay
+	(*Abort)(nil),                 // 43: sightline.wire.v1.Abort
+	(*Mirror)(nil),                // 44: sightline.wire.v1.Mirror
+	(*StreamRoute)(nil),           // 45: sightline.wire.v1.StreamRoute
+	(*StreamMatch)(nil),           // 46: sightline.wire.v1.StreamMatch
+	(*Subset)(nil),                // 47: sightline.wire.v1.Subset
+	(*Policy)(nil),                // 48: sightline.wire.v1.Policy
+	(*Hash)(nil),                  // 49: sightline.wire.v1.Hash
+	(*HashCookie)(nil),            // 50: sightline.wire.v1.HashCookie
+	(*CookieAttribute)(nil),       // 51: sightline.wire.v1.CookieAttribute
+	(*Warmup)(nil),                // 52: sightline.wire.v1.Warmup
+	(*LocalityLB)(nil),            // 53: sightline.wire.v1.LocalityLB
+	(*Distribute)(nil),            // 54: sightline.wire.v1.Distribute
+	(*Outlier)(nil),               // 55: sightline.wire.v1.Outlier
+	(*Limits)(nil),                // 56: sightline.wire.v1.Limits
+	(*Keepalive)(nil),             // 57: sightline.wire.v1.Keepalive
+	(*RetryBudget)(nil),           // 58: sightline.wire.v1.RetryBudget
+	(*HealthCheck)(nil),           // 59: sightline.wire.v1.HealthCheck
+	(*HTTPCheck)(nil),             // 60: sightline.wire.v1.HTTPCheck
+	(*StatusRange)(nil),           // 61: sightline.wire.v1.StatusRange
+	(*GRPCCheck)(nil),             // 62: sightline.wire.v1.GRPCCheck
+	(*Verdict)(nil),               // 63: sightline.wire.v1.Verdict
+	nil,                           // 64: sightline.wire.v1.TappedRequest.LimitedEntry
+	nil,                           // 65: sightline.wire.v1.Instance.LabelsEntry
+	nil,                           // 66: sightline.wire.v1.Match.HeadersEntry
+	nil,                           // 67: sightline.wire.v1.Match.WithoutEntry
+	nil,                           // 68: sightline.wire.v1.Match.QueryEntry
+	nil,                           // 69: sightline.wire.v1.Match.SourceLabelsEntry
+	nil,                           // 70: sightline.wire.v1.FieldEdits.SetEntry
+	nil,                           // 71: sightline.wire.v1.FieldEdits.AddEntry
+	nil,                           // 72: sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	nil,                           // 73: sightline.wire.v1.Subset.LabelsEntry
+	nil,                           // 74: sightline.wire.v1.LocalityLB.FailoverEntry
+	nil,                           // 75: sightline.wire.v1.Distribute.ToEntry
+	(*timestamppb.Timestamp)(nil), // 76: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 77: google.protobuf.Duration
 }
 var file_wire_proto_depIdxs = []int32{
 	0,   // 0: sightline.wire.v1.EnrollRequest.workload:type_name -> sightline.wire.v1.Workload
@@ -4970,111 +5607,122 @@ var file_wire_proto_depIdxs = []int32{
 	7,   // 3: sightline.wire.v1.SubscribeRequest.state:type_name -> sightline.wire.v1.State
 	8,   // 4: sightline.wire.v1.SubscribeRequest.ack:type_name -> sightline.wire.v1.Ack
 	9,   // 5: sightline.wire.v1.SubscribeRequest.goodbye:type_name -> sightline.wire.v1.Goodbye
-	23,  // 6: sightline.wire.v1.Hello.instance:type_name -> sightline.wire.v1.Instance
-	22,  // 7: sightline.wire.v1.Push.snapshots:type_name -> sightline.wire.v1.Snapshot
-	69,  // 8: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
-	11,  // 9: sightline.wire.v1.Push.inbound:type_name -> sightline.wire.v1.Inbound
-	17,  // 10: sightline.wire.v1.Inbound.authorization:type_name -> sightline.wire.v1.Authorization
-	14,  // 11: sightline.wire.v1.Inbound.tokens:type_name -> sightline.wire.v1.TokenRule
-	12,  // 12: sightline.wire.v1.Inbound.rates:type_name -> sightline.wire.v1.RateRule
-	13,  // 13: sightline.wire.v1.Inbound.in_flight:type_name -> sightline.wire.v1.InFlight
-	18,  // 14: sightline.wire.v1.RateRule.match:type_name -> sightline.wire.v1.AuthorizationRule
-	70,  // 15: sightline.wire.v1.RateRule.unit:type_name -> google.protobuf.Duration
-	15,  // 16: sightline.wire.v1.TokenRule.from_headers:type_name -> sightline.wire.v1.TokenHeader
-	16,  // 17: sightline.wire.v1.TokenRule.claim_headers:type_name -> sightline.wire.v1.ClaimHeader
-	18,  // 18: sightline.wire.v1.Authorization.rules:type_name -> sightline.wire.v1.AuthorizationRule
-	19,  // 19: sightline.wire.v1.AuthorizationRule.from:type_name -> sightline.wire.v1.Source
-	20,  // 20: sightline.wire.v1.AuthorizationRule.to:type_name -> sightline.wire.v1.Operation
-	21,  // 21: sightline.wire.v1.AuthorizationRule.when:type_name -> sightline.wire.v1.Condition
-	24,  // 22: sightline.wire.v1.Snapshot.routes:type_name -> sightline.wire.v1.Route
-	41,  // 23: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
-	42,  // 24: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
-	23,  // 25: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
-	57,  // 26: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
-	39,  // 27: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
-	58,  // 28: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
-	25,  // 29: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
-	27,  // 30: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
-	70,  // 31: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
-	28,  // 32: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
-	29,  // 33: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
-	31,  // 34: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
-	32,  // 35: sightline.wire.v1.Route.redirect:type_name -> sightline.wire.v1.Redirect
-	33,  // 36: sightline.wire.v1.Route.respond:type_name -> sightline.wire.v1.DirectResponse
-	34,  // 37: sightline.wire.v1.Route.cors:type_name -> sightline.wire.v1.CORS
-	35,  // 38: sightline.wire.v1.Route.fault:type_name -> sightline.wire.v1.Fault
-	38,  // 39: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
-	26,  // 40: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
-	26,  // 41: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
-	59,  // 42: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
-	26,  // 43: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
-	26,  // 44: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
-	60,  // 45: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
-	61,  // 46: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
-	62,  // 47: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
-	29,  // 48: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
-	70,  // 49: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
-	70,  // 50: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
-	30,  // 51: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
-	30,  // 52: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
-	63,  // 53: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
-	64,  // 54: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
-	26,  // 55: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
-	70,  // 56: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
-	36,  // 57: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
-	37,  // 58: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
-	70,  // 59: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
-	40,  // 60: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
-	27,  // 61: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
-	65,  // 62: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	66,  // 63: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
-	42,  // 64: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
-	49,  // 65: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
-	50,  // 66: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
-	43,  // 67: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
-	46,  // 68: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
-	47,  // 69: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
-	52,  // 70: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
-	53,  // 71: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
-	44,  // 72: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
-	70,  // 73: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
-	45,  // 74: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
-	70,  // 75: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
-	48,  // 76: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
-	67,  // 77: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
-	68,  // 78: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
-	70,  // 79: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
-	70,  // 80: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
-	70,  // 81: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
-	70,  // 82: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
-	70,  // 83: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
-	70,  // 84: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
-	51,  // 85: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
-	70,  // 86: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
-	70,  // 87: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
-	70,  // 88: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
-	54,  // 89: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
-	56,  // 90: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
-	70,  // 91: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
-	70,  // 92: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
-	70,  // 93: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
-	55,  // 94: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
-	69,  // 95: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
-	69,  // 96: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
-	26,  // 97: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
-	26,  // 98: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
-	26,  // 99: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
-	1,   // 100: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
-	2,   // 101: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
-	4,   // 102: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
-	3,   // 103: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
-	3,   // 104: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
-	10,  // 105: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
-	103, // [103:106] is the sub-list for method output_type
-	100, // [100:103] is the sub-list for method input_type
-	100, // [100:100] is the sub-list for extension type_name
-	100, // [100:100] is the sub-list for extension extendee
-	0,   // [0:100] is the sub-list for field type_name
+	29,  // 6: sightline.wire.v1.Hello.instance:type_name -> sightline.wire.v1.Instance
+	28,  // 7: sightline.wire.v1.Push.snapshots:type_name -> sightline.wire.v1.Snapshot
+	76,  // 8: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
+	17,  // 9: sightline.wire.v1.Push.inbound:type_name -> sightline.wire.v1.Inbound
+	11,  // 10: sightline.wire.v1.Push.taps:type_name -> sightline.wire.v1.Taps
+	12,  // 11: sightline.wire.v1.Taps.taps:type_name -> sightline.wire.v1.Tap
+	15,  // 12: sightline.wire.v1.TappedRequest.rows:type_name -> sightline.wire.v1.TappedRow
+	64,  // 13: sightline.wire.v1.TappedRequest.limited:type_name -> sightline.wire.v1.TappedRequest.LimitedEntry
+	76,  // 14: sightline.wire.v1.TappedRow.time:type_name -> google.protobuf.Timestamp
+	77,  // 15: sightline.wire.v1.TappedRow.took:type_name -> google.protobuf.Duration
+	77,  // 16: sightline.wire.v1.TappedRow.first_byte:type_name -> google.protobuf.Duration
+	16,  // 17: sightline.wire.v1.TappedRow.request:type_name -> sightline.wire.v1.TappedHeader
+	16,  // 18: sightline.wire.v1.TappedRow.response:type_name -> sightline.wire.v1.TappedHeader
+	23,  // 19: sightline.wire.v1.Inbound.authorization:type_name -> sightline.wire.v1.Authorization
+	20,  // 20: sightline.wire.v1.Inbound.tokens:type_name -> sightline.wire.v1.TokenRule
+	18,  // 21: sightline.wire.v1.Inbound.rates:type_name -> sightline.wire.v1.RateRule
+	19,  // 22: sightline.wire.v1.Inbound.in_flight:type_name -> sightline.wire.v1.InFlight
+	24,  // 23: sightline.wire.v1.RateRule.match:type_name -> sightline.wire.v1.AuthorizationRule
+	77,  // 24: sightline.wire.v1.RateRule.unit:type_name -> google.protobuf.Duration
+	21,  // 25: sightline.wire.v1.TokenRule.from_headers:type_name -> sightline.wire.v1.TokenHeader
+	22,  // 26: sightline.wire.v1.TokenRule.claim_headers:type_name -> sightline.wire.v1.ClaimHeader
+	24,  // 27: sightline.wire.v1.Authorization.rules:type_name -> sightline.wire.v1.AuthorizationRule
+	25,  // 28: sightline.wire.v1.AuthorizationRule.from:type_name -> sightline.wire.v1.Source
+	26,  // 29: sightline.wire.v1.AuthorizationRule.to:type_name -> sightline.wire.v1.Operation
+	27,  // 30: sightline.wire.v1.AuthorizationRule.when:type_name -> sightline.wire.v1.Condition
+	30,  // 31: sightline.wire.v1.Snapshot.routes:type_name -> sightline.wire.v1.Route
+	47,  // 32: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
+	48,  // 33: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
+	29,  // 34: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
+	63,  // 35: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
+	45,  // 36: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
+	65,  // 37: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
+	31,  // 38: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
+	33,  // 39: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
+	77,  // 40: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
+	34,  // 41: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
+	35,  // 42: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
+	37,  // 43: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
+	38,  // 44: sightline.wire.v1.Route.redirect:type_name -> sightline.wire.v1.Redirect
+	39,  // 45: sightline.wire.v1.Route.respond:type_name -> sightline.wire.v1.DirectResponse
+	40,  // 46: sightline.wire.v1.Route.cors:type_name -> sightline.wire.v1.CORS
+	41,  // 47: sightline.wire.v1.Route.fault:type_name -> sightline.wire.v1.Fault
+	44,  // 48: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
+	32,  // 49: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
+	32,  // 50: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
+	66,  // 51: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
+	32,  // 52: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
+	32,  // 53: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
+	67,  // 54: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
+	68,  // 55: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
+	69,  // 56: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
+	35,  // 57: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
+	77,  // 58: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
+	77,  // 59: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
+	36,  // 60: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
+	36,  // 61: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
+	70,  // 62: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
+	71,  // 63: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
+	32,  // 64: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
+	77,  // 65: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
+	42,  // 66: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
+	43,  // 67: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
+	77,  // 68: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
+	46,  // 69: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
+	33,  // 70: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
+	72,  // 71: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	73,  // 72: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
+	48,  // 73: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
+	55,  // 74: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
+	56,  // 75: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
+	49,  // 76: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
+	52,  // 77: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
+	53,  // 78: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
+	58,  // 79: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
+	59,  // 80: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
+	50,  // 81: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
+	77,  // 82: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
+	51,  // 83: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
+	77,  // 84: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
+	54,  // 85: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
+	74,  // 86: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
+	75,  // 87: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
+	77,  // 88: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
+	77,  // 89: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
+	77,  // 90: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
+	77,  // 91: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
+	77,  // 92: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
+	77,  // 93: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
+	57,  // 94: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
+	77,  // 95: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
+	77,  // 96: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
+	77,  // 97: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
+	60,  // 98: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
+	62,  // 99: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
+	77,  // 100: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
+	77,  // 101: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
+	77,  // 102: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
+	61,  // 103: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
+	76,  // 104: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
+	76,  // 105: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
+	32,  // 106: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
+	32,  // 107: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
+	32,  // 108: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
+	1,   // 109: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
+	2,   // 110: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
+	4,   // 111: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
+	13,  // 112: sightline.wire.v1.ControlPlane.Tapped:input_type -> sightline.wire.v1.TappedRequest
+	3,   // 113: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
+	3,   // 114: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
+	10,  // 115: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
+	14,  // 116: sightline.wire.v1.ControlPlane.Tapped:output_type -> sightline.wire.v1.TappedResponse
+	113, // [113:117] is the sub-list for method output_type
+	109, // [109:113] is the sub-list for method input_type
+	109, // [109:109] is the sub-list for extension type_name
+	109, // [109:109] is the sub-list for extension extendee
+	0,   // [0:109] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -5089,19 +5737,19 @@ func file_wire_proto_init() {
 		(*SubscribeRequest_Ack)(nil),
 		(*SubscribeRequest_Goodbye)(nil),
 	}
-	file_wire_proto_msgTypes[26].OneofWrappers = []any{
+	file_wire_proto_msgTypes[32].OneofWrappers = []any{
 		(*StringMatch_Exact)(nil),
 		(*StringMatch_Prefix)(nil),
 		(*StringMatch_Regex)(nil),
 	}
-	file_wire_proto_msgTypes[37].OneofWrappers = []any{}
-	file_wire_proto_msgTypes[43].OneofWrappers = []any{
+	file_wire_proto_msgTypes[43].OneofWrappers = []any{}
+	file_wire_proto_msgTypes[49].OneofWrappers = []any{
 		(*Hash_Header)(nil),
 		(*Hash_Query)(nil),
 		(*Hash_Cookie)(nil),
 		(*Hash_SourceIp)(nil),
 	}
-	file_wire_proto_msgTypes[53].OneofWrappers = []any{
+	file_wire_proto_msgTypes[59].OneofWrappers = []any{
 		(*HealthCheck_Http)(nil),
 		(*HealthCheck_Grpc)(nil),
 		(*HealthCheck_Tcp)(nil),
@@ -5112,7 +5760,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   69,
+			NumMessages:   76,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -236,3 +236,26 @@ func FuzzToSnapshot(f *testing.F) {
 		}
 	})
 }
+
+func TestTapsSurviveTheWire(t *testing.T) {
+	taps := []mesh.Tap{{
+		ID: "1", Direction: "inbound", Peer: "web", PeerVersion: "v1", Method: "GET", Path: "/x", Authority: "reviews", Status: "5xx",
+		PerSecond: 7, Headers: true,
+	}, {}}
+	if diff := cmp.Diff(taps, ToTaps(FromTaps(taps))); diff != "" {
+		t.Error(diff)
+	}
+	batch := mesh.TapBatch{
+		Requests: []mesh.Tapped{{
+			Taps: []string{"1", "2"}, Time: time.Unix(1e9, 5).UTC(), Direction: "outbound", Peer: "ratings", PeerVersion: "v2", PeerInstance: "ratings-1",
+			PeerIdentity: "spiffe://m/ns/default/sa/ratings", MTLS: true, Method: "GET", Path: "/x", Authority: "ratings", Protocol: "grpc",
+			Route: "r", Status: 200, GRPCStatus: -1, Failed: true, Flags: "UF", Reason: "why", RequestID: "id", TraceID: "abc", Tries: 3,
+			Took: time.Second, FirstByte: time.Millisecond, BytesIn: 1, BytesOut: 2,
+			Request: []mesh.Header{{Name: "a", Value: "b"}}, Response: []mesh.Header{{Name: "c", Value: "d"}},
+		}},
+		Limited: map[string]uint64{"1": 4}, Dropped: 5,
+	}
+	if diff := cmp.Diff(batch, ToTapBatch(FromTapBatch(batch))); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -16,12 +16,14 @@ import (
 // tries is a codec of a request whose every try ends in the same way.
 type tries struct{ whole bool }
 
-func (tries) send(*exchange, *link) (answer, error) { return answer{}, nil }
-func (t tries) repeatable() bool                    { return t.whole }
-func (tries) relay(*exchange) error                 { return nil }
-func (tries) refuse(*exchange, fault)               {}
-func (tries) answer(*exchange, *route.Answer) error { return nil }
-func (tries) copy(*exchange, address) letter        { return nil }
+func (tries) send(*exchange, *link) (answer, error)      { return answer{}, nil }
+func (t tries) repeatable() bool                         { return t.whole }
+func (tries) relay(*exchange) error                      { return nil }
+func (tries) refuse(*exchange, fault)                    {}
+func (tries) answer(*exchange, *route.Answer) error      { return nil }
+func (tries) copy(*exchange, address) letter             { return nil }
+func (tries) fields(func(name, value string) bool)       {}
+func (tries) answerFields(func(name, value string) bool) {}
 
 // ends are the ways a try may end, by the words of the table below.
 var ends = map[string]func(x *exchange) error{

@@ -45,11 +45,12 @@ type exchange struct {
 	sent     time.Time    // start of the present try
 	answer   answer
 
-	out      *changes     // made to the messages as they are passed on; nil is none
-	changes  changes      // what out points to
-	edits    []route.Edit // memory for changes
-	received bool         // the request has come to its end
-	resumed  time.Time    // when an injected delay was over; zero if there was none
+	out      *changes      // made to the messages as they are passed on; nil is none
+	changes  changes       // what out points to
+	edits    []route.Edit  // memory for changes
+	received bool          // the request has come to its end
+	heard    []mesh.Header // of the answer, for taps; nil if none asks
+	resumed  time.Time     // when an injected delay was over; zero if there was none
 }
 
 // changes is what the route's rules make of a request and of its answer. The codecs
@@ -101,6 +102,10 @@ type codec interface {
 	// copy is the request, changed by x.out, to be sent on its own; nil when its body
 	// has not wholly come, or more of it than is held.
 	copy(x *exchange, to address) letter
+	// fields are the request's, as they are passed on.
+	fields(yield func(name, value string) bool)
+	// answerFields are those of the answer that send has brought.
+	answerFields(yield func(name, value string) bool)
 }
 
 // reset makes the exchange ready for another request of the same connection.

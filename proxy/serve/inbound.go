@@ -17,6 +17,7 @@ import (
 	"github.com/sightline-mesh/sightline/proxy/pool"
 	"github.com/sightline-mesh/sightline/proxy/retry"
 	"github.com/sightline-mesh/sightline/proxy/stream"
+	"github.com/sightline-mesh/sightline/proxy/tap"
 )
 
 // InboundConfig is how requests of the mesh are served. App is required.
@@ -45,7 +46,7 @@ type InboundConfig struct {
 	StreamIdle time.Duration
 }
 
-// InboundDeps is what an Inbound works with. All but Guard are required.
+// InboundDeps is what an Inbound works with. All but Guard and Tap are required.
 type InboundDeps struct {
 	// TLS demands and verifies a certificate of the mesh, and offers stream.ALPN, h2 and
 	// http/1.1.
@@ -57,6 +58,8 @@ type InboundDeps struct {
 	Guard  func() *Guard
 	Sink   emit.Sink
 	Logger *slog.Logger
+	// Tap is told of requests that somebody looks at. Nil is one that nobody asks.
+	Tap *tap.Tap
 }
 
 // Inbound serves the mesh's requests to the app.
@@ -82,6 +85,9 @@ func NewInbound(cfg InboundConfig, d InboundDeps) *Inbound {
 	}
 	if cfg.StreamIdle == 0 {
 		cfg.StreamIdle = time.Hour
+	}
+	if d.Tap == nil {
+		d.Tap = tap.New()
 	}
 	in := &Inbound{cfg: cfg, deps: d}
 	if app, err := netip.ParseAddrPort(cfg.App); err == nil {
@@ -136,7 +142,7 @@ func (in *Inbound) AppIdleTime() time.Duration { return in.app.h1.IdleTime() }
 
 // layers is the way of a request, from the outside in.
 func (in *Inbound) layers() handler {
-	return observe(in.deps.Sink, // first, so that our own refusals are told too
+	return observe(in.deps.Sink, in.deps.Tap, // first, so that our own refusals are told too
 		rescue( // errors become responses here and nowhere else
 			in.limit( // the time there is
 				in.guard( // finds the policies in force, for the layers below
@@ -144,7 +150,7 @@ func (in *Inbound) layers() handler {
 						in.authorize( // turns away who may not
 							in.throttle( // what comes too often
 								in.admit( // and what there is too much of at once
-									relay( // passes the app's answer on
+									relay(in.deps.Tap, // passes the app's answer on
 										once( // hides a kept connection that the app had closed
 											in.forward))))))))))
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/retry"
+	"github.com/sightline-mesh/sightline/proxy/tap"
 	"github.com/sightline-mesh/sightline/proxy/upstream"
 )
 
@@ -15,11 +16,14 @@ import (
 type handler func(x *exchange) error
 
 // observe tells of every request once it has ended, our own refusals included.
-func observe(sink emit.Sink, next handler) handler {
+func observe(sink emit.Sink, live *tap.Tap, next handler) handler {
 	return func(x *exchange) error {
 		err := next(x)
 		x.rec.Took = time.Since(x.rec.Start)
 		sink.Emit(&x.rec)
+		if live.Active() {
+			live.See(&x.rec, x.via.fields, x.heard)
+		}
 		return err
 	}
 }
@@ -58,10 +62,13 @@ func joinFlags(a, b string) string {
 }
 
 // relay passes the answer on, when the layers below have settled on one.
-func relay(next handler) handler {
+func relay(live *tap.Tap, next handler) handler {
 	return func(x *exchange) error {
 		if err := next(x); err != nil {
 			return err
+		}
+		if live.Active() && live.WantsHeaders() {
+			x.heard = tap.Keep(x.via.answerFields)
 		}
 		x.rec.Status = x.answer.status
 		x.rec.FirstByte = time.Since(x.rec.Start)

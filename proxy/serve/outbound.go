@@ -16,6 +16,7 @@ import (
 	"github.com/sightline-mesh/sightline/proxy/listen"
 	"github.com/sightline-mesh/sightline/proxy/pool"
 	"github.com/sightline-mesh/sightline/proxy/route"
+	"github.com/sightline-mesh/sightline/proxy/tap"
 	"github.com/sightline-mesh/sightline/proxy/upstream"
 )
 
@@ -48,7 +49,8 @@ type OutboundConfig struct {
 	AllowAny bool
 }
 
-// OutboundDeps is what an Outbound works with. All are required, but for Find.
+// OutboundDeps is what an Outbound works with. All are required, but for Find
+// and Tap.
 type OutboundDeps struct {
 	// Resolve returns a table that speaks of the service. It may wait, within bounds and
 	// at most until by if that is not zero, until the control plane has told of a service
@@ -68,6 +70,8 @@ type OutboundDeps struct {
 	Chance func() float64
 	Sink   emit.Sink
 	Logger *slog.Logger
+	// Tap is told of requests that somebody looks at. Nil is one that nobody asks.
+	Tap *tap.Tap
 	// Heir returns what passes an idle connection of a port on to the process that goes
 	// on, nil while there is none. It may be nil.
 	Heir func(p Port) listen.Pass
@@ -112,6 +116,9 @@ func NewOutbound(cfg OutboundConfig, d OutboundDeps) *Outbound {
 	}
 	if d.Chance == nil {
 		d.Chance = rand.Float64
+	}
+	if d.Tap == nil {
+		d.Tap = tap.New()
 	}
 	o := &Outbound{
 		cfg: cfg, deps: d, hosts: hosts{namespace: cfg.Namespace},
@@ -184,7 +191,7 @@ func (o *Outbound) Remove(i *upstream.Instance) { o.links.remove(i) }
 
 // layers is the way of a request, from the outside in.
 func (o *Outbound) layers() handler {
-	return observe(o.deps.Sink, // first, so that our own refusals are told too
+	return observe(o.deps.Sink, o.deps.Tap, // first, so that our own refusals are told too
 		rescue( // errors become responses here and nowhere else
 			o.match( // finds service and route; nothing below looks at a host name
 				o.tries(),
@@ -193,7 +200,7 @@ func (o *Outbound) layers() handler {
 
 // tries is the way of a request of a route that has no rules.
 func (o *Outbound) tries() handler {
-	return relay( // passes the answer on that the layers below settle on
+	return relay(o.deps.Tap, // passes the answer on that the layers below settle on
 		again(o.deps.Budget, // each try below picks afresh
 			o.pick( // an instance that takes requests, with a receipt
 				o.forward))) // over a connection that is kept
@@ -204,7 +211,7 @@ func (o *Outbound) rules() handler {
 	return o.inject( // delays and failures come before all else
 		share( // with pages of other origins
 			respond( // in an instance's stead, or the path is rewritten
-				relay(
+				relay(o.deps.Tap,
 					o.mirror( // once the request has left, and before its answer has
 						again(o.deps.Budget,
 							o.pick(

@@ -102,7 +102,7 @@ func (o *Outbound) pass(ctx context.Context, a *arrival, name string) {
 		name = a.original.String()
 	}
 	cfg := o.stream("", name)
-	cfg.handle = observe(o.deps.Sink, rescue(o.leave(a, relay(func(x *exchange) error {
+	cfg.handle = observe(o.deps.Sink, o.deps.Tap, rescue(o.leave(a, relay(o.deps.Tap, func(x *exchange) error {
 		x.sent = time.Now()
 		got, err := x.via.send(x, o.outside.link(a.original, o.cfg.ConnectTime))
 		x.answer = got

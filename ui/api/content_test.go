@@ -189,7 +189,7 @@ func TestOpenAPIDescribesTheSurface(t *testing.T) {
 	for _, path := range []string{
 		"/api/v1/graph", "/api/v1/services", "/api/v1/services/{name}", "/api/v1/traces", "/api/v1/traces/{id}", "/api/v1/logs",
 		"/api/v1/why/{id}", "/api/v1/traffic/{service}", "/api/v1/traffic/{service}/undo", "/api/v1/events", "/api/v1/breakers",
-		"/api/v1/config", "/api/v1/config/analyze", "/api/v1/slos", "/api/v1/alerts", "/api/v1/proxies", "/api/v1/pipeline", "/api/v1/live",
+		"/api/v1/config", "/api/v1/config/analyze", "/api/v1/slos", "/api/v1/alerts", "/api/v1/proxies", "/api/v1/pipeline", "/api/v1/live", "/api/v1/tap",
 	} {
 		if doc.Paths[path] == nil {
 			t.Errorf("%s is not described", path)

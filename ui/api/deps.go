@@ -96,9 +96,12 @@ type Deps struct {
 	Release      func(ctx context.Context, id, by string) error
 	Hold         func(ctx context.Context, id, by string) error
 	CreateToken  func(ctx context.Context, r TokenRequest) (string, error)
-	SLOs         func() []signal.SLOStatus
-	Alerts       func() []signal.Alert
-	Accounting   func() []signal.Pipeline
+	// Tap gives the function each line of a live look at requests, until ctx ends or the
+	// function returns an error. It returns an error before the first if there is none.
+	Tap        func(ctx context.Context, asked mesh.Tap, by string, line func(mesh.TapLine) error) error
+	SLOs       func() []signal.SLOStatus
+	Alerts     func() []signal.Alert
+	Accounting func() []signal.Pipeline
 	// Ready is nil when the whole mesh is ready, else says what is not.
 	Ready func(ctx context.Context) error
 

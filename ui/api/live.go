@@ -40,6 +40,8 @@ type live struct {
 	graphs Graphs
 	events func(ctx context.Context, q EventQuery) ([]mesh.Event, error)
 	log    *slog.Logger
+	life   context.Context // over when the streams are to end
+	finish func()
 
 	mu      sync.Mutex // guards what follows
 	streams map[chan message]struct{}
@@ -48,7 +50,8 @@ type live struct {
 }
 
 func newLive(d Deps, log *slog.Logger) *live {
-	return &live{graphs: d.Graphs, events: d.Events, log: log, streams: map[chan message]struct{}{}}
+	life, finish := context.WithCancel(context.Background())
+	return &live{graphs: d.Graphs, events: d.Events, log: log, streams: map[chan message]struct{}{}, life: life, finish: finish}
 }
 
 func (l *live) run(ctx context.Context) error {
@@ -57,6 +60,7 @@ func (l *live) run(ctx context.Context) error {
 	// Two loops, so that a control plane that is slow to answer does not freeze the graph.
 	g.Go(func() error { return l.tellGraphs(alive) })
 	g.Go(func() error { return l.tellEvents(alive) })
+	g.Go(func() error { <-alive.Done(); return nil }) // also where there is nothing to tell
 	return g.Wait()
 }
 
@@ -168,6 +172,7 @@ func (l *live) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.ended = true
+	l.finish()
 	for s := range l.streams {
 		delete(l.streams, s)
 		close(s)

@@ -80,7 +80,7 @@ func (s schemas) responses(r route) object {
 		out["204"] = object{"description": "Done."}
 	case string:
 		kind := "text/plain"
-		if strings.HasSuffix(r.path, "/live") {
+		if strings.HasSuffix(r.path, "/live") || strings.HasSuffix(r.path, "/tap") {
 			kind = "text/event-stream"
 		}
 		out["200"] = object{"description": r.summary + ".", "content": object{kind: object{"schema": object{"type": "string"}}}}

@@ -141,6 +141,10 @@ func (a *API) seeingRoutes() []route {
 			method: "GET", path: "/api/v1/live", summary: "Server-sent events: graph each second, event as they come", role: session.Viewer,
 			result: "", raw: a.stream,
 		},
+		{
+			method: "GET", path: "/api/v1/tap", summary: "Server-sent events: request as sidecars see it end, status each second", role: session.Operator,
+			params: tapParams(), result: "", raw: a.tap,
+		},
 	}
 }
 

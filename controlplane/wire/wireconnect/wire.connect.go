@@ -42,6 +42,8 @@ const (
 	ControlPlaneRenewProcedure = "/sightline.wire.v1.ControlPlane/Renew"
 	// ControlPlaneSubscribeProcedure is the fully-qualified name of the ControlPlane's Subscribe RPC.
 	ControlPlaneSubscribeProcedure = "/sightline.wire.v1.ControlPlane/Subscribe"
+	// ControlPlaneTappedProcedure is the fully-qualified name of the ControlPlane's Tapped RPC.
+	ControlPlaneTappedProcedure = "/sightline.wire.v1.ControlPlane/Tapped"
 )
 
 // ControlPlaneClient is a client for the sightline.wire.v1.ControlPlane service.
@@ -53,6 +55,8 @@ type ControlPlaneClient interface {
 	Renew(context.Context, *connect.Request[wire.RenewRequest]) (*connect.Response[wire.CertificateResponse], error)
 	// Subscribe is a sidecar's feed. Its first message is a hello.
 	Subscribe(context.Context) *connect.BidiStreamForClient[wire.SubscribeRequest, wire.Push]
+	// Tapped takes what a sidecar tells of requests that somebody looks at.
+	Tapped(context.Context, *connect.Request[wire.TappedRequest]) (*connect.Response[wire.TappedResponse], error)
 }
 
 // NewControlPlaneClient constructs a client for the sightline.wire.v1.ControlPlane service. By
@@ -84,6 +88,12 @@ func NewControlPlaneClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(controlPlaneMethods.ByName("Subscribe")),
 			connect.WithClientOptions(opts...),
 		),
+		tapped: connect.NewClient[wire.TappedRequest, wire.TappedResponse](
+			httpClient,
+			baseURL+ControlPlaneTappedProcedure,
+			connect.WithSchema(controlPlaneMethods.ByName("Tapped")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -92,6 +102,7 @@ type controlPlaneClient struct {
 	enroll    *connect.Client[wire.EnrollRequest, wire.CertificateResponse]
 	renew     *connect.Client[wire.RenewRequest, wire.CertificateResponse]
 	subscribe *connect.Client[wire.SubscribeRequest, wire.Push]
+	tapped    *connect.Client[wire.TappedRequest, wire.TappedResponse]
 }
 
 // Enroll calls sightline.wire.v1.ControlPlane.Enroll.
@@ -109,6 +120,11 @@ func (c *controlPlaneClient) Subscribe(ctx context.Context) *connect.BidiStreamF
 	return c.subscribe.CallBidiStream(ctx)
 }
 
+// Tapped calls sightline.wire.v1.ControlPlane.Tapped.
+func (c *controlPlaneClient) Tapped(ctx context.Context, req *connect.Request[wire.TappedRequest]) (*connect.Response[wire.TappedResponse], error) {
+	return c.tapped.CallUnary(ctx, req)
+}
+
 // ControlPlaneHandler is an implementation of the sightline.wire.v1.ControlPlane service.
 type ControlPlaneHandler interface {
 	// Enroll turns a join token into a first certificate. It is the one call that
@@ -118,6 +134,8 @@ type ControlPlaneHandler interface {
 	Renew(context.Context, *connect.Request[wire.RenewRequest]) (*connect.Response[wire.CertificateResponse], error)
 	// Subscribe is a sidecar's feed. Its first message is a hello.
 	Subscribe(context.Context, *connect.BidiStream[wire.SubscribeRequest, wire.Push]) error
+	// Tapped takes what a sidecar tells of requests that somebody looks at.
+	Tapped(context.Context, *connect.Request[wire.TappedRequest]) (*connect.Response[wire.TappedResponse], error)
 }
 
 // NewControlPlaneHandler builds an HTTP handler from the service implementation. It returns the
@@ -145,6 +163,12 @@ func NewControlPlaneHandler(svc ControlPlaneHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(controlPlaneMethods.ByName("Subscribe")),
 		connect.WithHandlerOptions(opts...),
 	)
+	controlPlaneTappedHandler := connect.NewUnaryHandler(
+		ControlPlaneTappedProcedure,
+		svc.Tapped,
+		connect.WithSchema(controlPlaneMethods.ByName("Tapped")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/sightline.wire.v1.ControlPlane/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case ControlPlaneEnrollProcedure:
@@ -153,6 +177,8 @@ func NewControlPlaneHandler(svc ControlPlaneHandler, opts ...connect.HandlerOpti
 			controlPlaneRenewHandler.ServeHTTP(w, r)
 		case ControlPlaneSubscribeProcedure:
 			controlPlaneSubscribeHandler.ServeHTTP(w, r)
+		case ControlPlaneTappedProcedure:
+			controlPlaneTappedHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -172,4 +198,8 @@ func (UnimplementedControlPlaneHandler) Renew(context.Context, *connect.Request[
 
 func (UnimplementedControlPlaneHandler) Subscribe(context.Context, *connect.BidiStream[wire.SubscribeRequest, wire.Push]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("sightline.wire.v1.ControlPlane.Subscribe is not implemented"))
+}
+
+func (UnimplementedControlPlaneHandler) Tapped(context.Context, *connect.Request[wire.TappedRequest]) (*connect.Response[wire.TappedResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("sightline.wire.v1.ControlPlane.Tapped is not implemented"))
 }
