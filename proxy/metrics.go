@@ -32,6 +32,7 @@ func (p *parts) metrics() []admin.Family {
 		admin.Value("sightline_rate_limited_total", "Inbound requests refused because they came too often.", float64(p.inbound.Guarded().Limited)),
 		admin.Value("sightline_in_flight_refused_total", "Inbound requests refused because too many were in flight.", float64(p.inbound.Guarded().Crowded)),
 		tapped(p.tap.Counts()),
+		traceContext(p.outbound.Traces(), p.inbound.Traces()),
 		breakers(p.set.State().Instances),
 		admin.Value("sightline_breaker_trips_total", "Times a breaker of this sidecar tripped.", float64(p.trips.Load())),
 		admin.Value("sightline_push_connected", "Whether the control plane's feed is connected.", connected),
@@ -79,6 +80,22 @@ func mirrored(sent, dropped uint64) admin.Family {
 		{Labels: []admin.Label{{Name: "outcome", Value: "sent"}}, Value: float64(sent)},
 		{Labels: []admin.Label{{Name: "outcome", Value: "dropped"}}, Value: float64(dropped)},
 	}}
+}
+
+func traceContext(outbound, inbound *serve.TraceCounts) admin.Family {
+	f := admin.Family{
+		Name: "sightline_trace_context_dropped_total",
+		Help: "Members of baggage and tracestate that were left out because there were too many, or too long ones.",
+	}
+	for direction, counts := range map[string]*serve.TraceCounts{"outbound": outbound, "inbound": inbound} {
+		baggage, tracestate := counts.Dropped()
+		for field, n := range map[string]uint64{"baggage": baggage, "tracestate": tracestate} {
+			f.Samples = append(f.Samples, admin.Sample{
+				Labels: []admin.Label{{Name: "direction", Value: direction}, {Name: "field", Value: field}}, Value: float64(n),
+			})
+		}
+	}
+	return f
 }
 
 func tapped(told, dropped uint64) admin.Family {

@@ -16,5 +16,6 @@
 // and 1.2 KiB for each of at most LabelSets (1,000) RED rows.
 //
 // The package also reads and writes the trace context that travels with requests: W3C
-// traceparent in both directions, B3 inwards.
+// traceparent in both directions and B3 to those that speak it, and bounds tracestate and
+// baggage.
 package emit

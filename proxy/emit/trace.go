@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"math/rand/v2"
-	"strings"
 )
 
 // traceparentLen is the length of a version 00 traceparent:
@@ -103,80 +102,6 @@ func traceparentShape(s string) bool {
 		return false
 	}
 	return len(s) == traceparentLen || version[0] > 0 && s[traceparentLen] == '-'
-}
-
-// B3 holds the values of B3's headers, empty where a request had none.
-type B3 struct {
-	Single string // b3: {trace}-{span}-{state}-{parent}, the last two optional
-	// X-B3-TraceId, X-B3-SpanId, X-B3-Sampled and X-B3-Flags.
-	TraceID, SpanID, Sampled, Flags string
-}
-
-// Trace reads the context that B3's headers carry; the single header wins where both
-// forms are there. Trace ids of 64 bits are padded with zeros. A context without a
-// decision is taken as sampled, since the mesh samples later. It is false where the
-// headers name no trace, as when they only carry a sampling decision.
-func (h B3) Trace() (Trace, bool) {
-	if h.Single != "" {
-		return parseB3Single(h.Single)
-	}
-	t, ok := b3IDs(h.TraceID, h.SpanID)
-	if !ok {
-		return Trace{}, false
-	}
-	t.Sampled, ok = b3Sampled(h.Sampled)
-	if h.Flags == "1" { // debug implies sampled
-		t.Sampled = true
-	}
-	return t, ok
-}
-
-// parseB3Single reads the value of a single b3 header.
-func parseB3Single(s string) (Trace, bool) {
-	trace, rest, found := strings.Cut(s, "-")
-	if !found {
-		return Trace{}, false
-	}
-	span, rest, _ := strings.Cut(rest, "-")
-	state, parent, hasParent := strings.Cut(rest, "-")
-	t, ok := b3IDs(trace, span)
-	if !ok {
-		return Trace{}, false
-	}
-	if hasParent {
-		var p SpanID
-		if !anyHex(p[:], parent) {
-			return Trace{}, false
-		}
-	}
-	if len(state) > 1 {
-		return Trace{}, false
-	}
-	t.Sampled, ok = b3Sampled(state)
-	return t, ok
-}
-
-func b3IDs(trace, span string) (Trace, bool) {
-	var t Trace
-	into := t.ID[:]
-	if len(trace) == 16 {
-		into = t.ID[8:]
-	}
-	if !anyHex(into, trace) || !anyHex(t.Span[:], span) || t.ID.IsZero() || t.Span.IsZero() {
-		return Trace{}, false
-	}
-	return t, true
-}
-
-func b3Sampled(s string) (sampled, ok bool) {
-	switch s {
-	case "", "1", "d", "true":
-		return true, true
-	case "0", "false":
-		return false, true
-	default:
-		return false, false
-	}
 }
 
 // lowerHex decodes s into dst; s must be exactly as long as dst needs and lower case.

@@ -119,12 +119,65 @@ func FuzzParseTraceparent(f *testing.F) {
 }
 
 func FuzzB3(f *testing.F) {
-	f.Add(hexTrace+"-"+hexSpan+"-1", "", "", "", "")
-	f.Add("", hexTrace, hexSpan, "1", "0")
-	f.Fuzz(func(t *testing.T, single, trace, span, sampled, flags string) {
-		tr, ok := B3{Single: single, TraceID: trace, SpanID: span, Sampled: sampled, Flags: flags}.Trace()
-		if ok && (tr.ID.IsZero() || tr.Span.IsZero()) {
+	f.Add(hexTrace+"-"+hexSpan+"-1", "", "", "", "", "")
+	f.Add(hexSpan+"-"+hexSpan+"-d-"+hexSpan, "", "", "", "", "")
+	f.Add("", hexTrace, hexSpan, hexSpan, "1", "0")
+	f.Add("d", "", "", "", "", "1")
+	f.Fuzz(func(t *testing.T, single, trace, span, parent, sampled, flags string) {
+		h := B3{Single: single, TraceID: trace, SpanID: span, ParentSpanID: parent, Sampled: sampled, Flags: flags}
+		tr, ok := h.Trace()
+		form := h.Form()
+		if !ok {
+			h.Decision()
+			return
+		}
+		if tr.ID.IsZero() || tr.Span.IsZero() {
 			t.Errorf("accepted a zero id: %+v", tr)
 		}
+		var out B3Fields
+		out.Set(form, tr, tr.Span)
+		again := B3{
+			TraceID: string(out.TraceID()), SpanID: string(out.SpanID()), ParentSpanID: string(out.ParentSpanID()),
+			Sampled: string(out.Sampled()),
+		}
+		if out.Sampled() == nil {
+			again.Flags = "1"
+		}
+		for _, again := range []B3{{Single: string(out.Single())}, again} {
+			if got, ok := again.Trace(); !ok || got != tr {
+				t.Errorf("%+v read as %+v, written as %+v and read again as %+v, %v", h, tr, again, got, ok)
+			}
+		}
 	})
+}
+
+func FuzzBoundedLists(f *testing.F) {
+	f.Add("a=1,b=2;p")
+	f.Add(strings.Repeat("k=v, ", 70))
+	f.Add("a=" + strings.Repeat("x", 8190) + ",b=1")
+	f.Fuzz(func(t *testing.T, value string) {
+		for name, tt := range map[string]struct {
+			bound          func(string) (string, int)
+			members, bytes int
+		}{"baggage": {BoundBaggage, 64, 8192}, "tracestate": {BoundTracestate, 32, 512}} {
+			kept, dropped := tt.bound(value)
+			if len(kept) > tt.bytes || strings.Count(kept, ",") >= tt.members {
+				t.Errorf("%s: %d bytes, %d members", name, len(kept), strings.Count(kept, ",")+1)
+			}
+			if again, more := tt.bound(kept); again != kept || more != 0 {
+				t.Errorf("%s: %q is bounded again", name, kept)
+			}
+			if dropped == 0 && len(value) <= tt.bytes && strings.Count(value, ",") < tt.members && kept != value {
+				t.Errorf("%s: %q changed to %q", name, value, kept)
+			}
+		}
+	})
+}
+
+func TestLongStateMembersGoFirst(t *testing.T) {
+	long := "vendor=" + strings.Repeat("x", 200)
+	kept, dropped := BoundTracestate(strings.Join([]string{long, "a=1", long, "b=2", long}, ","))
+	if kept != "a=1,b=2" || dropped != 3 {
+		t.Errorf("kept %q, dropped %d", kept, dropped)
+	}
 }

@@ -34,7 +34,7 @@ func (h *Head) checkTransferEncoding(minor int) error {
 	if minor == 0 {
 		return badRequest("transfer-encoding in an HTTP/1.0 message")
 	}
-	if h.count(TransferEncoding) > 1 {
+	if h.Count(TransferEncoding) > 1 {
 		return badRequest("more than one transfer-encoding field")
 	}
 	if v := h.Get(TransferEncoding); !equalFold(v, "chunked") {
@@ -46,7 +46,7 @@ func (h *Head) checkTransferEncoding(minor int) error {
 // contentLength reads the only Content-Length field. A second one is refused even
 // when it says the same, as is a list.
 func (h *Head) contentLength() (uint64, error) {
-	if h.count(ContentLength) > 1 {
+	if h.Count(ContentLength) > 1 {
 		return 0, badRequest("more than one content-length")
 	}
 	v := h.Get(ContentLength)

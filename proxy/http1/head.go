@@ -133,6 +133,16 @@ func (h *Head) Set(k Known, value string) {
 	h.adds = append(h.adds, addition{name: name, value: value})
 }
 
+// Count is how many lines of the field there are.
+func (h *Head) Count(k Known) (n int) {
+	for i := range h.fields {
+		if h.fields[i].known == k {
+			n++
+		}
+	}
+	return n
+}
+
 func (h *Head) value(f *field) []byte { return h.raw[f.valStart:f.valEnd] }
 func (h *Head) name(f *field) []byte  { return h.raw[f.start:f.nameEnd] }
 
@@ -190,7 +200,7 @@ func (h *Head) dropNamed(list []byte) {
 	for tok := range bytes.SplitSeq(list, comma) {
 		tok = bytes.Trim(tok, " \t")
 		switch lookup(tok) {
-		case Host, ContentLength, Traceparent, Tracestate, XRequestID:
+		case Host, ContentLength, Traceparent, Tracestate, Baggage, B3, XB3TraceID, XB3SpanID, XB3ParentSpanID, XB3Sampled, XB3Flags, XRequestID:
 			continue
 		}
 		if isConnectionWord(tok) {
@@ -249,16 +259,6 @@ func (h *Head) readConnection() {
 			c.te = c.te || equalFold(tok, "te")
 		}
 	}
-}
-
-// count is how many lines of the field there are.
-func (h *Head) count(k Known) (n int) {
-	for i := range h.fields {
-		if h.fields[i].known == k {
-			n++
-		}
-	}
-	return n
 }
 
 // appendFields appends the fields that stay, in runs of neighbours, then the

@@ -30,6 +30,12 @@ const (
 	SightlineReason
 	SightlineFlags
 	GRPCStatus
+	Baggage
+	XB3TraceID
+	XB3SpanID
+	XB3ParentSpanID
+	XB3Sampled
+	XB3Flags
 	knownEnd
 )
 
@@ -42,6 +48,8 @@ var knownNames = [knownEnd]string{
 	UserAgent: "user-agent", ContentType: "content-type", RetryAfter: "retry-after",
 	Traceparent: "traceparent", Tracestate: "tracestate", B3: "b3", XRequestID: "x-request-id",
 	SightlineReason: "x-sightline-reason", SightlineFlags: "x-sightline-flags", GRPCStatus: "grpc-status",
+	Baggage: "baggage", XB3TraceID: "x-b3-traceid", XB3SpanID: "x-b3-spanid", XB3ParentSpanID: "x-b3-parentspanid",
+	XB3Sampled: "x-b3-sampled", XB3Flags: "x-b3-flags",
 }
 
 // String is the lower-case name, empty for Other.

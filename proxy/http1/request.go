@@ -166,7 +166,7 @@ func (q *Request) parseAbsolute(rest string) error {
 // parseHost wants exactly one Host in HTTP/1.1, at most one in 1.0. An absolute
 // target outranks it.
 func (q *Request) parseHost() error {
-	switch n := q.count(Host); {
+	switch n := q.Count(Host); {
 	case n > 1:
 		return badRequest("more than one host field")
 	case n == 0 && q.Minor == 1:

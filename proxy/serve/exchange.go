@@ -28,6 +28,7 @@ type exchange struct {
 	fixed      mesh.ServiceName
 	caller     *authorize.Caller // inbound only
 	trace      [55]byte          // the traceparent for the next hop
+	b3         emit.B3Fields     // the same in B3's words, if the request came with such
 	id         [36]byte          // the x-request-id, if it is made here
 
 	guard    *Guard          // inbound only; nil enforces nothing

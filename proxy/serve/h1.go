@@ -66,6 +66,7 @@ type h1Config struct {
 	handle    handler
 	source    netip.Addr // of the client
 	intake    Intake
+	traces    *TraceCounts
 
 	streams    *StreamCount
 	streamIdle time.Duration // of CONNECT and after an upgrade; 0 is no bound
@@ -196,7 +197,7 @@ func (h *h1) describeMalformed() {
 	x.rec.Peer, x.rec.MTLS = h.cfg.peer, h.cfg.mtls
 	x.rec.Method, x.rec.Path, x.rec.Authority = q.Method, q.Path, q.Authority
 	x.rec.RequestID = x.newRequestID()
-	x.openTrace("", "")
+	x.openTrace(carried{})
 }
 
 // describe fills in what the layers and the record need of the request.
@@ -204,7 +205,6 @@ func (h *h1) describe() {
 	x, q := &h.x, &h.req
 	x.rec.Direction, x.rec.Protocol = h.cfg.direction, "http/1.1"
 	x.rec.Peer, x.rec.MTLS = h.cfg.peer, h.cfg.mtls
-	x.openTrace(q.Get(http1.Traceparent), q.Get(http1.B3))
 	x.rec.Method, x.rec.Path, x.rec.Authority = q.Method, q.Path, q.Authority
 	x.rec.UserAgent, x.rec.RequestID = q.Get(http1.UserAgent), q.Get(http1.XRequestID)
 	x.ask.Method, x.ask.Path, x.ask.Authority = q.Method, q.Path, q.Authority
@@ -212,7 +212,7 @@ func (h *h1) describe() {
 	x.idempotent = idempotent(q.Method)
 	h.cfg.intake.admit(x, q.Size(), q.Length)
 	q.Clean()
-	q.Set(http1.Traceparent, x.traceparent())
+	h.tellTrace()
 	if x.rec.RequestID == "" {
 		x.rec.RequestID = x.newRequestID()
 		q.Set(http1.XRequestID, x.rec.RequestID)

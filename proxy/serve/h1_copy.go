@@ -28,6 +28,11 @@ func (h *h1) copy(x *exchange, to address) letter {
 	h.change(x)
 	h.req.Replace("host", to.authority)
 	h.req.Replace("traceparent", to.traceparent)
+	b3Fields(to.b3, func(k http1.Known, value string) {
+		if h.req.Remove(k.String()); value != "" {
+			h.req.Append(k.String(), value)
+		}
+	})
 	h.req.Remove("expect") // nobody waits for the answer to that
 	var raw bytes.Buffer
 	var w http1.Writer

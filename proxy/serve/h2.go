@@ -87,7 +87,6 @@ func (h *h2) describe() {
 		x.rec.Protocol = "grpc"
 	}
 	x.rec.Peer, x.rec.MTLS = h.cfg.peer, h.cfg.mtls
-	x.openTrace(r.Get("traceparent"), r.Get("b3"))
 	x.rec.Method, x.rec.Path, x.rec.Authority = r.Method, r.Path, r.Authority
 	x.rec.UserAgent, x.rec.RequestID = r.Get("user-agent"), r.Get("x-request-id")
 	x.ask.Method, x.ask.Path, x.ask.Authority = r.Method, r.Path, r.Authority
@@ -97,7 +96,7 @@ func (h *h2) describe() {
 		x.rec.RequestID = x.newRequestID()
 		r.Set("x-request-id", x.rec.RequestID)
 	}
-	r.Set("traceparent", x.traceparent())
+	h.tellTrace()
 	if h.grpc {
 		x.readGRPCTimeout(r.Get("grpc-timeout"))
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/sightline-mesh/sightline/proxy/http1"
 	"github.com/sightline-mesh/sightline/proxy/http2"
 	"github.com/sightline-mesh/sightline/proxy/retry"
 )
@@ -28,6 +29,7 @@ func (h *h2) copy(x *exchange, to address) letter {
 	ownHead(&l.head, h.outgoing(x))
 	l.head.Authority = to.authority
 	l.head.Set("traceparent", to.traceparent)
+	b3Fields(to.b3, func(k http1.Known, value string) { setOrDrop(&l.head, k.String(), strings.Clone(value)) })
 	l.head.Drop("expect")
 	if b.trailers != nil {
 		l.trailers = new(http2.Head)

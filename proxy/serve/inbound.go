@@ -73,6 +73,7 @@ type Inbound struct {
 	guards                              guardCounts
 	plaintext, refused, races, overflow atomic.Uint64
 	streams                             StreamCount
+	traces                              TraceCounts
 }
 
 // NewInbound makes an Inbound; Serve starts it.
@@ -137,6 +138,9 @@ func (in *Inbound) Streams() *StreamCount { return &in.streams }
 // each was sent again if that could do no harm.
 func (in *Inbound) Races() uint64 { return in.races.Load() }
 
+// Traces counts what was left out of trace contexts.
+func (in *Inbound) Traces() *TraceCounts { return &in.traces }
+
 // AppIdleTime is how long an unused connection to the app is kept at present.
 func (in *Inbound) AppIdleTime() time.Duration { return in.app.h1.IdleTime() }
 
@@ -167,7 +171,7 @@ func (in *Inbound) serve(ctx context.Context, c *listen.Conn) {
 		in.count(err)
 		return
 	}
-	cfg := h1Config{direction: emit.Inbound, peer: peer, mtls: true, handle: in.handle, intake: in.cfg.Intake, streamIdle: in.cfg.StreamIdle}
+	cfg := h1Config{direction: emit.Inbound, peer: peer, mtls: true, handle: in.handle, intake: in.cfg.Intake, traces: &in.traces, streamIdle: in.cfg.StreamIdle}
 	cfg.caller = in.callerOf(t, peer.Identity, state.ServerName)
 	switch state.NegotiatedProtocol {
 	case "h2":

@@ -22,7 +22,10 @@ const (
 )
 
 // address is what a copy has of its own.
-type address struct{ authority, traceparent string }
+type address struct {
+	authority, traceparent string
+	b3                     *emit.B3Fields // says nothing where the request did not
+}
 
 // letter is a copy of a request that is ready to be sent.
 type letter interface {
@@ -79,7 +82,11 @@ func (o *Outbound) send(ctx context.Context, x *exchange, r *route.Route) {
 		return
 	}
 	rec := copyRecord(x, r)
-	l := x.via.copy(x, address{authority: rec.Authority, traceparent: rec.Trace.Traceparent()})
+	var b3 emit.B3Fields
+	if form := x.b3.Form(); form != 0 {
+		b3.Set(form, rec.Trace, rec.ParentID)
+	}
+	l := x.via.copy(x, address{authority: rec.Authority, traceparent: rec.Trace.Traceparent(), b3: &b3})
 	if l == nil {
 		c.underway.Add(-1)
 		c.dropped.Add(1)

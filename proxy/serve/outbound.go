@@ -89,6 +89,7 @@ type Outbound struct {
 	serverFirst map[uint16]bool
 	outside     *outside
 	streams     StreamCount
+	traces      TraceCounts
 	silent      atomic.Uint64
 	races       atomic.Uint64
 	overflow    atomic.Uint64
@@ -180,6 +181,9 @@ func (o *Outbound) Overflow() uint64 { return o.overflow.Load() }
 
 // Streams counts the streams of bytes from the app.
 func (o *Outbound) Streams() *StreamCount { return &o.streams }
+
+// Traces counts what was left out of trace contexts.
+func (o *Outbound) Traces() *TraceCounts { return &o.traces }
 
 // Silent is how many connections were taken for streams because nothing was said on
 // them within Config.DetectTime: naming the protocol saves their clients that wait.

@@ -217,7 +217,7 @@ func (x *exchange) describeStream(cfg streamConfig) {
 	x.rec.Direction, x.rec.Protocol = cfg.direction, signal.TCP
 	x.rec.Peer, x.rec.MTLS = cfg.peer, cfg.mtls
 	x.rec.Authority, x.ask.Authority = cfg.authority, cfg.authority
-	x.openTrace(cfg.head.Traceparent, "")
+	x.openTrace(carried{traceparent: cfg.head.Traceparent})
 	if x.rec.RequestID = cfg.head.RequestID; x.rec.RequestID == "" {
 		x.rec.RequestID = x.newRequestID()
 	}
