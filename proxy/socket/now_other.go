@@ -14,7 +14,7 @@ func recv(fd uintptr, p []byte, flags int) (int, syscall.Errno) {
 	if flags == 0 {
 		return outcome(syscall.Read(int(fd), p))
 	}
-	n, _, err := syscall.Recvfrom(int(fd), p, flags)
+	n, _, err := syscall.Recvfrom(int(fd), p, flags|syscall.MSG_DONTWAIT)
 	return outcome(n, err)
 }
 
