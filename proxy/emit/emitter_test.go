@@ -3,6 +3,7 @@ package emit
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -333,6 +334,55 @@ func TestEndingDoesNotSendTwice(t *testing.T) {
 			t.Errorf("%d acknowledged", got)
 		}
 	})
+}
+
+// Blocks go round: what a full batch lay in is used for a later one, but not while the
+// client may still read it.
+func TestBlocksGoRound(t *testing.T) {
+	for name, tt := range map[string]struct{ keepOpen, spare bool }{"read": {false, true}, "still being read": {true, false}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fakeCollector{}
+				e := newTestEmitter(testConfig(), f)
+				e.sender.client.Transport = reluctant{f, tt.keepOpen}
+				stop := start(t, e)
+				for range 5 {
+					for range 1000 {
+						r := request()
+						r.Trace, r.ParentID = NewTrace(), NewSpanID()
+						r.RequestID = r.Trace.ID.String()
+						e.Emit(r)
+					}
+					time.Sleep(time.Second)
+				}
+				if got := len(e.queue.spare); got > spareBlocks || (got > 0) != tt.spare {
+					t.Errorf("%d blocks are spare", got)
+				}
+				stop()
+				seen := map[string]bool{}
+				for _, s := range f.spans() {
+					seen[string(s.GetTraceId())] = true
+				}
+				if len(seen) != 5000 || len(f.rows()) != 5000 {
+					t.Errorf("%d different spans, %d rows", len(seen), len(f.rows()))
+				}
+			})
+		})
+	}
+}
+
+// reluctant does not say that it has read a body.
+type reluctant struct {
+	next     http.RoundTripper
+	keepOpen bool
+}
+
+func (c reluctant) RoundTrip(r *http.Request) (*http.Response, error) {
+	if c.keepOpen {
+		r = r.Clone(r.Context())
+		r.Body = io.NopCloser(r.Body)
+	}
+	return c.next.RoundTrip(r)
 }
 
 // slow answers late, unless the client does not wait.

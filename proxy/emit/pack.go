@@ -12,6 +12,10 @@ import (
 // once is little.
 const batchBytes = 64 << 10
 
+// largeBatch is what leaves so little of a block empty that it waits in it, rather than
+// in as many bytes as it has, of which the queue's bound speaks.
+const largeBatch = batchBytes * 3 / 4
+
 // packing is a batch in the making. Pieces are compressed one by one, as soon as they are
 // encoded, so that next to nothing lies in memory uncompressed. What comes out is one
 // request: protobuf messages put one behind the other are one message with the lists of
@@ -19,6 +23,7 @@ const batchBytes = 64 << 10
 type packing struct {
 	items, plain int    // plain is bytes before compression
 	body         []byte // room for the length, then elements
+	block        *block // where body lies, unless it has outgrown it
 }
 
 // lengthBytes is room for Snappy's preamble, the length of what is compressed.
@@ -35,11 +40,14 @@ func (e *Emitter) pack(kind, items int, piece []byte) {
 	_, n := binary.Uvarint(e.packed)
 	elements := e.packed[n:]
 	p := &e.batches[kind]
-	if len(p.body)+len(elements) > batchBytes {
+	if p.items > 0 && len(p.body)+len(elements) > len(p.block) {
 		e.ship(kind)
 	}
+	if p.block == nil {
+		p.block = e.queue.lend()
+	}
 	if p.items == 0 {
-		p.body = append(p.body[:0], make([]byte, lengthBytes)...)
+		p.body = p.block[:lengthBytes]
 	}
 	p.body = append(p.body, elements...)
 	p.items += items
@@ -56,7 +64,15 @@ func (e *Emitter) ship(kind int) {
 	n := binary.PutUvarint(length[:], uint64(p.plain))
 	body := p.body[lengthBytes-n:]
 	copy(body, length[:n])
-	for _, b := range e.queue.push(batch{kind: kind, items: p.items, body: bytes.Clone(body)}) {
+	b := batch{kind: kind, items: p.items, body: body}
+	switch {
+	case cap(p.body) != len(p.block): // one piece was larger than a block
+	case len(p.body) < largeBatch:
+		b.body = bytes.Clone(body)
+	default:
+		b.block, p.block = p.block, nil
+	}
+	for _, b := range e.queue.push(b) {
 		e.accounts.drop(b.kind, b.items, DroppedQueueFull)
 	}
 	p.items, p.plain = 0, 0

@@ -7,7 +7,15 @@ type batch struct {
 	kind  int // traces, logs or metrics
 	items int // spans, rows or points
 	body  []byte
+	block *block // where body lies; nil if it has memory of its own
 }
+
+// block is memory for one batch at a time.
+type block [lengthBytes + batchBytes]byte
+
+// spareBlocks are kept to be filled again: as many as there are at a time while the
+// collector takes what it is sent.
+const spareBlocks = 3
 
 // queue keeps batches in order of age, within a bound on their bytes. What does not
 // fit pushes out the oldest.
@@ -16,6 +24,7 @@ type queue struct {
 	batches []batch
 	bytes   int
 	limit   int
+	spare   []*block
 	filled  chan struct{} // capacity 1: something was pushed
 }
 
@@ -75,4 +84,26 @@ func (q *queue) size() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.bytes
+}
+
+// lend gives a block to be filled.
+func (q *queue) lend() *block {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := len(q.spare)
+	if n == 0 {
+		return new(block)
+	}
+	b := q.spare[n-1]
+	q.spare = q.spare[:n-1]
+	return b
+}
+
+// giveBack takes a block that nothing reads any more.
+func (q *queue) giveBack(b *block) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.spare) < spareBlocks {
+		q.spare = append(q.spare, b)
+	}
 }

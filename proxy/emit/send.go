@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -120,10 +122,14 @@ func (s *sender) sendOldest(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	rejected, err := s.post(ctx, b)
+	out := &outgoing{bytes: b.body}
+	rejected, err := s.post(ctx, b.kind, out)
 	switch {
 	case err == nil:
 		s.accounts.acknowledge(b.kind, b.items, rejected)
+		if b.block != nil && out.open.Load() == 0 {
+			s.queue.giveBack(b.block)
+		}
 		s.tell(nil)
 		return nil
 	case errors.Is(err, errRefused):
@@ -152,14 +158,16 @@ func (s *sender) tell(err error) {
 }
 
 // post sends one batch and says how many of its items the collector rejected.
-func (s *sender) post(ctx context.Context, b batch) (rejected int, err error) {
+func (s *sender) post(ctx context.Context, kind int, out *outgoing) (rejected int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	path := [...]string{traces: "traces", logs: "logs", metrics: "metrics"}[b.kind]
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.base+"/v1/"+path, bytes.NewReader(b.body))
+	path := [...]string{traces: "traces", logs: "logs", metrics: "metrics"}[kind]
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.base+"/v1/"+path, out.reader())
 	if err != nil {
 		return 0, fmt.Errorf("post %s: %w", path, err)
 	}
+	req.ContentLength = int64(len(out.bytes))
+	req.GetBody = func() (io.ReadCloser, error) { return out.reader(), nil }
 	req.Header.Set("Content-Type", "application/x-protobuf")
 	req.Header.Set("Content-Encoding", "snappy")
 	req.Header.Set("User-Agent", "sightline-proxy")
@@ -180,6 +188,29 @@ func (s *sender) post(ctx context.Context, b batch) (rejected int, err error) {
 		return 0, fmt.Errorf("post %s: %s", path, resp.Status)
 	}
 	return 0, fmt.Errorf("post %s: %w: %s: %s", path, errRefused, resp.Status, strconv.Quote(string(answer[:min(len(answer), 200)])))
+}
+
+// outgoing is a body that may have to be sent more than once. It knows whether anything
+// still reads it: a client may do so after it has got the answer.
+type outgoing struct {
+	bytes []byte
+	open  atomic.Int32 // readers
+}
+
+func (o *outgoing) reader() io.ReadCloser {
+	o.open.Add(1)
+	return &reader{Reader: bytes.NewReader(o.bytes), closed: sync.OnceFunc(func() { o.open.Add(-1) })}
+}
+
+type reader struct {
+	*bytes.Reader
+
+	closed func()
+}
+
+func (r *reader) Close() error {
+	r.closed()
+	return nil
 }
 
 // rejectedOf reads the number of rejected items from an export response. All three
