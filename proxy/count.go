@@ -56,7 +56,7 @@ func turnedAway(in *serve.Inbound, out *serve.Outbound) admin.Family {
 		Name: "sightline_connections_refused_total", Help: "Connections refused, by reason.",
 		Samples: []admin.Sample{
 			sample("plaintext", plaintext), sample("identity", unproved),
-			sample("limit_inbound", in.Overflow()), sample("limit_outbound", out.Overflow()),
+			sample("limit_inbound", in.Overflow()), sample("limit_caller", in.Load().CallersConnections), sample("limit_outbound", out.Overflow()),
 		},
 	}
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/authorize"
-	"github.com/sightline-mesh/sightline/proxy/inflight"
 	"github.com/sightline-mesh/sightline/proxy/ratelimit"
 	"github.com/sightline-mesh/sightline/proxy/serve"
 	"github.com/sightline-mesh/sightline/proxy/token"
@@ -76,14 +75,7 @@ func (g *guards) limits(next *serve.Guard, in *mesh.Inbound) error {
 		}
 		next.Rates = append(next.Rates, rate)
 	}
-	for _, f := range in.InFlight {
-		limit := serve.InFlight{Name: f.Name, Limiter: inflight.New(inflight.Config{All: f.Requests, PerKey: f.PerCaller})}
-		if j := slices.Index(before.InFlight, f); j >= 0 {
-			limit.Limiter = was.InFlight[j].Limiter
-		}
-		next.InFlight = append(next.InFlight, limit)
-	}
-	return nil
+	return inFlight(next, in, was)
 }
 
 func (g *guards) rate(r *mesh.RateRule) (serve.Rate, error) {

@@ -20,6 +20,7 @@ func TestGuardsAreRefusedWhole(t *testing.T) {
 		"compile authorization: policy a/b: action": {Authorization: []mesh.Authorization{{Name: "a/b", Action: "CUSTOM"}}},
 		"compile tokens: rule 0, issuer":            {Tokens: []mesh.TokenRule{{Issuer: "i"}}},
 		"compile limits: rate limit r: 0 requests":  {Rates: []mesh.RateRule{{Name: "r", Unit: time.Second}}},
+		"in flight f: adaptive: percentile: 50 is":  {InFlight: []mesh.InFlight{{Name: "f", Adaptive: &mesh.Adaptive{Percentile: 50}}}},
 		"rate limit r: when: key":                   {Rates: []mesh.RateRule{{Name: "r", Requests: 1, Unit: time.Second, Match: mesh.AuthorizationRule{When: []mesh.Condition{{Key: "x"}}}}}},
 	} {
 		if err := g.apply(in); err == nil || !strings.Contains(err.Error(), want) {
@@ -36,7 +37,7 @@ func TestLimitsGoOnOverAChange(t *testing.T) {
 	g := newGuards(testDomain, slog.New(slog.DiscardHandler))
 	in := mesh.Inbound{
 		Rates:    []mesh.RateRule{{Name: "r", Requests: 1, Unit: time.Hour}, {Name: "other", Requests: 1, Unit: time.Hour}},
-		InFlight: []mesh.InFlight{{Name: "f", Requests: 1}},
+		InFlight: []mesh.InFlight{{Name: "f", Adaptive: &mesh.Adaptive{Percentile: 0.5}}},
 	}
 	if err := g.apply(in); err != nil {
 		t.Fatal(err)
@@ -48,10 +49,43 @@ func TestLimitsGoOnOverAChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := g.load()
-	if second.Rates[1].Limiter != first.Rates[0].Limiter || second.InFlight[0].Limiter != first.InFlight[0].Limiter {
+	if second.Rates[1].Limiter != first.Rates[0].Limiter || second.Adaptive.Control != first.Adaptive.Control {
 		t.Error("a limit that did not change begins anew")
 	}
 	if second.Rates[0].Limiter == first.Rates[1].Limiter {
 		t.Error("a limit that changed goes on")
+	}
+	in.InFlight = []mesh.InFlight{{Name: "f", Adaptive: &mesh.Adaptive{Percentile: 0.9}}}
+	if err := g.apply(in); err != nil {
+		t.Fatal(err)
+	}
+	if g.load().Adaptive.Control == first.Adaptive.Control {
+		t.Error("an adaptive limit that changed goes on")
+	}
+}
+
+// All bounds count the same requests, so the lowest of each sort is the one that holds.
+func TestLowestBoundsHold(t *testing.T) {
+	g := newGuards(testDomain, slog.New(slog.DiscardHandler))
+	if err := g.apply(mesh.Inbound{InFlight: []mesh.InFlight{
+		{Name: "a", Requests: 20, PerCaller: 3},
+		{Name: "b", Requests: 10, Connections: 7},
+		{Name: "c", PerCaller: 5, Connections: 6, Adaptive: &mesh.Adaptive{Percentile: 0.5}},
+		{Name: "d", Requests: 30, Adaptive: &mesh.Adaptive{Percentile: 0.9}},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	in := g.load()
+	if f := in.InFlight; f.All.Limit() != 10 || f.Name != "b" || f.PerCaller != 3 || f.PerCallerName != "a" {
+		t.Errorf("in flight %+v", f)
+	}
+	if in.Connections != 6 || in.Adaptive.Name != "c" {
+		t.Errorf("%d connections, adaptive %+v", in.Connections, in.Adaptive)
+	}
+	if err := g.apply(mesh.Inbound{InFlight: []mesh.InFlight{{Name: "a", Connections: 5}}}); err != nil {
+		t.Fatal(err)
+	}
+	if in := g.load(); in.InFlight != nil || in.Adaptive != nil || in.Connections != 5 {
+		t.Errorf("%+v, want no bound on requests", in)
 	}
 }

@@ -20,6 +20,7 @@ func (p *parts) metrics() []admin.Family {
 	families := append(telemetry(p.emitter.Stats()), p.counted.families()...)
 	families = append(families, p.streams()...)
 	asked, forgotten := p.tables.counts()
+	families = append(families, inFlightOf(p.inbound.Load())...)
 	return append(families,
 		admin.Value("sightline_services_asked", "Names that the control plane is asked for.", float64(asked)),
 		admin.Value("sightline_services_forgotten_total", "Names of no service that were forgotten to make room for others.", float64(forgotten)),
@@ -30,7 +31,6 @@ func (p *parts) metrics() []admin.Family {
 		authorized(p.inbound.Guarded()),
 		tokens(p.inbound.Guarded()),
 		admin.Value("sightline_rate_limited_total", "Inbound requests refused because they came too often.", float64(p.inbound.Guarded().Limited)),
-		admin.Value("sightline_in_flight_refused_total", "Inbound requests refused because too many were in flight.", float64(p.inbound.Guarded().Crowded)),
 		tapped(p.tap.Counts()),
 		traceContext(p.outbound.Traces(), p.inbound.Traces()),
 		breakers(p.set.State().Instances),

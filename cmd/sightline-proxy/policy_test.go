@@ -219,6 +219,7 @@ spec:
     requests: 2
     unit: hour
     per: caller
+  inFlight: {requests: 100, connectionsPerCaller: 20, adaptive: {minRTT: {fixed: 5ms}}}
 `
 
 func TestRateLimitFromManifestToAnswer(t *testing.T) {
@@ -234,6 +235,9 @@ func TestRateLimitFromManifestToAnswer(t *testing.T) {
 	}
 	if got := page(t, w.callee, "/metrics"); strings.Contains(got, "sightline_rate_limited_total 0\n") {
 		t.Errorf("not counted:\n%s", got)
+	}
+	if got := page(t, w.callee, "/metrics"); !strings.Contains(got, "sightline_adaptive_min_rtt_seconds 0.005\n") {
+		t.Errorf("no adaptive limit in force:\n%s", got)
 	}
 	if err := w.admin.Delete(t.Context(), "RateLimit", mesh.DefaultNamespace, "limit-vault", "test"); err != nil {
 		t.Fatal(err)

@@ -62,7 +62,7 @@ spec:
     per: header
     header: X-User
   - {requests: 5, per: caller}
-  inFlight: {requests: 100, perCaller: 10}
+  inFlight: {requests: 100, perCaller: 10, connectionsPerCaller: 50, adaptive: {percentile: 90, minRTT: {jitter: 10}}}
 `))
 	want := mesh.Inbound{
 		Rates: []mesh.RateRule{
@@ -75,7 +75,10 @@ spec:
 			},
 			{Name: "depot/a rule 1", Requests: 5, Unit: time.Second, PerCaller: true},
 		},
-		InFlight: []mesh.InFlight{{Name: "depot/a", Requests: 100, PerCaller: 10}},
+		InFlight: []mesh.InFlight{{Name: "depot/a", Requests: 100, PerCaller: 10, Connections: 50, Adaptive: &mesh.Adaptive{
+			Percentile: 0.9, MaxRequests: 1000, Interval: 100 * time.Millisecond,
+			MinRTT: mesh.MinRTT{Interval: time.Minute, Requests: 50, Concurrency: 3, Jitter: 0.1, Buffer: 0.25},
+		}}},
 	}
 	if d := diff(want, ps.For(mesh.Instance{Service: "parcels.depot", Labels: map[string]string{"app": "parcels"}})); d != "" {
 		t.Errorf("(-want +got):\n%s", d)

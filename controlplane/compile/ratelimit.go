@@ -18,7 +18,9 @@ func rates(o config.Object) (rates []mesh.RateRule, inFlight []mesh.InFlight) {
 		})
 	}
 	if in := o.RateLimit.InFlight; in != nil {
-		inFlight = []mesh.InFlight{{Name: name, Requests: in.Requests, PerCaller: in.PerCaller}}
+		inFlight = []mesh.InFlight{{
+			Name: name, Requests: in.Requests, PerCaller: in.PerCaller, Connections: in.Connections, Adaptive: in.Adaptive,
+		}}
 	}
 	return rates, inFlight
 }

@@ -2,10 +2,13 @@ package config
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 	security "istio.io/api/security/v1beta1"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
 // RateLimit says how often, and how many at once, requests may come to each instance
@@ -27,8 +30,12 @@ type RateRule struct {
 	Header   string // with "header"
 }
 
-// InFlight bounds the requests at once; 0 is no bound.
-type InFlight struct{ Requests, PerCaller int }
+// InFlight bounds the requests at once, and the connections of each caller; 0 is no
+// bound. Adaptive, if set, has the bound found out.
+type InFlight struct {
+	Requests, PerCaller, Connections int
+	Adaptive                         *mesh.Adaptive
+}
 
 const mostRequests = 1_000_000_000
 
@@ -52,13 +59,21 @@ func rateLimitShape() shape {
 			"requests": whole(1, mostRequests), "unit": oneOf([]string{"second", "minute", "hour"}), "burst": whole(1, mostRequests),
 			"per": oneOf([]string{"workload", "caller", "header"}), "header": text(),
 		})),
-		"inFlight": object(map[string]shape{"requests": whole(1, mostRequests), "perCaller": whole(1, mostRequests)}),
+		"inFlight": object(map[string]shape{
+			"requests": whole(1, mostRequests), "perCaller": whole(1, mostRequests), "connectionsPerCaller": whole(1, mostRequests),
+			"adaptive": adaptiveShape(),
+		}),
 	})
 }
 
 func rateLimitSupports(rule string) bool { return authorizationPolicySupports(rule) }
 
-func rateLimitAccepts(rule string, value any) string { return authorizationPolicyAccepts(rule, value) }
+func rateLimitAccepts(rule string, value any) string {
+	if field, ok := strings.CutPrefix(rule, "inFlight.adaptive."); ok {
+		return adaptiveAccepts(field, value)
+	}
+	return authorizationPolicyAccepts(rule, value)
+}
 
 // fillRateLimit reads a tree that rateLimitShape has checked.
 func fillRateLimit(o *Object, spec map[string]any) error {
@@ -71,7 +86,10 @@ func fillRateLimit(o *Object, spec map[string]any) error {
 		out.Rules = append(out.Rules, rule)
 	}
 	if in := at[map[string]any](spec, "inFlight"); in != nil {
-		out.InFlight = &InFlight{Requests: at[int](in, "requests"), PerCaller: at[int](in, "perCaller")}
+		out.InFlight = &InFlight{
+			Requests: at[int](in, "requests"), PerCaller: at[int](in, "perCaller"), Connections: at[int](in, "connectionsPerCaller"),
+			Adaptive: adaptive(in),
+		}
 	}
 	o.RateLimit = out
 	return nil

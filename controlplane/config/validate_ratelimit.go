@@ -7,9 +7,7 @@ func (v *validator) rateLimit(l *RateLimit) {
 	if len(l.Rules) == 0 && l.InFlight == nil {
 		v.fault("spec", "has neither rules nor inFlight, so it limits nothing; want one of them")
 	}
-	if l.InFlight != nil && *l.InFlight == (InFlight{}) {
-		v.fault("spec.inFlight", "has neither requests nor perCaller; want one of them")
-	}
+	v.inFlight(l.InFlight)
 	for i, r := range l.Rules {
 		at := fmt.Sprintf("spec.rules[%d]", i)
 		v.rule(r.Match, at)
@@ -24,5 +22,15 @@ func (v *validator) rateLimit(l *RateLimit) {
 		case r.Header != "":
 			v.headerName(r.Header, at+".header")
 		}
+	}
+}
+
+func (v *validator) inFlight(f *InFlight) {
+	switch {
+	case f == nil:
+	case *f == (InFlight{}):
+		v.fault("spec.inFlight", "has none of requests, perCaller, connectionsPerCaller and adaptive: {}; want one of them")
+	case f.Adaptive != nil:
+		v.adaptive(f.Adaptive, "spec.inFlight.adaptive")
 	}
 }

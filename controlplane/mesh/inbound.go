@@ -126,9 +126,32 @@ type RateRule struct {
 	PerHeader string `json:"perHeader,omitempty"`
 }
 
-// InFlight bounds the requests that one instance has at once; 0 is no bound.
+// InFlight bounds what one instance has at once; 0 is no bound. Of several the lowest
+// bounds hold, and the first Adaptive.
 type InFlight struct {
-	Name      string `json:"name"` // "shop/vault"
-	Requests  int    `json:"requests,omitempty"`
-	PerCaller int    `json:"perCaller,omitempty"`
+	Name        string    `json:"name"` // "shop/vault"
+	Requests    int       `json:"requests,omitempty"`
+	PerCaller   int       `json:"perCaller,omitempty"`
+	Connections int       `json:"connections,omitempty"` // of each caller
+	Adaptive    *Adaptive `json:"adaptive,omitempty"`
+}
+
+// Adaptive bounds the requests that the app works on at once by how long they take:
+// the lower the least latency is against the latency now, the lower is the limit. Every
+// field but MinRTT.Fixed has a value. Shares are of [0, 1].
+type Adaptive struct {
+	Percentile  float64       `json:"percentile"` // of latencies, as a share
+	MaxRequests int           `json:"maxRequests"`
+	Interval    time.Duration `json:"interval"` // between two changes of the limit
+	MinRTT      MinRTT        `json:"minRTT"`
+}
+
+// MinRTT is the latency without queueing, and how it is measured.
+type MinRTT struct {
+	Fixed       time.Duration `json:"fixed,omitempty"` // set, nothing is measured
+	Interval    time.Duration `json:"interval"`        // between two measurements
+	Requests    int           `json:"requests"`        // of one
+	Concurrency int           `json:"concurrency"`     // the limit meanwhile, and the lowest at any time
+	Jitter      float64       `json:"jitter"`          // of Interval, as a share
+	Buffer      float64       `json:"buffer"`          // of the latency, as a share, that is taken for chance
 }

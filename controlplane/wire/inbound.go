@@ -33,11 +33,31 @@ func toRateRule(r *RateRule) mesh.RateRule {
 }
 
 func fromInFlight(f mesh.InFlight) *InFlight {
-	return &InFlight{Name: f.Name, Requests: int64(f.Requests), PerCaller: int64(f.PerCaller)}
+	out := &InFlight{Name: f.Name, Requests: int64(f.Requests), PerCaller: int64(f.PerCaller), Connections: int64(f.Connections)}
+	if a := f.Adaptive; a != nil {
+		out.Adaptive = &Adaptive{
+			Percentile: a.Percentile, MaxRequests: int64(a.MaxRequests), Interval: fromDuration(a.Interval),
+			MinRttFixed: fromDuration(a.MinRTT.Fixed), MinRttInterval: fromDuration(a.MinRTT.Interval),
+			MinRttRequests: int64(a.MinRTT.Requests), MinRttConcurrency: int64(a.MinRTT.Concurrency),
+			MinRttJitter: a.MinRTT.Jitter, MinRttBuffer: a.MinRTT.Buffer,
+		}
+	}
+	return out
 }
 
 func toInFlight(f *InFlight) mesh.InFlight {
-	return mesh.InFlight{Name: f.GetName(), Requests: int(f.GetRequests()), PerCaller: int(f.GetPerCaller())}
+	out := mesh.InFlight{Name: f.GetName(), Requests: int(f.GetRequests()), PerCaller: int(f.GetPerCaller()), Connections: int(f.GetConnections())}
+	if a := f.GetAdaptive(); a != nil {
+		out.Adaptive = &mesh.Adaptive{
+			Percentile: a.GetPercentile(), MaxRequests: int(a.GetMaxRequests()), Interval: toDuration(a.GetInterval()),
+			MinRTT: mesh.MinRTT{
+				Fixed: toDuration(a.GetMinRttFixed()), Interval: toDuration(a.GetMinRttInterval()),
+				Requests: int(a.GetMinRttRequests()), Concurrency: int(a.GetMinRttConcurrency()),
+				Jitter: a.GetMinRttJitter(), Buffer: a.GetMinRttBuffer(),
+			},
+		}
+	}
+	return out
 }
 
 func fromTokenRule(r mesh.TokenRule) *TokenRule {

@@ -1459,6 +1459,8 @@ type InFlight struct {
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Requests      int64                  `protobuf:"varint,2,opt,name=requests,proto3" json:"requests,omitempty"`
 	PerCaller     int64                  `protobuf:"varint,3,opt,name=per_caller,json=perCaller,proto3" json:"per_caller,omitempty"`
+	Connections   int64                  `protobuf:"varint,4,opt,name=connections,proto3" json:"connections,omitempty"`
+	Adaptive      *Adaptive              `protobuf:"bytes,5,opt,name=adaptive,proto3" json:"adaptive,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1514,6 +1516,128 @@ func (x *InFlight) GetPerCaller() int64 {
 	return 0
 }
 
+func (x *InFlight) GetConnections() int64 {
+	if x != nil {
+		return x.Connections
+	}
+	return 0
+}
+
+func (x *InFlight) GetAdaptive() *Adaptive {
+	if x != nil {
+		return x.Adaptive
+	}
+	return nil
+}
+
+type Adaptive struct {
+	state             protoimpl.MessageState `protogen:"open.v1"`
+	Percentile        float64                `protobuf:"fixed64,1,opt,name=percentile,proto3" json:"percentile,omitempty"`
+	MaxRequests       int64                  `protobuf:"varint,2,opt,name=max_requests,json=maxRequests,proto3" json:"max_requests,omitempty"`
+	Interval          *durationpb.Duration   `protobuf:"bytes,3,opt,name=interval,proto3" json:"interval,omitempty"`
+	MinRttFixed       *durationpb.Duration   `protobuf:"bytes,4,opt,name=min_rtt_fixed,json=minRttFixed,proto3" json:"min_rtt_fixed,omitempty"`
+	MinRttInterval    *durationpb.Duration   `protobuf:"bytes,5,opt,name=min_rtt_interval,json=minRttInterval,proto3" json:"min_rtt_interval,omitempty"`
+	MinRttRequests    int64                  `protobuf:"varint,6,opt,name=min_rtt_requests,json=minRttRequests,proto3" json:"min_rtt_requests,omitempty"`
+	MinRttConcurrency int64                  `protobuf:"varint,7,opt,name=min_rtt_concurrency,json=minRttConcurrency,proto3" json:"min_rtt_concurrency,omitempty"`
+	MinRttJitter      float64                `protobuf:"fixed64,8,opt,name=min_rtt_jitter,json=minRttJitter,proto3" json:"min_rtt_jitter,omitempty"`
+	MinRttBuffer      float64                `protobuf:"fixed64,9,opt,name=min_rtt_buffer,json=minRttBuffer,proto3" json:"min_rtt_buffer,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *Adaptive) Reset() {
+	*x = Adaptive{}
+	mi := &file_wire_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Adaptive) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Adaptive) ProtoMessage() {}
+
+func (x *Adaptive) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Adaptive.ProtoReflect.Descriptor instead.
+func (*Adaptive) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Adaptive) GetPercentile() float64 {
+	if x != nil {
+		return x.Percentile
+	}
+	return 0
+}
+
+func (x *Adaptive) GetMaxRequests() int64 {
+	if x != nil {
+		return x.MaxRequests
+	}
+	return 0
+}
+
+func (x *Adaptive) GetInterval() *durationpb.Duration {
+	if x != nil {
+		return x.Interval
+	}
+	return nil
+}
+
+func (x *Adaptive) GetMinRttFixed() *durationpb.Duration {
+	if x != nil {
+		return x.MinRttFixed
+	}
+	return nil
+}
+
+func (x *Adaptive) GetMinRttInterval() *durationpb.Duration {
+	if x != nil {
+		return x.MinRttInterval
+	}
+	return nil
+}
+
+func (x *Adaptive) GetMinRttRequests() int64 {
+	if x != nil {
+		return x.MinRttRequests
+	}
+	return 0
+}
+
+func (x *Adaptive) GetMinRttConcurrency() int64 {
+	if x != nil {
+		return x.MinRttConcurrency
+	}
+	return 0
+}
+
+func (x *Adaptive) GetMinRttJitter() float64 {
+	if x != nil {
+		return x.MinRttJitter
+	}
+	return 0
+}
+
+func (x *Adaptive) GetMinRttBuffer() float64 {
+	if x != nil {
+		return x.MinRttBuffer
+	}
+	return 0
+}
+
 type TokenRule struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	Issuer         string                 `protobuf:"bytes,1,opt,name=issuer,proto3" json:"issuer,omitempty"`
@@ -1533,7 +1657,7 @@ type TokenRule struct {
 
 func (x *TokenRule) Reset() {
 	*x = TokenRule{}
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1545,7 +1669,7 @@ func (x *TokenRule) String() string {
 func (*TokenRule) ProtoMessage() {}
 
 func (x *TokenRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1558,7 +1682,7 @@ func (x *TokenRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenRule.ProtoReflect.Descriptor instead.
 func (*TokenRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{20}
+	return file_wire_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *TokenRule) GetIssuer() string {
@@ -1648,7 +1772,7 @@ type TokenHeader struct {
 
 func (x *TokenHeader) Reset() {
 	*x = TokenHeader{}
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1660,7 +1784,7 @@ func (x *TokenHeader) String() string {
 func (*TokenHeader) ProtoMessage() {}
 
 func (x *TokenHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1673,7 +1797,7 @@ func (x *TokenHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenHeader.ProtoReflect.Descriptor instead.
 func (*TokenHeader) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{21}
+	return file_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *TokenHeader) GetName() string {
@@ -1700,7 +1824,7 @@ type ClaimHeader struct {
 
 func (x *ClaimHeader) Reset() {
 	*x = ClaimHeader{}
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1712,7 +1836,7 @@ func (x *ClaimHeader) String() string {
 func (*ClaimHeader) ProtoMessage() {}
 
 func (x *ClaimHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1725,7 +1849,7 @@ func (x *ClaimHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimHeader.ProtoReflect.Descriptor instead.
 func (*ClaimHeader) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{22}
+	return file_wire_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ClaimHeader) GetHeader() string {
@@ -1754,7 +1878,7 @@ type Authorization struct {
 
 func (x *Authorization) Reset() {
 	*x = Authorization{}
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1766,7 +1890,7 @@ func (x *Authorization) String() string {
 func (*Authorization) ProtoMessage() {}
 
 func (x *Authorization) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1779,7 +1903,7 @@ func (x *Authorization) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Authorization.ProtoReflect.Descriptor instead.
 func (*Authorization) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{23}
+	return file_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Authorization) GetName() string {
@@ -1821,7 +1945,7 @@ type AuthorizationRule struct {
 
 func (x *AuthorizationRule) Reset() {
 	*x = AuthorizationRule{}
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1833,7 +1957,7 @@ func (x *AuthorizationRule) String() string {
 func (*AuthorizationRule) ProtoMessage() {}
 
 func (x *AuthorizationRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1846,7 +1970,7 @@ func (x *AuthorizationRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorizationRule.ProtoReflect.Descriptor instead.
 func (*AuthorizationRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{24}
+	return file_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *AuthorizationRule) GetFrom() []*Source {
@@ -1890,7 +2014,7 @@ type Source struct {
 
 func (x *Source) Reset() {
 	*x = Source{}
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1902,7 +2026,7 @@ func (x *Source) String() string {
 func (*Source) ProtoMessage() {}
 
 func (x *Source) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1915,7 +2039,7 @@ func (x *Source) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Source.ProtoReflect.Descriptor instead.
 func (*Source) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{25}
+	return file_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Source) GetPrincipals() []string {
@@ -2018,7 +2142,7 @@ type Operation struct {
 
 func (x *Operation) Reset() {
 	*x = Operation{}
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2030,7 +2154,7 @@ func (x *Operation) String() string {
 func (*Operation) ProtoMessage() {}
 
 func (x *Operation) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2043,7 +2167,7 @@ func (x *Operation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operation.ProtoReflect.Descriptor instead.
 func (*Operation) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{26}
+	return file_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Operation) GetHosts() []string {
@@ -2113,7 +2237,7 @@ type Condition struct {
 
 func (x *Condition) Reset() {
 	*x = Condition{}
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2125,7 +2249,7 @@ func (x *Condition) String() string {
 func (*Condition) ProtoMessage() {}
 
 func (x *Condition) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2138,7 +2262,7 @@ func (x *Condition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Condition.ProtoReflect.Descriptor instead.
 func (*Condition) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{27}
+	return file_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Condition) GetKey() string {
@@ -2179,7 +2303,7 @@ type Snapshot struct {
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2191,7 +2315,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2204,7 +2328,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{28}
+	return file_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Snapshot) GetService() string {
@@ -2288,7 +2412,7 @@ type Instance struct {
 
 func (x *Instance) Reset() {
 	*x = Instance{}
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2300,7 +2424,7 @@ func (x *Instance) String() string {
 func (*Instance) ProtoMessage() {}
 
 func (x *Instance) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2313,7 +2437,7 @@ func (x *Instance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Instance.ProtoReflect.Descriptor instead.
 func (*Instance) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{29}
+	return file_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Instance) GetId() string {
@@ -2406,7 +2530,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2418,7 +2542,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2431,7 +2555,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{30}
+	return file_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Route) GetName() string {
@@ -2538,7 +2662,7 @@ type Match struct {
 
 func (x *Match) Reset() {
 	*x = Match{}
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2550,7 +2674,7 @@ func (x *Match) String() string {
 func (*Match) ProtoMessage() {}
 
 func (x *Match) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2563,7 +2687,7 @@ func (x *Match) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Match.ProtoReflect.Descriptor instead.
 func (*Match) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{31}
+	return file_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Match) GetPath() *StringMatch {
@@ -2664,7 +2788,7 @@ type StringMatch struct {
 
 func (x *StringMatch) Reset() {
 	*x = StringMatch{}
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2676,7 +2800,7 @@ func (x *StringMatch) String() string {
 func (*StringMatch) ProtoMessage() {}
 
 func (x *StringMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2689,7 +2813,7 @@ func (x *StringMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StringMatch.ProtoReflect.Descriptor instead.
 func (*StringMatch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{32}
+	return file_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *StringMatch) GetKind() isStringMatch_Kind {
@@ -2760,7 +2884,7 @@ type Destination struct {
 
 func (x *Destination) Reset() {
 	*x = Destination{}
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2772,7 +2896,7 @@ func (x *Destination) String() string {
 func (*Destination) ProtoMessage() {}
 
 func (x *Destination) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2785,7 +2909,7 @@ func (x *Destination) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Destination.ProtoReflect.Descriptor instead.
 func (*Destination) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{33}
+	return file_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Destination) GetService() string {
@@ -2829,7 +2953,7 @@ type Retry struct {
 
 func (x *Retry) Reset() {
 	*x = Retry{}
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2841,7 +2965,7 @@ func (x *Retry) String() string {
 func (*Retry) ProtoMessage() {}
 
 func (x *Retry) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2854,7 +2978,7 @@ func (x *Retry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retry.ProtoReflect.Descriptor instead.
 func (*Retry) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{34}
+	return file_wire_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Retry) GetAttempts() int64 {
@@ -2902,7 +3026,7 @@ type HeaderEdits struct {
 
 func (x *HeaderEdits) Reset() {
 	*x = HeaderEdits{}
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2914,7 +3038,7 @@ func (x *HeaderEdits) String() string {
 func (*HeaderEdits) ProtoMessage() {}
 
 func (x *HeaderEdits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2927,7 +3051,7 @@ func (x *HeaderEdits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeaderEdits.ProtoReflect.Descriptor instead.
 func (*HeaderEdits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{35}
+	return file_wire_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *HeaderEdits) GetRequest() *FieldEdits {
@@ -2955,7 +3079,7 @@ type FieldEdits struct {
 
 func (x *FieldEdits) Reset() {
 	*x = FieldEdits{}
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2967,7 +3091,7 @@ func (x *FieldEdits) String() string {
 func (*FieldEdits) ProtoMessage() {}
 
 func (x *FieldEdits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2980,7 +3104,7 @@ func (x *FieldEdits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldEdits.ProtoReflect.Descriptor instead.
 func (*FieldEdits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{36}
+	return file_wire_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *FieldEdits) GetRemove() []string {
@@ -3016,7 +3140,7 @@ type Rewrite struct {
 
 func (x *Rewrite) Reset() {
 	*x = Rewrite{}
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3028,7 +3152,7 @@ func (x *Rewrite) String() string {
 func (*Rewrite) ProtoMessage() {}
 
 func (x *Rewrite) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3041,7 +3165,7 @@ func (x *Rewrite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rewrite.ProtoReflect.Descriptor instead.
 func (*Rewrite) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{37}
+	return file_wire_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Rewrite) GetPath() string {
@@ -3087,7 +3211,7 @@ type Redirect struct {
 
 func (x *Redirect) Reset() {
 	*x = Redirect{}
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3099,7 +3223,7 @@ func (x *Redirect) String() string {
 func (*Redirect) ProtoMessage() {}
 
 func (x *Redirect) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3112,7 +3236,7 @@ func (x *Redirect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Redirect.ProtoReflect.Descriptor instead.
 func (*Redirect) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{38}
+	return file_wire_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Redirect) GetCode() int64 {
@@ -3174,7 +3298,7 @@ type DirectResponse struct {
 
 func (x *DirectResponse) Reset() {
 	*x = DirectResponse{}
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3186,7 +3310,7 @@ func (x *DirectResponse) String() string {
 func (*DirectResponse) ProtoMessage() {}
 
 func (x *DirectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3199,7 +3323,7 @@ func (x *DirectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectResponse.ProtoReflect.Descriptor instead.
 func (*DirectResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{39}
+	return file_wire_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *DirectResponse) GetStatus() int64 {
@@ -3231,7 +3355,7 @@ type CORS struct {
 
 func (x *CORS) Reset() {
 	*x = CORS{}
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3243,7 +3367,7 @@ func (x *CORS) String() string {
 func (*CORS) ProtoMessage() {}
 
 func (x *CORS) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3256,7 +3380,7 @@ func (x *CORS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CORS.ProtoReflect.Descriptor instead.
 func (*CORS) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{40}
+	return file_wire_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *CORS) GetOrigins() []*StringMatch {
@@ -3318,7 +3442,7 @@ type Fault struct {
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3330,7 +3454,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3343,7 +3467,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{41}
+	return file_wire_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Fault) GetDelay() *Delay {
@@ -3370,7 +3494,7 @@ type Delay struct {
 
 func (x *Delay) Reset() {
 	*x = Delay{}
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3382,7 +3506,7 @@ func (x *Delay) String() string {
 func (*Delay) ProtoMessage() {}
 
 func (x *Delay) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3395,7 +3519,7 @@ func (x *Delay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delay.ProtoReflect.Descriptor instead.
 func (*Delay) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{42}
+	return file_wire_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Delay) GetFixed() *durationpb.Duration {
@@ -3423,7 +3547,7 @@ type Abort struct {
 
 func (x *Abort) Reset() {
 	*x = Abort{}
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3435,7 +3559,7 @@ func (x *Abort) String() string {
 func (*Abort) ProtoMessage() {}
 
 func (x *Abort) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3448,7 +3572,7 @@ func (x *Abort) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Abort.ProtoReflect.Descriptor instead.
 func (*Abort) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{43}
+	return file_wire_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Abort) GetStatus() int64 {
@@ -3483,7 +3607,7 @@ type Mirror struct {
 
 func (x *Mirror) Reset() {
 	*x = Mirror{}
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3495,7 +3619,7 @@ func (x *Mirror) String() string {
 func (*Mirror) ProtoMessage() {}
 
 func (x *Mirror) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3508,7 +3632,7 @@ func (x *Mirror) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mirror.ProtoReflect.Descriptor instead.
 func (*Mirror) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{44}
+	return file_wire_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Mirror) GetService() string {
@@ -3543,7 +3667,7 @@ type StreamRoute struct {
 
 func (x *StreamRoute) Reset() {
 	*x = StreamRoute{}
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3555,7 +3679,7 @@ func (x *StreamRoute) String() string {
 func (*StreamRoute) ProtoMessage() {}
 
 func (x *StreamRoute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3568,7 +3692,7 @@ func (x *StreamRoute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRoute.ProtoReflect.Descriptor instead.
 func (*StreamRoute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{45}
+	return file_wire_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *StreamRoute) GetName() string {
@@ -3605,7 +3729,7 @@ type StreamMatch struct {
 
 func (x *StreamMatch) Reset() {
 	*x = StreamMatch{}
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3617,7 +3741,7 @@ func (x *StreamMatch) String() string {
 func (*StreamMatch) ProtoMessage() {}
 
 func (x *StreamMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3630,7 +3754,7 @@ func (x *StreamMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamMatch.ProtoReflect.Descriptor instead.
 func (*StreamMatch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{46}
+	return file_wire_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *StreamMatch) GetTls() bool {
@@ -3679,7 +3803,7 @@ type Subset struct {
 
 func (x *Subset) Reset() {
 	*x = Subset{}
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3691,7 +3815,7 @@ func (x *Subset) String() string {
 func (*Subset) ProtoMessage() {}
 
 func (x *Subset) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3704,7 +3828,7 @@ func (x *Subset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subset.ProtoReflect.Descriptor instead.
 func (*Subset) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{47}
+	return file_wire_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Subset) GetName() string {
@@ -3744,7 +3868,7 @@ type Policy struct {
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3756,7 +3880,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3769,7 +3893,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{48}
+	return file_wire_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Policy) GetLoadBalancer() string {
@@ -3844,7 +3968,7 @@ type Hash struct {
 
 func (x *Hash) Reset() {
 	*x = Hash{}
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3856,7 +3980,7 @@ func (x *Hash) String() string {
 func (*Hash) ProtoMessage() {}
 
 func (x *Hash) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3869,7 +3993,7 @@ func (x *Hash) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hash.ProtoReflect.Descriptor instead.
 func (*Hash) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{49}
+	return file_wire_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Hash) GetKey() isHash_Key {
@@ -3963,7 +4087,7 @@ type HashCookie struct {
 
 func (x *HashCookie) Reset() {
 	*x = HashCookie{}
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3975,7 +4099,7 @@ func (x *HashCookie) String() string {
 func (*HashCookie) ProtoMessage() {}
 
 func (x *HashCookie) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3988,7 +4112,7 @@ func (x *HashCookie) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HashCookie.ProtoReflect.Descriptor instead.
 func (*HashCookie) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{50}
+	return file_wire_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *HashCookie) GetName() string {
@@ -4036,7 +4160,7 @@ type CookieAttribute struct {
 
 func (x *CookieAttribute) Reset() {
 	*x = CookieAttribute{}
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4048,7 +4172,7 @@ func (x *CookieAttribute) String() string {
 func (*CookieAttribute) ProtoMessage() {}
 
 func (x *CookieAttribute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4061,7 +4185,7 @@ func (x *CookieAttribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CookieAttribute.ProtoReflect.Descriptor instead.
 func (*CookieAttribute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{51}
+	return file_wire_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *CookieAttribute) GetName() string {
@@ -4089,7 +4213,7 @@ type Warmup struct {
 
 func (x *Warmup) Reset() {
 	*x = Warmup{}
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4101,7 +4225,7 @@ func (x *Warmup) String() string {
 func (*Warmup) ProtoMessage() {}
 
 func (x *Warmup) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4114,7 +4238,7 @@ func (x *Warmup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warmup.ProtoReflect.Descriptor instead.
 func (*Warmup) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{52}
+	return file_wire_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Warmup) GetDuration() *durationpb.Duration {
@@ -4150,7 +4274,7 @@ type LocalityLB struct {
 
 func (x *LocalityLB) Reset() {
 	*x = LocalityLB{}
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4162,7 +4286,7 @@ func (x *LocalityLB) String() string {
 func (*LocalityLB) ProtoMessage() {}
 
 func (x *LocalityLB) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4175,7 +4299,7 @@ func (x *LocalityLB) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocalityLB.ProtoReflect.Descriptor instead.
 func (*LocalityLB) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{53}
+	return file_wire_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *LocalityLB) GetOff() bool {
@@ -4216,7 +4340,7 @@ type Distribute struct {
 
 func (x *Distribute) Reset() {
 	*x = Distribute{}
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4228,7 +4352,7 @@ func (x *Distribute) String() string {
 func (*Distribute) ProtoMessage() {}
 
 func (x *Distribute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4241,7 +4365,7 @@ func (x *Distribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Distribute.ProtoReflect.Descriptor instead.
 func (*Distribute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{54}
+	return file_wire_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Distribute) GetFrom() string {
@@ -4275,7 +4399,7 @@ type Outlier struct {
 
 func (x *Outlier) Reset() {
 	*x = Outlier{}
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4287,7 +4411,7 @@ func (x *Outlier) String() string {
 func (*Outlier) ProtoMessage() {}
 
 func (x *Outlier) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4300,7 +4424,7 @@ func (x *Outlier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outlier.ProtoReflect.Descriptor instead.
 func (*Outlier) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{55}
+	return file_wire_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Outlier) GetConsecutiveErrors() int64 {
@@ -4385,7 +4509,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4397,7 +4521,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4410,7 +4534,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{56}
+	return file_wire_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Limits) GetConnections() int64 {
@@ -4501,7 +4625,7 @@ type Keepalive struct {
 
 func (x *Keepalive) Reset() {
 	*x = Keepalive{}
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4513,7 +4637,7 @@ func (x *Keepalive) String() string {
 func (*Keepalive) ProtoMessage() {}
 
 func (x *Keepalive) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4526,7 +4650,7 @@ func (x *Keepalive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Keepalive.ProtoReflect.Descriptor instead.
 func (*Keepalive) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{57}
+	return file_wire_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Keepalive) GetProbes() int64 {
@@ -4561,7 +4685,7 @@ type RetryBudget struct {
 
 func (x *RetryBudget) Reset() {
 	*x = RetryBudget{}
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4573,7 +4697,7 @@ func (x *RetryBudget) String() string {
 func (*RetryBudget) ProtoMessage() {}
 
 func (x *RetryBudget) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4586,7 +4710,7 @@ func (x *RetryBudget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryBudget.ProtoReflect.Descriptor instead.
 func (*RetryBudget) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{58}
+	return file_wire_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *RetryBudget) GetPercent() float64 {
@@ -4629,7 +4753,7 @@ type HealthCheck struct {
 
 func (x *HealthCheck) Reset() {
 	*x = HealthCheck{}
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4641,7 +4765,7 @@ func (x *HealthCheck) String() string {
 func (*HealthCheck) ProtoMessage() {}
 
 func (x *HealthCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4654,7 +4778,7 @@ func (x *HealthCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthCheck.ProtoReflect.Descriptor instead.
 func (*HealthCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{59}
+	return file_wire_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *HealthCheck) GetHow() isHealthCheck_How {
@@ -4759,7 +4883,7 @@ type HTTPCheck struct {
 
 func (x *HTTPCheck) Reset() {
 	*x = HTTPCheck{}
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4771,7 +4895,7 @@ func (x *HTTPCheck) String() string {
 func (*HTTPCheck) ProtoMessage() {}
 
 func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4784,7 +4908,7 @@ func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HTTPCheck.ProtoReflect.Descriptor instead.
 func (*HTTPCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{60}
+	return file_wire_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *HTTPCheck) GetPath() string {
@@ -4818,7 +4942,7 @@ type StatusRange struct {
 
 func (x *StatusRange) Reset() {
 	*x = StatusRange{}
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4830,7 +4954,7 @@ func (x *StatusRange) String() string {
 func (*StatusRange) ProtoMessage() {}
 
 func (x *StatusRange) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4843,7 +4967,7 @@ func (x *StatusRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRange.ProtoReflect.Descriptor instead.
 func (*StatusRange) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{61}
+	return file_wire_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *StatusRange) GetFrom() int64 {
@@ -4869,7 +4993,7 @@ type GRPCCheck struct {
 
 func (x *GRPCCheck) Reset() {
 	*x = GRPCCheck{}
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4881,7 +5005,7 @@ func (x *GRPCCheck) String() string {
 func (*GRPCCheck) ProtoMessage() {}
 
 func (x *GRPCCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4894,7 +5018,7 @@ func (x *GRPCCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GRPCCheck.ProtoReflect.Descriptor instead.
 func (*GRPCCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{62}
+	return file_wire_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *GRPCCheck) GetService() string {
@@ -4924,7 +5048,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4936,7 +5060,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4949,7 +5073,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{63}
+	return file_wire_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Verdict) GetId() string {
@@ -5157,12 +5281,26 @@ const file_wire_proto_rawDesc = "" +
 	"\n" +
 	"per_caller\x18\x06 \x01(\bR\tperCaller\x12\x1d\n" +
 	"\n" +
-	"per_header\x18\a \x01(\tR\tperHeader\"Y\n" +
+	"per_header\x18\a \x01(\tR\tperHeader\"\xb4\x01\n" +
 	"\bInFlight\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\brequests\x18\x02 \x01(\x03R\brequests\x12\x1d\n" +
 	"\n" +
-	"per_caller\x18\x03 \x01(\x03R\tperCaller\"\xa6\x03\n" +
+	"per_caller\x18\x03 \x01(\x03R\tperCaller\x12 \n" +
+	"\vconnections\x18\x04 \x01(\x03R\vconnections\x127\n" +
+	"\badaptive\x18\x05 \x01(\v2\x1b.sightline.wire.v1.AdaptiveR\badaptive\"\xae\x03\n" +
+	"\bAdaptive\x12\x1e\n" +
+	"\n" +
+	"percentile\x18\x01 \x01(\x01R\n" +
+	"percentile\x12!\n" +
+	"\fmax_requests\x18\x02 \x01(\x03R\vmaxRequests\x125\n" +
+	"\binterval\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\binterval\x12=\n" +
+	"\rmin_rtt_fixed\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\vminRttFixed\x12C\n" +
+	"\x10min_rtt_interval\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x0eminRttInterval\x12(\n" +
+	"\x10min_rtt_requests\x18\x06 \x01(\x03R\x0eminRttRequests\x12.\n" +
+	"\x13min_rtt_concurrency\x18\a \x01(\x03R\x11minRttConcurrency\x12$\n" +
+	"\x0emin_rtt_jitter\x18\b \x01(\x01R\fminRttJitter\x12$\n" +
+	"\x0emin_rtt_buffer\x18\t \x01(\x01R\fminRttBuffer\"\xa6\x03\n" +
 	"\tTokenRule\x12\x16\n" +
 	"\x06issuer\x18\x01 \x01(\tR\x06issuer\x12\x1c\n" +
 	"\taudiences\x18\x02 \x03(\tR\taudiences\x12\x12\n" +
@@ -5519,7 +5657,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 76)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 77)
 var file_wire_proto_goTypes = []any{
 	(*Workload)(nil),              // 0: sightline.wire.v1.Workload
 	(*EnrollRequest)(nil),         // 1: sightline.wire.v1.EnrollRequest
@@ -5541,64 +5679,65 @@ var file_wire_proto_goTypes = []any{
 	(*Inbound)(nil),               // 17: sightline.wire.v1.Inbound
 	(*RateRule)(nil),              // 18: sightline.wire.v1.RateRule
 	(*InFlight)(nil),              // 19: sightline.wire.v1.InFlight
-	(*TokenRule)(nil),             // 20: sightline.wire.v1.TokenRule
-	(*TokenHeader)(nil),           // 21: sightline.wire.v1.TokenHeader
-	(*ClaimHeader)(nil),           // 22: sightline.wire.v1.ClaimHeader
-	(*Authorization)(nil),         // 23: sightline.wire.v1.Authorization
-	(*AuthorizationRule)(nil),     // 24: sightline.wire.v1.AuthorizationRule
-	(*Source)(nil),                // 25: sightline.wire.v1.Source
-	(*Operation)(nil),             // 26: sightline.wire.v1.Operation
-	(*Condition)(nil),             // 27: sightline.wire.v1.Condition
-	(*Snapshot)(nil),              // 28: sightline.wire.v1.Snapshot
-	(*Instance)(nil),              // 29: sightline.wire.v1.Instance
-	(*Route)(nil),                 // 30: sightline.wire.v1.Route
-	(*Match)(nil),                 // 31: sightline.wire.v1.Match
-	(*StringMatch)(nil),           // 32: sightline.wire.v1.StringMatch
-	(*Destination)(nil),           // 33: sightline.wire.v1.Destination
-	(*Retry)(nil),                 // 34: sightline.wire.v1.Retry
-	(*HeaderEdits)(nil),           // 35: sightline.wire.v1.HeaderEdits
-	(*FieldEdits)(nil),            // 36: sightline.wire.v1.FieldEdits
-	(*Rewrite)(nil),               // 37: sightline.wire.v1.Rewrite
-	(*Redirect)(nil),              // 38: sightline.wire.v1.Redirect
-	(*DirectResponse)(nil),        // 39: sightline.wire.v1.DirectResponse
-	(*CORS)(nil),                  // 40: sightline.wire.v1.CORS
-	(*Fault)(nil),                 // 41: sightline.wire.v1.Fault
-	(*Delay)(nil),                 // 42: sightline.wire.v1.Delay
-	(*Abort)(nil),                 // 43: sightline.wire.v1.Abort
-	(*Mirror)(nil),                // 44: sightline.wire.v1.Mirror
-	(*StreamRoute)(nil),           // 45: sightline.wire.v1.StreamRoute
-	(*StreamMatch)(nil),           // 46: sightline.wire.v1.StreamMatch
-	(*Subset)(nil),                // 47: sightline.wire.v1.Subset
-	(*Policy)(nil),                // 48: sightline.wire.v1.Policy
-	(*Hash)(nil),                  // 49: sightline.wire.v1.Hash
-	(*HashCookie)(nil),            // 50: sightline.wire.v1.HashCookie
-	(*CookieAttribute)(nil),       // 51: sightline.wire.v1.CookieAttribute
-	(*Warmup)(nil),                // 52: sightline.wire.v1.Warmup
-	(*LocalityLB)(nil),            // 53: sightline.wire.v1.LocalityLB
-	(*Distribute)(nil),            // 54: sightline.wire.v1.Distribute
-	(*Outlier)(nil),               // 55: sightline.wire.v1.Outlier
-	(*Limits)(nil),                // 56: sightline.wire.v1.Limits
-	(*Keepalive)(nil),             // 57: sightline.wire.v1.Keepalive
-	(*RetryBudget)(nil),           // 58: sightline.wire.v1.RetryBudget
-	(*HealthCheck)(nil),           // 59: sightline.wire.v1.HealthCheck
-	(*HTTPCheck)(nil),             // 60: sightline.wire.v1.HTTPCheck
-	(*StatusRange)(nil),           // 61: sightline.wire.v1.StatusRange
-	(*GRPCCheck)(nil),             // 62: sightline.wire.v1.GRPCCheck
-	(*Verdict)(nil),               // 63: sightline.wire.v1.Verdict
-	nil,                           // 64: sightline.wire.v1.TappedRequest.LimitedEntry
-	nil,                           // 65: sightline.wire.v1.Instance.LabelsEntry
-	nil,                           // 66: sightline.wire.v1.Match.HeadersEntry
-	nil,                           // 67: sightline.wire.v1.Match.WithoutEntry
-	nil,                           // 68: sightline.wire.v1.Match.QueryEntry
-	nil,                           // 69: sightline.wire.v1.Match.SourceLabelsEntry
-	nil,                           // 70: sightline.wire.v1.FieldEdits.SetEntry
-	nil,                           // 71: sightline.wire.v1.FieldEdits.AddEntry
-	nil,                           // 72: sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	nil,                           // 73: sightline.wire.v1.Subset.LabelsEntry
-	nil,                           // 74: sightline.wire.v1.LocalityLB.FailoverEntry
-	nil,                           // 75: sightline.wire.v1.Distribute.ToEntry
-	(*timestamppb.Timestamp)(nil), // 76: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 77: google.protobuf.Duration
+	(*Adaptive)(nil),              // 20: sightline.wire.v1.Adaptive
+	(*TokenRule)(nil),             // 21: sightline.wire.v1.TokenRule
+	(*TokenHeader)(nil),           // 22: sightline.wire.v1.TokenHeader
+	(*ClaimHeader)(nil),           // 23: sightline.wire.v1.ClaimHeader
+	(*Authorization)(nil),         // 24: sightline.wire.v1.Authorization
+	(*AuthorizationRule)(nil),     // 25: sightline.wire.v1.AuthorizationRule
+	(*Source)(nil),                // 26: sightline.wire.v1.Source
+	(*Operation)(nil),             // 27: sightline.wire.v1.Operation
+	(*Condition)(nil),             // 28: sightline.wire.v1.Condition
+	(*Snapshot)(nil),              // 29: sightline.wire.v1.Snapshot
+	(*Instance)(nil),              // 30: sightline.wire.v1.Instance
+	(*Route)(nil),                 // 31: sightline.wire.v1.Route
+	(*Match)(nil),                 // 32: sightline.wire.v1.Match
+	(*StringMatch)(nil),           // 33: sightline.wire.v1.StringMatch
+	(*Destination)(nil),           // 34: sightline.wire.v1.Destination
+	(*Retry)(nil),                 // 35: sightline.wire.v1.Retry
+	(*HeaderEdits)(nil),           // 36: sightline.wire.v1.HeaderEdits
+	(*FieldEdits)(nil),            // 37: sightline.wire.v1.FieldEdits
+	(*Rewrite)(nil),               // 38: sightline.wire.v1.Rewrite
+	(*Redirect)(nil),              // 39: sightline.wire.v1.Redirect
+	(*DirectResponse)(nil),        // 40: sightline.wire.v1.DirectResponse
+	(*CORS)(nil),                  // 41: sightline.wire.v1.CORS
+	(*Fault)(nil),                 // 42: sightline.wire.v1.Fault
+	(*Delay)(nil),                 // 43: sightline.wire.v1.Delay
+	(*Abort)(nil),                 // 44: sightline.wire.v1.Abort
+	(*Mirror)(nil),                // 45: sightline.wire.v1.Mirror
+	(*StreamRoute)(nil),           // 46: sightline.wire.v1.StreamRoute
+	(*StreamMatch)(nil),           // 47: sightline.wire.v1.StreamMatch
+	(*Subset)(nil),                // 48: sightline.wire.v1.Subset
+	(*Policy)(nil),                // 49: sightline.wire.v1.Policy
+	(*Hash)(nil),                  // 50: sightline.wire.v1.Hash
+	(*HashCookie)(nil),            // 51: sightline.wire.v1.HashCookie
+	(*CookieAttribute)(nil),       // 52: sightline.wire.v1.CookieAttribute
+	(*Warmup)(nil),                // 53: sightline.wire.v1.Warmup
+	(*LocalityLB)(nil),            // 54: sightline.wire.v1.LocalityLB
+	(*Distribute)(nil),            // 55: sightline.wire.v1.Distribute
+	(*Outlier)(nil),               // 56: sightline.wire.v1.Outlier
+	(*Limits)(nil),                // 57: sightline.wire.v1.Limits
+	(*Keepalive)(nil),             // 58: sightline.wire.v1.Keepalive
+	(*RetryBudget)(nil),           // 59: sightline.wire.v1.RetryBudget
+	(*HealthCheck)(nil),           // 60: sightline.wire.v1.HealthCheck
+	(*HTTPCheck)(nil),             // 61: sightline.wire.v1.HTTPCheck
+	(*StatusRange)(nil),           // 62: sightline.wire.v1.StatusRange
+	(*GRPCCheck)(nil),             // 63: sightline.wire.v1.GRPCCheck
+	(*Verdict)(nil),               // 64: sightline.wire.v1.Verdict
+	nil,                           // 65: sightline.wire.v1.TappedRequest.LimitedEntry
+	nil,                           // 66: sightline.wire.v1.Instance.LabelsEntry
+	nil,                           // 67: sightline.wire.v1.Match.HeadersEntry
+	nil,                           // 68: sightline.wire.v1.Match.WithoutEntry
+	nil,                           // 69: sightline.wire.v1.Match.QueryEntry
+	nil,                           // 70: sightline.wire.v1.Match.SourceLabelsEntry
+	nil,                           // 71: sightline.wire.v1.FieldEdits.SetEntry
+	nil,                           // 72: sightline.wire.v1.FieldEdits.AddEntry
+	nil,                           // 73: sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	nil,                           // 74: sightline.wire.v1.Subset.LabelsEntry
+	nil,                           // 75: sightline.wire.v1.LocalityLB.FailoverEntry
+	nil,                           // 76: sightline.wire.v1.Distribute.ToEntry
+	(*timestamppb.Timestamp)(nil), // 77: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 78: google.protobuf.Duration
 }
 var file_wire_proto_depIdxs = []int32{
 	0,   // 0: sightline.wire.v1.EnrollRequest.workload:type_name -> sightline.wire.v1.Workload
@@ -5607,122 +5746,126 @@ var file_wire_proto_depIdxs = []int32{
 	7,   // 3: sightline.wire.v1.SubscribeRequest.state:type_name -> sightline.wire.v1.State
 	8,   // 4: sightline.wire.v1.SubscribeRequest.ack:type_name -> sightline.wire.v1.Ack
 	9,   // 5: sightline.wire.v1.SubscribeRequest.goodbye:type_name -> sightline.wire.v1.Goodbye
-	29,  // 6: sightline.wire.v1.Hello.instance:type_name -> sightline.wire.v1.Instance
-	28,  // 7: sightline.wire.v1.Push.snapshots:type_name -> sightline.wire.v1.Snapshot
-	76,  // 8: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
+	30,  // 6: sightline.wire.v1.Hello.instance:type_name -> sightline.wire.v1.Instance
+	29,  // 7: sightline.wire.v1.Push.snapshots:type_name -> sightline.wire.v1.Snapshot
+	77,  // 8: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
 	17,  // 9: sightline.wire.v1.Push.inbound:type_name -> sightline.wire.v1.Inbound
 	11,  // 10: sightline.wire.v1.Push.taps:type_name -> sightline.wire.v1.Taps
 	12,  // 11: sightline.wire.v1.Taps.taps:type_name -> sightline.wire.v1.Tap
 	15,  // 12: sightline.wire.v1.TappedRequest.rows:type_name -> sightline.wire.v1.TappedRow
-	64,  // 13: sightline.wire.v1.TappedRequest.limited:type_name -> sightline.wire.v1.TappedRequest.LimitedEntry
-	76,  // 14: sightline.wire.v1.TappedRow.time:type_name -> google.protobuf.Timestamp
-	77,  // 15: sightline.wire.v1.TappedRow.took:type_name -> google.protobuf.Duration
-	77,  // 16: sightline.wire.v1.TappedRow.first_byte:type_name -> google.protobuf.Duration
+	65,  // 13: sightline.wire.v1.TappedRequest.limited:type_name -> sightline.wire.v1.TappedRequest.LimitedEntry
+	77,  // 14: sightline.wire.v1.TappedRow.time:type_name -> google.protobuf.Timestamp
+	78,  // 15: sightline.wire.v1.TappedRow.took:type_name -> google.protobuf.Duration
+	78,  // 16: sightline.wire.v1.TappedRow.first_byte:type_name -> google.protobuf.Duration
 	16,  // 17: sightline.wire.v1.TappedRow.request:type_name -> sightline.wire.v1.TappedHeader
 	16,  // 18: sightline.wire.v1.TappedRow.response:type_name -> sightline.wire.v1.TappedHeader
-	23,  // 19: sightline.wire.v1.Inbound.authorization:type_name -> sightline.wire.v1.Authorization
-	20,  // 20: sightline.wire.v1.Inbound.tokens:type_name -> sightline.wire.v1.TokenRule
+	24,  // 19: sightline.wire.v1.Inbound.authorization:type_name -> sightline.wire.v1.Authorization
+	21,  // 20: sightline.wire.v1.Inbound.tokens:type_name -> sightline.wire.v1.TokenRule
 	18,  // 21: sightline.wire.v1.Inbound.rates:type_name -> sightline.wire.v1.RateRule
 	19,  // 22: sightline.wire.v1.Inbound.in_flight:type_name -> sightline.wire.v1.InFlight
-	24,  // 23: sightline.wire.v1.RateRule.match:type_name -> sightline.wire.v1.AuthorizationRule
-	77,  // 24: sightline.wire.v1.RateRule.unit:type_name -> google.protobuf.Duration
-	21,  // 25: sightline.wire.v1.TokenRule.from_headers:type_name -> sightline.wire.v1.TokenHeader
-	22,  // 26: sightline.wire.v1.TokenRule.claim_headers:type_name -> sightline.wire.v1.ClaimHeader
-	24,  // 27: sightline.wire.v1.Authorization.rules:type_name -> sightline.wire.v1.AuthorizationRule
-	25,  // 28: sightline.wire.v1.AuthorizationRule.from:type_name -> sightline.wire.v1.Source
-	26,  // 29: sightline.wire.v1.AuthorizationRule.to:type_name -> sightline.wire.v1.Operation
-	27,  // 30: sightline.wire.v1.AuthorizationRule.when:type_name -> sightline.wire.v1.Condition
-	30,  // 31: sightline.wire.v1.Snapshot.routes:type_name -> sightline.wire.v1.Route
-	47,  // 32: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
-	48,  // 33: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
-	29,  // 34: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
-	63,  // 35: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
-	45,  // 36: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
-	65,  // 37: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
-	31,  // 38: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
-	33,  // 39: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
-	77,  // 40: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
-	34,  // 41: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
-	35,  // 42: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
-	37,  // 43: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
-	38,  // 44: sightline.wire.v1.Route.redirect:type_name -> sightline.wire.v1.Redirect
-	39,  // 45: sightline.wire.v1.Route.respond:type_name -> sightline.wire.v1.DirectResponse
-	40,  // 46: sightline.wire.v1.Route.cors:type_name -> sightline.wire.v1.CORS
-	41,  // 47: sightline.wire.v1.Route.fault:type_name -> sightline.wire.v1.Fault
-	44,  // 48: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
-	32,  // 49: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
-	32,  // 50: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
-	66,  // 51: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
-	32,  // 52: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
-	32,  // 53: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
-	67,  // 54: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
-	68,  // 55: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
-	69,  // 56: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
-	35,  // 57: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
-	77,  // 58: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
-	77,  // 59: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
-	36,  // 60: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
-	36,  // 61: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
-	70,  // 62: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
-	71,  // 63: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
-	32,  // 64: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
-	77,  // 65: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
-	42,  // 66: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
-	43,  // 67: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
-	77,  // 68: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
-	46,  // 69: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
-	33,  // 70: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
-	72,  // 71: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	73,  // 72: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
-	48,  // 73: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
-	55,  // 74: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
-	56,  // 75: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
-	49,  // 76: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
-	52,  // 77: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
-	53,  // 78: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
-	58,  // 79: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
-	59,  // 80: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
-	50,  // 81: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
-	77,  // 82: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
-	51,  // 83: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
-	77,  // 84: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
-	54,  // 85: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
-	74,  // 86: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
-	75,  // 87: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
-	77,  // 88: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
-	77,  // 89: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
-	77,  // 90: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
-	77,  // 91: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
-	77,  // 92: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
-	77,  // 93: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
-	57,  // 94: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
-	77,  // 95: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
-	77,  // 96: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
-	77,  // 97: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
-	60,  // 98: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
-	62,  // 99: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
-	77,  // 100: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
-	77,  // 101: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
-	77,  // 102: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
-	61,  // 103: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
-	76,  // 104: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
-	76,  // 105: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
-	32,  // 106: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
-	32,  // 107: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
-	32,  // 108: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
-	1,   // 109: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
-	2,   // 110: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
-	4,   // 111: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
-	13,  // 112: sightline.wire.v1.ControlPlane.Tapped:input_type -> sightline.wire.v1.TappedRequest
-	3,   // 113: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
-	3,   // 114: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
-	10,  // 115: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
-	14,  // 116: sightline.wire.v1.ControlPlane.Tapped:output_type -> sightline.wire.v1.TappedResponse
-	113, // [113:117] is the sub-list for method output_type
-	109, // [109:113] is the sub-list for method input_type
-	109, // [109:109] is the sub-list for extension type_name
-	109, // [109:109] is the sub-list for extension extendee
-	0,   // [0:109] is the sub-list for field type_name
+	25,  // 23: sightline.wire.v1.RateRule.match:type_name -> sightline.wire.v1.AuthorizationRule
+	78,  // 24: sightline.wire.v1.RateRule.unit:type_name -> google.protobuf.Duration
+	20,  // 25: sightline.wire.v1.InFlight.adaptive:type_name -> sightline.wire.v1.Adaptive
+	78,  // 26: sightline.wire.v1.Adaptive.interval:type_name -> google.protobuf.Duration
+	78,  // 27: sightline.wire.v1.Adaptive.min_rtt_fixed:type_name -> google.protobuf.Duration
+	78,  // 28: sightline.wire.v1.Adaptive.min_rtt_interval:type_name -> google.protobuf.Duration
+	22,  // 29: sightline.wire.v1.TokenRule.from_headers:type_name -> sightline.wire.v1.TokenHeader
+	23,  // 30: sightline.wire.v1.TokenRule.claim_headers:type_name -> sightline.wire.v1.ClaimHeader
+	25,  // 31: sightline.wire.v1.Authorization.rules:type_name -> sightline.wire.v1.AuthorizationRule
+	26,  // 32: sightline.wire.v1.AuthorizationRule.from:type_name -> sightline.wire.v1.Source
+	27,  // 33: sightline.wire.v1.AuthorizationRule.to:type_name -> sightline.wire.v1.Operation
+	28,  // 34: sightline.wire.v1.AuthorizationRule.when:type_name -> sightline.wire.v1.Condition
+	31,  // 35: sightline.wire.v1.Snapshot.routes:type_name -> sightline.wire.v1.Route
+	48,  // 36: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
+	49,  // 37: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
+	30,  // 38: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
+	64,  // 39: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
+	46,  // 40: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
+	66,  // 41: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
+	32,  // 42: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
+	34,  // 43: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
+	78,  // 44: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
+	35,  // 45: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
+	36,  // 46: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
+	38,  // 47: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
+	39,  // 48: sightline.wire.v1.Route.redirect:type_name -> sightline.wire.v1.Redirect
+	40,  // 49: sightline.wire.v1.Route.respond:type_name -> sightline.wire.v1.DirectResponse
+	41,  // 50: sightline.wire.v1.Route.cors:type_name -> sightline.wire.v1.CORS
+	42,  // 51: sightline.wire.v1.Route.fault:type_name -> sightline.wire.v1.Fault
+	45,  // 52: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
+	33,  // 53: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
+	33,  // 54: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
+	67,  // 55: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
+	33,  // 56: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
+	33,  // 57: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
+	68,  // 58: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
+	69,  // 59: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
+	70,  // 60: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
+	36,  // 61: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
+	78,  // 62: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
+	78,  // 63: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
+	37,  // 64: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
+	37,  // 65: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
+	71,  // 66: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
+	72,  // 67: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
+	33,  // 68: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
+	78,  // 69: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
+	43,  // 70: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
+	44,  // 71: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
+	78,  // 72: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
+	47,  // 73: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
+	34,  // 74: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
+	73,  // 75: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	74,  // 76: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
+	49,  // 77: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
+	56,  // 78: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
+	57,  // 79: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
+	50,  // 80: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
+	53,  // 81: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
+	54,  // 82: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
+	59,  // 83: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
+	60,  // 84: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
+	51,  // 85: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
+	78,  // 86: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
+	52,  // 87: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
+	78,  // 88: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
+	55,  // 89: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
+	75,  // 90: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
+	76,  // 91: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
+	78,  // 92: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
+	78,  // 93: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
+	78,  // 94: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
+	78,  // 95: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
+	78,  // 96: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
+	78,  // 97: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
+	58,  // 98: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
+	78,  // 99: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
+	78,  // 100: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
+	78,  // 101: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
+	61,  // 102: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
+	63,  // 103: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
+	78,  // 104: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
+	78,  // 105: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
+	78,  // 106: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
+	62,  // 107: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
+	77,  // 108: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
+	77,  // 109: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
+	33,  // 110: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
+	33,  // 111: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
+	33,  // 112: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
+	1,   // 113: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
+	2,   // 114: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
+	4,   // 115: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
+	13,  // 116: sightline.wire.v1.ControlPlane.Tapped:input_type -> sightline.wire.v1.TappedRequest
+	3,   // 117: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
+	3,   // 118: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
+	10,  // 119: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
+	14,  // 120: sightline.wire.v1.ControlPlane.Tapped:output_type -> sightline.wire.v1.TappedResponse
+	117, // [117:121] is the sub-list for method output_type
+	113, // [113:117] is the sub-list for method input_type
+	113, // [113:113] is the sub-list for extension type_name
+	113, // [113:113] is the sub-list for extension extendee
+	0,   // [0:113] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -5737,19 +5880,19 @@ func file_wire_proto_init() {
 		(*SubscribeRequest_Ack)(nil),
 		(*SubscribeRequest_Goodbye)(nil),
 	}
-	file_wire_proto_msgTypes[32].OneofWrappers = []any{
+	file_wire_proto_msgTypes[33].OneofWrappers = []any{
 		(*StringMatch_Exact)(nil),
 		(*StringMatch_Prefix)(nil),
 		(*StringMatch_Regex)(nil),
 	}
-	file_wire_proto_msgTypes[43].OneofWrappers = []any{}
-	file_wire_proto_msgTypes[49].OneofWrappers = []any{
+	file_wire_proto_msgTypes[44].OneofWrappers = []any{}
+	file_wire_proto_msgTypes[50].OneofWrappers = []any{
 		(*Hash_Header)(nil),
 		(*Hash_Query)(nil),
 		(*Hash_Cookie)(nil),
 		(*Hash_SourceIp)(nil),
 	}
-	file_wire_proto_msgTypes[59].OneofWrappers = []any{
+	file_wire_proto_msgTypes[60].OneofWrappers = []any{
 		(*HealthCheck_Http)(nil),
 		(*HealthCheck_Grpc)(nil),
 		(*HealthCheck_Tcp)(nil),
@@ -5760,7 +5903,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   76,
+			NumMessages:   77,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

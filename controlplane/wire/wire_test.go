@@ -179,7 +179,10 @@ func TestInboundSurvivesTheWire(t *testing.T) {
 	}}, Rates: []mesh.RateRule{{
 		Name: "a", Match: mesh.AuthorizationRule{To: []mesh.Operation{{Methods: s("b")}}}, Requests: 1, Unit: time.Minute, Burst: 2,
 		PerCaller: true, PerHeader: "c",
-	}}, InFlight: []mesh.InFlight{{Name: "a", Requests: 1, PerCaller: 2}}}
+	}}, InFlight: []mesh.InFlight{{Name: "a", Requests: 1, PerCaller: 2, Connections: 3, Adaptive: &mesh.Adaptive{
+		Percentile: 0.5, MaxRequests: 4, Interval: 5,
+		MinRTT: mesh.MinRTT{Fixed: 6, Interval: 7, Requests: 8, Concurrency: 9, Jitter: 0.1, Buffer: 0.2},
+	}}}}
 	raw, err := proto.Marshal(FromInbound(want))
 	if err != nil {
 		t.Fatal(err)

@@ -16,6 +16,9 @@ import (
 	"time"
 )
 
+// DefaultConnections is how many connections a server has at once if nothing is said.
+const DefaultConnections = 32 << 10
+
 // Config is how a Server treats its connections. The zero value has the defaults.
 type Config struct {
 	// Drain is how long connections may go on when Serve's context has ended. 0 is 30 s.
@@ -25,7 +28,7 @@ type Config struct {
 	// Body is how long a request body may pause before its answer has begun. 0 is 5 min.
 	Body time.Duration
 	// Connections is how many there may be at once; more are closed as they come. 0 is
-	// 32,768.
+	// DefaultConnections.
 	Connections int
 	// Overflow counts those that were closed for that; may be nil.
 	Overflow *atomic.Uint64
@@ -51,7 +54,7 @@ func (c Config) withDefaults() Config {
 		}
 	}
 	if c.Connections == 0 {
-		c.Connections = 32 << 10
+		c.Connections = DefaultConnections
 	}
 	if c.Overflow == nil {
 		c.Overflow = new(atomic.Uint64)

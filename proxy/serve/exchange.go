@@ -8,6 +8,7 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/authorize"
 	"github.com/sightline-mesh/sightline/proxy/emit"
+	"github.com/sightline-mesh/sightline/proxy/inflight"
 	"github.com/sightline-mesh/sightline/proxy/retry"
 	"github.com/sightline-mesh/sightline/proxy/route"
 	"github.com/sightline-mesh/sightline/proxy/token"
@@ -27,12 +28,14 @@ type exchange struct {
 	malformed  error // the request cannot be understood; it only gets an answer
 	fixed      mesh.ServiceName
 	caller     *authorize.Caller // inbound only
+	seat       *inflight.Caller  // inbound only: the same, as limits count it
 	trace      [55]byte          // the traceparent for the next hop
 	b3         emit.B3Fields     // the same in B3's words, if the request came with such
 	id         [36]byte          // the x-request-id, if it is made here
 
 	guard    *Guard          // inbound only; nil enforces nothing
 	token    *token.Verified // inbound only; nil without one
+	adaptive *Adaptive       // inbound only: what counts this request as worked on; nil is nothing
 	route    *route.Route
 	deadline time.Time // over all tries; zero is none
 	tryEnd   time.Time // until the head of this try's answer; zero is none
@@ -94,6 +97,9 @@ type codec interface {
 	// repeatable reports whether send may be called again for the same request. An
 	// answer that it may have brought is dropped by that.
 	repeatable() bool
+	// lasting reports whether the answer that send brought may go on for as long as it
+	// likes, as those of streams do.
+	lasting() bool
 	// relay passes the answer, changed by x.out, on to the client, to its end.
 	relay(x *exchange) error
 	// refuse answers in the mesh's own name, if an answer has not begun.
@@ -113,7 +119,7 @@ type codec interface {
 func (x *exchange) reset() {
 	tried, tries, header, edits := x.tried[:0], x.rec.Tries[:0], x.ask.Header, x.edits[:0]
 	clear(x.tried)
-	*x = exchange{ctx: x.ctx, via: x.via, fixed: x.fixed, caller: x.caller, tried: tried, edits: edits}
+	*x = exchange{ctx: x.ctx, via: x.via, fixed: x.fixed, caller: x.caller, seat: x.seat, tried: tried, edits: edits}
 	x.ask.Header, x.answer.grpc = header, -1
 	x.rec = emit.Record{Start: time.Now(), Tries: tries, GRPCStatus: -1}
 }

@@ -215,9 +215,7 @@ func inboundFlags() []flagCase {
 		},
 		{
 			name: "too many in flight", arrange: guard(func(*testing.T) *Guard {
-				l := inflight.New(inflight.Config{All: 1})
-				l.Enter("somebody")
-				return &Guard{InFlight: []InFlight{{Name: "default/f", Limiter: l}}}
+				return &Guard{InFlight: &InFlight{Name: "default/f", Bounds: inflight.Bounds{All: inflight.Fixed(0)}}}
 			}), status: 503, grpc: 14, shown: "UO", reason: "limit of requests in flight reached: default/f", in: by("UO"), out: peer,
 		},
 		{

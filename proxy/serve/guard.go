@@ -16,11 +16,14 @@ type Guard struct {
 	Tokens    *token.Verifier
 	Authorize *authorize.Policies
 	Rates     []Rate
-	InFlight  []InFlight
+	InFlight  *InFlight // nil bounds nothing
+	Adaptive  *Adaptive // nil likewise
+	// Connections is how many each caller may have; 0 is mostConnections.
+	Connections int
 }
 
 // guardCounts are those of an Inbound.
-type guardCounts struct{ allowed, denied, rehearsed, tokens, badTokens, limited, crowded atomic.Uint64 }
+type guardCounts struct{ allowed, denied, rehearsed, tokens, badTokens, limited, crowded, adapted atomic.Uint64 }
 
 // Guarded counts what an Inbound's policies decided. What no policy was asked about
 // is in none of them.
@@ -30,7 +33,6 @@ type Guarded struct {
 	Tokens          uint64 // that were verified
 	BadTokens       uint64 // that were refused
 	Limited         uint64 // that came too often
-	Crowded         uint64 // for which there was no room
 }
 
 // Guarded counts decisions since the start.
@@ -38,7 +40,7 @@ func (in *Inbound) Guarded() Guarded {
 	g := &in.guards
 	return Guarded{
 		Allowed: g.allowed.Load(), Denied: g.denied.Load(), Rehearsed: g.rehearsed.Load(),
-		Tokens: g.tokens.Load(), BadTokens: g.badTokens.Load(), Limited: g.limited.Load(), Crowded: g.crowded.Load(),
+		Tokens: g.tokens.Load(), BadTokens: g.badTokens.Load(), Limited: g.limited.Load(),
 	}
 }
 

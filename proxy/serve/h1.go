@@ -14,6 +14,7 @@ import (
 	"github.com/sightline-mesh/sightline/proxy/authorize"
 	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/http1"
+	"github.com/sightline-mesh/sightline/proxy/inflight"
 	"github.com/sightline-mesh/sightline/proxy/listen"
 	"github.com/sightline-mesh/sightline/proxy/pool"
 	"github.com/sightline-mesh/sightline/proxy/socket"
@@ -63,6 +64,7 @@ type h1Config struct {
 	mtls      bool
 	fixed     mesh.ServiceName
 	caller    *authorize.Caller // inbound: the same, as policies ask
+	seat      *inflight.Caller  // inbound: the same, as limits count it
 	handle    handler
 	source    netip.Addr // of the client
 	intake    Intake
@@ -114,7 +116,7 @@ func serveH1(ctx context.Context, conn *listen.Conn, nc net.Conn, cfg h1Config) 
 func (h *h1) bind(ctx context.Context) (release func()) {
 	h.x.ctx, h.end = context.WithCancelCause(ctx) //nolint:fatcontext // one for each connection
 	h.x.via, h.x.fixed, h.x.ask.Header = h, h.cfg.fixed, h.req.Lookup
-	h.x.caller = h.cfg.caller
+	h.x.caller, h.x.seat = h.cfg.caller, h.cfg.seat
 	return func() { h.end(nil) }
 }
 

@@ -68,6 +68,11 @@ func (h *h1) relayPlain(x *exchange, up *pool.Conn) error {
 	return nil
 }
 
+// lasting implements codec.
+func (h *h1) lasting() bool {
+	return h.res.Status == http.StatusSwitchingProtocols || lastingType(h.res.Get(http1.ContentType))
+}
+
 // keptFor is the timeout of a Keep-Alive field, "timeout=5, max=100"; 0 if there is none.
 func keptFor(field string) time.Duration {
 	for part := range strings.SplitSeq(field, ",") {

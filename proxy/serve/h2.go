@@ -61,7 +61,7 @@ func serveRequest(s *http2.Stream, cfg *h1Config) {
 	h := h2s.Get().(*h2)
 	h.cfg, h.down = cfg, s
 	h.x.ctx = s.Context() //nolint:fatcontext // it is the stream's own, of no other
-	h.x.fixed, h.x.caller = cfg.fixed, cfg.caller
+	h.x.fixed, h.x.caller, h.x.seat = cfg.fixed, cfg.caller, cfg.seat
 	s.SetWaker(h.wake)
 	h.x.reset()
 	h.req = s.Head()
@@ -74,7 +74,7 @@ func serveRequest(s *http2.Stream, cfg *h1Config) {
 	h.cfg, h.down, h.req, h.res, h.back = nil, nil, nil, nil, nil
 	h.grpc, h.idled, h.ended, h.begun, h.code = false, false, false, false, 0
 	h.changed.Reset()
-	h.x.ctx = nil
+	h.x.ctx, h.x.seat = nil, nil
 	h2s.Put(h)
 }
 

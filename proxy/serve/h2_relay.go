@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/sightline-mesh/sightline/proxy/emit"
+	"github.com/sightline-mesh/sightline/proxy/http1"
 	"github.com/sightline-mesh/sightline/proxy/http2"
 )
 
@@ -26,6 +27,14 @@ func (h *h2) relay(x *exchange) error {
 	}
 	h.down.Answer(h.res)
 	return h.relayBody(x)
+}
+
+// lasting implements codec.
+func (h *h2) lasting() bool {
+	if h.h1 != nil {
+		return lastingType(h.h1.res.Get(http1.ContentType))
+	}
+	return h.grpc || h.x.extended || lastingType(h.res.Get("content-type"))
 }
 
 func (h *h2) relayBody(x *exchange) error {

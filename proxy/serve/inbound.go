@@ -13,6 +13,7 @@ import (
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/emit"
+	"github.com/sightline-mesh/sightline/proxy/inflight"
 	"github.com/sightline-mesh/sightline/proxy/listen"
 	"github.com/sightline-mesh/sightline/proxy/pool"
 	"github.com/sightline-mesh/sightline/proxy/retry"
@@ -70,10 +71,13 @@ type Inbound struct {
 	app    *link
 	port   uint16 // of the app
 
-	guards                              guardCounts
-	plaintext, refused, races, overflow atomic.Uint64
-	streams                             StreamCount
-	traces                              TraceCounts
+	guards         guardCounts
+	callers        inflight.Callers
+	whole, working *inflight.Gate
+
+	plaintext, refused, races, overflow, overCaller atomic.Uint64
+	streams                                         StreamCount
+	traces                                          TraceCounts
 }
 
 // NewInbound makes an Inbound; Serve starts it.
@@ -90,7 +94,7 @@ func NewInbound(cfg InboundConfig, d InboundDeps) *Inbound {
 	if d.Tap == nil {
 		d.Tap = tap.New()
 	}
-	in := &Inbound{cfg: cfg, deps: d}
+	in := &Inbound{cfg: cfg, deps: d, whole: inflight.NewGate(whole, patience), working: inflight.NewGate(working, patience)}
 	if app, err := netip.ParseAddrPort(cfg.App); err == nil {
 		in.port = app.Port()
 	}
@@ -155,8 +159,9 @@ func (in *Inbound) layers() handler {
 							in.throttle( // what comes too often
 								in.admit( // and what there is too much of at once
 									relay(in.deps.Tap, // passes the app's answer on
-										once( // hides a kept connection that the app had closed
-											in.forward))))))))))
+										in.begin( // what counts ends here where the rest may go on for long
+											once( // hides a kept connection that the app had closed
+												in.forward)))))))))))
 }
 
 func (in *Inbound) serve(ctx context.Context, c *listen.Conn) {
@@ -171,7 +176,14 @@ func (in *Inbound) serve(ctx context.Context, c *listen.Conn) {
 		in.count(err)
 		return
 	}
-	cfg := h1Config{direction: emit.Inbound, peer: peer, mtls: true, handle: in.handle, intake: in.cfg.Intake, traces: &in.traces, streamIdle: in.cfg.StreamIdle}
+	seat, ok := in.callers.Join(peer.Identity, in.connections())
+	if !ok {
+		in.overCaller.Add(1)
+		listen.Linger(t, crossing) // in order: nothing of what it sends was read
+		return
+	}
+	defer in.callers.Quit(seat)
+	cfg := h1Config{direction: emit.Inbound, seat: seat, peer: peer, mtls: true, handle: in.handle, intake: in.cfg.Intake, traces: &in.traces, streamIdle: in.cfg.StreamIdle}
 	cfg.caller = in.callerOf(t, peer.Identity, state.ServerName)
 	switch state.NegotiatedProtocol {
 	case "h2":
@@ -183,6 +195,19 @@ func (in *Inbound) serve(ctx context.Context, c *listen.Conn) {
 	}
 }
 
+// mostConnections is how many connections a caller may have at once if no policy says:
+// half of what a listener may have at all.
+const mostConnections = listen.DefaultConnections / 2
+
+func (in *Inbound) connections() int {
+	if in.deps.Guard != nil {
+		if g := in.deps.Guard(); g != nil && g.Connections > 0 {
+			return g.Connections
+		}
+	}
+	return mostConnections
+}
+
 // serveStream carries the bytes of another sidecar's app to the app.
 func (in *Inbound) serveStream(ctx context.Context, c *listen.Conn, t net.Conn, by h1Config) {
 	c.Enter(listen.Reading)
@@ -192,7 +217,7 @@ func (in *Inbound) serveStream(ctx context.Context, c *listen.Conn, t net.Conn, 
 		return
 	}
 	serveStream(ctx, c, t, peerClient{conn: c, tls: t}, streamConfig{
-		direction: emit.Inbound, peer: by.peer, mtls: true, caller: by.caller, head: head, idle: in.cfg.StreamIdle, handle: in.handle,
+		direction: emit.Inbound, peer: by.peer, mtls: true, caller: by.caller, seat: by.seat, head: head, idle: in.cfg.StreamIdle, handle: in.handle,
 		count: &in.streams,
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/authorize"
 	"github.com/sightline-mesh/sightline/proxy/emit"
+	"github.com/sightline-mesh/sightline/proxy/inflight"
 	"github.com/sightline-mesh/sightline/proxy/listen"
 	"github.com/sightline-mesh/sightline/proxy/pool"
 	"github.com/sightline-mesh/sightline/proxy/retry"
@@ -152,6 +153,9 @@ func (*byteStream) answer(*exchange, *route.Answer) error { return errNotDone }
 // copy implements codec: streams have no copies.
 func (*byteStream) copy(*exchange, address) letter { return nil }
 
+// lasting implements codec.
+func (*byteStream) lasting() bool { return true }
+
 // refuse implements codec.
 func (s *byteStream) refuse(_ *exchange, f fault) {
 	if !s.begun {
@@ -165,6 +169,7 @@ type streamConfig struct {
 	peer      emit.Peer
 	mtls      bool
 	caller    *authorize.Caller // inbound: the same as peer, as policies ask
+	seat      *inflight.Caller  // inbound: the same, as limits count it
 	fixed     mesh.ServiceName
 	authority string       // as the client wrote it; may be empty
 	asks      route.Stream // as far as is known
@@ -199,7 +204,7 @@ func serveStream(ctx context.Context, conn *listen.Conn, nc net.Conn, c client, 
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	s := &byteStream{conn: nc, client: c, idle: cfg.idle}
-	x := &exchange{ctx: ctx, via: s, fixed: cfg.fixed, caller: cfg.caller}
+	x := &exchange{ctx: ctx, via: s, fixed: cfg.fixed, caller: cfg.caller, seat: cfg.seat}
 	x.reset()
 	x.describeStream(cfg)
 	conn.OnGone(func(e socket.End) {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/sightline-mesh/sightline/proxy/authorize"
-	"github.com/sightline-mesh/sightline/proxy/inflight"
 	"github.com/sightline-mesh/sightline/proxy/ratelimit"
 )
 
@@ -18,12 +17,6 @@ type Rate struct {
 	PerCaller bool
 	PerHeader string // lower-case
 	Limiter   *ratelimit.Limiter
-}
-
-// InFlight bounds the requests at once.
-type InFlight struct {
-	Name    string
-	Limiter *inflight.Limiter
 }
 
 // throttle turns away what comes too often. Streams are no requests.
@@ -64,37 +57,4 @@ func tooMany(name string, wait time.Duration) error {
 		status: http.StatusTooManyRequests, flags: "RL", reason: "rate limit " + name, grpc: 8, // RESOURCE_EXHAUSTED
 		fields: []string{"retry-after", strconv.Itoa(int(math.Ceil(wait.Seconds())))},
 	}
-}
-
-// admit turns away what there is too much of at once.
-func (in *Inbound) admit(next handler) handler {
-	return func(x *exchange) error {
-		if x.guard == nil || len(x.guard.InFlight) == 0 {
-			return next(x)
-		}
-		return in.admitBelow(x, x.guard.InFlight, next)
-	}
-}
-
-func (in *Inbound) admitBelow(x *exchange, limits []InFlight, next handler) error {
-	if len(limits) == 0 {
-		return next(x)
-	}
-	l := &limits[0]
-	caller := x.caller.Principal()
-	if v := l.Limiter.Enter(caller); v != inflight.Entered {
-		in.guards.crowded.Add(1)
-		return full(l.Name, v)
-	}
-	defer l.Limiter.Leave(caller)
-	return in.admitBelow(x, limits[1:], next)
-}
-
-// full is a request for which there is no room now.
-func full(name string, v inflight.Verdict) error {
-	reason := "limit of requests in flight reached: " + name
-	if v == inflight.KeyFull {
-		reason = "caller's limit of requests in flight reached: " + name
-	}
-	return &rejection{status: http.StatusServiceUnavailable, flags: "UO", reason: reason, grpc: 14} // UNAVAILABLE
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/authorize"
+	"github.com/sightline-mesh/sightline/proxy/gradient"
 	"github.com/sightline-mesh/sightline/proxy/inflight"
 	"github.com/sightline-mesh/sightline/proxy/ratelimit"
 )
@@ -82,16 +83,13 @@ func TestLimitsOfRequestsInFlight(t *testing.T) {
 	side := m.sidecars[0]
 	client := m.client(t)
 	for i, tt := range []struct {
-		cfg    inflight.Config
+		bounds inflight.Bounds
 		reason string
 	}{
-		{inflight.Config{All: 2}, "limit of requests in flight reached: default/f"},
-		{inflight.Config{PerKey: 2}, "caller's limit of requests in flight reached: default/f"},
+		{inflight.Bounds{All: inflight.Fixed(2)}, "limit of requests in flight reached: default/f"},
+		{inflight.Bounds{All: inflight.Fixed(100), PerCaller: 2}, "caller's limit of requests in flight reached: default/g"},
 	} {
-		limiter := inflight.New(tt.cfg)
-		side.guard.Store(&Guard{InFlight: []InFlight{
-			{Name: "default/wide", Limiter: inflight.New(inflight.Config{All: 100})}, {Name: "default/f", Limiter: limiter},
-		}})
+		side.guard.Store(&Guard{InFlight: &InFlight{Bounds: tt.bounds, Name: "default/f", PerCallerName: "default/g"}})
 		var held sync.WaitGroup
 		for range 2 {
 			held.Go(func() { get(t, client, "http://reviews/hold", 200) })
@@ -107,22 +105,19 @@ func TestLimitsOfRequestsInFlight(t *testing.T) {
 		side.records.await(t, 4*i+2) // both are over for the sidecar, too
 		get(t, client, "http://reviews/", 200)
 		side.records.await(t, 4*i+3)
-		if limiter.Now() != 0 {
-			t.Errorf("%d are left in flight", limiter.Now())
-		}
 	}
-	if g := side.in.Guarded(); g.Crowded != 2 {
-		t.Errorf("counted %+v", g)
+	if l := side.in.Load(); l.Crowded != 2 || l.InFlight != 0 || l.Waited != 0 {
+		t.Errorf("counted %+v", l)
 	}
 }
 
 // What is not enforced must cost nothing: the layers are asked with no limit in force
 // and with some that do not fit.
 func TestLayersAllocateNothing(t *testing.T) {
-	in := &Inbound{}
+	in := NewInbound(InboundConfig{}, InboundDeps{})
 	last := func(*exchange) error { return nil }
-	handle := in.guard(in.authenticate(in.authorize(in.throttle(in.admit(last)))))
-	x := &exchange{caller: authorize.NewCaller(authorize.Connection{Identity: "spiffe://mesh.local/ns/default/sa/web"})}
+	handle := in.guard(in.authenticate(in.authorize(in.throttle(in.admit(in.begin(last))))))
+	x := &exchange{ctx: t.Context(), via: tries{}, seat: &inflight.Caller{}, caller: authorize.NewCaller(authorize.Connection{Identity: "spiffe://mesh.local/ns/default/sa/web"})}
 	x.ask.Method, x.ask.Path, x.ask.Authority = "GET", "/a?b", "reviews"
 	x.ask.Header = func(string) (string, bool) { return "", false }
 	guards := map[string]*Guard{
@@ -133,7 +128,8 @@ func TestLayersAllocateNothing(t *testing.T) {
 				{Match: matcher(t, mesh.AuthorizationRule{To: []mesh.Operation{{Methods: []string{"PUT"}}}}), Limiter: ratelimit.New(ratelimit.Config{Requests: 1, Unit: time.Hour})},
 				{Match: matcher(t, mesh.AuthorizationRule{}), PerCaller: true, Limiter: ratelimit.New(ratelimit.Config{Requests: 1 << 30, Unit: time.Hour})},
 			},
-			InFlight: []InFlight{{Limiter: inflight.New(inflight.Config{All: 10, PerKey: 5})}},
+			InFlight: &InFlight{Bounds: inflight.Bounds{All: inflight.Fixed(10), PerCaller: 5}},
+			Adaptive: &Adaptive{Control: gradient.New(gradient.Config{}, nil)},
 		},
 	}
 	for name, g := range guards {
