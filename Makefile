@@ -6,7 +6,7 @@ WEB := ui/web
 WEB_SOURCES := $(shell find $(WEB)/src $(WEB)/public -type f 2>/dev/null) $(WEB)/index.html $(WEB)/package-lock.json $(WEB)/vite.config.ts
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race check bench web demo load clean engine tools
+.PHONY: help build test race check bench web demo load fuzz soak clean engine tools
 
 help: ## print this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,7 +37,7 @@ demo: build engine ## build all, start the whole mesh with the shop, print the U
 test: build engine tools ## all tests: Go with the real engine, web, browser, end to end
 	SIGHTLINE_REQUIRE_ENGINE=1 go test -timeout 20m ./...
 	cd $(WEB) && npm test
-	SIGHTLINE_E2E=1 go test -p 1 -count=1 -timeout 25m ./loadtest/e2e/... ./loadtest/peers ./loadtest/lossless
+	SIGHTLINE_E2E=1 go test -p 1 -count=1 -timeout 25m ./loadtest/e2e/... ./loadtest/peers ./loadtest/lossless ./loadtest/interop ./loadtest/soak
 	SIGHTLINE_E2E=1 go test -count=1 -run 'Nginx|Conformance' ./proxy/serve
 
 race: web engine ## Go tests under the race detector
@@ -51,6 +51,12 @@ bench: ## Go benchmarks, six rounds, for benchstat
 
 load: build tools ## the sidecar pair beside nginx, HAProxy, net/http and the TLS floor, one interleaved run
 	loadtest/peers/run.sh
+
+fuzz: ## every fuzz target, one after the other, until the first finding (TIME=30m for each)
+	loadtest/fuzz.sh $(or $(TIME),30m)
+
+soak: build ## a pair of sidecars under each long load: 10 GiB streamed, 10,000 idle connections, 1,000 connections/s, WebSockets (FOR=5m)
+	go run ./loadtest/soak -stream-mib 10240 -idle 10000 -churn 1000 -websockets 200 -for $(or $(FOR),5m)
 
 clean: ## remove what was built here
 	rm -rf bin $(WEB)/dist loadtest/artefacts

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"runtime"
 	"time"
 
 	"github.com/sightline-mesh/sightline/proxy/admin"
@@ -22,6 +23,7 @@ func (p *parts) metrics() []admin.Family {
 	asked, forgotten := p.tables.counts()
 	families = append(families, inFlightOf(p.inbound.Load())...)
 	return append(families,
+		admin.Value("sightline_goroutines", "Goroutines of this process.", float64(runtime.NumGoroutine())),
 		admin.Value("sightline_services_asked", "Names that the control plane is asked for.", float64(asked)),
 		admin.Value("sightline_services_forgotten_total", "Names of no service that were forgotten to make room for others.", float64(forgotten)),
 		turnedAway(p.inbound, p.outbound),

@@ -29,10 +29,13 @@ type Running struct {
 	// Processes are those whose use of processor and memory is the pair's: none for a
 	// direct call, else the caller's side first.
 	Processes []*proc.Process
+	// Admin is where each of the processes tells of itself; only Sightline's do.
+	Admin []netip.AddrPort
 	// HTTP2 says that callers speak HTTP/2 with prior knowledge, and so does the app.
 	HTTP2 bool
 
-	account func(context.Context) (Account, error)
+	account  func(context.Context) (Account, error)
+	answered func(context.Context, netip.AddrPort) error // nil asks an echo
 }
 
 // Account is what a pair says of the requests it carried.
@@ -76,6 +79,9 @@ func (r *Running) carries(ctx context.Context, inner netip.AddrPort) error {
 
 // answers has one request answered.
 func (r *Running) answers(ctx context.Context) error {
+	if r.answered != nil {
+		return r.answered(ctx, r.Address)
+	}
 	if r.HTTP2 {
 		return drive.CallOnce(ctx, r.Address, Host)
 	}

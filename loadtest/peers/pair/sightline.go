@@ -26,6 +26,9 @@ type Sidecars struct {
 	App   netip.AddrPort
 	HTTP2 bool // the app, and callers, speak HTTP/2
 	Quiet bool // without telemetry
+	// Answered reports whether a request to the address comes to the app; nil sends one
+	// that an echo answers.
+	Answered func(ctx context.Context, at netip.AddrPort) error
 }
 
 // Start starts a pair of sidecars, with a certificate, all telemetry unless it is to be
@@ -39,7 +42,7 @@ func (m *Mesh) Start(ctx context.Context, c Sidecars) (*Running, error) {
 	m.pairs++
 	caller := sidecar{service: "caller", outbound: ports[0], inbound: ports[1], admin: ports[2], quiet: c.Quiet}
 	callee := sidecar{service: Host, outbound: ports[3], inbound: ports[4], admin: ports[5], app: c.App, quiet: c.Quiet}
-	r := &Running{Address: caller.outbound, HTTP2: c.HTTP2}
+	r := &Running{Address: caller.outbound, HTTP2: c.HTTP2, answered: c.Answered, Admin: []netip.AddrPort{caller.admin, callee.admin}}
 	if !c.Quiet {
 		r.account = accounts(caller.admin, callee.admin)
 	}
