@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -54,8 +55,8 @@ func newSender(c Config, d Deps, q *queue, a *accounts) *sender {
 	return &sender{
 		client: &http.Client{
 			Transport: &http.Transport{
-				TLSClientConfig:     conf,
-				TLSHandshakeTimeout: sendTimeout,
+				DialContext:         dial(new(net.Dialer).DialContext),
+				DialTLSContext:      dial((&tls.Dialer{Config: conf}).DialContext),
 				MaxIdleConnsPerHost: 1,
 				IdleConnTimeout:     90 * time.Second,
 				DisableCompression:  true,
