@@ -63,8 +63,8 @@ type Config struct {
 	// no bound.
 	MaxHead int
 	MaxBody uint64
-	// RequestIdle is how long a request and its answer may move no byte. Default 5 min;
-	// below 0 is no bound.
+	// RequestIdle is how long a request and its answer may move no byte, unless they are
+	// gRPC, a stream of events or an upgrade. 0, the default, and below is no bound.
 	RequestIdle time.Duration
 	// ServerFirst are ports of apps where servers speak first. Default serve.ServerFirst.
 	ServerFirst []uint16

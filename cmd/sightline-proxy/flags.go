@@ -114,7 +114,7 @@ func (c *command) define(f *flag.FlagSet) {
 	f.StringVar(&p.Paths, "path-normalization", p.Paths, "NONE, BASE, MERGE_SLASHES or DECODE_AND_MERGE_SLASHES, the same in all of the mesh (default BASE)")
 	f.IntVar(&p.MaxHead, "max-request-head", p.MaxHead, "bytes that the head of a request may have (default: 65536, which is the most)")
 	f.Uint64Var(&p.MaxBody, "max-request-body", p.MaxBody, "bytes that the body of a request may have (default: any number)")
-	f.DurationVar(&p.RequestIdle, "request-idle", p.RequestIdle, "how long a request and its answer may move no byte (default 5m; below 0 for ever)")
+	f.DurationVar(&p.RequestIdle, "request-idle", p.RequestIdle, "how long a request and its answer may move no byte; gRPC, event streams and upgrades may always (default for ever)")
 	listFlag(f, "server-first-ports", "`ports` of apps where servers speak first or no HTTP is spoken: nobody is waited for (default: those of SMTP, databases and caches)", &p.ServerFirst, parsePort)
 	f.Func("upstream", "listener for one service, name=host:port[,protocol=tcp]; a name alone only makes the service known; may be repeated", c.upstream)
 	p.Build = version

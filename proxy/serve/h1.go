@@ -87,7 +87,7 @@ func serveH1(ctx context.Context, conn *listen.Conn, nc net.Conn, cfg h1Config) 
 		h.in.FromSidecar()
 	}
 	h.out.Reset(nc)
-	h.watch.every, h.watch.end = cfg.intake.idle()/quarters, h.stall
+	h.watch.every, h.watch.end = max(cfg.intake.Idle, 0)/quarters, h.stall
 	h.in.Count(&h.watch.moved)
 	h.out.Count(&h.watch.moved)
 	defer h.watch.stop()

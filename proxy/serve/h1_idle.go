@@ -49,7 +49,7 @@ func (w *watch) begin() {
 
 // finish ends it, and reports whether it had stalled.
 func (w *watch) finish() bool {
-	return w.every != 0 && !w.state.CompareAndSwap(within, between)
+	return w.every != 0 && w.state.Swap(between) == stalled
 }
 
 // leave ends the watch over an exchange that goes on as something else.

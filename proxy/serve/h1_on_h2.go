@@ -274,6 +274,7 @@ func (h *h1) relayOnH2(x *exchange) error {
 	if err := h.out.Response(&h.res, framing); err != nil {
 		return errClientGone
 	}
+	h.letStream()
 	err := h.bodyOnH2(x, t)
 	h.settleUpload(settling)
 	h.stopUpload()

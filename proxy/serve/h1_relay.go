@@ -49,6 +49,7 @@ func (h *h1) relayPlain(x *exchange, up *pool.Conn) error {
 	if err := h.out.Response(&h.res, framing); err != nil {
 		return errClientGone
 	}
+	h.letStream()
 	n, readErr, writeErr := http1.Copy(&h.out, &up.In)
 	x.rec.BytesOut += n
 	if writeErr == nil && readErr == nil {
@@ -71,6 +72,13 @@ func (h *h1) relayPlain(x *exchange, up *pool.Conn) error {
 // lasting implements codec.
 func (h *h1) lasting() bool {
 	return h.res.Status == http.StatusSwitchingProtocols || lastingType(h.res.Get(http1.ContentType))
+}
+
+// letStream ends the watch over an answer that is a stream of events.
+func (h *h1) letStream() {
+	if h.watch.every > 0 && h.lasting() {
+		h.watch.leave()
+	}
 }
 
 // keptFor is the timeout of a Keep-Alive field, "timeout=5, max=100"; 0 if there is none.

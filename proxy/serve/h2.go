@@ -21,6 +21,7 @@ type h2 struct {
 	wake  http2.Waker // of both streams
 	timer *time.Timer // nil until the first time limit
 	grpc  bool
+	lasts bool // it is a stream, which may be idle
 	idled bool // the last wait was for too long
 
 	down    *http2.Stream
@@ -72,7 +73,7 @@ func serveRequest(s *http2.Stream, cfg *h1Config) {
 	s.Close()
 	h.body.end()
 	h.cfg, h.down, h.req, h.res, h.back = nil, nil, nil, nil, nil
-	h.grpc, h.idled, h.ended, h.begun, h.code = false, false, false, false, 0
+	h.grpc, h.lasts, h.idled, h.ended, h.begun, h.code = false, false, false, false, false, 0
 	h.changed.Reset()
 	h.x.ctx, h.x.seat = nil, nil
 	h2s.Put(h)
@@ -92,6 +93,7 @@ func (h *h2) describe() {
 	x.ask.Method, x.ask.Path, x.ask.Authority = r.Method, r.Path, r.Authority
 	x.ask.Source = h.cfg.source
 	x.idempotent, x.extended = idempotent(r.Method), r.Protocol != ""
+	h.lasts = h.grpc || x.extended
 	if x.rec.RequestID == "" {
 		x.rec.RequestID = x.newRequestID()
 		r.Set("x-request-id", x.rec.RequestID)

@@ -91,7 +91,10 @@ func (h *h2) passBack(x *exchange) (n int, done bool) {
 // patience is how long to wait for news: until then, or as long as the request may be
 // idle. 0 is for ever, below 0 is no longer.
 func (h *h2) patience(until time.Time) time.Duration {
-	idle := h.cfg.intake.idle()
+	idle := max(h.cfg.intake.Idle, 0)
+	if h.lasts {
+		idle = 0
+	}
 	h.idled = idle > 0
 	if until.IsZero() {
 		return idle

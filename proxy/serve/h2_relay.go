@@ -20,6 +20,7 @@ func (h *h2) relay(x *exchange) error {
 		editH2(h.res, x.out.always)
 	}
 	h.begun, h.body.final = true, true
+	h.lasts = h.lasts || h.cfg.intake.Idle > 0 && h.lasting()
 	if h.ended && len(h.back) == 0 && h.up.Trailers() == nil {
 		x.rec.GRPCStatus = grpcStatus(h.res)
 		h.down.AnswerOnly(h.res)

@@ -20,18 +20,10 @@ type Intake struct {
 	// MaxBody is how many bytes the body of a request may have. 0 is no bound.
 	MaxBody uint64
 	// Idle is how long a request and its answer may move no byte; HTTP/1.1 allows up to a
-	// quarter more. 0 is 5 min, below 0 is no bound.
+	// quarter more. 0 is no bound, as in Istio and Linkerd: keep-alives of TCP, and pings
+	// of HTTP/2, find peers that are dead. What shows itself to be a stream is never
+	// bounded: gRPC, text/event-stream, and what a connection was upgraded to.
 	Idle time.Duration
-}
-
-// defaultIdle is Envoy's.
-const defaultIdle = 5 * time.Minute
-
-func (in Intake) idle() time.Duration {
-	if in.Idle == 0 {
-		return defaultIdle
-	}
-	return max(in.Idle, 0)
 }
 
 // admit holds a request against what it has to be like, and gives it its path. A body

@@ -103,7 +103,14 @@ func (in *Inbound) begin(next handler) handler {
 }
 
 // lastingType reports whether a body of a content type may go on for as long as it likes.
-func lastingType(contentType string) bool { return strings.HasPrefix(contentType, "text/event-stream") }
+func lastingType(contentType string) bool {
+	const events = "text/event-stream"
+	if len(contentType) < len(events) || !strings.EqualFold(contentType[:len(events)], events) {
+		return false
+	}
+	rest := contentType[len(events):]
+	return rest == "" || rest[0] == ';' || rest[0] == ' '
+}
 
 // full is a request for which there is no room now.
 func full(b *InFlight, v inflight.Verdict) error {
