@@ -79,10 +79,23 @@ type answer struct {
 	grpc   int // from the head; -1 when it is not there
 	// after is how long the answer asks to be left alone; 0 if it does not.
 	after time.Duration
+	// overloaded says that the sidecar at the other end made the answer, because of a
+	// limit of its own.
+	overloaded bool
 	// unseen says that the sidecar at the other end made the answer, because it could
 	// not connect to its app.
 	unseen bool
 }
+
+// peerMade notes what the sidecar at the other end says of an answer that it made
+// itself, by its flags.
+func (a *answer) peerMade(flags string) {
+	a.unseen = flags == unconnected
+	a.overloaded = flags == limitReached
+}
+
+// limitReached are the flags of an answer that a sidecar makes when it has no room.
+const limitReached = "UO"
 
 // unconnected are the flags of an answer that a sidecar makes when it cannot connect
 // to its app. What an app itself says in that field is never passed on.

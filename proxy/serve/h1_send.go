@@ -55,8 +55,10 @@ func (h *h1) sendPlain(x *exchange, to *link) (answer, error) {
 	if err := h.readHead(up); err != nil {
 		return answer{grpc: -1}, h.failed(x, to, err)
 	}
-	unseen := to.polite && h.res.Has(http1.SightlineFlags) && h.res.Get(http1.SightlineFlags) == unconnected
-	a := answer{status: h.res.Status, grpc: -1, unseen: unseen}
+	a := answer{status: h.res.Status, grpc: -1}
+	if to.polite && h.res.Has(http1.SightlineFlags) {
+		a.peerMade(h.res.Get(http1.SightlineFlags))
+	}
 	a.after = h.pauseAsked()
 	return a, nil
 }

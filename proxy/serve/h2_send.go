@@ -27,7 +27,9 @@ func (h *h2) send(x *exchange, to *link) (answer, error) {
 	}
 	h.res = h.up.Head()
 	a := answer{status: h.res.Status, grpc: -1}
-	a.unseen = to.polite && h.res.Get("x-sightline-flags") == unconnected
+	if to.polite {
+		a.peerMade(h.res.Get("x-sightline-flags"))
+	}
 	if h.back, h.ended = h.up.Data(); h.ended && len(h.back) == 0 && h.up.Trailers() == nil {
 		a.grpc = grpcStatus(h.res) // of an answer that is nothing else
 	}

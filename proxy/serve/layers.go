@@ -81,8 +81,13 @@ func relay(live *tap.Tap, next handler) handler {
 	}
 }
 
-// kindOfAnswer is what a whole answer means for the instance that gave it.
+// kindOfAnswer is what a whole answer means for the instance that gave it. One that
+// its sidecar gave because of a limit there is no failure: breakers that trip on those
+// would send the load to the instances that are left, and make an outage of it.
 func kindOfAnswer(x *exchange) upstream.Kind {
+	if x.answer.overloaded {
+		return upstream.Overloaded
+	}
 	grpc := x.rec.GRPCStatus
 	if x.answer.status >= 500 || grpc == 13 || grpc == 14 || grpc == 2 || grpc == 15 {
 		return upstream.Failure

@@ -4,8 +4,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc/codes"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/authorize"
@@ -108,6 +111,47 @@ func TestLimitsOfRequestsInFlight(t *testing.T) {
 	}
 	if l := side.in.Load(); l.Crowded != 2 || l.InFlight != 0 || l.Waited != 0 {
 		t.Errorf("counted %+v", l)
+	}
+}
+
+// TestPeersLimitTripsNoBreaker: its refusals are no failures of the instance, but those
+// that its app makes are, even if they look alike.
+func TestPeersLimitTripsNoBreaker(t *testing.T) {
+	var lies atomic.Int32
+	failing := app{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		lies.Add(1)
+		w.Header().Set("X-Sightline-Flags", "UO")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})}
+	m := newMesh(t, meshConfig{}, failing, failing)
+	for _, s := range m.sidecars {
+		s.guard.Store(&Guard{InFlight: &InFlight{Bounds: inflight.Bounds{All: inflight.Fixed(0)}, Name: "default/f"}})
+	}
+	tripped := func() (n int) {
+		for _, i := range m.set.State().Instances {
+			if i.Breaker != "admitting" {
+				n++
+			}
+		}
+		return n
+	}
+	clients := []*http.Client{m.client(t), m.client2(t)}
+	for range 30 {
+		for _, c := range clients {
+			get(t, c, "http://reviews/", 503)
+		}
+	}
+	if s := unary(t.Context(), m, t); s.Code() != codes.Unavailable || tripped() != 0 || lies.Load() != 0 {
+		t.Errorf("gRPC: %v; %d breakers tripped by refusals of the peers' own, want none", s, tripped())
+	}
+	for _, s := range m.sidecars {
+		s.guard.Store(&Guard{})
+	}
+	for range 30 {
+		get(t, clients[0], "http://reviews/", 503)
+	}
+	if tripped() == 0 {
+		t.Error("the breaker believes what the app says of sidecars")
 	}
 }
 

@@ -33,10 +33,11 @@ type Kind uint8
 
 // The kinds of outcomes.
 const (
-	Success  Kind = iota // the instance answered as it should
-	Failure              // a 5xx, or no answer: no connection, reset, timeout
-	Canceled             // the caller went away first
-	Overflow             // a limit of this sidecar: never charged to the instance
+	Success    Kind = iota // the instance answered as it should
+	Failure                // a 5xx, or no answer: no connection, reset, timeout
+	Canceled               // the caller went away first
+	Overflow               // a limit of this sidecar: never charged to the instance
+	Overloaded             // the instance's own limit: it is well, and should get less
 )
 
 // Outcome is what a request came to.
@@ -82,7 +83,7 @@ func (l Lease) Report(o Outcome) {
 	}
 	switch {
 	case o.Kind == Overflow:
-	case result == breaker.Failure || result == breaker.Limited:
+	case o.Kind == Overloaded || result == breaker.Failure || result == breaker.Limited:
 		l.Instance.load.Penalise(l.set.deps.Now(), o.Took, asked)
 	default:
 		l.Instance.load.Observe(l.set.deps.Now(), o.Took)
@@ -99,7 +100,7 @@ func (o Outcome) asked() time.Duration {
 
 func (o Outcome) result() breaker.Result {
 	switch {
-	case o.Kind == Overflow || o.Kind == Canceled:
+	case o.Kind == Overflow || o.Kind == Canceled || o.Kind == Overloaded:
 		return breaker.Dropped
 	case o.Status == statusTooManyRequests || o.GRPCStatus == grpcResourceExhausted:
 		return breaker.Limited

@@ -290,6 +290,30 @@ func TestOwnOverflowAndCancelsAreNotCharged(t *testing.T) {
 	}
 }
 
+// TestOverloadedIsNoFailure: an instance at its limit gets less, and trips no breaker.
+func TestOverloadedIsNoFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, plain(2))
+		got := map[mesh.InstanceID]int{}
+		for range 400 {
+			l := w.pick()
+			got[l.Instance.Info.ID]++
+			o := Outcome{Took: time.Millisecond, Status: 200, GRPCStatus: -1}
+			if l.Instance.Info.ID == "plain-v1-1" {
+				o.Kind, o.Status = Overloaded, 503
+			}
+			l.Done(o)
+			time.Sleep(time.Millisecond)
+		}
+		if len(w.changes) > 0 {
+			t.Errorf("changes %v, want none", w.changes)
+		}
+		if full := got["plain-v1-1"]; full == 0 || full > 100 {
+			t.Errorf("%d of 400 went to the instance that is full; want few, and some", full)
+		}
+	})
+}
+
 func TestUpdateKeepsWhatIsKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, reviews(1, 50, 50))
