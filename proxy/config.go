@@ -10,6 +10,7 @@ import (
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/normalize"
+	"github.com/sightline-mesh/sightline/proxy/redact"
 	"github.com/sightline-mesh/sightline/proxy/serve"
 )
 
@@ -66,6 +67,9 @@ type Config struct {
 	// RequestIdle is how long a request and its answer may move no byte, unless they are
 	// gRPC, a stream of events or an upgrade. 0, the default, and below is no bound.
 	RequestIdle time.Duration
+	// SecretParams are query parameters whose values are not told in telemetry. Default
+	// redact.Defaults; an empty list that is not nil is none.
+	SecretParams []string
 	// ServerFirst are ports of apps where servers speak first. Default serve.ServerFirst.
 	ServerFirst []uint16
 
@@ -145,6 +149,11 @@ func (c Config) badIntake() (bad []error) {
 	}
 	if c.MaxHead < 0 || c.MaxHead > maxHead {
 		bad = append(bad, fmt.Errorf("max-request-head: %d is not between 0 and %d bytes", c.MaxHead, maxHead))
+	}
+	for _, name := range c.SecretParams {
+		if !redact.Valid(name) {
+			bad = append(bad, fmt.Errorf("secret-params: %q is not the name of a query parameter", name))
+		}
 	}
 	return bad
 }

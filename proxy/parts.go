@@ -65,6 +65,7 @@ func (p *Proxy) assemble(ctx context.Context) (*parts, error) {
 	r.emitter = emit.New(emit.Config{
 		Collector: p.c.collectorURL(),
 		Service:   p.c.Service, Namespace: p.c.Namespace, Version: p.c.Version, Instance: p.c.Instance,
+		SecretParams: p.c.SecretParams,
 	}, emit.Deps{TLS: source.ClientTLS(collector, "http/1.1"), Logger: p.log})
 	r.counted = &counted{next: r.emitter}
 	r.outbound = p.newOutbound(r)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy"
+	"github.com/sightline-mesh/sightline/proxy/redact"
 	"github.com/sightline-mesh/sightline/proxy/run"
 )
 
@@ -116,8 +117,24 @@ func (c *command) define(f *flag.FlagSet) {
 	f.Uint64Var(&p.MaxBody, "max-request-body", p.MaxBody, "bytes that the body of a request may have (default: any number)")
 	f.DurationVar(&p.RequestIdle, "request-idle", p.RequestIdle, "how long a request and its answer may move no byte; gRPC, event streams and upgrades may always (default for ever)")
 	listFlag(f, "server-first-ports", "`ports` of apps where servers speak first or no HTTP is spoken: nobody is waited for (default: those of SMTP, databases and caches)", &p.ServerFirst, parsePort)
+	f.Func("secret-params", "query `parameters` whose values are left out of telemetry, none for none (default: "+strings.Join(redact.Defaults(), ",")+")", c.secretParams)
 	f.Func("upstream", "listener for one service, name=host:port[,protocol=tcp]; a name alone only makes the service known; may be repeated", c.upstream)
 	p.Build = version
+}
+
+// secretParams reads the whole list.
+func (c *command) secretParams(s string) error {
+	c.config.SecretParams = []string{}
+	if s == "none" {
+		return nil
+	}
+	for name := range strings.SplitSeq(s, ",") {
+		if name = strings.TrimSpace(name); !redact.Valid(name) {
+			return fmt.Errorf("%q is not the name of a query parameter", name)
+		}
+		c.config.SecretParams = append(c.config.SecretParams, name)
+	}
+	return nil
 }
 
 // upstream reads "name=host:port" or a name alone, each with "protocol=tcp" after it

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"flag"
 	"io"
 	"maps"
 	"os"
@@ -119,5 +120,20 @@ func TestCommands(t *testing.T) {
 	}
 	if status, err := start([]string{"version"}); status != 0 || err != nil {
 		t.Errorf("version: %d, %v", status, err)
+	}
+}
+
+func TestSecretParams(t *testing.T) {
+	for said, want := range map[string][]string{"none": {}, "ticket, token": {"ticket", "token"}} {
+		var c command
+		f := flag.NewFlagSet("run", flag.ContinueOnError)
+		f.SetOutput(io.Discard)
+		c.define(f)
+		if err := f.Parse([]string{"--secret-params", said}); err != nil || c.config.SecretParams == nil || !slices.Equal(c.config.SecretParams, want) {
+			t.Errorf("%q: %q, %v", said, c.config.SecretParams, err)
+		}
+		if err := f.Parse([]string{"--secret-params", "a=b"}); err == nil || !strings.Contains(err.Error(), `"a=b"`) {
+			t.Errorf("a=b: %v", err)
+		}
 	}
 }

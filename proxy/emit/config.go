@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/url"
 	"time"
+
+	"github.com/sightline-mesh/sightline/proxy/redact"
 )
 
 // Config says whose requests are told of, to whom, and how much memory that may take.
@@ -23,6 +25,9 @@ type Config struct {
 	// at a moderate rate a few hundred of them wait at most: what the buffer does not
 	// hold, it does not take. Default 4 MiB.
 	Buffer int
+	// SecretParams are query parameters whose values are not told. Default
+	// redact.Defaults; an empty list that is not nil is none.
+	SecretParams []string
 	// LabelSets caps the RED rows kept at once; requests of further label sets go to
 	// one overflow row per reporter and status class. Default 1000.
 	LabelSets int
@@ -80,6 +85,9 @@ func validCollector(at string) error {
 
 // withDefaults is c with every zero field set to its default.
 func (c Config) withDefaults() Config {
+	if c.SecretParams == nil {
+		c.SecretParams = redact.Defaults()
+	}
 	orInt := func(v *int, to int) {
 		if *v == 0 {
 			*v = to

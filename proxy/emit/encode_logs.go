@@ -34,12 +34,12 @@ func sharedLog(b []byte, w *row, t *splitTexts) []byte {
 }
 
 // logRow appends the access-log row of w, whose shape is s.
-func logRow(b []byte, s *shape, c *chunk, w *row) []byte {
+func (e *encoder) logRow(b []byte, s *shape, c *chunk, w *row) []byte {
 	b, mark := begin(b, itemsField)
 	b = append(b, s.log...)
 	b = appendFixed64(b, logTime, uint64(w.start))
 	b = appendFixed64(b, logObserved, uint64(w.start+w.took))
-	b = ownAttrs(b, logAttrs, c, w)
+	b = e.ownAttrs(b, logAttrs, c, w)
 	b = attrText(b, logAttrs, signal.KeyUserAgent, c.ownOf(w, textUserAgent))
 	b = attrText(b, logAttrs, signal.KeyTries, triesJSON(c, w))
 	b = attrDouble(b, logAttrs, signal.KeyDuration, milliseconds(w.took))
@@ -59,8 +59,8 @@ func logRow(b []byte, s *shape, c *chunk, w *row) []byte {
 }
 
 // ownAttrs appends what spans and log rows say alike, but each request for itself.
-func ownAttrs(b []byte, f protowire.Number, c *chunk, w *row) []byte {
-	b = attrText(b, f, signal.KeyPath, c.ownOf(w, textPath))
+func (e *encoder) ownAttrs(b []byte, f protowire.Number, c *chunk, w *row) []byte {
+	b = attrText(b, f, signal.KeyPath, e.target(c, w))
 	return attrText(b, f, signal.KeyRequestID, c.ownOf(w, textRequestID))
 }
 

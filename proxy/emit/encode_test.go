@@ -65,6 +65,33 @@ func TestSpan(t *testing.T) {
 	}
 }
 
+// TestSecretsAreNotTold: neither the span nor the row of a request has the value of a
+// secret parameter.
+func TestSecretsAreNotTold(t *testing.T) {
+	for _, c := range []struct {
+		params []string
+		want   string
+	}{
+		{nil, "/reviews?access_token=REDACTED&page=2"},
+		{[]string{"page"}, "/reviews?access_token=eyJ&page=REDACTED"},
+		{[]string{}, "/reviews?access_token=eyJ&page=2"},
+	} {
+		r, cfg := request(), testConfig()
+		r.Path, cfg.SecretParams = "/reviews?access_token=eyJ&page=2", c.params
+		f := sent(t, cfg, r)
+		span, row := attrs(f.spans()[0].GetAttributes()), attrs(f.rows()[0].GetAttributes())
+		if span[signal.KeyPath] != c.want || row[signal.KeyPath] != c.want {
+			t.Errorf("%v: span %v, row %v; want %s", c.params, span[signal.KeyPath], row[signal.KeyPath], c.want)
+		}
+	}
+	r := request()
+	r.Path = "/" + strings.Repeat("x", 1000) + "?token=" + strings.Repeat("s", 100)
+	got := attrs(sent(t, testConfig(), r).rows()[0].GetAttributes())[signal.KeyPath].(string)
+	if len(got) > maxPath || !strings.HasSuffix(got, "?token=REDACTED") {
+		t.Errorf("long path: %d bytes, %q", len(got), got[len(got)-30:])
+	}
+}
+
 func TestInboundFailureIsAServerSpanInError(t *testing.T) {
 	r := request()
 	r.Direction, r.Status, r.Flags, r.Reason = Inbound, 503, "UF", "the app refused the connection"

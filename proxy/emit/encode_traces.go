@@ -60,7 +60,7 @@ func (e *encoder) spans(b []byte, s *shape, c *chunk, w *row) []byte {
 	b = appendIDs(b, w.trace, w.parent)
 	b = appendFixed64(b, spanStart, uint64(w.start))
 	b = appendFixed64(b, spanEnd, uint64(w.start+w.took))
-	b = end(ownAttrs(b, spanAttrs, c, w), mark)
+	b = end(e.ownAttrs(b, spanAttrs, c, w), mark)
 	if w.triesLen < 2 {
 		return b
 	}
@@ -115,7 +115,7 @@ func appendError(b, message []byte) []byte {
 
 // ownName appends the name of a gRPC call's span: its full method.
 func (e *encoder) ownName(b []byte, c *chunk, w *row) []byte {
-	if path := c.ownOf(w, textPath); len(path) > 1 {
+	if path := e.target(c, w); len(path) > 1 {
 		return appendBytes(b, spanName, validText(path[1:]))
 	}
 	t := split(c.sharedOf(w), &w.facts)

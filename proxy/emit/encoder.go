@@ -1,6 +1,7 @@
 package emit
 
 import (
+	"bytes"
 	"encoding/json"
 	"hash/maphash"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/sightline-mesh/sightline/collector/signal"
+	"github.com/sightline-mesh/sightline/proxy/redact"
 )
 
 // Fields that the three export requests share: each is a list of resources, each
@@ -27,6 +29,8 @@ type encoder struct {
 	service  string
 	resource []byte // the Resource message
 	shapes   shapes
+	secrets  *redact.Params
+	path     []byte // scratch
 }
 
 func newEncoder(c Config) *encoder {
@@ -35,7 +39,17 @@ func newEncoder(c Config) *encoder {
 	b = attrString(b, resourceAttrs, signal.KeyNamespace, c.Namespace)
 	b = attrString(b, resourceAttrs, signal.KeyVersion, c.Version)
 	b = attrString(b, resourceAttrs, signal.KeyInstance, c.Instance)
-	return &encoder{service: c.Service, resource: b, shapes: shapes{seed: maphash.MakeSeed()}}
+	return &encoder{service: c.Service, resource: b, shapes: shapes{seed: maphash.MakeSeed()}, secrets: redact.New(c.SecretParams)}
+}
+
+// target is the target of w's request without its secrets, until the next call.
+func (e *encoder) target(c *chunk, w *row) []byte {
+	t := c.ownOf(w, textPath)
+	if bytes.IndexByte(t, '?') < 0 {
+		return t
+	}
+	e.path = e.secrets.Append(e.path[:0], t)
+	return e.path[:min(len(e.path), maxPath)]
 }
 
 // exportRequest is one that has begun.
@@ -69,7 +83,7 @@ func (e *encoder) chunk(into encoded, c *chunk, red *redWindow) encoded {
 		w := &c.rows[i]
 		s := e.shapes.of(e, c, w)
 		red.count(s, c, w)
-		into.logs = logRow(into.logs, s, c, w)
+		into.logs = e.logRow(into.logs, s, c, w)
 		into.logCount++
 		if n := w.spans(); n > 0 {
 			into.spans = e.spans(into.spans, s, c, w)

@@ -83,12 +83,14 @@ func TestMatch(t *testing.T) {
 		{"query is no part of the path", request("GET", "/reviews/12?x=/", nil), "split"},
 		{"regex is anchored at its start", request("GET", "/v1/reviews/12", nil), ""},
 		{"regex is anchored at its end", request("GET", "/reviews/12/x", nil), ""},
-		{"none", request("GET", "/", nil), ""},
+		{"none", request("GET", "/?token=abc", nil), ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			r, err := table.Match("reviews", tt.request)
 			switch {
+			case err != nil && strings.Contains(err.Error(), "?"):
+				t.Errorf("%v tells the query, which may hold secrets", err)
 			case tt.want == "" && !errors.Is(err, ErrNoRoute):
 				t.Errorf("route %+v, err %v; want ErrNoRoute", r, err)
 			case tt.want != "" && (err != nil || r.Name != tt.want):

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -106,7 +107,8 @@ func (t *Table) Match(s mesh.ServiceName, r *Request) (*Route, error) {
 			return route, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: %s %s of %s", ErrNoRoute, r.Method, r.Path, s)
+	path, _, _ := strings.Cut(r.Path, "?") // which may hold secrets
+	return nil, fmt.Errorf("%w: %s %s of %s", ErrNoRoute, r.Method, path, s)
 }
 
 func (r *Route) fits(req *Request) bool {

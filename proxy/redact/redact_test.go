@@ -1,0 +1,101 @@
+package redact
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+)
+
+func TestTargets(t *testing.T) {
+	p := New(Defaults())
+	for target, want := range map[string]string{
+		"/":                              "/",
+		"/token=abc":                     "/token=abc",
+		"*":                              "*",
+		"/a?":                            "/a?",
+		"/a?page=2":                      "/a?page=2",
+		"/a?access_token=abc":            "/a?access_token=REDACTED",
+		"/a?access_token=abc&page=2":     "/a?access_token=REDACTED&page=2",
+		"/a?page=2&Password=p%20w&x":     "/a?page=2&Password=REDACTED&x",
+		"/a?x=1;token=abc;y=2":           "/a?x=1;token=REDACTED;y=2",
+		"/a?access%5Ftoken=abc":          "/a?access%5Ftoken=REDACTED",
+		"/a?access%5ftok%65n=abc&b":      "/a?access%5ftok%65n=REDACTED&b",
+		"/a?token":                       "/a?token",
+		"/a?token=":                      "/a?token=",
+		"/a?token=a=b==":                 "/a?token=REDACTED",
+		"/a?tokens=3":                    "/a?tokens=3",
+		"/a?next=/b?token=abc&c=d":       "/a?next=/b?token=REDACTED&c=d",
+		"/a??token=abc":                  "/a??token=REDACTED",
+		"/a?token=1&token=2":             "/a?token=REDACTED&token=REDACTED",
+		"/a?X-Amz-Signature=f00&a=1":     "/a?X-Amz-Signature=REDACTED&a=1",
+		"http://h/a?sig=abc":             "http://h/a?sig=REDACTED",
+		"/a?%=1&%4=2&%zz=3&sig%=4":       "/a?%=1&%4=2&%zz=3&sig%=4",
+		"/a?" + strings.Repeat("n", 200): "/a?" + strings.Repeat("n", 200),
+	} {
+		if got := string(p.Append(nil, []byte(target))); got != want {
+			t.Errorf("%s: %s, want %s", target, got, want)
+		}
+	}
+	if got := string(new(Params).Append(nil, []byte("/a?token=x"))); got != "/a?token=x" {
+		t.Errorf("no names: %s", got)
+	}
+	if got := string(New([]string{"Ticket"}).Append([]byte("GET "), []byte("/a?ticket=x&token=y"))); got != "GET /a?ticket=REDACTED&token=y" {
+		t.Errorf("own names: %s", got)
+	}
+}
+
+func TestNames(t *testing.T) {
+	for name, want := range map[string]bool{"token": true, "": false, "a=b": false, "a&b": false, strings.Repeat("x", 65): false} {
+		if Valid(name) != want {
+			t.Errorf("%q: %v", name, !want)
+		}
+	}
+	for _, name := range Defaults() {
+		if !Valid(name) {
+			t.Errorf("default %q is no name", name)
+		}
+	}
+}
+
+func TestPlainTargetsCostNothing(t *testing.T) {
+	p, buf := New(Defaults()), make([]byte, 0, 256)
+	for _, target := range []string{"/orders/7", "/orders?page=2&access_token=abc"} {
+		if n := testing.AllocsPerRun(100, func() { buf = p.Append(buf[:0], []byte(target)) }); n != 0 {
+			t.Errorf("%s: %v allocations", target, n)
+		}
+	}
+}
+
+// FuzzAppend holds the package against the standard library's reading of a query:
+// what that takes for a secret parameter's value must not be told.
+func FuzzAppend(f *testing.F) {
+	f.Add("a=1&token=secretsecret")
+	f.Add("access%5Ftoken=secretsecret&b")
+	f.Add("%74oken=secretsecret;b=2")
+	p := New(Defaults())
+	f.Fuzz(func(t *testing.T, query string) {
+		told := string(p.Append(nil, []byte("/?"+query)))
+		values, err := url.ParseQuery(strings.TrimPrefix(told, "/?"))
+		if err != nil {
+			return
+		}
+		for name, all := range values {
+			for _, v := range all {
+				if v != "" && v != Mask && p.has([]byte(url.QueryEscape(name))) {
+					t.Errorf("%q is told as %q: %s=%s", query, told, name, v)
+				}
+			}
+		}
+	})
+}
+
+func BenchmarkAppend(b *testing.B) {
+	p, buf := New(Defaults()), make([]byte, 0, 256)
+	for name, target := range map[string]string{"plain": "/api/v1/orders/7", "query": "/api/v1/orders?page=2&access_token=abcdefgh&size=50"} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				buf = p.Append(buf[:0], []byte(target))
+			}
+		})
+	}
+}
