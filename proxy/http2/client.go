@@ -254,7 +254,7 @@ func (c *Client) greet(ctx context.Context) (*clientConn, error) {
 	ctx, cancel := context.WithTimeout(ctx, greetTime)
 	defer cancel()
 	cc := c.newConn(nc)
-	cc.start()
+	cc.begin()
 	if err := cc.await(ctx.Done()); err != nil {
 		cc.abort(err)
 		<-cc.done

@@ -33,8 +33,8 @@ func (c *Client) newConn(nc net.Conn) *clientConn {
 	return cc
 }
 
-// start sends the preface and starts to read.
-func (c *clientConn) start() {
+// begin sends the preface and starts to read.
+func (c *clientConn) begin() {
 	c.mu.Lock()
 	c.out = buffers.appendTo(c.out, []byte(http2.ClientPreface))
 	c.mu.Unlock()
@@ -131,6 +131,10 @@ func (c *clientConn) room() int {
 func (*clientConn) opened(id uint32, _ http2.Flags) error {
 	return connErrorf(http2.ErrCodeProtocol, "a server opens stream %d", id)
 }
+
+func (*clientConn) start(*Stream) {}
+
+func (*clientConn) stop() {}
 
 // goAway is told which streams are not handled. The lock is held.
 func (c *clientConn) goAway(last uint32, code Code, debug string) {

@@ -18,6 +18,11 @@ import (
 type role interface {
 	// opened takes the head of a stream that the peer has opened, which is in the block.
 	opened(id uint32, flags http2.Flags) error
+	// start is called for each stream that was opened, when all that has come was read.
+	// The lock is held.
+	start(s *Stream)
+	// stop is called when no stream will be opened any more, and the connection has ended.
+	stop()
 	// goAway is told what the peer said; the lock is held.
 	goAway(last uint32, code Code, debug string)
 	// settled is called after the peer's first SETTINGS; the lock is held.
@@ -42,6 +47,9 @@ type conn struct {
 	lastRead   atomic.Int64 // when a frame was read last, as above
 
 	mu      sync.Mutex // guards what follows
+	reading bool       // frames that have come are being read: news is told at their end
+	news    []*Stream  // to be told
+	opening []*Stream  // whose handlers are to be started
 	streams map[uint32]*Stream
 	spares  []*Stream
 	newest  uint32 // the highest stream that was opened
@@ -56,6 +64,7 @@ type conn struct {
 	waitRoom     int           // streams that wait for room in out
 	enc          *hpack.Encoder
 	encoded      bytes.Buffer
+	named        uint16 // bits of passing: the name was put into enc's table
 
 	send   int64 // what the peer lets us send
 	recv   int64 // what we let the peer send
@@ -79,7 +88,7 @@ type peerSettings struct {
 
 func (c *conn) init(nc net.Conn, r role) {
 	c.nc, c.role = nc, r
-	c.src.r = nc
+	c.src.r = (*arrival)(c)
 	c.fr = http2.NewFramer((*gather)(c), &c.src)
 	c.fr.SetMaxReadFrameSize(maxFrame)
 	c.block.init()
@@ -124,6 +133,7 @@ func (c *conn) abort(err error) {
 // run reads until the connection ends, and returns when all handlers have.
 func (c *conn) run() error {
 	err := c.read()
+	c.announce()
 	bye, ours := errors.AsType[*connError](err)
 	c.mu.Lock()
 	if ours && c.err == nil {
@@ -141,6 +151,7 @@ func (c *conn) run() error {
 	c.fail(err)
 	err = c.err
 	c.mu.Unlock()
+	c.role.stop()
 	c.handlers.Wait()
 	c.src.close()
 	return err

@@ -5,9 +5,11 @@
 //
 // A connection has one goroutine, which reads. It never writes and never waits for
 // anybody but the peer: what it has read it leaves with the stream, and wakes who
-// waits for it. Whoever has something to send gathers it under the connection's lock
+// waits for it: when all that came in one read is there, so that nobody is woken for a
+// head whose body has come as well. Whoever has something to send gathers it under the connection's lock
 // and calls Flush; one of those who do writes for all, so that frames of many streams
-// leave in one system call and one TLS record.
+// leave in one system call and one TLS record. He lets others run first that have
+// something, too. A handler's goroutine serves another stream when it has served one.
 //
 // A [Stream] does not block. Its user asks for what has come, sends as much as the
 // windows allow and, when there is nothing left to do, waits on its [Waker], which may

@@ -2,6 +2,30 @@ package http2
 
 import "golang.org/x/net/http2"
 
+// plainHeaders are the flags of a HEADERS frame that holds a whole block and nothing else.
+const plainHeaders = http2.FlagHeadersEndHeaders | http2.FlagHeadersEndStream
+
+// readWhole takes a HEADERS frame of the usual kind that is in memory, without the
+// Framer, which would allocate. It reports whether the frame was one.
+func (c *conn) readWhole(fh http2.FrameHeader) (taken bool, err error) {
+	if fh.Flags&^plainHeaders != 0 || !fh.Flags.Has(http2.FlagHeadersEndHeaders) || fh.StreamID == 0 {
+		return false, nil
+	}
+	p, ok := c.src.whole(int(fh.Length))
+	if !ok {
+		return false, nil
+	}
+	k := c.kindOf(fh.StreamID)
+	c.block.begin(k)
+	if err := c.block.fragment(p); err != nil {
+		return true, err
+	}
+	if err := c.block.end(); err != nil {
+		return true, err
+	}
+	return true, c.takeBlock(fh.StreamID, fh.Flags, k)
+}
+
 // readHeaders takes a header block, whatever it is for.
 func (c *conn) readHeaders(f *http2.HeadersFrame) error {
 	id, flags := f.StreamID, f.Flags
@@ -13,6 +37,11 @@ func (c *conn) readHeaders(f *http2.HeadersFrame) error {
 	if self {
 		return &violation{id, http2.ErrCodeProtocol, "stream depends on itself"}
 	}
+	return c.takeBlock(id, flags, k)
+}
+
+// takeBlock takes the block that was read for what it is.
+func (c *conn) takeBlock(id uint32, flags http2.Flags, k kind) error {
 	switch k {
 	case requestHead:
 		return c.role.opened(id, flags)

@@ -66,8 +66,8 @@ func (c *conn) violated(v *violation) error {
 
 // handle takes one frame whose header was read.
 func (c *conn) handle(fh http2.FrameHeader) error {
-	if fh.Type == http2.FrameData {
-		return c.readData(fh)
+	if taken, err := c.handleRaw(fh); taken || err != nil {
+		return err
 	}
 	f, err := c.fr.ReadFrameForHeader(fh)
 	if err != nil {
@@ -85,18 +85,38 @@ func (c *conn) handle(fh http2.FrameHeader) error {
 	case *http2.PingFrame:
 		return c.readPing(f)
 	case *http2.GoAwayFrame:
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.role.goAway(f.LastStreamID, f.ErrCode, string(f.DebugData()))
-		return c.calm.chat()
+		return c.readGoAway(f)
 	case *http2.PushPromiseFrame:
 		return connErrorf(http2.ErrCodeProtocol, "PUSH_PROMISE, which was not allowed")
 	case *http2.PriorityFrame:
-		if f.StreamDep == f.StreamID {
-			return &violation{f.StreamID, http2.ErrCodeProtocol, "stream depends on itself"}
-		}
+		return c.readPriority(f)
 	}
-	return c.chat() // PRIORITY, and what is not known
+	return c.chat() // what is not known
+}
+
+func (c *conn) readPriority(f *http2.PriorityFrame) error {
+	if f.StreamDep == f.StreamID {
+		return &violation{f.StreamID, http2.ErrCodeProtocol, "stream depends on itself"}
+	}
+	return c.chat()
+}
+
+func (c *conn) readGoAway(f *http2.GoAwayFrame) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.role.goAway(f.LastStreamID, f.ErrCode, string(f.DebugData()))
+	return c.calm.chat()
+}
+
+// handleRaw takes a frame without the Framer, if that can be.
+func (c *conn) handleRaw(fh http2.FrameHeader) (taken bool, err error) {
+	switch fh.Type {
+	case http2.FrameData:
+		return true, c.readData(fh)
+	case http2.FrameHeaders:
+		return c.readWhole(fh)
+	}
+	return false, nil
 }
 
 func (c *conn) chat() error {

@@ -17,7 +17,8 @@ type Handler func(s *Stream)
 // ServerConn is a connection from a client.
 type ServerConn struct {
 	conn
-	handle Handler
+	handle  Handler
+	workers workers
 
 	// Guarded by the connection's lock.
 	last      uint32 // streams beyond are not handled; set by the second GOAWAY
@@ -40,7 +41,7 @@ var leavingPing = [8]byte{'l', 'e', 'a', 'v', 'i', 'n', 'g'}
 
 // NewServerConn makes a connection of nc, which has been accepted. Serve starts it.
 func NewServerConn(nc net.Conn, h Handler) *ServerConn {
-	c := &ServerConn{handle: h, last: lastStreamAny}
+	c := &ServerConn{handle: h, last: lastStreamAny, workers: workers{next: make(chan *Stream)}}
 	c.server = true
 	c.init(nc, c)
 	c.hello(
@@ -120,6 +121,9 @@ func (c *ServerConn) look(now time.Time) {
 	if c.leaving == asking && now.Sub(c.leavingAt) > goAwayTime {
 		c.part()
 	}
+	if c.err == nil {
+		c.rest()
+	}
 }
 
 var errDeparted = errors.New("connection is drained")
@@ -177,14 +181,8 @@ func (c *ServerConn) opened(id uint32, flags http2.Flags) error {
 			return err
 		}
 	}
-	c.handlers.Add(1)
-	go c.serve(s)
+	c.opening = append(c.opening, s)
 	return nil
-}
-
-func (c *ServerConn) serve(s *Stream) {
-	defer c.handlers.Done()
-	c.handle(s)
 }
 
 // SetWaker says what tells of the stream's news; without one nothing does. It is

@@ -30,6 +30,16 @@ func (s *source) next(limit int) ([]byte, error) {
 	return b, nil
 }
 
+// whole takes n bytes at once, valid like those of next, if so many are there already.
+func (s *source) whole(n int) (p []byte, ok bool) {
+	if n > s.to-s.from {
+		return nil, false
+	}
+	p = s.buf[s.from : s.from+n]
+	s.from += n
+	return p, true
+}
+
 func (s *source) fill() error {
 	if s.buf == nil {
 		s.buf = buffers.borrow(maxFrame)

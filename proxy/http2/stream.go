@@ -60,6 +60,7 @@ type Stream struct {
 	bodyless     bool  // an answer that has no body whatever its length says
 	method       string
 	since        time.Time
+	fresh        bool // it has news, and is to be told
 	wantsRoom    bool
 	starved      bool // a window keeps data back
 	starvedSince time.Time
@@ -246,8 +247,20 @@ func (s *Stream) sendData(p []byte, flags http2.Flags) (n int, done bool) {
 	return n, true
 }
 
-// wakeUp tells of news. The lock is held.
+// wakeUp tells of news, or sees to it that it is told when all that has come was read:
+// whoever waits then finds the head of an answer, its body and its trailers at once.
+// The lock is held.
 func (s *Stream) wakeUp() {
+	if !s.c.reading {
+		s.wakeNow()
+	} else if !s.fresh {
+		s.fresh = true
+		s.c.news = append(s.c.news, s)
+	}
+}
+
+func (s *Stream) wakeNow() {
+	s.fresh = false
 	s.waker.Wake()
 	if s.second != nil {
 		s.second.Wake()

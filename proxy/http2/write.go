@@ -3,6 +3,8 @@ package http2
 import (
 	"bytes"
 	"encoding/binary"
+	"runtime"
+	"slices"
 	"strconv"
 	"time"
 
@@ -28,7 +30,14 @@ func (c *conn) flush() {
 	if c.writing || len(c.out) == 0 {
 		return
 	}
-	c.writing = true
+	c.writing, c.writingSince = true, time.Now()
+	if len(c.streams) > 1 {
+		// Others that have something to send are likely to be ready to run: all of it
+		// leaves in one write.
+		c.mu.Unlock()
+		runtime.Gosched()
+		c.mu.Lock()
+	}
 	for len(c.out) > 0 && c.err == nil {
 		p := c.out
 		c.out, c.spare = c.spare[:0], nil
@@ -123,10 +132,18 @@ func (c *conn) headers(id uint32, h *Head, flags http2.Flags) {
 	}
 }
 
+// statusText is a status as it is written, the usual one without allocating.
+func statusText(status int) string {
+	if status == 200 {
+		return "200"
+	}
+	return strconv.Itoa(status)
+}
+
 func (c *conn) encodePseudo(h *Head) {
 	switch {
 	case h.Status != 0:
-		c.encode(Field{Name: ":status", Value: strconv.Itoa(h.Status)})
+		c.encode(Field{Name: ":status", Value: statusText(h.Status)})
 	case h.Method != "":
 		c.encode(Field{Name: ":method", Value: h.Method})
 		if h.Scheme != "" {
@@ -143,11 +160,17 @@ func (c *conn) encodePseudo(h *Head) {
 }
 
 // encode appends one field. What is different in every message is kept out of the
-// tables: it would drive out what is not.
+// tables: it would drive out what is not. Only the first of a name goes in, for the
+// name's sake: it takes a byte from then on, instead of being spelled out.
 func (c *conn) encode(f Field) {
-	switch f.Name {
-	case "traceparent", "tracestate", "x-request-id", "b3", "content-length", "grpc-timeout", "date", "etag", "grpc-message":
-		f.Sensitive = true
+	if i := slices.Index(passing[:], f.Name); i >= 0 {
+		f.Sensitive = c.named&(1<<i) != 0
+		c.named |= 1 << i
 	}
 	c.enc.WriteField(f) //nolint:errcheck // a bytes.Buffer takes all
+}
+
+// passing are the fields whose values are different in every message.
+var passing = [...]string{
+	"traceparent", "tracestate", "x-request-id", "b3", "content-length", "grpc-timeout", "date", "etag", "grpc-message",
 }
