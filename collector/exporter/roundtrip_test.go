@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -67,6 +68,41 @@ func TestTrace(t *testing.T) {
 	}
 	if stored, dropped := acc.count(); stored["traces"] != 5 || len(dropped) != 0 {
 		t.Errorf("books: stored %v, dropped %v; want 5 traces stored", stored, dropped)
+	}
+}
+
+// Why a sidecar chose an instance, and which it passed over, is stored with the hop's
+// span and with its access-log row.
+func TestReasonsOfAChoiceAreStored(t *testing.T) {
+	p, s, acc := startOn(t)
+	at := recently()
+	const choice, passedOver = "probe", "cart-v2-2: tripped; cart-v2-3: unhealthy"
+	td, ld := ptrace.NewTraces(), plog.NewLogs()
+	span := hopSpan{1, 12, 0, ptrace.SpanKindClient, "web", "cart", "/items", at, time.Millisecond, 200}.add(td)
+	accessRecord(ld, 1, at, 200)
+	row := ld.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)
+	for _, a := range []pcommon.Map{span.Attributes(), row.Attributes()} {
+		a.PutStr(signal.KeyChoice, choice)
+		a.PutStr(signal.KeyPassedOver, passedOver)
+	}
+	if err := errors.Join(p.ConsumeTraces(t.Context(), td), p.ConsumeLogs(t.Context(), ld)); err != nil {
+		t.Fatal(err)
+	}
+	spans, err := s.Trace(t.Context(), "ab000000000000000000000000000001")
+	if err != nil || len(spans) != 1 {
+		t.Fatalf("%d spans, %v", len(spans), err)
+	}
+	rows, err := s.Logs(t.Context(), signal.LogQuery{RequestID: "req-1"})
+	if err != nil || len(rows) != 1 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	for what, a := range map[string]map[string]any{"span": spans[0].Attributes, "row": rows[0].Attributes} {
+		if a[signal.KeyChoice] != choice || a[signal.KeyPassedOver] != passedOver {
+			t.Errorf("%s has %v and %v", what, a[signal.KeyChoice], a[signal.KeyPassedOver])
+		}
+	}
+	if _, dropped := acc.count(); len(dropped) != 0 {
+		t.Errorf("dropped %v", dropped)
 	}
 }
 
