@@ -33,6 +33,7 @@ func sent(t *testing.T, c Config, records ...*Record) *fakeCollector {
 
 func TestSpan(t *testing.T) {
 	r := request()
+	r.Choice, r.PassedOver = "probe", "reviews-v2-2: tripped"
 	f := sent(t, testConfig(), r)
 	resource := f.traces[0].GetResourceSpans()[0]
 	if diff := cmp.Diff(map[string]any{
@@ -60,6 +61,7 @@ func TestSpan(t *testing.T) {
 		signal.KeyRoute: "default", signal.KeyMethod: "GET", signal.KeyPath: "/reviews/7",
 		signal.KeyAuthority: "reviews", signal.KeyProtocol: "http/1.1", signal.KeyRequestID: "req-1",
 		signal.KeyGenerated: "app", signal.KeyMTLS: true, signal.KeyStatus: int64(200), signal.KeyConfig: int64(7),
+		signal.KeyChoice: "probe", signal.KeyPassedOver: "reviews-v2-2: tripped",
 	}, attrs(s.GetAttributes())); diff != "" {
 		t.Errorf("attributes: %s", diff)
 	}
@@ -169,6 +171,7 @@ func TestUnsampledHasARowButNoSpan(t *testing.T) {
 func TestAccessLogRow(t *testing.T) {
 	r := request()
 	r.Status, r.Protocol, r.GRPCStatus = 200, "grpc", 14
+	r.Choice, r.PassedOver = "probe", "reviews-v2-2: tripped"
 	row := sent(t, testConfig(), r).rows()[0]
 	if row.GetEventName() != signal.AccessLog || row.GetSeverityText() != "ERROR" {
 		t.Errorf("event %q, severity %q", row.GetEventName(), row.GetSeverityText())
@@ -180,6 +183,7 @@ func TestAccessLogRow(t *testing.T) {
 	for key, want := range map[string]any{
 		signal.KeyGRPCStatus: int64(14), signal.KeyDuration: 12.0, signal.KeyFirstByte: 11.0,
 		signal.KeyBytesIn: int64(10), signal.KeyBytesOut: int64(200), signal.KeyUserAgent: "curl/8",
+		signal.KeyChoice: "probe", signal.KeyPassedOver: "reviews-v2-2: tripped",
 	} {
 		if got[key] != want {
 			t.Errorf("%s = %v, want %v", key, got[key], want)
