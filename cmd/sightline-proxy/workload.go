@@ -144,9 +144,9 @@ const mostCPUs = 2
 
 // garbage is how much of it may come together until it is collected, in percent of what
 // lives, unless GOGC says otherwise. Requests leave next to none, so that memory is what
-// this decides on: a collection is some 3 ms, and a saturated sidecar makes one in a
-// second or two.
-const garbage = 75
+// this decides on: a collection is some 3 ms, and a sidecar with 10,000 requests a second
+// makes one in two seconds.
+const garbage = 50
 
 // sparing makes the runtime take little of the machine.
 func sparing(c command) {
