@@ -29,6 +29,7 @@ func (p *parts) metrics() []admin.Family {
 		turnedAway(p.inbound, p.outbound),
 		races(p.outbound.Races(), p.inbound.Races()),
 		mirrored(p.outbound.Mirrored()),
+		hedged(p.outbound.Hedged()),
 		admin.Value("sightline_app_idle_seconds", "How long an unused connection to the app is kept; learned from the app.", p.inbound.AppIdleTime().Seconds()),
 		authorized(p.inbound.Guarded()),
 		tokens(p.inbound.Guarded()),

@@ -30,3 +30,15 @@ func inFlightOf(l serve.Load) []admin.Family {
 		admin.Value("sightline_adaptive_measuring", "Whether the latency without queueing is being measured, at a low limit.", measuring),
 	)
 }
+
+// hedged are second tries beside a first.
+func hedged(sent, won, withheld uint64) admin.Family {
+	sample := func(outcome string, n uint64) admin.Sample {
+		return admin.Sample{Labels: []admin.Label{{Name: "outcome", Value: outcome}}, Value: float64(n)}
+	}
+	return admin.Family{
+		Name:    "sightline_hedges_total",
+		Help:    "Second tries beside a first that had no answer yet, by what became of them; those withheld had no budget or no other instance.",
+		Samples: []admin.Sample{sample("won", won), sample("lost", sent-won), sample("withheld", withheld)},
+	}
+}

@@ -30,6 +30,9 @@ func Snapshots(objs []config.Object, instances []mesh.Instance, verdicts []mesh.
 		case o.HealthCheck != nil: // sorts behind every DestinationRule, which sets the whole policy
 			check := o.HealthCheck.Check
 			b.known(o.HealthCheck.Service).Policy.HealthCheck = &check
+		case o.Hedge != nil:
+			h := o.Hedge.Hedge
+			b.known(o.Hedge.Service).Hedge = &h
 		}
 	}
 	for _, i := range slices.SortedFunc(slices.Values(instances), byID) {

@@ -16,6 +16,7 @@ const (
 	KindDestinationRule = "DestinationRule"
 	KindSLO             = "SLO"
 	KindHealthCheck     = "HealthCheck"
+	KindHedge           = "Hedge"
 
 	KindAuthorizationPolicy   = "AuthorizationPolicy"
 	KindRequestAuthentication = "RequestAuthentication"
@@ -39,6 +40,7 @@ type Object struct {
 	DestinationRule *networking.DestinationRule
 	SLO             *mesh.SLO
 	HealthCheck     *HealthCheck
+	Hedge           *Hedge
 
 	AuthorizationPolicy   *security.AuthorizationPolicy
 	RequestAuthentication *security.RequestAuthentication
@@ -54,8 +56,8 @@ type Object struct {
 func (o Object) Key() string { return o.Kind + " " + o.Namespace + "/" + o.Name }
 
 // Hosts are the services whose traffic the resource is about: the hosts of a
-// VirtualService, the host of a DestinationRule, the service of an SLO or a HealthCheck. Hosts that
-// name no service are left out; Validate reports them.
+// VirtualService, the host of a DestinationRule, the service of an SLO, a HealthCheck or
+// a Hedge. Hosts that name no service are left out; Validate reports them.
 func (o Object) Hosts() []mesh.ServiceName {
 	var names []string
 	switch {
@@ -67,6 +69,8 @@ func (o Object) Hosts() []mesh.ServiceName {
 		return []mesh.ServiceName{o.SLO.Service}
 	case o.HealthCheck != nil:
 		return []mesh.ServiceName{o.HealthCheck.Service}
+	case o.Hedge != nil:
+		return []mesh.ServiceName{o.Hedge.Service}
 	}
 	var out []mesh.ServiceName
 	for _, n := range names {

@@ -206,12 +206,14 @@ func lookup(version, name string) (kind, error) {
 		switch name {
 		case KindHealthCheck:
 			return healthCheckKind(), nil
+		case KindHedge:
+			return hedgeKind(), nil
 		case KindRateLimit:
 			return rateLimitKind(), nil
 		}
 	}
-	return kind{}, fmt.Errorf("apiVersion %q with kind %q is not supported; want %s or %s of networking.istio.io/v1, %s or %s of security.istio.io/v1, %s of openslo/v1, or %s or %s of sightline.dev/v1alpha1",
-		version, name, KindVirtualService, KindDestinationRule, KindAuthorizationPolicy, KindRequestAuthentication, KindSLO, KindHealthCheck, KindRateLimit)
+	return kind{}, fmt.Errorf("apiVersion %q with kind %q is not supported; want %s or %s of networking.istio.io/v1, %s or %s of security.istio.io/v1, %s of openslo/v1, or %s, %s or %s of sightline.dev/v1alpha1",
+		version, name, KindVirtualService, KindDestinationRule, KindAuthorizationPolicy, KindRequestAuthentication, KindSLO, KindHealthCheck, KindHedge, KindRateLimit)
 }
 
 func virtualServiceKind() kind {

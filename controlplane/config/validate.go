@@ -18,6 +18,7 @@ func Validate(all []Object, w World) []mesh.Finding {
 	v := validator{
 		world: w, rules: make(map[mesh.ServiceName]Object), routes: make(map[mesh.ServiceName]Object),
 		checks: make(map[mesh.ServiceName]Object),
+		hedges: make(map[mesh.ServiceName]Object),
 	}
 	sorted := slices.SortedFunc(slices.Values(all), func(a, b Object) int { return cmp.Compare(a.Key(), b.Key()) })
 	for _, o := range sorted { // "DestinationRule" sorts first, so that routes find their subsets
@@ -29,6 +30,8 @@ func Validate(all []Object, w World) []mesh.Finding {
 			v.slo(*o.SLO)
 		case o.HealthCheck != nil:
 			v.healthCheck(o.HealthCheck)
+		case o.Hedge != nil:
+			v.hedge(o.Hedge)
 		case o.VirtualService != nil:
 			v.virtualService(o.VirtualService)
 		case o.AuthorizationPolicy != nil:
@@ -48,6 +51,7 @@ type validator struct {
 	rules    map[mesh.ServiceName]Object // DestinationRules by host
 	routes   map[mesh.ServiceName]Object // VirtualServices by host
 	checks   map[mesh.ServiceName]Object // HealthChecks by service
+	hedges   map[mesh.ServiceName]Object // Hedges by service
 	object   Object                      // the one being looked at
 	findings []mesh.Finding
 }

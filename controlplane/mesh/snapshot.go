@@ -18,6 +18,7 @@ type Snapshot struct {
 	Streams   []StreamRoute `json:"streams,omitempty"`
 	Subsets   []Subset      `json:"subsets,omitempty"`
 	Policy    Policy        `json:"policy"`
+	Hedge     *Hedge        `json:"hedge,omitempty"`
 	Instances []Instance    `json:"instances,omitempty"`
 	Verdicts  []Verdict     `json:"verdicts,omitempty"`
 }

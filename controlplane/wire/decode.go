@@ -20,6 +20,7 @@ func ToSnapshot(s *Snapshot) (mesh.Snapshot, error) {
 		Version:  s.GetVersion(),
 		Known:    s.GetKnown(),
 		Routes:   each(s.GetRoutes(), toRoute),
+		Hedge:    toHedge(s.GetHedge()),
 		Streams:  each(s.GetStreams(), toStreamRoute),
 		Subsets:  each(s.GetSubsets(), toSubset),
 		Policy:   toPolicy(s.GetPolicy()),

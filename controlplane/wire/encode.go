@@ -19,6 +19,7 @@ func FromSnapshot(s mesh.Snapshot) *Snapshot {
 		Streams:   each(s.Streams, fromStreamRoute),
 		Subsets:   each(s.Subsets, fromSubset),
 		Policy:    fromPolicy(s.Policy),
+		Hedge:     fromHedge(s.Hedge),
 		Instances: each(s.Instances, FromInstance),
 		Verdicts:  each(s.Verdicts, fromVerdict),
 	}

@@ -2297,6 +2297,7 @@ type Snapshot struct {
 	Instances     []*Instance            `protobuf:"bytes,7,rep,name=instances,proto3" json:"instances,omitempty"`
 	Verdicts      []*Verdict             `protobuf:"bytes,8,rep,name=verdicts,proto3" json:"verdicts,omitempty"`
 	Streams       []*StreamRoute         `protobuf:"bytes,9,rep,name=streams,proto3" json:"streams,omitempty"`
+	Hedge         *Hedge                 `protobuf:"bytes,10,opt,name=hedge,proto3" json:"hedge,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2390,6 +2391,13 @@ func (x *Snapshot) GetVerdicts() []*Verdict {
 func (x *Snapshot) GetStreams() []*StreamRoute {
 	if x != nil {
 		return x.Streams
+	}
+	return nil
+}
+
+func (x *Snapshot) GetHedge() *Hedge {
+	if x != nil {
+		return x.Hedge
 	}
 	return nil
 }
@@ -3852,6 +3860,82 @@ func (x *Subset) GetPolicy() *Policy {
 	return nil
 }
 
+type Hedge struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	After         *durationpb.Duration   `protobuf:"bytes,1,opt,name=after,proto3" json:"after,omitempty"`
+	Percentile    float64                `protobuf:"fixed64,2,opt,name=percentile,proto3" json:"percentile,omitempty"`
+	Min           *durationpb.Duration   `protobuf:"bytes,3,opt,name=min,proto3" json:"min,omitempty"`
+	Max           *durationpb.Duration   `protobuf:"bytes,4,opt,name=max,proto3" json:"max,omitempty"`
+	Grpc          []string               `protobuf:"bytes,5,rep,name=grpc,proto3" json:"grpc,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Hedge) Reset() {
+	*x = Hedge{}
+	mi := &file_wire_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Hedge) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Hedge) ProtoMessage() {}
+
+func (x *Hedge) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Hedge.ProtoReflect.Descriptor instead.
+func (*Hedge) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *Hedge) GetAfter() *durationpb.Duration {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+func (x *Hedge) GetPercentile() float64 {
+	if x != nil {
+		return x.Percentile
+	}
+	return 0
+}
+
+func (x *Hedge) GetMin() *durationpb.Duration {
+	if x != nil {
+		return x.Min
+	}
+	return nil
+}
+
+func (x *Hedge) GetMax() *durationpb.Duration {
+	if x != nil {
+		return x.Max
+	}
+	return nil
+}
+
+func (x *Hedge) GetGrpc() []string {
+	if x != nil {
+		return x.Grpc
+	}
+	return nil
+}
+
 type Policy struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	LoadBalancer  string                 `protobuf:"bytes,1,opt,name=load_balancer,json=loadBalancer,proto3" json:"load_balancer,omitempty"`
@@ -3868,7 +3952,7 @@ type Policy struct {
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3880,7 +3964,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3893,7 +3977,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{49}
+	return file_wire_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Policy) GetLoadBalancer() string {
@@ -3968,7 +4052,7 @@ type Hash struct {
 
 func (x *Hash) Reset() {
 	*x = Hash{}
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3980,7 +4064,7 @@ func (x *Hash) String() string {
 func (*Hash) ProtoMessage() {}
 
 func (x *Hash) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3993,7 +4077,7 @@ func (x *Hash) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hash.ProtoReflect.Descriptor instead.
 func (*Hash) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{50}
+	return file_wire_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Hash) GetKey() isHash_Key {
@@ -4087,7 +4171,7 @@ type HashCookie struct {
 
 func (x *HashCookie) Reset() {
 	*x = HashCookie{}
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4099,7 +4183,7 @@ func (x *HashCookie) String() string {
 func (*HashCookie) ProtoMessage() {}
 
 func (x *HashCookie) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4112,7 +4196,7 @@ func (x *HashCookie) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HashCookie.ProtoReflect.Descriptor instead.
 func (*HashCookie) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{51}
+	return file_wire_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *HashCookie) GetName() string {
@@ -4160,7 +4244,7 @@ type CookieAttribute struct {
 
 func (x *CookieAttribute) Reset() {
 	*x = CookieAttribute{}
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4172,7 +4256,7 @@ func (x *CookieAttribute) String() string {
 func (*CookieAttribute) ProtoMessage() {}
 
 func (x *CookieAttribute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4185,7 +4269,7 @@ func (x *CookieAttribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CookieAttribute.ProtoReflect.Descriptor instead.
 func (*CookieAttribute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{52}
+	return file_wire_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *CookieAttribute) GetName() string {
@@ -4213,7 +4297,7 @@ type Warmup struct {
 
 func (x *Warmup) Reset() {
 	*x = Warmup{}
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4225,7 +4309,7 @@ func (x *Warmup) String() string {
 func (*Warmup) ProtoMessage() {}
 
 func (x *Warmup) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4238,7 +4322,7 @@ func (x *Warmup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warmup.ProtoReflect.Descriptor instead.
 func (*Warmup) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{53}
+	return file_wire_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Warmup) GetDuration() *durationpb.Duration {
@@ -4274,7 +4358,7 @@ type LocalityLB struct {
 
 func (x *LocalityLB) Reset() {
 	*x = LocalityLB{}
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4286,7 +4370,7 @@ func (x *LocalityLB) String() string {
 func (*LocalityLB) ProtoMessage() {}
 
 func (x *LocalityLB) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4299,7 +4383,7 @@ func (x *LocalityLB) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocalityLB.ProtoReflect.Descriptor instead.
 func (*LocalityLB) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{54}
+	return file_wire_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *LocalityLB) GetOff() bool {
@@ -4340,7 +4424,7 @@ type Distribute struct {
 
 func (x *Distribute) Reset() {
 	*x = Distribute{}
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4352,7 +4436,7 @@ func (x *Distribute) String() string {
 func (*Distribute) ProtoMessage() {}
 
 func (x *Distribute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4365,7 +4449,7 @@ func (x *Distribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Distribute.ProtoReflect.Descriptor instead.
 func (*Distribute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{55}
+	return file_wire_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Distribute) GetFrom() string {
@@ -4399,7 +4483,7 @@ type Outlier struct {
 
 func (x *Outlier) Reset() {
 	*x = Outlier{}
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4411,7 +4495,7 @@ func (x *Outlier) String() string {
 func (*Outlier) ProtoMessage() {}
 
 func (x *Outlier) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4424,7 +4508,7 @@ func (x *Outlier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outlier.ProtoReflect.Descriptor instead.
 func (*Outlier) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{56}
+	return file_wire_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Outlier) GetConsecutiveErrors() int64 {
@@ -4509,7 +4593,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4521,7 +4605,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4534,7 +4618,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{57}
+	return file_wire_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Limits) GetConnections() int64 {
@@ -4625,7 +4709,7 @@ type Keepalive struct {
 
 func (x *Keepalive) Reset() {
 	*x = Keepalive{}
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4637,7 +4721,7 @@ func (x *Keepalive) String() string {
 func (*Keepalive) ProtoMessage() {}
 
 func (x *Keepalive) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4650,7 +4734,7 @@ func (x *Keepalive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Keepalive.ProtoReflect.Descriptor instead.
 func (*Keepalive) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{58}
+	return file_wire_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Keepalive) GetProbes() int64 {
@@ -4685,7 +4769,7 @@ type RetryBudget struct {
 
 func (x *RetryBudget) Reset() {
 	*x = RetryBudget{}
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4697,7 +4781,7 @@ func (x *RetryBudget) String() string {
 func (*RetryBudget) ProtoMessage() {}
 
 func (x *RetryBudget) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4710,7 +4794,7 @@ func (x *RetryBudget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryBudget.ProtoReflect.Descriptor instead.
 func (*RetryBudget) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{59}
+	return file_wire_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *RetryBudget) GetPercent() float64 {
@@ -4753,7 +4837,7 @@ type HealthCheck struct {
 
 func (x *HealthCheck) Reset() {
 	*x = HealthCheck{}
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4765,7 +4849,7 @@ func (x *HealthCheck) String() string {
 func (*HealthCheck) ProtoMessage() {}
 
 func (x *HealthCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4778,7 +4862,7 @@ func (x *HealthCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthCheck.ProtoReflect.Descriptor instead.
 func (*HealthCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{60}
+	return file_wire_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *HealthCheck) GetHow() isHealthCheck_How {
@@ -4883,7 +4967,7 @@ type HTTPCheck struct {
 
 func (x *HTTPCheck) Reset() {
 	*x = HTTPCheck{}
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4895,7 +4979,7 @@ func (x *HTTPCheck) String() string {
 func (*HTTPCheck) ProtoMessage() {}
 
 func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4908,7 +4992,7 @@ func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HTTPCheck.ProtoReflect.Descriptor instead.
 func (*HTTPCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{61}
+	return file_wire_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *HTTPCheck) GetPath() string {
@@ -4942,7 +5026,7 @@ type StatusRange struct {
 
 func (x *StatusRange) Reset() {
 	*x = StatusRange{}
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4954,7 +5038,7 @@ func (x *StatusRange) String() string {
 func (*StatusRange) ProtoMessage() {}
 
 func (x *StatusRange) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4967,7 +5051,7 @@ func (x *StatusRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRange.ProtoReflect.Descriptor instead.
 func (*StatusRange) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{62}
+	return file_wire_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *StatusRange) GetFrom() int64 {
@@ -4993,7 +5077,7 @@ type GRPCCheck struct {
 
 func (x *GRPCCheck) Reset() {
 	*x = GRPCCheck{}
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5005,7 +5089,7 @@ func (x *GRPCCheck) String() string {
 func (*GRPCCheck) ProtoMessage() {}
 
 func (x *GRPCCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5018,7 +5102,7 @@ func (x *GRPCCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GRPCCheck.ProtoReflect.Descriptor instead.
 func (*GRPCCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{63}
+	return file_wire_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *GRPCCheck) GetService() string {
@@ -5048,7 +5132,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_wire_proto_msgTypes[64]
+	mi := &file_wire_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5060,7 +5144,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[64]
+	mi := &file_wire_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5073,7 +5157,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{64}
+	return file_wire_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Verdict) GetId() string {
@@ -5362,7 +5446,7 @@ const file_wire_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x16\n" +
 	"\x06values\x18\x02 \x03(\tR\x06values\x12\x1d\n" +
 	"\n" +
-	"not_values\x18\x03 \x03(\tR\tnotValues\"\x9b\x03\n" +
+	"not_values\x18\x03 \x03(\tR\tnotValues\"\xcb\x03\n" +
 	"\bSnapshot\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x14\n" +
@@ -5372,7 +5456,9 @@ const file_wire_proto_rawDesc = "" +
 	"\x06policy\x18\x06 \x01(\v2\x19.sightline.wire.v1.PolicyR\x06policy\x129\n" +
 	"\tinstances\x18\a \x03(\v2\x1b.sightline.wire.v1.InstanceR\tinstances\x126\n" +
 	"\bverdicts\x18\b \x03(\v2\x1a.sightline.wire.v1.VerdictR\bverdicts\x128\n" +
-	"\astreams\x18\t \x03(\v2\x1e.sightline.wire.v1.StreamRouteR\astreams\"\xf0\x02\n" +
+	"\astreams\x18\t \x03(\v2\x1e.sightline.wire.v1.StreamRouteR\astreams\x12.\n" +
+	"\x05hedge\x18\n" +
+	" \x01(\v2\x18.sightline.wire.v1.HedgeR\x05hedge\"\xf0\x02\n" +
 	"\bInstance\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aservice\x18\x02 \x01(\tR\aservice\x12\x18\n" +
@@ -5518,7 +5604,15 @@ const file_wire_proto_rawDesc = "" +
 	"\x06policy\x18\x03 \x01(\v2\x19.sightline.wire.v1.PolicyR\x06policy\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb7\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc6\x01\n" +
+	"\x05Hedge\x12/\n" +
+	"\x05after\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x05after\x12\x1e\n" +
+	"\n" +
+	"percentile\x18\x02 \x01(\x01R\n" +
+	"percentile\x12+\n" +
+	"\x03min\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x03min\x12+\n" +
+	"\x03max\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x03max\x12\x12\n" +
+	"\x04grpc\x18\x05 \x03(\tR\x04grpc\"\xb7\x03\n" +
 	"\x06Policy\x12#\n" +
 	"\rload_balancer\x18\x01 \x01(\tR\floadBalancer\x124\n" +
 	"\aoutlier\x18\x02 \x01(\v2\x1a.sightline.wire.v1.OutlierR\aoutlier\x121\n" +
@@ -5657,7 +5751,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 77)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 78)
 var file_wire_proto_goTypes = []any{
 	(*Workload)(nil),              // 0: sightline.wire.v1.Workload
 	(*EnrollRequest)(nil),         // 1: sightline.wire.v1.EnrollRequest
@@ -5708,36 +5802,37 @@ var file_wire_proto_goTypes = []any{
 	(*StreamRoute)(nil),           // 46: sightline.wire.v1.StreamRoute
 	(*StreamMatch)(nil),           // 47: sightline.wire.v1.StreamMatch
 	(*Subset)(nil),                // 48: sightline.wire.v1.Subset
-	(*Policy)(nil),                // 49: sightline.wire.v1.Policy
-	(*Hash)(nil),                  // 50: sightline.wire.v1.Hash
-	(*HashCookie)(nil),            // 51: sightline.wire.v1.HashCookie
-	(*CookieAttribute)(nil),       // 52: sightline.wire.v1.CookieAttribute
-	(*Warmup)(nil),                // 53: sightline.wire.v1.Warmup
-	(*LocalityLB)(nil),            // 54: sightline.wire.v1.LocalityLB
-	(*Distribute)(nil),            // 55: sightline.wire.v1.Distribute
-	(*Outlier)(nil),               // 56: sightline.wire.v1.Outlier
-	(*Limits)(nil),                // 57: sightline.wire.v1.Limits
-	(*Keepalive)(nil),             // 58: sightline.wire.v1.Keepalive
-	(*RetryBudget)(nil),           // 59: sightline.wire.v1.RetryBudget
-	(*HealthCheck)(nil),           // 60: sightline.wire.v1.HealthCheck
-	(*HTTPCheck)(nil),             // 61: sightline.wire.v1.HTTPCheck
-	(*StatusRange)(nil),           // 62: sightline.wire.v1.StatusRange
-	(*GRPCCheck)(nil),             // 63: sightline.wire.v1.GRPCCheck
-	(*Verdict)(nil),               // 64: sightline.wire.v1.Verdict
-	nil,                           // 65: sightline.wire.v1.TappedRequest.LimitedEntry
-	nil,                           // 66: sightline.wire.v1.Instance.LabelsEntry
-	nil,                           // 67: sightline.wire.v1.Match.HeadersEntry
-	nil,                           // 68: sightline.wire.v1.Match.WithoutEntry
-	nil,                           // 69: sightline.wire.v1.Match.QueryEntry
-	nil,                           // 70: sightline.wire.v1.Match.SourceLabelsEntry
-	nil,                           // 71: sightline.wire.v1.FieldEdits.SetEntry
-	nil,                           // 72: sightline.wire.v1.FieldEdits.AddEntry
-	nil,                           // 73: sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	nil,                           // 74: sightline.wire.v1.Subset.LabelsEntry
-	nil,                           // 75: sightline.wire.v1.LocalityLB.FailoverEntry
-	nil,                           // 76: sightline.wire.v1.Distribute.ToEntry
-	(*timestamppb.Timestamp)(nil), // 77: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 78: google.protobuf.Duration
+	(*Hedge)(nil),                 // 49: sightline.wire.v1.Hedge
+	(*Policy)(nil),                // 50: sightline.wire.v1.Policy
+	(*Hash)(nil),                  // 51: sightline.wire.v1.Hash
+	(*HashCookie)(nil),            // 52: sightline.wire.v1.HashCookie
+	(*CookieAttribute)(nil),       // 53: sightline.wire.v1.CookieAttribute
+	(*Warmup)(nil),                // 54: sightline.wire.v1.Warmup
+	(*LocalityLB)(nil),            // 55: sightline.wire.v1.LocalityLB
+	(*Distribute)(nil),            // 56: sightline.wire.v1.Distribute
+	(*Outlier)(nil),               // 57: sightline.wire.v1.Outlier
+	(*Limits)(nil),                // 58: sightline.wire.v1.Limits
+	(*Keepalive)(nil),             // 59: sightline.wire.v1.Keepalive
+	(*RetryBudget)(nil),           // 60: sightline.wire.v1.RetryBudget
+	(*HealthCheck)(nil),           // 61: sightline.wire.v1.HealthCheck
+	(*HTTPCheck)(nil),             // 62: sightline.wire.v1.HTTPCheck
+	(*StatusRange)(nil),           // 63: sightline.wire.v1.StatusRange
+	(*GRPCCheck)(nil),             // 64: sightline.wire.v1.GRPCCheck
+	(*Verdict)(nil),               // 65: sightline.wire.v1.Verdict
+	nil,                           // 66: sightline.wire.v1.TappedRequest.LimitedEntry
+	nil,                           // 67: sightline.wire.v1.Instance.LabelsEntry
+	nil,                           // 68: sightline.wire.v1.Match.HeadersEntry
+	nil,                           // 69: sightline.wire.v1.Match.WithoutEntry
+	nil,                           // 70: sightline.wire.v1.Match.QueryEntry
+	nil,                           // 71: sightline.wire.v1.Match.SourceLabelsEntry
+	nil,                           // 72: sightline.wire.v1.FieldEdits.SetEntry
+	nil,                           // 73: sightline.wire.v1.FieldEdits.AddEntry
+	nil,                           // 74: sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	nil,                           // 75: sightline.wire.v1.Subset.LabelsEntry
+	nil,                           // 76: sightline.wire.v1.LocalityLB.FailoverEntry
+	nil,                           // 77: sightline.wire.v1.Distribute.ToEntry
+	(*timestamppb.Timestamp)(nil), // 78: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 79: google.protobuf.Duration
 }
 var file_wire_proto_depIdxs = []int32{
 	0,   // 0: sightline.wire.v1.EnrollRequest.workload:type_name -> sightline.wire.v1.Workload
@@ -5748,15 +5843,15 @@ var file_wire_proto_depIdxs = []int32{
 	9,   // 5: sightline.wire.v1.SubscribeRequest.goodbye:type_name -> sightline.wire.v1.Goodbye
 	30,  // 6: sightline.wire.v1.Hello.instance:type_name -> sightline.wire.v1.Instance
 	29,  // 7: sightline.wire.v1.Push.snapshots:type_name -> sightline.wire.v1.Snapshot
-	77,  // 8: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
+	78,  // 8: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
 	17,  // 9: sightline.wire.v1.Push.inbound:type_name -> sightline.wire.v1.Inbound
 	11,  // 10: sightline.wire.v1.Push.taps:type_name -> sightline.wire.v1.Taps
 	12,  // 11: sightline.wire.v1.Taps.taps:type_name -> sightline.wire.v1.Tap
 	15,  // 12: sightline.wire.v1.TappedRequest.rows:type_name -> sightline.wire.v1.TappedRow
-	65,  // 13: sightline.wire.v1.TappedRequest.limited:type_name -> sightline.wire.v1.TappedRequest.LimitedEntry
-	77,  // 14: sightline.wire.v1.TappedRow.time:type_name -> google.protobuf.Timestamp
-	78,  // 15: sightline.wire.v1.TappedRow.took:type_name -> google.protobuf.Duration
-	78,  // 16: sightline.wire.v1.TappedRow.first_byte:type_name -> google.protobuf.Duration
+	66,  // 13: sightline.wire.v1.TappedRequest.limited:type_name -> sightline.wire.v1.TappedRequest.LimitedEntry
+	78,  // 14: sightline.wire.v1.TappedRow.time:type_name -> google.protobuf.Timestamp
+	79,  // 15: sightline.wire.v1.TappedRow.took:type_name -> google.protobuf.Duration
+	79,  // 16: sightline.wire.v1.TappedRow.first_byte:type_name -> google.protobuf.Duration
 	16,  // 17: sightline.wire.v1.TappedRow.request:type_name -> sightline.wire.v1.TappedHeader
 	16,  // 18: sightline.wire.v1.TappedRow.response:type_name -> sightline.wire.v1.TappedHeader
 	24,  // 19: sightline.wire.v1.Inbound.authorization:type_name -> sightline.wire.v1.Authorization
@@ -5764,11 +5859,11 @@ var file_wire_proto_depIdxs = []int32{
 	18,  // 21: sightline.wire.v1.Inbound.rates:type_name -> sightline.wire.v1.RateRule
 	19,  // 22: sightline.wire.v1.Inbound.in_flight:type_name -> sightline.wire.v1.InFlight
 	25,  // 23: sightline.wire.v1.RateRule.match:type_name -> sightline.wire.v1.AuthorizationRule
-	78,  // 24: sightline.wire.v1.RateRule.unit:type_name -> google.protobuf.Duration
+	79,  // 24: sightline.wire.v1.RateRule.unit:type_name -> google.protobuf.Duration
 	20,  // 25: sightline.wire.v1.InFlight.adaptive:type_name -> sightline.wire.v1.Adaptive
-	78,  // 26: sightline.wire.v1.Adaptive.interval:type_name -> google.protobuf.Duration
-	78,  // 27: sightline.wire.v1.Adaptive.min_rtt_fixed:type_name -> google.protobuf.Duration
-	78,  // 28: sightline.wire.v1.Adaptive.min_rtt_interval:type_name -> google.protobuf.Duration
+	79,  // 26: sightline.wire.v1.Adaptive.interval:type_name -> google.protobuf.Duration
+	79,  // 27: sightline.wire.v1.Adaptive.min_rtt_fixed:type_name -> google.protobuf.Duration
+	79,  // 28: sightline.wire.v1.Adaptive.min_rtt_interval:type_name -> google.protobuf.Duration
 	22,  // 29: sightline.wire.v1.TokenRule.from_headers:type_name -> sightline.wire.v1.TokenHeader
 	23,  // 30: sightline.wire.v1.TokenRule.claim_headers:type_name -> sightline.wire.v1.ClaimHeader
 	25,  // 31: sightline.wire.v1.Authorization.rules:type_name -> sightline.wire.v1.AuthorizationRule
@@ -5777,95 +5872,99 @@ var file_wire_proto_depIdxs = []int32{
 	28,  // 34: sightline.wire.v1.AuthorizationRule.when:type_name -> sightline.wire.v1.Condition
 	31,  // 35: sightline.wire.v1.Snapshot.routes:type_name -> sightline.wire.v1.Route
 	48,  // 36: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
-	49,  // 37: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
+	50,  // 37: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
 	30,  // 38: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
-	64,  // 39: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
+	65,  // 39: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
 	46,  // 40: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
-	66,  // 41: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
-	32,  // 42: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
-	34,  // 43: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
-	78,  // 44: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
-	35,  // 45: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
-	36,  // 46: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
-	38,  // 47: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
-	39,  // 48: sightline.wire.v1.Route.redirect:type_name -> sightline.wire.v1.Redirect
-	40,  // 49: sightline.wire.v1.Route.respond:type_name -> sightline.wire.v1.DirectResponse
-	41,  // 50: sightline.wire.v1.Route.cors:type_name -> sightline.wire.v1.CORS
-	42,  // 51: sightline.wire.v1.Route.fault:type_name -> sightline.wire.v1.Fault
-	45,  // 52: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
-	33,  // 53: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
-	33,  // 54: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
-	67,  // 55: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
-	33,  // 56: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
-	33,  // 57: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
-	68,  // 58: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
-	69,  // 59: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
-	70,  // 60: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
-	36,  // 61: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
-	78,  // 62: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
-	78,  // 63: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
-	37,  // 64: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
-	37,  // 65: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
-	71,  // 66: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
-	72,  // 67: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
-	33,  // 68: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
-	78,  // 69: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
-	43,  // 70: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
-	44,  // 71: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
-	78,  // 72: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
-	47,  // 73: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
-	34,  // 74: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
-	73,  // 75: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	74,  // 76: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
-	49,  // 77: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
-	56,  // 78: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
-	57,  // 79: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
-	50,  // 80: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
-	53,  // 81: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
-	54,  // 82: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
-	59,  // 83: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
-	60,  // 84: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
-	51,  // 85: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
-	78,  // 86: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
-	52,  // 87: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
-	78,  // 88: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
-	55,  // 89: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
-	75,  // 90: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
-	76,  // 91: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
-	78,  // 92: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
-	78,  // 93: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
-	78,  // 94: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
-	78,  // 95: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
-	78,  // 96: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
-	78,  // 97: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
-	58,  // 98: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
-	78,  // 99: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
-	78,  // 100: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
-	78,  // 101: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
-	61,  // 102: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
-	63,  // 103: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
-	78,  // 104: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
-	78,  // 105: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
-	78,  // 106: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
-	62,  // 107: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
-	77,  // 108: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
-	77,  // 109: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
-	33,  // 110: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
-	33,  // 111: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
-	33,  // 112: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
-	1,   // 113: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
-	2,   // 114: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
-	4,   // 115: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
-	13,  // 116: sightline.wire.v1.ControlPlane.Tapped:input_type -> sightline.wire.v1.TappedRequest
-	3,   // 117: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
-	3,   // 118: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
-	10,  // 119: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
-	14,  // 120: sightline.wire.v1.ControlPlane.Tapped:output_type -> sightline.wire.v1.TappedResponse
-	117, // [117:121] is the sub-list for method output_type
-	113, // [113:117] is the sub-list for method input_type
-	113, // [113:113] is the sub-list for extension type_name
-	113, // [113:113] is the sub-list for extension extendee
-	0,   // [0:113] is the sub-list for field type_name
+	49,  // 41: sightline.wire.v1.Snapshot.hedge:type_name -> sightline.wire.v1.Hedge
+	67,  // 42: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
+	32,  // 43: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
+	34,  // 44: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
+	79,  // 45: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
+	35,  // 46: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
+	36,  // 47: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
+	38,  // 48: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
+	39,  // 49: sightline.wire.v1.Route.redirect:type_name -> sightline.wire.v1.Redirect
+	40,  // 50: sightline.wire.v1.Route.respond:type_name -> sightline.wire.v1.DirectResponse
+	41,  // 51: sightline.wire.v1.Route.cors:type_name -> sightline.wire.v1.CORS
+	42,  // 52: sightline.wire.v1.Route.fault:type_name -> sightline.wire.v1.Fault
+	45,  // 53: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
+	33,  // 54: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
+	33,  // 55: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
+	68,  // 56: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
+	33,  // 57: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
+	33,  // 58: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
+	69,  // 59: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
+	70,  // 60: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
+	71,  // 61: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
+	36,  // 62: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
+	79,  // 63: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
+	79,  // 64: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
+	37,  // 65: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
+	37,  // 66: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
+	72,  // 67: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
+	73,  // 68: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
+	33,  // 69: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
+	79,  // 70: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
+	43,  // 71: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
+	44,  // 72: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
+	79,  // 73: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
+	47,  // 74: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
+	34,  // 75: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
+	74,  // 76: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	75,  // 77: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
+	50,  // 78: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
+	79,  // 79: sightline.wire.v1.Hedge.after:type_name -> google.protobuf.Duration
+	79,  // 80: sightline.wire.v1.Hedge.min:type_name -> google.protobuf.Duration
+	79,  // 81: sightline.wire.v1.Hedge.max:type_name -> google.protobuf.Duration
+	57,  // 82: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
+	58,  // 83: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
+	51,  // 84: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
+	54,  // 85: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
+	55,  // 86: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
+	60,  // 87: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
+	61,  // 88: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
+	52,  // 89: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
+	79,  // 90: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
+	53,  // 91: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
+	79,  // 92: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
+	56,  // 93: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
+	76,  // 94: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
+	77,  // 95: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
+	79,  // 96: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
+	79,  // 97: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
+	79,  // 98: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
+	79,  // 99: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
+	79,  // 100: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
+	79,  // 101: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
+	59,  // 102: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
+	79,  // 103: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
+	79,  // 104: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
+	79,  // 105: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
+	62,  // 106: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
+	64,  // 107: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
+	79,  // 108: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
+	79,  // 109: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
+	79,  // 110: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
+	63,  // 111: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
+	78,  // 112: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
+	78,  // 113: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
+	33,  // 114: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
+	33,  // 115: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
+	33,  // 116: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
+	1,   // 117: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
+	2,   // 118: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
+	4,   // 119: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
+	13,  // 120: sightline.wire.v1.ControlPlane.Tapped:input_type -> sightline.wire.v1.TappedRequest
+	3,   // 121: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
+	3,   // 122: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
+	10,  // 123: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
+	14,  // 124: sightline.wire.v1.ControlPlane.Tapped:output_type -> sightline.wire.v1.TappedResponse
+	121, // [121:125] is the sub-list for method output_type
+	117, // [117:121] is the sub-list for method input_type
+	117, // [117:117] is the sub-list for extension type_name
+	117, // [117:117] is the sub-list for extension extendee
+	0,   // [0:117] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -5886,13 +5985,13 @@ func file_wire_proto_init() {
 		(*StringMatch_Regex)(nil),
 	}
 	file_wire_proto_msgTypes[44].OneofWrappers = []any{}
-	file_wire_proto_msgTypes[50].OneofWrappers = []any{
+	file_wire_proto_msgTypes[51].OneofWrappers = []any{
 		(*Hash_Header)(nil),
 		(*Hash_Query)(nil),
 		(*Hash_Cookie)(nil),
 		(*Hash_SourceIp)(nil),
 	}
-	file_wire_proto_msgTypes[60].OneofWrappers = []any{
+	file_wire_proto_msgTypes[61].OneofWrappers = []any{
 		(*HealthCheck_Http)(nil),
 		(*HealthCheck_Grpc)(nil),
 		(*HealthCheck_Tcp)(nil),
@@ -5903,7 +6002,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   77,
+			NumMessages:   78,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

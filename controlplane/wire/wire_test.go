@@ -45,6 +45,7 @@ func full() mesh.Snapshot {
 		Version: 41,
 		Known:   true,
 		Routes:  []mesh.Route{fullRoute()},
+		Hedge:   &mesh.Hedge{After: 1, Percentile: 0.5, Min: 2, Max: 3, GRPC: []string{"a.B/C"}},
 		Streams: []mesh.StreamRoute{{
 			Name: "tls",
 			Matches: []mesh.StreamMatch{{

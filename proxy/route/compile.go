@@ -81,6 +81,11 @@ func (c *compiler) service(s *mesh.Snapshot) *service {
 	if len(s.Routes) == 0 {
 		out.routes = []*Route{everyInstance(s)}
 	}
+	if h := c.hedge(s); h != nil {
+		for _, r := range out.routes {
+			r.Hedge = h
+		}
+	}
 	out.streams, out.stream, out.app = c.streams(s), streamOf(s, out.routes), appOf(s.Instances)
 	return out
 }

@@ -42,6 +42,8 @@ type Route struct {
 	Retry         retry.Policy
 	// SameInstance lets a retry go to an instance that was tried before.
 	SameInstance bool
+	// Hedge is nil where a request has one try at a time.
+	Hedge *Hedge
 	// Rules is nil where the route only chooses instances.
 	Rules *Rules
 

@@ -18,6 +18,7 @@ type tries struct{ whole bool }
 
 func (tries) send(*exchange, *link) (answer, error)      { return answer{}, nil }
 func (t tries) repeatable() bool                         { return t.whole }
+func (tries) adopt(*exchange, beginning) error           { return nil }
 func (tries) lasting() bool                              { return false }
 func (tries) relay(*exchange) error                      { return nil }
 func (tries) refuse(*exchange, fault)                    {}

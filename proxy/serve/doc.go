@@ -15,6 +15,10 @@
 //     sidecars the end of a connection in order (TLS's close_notify) without an answer
 //     is such a proof: a sidecar that has read a request answers it, or breaks the
 //     connection.
+//   - Beside a request whose route says so there may be one second try, at another
+//     instance, when the first has brought nothing yet: only of what may be sent twice,
+//     whose body is held whole and has left, and within the budget of retries. What has
+//     lost is cancelled; of HTTP/1.1 that takes its connection.
 //   - Every response that the mesh makes itself says why in x-sightline-reason and
 //     x-sightline-flags. Each request is told to the Sink once, when it has ended.
 //   - A request that met the end of a connection which was kept from before says nothing

@@ -40,6 +40,7 @@ type exchange struct {
 	deadline time.Time // over all tries; zero is none
 	tryEnd   time.Time // until the head of this try's answer; zero is none
 	tried    []*upstream.Instance
+	race     *race // with a second try; nil is none
 	lease    upstream.Lease
 	leased   bool
 	cookied  bool         // the last of out.response sets the balancer's cookie
@@ -119,6 +120,9 @@ type codec interface {
 	refuse(x *exchange, f fault)
 	// answer answers as a rule says, changed by x.out. No try is under way.
 	answer(x *exchange, a *route.Answer) error
+	// adopt makes the reply to a letter of copy's the answer, in place of what send has
+	// brought.
+	adopt(x *exchange, r beginning) error
 	// copy is the request, changed by x.out, to be sent on its own; nil when its body
 	// has not wholly come, or more of it than is held.
 	copy(x *exchange, to address) letter

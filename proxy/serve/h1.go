@@ -47,6 +47,7 @@ type h1 struct {
 	watch   watch
 	upload  upload
 	replay  replay
+	adopted bool // the answer is a letter's, which up.Out knows nothing of
 	repeat  bool // replay has what a repetition needs
 	begun   bool // a byte of an answer was given to out
 	closing bool // the connection ends with this exchange
@@ -152,7 +153,7 @@ func (h *h1) leave() bool {
 func (h *h1) serve() {
 	x := &h.x
 	x.reset()
-	h.begun, h.closing, h.clean, h.repeat = false, false, false, true
+	h.begun, h.closing, h.clean, h.repeat, h.adopted = false, false, false, true, false
 	h.upload = upload{}
 	err := h.in.ReadRequest(&h.req)
 	h.conn.Enter(listen.Waiting)

@@ -26,13 +26,19 @@ func (h *h1) copy(x *exchange, to address) letter {
 		return nil
 	}
 	h.change(x)
-	h.req.Replace("host", to.authority)
-	h.req.Replace("traceparent", to.traceparent)
-	b3Fields(to.b3, func(k http1.Known, value string) {
-		if h.req.Remove(k.String()); value != "" {
-			h.req.Append(k.String(), value)
-		}
-	})
+	if to.authority != "" {
+		h.req.Replace("host", to.authority)
+	}
+	if to.traceparent != "" {
+		h.req.Replace("traceparent", to.traceparent)
+	}
+	if to.b3 != nil {
+		b3Fields(to.b3, func(k http1.Known, value string) {
+			if h.req.Remove(k.String()); value != "" {
+				h.req.Append(k.String(), value)
+			}
+		})
+	}
 	h.req.Remove("expect") // nobody waits for the answer to that
 	var raw bytes.Buffer
 	var w http1.Writer
@@ -80,6 +86,20 @@ func (l *h1Letter) post(ctx context.Context, to *link) (answer, error) {
 
 // read reads the answer to its end.
 func (l *h1Letter) read(up *pool.Conn, res *http1.Response) error {
+	if err := l.readHead(up, res); err != nil {
+		return err
+	}
+	for {
+		if _, err := up.In.Next(); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+// readHead reads the head of the answer, past those before it.
+func (l *h1Letter) readHead(up *pool.Conn, res *http1.Response) error {
 	for {
 		if err := up.In.ReadResponse(res, l.method); err != nil {
 			return err
@@ -88,14 +108,7 @@ func (l *h1Letter) read(up *pool.Conn, res *http1.Response) error {
 			return errors.New("protocol switched without being asked to")
 		}
 		if !res.Interim() {
-			break
-		}
-	}
-	for {
-		if _, err := up.In.Next(); errors.Is(err, io.EOF) {
 			return nil
-		} else if err != nil {
-			return err
 		}
 	}
 }

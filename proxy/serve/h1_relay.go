@@ -113,7 +113,7 @@ func isTimeout(err error) bool {
 
 // giveBack returns the connection to its pool if it can carry another request.
 func (h *h1) giveBack(up *pool.Conn) {
-	if h.in.Done() && h.res.KeepAlive && up.Out.Complete() && len(up.In.Buffered()) == 0 {
+	if h.in.Done() && h.res.KeepAlive && (h.adopted || up.Out.Complete()) && len(up.In.Buffered()) == 0 {
 		h.detach()
 		if h.x.ctx.Err() != nil { // gone was here first, and left it a deadline in the past
 			up.Discard()

@@ -52,7 +52,7 @@ func (h *h1) sendPlain(x *exchange, to *link) (answer, error) {
 		up.In.FromSidecar()
 	}
 	// Even if writing broke off there may be an answer: one that came early.
-	if err := h.readHead(up); err != nil {
+	if err := h.readHeadOr(x, up); err != nil {
 		return answer{grpc: -1}, h.failed(x, to, err)
 	}
 	a := answer{status: h.res.Status, grpc: -1}
@@ -192,6 +192,9 @@ func endedByPeer(err error) bool {
 // brokenBy says how far a try came that brought no answer. A request that was
 // never sent is Unsent, whatever the error.
 func brokenBy(x *exchange, err error, unsent bool) error {
+	if errors.Is(err, errOvertaken) {
+		return err
+	}
 	b := &broken{end: retry.Reset, cause: fmt.Errorf("no answer: %w", err)}
 	_, b.garbled = errors.AsType[*http1.Error](err)
 	timedOut := errors.Is(err, os.ErrDeadlineExceeded)

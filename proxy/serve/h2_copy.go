@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/sightline-mesh/sightline/proxy/http1"
@@ -27,9 +26,15 @@ func (h *h2) copy(x *exchange, to address) letter {
 	}
 	l := &h2Letter{body: bytes.Clone(b.held.held())}
 	ownHead(&l.head, h.outgoing(x))
-	l.head.Authority = to.authority
-	l.head.Set("traceparent", to.traceparent)
-	b3Fields(to.b3, func(k http1.Known, value string) { setOrDrop(&l.head, k.String(), strings.Clone(value)) })
+	if to.authority != "" {
+		l.head.Authority = to.authority
+	}
+	if to.traceparent != "" {
+		l.head.Set("traceparent", to.traceparent)
+	}
+	if to.b3 != nil {
+		b3Fields(to.b3, func(k http1.Known, value string) { setOrDrop(&l.head, k.String(), strings.Clone(value)) })
+	}
 	l.head.Drop("expect")
 	if b.trailers != nil {
 		l.trailers = new(http2.Head)
@@ -53,13 +58,9 @@ func ownHead(to, from *http2.Head) {
 // post implements letter.
 func (l *h2Letter) post(ctx context.Context, to *link) (answer, error) {
 	wake := http2.NewWaker()
-	open := to.h2.Open
-	if l.bare() {
-		open = to.h2.OpenOnly
-	}
-	up, err := open(ctx, &l.head, wake)
+	up, err := l.open(ctx, to, wake)
 	if err != nil {
-		return answer{grpc: -1}, &broken{end: retry.ConnectFailed, cause: fmt.Errorf("connect: %w", err)}
+		return answer{grpc: -1}, err
 	}
 	defer up.Close()
 	a, err := l.exchange(ctx, up, wake)

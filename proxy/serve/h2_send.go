@@ -22,7 +22,12 @@ func (h *h2) send(x *exchange, to *link) (answer, error) {
 		return h.fallBack(x, to, err)
 	}
 	to.app.spokeHTTP2()
-	if err := h.awaitHead(x); err != nil {
+	err := h.awaitHead(x)
+	if x.race.settle() {
+		h.drop(http2.Cancel)
+		return answer{grpc: -1}, errOvertaken
+	}
+	if err != nil {
 		return answer{grpc: -1}, err
 	}
 	h.res = h.up.Head()
@@ -113,6 +118,12 @@ func (h *h2) awaitHead(x *exchange) error {
 			return brokenStream(err)
 		}
 		if h.push(x) {
+			continue
+		}
+		if x.race != nil && x.race.overtaken() {
+			return errOvertaken
+		}
+		if h.hedged(x) {
 			continue
 		}
 		if h.wait(x.until()) {

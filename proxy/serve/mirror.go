@@ -22,6 +22,7 @@ const (
 )
 
 // address is what a copy has of its own.
+// What is empty is as it is in the request.
 type address struct {
 	authority, traceparent string
 	b3                     *emit.B3Fields // says nothing where the request did not
@@ -31,6 +32,9 @@ type address struct {
 type letter interface {
 	// post sends it over the link and reads the answer to its end, within ctx.
 	post(ctx context.Context, to *link) (answer, error)
+	// begin sends it over the link and reads the head of the answer, within ctx. A reply
+	// is to be dropped or adopted.
+	begin(ctx context.Context, to *link) (beginning, answer, error)
 }
 
 // copies are the copies of requests that are under way. They are sent once, and what

@@ -85,6 +85,7 @@ type Outbound struct {
 	hosts  hosts
 	links  links[*upstream.Instance]
 	copies copies
+	hedges hedges
 
 	serverFirst map[uint16]bool
 	outside     *outside
@@ -206,8 +207,9 @@ func (o *Outbound) layers() handler {
 func (o *Outbound) tries() handler {
 	return relay(o.deps.Tap, // passes the answer on that the layers below settle on
 		again(o.deps.Budget, // each try below picks afresh
-			o.pick( // an instance that takes requests, with a receipt
-				o.forward))) // over a connection that is kept
+			o.hedge( // beside which there may be another
+				o.pick( // an instance that takes requests, with a receipt
+					o.forward)))) // over a connection that is kept
 }
 
 // rules is the way of a request of a route that has some.
@@ -218,8 +220,9 @@ func (o *Outbound) rules() handler {
 				relay(o.deps.Tap,
 					o.mirror( // once the request has left, and before its answer has
 						again(o.deps.Budget,
-							o.pick(
-								o.forward)))))))
+							o.hedge(
+								o.pick(
+									o.forward))))))))
 }
 
 // match finds the service that is asked for, and its route.
@@ -270,25 +273,35 @@ func (o *Outbound) pick(next handler) handler {
 		if err != nil {
 			return err
 		}
-		x.lease, x.leased, x.sent = lease, true, time.Now()
+		o.takeUp(x, lease, time.Now())
 		x.tried = append(x.tried, lease.Instance)
-		if r := x.route.Rules; r != nil {
-			x.apply(r.Edits(lease.Destination))
-			x.cookied = false
-		}
-		x.rec.Choice, x.rec.PassedOver = lease.Why, lease.Passed
-		if lease.Cookie != "" {
-			x.setCookie(lease.Cookie)
-		}
-		to := &lease.Instance.Info
-		x.rec.Peer = emit.Peer{
-			Service: string(to.Service), Version: string(to.Version),
-			Instance: string(to.ID), Identity: string(to.Identity),
-		}
 		err = next(x)
 		x.rec.MTLS = true // nothing leaves in any other way
 		noteTry(x, err)
 		return err
+	}
+}
+
+// takeUp makes the lease that of the present try.
+func (*Outbound) takeUp(x *exchange, lease upstream.Lease, sent time.Time) {
+	x.lease, x.leased, x.sent = lease, true, sent
+	x.takeEdits(lease)
+	x.rec.Choice, x.rec.PassedOver = lease.Why, lease.Passed
+	to := &lease.Instance.Info
+	x.rec.Peer = emit.Peer{
+		Service: string(to.Service), Version: string(to.Version),
+		Instance: string(to.ID), Identity: string(to.Identity),
+	}
+}
+
+// takeEdits makes the changes those for the lease's destination.
+func (x *exchange) takeEdits(lease upstream.Lease) {
+	if r := x.route.Rules; r != nil {
+		x.apply(r.Edits(lease.Destination))
+		x.cookied = false
+	}
+	if lease.Cookie != "" {
+		x.setCookie(lease.Cookie)
 	}
 }
 

@@ -161,6 +161,7 @@ type meshConfig struct {
 	protocol mesh.AppProtocol // of the apps
 	routes   []mesh.Route
 	policy   mesh.Policy
+	hedge    *mesh.Hedge
 	drain    time.Duration
 	intake   Intake // of the client's sidecar
 }
@@ -234,7 +235,7 @@ func newMesh(t testing.TB, cfg meshConfig, apps ...app) *testMesh {
 	if cfg.drain == 0 {
 		cfg.drain = 5 * time.Second
 	}
-	snap := mesh.Snapshot{Service: "reviews", Version: 7, Known: true, Routes: cfg.routes, Policy: cfg.policy}
+	snap := mesh.Snapshot{Service: "reviews", Version: 7, Known: true, Routes: cfg.routes, Policy: cfg.policy, Hedge: cfg.hedge}
 	for i, a := range apps {
 		s := startSidecar(t, m.authority, InboundConfig{
 			App: startApp(t, a), Drain: cfg.drain, Protocol: cfg.protocol, Intake: Intake{Paths: cfg.intake.Paths},

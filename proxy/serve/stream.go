@@ -153,6 +153,9 @@ func (*byteStream) answer(*exchange, *route.Answer) error { return errNotDone }
 // copy implements codec: streams have no copies.
 func (*byteStream) copy(*exchange, address) letter { return nil }
 
+// adopt implements codec. There is no copy of a stream, so no reply either.
+func (*byteStream) adopt(*exchange, beginning) error { return errNotDone }
+
 // lasting implements codec.
 func (*byteStream) lasting() bool { return true }
 
