@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -176,5 +177,43 @@ func TestBrokenLogIsNoEnd(t *testing.T) {
 		if status := p.end(t); status != 1 {
 			t.Errorf("%s: %v, want status 1", args[0], p.cmd.ProcessState)
 		}
+	}
+}
+
+// TestStartAfterAKill: the children of a mesh that was killed may take their time, and
+// the next start waits for them.
+func TestStartAfterAKill(t *testing.T) {
+	storetest.NeedEngine(t)
+	args := upArgs(t, addresses(t))
+	first := launch(t, options{real: true}, args...)
+	first.await(t, "the mesh", func() bool { return strings.Contains(first.said(), "Sightline is up at ") })
+	owner, err := os.ReadFile(filepath.Join(args[2], "store", "lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(owner)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil { // one that is slow to end
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGCONT) })
+	if err := first.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	second := launch(t, options{real: true}, args...)
+	second.await(t, "a word on the process that is there still", func() bool {
+		return strings.Contains(second.said(), "waiting for an earlier mesh's process to end") && strings.Contains(second.said(), "process="+strconv.Itoa(pid))
+	})
+	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	second.await(t, "the mesh", func() bool { return strings.Contains(second.said(), "Sightline is up at ") })
+	if err := second.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if status := second.end(t); status != 0 {
+		t.Errorf("status %d after SIGTERM, want 0", status)
 	}
 }

@@ -32,7 +32,7 @@ type Child struct {
 	// is the program's name and a colon.
 	Complaint string
 	// Grace is how long the process may take to end after SIGTERM before it is
-	// killed. Default 15 s.
+	// killed. Default DefaultGrace.
 	Grace time.Duration
 	// Steady is how long the process must have been up for its end to be an accident
 	// and no fault of its configuration; from then on back-off starts over. Default 20 s.
@@ -42,6 +42,9 @@ type Child struct {
 	pid    atomic.Int64
 	starts atomic.Int64
 }
+
+// DefaultGrace is Child.Grace's default.
+const DefaultGrace = 15 * time.Second
 
 // Back-off between restarts: doubling from the first to the last, and back to the
 // first once the process has stayed up for a while.
@@ -108,7 +111,7 @@ func (c *Child) once(ctx context.Context) error {
 	cmd.Stdout, cmd.Stderr = said, said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = cmp.Or(c.Grace, 15*time.Second)
+	cmd.WaitDelay = cmp.Or(c.Grace, DefaultGrace)
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", c.Name, err)
 	}

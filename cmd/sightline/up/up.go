@@ -97,6 +97,8 @@ func (m *Mesh) Run(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
+	before := m.predecessor() // its children hold directories and ports
+	before.await(ctx)
 	alive, fail := context.WithCancel(ctx)
 	defer fail()
 	below, end := context.WithCancel(context.WithoutCancel(ctx))
