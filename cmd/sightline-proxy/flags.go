@@ -21,6 +21,7 @@ type command struct {
 	config proxy.Config
 	app    []string // program and arguments of the app; none runs the sidecar alone
 
+	appUser        *run.User // nil is the sidecar's
 	tokenFile      string
 	readyPath      string
 	startupTimeout time.Duration
@@ -49,6 +50,11 @@ func (c *command) validate() error {
 	}
 	if c.readyPath != "" && c.config.AppPort == 0 {
 		bad = append(bad, errors.New("ready-path: needs --port, the port that the app listens on"))
+	}
+	if c.appUser != nil {
+		if err := run.CanSwitch(); err != nil {
+			bad = append(bad, fmt.Errorf("app-user: %w", err))
+		}
 	}
 	if c.startupTimeout < 0 {
 		bad = append(bad, fmt.Errorf("startup-timeout: %s is below 0", c.startupTimeout))
@@ -107,6 +113,10 @@ func (c *command) define(f *flag.FlagSet) {
 	f.DurationVar(&p.Drain, "drain", p.Drain, "how long requests under way may take at the end")
 	f.StringVar(&c.readyPath, "ready-path", "", "path that the app answers with success once it takes requests (default: its port accepts)")
 	f.DurationVar(&c.startupTimeout, "startup-timeout", 0, "how long the app may take until then before it is ended (default: any time)")
+	f.Func("app-user", "`user[:group]` whom the app runs as, by names or numbers, so that init's rules can tell it from the sidecar, which root has to run then (default: the sidecar's)", func(s string) (err error) {
+		c.appUser, err = run.ParseUser(s)
+		return err
+	})
 	f.BoolVar(&p.Profiles, "pprof", p.Profiles, "serve profiles on the admin page")
 	f.Func("interception", "how the app's connections get here: explicit (it dials the sidecar) or transparent (sightline-proxy init made the kernel redirect them) (default explicit)", c.interception)
 	f.Func("outbound-policy", "what happens to redirected connections that go out of the mesh: allow-any or registry-only (default allow-any)", c.outboundPolicy)

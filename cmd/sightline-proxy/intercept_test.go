@@ -177,6 +177,8 @@ func (f *field) backend(t *testing.T, backend string) {
 	t.Run("transparent", f.transparent)
 	t.Run("registry only", f.registryOnly)
 	t.Run("loop", f.loop)
+	f.init(t, "", "--backend", backend, "--uid", "0", "--exclude-inbound-ports", control+","+collector)
+	t.Run("app of another user", f.appUser)
 
 	f.init(t, "", "--undo")
 	if out, err := f.do(t, "", "curl", "-sS", "-m", "10", "http://stock:8080/seen"); err == nil {
@@ -264,6 +266,17 @@ func (f *field) loop(t *testing.T) {
 	stop := f.sidecar(t, "", "1338", "caller", "--interception", "transparent")
 	defer stop()
 	f.await(t, "reset by peer", "curl", "-4", "-sS", "-m", "10", "http://stock:9999/seen", "-H", "Host: elsewhere.example.com")
+}
+
+// appUser runs an app beside its sidecar, which root runs: the kernel tells them apart.
+func (f *field) appUser(t *testing.T) {
+	args := []string{
+		"env", actAs + "=sidecar", "SIGHTLINE_TOKEN=" + f.token, f.self, "run", "--service", "caller", "--dir", filepath.Join(t.TempDir(), "state"),
+		"--control-plane", f.address, "--collector", f.collector, "--drain", "1s", "--interception", "transparent",
+	}
+	app := []string{"--", "curl", "--noproxy", "*", "-4", "-sS", "-m", "20", "http://stock:8080/seen"} // which run tells of its proxy
+	f.want(t, byMesh, append(append(args, "--app-user", "4242:4242"), app...)...)
+	f.want(t, "reset by peer", append(args, app...)...) // root's connections are the sidecar's: plaintext is not for stock
 }
 
 // goGet is a Go program's request over one family.

@@ -104,7 +104,7 @@ func beside(alive context.Context, s sidecar, c command, passed <-chan os.Signal
 	}
 	app := &run.App{
 		Args: c.app, Env: run.Environ(os.Environ(), s.first.Place()),
-		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Grace: c.config.Drain,
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Grace: c.config.Drain, User: c.appUser,
 	}
 	defer endAtOnce(alive, func() {
 		s.Kill()

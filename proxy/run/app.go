@@ -20,6 +20,8 @@ type App struct {
 	Stderr io.Writer
 	// Grace is how long the app may take to end after SIGTERM before it is killed.
 	Grace time.Duration
+	// User is whom the program runs as; nil is whom this process runs as.
+	User *User
 
 	cmd   *exec.Cmd
 	ended chan struct{}
@@ -34,6 +36,9 @@ func (a *App) Start() error {
 	a.cmd.Env = a.Env
 	a.cmd.Stdin, a.cmd.Stdout, a.cmd.Stderr = a.Stdin, a.Stdout, a.Stderr
 	a.cmd.SysProcAttr = endsWithParent()
+	if a.User != nil {
+		a.cmd.Env, a.cmd.SysProcAttr.Credential = a.User.environ(a.Env), a.User.credential()
+	}
 	a.ended = make(chan struct{})
 	started := make(chan error)
 	go func() {
