@@ -275,6 +275,23 @@ func (h *h1) drop() {
 	}
 }
 
+// letGo ends the use of a connection that brought no answer.
+func (h *h1) letGo(early bool) { //nolint:revive // something came
+	if early || h.upload.clientErr == nil || h.up.Out.Sent() > 0 {
+		h.drop()
+		return
+	}
+	h.spare()
+}
+
+// spare gives a connection back on which nothing was sent or came, as the client went
+// before its request had come: the next request saves a handshake.
+func (h *h1) spare() {
+	up := h.detach()
+	up.Deadline = true // that gone may have left, in the past
+	up.Pool().Put(up)
+}
+
 // stall is called from outside when the request and its answer have moved no byte for
 // too long. Whatever blocks returns; there is a moment to tell the client.
 func (h *h1) stall() {

@@ -1,12 +1,15 @@
 package serve
 
 import (
+	"context"
 	"crypto/tls"
 	"net"
 	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/sightline-mesh/sightline/proxy/upstream"
 )
 
 // peerThatEnds reads requests, and ends their connections by end without an answer.
@@ -53,4 +56,31 @@ func TestPeerThatDiesIsNotTakenForOneThatEndsInOrder(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A client that goes before its request has come costs no connection to an instance.
+func TestClientThatGoesEarlyCostsNoConnection(t *testing.T) {
+	m := newMesh(t, meshConfig{}, handled(answering(200)))
+	var dialled atomic.Int32
+	dial := m.out.deps.Dial
+	m.out.deps.Dial = func(ctx context.Context, to *upstream.Instance, alpn string) (net.Conn, error) {
+		dialled.Add(1)
+		return dial(ctx, to, alpn)
+	}
+	c := m.client(t)
+	get(t, c, "http://reviews/", 200)
+	const early = 10
+	for i := range early {
+		nc := m.connect(t)
+		send(t, nc, "POST / HTTP/1.1\r\nHost: reviews\r\nContent-Length: 5\r\n\r\nhe")
+		nc.Close()
+		if rec := m.records.await(t, 1+i); rec.Flags != "DC" || rec.BytesIn > 2 {
+			t.Fatalf("record %+v", rec)
+		}
+	}
+	get(t, c, "http://reviews/", 200)
+	if n := dialled.Load(); n != 1 {
+		t.Errorf("%d connections were made for two requests and %d that never came, want 1", n, early)
+	}
+	m.sidecars[0].records.await(t, 1)
 }

@@ -38,6 +38,7 @@ func (h *h1) sendPlain(x *exchange, to *link) (answer, error) {
 		return answer{grpc: -1}, err
 	}
 	if !h.attach(up) {
+		h.spare()
 		return answer{grpc: -1}, errClientGone
 	}
 	if err := limit(x, up); err != nil {
@@ -170,7 +171,7 @@ func (h *h1) failed(x *exchange, to *link, err error) error {
 	if up.Reused && !early && to.races != nil && endedByPeer(err) {
 		to.races.Add(1)
 	}
-	h.drop()
+	h.letGo(early)
 	if x.ctx.Err() != nil || errors.Is(err, errClientGone) {
 		return errClientGone
 	}
