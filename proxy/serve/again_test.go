@@ -109,10 +109,11 @@ type trial struct {
 	whole      bool // the body can be sent again
 	end        func(*exchange) error
 	perTry     time.Duration
-	timeout    time.Duration // of the route
-	takes      time.Duration // each try
-	budget     int           // retries; 0 is plenty
-	leave      time.Duration // when the client goes; 0 is never
+	timeout    time.Duration                // of the route
+	takes      time.Duration                // each try
+	budget     int                          // retries; 0 is plenty
+	leave      time.Duration                // when the client goes; 0 is never
+	after      func(x *exchange, err error) // looks at how it ended; may be nil
 }
 
 type trialResult struct {
@@ -174,7 +175,10 @@ func attempt(t *testing.T, c trial) (r trialResult) {
 			}
 			return c.end(x)
 		})
-		handle(x) //nolint:errcheck // the record tells
+		err = handle(x)
+		if c.after != nil {
+			c.after(x, err)
+		}
 		r.flags, r.took = x.rec.Flags, time.Since(start)
 	})
 	return r

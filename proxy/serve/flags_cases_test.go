@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -94,6 +95,9 @@ func outboundFlags() []flagCase {
 		{name: "no route", cfg: meshConfig{routes: []mesh.Route{{
 			Name: "some", Matches: []mesh.Match{{Path: &mesh.StringMatch{Exact: "/elsewhere"}}}, Destinations: everywhere(0, nil)[0].Destinations,
 		}}}, status: 404, grpc: 12, shown: "NR", reason: "no route", out: proxy("NR")},
+		{name: "nobody to ask", arrange: func(_ *testing.T, m *testMesh) {
+			m.untold = fmt.Errorf("%w: the control plane is away", ErrUntold)
+		}, status: 503, grpc: 14, shown: "NC", reason: "the control plane is away", out: proxy("NC")},
 		{name: "no instance", arrange: becomes(mesh.Snapshot{}), status: 503, grpc: 14, shown: "UH", reason: "no instance", out: proxy("UH")},
 		{name: "verdict", arrange: unwell, status: 503, grpc: 14, shown: "UH", reason: "verdict", out: proxy("UH")},
 		{
