@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
@@ -40,6 +41,8 @@ func TestMain(m *testing.M) {
 //
 //	serve      answer requests until told to end
 //	idle FILE  write the file, then do nothing until told to end
+//	deaf FILE  the same, but write there when told to end, and do not
+//	repeat     say again what is typed, and exit with 9 when interrupted
 //	greet ADDR speak first on a port, and repeat what is said
 //	get URL    send one request and exit with 7 if it was answered
 func actApp(args []string) int {
@@ -52,8 +55,13 @@ func actApp(args []string) int {
 		fmt.Println("app got", body)
 		return 7
 	}
-	if args[0] == "greet" {
+	switch args[0] {
+	case "greet":
 		return actGreet(args[1])
+	case "deaf":
+		return actDeaf(args[1])
+	case "repeat":
+		return actRepeat()
 	}
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, syscall.SIGTERM)
@@ -79,6 +87,31 @@ func actApp(args []string) int {
 		}
 	}
 	return 0
+}
+
+// actDeaf writes its process's id, and then that it was asked to end.
+func actDeaf(file string) int {
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGTERM)
+	_ = os.WriteFile(file, []byte(strconv.Itoa(os.Getpid())), 0o600)
+	<-asked
+	_ = os.WriteFile(file, []byte("asked"), 0o600)
+	select {} // until it is killed
+}
+
+// actRepeat says what it reads.
+func actRepeat() int {
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, syscall.SIGINT)
+	go func() {
+		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+			fmt.Println("the app heard", lines.Text())
+		}
+	}()
+	fmt.Println("ready")
+	<-interrupted
+	fmt.Println("interrupted")
+	return 9
 }
 
 // served counts the requests that came by the mesh.

@@ -146,6 +146,14 @@ type workloadProcess struct {
 // run starts this program's own run command, with an app that is this test again.
 func (p *plant) run(service, dir string, app ...string) *workloadProcess {
 	p.Helper()
+	w := p.prepare(service, dir, app...)
+	w.launch()
+	return w
+}
+
+// prepare is run but for the start.
+func (p *plant) prepare(service, dir string, app ...string) *workloadProcess {
+	p.Helper()
 	w := &workloadProcess{plant: p, service: service, dir: dir, ended: make(chan struct{})}
 	w.admin = net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort(p.T)))
 	args := []string{
@@ -168,15 +176,19 @@ func (p *plant) run(service, dir string, app ...string) *workloadProcess {
 	// Under -race each process would take a second to end.
 	w.cmd.Env = append(env, actAs+"=sidecar", "GORACE=atexit_sleep_ms=0")
 	w.cmd.Stdout, w.cmd.Stderr = p.Output(), p.Output()
+	return w
+}
+
+func (w *workloadProcess) launch() {
+	w.Helper()
 	if err := w.cmd.Start(); err != nil {
-		p.Fatal(err)
+		w.Fatal(err)
 	}
 	go func() {
 		_ = w.cmd.Wait() // the status is read from the process
 		close(w.ended)
 	}()
-	p.Cleanup(func() { w.stop(syscall.SIGKILL) })
-	return w
+	w.Cleanup(func() { w.stop(syscall.SIGKILL) })
 }
 
 // stop signals the sidecar, waits for its end and returns its exit status.
