@@ -2,8 +2,9 @@ package http2
 
 import "sync/atomic"
 
-// maxIdleWorkers is how many goroutines without a stream a connection in use keeps.
-const maxIdleWorkers = 32
+// maxIdleWorkers is how many goroutines without a stream a connection in use keeps, with
+// stacks of 8 or 16 KiB.
+const maxIdleWorkers = 128
 
 // workers are the goroutines that take a connection's streams to the handler. One that
 // is done waits for another stream: its stack has grown to what a handler needs, which a
@@ -44,16 +45,19 @@ func (c *ServerConn) stop() {
 	close(c.workers.next)
 }
 
-// rest sends the workers home of a connection that has had nothing to do since it was
-// looked at last. The lock is held, and the connection has not ended.
+// rest sends workers home: half of those that wait, so that a burst leaves nothing behind,
+// or all of a connection that has had nothing to do since it was looked at last. The lock
+// is held, and the connection has not ended.
 func (c *ServerConn) rest() {
-	if c.newest != c.workers.served || len(c.streams) > 0 {
-		c.workers.served = c.newest
-		return
+	w := &c.workers
+	n := w.idle.Load()
+	if c.newest != w.served || len(c.streams) > 0 {
+		w.served = c.newest
+		n /= 2
 	}
-	for {
+	for range n {
 		select {
-		case c.workers.next <- nil:
+		case w.next <- nil:
 		default:
 			return
 		}

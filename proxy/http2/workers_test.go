@@ -69,7 +69,12 @@ func TestWorkersAreKeptWhileThereIsWork(t *testing.T) {
 		if idle := ask(maxIdleWorkers + 10); idle != maxIdleWorkers {
 			t.Errorf("many at once: %d wait, want %d", idle, maxIdleWorkers)
 		}
-		time.Sleep(3 * tickEvery)
+		time.Sleep(tickEvery)
+		synctest.Wait()
+		if idle := s.workers.idle.Load(); idle != maxIdleWorkers/2 {
+			t.Errorf("after a burst: %d wait, want %d", idle, maxIdleWorkers/2)
+		}
+		time.Sleep(2 * tickEvery)
 		synctest.Wait()
 		if idle := s.workers.idle.Load(); idle != 0 {
 			t.Errorf("nothing to do for long: %d wait", idle)
