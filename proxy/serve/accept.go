@@ -58,7 +58,7 @@ func (o *Outbound) accept(ctx context.Context, c *listen.Conn, port Port) {
 	case listen.TLS:
 		o.serveTLS(ctx, a)
 	case listen.HTTP2:
-		serveH2(ctx, c, c.Conn, o.http(a.port.Service))
+		o.serveHTTP2(ctx, a)
 	case listen.HTTP1:
 		o.serveHTTP1(ctx, a)
 	}
@@ -185,6 +185,18 @@ func (o *Outbound) serveHTTP1(ctx context.Context, a *arrival) {
 		}
 	}
 	serveH1(ctx, a.conn, a.conn.Conn, o.http(fixed))
+}
+
+// serveHTTP2 serves requests by their hosts, each for itself: those of a connection that
+// was going out of the mesh are passed on to where it was going.
+func (o *Outbound) serveHTTP2(ctx context.Context, a *arrival) {
+	cfg := o.http(a.port.Service)
+	if a.intercepted() && a.port.Service == "" && o.cfg.AllowAny {
+		there := o.outside.link(a.original, o.cfg.ConnectTime)
+		defer there.close()
+		cfg.handle = o.beyond(a, there)
+	}
+	serveH2(ctx, a.conn, a.conn.Conn, cfg)
 }
 
 // alert is what is said to a client of TLS that names no service: fatal,

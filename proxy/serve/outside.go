@@ -102,13 +102,31 @@ func (o *Outbound) pass(ctx context.Context, a *arrival, name string) {
 		name = a.original.String()
 	}
 	cfg := o.stream("", name)
-	cfg.handle = observe(o.deps.Sink, o.deps.Tap, rescue(o.leave(a, relay(o.deps.Tap, func(x *exchange) error {
+	cfg.handle = o.out(a, o.outside.link(a.original, o.cfg.ConnectTime))
+	serveStream(ctx, a.conn, a.conn.Conn, rawClient{a.conn}, cfg)
+}
+
+// out is the way of what leaves the mesh.
+func (o *Outbound) out(a *arrival, there *link) handler {
+	return observe(o.deps.Sink, o.deps.Tap, rescue(o.leave(a, relay(o.deps.Tap, func(x *exchange) error {
 		x.sent = time.Now()
-		got, err := x.via.send(x, o.outside.link(a.original, o.cfg.ConnectTime))
+		got, err := x.via.send(x, there)
 		x.answer = got
 		return err
 	}))))
-	serveStream(ctx, a.conn, a.conn.Conn, rawClient{a.conn}, cfg)
+}
+
+// beyond is the way of requests that name a service of the mesh, or else leave it. It
+// cannot be told before they come: a client of HTTP/2 may wait for its server's
+// settings first.
+func (o *Outbound) beyond(a *arrival, there *link) handler {
+	leaves := o.out(a, there)
+	return func(x *exchange) error {
+		if x.malformed != nil || o.inMesh(x.ctx, x.ask.Authority) {
+			return o.handle(x)
+		}
+		return leaves(x)
+	}
 }
 
 // leave decides whether a connection may leave the mesh.
