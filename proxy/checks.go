@@ -96,6 +96,9 @@ func (c *checks) askHTTP(ctx context.Context, i *upstream.Instance, check *mesh.
 	}
 	defer res.Body.Close()
 	io.CopyN(io.Discard, res.Body, 64<<10) //nolint:errcheck // only so that the connection can be kept
+	if res.Header.Get("X-Sightline-Flags") == "UO" {
+		return nil // its sidecar has no room just now, which says nothing of the app
+	}
 	for _, s := range check.Statuses {
 		if s.From <= res.StatusCode && res.StatusCode <= s.To {
 			return nil

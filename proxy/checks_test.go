@@ -27,6 +27,10 @@ func clinic(t *testing.T) netip.AddrPort {
 		}
 	})
 	mux.HandleFunc("GET /sick", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
+	mux.HandleFunc("GET /full", func(w http.ResponseWriter, _ *http.Request) { // as a sidecar says it
+		w.Header().Set("X-Sightline-Flags", "UO")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
 	mux.HandleFunc("GET /moved", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Location", "/healthz")
 		w.WriteHeader(http.StatusFound)
@@ -78,6 +82,7 @@ func TestChecksAsk(t *testing.T) {
 	}{
 		{"http", web("/healthz", ok), at, "", false},
 		{"bad status", web("/sick", ok), at, "GET /sick: status 500", true},
+		{"no room for it", web("/full", ok), at, "", false},
 		{"redirects are not followed", web("/moved", ok), at, "GET /moved: status 302", true},
 		{"a status that is expected", web("/moved", []mesh.StatusRange{{From: 200, To: 204}, {From: 302, To: 302}}), at, "", false},
 		{"no answer in time", web("/slow", ok), at, "deadline exceeded", false},

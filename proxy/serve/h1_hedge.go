@@ -77,6 +77,9 @@ func (l *h1Letter) begin(ctx context.Context, to *link) (beginning, answer, erro
 		return nil, a, &broken{end: retry.Reset, kept: up.Reused, cause: fmt.Errorf("no answer: %w", err)}
 	}
 	a.status = r.res.Status
+	if to.polite && r.res.Has(http1.SightlineFlags) {
+		a.peerMade(r.res.Get(http1.SightlineFlags))
+	}
 	if asks(a.status) {
 		a.after = retryAfter(r.res.Get(http1.RetryAfter), time.Now())
 	}

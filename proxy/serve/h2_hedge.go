@@ -49,7 +49,11 @@ func (l *h2Letter) begin(ctx context.Context, to *link) (beginning, answer, erro
 		}
 	}
 	up.Flush()
-	return r, headOf(up), nil
+	a := headOf(up)
+	if to.polite {
+		a.peerMade(up.Head().Get("x-sightline-flags"))
+	}
+	return r, a, nil
 }
 
 // headOf is an answer whose head has come.

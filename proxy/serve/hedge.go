@@ -245,6 +245,8 @@ func (s *second) kind() upstream.Kind {
 		return upstream.Canceled
 	case s.err != nil:
 		return kindOf(s.err)
+	case s.answer.overloaded:
+		return upstream.Overloaded
 	case s.answer.status >= 500:
 		return upstream.Failure
 	}

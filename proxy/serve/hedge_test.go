@@ -344,3 +344,22 @@ func TestHedgesThroughSidecars(t *testing.T) {
 		}
 	}
 }
+
+func TestKindsOfLosers(t *testing.T) {
+	broke := &broken{end: retry.Reset, cause: errors.New("broken")}
+	for i, tt := range []struct {
+		s    second
+		want upstream.Kind
+	}{
+		{second{answer: answer{status: 200, grpc: -1}}, upstream.Canceled},
+		{second{err: &broken{end: retry.TimedOut, cause: context.Canceled}}, upstream.Canceled},
+		{second{err: broke}, upstream.Failure},
+		{second{answer: answer{status: 503, grpc: -1}}, upstream.Failure},
+		{second{answer: answer{status: 503, grpc: -1, overloaded: true}}, upstream.Overloaded},
+		{second{answer: answer{status: 429, grpc: -1}}, upstream.Success},
+	} {
+		if got := tt.s.kind(); got != tt.want {
+			t.Errorf("%d: %v, want %v", i, got, tt.want)
+		}
+	}
+}
