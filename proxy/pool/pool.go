@@ -12,8 +12,6 @@ package pool
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net"
 	"sync"
 	"time"
 )
@@ -54,9 +52,6 @@ type Quota interface {
 	Wait() error
 	Served()
 }
-
-// Dialer opens a connection that is ready for the first byte of a request.
-type Dialer func(ctx context.Context) (net.Conn, error)
 
 // Pool lends the connections to one instance. It is safe for concurrent use.
 type Pool struct {
@@ -246,128 +241,6 @@ func (p *Pool) take() bool {
 		return false
 	}
 	return p.cfg.Quota == nil || p.cfg.Quota.Take(p.open)
-}
-
-// mayWait says why one more request may not wait. The lock is held.
-func (p *Pool) mayWait() error {
-	if p.cfg.Pending > 0 && len(p.waiting) >= p.cfg.Pending {
-		return ErrOverflow
-	}
-	if p.cfg.Quota == nil {
-		return nil
-	}
-	if err := p.cfg.Quota.Wait(); err != nil {
-		return fmt.Errorf("%w: %w", ErrOverflow, err)
-	}
-	return nil
-}
-
-// mayDial reports whether few enough are being dialled. The lock is held.
-func (p *Pool) mayDial() bool { return p.cfg.Dialling == 0 || p.dialing < p.cfg.Dialling }
-
-// await takes its turn: a connection, or (nil, nil) for the right to dial one. As long
-// as others get theirs it waits; when for Patience no dial came to anything, there is no
-// connection to be had.
-func (p *Pool) await(ctx context.Context, wait chan *Conn) (*Conn, error) {
-	late := time.NewTimer(p.cfg.Patience)
-	defer late.Stop()
-	if p.cfg.Patience == 0 {
-		late.Stop()
-	}
-	for {
-		select {
-		case c, ok := <-wait:
-			if !ok {
-				return nil, ErrClosed
-			}
-			return c, nil
-		case <-ctx.Done():
-			return nil, p.waitedInVain(ctx, wait)
-		case now := <-late.C:
-			left := p.patience(now)
-			if left <= 0 {
-				p.giveUp(wait)
-				return nil, ErrNoConnection
-			}
-			late.Reset(left)
-		}
-	}
-}
-
-// waitedInVain leaves the queue because ctx has ended, and says what was waited for: others'
-// dials, or others' connections.
-func (p *Pool) waitedInVain(ctx context.Context, wait chan *Conn) error {
-	p.mu.Lock()
-	limited := p.mayDial()
-	p.mu.Unlock()
-	p.giveUp(wait)
-	if limited {
-		return fmt.Errorf("%w: %w", ErrQueued, context.Cause(ctx))
-	}
-	return context.Cause(ctx)
-}
-
-// patience is how long to wait on. Where it is a limit on connections that is waited for
-// it does not end.
-func (p *Pool) patience(now time.Time) time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.mayDial() {
-		return p.cfg.Patience
-	}
-	return p.cfg.Patience - now.Sub(p.moved)
-}
-
-// giveUp leaves the queue, and passes on what was handed over meanwhile.
-func (p *Pool) giveUp(wait chan *Conn) {
-	p.mu.Lock()
-	for i, w := range p.waiting {
-		if w == wait {
-			p.waiting = append(p.waiting[:i], p.waiting[i+1:]...)
-			p.mu.Unlock()
-			return
-		}
-	}
-	p.mu.Unlock()
-	if c, ok := <-wait; ok && c != nil {
-		p.Put(c)
-	} else if ok {
-		p.dialled(false)
-		p.release()
-	}
-}
-
-func (p *Pool) dialNew(ctx context.Context) (*Conn, error) {
-	nc, err := p.dial(ctx)
-	p.dialled(err == nil)
-	if err != nil {
-		p.unreachable()
-		p.release()
-		return nil, err
-	}
-	return newConn(p, nc), nil
-}
-
-// dialled says that a dial has ended, and whether it ended well. Others may dial then.
-func (p *Pool) dialled(well bool) { //nolint:revive // it is what is said
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.dialing--
-	if well {
-		p.moved = time.Now()
-	}
-	for len(p.waiting) > 0 && p.mayDial() && p.take() {
-		p.open++
-		p.grant()
-	}
-}
-
-// grant gives the first in the queue the right to dial; room for one is reserved. The
-// lock is held.
-func (p *Pool) grant() {
-	p.dialing++
-	p.waiting[0] <- nil
-	p.waiting = p.waiting[1:]
 }
 
 // release gives a place back, to the first in the queue if there is one.
