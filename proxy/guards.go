@@ -13,6 +13,7 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/authorize"
 	"github.com/sightline-mesh/sightline/proxy/ratelimit"
+	"github.com/sightline-mesh/sightline/proxy/sampling"
 	"github.com/sightline-mesh/sightline/proxy/serve"
 	"github.com/sightline-mesh/sightline/proxy/token"
 )
@@ -24,6 +25,7 @@ type guards struct {
 	idle    func() // closes the connections to issuers
 	current atomic.Pointer[serve.Guard]
 	pushed  atomic.Pointer[mesh.Inbound] // what current was compiled from
+	sampler atomic.Pointer[sampling.Sampler]
 }
 
 func newGuards(domain string, log *slog.Logger) *guards {
@@ -52,6 +54,13 @@ func (g *guards) apply(in mesh.Inbound) error {
 	if err := g.limits(next, &in); err != nil {
 		return fmt.Errorf("compile limits: %w", err)
 	}
+	var sampler *sampling.Sampler
+	if in.Sampling != nil {
+		if sampler, err = sampling.Compile(in.Sampling); err != nil {
+			return fmt.Errorf("compile sampling: %w", err)
+		}
+	}
+	g.sampler.Store(sampler)
 	g.keys.Keep(keySets(in.Tokens))
 	g.current.Store(next)
 	g.pushed.Store(&in)

@@ -150,6 +150,7 @@ func (p *Proxy) newOutbound(r *parts) *serve.Outbound {
 		Budget:  retry.NewBudget(time.Now),
 		Sink:    r.counted,
 		Tap:     r.tap,
+		Sampler: r.guards.sampler.Load,
 		Logger:  p.log,
 		Heir:    p.passOn,
 	})
@@ -168,10 +169,12 @@ func (p *Proxy) newInbound(r *parts) *serve.Inbound {
 				Instance: string(peer.Instance), Identity: string(peer.Identity),
 			}, err
 		},
-		Guard:  r.guards.load,
-		Sink:   r.counted,
-		Tap:    r.tap,
-		Logger: p.log,
+		Guard: r.guards.load,
+		Sink:  r.counted,
+		Tap:   r.tap,
+
+		Sampler: r.guards.sampler.Load,
+		Logger:  p.log,
 	})
 }
 

@@ -24,6 +24,7 @@ type selected struct {
 	tokens        []mesh.TokenRule
 	rates         []mesh.RateRule
 	inFlight      []mesh.InFlight
+	sampling      *sampling
 }
 
 // InboundPolicies finds the policies among the resources.
@@ -42,6 +43,8 @@ func InboundPolicies(objs []config.Object) Policies {
 			p.tokens = tokens(o)
 		case o.RateLimit != nil:
 			p.rates, p.inFlight = rates(o)
+		case o.Telemetry != nil, o.TraceSampling != nil:
+			p.sampling = samplingOf(o)
 		default:
 			continue
 		}
@@ -64,6 +67,7 @@ func (ps Policies) For(i mesh.Instance) mesh.Inbound {
 		in.Rates = append(in.Rates, p.rates...)
 		in.InFlight = append(in.InFlight, p.inFlight...)
 	}
+	in.Sampling = ps.samplingFor(i)
 	return in
 }
 

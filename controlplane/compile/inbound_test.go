@@ -167,3 +167,60 @@ func TestInboundPolicies(t *testing.T) {
 		t.Error("equality of policies")
 	}
 }
+
+const samplingManifest = `
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: {name: mesh, namespace: sightline}
+spec: {tracing: [{randomSamplingPercentage: 1}]}
+---
+apiVersion: telemetry.istio.io/v1alpha1
+kind: Telemetry
+metadata: {name: namespace, namespace: depot}
+spec: {tracing: [{randomSamplingPercentage: 10}]}
+---
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: {name: workload, namespace: depot}
+spec: {selector: {matchLabels: {app: parcels}}, tracing: [{randomSamplingPercentage: 0}]}
+---
+apiVersion: sightline.dev/v1alpha1
+kind: TraceSampling
+metadata: {name: all, namespace: sightline}
+spec: {rules: [{pathPrefix: /healthz, percentage: 0}], keep: {errors: true, slowerThan: 2s}}
+---
+apiVersion: sightline.dev/v1alpha1
+kind: TraceSampling
+metadata: {name: own, namespace: depot}
+spec: {selector: {matchLabels: {app: parcels}}, rules: [{host: Vans, method: POST, headers: {X-Debug: "1"}, percentage: 100}], keep: {slowerThan: 1s}}
+`
+
+func TestSamplingOfTheNearestHolds(t *testing.T) {
+	ps := compile.InboundPolicies(objects(t, samplingManifest))
+	health := mesh.SamplingRule{PathPrefix: "/healthz"}
+	own := mesh.SamplingRule{Host: "vans", Method: "POST", Headers: map[string]string{"x-debug": "1"}, Percentage: 100}
+	for name, tt := range map[string]struct {
+		instance mesh.Instance
+		want     *mesh.Sampling
+	}{
+		"elsewhere": {
+			mesh.Instance{Service: "web"},
+			&mesh.Sampling{Percentage: 1, Rules: []mesh.SamplingRule{health}, KeepErrors: true, KeepSlower: 2 * time.Second},
+		},
+		"in the namespace": {
+			mesh.Instance{Service: "vans.depot"},
+			&mesh.Sampling{Percentage: 10, Rules: []mesh.SamplingRule{health}, KeepErrors: true, KeepSlower: 2 * time.Second},
+		},
+		"the workload": {
+			mesh.Instance{Service: "parcels.depot", Labels: map[string]string{"app": "parcels"}},
+			&mesh.Sampling{Percentage: 0, Rules: []mesh.SamplingRule{own, health}, KeepErrors: true, KeepSlower: time.Second},
+		},
+	} {
+		if d := diff(tt.want, ps.For(tt.instance).Sampling); d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
+	}
+	if got := compile.InboundPolicies(nil).For(mesh.Instance{Service: "web"}).Sampling; got != nil {
+		t.Errorf("without a word %+v, want every trace", got)
+	}
+}

@@ -6,6 +6,7 @@ import (
 
 	networking "istio.io/api/networking/v1alpha3"
 	security "istio.io/api/security/v1beta1"
+	telemetry "istio.io/api/telemetry/v1alpha1"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
@@ -21,6 +22,9 @@ const (
 	KindAuthorizationPolicy   = "AuthorizationPolicy"
 	KindRequestAuthentication = "RequestAuthentication"
 	KindRateLimit             = "RateLimit"
+
+	KindTelemetry     = "Telemetry"
+	KindTraceSampling = "TraceSampling"
 )
 
 // The severities of a mesh.Finding.
@@ -45,6 +49,9 @@ type Object struct {
 	AuthorizationPolicy   *security.AuthorizationPolicy
 	RequestAuthentication *security.RequestAuthentication
 	RateLimit             *RateLimit
+
+	Telemetry     *telemetry.Telemetry
+	TraceSampling *TraceSampling
 
 	annotations map[string]string
 

@@ -198,22 +198,37 @@ func lookup(version, name string) (kind, error) {
 		if k, ok := securityKind(name); ok {
 			return k, nil
 		}
+	case "telemetry.istio.io/v1", "telemetry.istio.io/v1alpha1":
+		if name == KindTelemetry {
+			return telemetryKind(), nil
+		}
 	case "openslo/v1":
 		if name == KindSLO {
 			return sloKind(), nil
 		}
 	case "sightline.dev/v1alpha1":
-		switch name {
-		case KindHealthCheck:
-			return healthCheckKind(), nil
-		case KindHedge:
-			return hedgeKind(), nil
-		case KindRateLimit:
-			return rateLimitKind(), nil
+		if k, ok := ownKind(name); ok {
+			return k, nil
 		}
 	}
-	return kind{}, fmt.Errorf("apiVersion %q with kind %q is not supported; want %s or %s of networking.istio.io/v1, %s or %s of security.istio.io/v1, %s of openslo/v1, or %s, %s or %s of sightline.dev/v1alpha1",
-		version, name, KindVirtualService, KindDestinationRule, KindAuthorizationPolicy, KindRequestAuthentication, KindSLO, KindHealthCheck, KindHedge, KindRateLimit)
+	return kind{}, fmt.Errorf("apiVersion %q with kind %q is not supported; want %s or %s of networking.istio.io/v1, %s or %s of security.istio.io/v1, %s of telemetry.istio.io/v1, %s of openslo/v1, or %s, %s, %s or %s of sightline.dev/v1alpha1",
+		version, name, KindVirtualService, KindDestinationRule, KindAuthorizationPolicy, KindRequestAuthentication, KindTelemetry, KindSLO,
+		KindHealthCheck, KindHedge, KindRateLimit, KindTraceSampling)
+}
+
+// ownKind finds a kind of sightline.dev/v1alpha1.
+func ownKind(name string) (kind, bool) {
+	switch name {
+	case KindHealthCheck:
+		return healthCheckKind(), true
+	case KindHedge:
+		return hedgeKind(), true
+	case KindRateLimit:
+		return rateLimitKind(), true
+	case KindTraceSampling:
+		return traceSamplingKind(), true
+	}
+	return kind{}, false
 }
 
 func virtualServiceKind() kind {

@@ -105,6 +105,10 @@ func (o Object) Selector() map[string]string {
 		return o.RequestAuthentication.GetSelector().GetMatchLabels()
 	case o.RateLimit != nil:
 		return o.RateLimit.Selector
+	case o.Telemetry != nil:
+		return o.Telemetry.GetSelector().GetMatchLabels()
+	case o.TraceSampling != nil:
+		return o.TraceSampling.Selector
 	}
 	return o.AuthorizationPolicy.GetSelector().GetMatchLabels()
 }

@@ -38,6 +38,10 @@ func Validate(all []Object, w World) []mesh.Finding {
 			v.authorizationPolicy(o.AuthorizationPolicy)
 		case o.RateLimit != nil:
 			v.rateLimit(o.RateLimit)
+		case o.Telemetry != nil:
+			v.telemetry(o.Telemetry)
+		case o.TraceSampling != nil:
+			v.traceSampling(o.TraceSampling)
 		case o.RequestAuthentication != nil:
 			v.requestAuthentication(o.RequestAuthentication)
 		}

@@ -2,8 +2,9 @@ package mesh
 
 import "time"
 
-// Inbound is everything a sidecar enforces on requests to its own app, whole: a
-// newer one replaces it. The zero value allows everything.
+// Inbound is everything a sidecar enforces on requests to its own app, and what else it
+// is told for its own workload, whole: a newer one replaces it. The zero value allows
+// everything and samples every trace.
 type Inbound struct {
 	// Version grows with every change to what one sidecar enforces. It is not dense.
 	Version       uint64          `json:"version"`
@@ -11,6 +12,7 @@ type Inbound struct {
 	Tokens        []TokenRule     `json:"tokens,omitempty"` // none takes no notice of tokens
 	Rates         []RateRule      `json:"rates,omitempty"`
 	InFlight      []InFlight      `json:"inFlight,omitempty"`
+	Sampling      *Sampling       `json:"sampling,omitempty"` // of requests either way; nil is every trace
 }
 
 // Authorization is an AuthorizationPolicy that selects the sidecar's workload.

@@ -6,7 +6,7 @@ import "github.com/sightline-mesh/sightline/controlplane/mesh"
 func FromInbound(in mesh.Inbound) *Inbound {
 	return &Inbound{
 		Version: in.Version, Authorization: each(in.Authorization, fromAuthorization), Tokens: each(in.Tokens, fromTokenRule),
-		Rates: each(in.Rates, fromRateRule), InFlight: each(in.InFlight, fromInFlight),
+		Rates: each(in.Rates, fromRateRule), InFlight: each(in.InFlight, fromInFlight), Sampling: fromSampling(in.Sampling),
 	}
 }
 
@@ -14,7 +14,7 @@ func FromInbound(in mesh.Inbound) *Inbound {
 func ToInbound(in *Inbound) mesh.Inbound {
 	return mesh.Inbound{
 		Version: in.GetVersion(), Authorization: each(in.GetAuthorization(), toAuthorization), Tokens: each(in.GetTokens(), toTokenRule),
-		Rates: each(in.GetRates(), toRateRule), InFlight: each(in.GetInFlight(), toInFlight),
+		Rates: each(in.GetRates(), toRateRule), InFlight: each(in.GetInFlight(), toInFlight), Sampling: toSampling(in.GetSampling()),
 	}
 }
 

@@ -1293,6 +1293,7 @@ type Inbound struct {
 	Tokens        []*TokenRule           `protobuf:"bytes,3,rep,name=tokens,proto3" json:"tokens,omitempty"`
 	Rates         []*RateRule            `protobuf:"bytes,4,rep,name=rates,proto3" json:"rates,omitempty"`
 	InFlight      []*InFlight            `protobuf:"bytes,5,rep,name=in_flight,json=inFlight,proto3" json:"in_flight,omitempty"`
+	Sampling      *Sampling              `protobuf:"bytes,6,opt,name=sampling,proto3" json:"sampling,omitempty"` // of both directions; absent is every trace
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1362,6 +1363,157 @@ func (x *Inbound) GetInFlight() []*InFlight {
 	return nil
 }
 
+func (x *Inbound) GetSampling() *Sampling {
+	if x != nil {
+		return x.Sampling
+	}
+	return nil
+}
+
+type Sampling struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Percentage    float64                `protobuf:"fixed64,1,opt,name=percentage,proto3" json:"percentage,omitempty"`
+	Rules         []*SamplingRule        `protobuf:"bytes,2,rep,name=rules,proto3" json:"rules,omitempty"`
+	KeepErrors    bool                   `protobuf:"varint,3,opt,name=keep_errors,json=keepErrors,proto3" json:"keep_errors,omitempty"`
+	KeepSlower    *durationpb.Duration   `protobuf:"bytes,4,opt,name=keep_slower,json=keepSlower,proto3" json:"keep_slower,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Sampling) Reset() {
+	*x = Sampling{}
+	mi := &file_wire_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Sampling) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Sampling) ProtoMessage() {}
+
+func (x *Sampling) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Sampling.ProtoReflect.Descriptor instead.
+func (*Sampling) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Sampling) GetPercentage() float64 {
+	if x != nil {
+		return x.Percentage
+	}
+	return 0
+}
+
+func (x *Sampling) GetRules() []*SamplingRule {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+func (x *Sampling) GetKeepErrors() bool {
+	if x != nil {
+		return x.KeepErrors
+	}
+	return false
+}
+
+func (x *Sampling) GetKeepSlower() *durationpb.Duration {
+	if x != nil {
+		return x.KeepSlower
+	}
+	return nil
+}
+
+type SamplingRule struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Host          string                 `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
+	PathPrefix    string                 `protobuf:"bytes,2,opt,name=path_prefix,json=pathPrefix,proto3" json:"path_prefix,omitempty"`
+	Method        string                 `protobuf:"bytes,3,opt,name=method,proto3" json:"method,omitempty"`
+	Headers       map[string]string      `protobuf:"bytes,4,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Percentage    float64                `protobuf:"fixed64,5,opt,name=percentage,proto3" json:"percentage,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SamplingRule) Reset() {
+	*x = SamplingRule{}
+	mi := &file_wire_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SamplingRule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SamplingRule) ProtoMessage() {}
+
+func (x *SamplingRule) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SamplingRule.ProtoReflect.Descriptor instead.
+func (*SamplingRule) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *SamplingRule) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *SamplingRule) GetPathPrefix() string {
+	if x != nil {
+		return x.PathPrefix
+	}
+	return ""
+}
+
+func (x *SamplingRule) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *SamplingRule) GetHeaders() map[string]string {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+func (x *SamplingRule) GetPercentage() float64 {
+	if x != nil {
+		return x.Percentage
+	}
+	return 0
+}
+
 type RateRule struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -1377,7 +1529,7 @@ type RateRule struct {
 
 func (x *RateRule) Reset() {
 	*x = RateRule{}
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1389,7 +1541,7 @@ func (x *RateRule) String() string {
 func (*RateRule) ProtoMessage() {}
 
 func (x *RateRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1402,7 +1554,7 @@ func (x *RateRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateRule.ProtoReflect.Descriptor instead.
 func (*RateRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{18}
+	return file_wire_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RateRule) GetName() string {
@@ -1467,7 +1619,7 @@ type InFlight struct {
 
 func (x *InFlight) Reset() {
 	*x = InFlight{}
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1479,7 +1631,7 @@ func (x *InFlight) String() string {
 func (*InFlight) ProtoMessage() {}
 
 func (x *InFlight) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1492,7 +1644,7 @@ func (x *InFlight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InFlight.ProtoReflect.Descriptor instead.
 func (*InFlight) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{19}
+	return file_wire_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *InFlight) GetName() string {
@@ -1547,7 +1699,7 @@ type Adaptive struct {
 
 func (x *Adaptive) Reset() {
 	*x = Adaptive{}
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1559,7 +1711,7 @@ func (x *Adaptive) String() string {
 func (*Adaptive) ProtoMessage() {}
 
 func (x *Adaptive) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1572,7 +1724,7 @@ func (x *Adaptive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Adaptive.ProtoReflect.Descriptor instead.
 func (*Adaptive) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{20}
+	return file_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Adaptive) GetPercentile() float64 {
@@ -1657,7 +1809,7 @@ type TokenRule struct {
 
 func (x *TokenRule) Reset() {
 	*x = TokenRule{}
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1669,7 +1821,7 @@ func (x *TokenRule) String() string {
 func (*TokenRule) ProtoMessage() {}
 
 func (x *TokenRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1682,7 +1834,7 @@ func (x *TokenRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenRule.ProtoReflect.Descriptor instead.
 func (*TokenRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{21}
+	return file_wire_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *TokenRule) GetIssuer() string {
@@ -1772,7 +1924,7 @@ type TokenHeader struct {
 
 func (x *TokenHeader) Reset() {
 	*x = TokenHeader{}
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1784,7 +1936,7 @@ func (x *TokenHeader) String() string {
 func (*TokenHeader) ProtoMessage() {}
 
 func (x *TokenHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1797,7 +1949,7 @@ func (x *TokenHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenHeader.ProtoReflect.Descriptor instead.
 func (*TokenHeader) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{22}
+	return file_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *TokenHeader) GetName() string {
@@ -1824,7 +1976,7 @@ type ClaimHeader struct {
 
 func (x *ClaimHeader) Reset() {
 	*x = ClaimHeader{}
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1836,7 +1988,7 @@ func (x *ClaimHeader) String() string {
 func (*ClaimHeader) ProtoMessage() {}
 
 func (x *ClaimHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1849,7 +2001,7 @@ func (x *ClaimHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimHeader.ProtoReflect.Descriptor instead.
 func (*ClaimHeader) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{23}
+	return file_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ClaimHeader) GetHeader() string {
@@ -1878,7 +2030,7 @@ type Authorization struct {
 
 func (x *Authorization) Reset() {
 	*x = Authorization{}
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1890,7 +2042,7 @@ func (x *Authorization) String() string {
 func (*Authorization) ProtoMessage() {}
 
 func (x *Authorization) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1903,7 +2055,7 @@ func (x *Authorization) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Authorization.ProtoReflect.Descriptor instead.
 func (*Authorization) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{24}
+	return file_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Authorization) GetName() string {
@@ -1945,7 +2097,7 @@ type AuthorizationRule struct {
 
 func (x *AuthorizationRule) Reset() {
 	*x = AuthorizationRule{}
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1957,7 +2109,7 @@ func (x *AuthorizationRule) String() string {
 func (*AuthorizationRule) ProtoMessage() {}
 
 func (x *AuthorizationRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1970,7 +2122,7 @@ func (x *AuthorizationRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorizationRule.ProtoReflect.Descriptor instead.
 func (*AuthorizationRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{25}
+	return file_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *AuthorizationRule) GetFrom() []*Source {
@@ -2014,7 +2166,7 @@ type Source struct {
 
 func (x *Source) Reset() {
 	*x = Source{}
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2026,7 +2178,7 @@ func (x *Source) String() string {
 func (*Source) ProtoMessage() {}
 
 func (x *Source) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2039,7 +2191,7 @@ func (x *Source) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Source.ProtoReflect.Descriptor instead.
 func (*Source) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{26}
+	return file_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Source) GetPrincipals() []string {
@@ -2142,7 +2294,7 @@ type Operation struct {
 
 func (x *Operation) Reset() {
 	*x = Operation{}
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2154,7 +2306,7 @@ func (x *Operation) String() string {
 func (*Operation) ProtoMessage() {}
 
 func (x *Operation) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2167,7 +2319,7 @@ func (x *Operation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operation.ProtoReflect.Descriptor instead.
 func (*Operation) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{27}
+	return file_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Operation) GetHosts() []string {
@@ -2237,7 +2389,7 @@ type Condition struct {
 
 func (x *Condition) Reset() {
 	*x = Condition{}
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2249,7 +2401,7 @@ func (x *Condition) String() string {
 func (*Condition) ProtoMessage() {}
 
 func (x *Condition) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2262,7 +2414,7 @@ func (x *Condition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Condition.ProtoReflect.Descriptor instead.
 func (*Condition) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{28}
+	return file_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Condition) GetKey() string {
@@ -2304,7 +2456,7 @@ type Snapshot struct {
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2316,7 +2468,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2329,7 +2481,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{29}
+	return file_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Snapshot) GetService() string {
@@ -2420,7 +2572,7 @@ type Instance struct {
 
 func (x *Instance) Reset() {
 	*x = Instance{}
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2432,7 +2584,7 @@ func (x *Instance) String() string {
 func (*Instance) ProtoMessage() {}
 
 func (x *Instance) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2445,7 +2597,7 @@ func (x *Instance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Instance.ProtoReflect.Descriptor instead.
 func (*Instance) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{30}
+	return file_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Instance) GetId() string {
@@ -2538,7 +2690,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2550,7 +2702,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2563,7 +2715,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{31}
+	return file_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Route) GetName() string {
@@ -2670,7 +2822,7 @@ type Match struct {
 
 func (x *Match) Reset() {
 	*x = Match{}
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2682,7 +2834,7 @@ func (x *Match) String() string {
 func (*Match) ProtoMessage() {}
 
 func (x *Match) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2695,7 +2847,7 @@ func (x *Match) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Match.ProtoReflect.Descriptor instead.
 func (*Match) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{32}
+	return file_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Match) GetPath() *StringMatch {
@@ -2796,7 +2948,7 @@ type StringMatch struct {
 
 func (x *StringMatch) Reset() {
 	*x = StringMatch{}
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2808,7 +2960,7 @@ func (x *StringMatch) String() string {
 func (*StringMatch) ProtoMessage() {}
 
 func (x *StringMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2821,7 +2973,7 @@ func (x *StringMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StringMatch.ProtoReflect.Descriptor instead.
 func (*StringMatch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{33}
+	return file_wire_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *StringMatch) GetKind() isStringMatch_Kind {
@@ -2892,7 +3044,7 @@ type Destination struct {
 
 func (x *Destination) Reset() {
 	*x = Destination{}
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2904,7 +3056,7 @@ func (x *Destination) String() string {
 func (*Destination) ProtoMessage() {}
 
 func (x *Destination) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2917,7 +3069,7 @@ func (x *Destination) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Destination.ProtoReflect.Descriptor instead.
 func (*Destination) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{34}
+	return file_wire_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Destination) GetService() string {
@@ -2961,7 +3113,7 @@ type Retry struct {
 
 func (x *Retry) Reset() {
 	*x = Retry{}
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2973,7 +3125,7 @@ func (x *Retry) String() string {
 func (*Retry) ProtoMessage() {}
 
 func (x *Retry) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2986,7 +3138,7 @@ func (x *Retry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retry.ProtoReflect.Descriptor instead.
 func (*Retry) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{35}
+	return file_wire_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Retry) GetAttempts() int64 {
@@ -3034,7 +3186,7 @@ type HeaderEdits struct {
 
 func (x *HeaderEdits) Reset() {
 	*x = HeaderEdits{}
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3046,7 +3198,7 @@ func (x *HeaderEdits) String() string {
 func (*HeaderEdits) ProtoMessage() {}
 
 func (x *HeaderEdits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3059,7 +3211,7 @@ func (x *HeaderEdits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeaderEdits.ProtoReflect.Descriptor instead.
 func (*HeaderEdits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{36}
+	return file_wire_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *HeaderEdits) GetRequest() *FieldEdits {
@@ -3087,7 +3239,7 @@ type FieldEdits struct {
 
 func (x *FieldEdits) Reset() {
 	*x = FieldEdits{}
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3099,7 +3251,7 @@ func (x *FieldEdits) String() string {
 func (*FieldEdits) ProtoMessage() {}
 
 func (x *FieldEdits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3112,7 +3264,7 @@ func (x *FieldEdits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldEdits.ProtoReflect.Descriptor instead.
 func (*FieldEdits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{37}
+	return file_wire_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *FieldEdits) GetRemove() []string {
@@ -3148,7 +3300,7 @@ type Rewrite struct {
 
 func (x *Rewrite) Reset() {
 	*x = Rewrite{}
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3160,7 +3312,7 @@ func (x *Rewrite) String() string {
 func (*Rewrite) ProtoMessage() {}
 
 func (x *Rewrite) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3173,7 +3325,7 @@ func (x *Rewrite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rewrite.ProtoReflect.Descriptor instead.
 func (*Rewrite) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{38}
+	return file_wire_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Rewrite) GetPath() string {
@@ -3219,7 +3371,7 @@ type Redirect struct {
 
 func (x *Redirect) Reset() {
 	*x = Redirect{}
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3231,7 +3383,7 @@ func (x *Redirect) String() string {
 func (*Redirect) ProtoMessage() {}
 
 func (x *Redirect) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3244,7 +3396,7 @@ func (x *Redirect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Redirect.ProtoReflect.Descriptor instead.
 func (*Redirect) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{39}
+	return file_wire_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Redirect) GetCode() int64 {
@@ -3306,7 +3458,7 @@ type DirectResponse struct {
 
 func (x *DirectResponse) Reset() {
 	*x = DirectResponse{}
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3318,7 +3470,7 @@ func (x *DirectResponse) String() string {
 func (*DirectResponse) ProtoMessage() {}
 
 func (x *DirectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3331,7 +3483,7 @@ func (x *DirectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectResponse.ProtoReflect.Descriptor instead.
 func (*DirectResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{40}
+	return file_wire_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *DirectResponse) GetStatus() int64 {
@@ -3363,7 +3515,7 @@ type CORS struct {
 
 func (x *CORS) Reset() {
 	*x = CORS{}
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3375,7 +3527,7 @@ func (x *CORS) String() string {
 func (*CORS) ProtoMessage() {}
 
 func (x *CORS) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3388,7 +3540,7 @@ func (x *CORS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CORS.ProtoReflect.Descriptor instead.
 func (*CORS) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{41}
+	return file_wire_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *CORS) GetOrigins() []*StringMatch {
@@ -3450,7 +3602,7 @@ type Fault struct {
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3462,7 +3614,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3475,7 +3627,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{42}
+	return file_wire_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Fault) GetDelay() *Delay {
@@ -3502,7 +3654,7 @@ type Delay struct {
 
 func (x *Delay) Reset() {
 	*x = Delay{}
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3514,7 +3666,7 @@ func (x *Delay) String() string {
 func (*Delay) ProtoMessage() {}
 
 func (x *Delay) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3527,7 +3679,7 @@ func (x *Delay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delay.ProtoReflect.Descriptor instead.
 func (*Delay) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{43}
+	return file_wire_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Delay) GetFixed() *durationpb.Duration {
@@ -3555,7 +3707,7 @@ type Abort struct {
 
 func (x *Abort) Reset() {
 	*x = Abort{}
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3567,7 +3719,7 @@ func (x *Abort) String() string {
 func (*Abort) ProtoMessage() {}
 
 func (x *Abort) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3580,7 +3732,7 @@ func (x *Abort) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Abort.ProtoReflect.Descriptor instead.
 func (*Abort) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{44}
+	return file_wire_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Abort) GetStatus() int64 {
@@ -3615,7 +3767,7 @@ type Mirror struct {
 
 func (x *Mirror) Reset() {
 	*x = Mirror{}
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3627,7 +3779,7 @@ func (x *Mirror) String() string {
 func (*Mirror) ProtoMessage() {}
 
 func (x *Mirror) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3640,7 +3792,7 @@ func (x *Mirror) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mirror.ProtoReflect.Descriptor instead.
 func (*Mirror) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{45}
+	return file_wire_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Mirror) GetService() string {
@@ -3675,7 +3827,7 @@ type StreamRoute struct {
 
 func (x *StreamRoute) Reset() {
 	*x = StreamRoute{}
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3687,7 +3839,7 @@ func (x *StreamRoute) String() string {
 func (*StreamRoute) ProtoMessage() {}
 
 func (x *StreamRoute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3700,7 +3852,7 @@ func (x *StreamRoute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRoute.ProtoReflect.Descriptor instead.
 func (*StreamRoute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{46}
+	return file_wire_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *StreamRoute) GetName() string {
@@ -3737,7 +3889,7 @@ type StreamMatch struct {
 
 func (x *StreamMatch) Reset() {
 	*x = StreamMatch{}
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3749,7 +3901,7 @@ func (x *StreamMatch) String() string {
 func (*StreamMatch) ProtoMessage() {}
 
 func (x *StreamMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3762,7 +3914,7 @@ func (x *StreamMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamMatch.ProtoReflect.Descriptor instead.
 func (*StreamMatch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{47}
+	return file_wire_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *StreamMatch) GetTls() bool {
@@ -3811,7 +3963,7 @@ type Subset struct {
 
 func (x *Subset) Reset() {
 	*x = Subset{}
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3823,7 +3975,7 @@ func (x *Subset) String() string {
 func (*Subset) ProtoMessage() {}
 
 func (x *Subset) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3836,7 +3988,7 @@ func (x *Subset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subset.ProtoReflect.Descriptor instead.
 func (*Subset) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{48}
+	return file_wire_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Subset) GetName() string {
@@ -3873,7 +4025,7 @@ type Hedge struct {
 
 func (x *Hedge) Reset() {
 	*x = Hedge{}
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3885,7 +4037,7 @@ func (x *Hedge) String() string {
 func (*Hedge) ProtoMessage() {}
 
 func (x *Hedge) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3898,7 +4050,7 @@ func (x *Hedge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hedge.ProtoReflect.Descriptor instead.
 func (*Hedge) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{49}
+	return file_wire_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Hedge) GetAfter() *durationpb.Duration {
@@ -3952,7 +4104,7 @@ type Policy struct {
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3964,7 +4116,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3977,7 +4129,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{50}
+	return file_wire_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Policy) GetLoadBalancer() string {
@@ -4052,7 +4204,7 @@ type Hash struct {
 
 func (x *Hash) Reset() {
 	*x = Hash{}
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4064,7 +4216,7 @@ func (x *Hash) String() string {
 func (*Hash) ProtoMessage() {}
 
 func (x *Hash) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4077,7 +4229,7 @@ func (x *Hash) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hash.ProtoReflect.Descriptor instead.
 func (*Hash) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{51}
+	return file_wire_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Hash) GetKey() isHash_Key {
@@ -4171,7 +4323,7 @@ type HashCookie struct {
 
 func (x *HashCookie) Reset() {
 	*x = HashCookie{}
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4183,7 +4335,7 @@ func (x *HashCookie) String() string {
 func (*HashCookie) ProtoMessage() {}
 
 func (x *HashCookie) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4196,7 +4348,7 @@ func (x *HashCookie) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HashCookie.ProtoReflect.Descriptor instead.
 func (*HashCookie) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{52}
+	return file_wire_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *HashCookie) GetName() string {
@@ -4244,7 +4396,7 @@ type CookieAttribute struct {
 
 func (x *CookieAttribute) Reset() {
 	*x = CookieAttribute{}
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4256,7 +4408,7 @@ func (x *CookieAttribute) String() string {
 func (*CookieAttribute) ProtoMessage() {}
 
 func (x *CookieAttribute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4269,7 +4421,7 @@ func (x *CookieAttribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CookieAttribute.ProtoReflect.Descriptor instead.
 func (*CookieAttribute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{53}
+	return file_wire_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *CookieAttribute) GetName() string {
@@ -4297,7 +4449,7 @@ type Warmup struct {
 
 func (x *Warmup) Reset() {
 	*x = Warmup{}
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4309,7 +4461,7 @@ func (x *Warmup) String() string {
 func (*Warmup) ProtoMessage() {}
 
 func (x *Warmup) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4322,7 +4474,7 @@ func (x *Warmup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warmup.ProtoReflect.Descriptor instead.
 func (*Warmup) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{54}
+	return file_wire_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Warmup) GetDuration() *durationpb.Duration {
@@ -4358,7 +4510,7 @@ type LocalityLB struct {
 
 func (x *LocalityLB) Reset() {
 	*x = LocalityLB{}
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4370,7 +4522,7 @@ func (x *LocalityLB) String() string {
 func (*LocalityLB) ProtoMessage() {}
 
 func (x *LocalityLB) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4383,7 +4535,7 @@ func (x *LocalityLB) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocalityLB.ProtoReflect.Descriptor instead.
 func (*LocalityLB) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{55}
+	return file_wire_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *LocalityLB) GetOff() bool {
@@ -4424,7 +4576,7 @@ type Distribute struct {
 
 func (x *Distribute) Reset() {
 	*x = Distribute{}
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4436,7 +4588,7 @@ func (x *Distribute) String() string {
 func (*Distribute) ProtoMessage() {}
 
 func (x *Distribute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4449,7 +4601,7 @@ func (x *Distribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Distribute.ProtoReflect.Descriptor instead.
 func (*Distribute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{56}
+	return file_wire_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Distribute) GetFrom() string {
@@ -4483,7 +4635,7 @@ type Outlier struct {
 
 func (x *Outlier) Reset() {
 	*x = Outlier{}
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4495,7 +4647,7 @@ func (x *Outlier) String() string {
 func (*Outlier) ProtoMessage() {}
 
 func (x *Outlier) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4508,7 +4660,7 @@ func (x *Outlier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outlier.ProtoReflect.Descriptor instead.
 func (*Outlier) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{57}
+	return file_wire_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Outlier) GetConsecutiveErrors() int64 {
@@ -4593,7 +4745,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4605,7 +4757,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4618,7 +4770,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{58}
+	return file_wire_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *Limits) GetConnections() int64 {
@@ -4709,7 +4861,7 @@ type Keepalive struct {
 
 func (x *Keepalive) Reset() {
 	*x = Keepalive{}
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4721,7 +4873,7 @@ func (x *Keepalive) String() string {
 func (*Keepalive) ProtoMessage() {}
 
 func (x *Keepalive) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4734,7 +4886,7 @@ func (x *Keepalive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Keepalive.ProtoReflect.Descriptor instead.
 func (*Keepalive) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{59}
+	return file_wire_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Keepalive) GetProbes() int64 {
@@ -4769,7 +4921,7 @@ type RetryBudget struct {
 
 func (x *RetryBudget) Reset() {
 	*x = RetryBudget{}
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4781,7 +4933,7 @@ func (x *RetryBudget) String() string {
 func (*RetryBudget) ProtoMessage() {}
 
 func (x *RetryBudget) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4794,7 +4946,7 @@ func (x *RetryBudget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryBudget.ProtoReflect.Descriptor instead.
 func (*RetryBudget) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{60}
+	return file_wire_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *RetryBudget) GetPercent() float64 {
@@ -4837,7 +4989,7 @@ type HealthCheck struct {
 
 func (x *HealthCheck) Reset() {
 	*x = HealthCheck{}
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4849,7 +5001,7 @@ func (x *HealthCheck) String() string {
 func (*HealthCheck) ProtoMessage() {}
 
 func (x *HealthCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4862,7 +5014,7 @@ func (x *HealthCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthCheck.ProtoReflect.Descriptor instead.
 func (*HealthCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{61}
+	return file_wire_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *HealthCheck) GetHow() isHealthCheck_How {
@@ -4967,7 +5119,7 @@ type HTTPCheck struct {
 
 func (x *HTTPCheck) Reset() {
 	*x = HTTPCheck{}
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4979,7 +5131,7 @@ func (x *HTTPCheck) String() string {
 func (*HTTPCheck) ProtoMessage() {}
 
 func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4992,7 +5144,7 @@ func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HTTPCheck.ProtoReflect.Descriptor instead.
 func (*HTTPCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{62}
+	return file_wire_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *HTTPCheck) GetPath() string {
@@ -5026,7 +5178,7 @@ type StatusRange struct {
 
 func (x *StatusRange) Reset() {
 	*x = StatusRange{}
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5038,7 +5190,7 @@ func (x *StatusRange) String() string {
 func (*StatusRange) ProtoMessage() {}
 
 func (x *StatusRange) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5051,7 +5203,7 @@ func (x *StatusRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRange.ProtoReflect.Descriptor instead.
 func (*StatusRange) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{63}
+	return file_wire_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *StatusRange) GetFrom() int64 {
@@ -5077,7 +5229,7 @@ type GRPCCheck struct {
 
 func (x *GRPCCheck) Reset() {
 	*x = GRPCCheck{}
-	mi := &file_wire_proto_msgTypes[64]
+	mi := &file_wire_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5089,7 +5241,7 @@ func (x *GRPCCheck) String() string {
 func (*GRPCCheck) ProtoMessage() {}
 
 func (x *GRPCCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[64]
+	mi := &file_wire_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5102,7 +5254,7 @@ func (x *GRPCCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GRPCCheck.ProtoReflect.Descriptor instead.
 func (*GRPCCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{64}
+	return file_wire_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *GRPCCheck) GetService() string {
@@ -5132,7 +5284,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_wire_proto_msgTypes[65]
+	mi := &file_wire_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5144,7 +5296,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[65]
+	mi := &file_wire_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5157,7 +5309,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{65}
+	return file_wire_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *Verdict) GetId() string {
@@ -5349,13 +5501,35 @@ const file_wire_proto_rawDesc = "" +
 	"\bresponse\x18\x1b \x03(\v2\x1f.sightline.wire.v1.TappedHeaderR\bresponse\"8\n" +
 	"\fTappedHeader\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value\"\x8e\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\xc7\x02\n" +
 	"\aInbound\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12F\n" +
 	"\rauthorization\x18\x02 \x03(\v2 .sightline.wire.v1.AuthorizationR\rauthorization\x124\n" +
 	"\x06tokens\x18\x03 \x03(\v2\x1c.sightline.wire.v1.TokenRuleR\x06tokens\x121\n" +
 	"\x05rates\x18\x04 \x03(\v2\x1b.sightline.wire.v1.RateRuleR\x05rates\x128\n" +
-	"\tin_flight\x18\x05 \x03(\v2\x1b.sightline.wire.v1.InFlightR\binFlight\"\xf9\x01\n" +
+	"\tin_flight\x18\x05 \x03(\v2\x1b.sightline.wire.v1.InFlightR\binFlight\x127\n" +
+	"\bsampling\x18\x06 \x01(\v2\x1b.sightline.wire.v1.SamplingR\bsampling\"\xbe\x01\n" +
+	"\bSampling\x12\x1e\n" +
+	"\n" +
+	"percentage\x18\x01 \x01(\x01R\n" +
+	"percentage\x125\n" +
+	"\x05rules\x18\x02 \x03(\v2\x1f.sightline.wire.v1.SamplingRuleR\x05rules\x12\x1f\n" +
+	"\vkeep_errors\x18\x03 \x01(\bR\n" +
+	"keepErrors\x12:\n" +
+	"\vkeep_slower\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"keepSlower\"\xff\x01\n" +
+	"\fSamplingRule\x12\x12\n" +
+	"\x04host\x18\x01 \x01(\tR\x04host\x12\x1f\n" +
+	"\vpath_prefix\x18\x02 \x01(\tR\n" +
+	"pathPrefix\x12\x16\n" +
+	"\x06method\x18\x03 \x01(\tR\x06method\x12F\n" +
+	"\aheaders\x18\x04 \x03(\v2,.sightline.wire.v1.SamplingRule.HeadersEntryR\aheaders\x12\x1e\n" +
+	"\n" +
+	"percentage\x18\x05 \x01(\x01R\n" +
+	"percentage\x1a:\n" +
+	"\fHeadersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf9\x01\n" +
 	"\bRateRule\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12:\n" +
 	"\x05match\x18\x02 \x01(\v2$.sightline.wire.v1.AuthorizationRuleR\x05match\x12\x1a\n" +
@@ -5751,7 +5925,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 78)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 81)
 var file_wire_proto_goTypes = []any{
 	(*Workload)(nil),              // 0: sightline.wire.v1.Workload
 	(*EnrollRequest)(nil),         // 1: sightline.wire.v1.EnrollRequest
@@ -5771,68 +5945,71 @@ var file_wire_proto_goTypes = []any{
 	(*TappedRow)(nil),             // 15: sightline.wire.v1.TappedRow
 	(*TappedHeader)(nil),          // 16: sightline.wire.v1.TappedHeader
 	(*Inbound)(nil),               // 17: sightline.wire.v1.Inbound
-	(*RateRule)(nil),              // 18: sightline.wire.v1.RateRule
-	(*InFlight)(nil),              // 19: sightline.wire.v1.InFlight
-	(*Adaptive)(nil),              // 20: sightline.wire.v1.Adaptive
-	(*TokenRule)(nil),             // 21: sightline.wire.v1.TokenRule
-	(*TokenHeader)(nil),           // 22: sightline.wire.v1.TokenHeader
-	(*ClaimHeader)(nil),           // 23: sightline.wire.v1.ClaimHeader
-	(*Authorization)(nil),         // 24: sightline.wire.v1.Authorization
-	(*AuthorizationRule)(nil),     // 25: sightline.wire.v1.AuthorizationRule
-	(*Source)(nil),                // 26: sightline.wire.v1.Source
-	(*Operation)(nil),             // 27: sightline.wire.v1.Operation
-	(*Condition)(nil),             // 28: sightline.wire.v1.Condition
-	(*Snapshot)(nil),              // 29: sightline.wire.v1.Snapshot
-	(*Instance)(nil),              // 30: sightline.wire.v1.Instance
-	(*Route)(nil),                 // 31: sightline.wire.v1.Route
-	(*Match)(nil),                 // 32: sightline.wire.v1.Match
-	(*StringMatch)(nil),           // 33: sightline.wire.v1.StringMatch
-	(*Destination)(nil),           // 34: sightline.wire.v1.Destination
-	(*Retry)(nil),                 // 35: sightline.wire.v1.Retry
-	(*HeaderEdits)(nil),           // 36: sightline.wire.v1.HeaderEdits
-	(*FieldEdits)(nil),            // 37: sightline.wire.v1.FieldEdits
-	(*Rewrite)(nil),               // 38: sightline.wire.v1.Rewrite
-	(*Redirect)(nil),              // 39: sightline.wire.v1.Redirect
-	(*DirectResponse)(nil),        // 40: sightline.wire.v1.DirectResponse
-	(*CORS)(nil),                  // 41: sightline.wire.v1.CORS
-	(*Fault)(nil),                 // 42: sightline.wire.v1.Fault
-	(*Delay)(nil),                 // 43: sightline.wire.v1.Delay
-	(*Abort)(nil),                 // 44: sightline.wire.v1.Abort
-	(*Mirror)(nil),                // 45: sightline.wire.v1.Mirror
-	(*StreamRoute)(nil),           // 46: sightline.wire.v1.StreamRoute
-	(*StreamMatch)(nil),           // 47: sightline.wire.v1.StreamMatch
-	(*Subset)(nil),                // 48: sightline.wire.v1.Subset
-	(*Hedge)(nil),                 // 49: sightline.wire.v1.Hedge
-	(*Policy)(nil),                // 50: sightline.wire.v1.Policy
-	(*Hash)(nil),                  // 51: sightline.wire.v1.Hash
-	(*HashCookie)(nil),            // 52: sightline.wire.v1.HashCookie
-	(*CookieAttribute)(nil),       // 53: sightline.wire.v1.CookieAttribute
-	(*Warmup)(nil),                // 54: sightline.wire.v1.Warmup
-	(*LocalityLB)(nil),            // 55: sightline.wire.v1.LocalityLB
-	(*Distribute)(nil),            // 56: sightline.wire.v1.Distribute
-	(*Outlier)(nil),               // 57: sightline.wire.v1.Outlier
-	(*Limits)(nil),                // 58: sightline.wire.v1.Limits
-	(*Keepalive)(nil),             // 59: sightline.wire.v1.Keepalive
-	(*RetryBudget)(nil),           // 60: sightline.wire.v1.RetryBudget
-	(*HealthCheck)(nil),           // 61: sightline.wire.v1.HealthCheck
-	(*HTTPCheck)(nil),             // 62: sightline.wire.v1.HTTPCheck
-	(*StatusRange)(nil),           // 63: sightline.wire.v1.StatusRange
-	(*GRPCCheck)(nil),             // 64: sightline.wire.v1.GRPCCheck
-	(*Verdict)(nil),               // 65: sightline.wire.v1.Verdict
-	nil,                           // 66: sightline.wire.v1.TappedRequest.LimitedEntry
-	nil,                           // 67: sightline.wire.v1.Instance.LabelsEntry
-	nil,                           // 68: sightline.wire.v1.Match.HeadersEntry
-	nil,                           // 69: sightline.wire.v1.Match.WithoutEntry
-	nil,                           // 70: sightline.wire.v1.Match.QueryEntry
-	nil,                           // 71: sightline.wire.v1.Match.SourceLabelsEntry
-	nil,                           // 72: sightline.wire.v1.FieldEdits.SetEntry
-	nil,                           // 73: sightline.wire.v1.FieldEdits.AddEntry
-	nil,                           // 74: sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	nil,                           // 75: sightline.wire.v1.Subset.LabelsEntry
-	nil,                           // 76: sightline.wire.v1.LocalityLB.FailoverEntry
-	nil,                           // 77: sightline.wire.v1.Distribute.ToEntry
-	(*timestamppb.Timestamp)(nil), // 78: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 79: google.protobuf.Duration
+	(*Sampling)(nil),              // 18: sightline.wire.v1.Sampling
+	(*SamplingRule)(nil),          // 19: sightline.wire.v1.SamplingRule
+	(*RateRule)(nil),              // 20: sightline.wire.v1.RateRule
+	(*InFlight)(nil),              // 21: sightline.wire.v1.InFlight
+	(*Adaptive)(nil),              // 22: sightline.wire.v1.Adaptive
+	(*TokenRule)(nil),             // 23: sightline.wire.v1.TokenRule
+	(*TokenHeader)(nil),           // 24: sightline.wire.v1.TokenHeader
+	(*ClaimHeader)(nil),           // 25: sightline.wire.v1.ClaimHeader
+	(*Authorization)(nil),         // 26: sightline.wire.v1.Authorization
+	(*AuthorizationRule)(nil),     // 27: sightline.wire.v1.AuthorizationRule
+	(*Source)(nil),                // 28: sightline.wire.v1.Source
+	(*Operation)(nil),             // 29: sightline.wire.v1.Operation
+	(*Condition)(nil),             // 30: sightline.wire.v1.Condition
+	(*Snapshot)(nil),              // 31: sightline.wire.v1.Snapshot
+	(*Instance)(nil),              // 32: sightline.wire.v1.Instance
+	(*Route)(nil),                 // 33: sightline.wire.v1.Route
+	(*Match)(nil),                 // 34: sightline.wire.v1.Match
+	(*StringMatch)(nil),           // 35: sightline.wire.v1.StringMatch
+	(*Destination)(nil),           // 36: sightline.wire.v1.Destination
+	(*Retry)(nil),                 // 37: sightline.wire.v1.Retry
+	(*HeaderEdits)(nil),           // 38: sightline.wire.v1.HeaderEdits
+	(*FieldEdits)(nil),            // 39: sightline.wire.v1.FieldEdits
+	(*Rewrite)(nil),               // 40: sightline.wire.v1.Rewrite
+	(*Redirect)(nil),              // 41: sightline.wire.v1.Redirect
+	(*DirectResponse)(nil),        // 42: sightline.wire.v1.DirectResponse
+	(*CORS)(nil),                  // 43: sightline.wire.v1.CORS
+	(*Fault)(nil),                 // 44: sightline.wire.v1.Fault
+	(*Delay)(nil),                 // 45: sightline.wire.v1.Delay
+	(*Abort)(nil),                 // 46: sightline.wire.v1.Abort
+	(*Mirror)(nil),                // 47: sightline.wire.v1.Mirror
+	(*StreamRoute)(nil),           // 48: sightline.wire.v1.StreamRoute
+	(*StreamMatch)(nil),           // 49: sightline.wire.v1.StreamMatch
+	(*Subset)(nil),                // 50: sightline.wire.v1.Subset
+	(*Hedge)(nil),                 // 51: sightline.wire.v1.Hedge
+	(*Policy)(nil),                // 52: sightline.wire.v1.Policy
+	(*Hash)(nil),                  // 53: sightline.wire.v1.Hash
+	(*HashCookie)(nil),            // 54: sightline.wire.v1.HashCookie
+	(*CookieAttribute)(nil),       // 55: sightline.wire.v1.CookieAttribute
+	(*Warmup)(nil),                // 56: sightline.wire.v1.Warmup
+	(*LocalityLB)(nil),            // 57: sightline.wire.v1.LocalityLB
+	(*Distribute)(nil),            // 58: sightline.wire.v1.Distribute
+	(*Outlier)(nil),               // 59: sightline.wire.v1.Outlier
+	(*Limits)(nil),                // 60: sightline.wire.v1.Limits
+	(*Keepalive)(nil),             // 61: sightline.wire.v1.Keepalive
+	(*RetryBudget)(nil),           // 62: sightline.wire.v1.RetryBudget
+	(*HealthCheck)(nil),           // 63: sightline.wire.v1.HealthCheck
+	(*HTTPCheck)(nil),             // 64: sightline.wire.v1.HTTPCheck
+	(*StatusRange)(nil),           // 65: sightline.wire.v1.StatusRange
+	(*GRPCCheck)(nil),             // 66: sightline.wire.v1.GRPCCheck
+	(*Verdict)(nil),               // 67: sightline.wire.v1.Verdict
+	nil,                           // 68: sightline.wire.v1.TappedRequest.LimitedEntry
+	nil,                           // 69: sightline.wire.v1.SamplingRule.HeadersEntry
+	nil,                           // 70: sightline.wire.v1.Instance.LabelsEntry
+	nil,                           // 71: sightline.wire.v1.Match.HeadersEntry
+	nil,                           // 72: sightline.wire.v1.Match.WithoutEntry
+	nil,                           // 73: sightline.wire.v1.Match.QueryEntry
+	nil,                           // 74: sightline.wire.v1.Match.SourceLabelsEntry
+	nil,                           // 75: sightline.wire.v1.FieldEdits.SetEntry
+	nil,                           // 76: sightline.wire.v1.FieldEdits.AddEntry
+	nil,                           // 77: sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	nil,                           // 78: sightline.wire.v1.Subset.LabelsEntry
+	nil,                           // 79: sightline.wire.v1.LocalityLB.FailoverEntry
+	nil,                           // 80: sightline.wire.v1.Distribute.ToEntry
+	(*timestamppb.Timestamp)(nil), // 81: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 82: google.protobuf.Duration
 }
 var file_wire_proto_depIdxs = []int32{
 	0,   // 0: sightline.wire.v1.EnrollRequest.workload:type_name -> sightline.wire.v1.Workload
@@ -5841,130 +6018,134 @@ var file_wire_proto_depIdxs = []int32{
 	7,   // 3: sightline.wire.v1.SubscribeRequest.state:type_name -> sightline.wire.v1.State
 	8,   // 4: sightline.wire.v1.SubscribeRequest.ack:type_name -> sightline.wire.v1.Ack
 	9,   // 5: sightline.wire.v1.SubscribeRequest.goodbye:type_name -> sightline.wire.v1.Goodbye
-	30,  // 6: sightline.wire.v1.Hello.instance:type_name -> sightline.wire.v1.Instance
-	29,  // 7: sightline.wire.v1.Push.snapshots:type_name -> sightline.wire.v1.Snapshot
-	78,  // 8: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
+	32,  // 6: sightline.wire.v1.Hello.instance:type_name -> sightline.wire.v1.Instance
+	31,  // 7: sightline.wire.v1.Push.snapshots:type_name -> sightline.wire.v1.Snapshot
+	81,  // 8: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
 	17,  // 9: sightline.wire.v1.Push.inbound:type_name -> sightline.wire.v1.Inbound
 	11,  // 10: sightline.wire.v1.Push.taps:type_name -> sightline.wire.v1.Taps
 	12,  // 11: sightline.wire.v1.Taps.taps:type_name -> sightline.wire.v1.Tap
 	15,  // 12: sightline.wire.v1.TappedRequest.rows:type_name -> sightline.wire.v1.TappedRow
-	66,  // 13: sightline.wire.v1.TappedRequest.limited:type_name -> sightline.wire.v1.TappedRequest.LimitedEntry
-	78,  // 14: sightline.wire.v1.TappedRow.time:type_name -> google.protobuf.Timestamp
-	79,  // 15: sightline.wire.v1.TappedRow.took:type_name -> google.protobuf.Duration
-	79,  // 16: sightline.wire.v1.TappedRow.first_byte:type_name -> google.protobuf.Duration
+	68,  // 13: sightline.wire.v1.TappedRequest.limited:type_name -> sightline.wire.v1.TappedRequest.LimitedEntry
+	81,  // 14: sightline.wire.v1.TappedRow.time:type_name -> google.protobuf.Timestamp
+	82,  // 15: sightline.wire.v1.TappedRow.took:type_name -> google.protobuf.Duration
+	82,  // 16: sightline.wire.v1.TappedRow.first_byte:type_name -> google.protobuf.Duration
 	16,  // 17: sightline.wire.v1.TappedRow.request:type_name -> sightline.wire.v1.TappedHeader
 	16,  // 18: sightline.wire.v1.TappedRow.response:type_name -> sightline.wire.v1.TappedHeader
-	24,  // 19: sightline.wire.v1.Inbound.authorization:type_name -> sightline.wire.v1.Authorization
-	21,  // 20: sightline.wire.v1.Inbound.tokens:type_name -> sightline.wire.v1.TokenRule
-	18,  // 21: sightline.wire.v1.Inbound.rates:type_name -> sightline.wire.v1.RateRule
-	19,  // 22: sightline.wire.v1.Inbound.in_flight:type_name -> sightline.wire.v1.InFlight
-	25,  // 23: sightline.wire.v1.RateRule.match:type_name -> sightline.wire.v1.AuthorizationRule
-	79,  // 24: sightline.wire.v1.RateRule.unit:type_name -> google.protobuf.Duration
-	20,  // 25: sightline.wire.v1.InFlight.adaptive:type_name -> sightline.wire.v1.Adaptive
-	79,  // 26: sightline.wire.v1.Adaptive.interval:type_name -> google.protobuf.Duration
-	79,  // 27: sightline.wire.v1.Adaptive.min_rtt_fixed:type_name -> google.protobuf.Duration
-	79,  // 28: sightline.wire.v1.Adaptive.min_rtt_interval:type_name -> google.protobuf.Duration
-	22,  // 29: sightline.wire.v1.TokenRule.from_headers:type_name -> sightline.wire.v1.TokenHeader
-	23,  // 30: sightline.wire.v1.TokenRule.claim_headers:type_name -> sightline.wire.v1.ClaimHeader
-	25,  // 31: sightline.wire.v1.Authorization.rules:type_name -> sightline.wire.v1.AuthorizationRule
-	26,  // 32: sightline.wire.v1.AuthorizationRule.from:type_name -> sightline.wire.v1.Source
-	27,  // 33: sightline.wire.v1.AuthorizationRule.to:type_name -> sightline.wire.v1.Operation
-	28,  // 34: sightline.wire.v1.AuthorizationRule.when:type_name -> sightline.wire.v1.Condition
-	31,  // 35: sightline.wire.v1.Snapshot.routes:type_name -> sightline.wire.v1.Route
-	48,  // 36: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
-	50,  // 37: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
-	30,  // 38: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
-	65,  // 39: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
-	46,  // 40: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
-	49,  // 41: sightline.wire.v1.Snapshot.hedge:type_name -> sightline.wire.v1.Hedge
-	67,  // 42: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
-	32,  // 43: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
-	34,  // 44: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
-	79,  // 45: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
-	35,  // 46: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
-	36,  // 47: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
-	38,  // 48: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
-	39,  // 49: sightline.wire.v1.Route.redirect:type_name -> sightline.wire.v1.Redirect
-	40,  // 50: sightline.wire.v1.Route.respond:type_name -> sightline.wire.v1.DirectResponse
-	41,  // 51: sightline.wire.v1.Route.cors:type_name -> sightline.wire.v1.CORS
-	42,  // 52: sightline.wire.v1.Route.fault:type_name -> sightline.wire.v1.Fault
-	45,  // 53: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
-	33,  // 54: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
-	33,  // 55: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
-	68,  // 56: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
-	33,  // 57: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
-	33,  // 58: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
-	69,  // 59: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
-	70,  // 60: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
-	71,  // 61: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
-	36,  // 62: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
-	79,  // 63: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
-	79,  // 64: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
-	37,  // 65: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
-	37,  // 66: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
-	72,  // 67: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
-	73,  // 68: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
-	33,  // 69: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
-	79,  // 70: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
-	43,  // 71: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
-	44,  // 72: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
-	79,  // 73: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
-	47,  // 74: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
-	34,  // 75: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
-	74,  // 76: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	75,  // 77: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
-	50,  // 78: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
-	79,  // 79: sightline.wire.v1.Hedge.after:type_name -> google.protobuf.Duration
-	79,  // 80: sightline.wire.v1.Hedge.min:type_name -> google.protobuf.Duration
-	79,  // 81: sightline.wire.v1.Hedge.max:type_name -> google.protobuf.Duration
-	57,  // 82: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
-	58,  // 83: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
-	51,  // 84: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
-	54,  // 85: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
-	55,  // 86: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
-	60,  // 87: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
-	61,  // 88: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
-	52,  // 89: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
-	79,  // 90: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
-	53,  // 91: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
-	79,  // 92: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
-	56,  // 93: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
-	76,  // 94: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
-	77,  // 95: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
-	79,  // 96: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
-	79,  // 97: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
-	79,  // 98: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
-	79,  // 99: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
-	79,  // 100: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
-	79,  // 101: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
-	59,  // 102: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
-	79,  // 103: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
-	79,  // 104: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
-	79,  // 105: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
-	62,  // 106: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
-	64,  // 107: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
-	79,  // 108: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
-	79,  // 109: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
-	79,  // 110: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
-	63,  // 111: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
-	78,  // 112: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
-	78,  // 113: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
-	33,  // 114: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
-	33,  // 115: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
-	33,  // 116: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
-	1,   // 117: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
-	2,   // 118: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
-	4,   // 119: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
-	13,  // 120: sightline.wire.v1.ControlPlane.Tapped:input_type -> sightline.wire.v1.TappedRequest
-	3,   // 121: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
-	3,   // 122: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
-	10,  // 123: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
-	14,  // 124: sightline.wire.v1.ControlPlane.Tapped:output_type -> sightline.wire.v1.TappedResponse
-	121, // [121:125] is the sub-list for method output_type
-	117, // [117:121] is the sub-list for method input_type
-	117, // [117:117] is the sub-list for extension type_name
-	117, // [117:117] is the sub-list for extension extendee
-	0,   // [0:117] is the sub-list for field type_name
+	26,  // 19: sightline.wire.v1.Inbound.authorization:type_name -> sightline.wire.v1.Authorization
+	23,  // 20: sightline.wire.v1.Inbound.tokens:type_name -> sightline.wire.v1.TokenRule
+	20,  // 21: sightline.wire.v1.Inbound.rates:type_name -> sightline.wire.v1.RateRule
+	21,  // 22: sightline.wire.v1.Inbound.in_flight:type_name -> sightline.wire.v1.InFlight
+	18,  // 23: sightline.wire.v1.Inbound.sampling:type_name -> sightline.wire.v1.Sampling
+	19,  // 24: sightline.wire.v1.Sampling.rules:type_name -> sightline.wire.v1.SamplingRule
+	82,  // 25: sightline.wire.v1.Sampling.keep_slower:type_name -> google.protobuf.Duration
+	69,  // 26: sightline.wire.v1.SamplingRule.headers:type_name -> sightline.wire.v1.SamplingRule.HeadersEntry
+	27,  // 27: sightline.wire.v1.RateRule.match:type_name -> sightline.wire.v1.AuthorizationRule
+	82,  // 28: sightline.wire.v1.RateRule.unit:type_name -> google.protobuf.Duration
+	22,  // 29: sightline.wire.v1.InFlight.adaptive:type_name -> sightline.wire.v1.Adaptive
+	82,  // 30: sightline.wire.v1.Adaptive.interval:type_name -> google.protobuf.Duration
+	82,  // 31: sightline.wire.v1.Adaptive.min_rtt_fixed:type_name -> google.protobuf.Duration
+	82,  // 32: sightline.wire.v1.Adaptive.min_rtt_interval:type_name -> google.protobuf.Duration
+	24,  // 33: sightline.wire.v1.TokenRule.from_headers:type_name -> sightline.wire.v1.TokenHeader
+	25,  // 34: sightline.wire.v1.TokenRule.claim_headers:type_name -> sightline.wire.v1.ClaimHeader
+	27,  // 35: sightline.wire.v1.Authorization.rules:type_name -> sightline.wire.v1.AuthorizationRule
+	28,  // 36: sightline.wire.v1.AuthorizationRule.from:type_name -> sightline.wire.v1.Source
+	29,  // 37: sightline.wire.v1.AuthorizationRule.to:type_name -> sightline.wire.v1.Operation
+	30,  // 38: sightline.wire.v1.AuthorizationRule.when:type_name -> sightline.wire.v1.Condition
+	33,  // 39: sightline.wire.v1.Snapshot.routes:type_name -> sightline.wire.v1.Route
+	50,  // 40: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
+	52,  // 41: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
+	32,  // 42: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
+	67,  // 43: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
+	48,  // 44: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
+	51,  // 45: sightline.wire.v1.Snapshot.hedge:type_name -> sightline.wire.v1.Hedge
+	70,  // 46: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
+	34,  // 47: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
+	36,  // 48: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
+	82,  // 49: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
+	37,  // 50: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
+	38,  // 51: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
+	40,  // 52: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
+	41,  // 53: sightline.wire.v1.Route.redirect:type_name -> sightline.wire.v1.Redirect
+	42,  // 54: sightline.wire.v1.Route.respond:type_name -> sightline.wire.v1.DirectResponse
+	43,  // 55: sightline.wire.v1.Route.cors:type_name -> sightline.wire.v1.CORS
+	44,  // 56: sightline.wire.v1.Route.fault:type_name -> sightline.wire.v1.Fault
+	47,  // 57: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
+	35,  // 58: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
+	35,  // 59: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
+	71,  // 60: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
+	35,  // 61: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
+	35,  // 62: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
+	72,  // 63: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
+	73,  // 64: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
+	74,  // 65: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
+	38,  // 66: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
+	82,  // 67: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
+	82,  // 68: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
+	39,  // 69: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
+	39,  // 70: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
+	75,  // 71: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
+	76,  // 72: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
+	35,  // 73: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
+	82,  // 74: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
+	45,  // 75: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
+	46,  // 76: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
+	82,  // 77: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
+	49,  // 78: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
+	36,  // 79: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
+	77,  // 80: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	78,  // 81: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
+	52,  // 82: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
+	82,  // 83: sightline.wire.v1.Hedge.after:type_name -> google.protobuf.Duration
+	82,  // 84: sightline.wire.v1.Hedge.min:type_name -> google.protobuf.Duration
+	82,  // 85: sightline.wire.v1.Hedge.max:type_name -> google.protobuf.Duration
+	59,  // 86: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
+	60,  // 87: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
+	53,  // 88: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
+	56,  // 89: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
+	57,  // 90: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
+	62,  // 91: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
+	63,  // 92: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
+	54,  // 93: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
+	82,  // 94: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
+	55,  // 95: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
+	82,  // 96: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
+	58,  // 97: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
+	79,  // 98: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
+	80,  // 99: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
+	82,  // 100: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
+	82,  // 101: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
+	82,  // 102: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
+	82,  // 103: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
+	82,  // 104: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
+	82,  // 105: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
+	61,  // 106: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
+	82,  // 107: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
+	82,  // 108: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
+	82,  // 109: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
+	64,  // 110: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
+	66,  // 111: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
+	82,  // 112: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
+	82,  // 113: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
+	82,  // 114: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
+	65,  // 115: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
+	81,  // 116: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
+	81,  // 117: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
+	35,  // 118: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
+	35,  // 119: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
+	35,  // 120: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
+	1,   // 121: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
+	2,   // 122: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
+	4,   // 123: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
+	13,  // 124: sightline.wire.v1.ControlPlane.Tapped:input_type -> sightline.wire.v1.TappedRequest
+	3,   // 125: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
+	3,   // 126: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
+	10,  // 127: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
+	14,  // 128: sightline.wire.v1.ControlPlane.Tapped:output_type -> sightline.wire.v1.TappedResponse
+	125, // [125:129] is the sub-list for method output_type
+	121, // [121:125] is the sub-list for method input_type
+	121, // [121:121] is the sub-list for extension type_name
+	121, // [121:121] is the sub-list for extension extendee
+	0,   // [0:121] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -5979,19 +6160,19 @@ func file_wire_proto_init() {
 		(*SubscribeRequest_Ack)(nil),
 		(*SubscribeRequest_Goodbye)(nil),
 	}
-	file_wire_proto_msgTypes[33].OneofWrappers = []any{
+	file_wire_proto_msgTypes[35].OneofWrappers = []any{
 		(*StringMatch_Exact)(nil),
 		(*StringMatch_Prefix)(nil),
 		(*StringMatch_Regex)(nil),
 	}
-	file_wire_proto_msgTypes[44].OneofWrappers = []any{}
-	file_wire_proto_msgTypes[51].OneofWrappers = []any{
+	file_wire_proto_msgTypes[46].OneofWrappers = []any{}
+	file_wire_proto_msgTypes[53].OneofWrappers = []any{
 		(*Hash_Header)(nil),
 		(*Hash_Query)(nil),
 		(*Hash_Cookie)(nil),
 		(*Hash_SourceIp)(nil),
 	}
-	file_wire_proto_msgTypes[61].OneofWrappers = []any{
+	file_wire_proto_msgTypes[63].OneofWrappers = []any{
 		(*HealthCheck_Http)(nil),
 		(*HealthCheck_Grpc)(nil),
 		(*HealthCheck_Tcp)(nil),
@@ -6002,7 +6183,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   78,
+			NumMessages:   81,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

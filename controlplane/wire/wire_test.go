@@ -183,7 +183,10 @@ func TestInboundSurvivesTheWire(t *testing.T) {
 	}}, InFlight: []mesh.InFlight{{Name: "a", Requests: 1, PerCaller: 2, Connections: 3, Adaptive: &mesh.Adaptive{
 		Percentile: 0.5, MaxRequests: 4, Interval: 5,
 		MinRTT: mesh.MinRTT{Fixed: 6, Interval: 7, Requests: 8, Concurrency: 9, Jitter: 0.1, Buffer: 0.2},
-	}}}}
+	}}}, Sampling: &mesh.Sampling{
+		Percentage: 12.5, KeepErrors: true, KeepSlower: time.Second,
+		Rules: []mesh.SamplingRule{{Host: "a", PathPrefix: "/b", Method: "GET", Headers: map[string]string{"c": "d"}, Percentage: 100}},
+	}}
 	raw, err := proto.Marshal(FromInbound(want))
 	if err != nil {
 		t.Fatal(err)

@@ -50,6 +50,7 @@ type facts struct {
 	triesLen      uint16
 	direction     Direction
 	mtls, bad     bool
+	kept          bool                // of a trace that is not sampled
 	lens          [sharedTexts]uint16 // of the shared texts
 }
 
@@ -97,7 +98,7 @@ func (c *chunk) add(r *Record) {
 	w.trace, w.parent = r.Trace, r.ParentID
 	w.bytesIn, w.bytesOut = r.BytesIn, r.BytesOut
 	w.configVersion, w.status, w.grpc = r.ConfigVersion, int16(r.Status), int16(r.GRPCStatus)
-	w.direction, w.mtls = r.Direction, r.MTLS
+	w.direction, w.mtls, w.kept = r.Direction, r.MTLS, r.Kept && !r.Trace.Sampled
 	w.bad = signal.FailedHop(r.Protocol, r.Status, r.GRPCStatus, r.Flags)
 	w.text = uint32(c.textLen)
 	for i, s := range [sharedTexts]string{
@@ -157,15 +158,15 @@ func (c *chunk) reasonOf(t *tryRow) []byte {
 }
 
 // spans is how many spans w becomes; see spansOf.
-func (w *row) spans() int { return spanCount(w.trace.Sampled, int(w.triesLen)) }
+func (w *row) spans() int { return spanCount(w.trace.Sampled || w.kept, int(w.triesLen)) }
 
-// spansOf is how many spans r becomes: none if its trace is not sampled, else one, and
+// spansOf is how many spans r becomes: none if its trace is not sampled and it is not kept, else one, and
 // one more for each try if there was more than one.
-func spansOf(r *Record) int { return spanCount(r.Trace.Sampled, min(len(r.Tries), maxTries)) }
+func spansOf(r *Record) int { return spanCount(r.Trace.Sampled || r.Kept, min(len(r.Tries), maxTries)) }
 
-func spanCount(sampled bool, tries int) int {
+func spanCount(told bool, tries int) int {
 	switch {
-	case !sampled:
+	case !told:
 		return 0
 	case tries > 1:
 		return 1 + tries

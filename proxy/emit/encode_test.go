@@ -168,6 +168,15 @@ func TestUnsampledHasARowButNoSpan(t *testing.T) {
 	}
 }
 
+func TestKeptHasASpanThatIsNotSampled(t *testing.T) {
+	r := request()
+	r.Trace.Sampled, r.Kept = false, true
+	f := sent(t, testConfig(), r)
+	if len(f.spans()) != 1 || f.spans()[0].GetFlags() != 0 || f.rows()[0].GetFlags() != 0 || [16]byte(f.spans()[0].GetTraceId()) != r.Trace.ID {
+		t.Errorf("%d spans of %d flags", len(f.spans()), f.rows()[0].GetFlags())
+	}
+}
+
 func TestAccessLogRow(t *testing.T) {
 	r := request()
 	r.Status, r.Protocol, r.GRPCStatus = 200, "grpc", 14

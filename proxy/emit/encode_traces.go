@@ -46,6 +46,9 @@ func (e *encoder) sharedSpan(b []byte, w *row, t *splitTexts) (out []byte, named
 	if w.bad {
 		b = appendError(b, t[textReason])
 	}
+	if w.kept {
+		return b, named
+	}
 	return appendFixed32(b, spanFlags, sampledFlag), named
 }
 
@@ -93,7 +96,9 @@ func trySpan(b []byte, c *chunk, w *row, n int, callee []byte) []byte {
 	if t.status == 0 || t.status >= serverError {
 		b = appendError(b, c.reasonOf(t))
 	}
-	b = appendFixed32(b, spanFlags, sampledFlag)
+	if !w.kept {
+		b = appendFixed32(b, spanFlags, sampledFlag)
+	}
 	return end(b, mark)
 }
 

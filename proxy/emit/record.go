@@ -21,6 +21,7 @@ type Record struct {
 
 	Trace    Trace  // of the span made here
 	ParentID SpanID // zero for a root
+	Kept     bool   // its span is told of though the trace is not sampled
 
 	RequestID, Method, Path, Authority, UserAgent string
 	Protocol                                      string // "http/1.1", "h2", "grpc"

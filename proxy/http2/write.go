@@ -161,7 +161,8 @@ func (c *conn) encodePseudo(h *Head) {
 
 // encode appends one field. What is different in every message is kept out of the
 // tables: it would drive out what is not. Only the first of a name goes in, for the
-// name's sake: it takes a byte from then on, instead of being spelled out.
+// name's sake: it takes a byte from then on, instead of being spelled out. The fields of
+// a trace must be among these: their values are in memory that the next request writes to.
 func (c *conn) encode(f Field) {
 	if i := slices.Index(passing[:], f.Name); i >= 0 {
 		f.Sensitive = c.named&(1<<i) != 0
@@ -173,4 +174,5 @@ func (c *conn) encode(f Field) {
 // passing are the fields whose values are different in every message.
 var passing = [...]string{
 	"traceparent", "tracestate", "x-request-id", "b3", "content-length", "grpc-timeout", "date", "etag", "grpc-message",
+	"baggage", "x-b3-traceid", "x-b3-spanid", "x-b3-parentspanid", "x-b3-sampled", "x-b3-flags",
 }

@@ -66,7 +66,7 @@ func (o *Outbound) accept(ctx context.Context, c *listen.Conn, port Port) {
 
 func (o *Outbound) http(s mesh.ServiceName) h1Config {
 	return h1Config{
-		traces:    &o.traces,
+		traces: &o.traces, sampler: o.deps.Sampler,
 		direction: emit.Outbound, fixed: s, handle: o.handle, intake: o.cfg.Intake,
 		streamIdle: o.cfg.StreamIdle, streams: &o.streams,
 	}

@@ -25,7 +25,9 @@ func plainMesh(t testing.TB, a app) *testMesh {
 	one := m.sidecars[0]
 	l := loopback(t)
 	server := listen.New(listen.Config{}, func(ctx context.Context, c *listen.Conn) {
-		serveH1(ctx, c, c.Conn, h1Config{direction: emit.Inbound, mtls: true, handle: one.in.handle})
+		serveH1(ctx, c, c.Conn, h1Config{
+			direction: emit.Inbound, mtls: true, handle: one.in.handle, traces: &one.in.traces, sampler: one.in.deps.Sampler,
+		})
 	})
 	run(t, func(ctx context.Context) error { return server.Serve(ctx, l) })
 	m.pointAt(t, &sidecar{addr: netip.MustParseAddrPort(l.Addr().String())})

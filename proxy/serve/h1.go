@@ -17,6 +17,7 @@ import (
 	"github.com/sightline-mesh/sightline/proxy/inflight"
 	"github.com/sightline-mesh/sightline/proxy/listen"
 	"github.com/sightline-mesh/sightline/proxy/pool"
+	"github.com/sightline-mesh/sightline/proxy/sampling"
 	"github.com/sightline-mesh/sightline/proxy/socket"
 )
 
@@ -70,6 +71,7 @@ type h1Config struct {
 	source    netip.Addr // of the client
 	intake    Intake
 	traces    *TraceCounts
+	sampler   func() *sampling.Sampler
 
 	streams    *StreamCount
 	streamIdle time.Duration // of CONNECT and after an upgrade; 0 is no bound

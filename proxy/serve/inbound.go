@@ -17,6 +17,7 @@ import (
 	"github.com/sightline-mesh/sightline/proxy/listen"
 	"github.com/sightline-mesh/sightline/proxy/pool"
 	"github.com/sightline-mesh/sightline/proxy/retry"
+	"github.com/sightline-mesh/sightline/proxy/sampling"
 	"github.com/sightline-mesh/sightline/proxy/stream"
 	"github.com/sightline-mesh/sightline/proxy/tap"
 )
@@ -61,6 +62,9 @@ type InboundDeps struct {
 	Logger *slog.Logger
 	// Tap is told of requests that somebody looks at. Nil is one that nobody asks.
 	Tap *tap.Tap
+	// Sampler is the one in force; it may be nil, and return nil: every trace that starts
+	// here is sampled then.
+	Sampler func() *sampling.Sampler
 }
 
 // Inbound serves the mesh's requests to the app.
@@ -93,6 +97,9 @@ func NewInbound(cfg InboundConfig, d InboundDeps) *Inbound {
 	}
 	if d.Tap == nil {
 		d.Tap = tap.New()
+	}
+	if d.Sampler == nil {
+		d.Sampler = func() *sampling.Sampler { return nil }
 	}
 	in := &Inbound{cfg: cfg, deps: d, whole: inflight.NewGate(whole, patience), working: inflight.NewGate(working, patience)}
 	if app, err := netip.ParseAddrPort(cfg.App); err == nil {
@@ -150,7 +157,7 @@ func (in *Inbound) AppIdleTime() time.Duration { return in.app.h1.IdleTime() }
 
 // layers is the way of a request, from the outside in.
 func (in *Inbound) layers() handler {
-	return observe(in.deps.Sink, in.deps.Tap, // first, so that our own refusals are told too
+	return observe(in.deps.Sink, in.deps.Tap, in.deps.Sampler, // first, so that our own refusals are told too
 		rescue( // errors become responses here and nowhere else
 			in.limit( // the time there is
 				in.guard( // finds the policies in force, for the layers below
@@ -183,7 +190,7 @@ func (in *Inbound) serve(ctx context.Context, c *listen.Conn) {
 		return
 	}
 	defer in.callers.Quit(seat)
-	cfg := h1Config{direction: emit.Inbound, seat: seat, peer: peer, mtls: true, handle: in.handle, intake: in.cfg.Intake, traces: &in.traces, streamIdle: in.cfg.StreamIdle}
+	cfg := h1Config{direction: emit.Inbound, seat: seat, peer: peer, mtls: true, handle: in.handle, intake: in.cfg.Intake, traces: &in.traces, sampler: in.deps.Sampler, streamIdle: in.cfg.StreamIdle}
 	cfg.caller = in.callerOf(t, peer.Identity, state.ServerName)
 	switch state.NegotiatedProtocol {
 	case "h2":

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/retry"
+	"github.com/sightline-mesh/sightline/proxy/sampling"
 	"github.com/sightline-mesh/sightline/proxy/tap"
 	"github.com/sightline-mesh/sightline/proxy/upstream"
 )
@@ -16,10 +17,13 @@ import (
 type handler func(x *exchange) error
 
 // observe tells of every request once it has ended, our own refusals included.
-func observe(sink emit.Sink, live *tap.Tap, next handler) handler {
+func observe(sink emit.Sink, live *tap.Tap, sampler func() *sampling.Sampler, next handler) handler {
 	return func(x *exchange) error {
 		err := next(x)
 		x.rec.Took = time.Since(x.rec.Start)
+		if !x.rec.Trace.Sampled {
+			x.keepSpan(sampler())
+		}
 		sink.Emit(&x.rec)
 		if live.Active() {
 			live.See(&x.rec, x.via.fields, x.heard)

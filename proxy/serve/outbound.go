@@ -16,6 +16,7 @@ import (
 	"github.com/sightline-mesh/sightline/proxy/listen"
 	"github.com/sightline-mesh/sightline/proxy/pool"
 	"github.com/sightline-mesh/sightline/proxy/route"
+	"github.com/sightline-mesh/sightline/proxy/sampling"
 	"github.com/sightline-mesh/sightline/proxy/tap"
 	"github.com/sightline-mesh/sightline/proxy/upstream"
 )
@@ -72,6 +73,9 @@ type OutboundDeps struct {
 	Logger *slog.Logger
 	// Tap is told of requests that somebody looks at. Nil is one that nobody asks.
 	Tap *tap.Tap
+	// Sampler is the one in force; it may be nil, and return nil: every trace that starts
+	// here is sampled then.
+	Sampler func() *sampling.Sampler
 	// Heir returns what passes an idle connection of a port on to the process that goes
 	// on, nil while there is none. It may be nil.
 	Heir func(p Port) listen.Pass
@@ -121,6 +125,9 @@ func NewOutbound(cfg OutboundConfig, d OutboundDeps) *Outbound {
 	}
 	if d.Tap == nil {
 		d.Tap = tap.New()
+	}
+	if d.Sampler == nil {
+		d.Sampler = func() *sampling.Sampler { return nil }
 	}
 	o := &Outbound{
 		cfg: cfg, deps: d, hosts: hosts{namespace: cfg.Namespace},
@@ -196,7 +203,7 @@ func (o *Outbound) Remove(i *upstream.Instance) { o.links.remove(i) }
 
 // layers is the way of a request, from the outside in.
 func (o *Outbound) layers() handler {
-	return observe(o.deps.Sink, o.deps.Tap, // first, so that our own refusals are told too
+	return observe(o.deps.Sink, o.deps.Tap, o.deps.Sampler, // first, so that our own refusals are told too
 		rescue( // errors become responses here and nowhere else
 			o.match( // finds service and route; nothing below looks at a host name
 				o.tries(),

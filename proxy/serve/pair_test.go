@@ -25,6 +25,7 @@ import (
 	"github.com/sightline-mesh/sightline/proxy/gather"
 	"github.com/sightline-mesh/sightline/proxy/retry"
 	"github.com/sightline-mesh/sightline/proxy/route"
+	"github.com/sightline-mesh/sightline/proxy/sampling"
 	"github.com/sightline-mesh/sightline/proxy/stream"
 	"github.com/sightline-mesh/sightline/proxy/upstream"
 )
@@ -164,6 +165,7 @@ type meshConfig struct {
 	hedge    *mesh.Hedge
 	drain    time.Duration
 	intake   Intake // of the client's sidecar
+	sampler  func() *sampling.Sampler
 }
 
 func loopback(t testing.TB) net.Listener {
@@ -209,11 +211,11 @@ func startApp(t testing.TB, a app) string {
 	return l.Addr().String()
 }
 
-func startSidecar(t testing.TB, a *authority, cfg InboundConfig) *sidecar {
+func startSidecar(t testing.TB, a *authority, cfg InboundConfig, sampler ...func() *sampling.Sampler) *sidecar {
 	t.Helper()
 	s := &sidecar{records: &records{}}
 	s.guard.Store(&Guard{})
-	s.in = NewInbound(cfg, InboundDeps{
+	deps := InboundDeps{
 		TLS: a.config(t, "reviews"),
 		PeerOf: func(cs tls.ConnectionState) (emit.Peer, error) {
 			name := cs.PeerCertificates[0].DNSNames[0]
@@ -221,7 +223,11 @@ func startSidecar(t testing.TB, a *authority, cfg InboundConfig) *sidecar {
 		},
 		Guard: s.guard.Load,
 		Sink:  s.records, Logger: slog.New(slog.DiscardHandler),
-	})
+	}
+	for _, f := range sampler {
+		deps.Sampler = f
+	}
+	s.in = NewInbound(cfg, deps)
 	l := loopback(t)
 	s.addr = netip.MustParseAddrPort(l.Addr().String())
 	s.stop = run(t, func(ctx context.Context) error { defer s.in.Close(); return s.in.Serve(ctx, l) })
@@ -239,7 +245,7 @@ func newMesh(t testing.TB, cfg meshConfig, apps ...app) *testMesh {
 	for i, a := range apps {
 		s := startSidecar(t, m.authority, InboundConfig{
 			App: startApp(t, a), Drain: cfg.drain, Protocol: cfg.protocol, Intake: Intake{Paths: cfg.intake.Paths},
-		})
+		}, cfg.sampler)
 		m.sidecars = append(m.sidecars, s)
 		snap.Instances = append(snap.Instances, mesh.Instance{
 			ID: mesh.InstanceID("reviews-" + string(rune('1'+i))), Service: "reviews", Version: "v1",
@@ -266,7 +272,7 @@ func (m *testMesh) start(t testing.TB, cfg meshConfig, snap mesh.Snapshot) {
 			c.ServerName, c.NextProtos = "reviews", []string{alpn}
 			return gather.DialTLS(ctx, new(net.Dialer), to.Info.Address.String(), c)
 		},
-		Budget: retry.NewBudget(time.Now), Sink: m.records, Logger: slog.New(slog.DiscardHandler),
+		Budget: retry.NewBudget(time.Now), Sink: m.records, Logger: slog.New(slog.DiscardHandler), Sampler: cfg.sampler,
 	})
 	m.set.Update([]mesh.Snapshot{snap})
 	m.snap = snap

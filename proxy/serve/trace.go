@@ -7,15 +7,18 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"github.com/sightline-mesh/sightline/collector/signal"
 	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/http1"
 	"github.com/sightline-mesh/sightline/proxy/http2"
+	"github.com/sightline-mesh/sightline/proxy/sampling"
 )
 
 // carried is what a request says of the trace it belongs to.
 type carried struct {
 	traceparent string // empty also where there are several, which is none
 	b3          emit.B3
+	sampler     *sampling.Sampler // asked where nobody has decided yet; nil samples
 }
 
 // TraceCounts counts what was left out of trace contexts because it was too much.
@@ -43,15 +46,36 @@ func (x *exchange) openTrace(c carried) (w3c bool) {
 		x.rec.Trace, x.rec.ParentID = parent.Child(), parent.Span
 	} else {
 		x.rec.Trace = emit.NewTrace()
-		if sampled, said := c.b3.Decision(); said {
-			x.rec.Trace.Sampled = sampled
-		}
+		x.rec.Trace.Sampled = x.sample(&c)
 	}
 	x.rec.Trace.AppendTraceparent(x.trace[:0])
 	if form != 0 {
 		x.b3.Set(form, x.rec.Trace, x.rec.ParentID)
 	}
 	return w3c
+}
+
+// sample decides on a trace that starts here.
+func (x *exchange) sample(c *carried) bool {
+	if sampled, said := c.b3.Decision(); said {
+		return sampled
+	}
+	if c.sampler == nil {
+		return true
+	}
+	return c.sampler.Sample(x.rec.Trace.ID, &sampling.Request{
+		Host: x.ask.Authority, Path: x.ask.Path, Method: x.ask.Method, Header: x.ask.Header,
+	})
+}
+
+// keepSpan records the span of a request that is not sampled, if it ended so that the
+// sampler keeps it.
+func (x *exchange) keepSpan(s *sampling.Sampler) {
+	if s == nil {
+		return
+	}
+	r := &x.rec
+	r.Kept = s.Keeps(signal.FailedHop(r.Protocol, r.Status, r.GRPCStatus, r.Flags), r.Took)
 }
 
 // traceparent is what the next hop is told; valid until the exchange's reset.
@@ -89,7 +113,9 @@ func (h *h1) carried() (c carried) {
 // tellTrace puts on the request where in the trace it is now.
 func (h *h1) tellTrace() {
 	x, q := &h.x, &h.req
-	w3c := x.openTrace(h.carried())
+	c := h.carried()
+	c.sampler = h.cfg.sampler()
+	w3c := x.openTrace(c)
 	q.Set(http1.Traceparent, x.traceparent())
 	if x.b3.Form() != 0 {
 		b3Fields(&x.b3, func(k http1.Known, value string) {
@@ -172,6 +198,7 @@ func b3Field(b *emit.B3, name, value string) {
 func (h *h2) tellTrace() {
 	x, r := &h.x, h.req
 	c, tracestate, baggage := h.carried()
+	c.sampler = h.cfg.sampler()
 	w3c := x.openTrace(c)
 	r.Set("traceparent", x.traceparent())
 	if x.b3.Form() != 0 {

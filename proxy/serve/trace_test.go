@@ -6,7 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/emit"
+	"github.com/sightline-mesh/sightline/proxy/sampling"
 )
 
 const (
@@ -153,6 +155,54 @@ func TestBaggageAndStateAreBounded(t *testing.T) {
 		}
 		if baggage, state := m.out.Traces().Dropped(); baggage != 17 || state != 8 {
 			t.Errorf("%s: dropped %d, %d, want 17 and 8", protocol, baggage, state)
+		}
+	}
+}
+
+func TestSampling(t *testing.T) {
+	sampler, err := sampling.Compile(&mesh.Sampling{
+		Percentage: 0, KeepErrors: true,
+		Rules: []mesh.SamplingRule{{PathPrefix: "/debug", Percentage: 100}, {Headers: map[string]string{"x-debug": "1"}, Percentage: 100}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, protocol := range []string{"http/1.1", "h2"} {
+		m := newMesh(t, meshConfig{sampler: func() *sampling.Sampler { return sampler }}, app{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/fail" {
+				w.WriteHeader(http.StatusInternalServerError)
+			}
+		})})
+		c := m.client(t)
+		if protocol == "h2" {
+			c = m.client2(t)
+		}
+		for i, tt := range []struct {
+			path, header, value string
+			sampled, kept       bool
+		}{
+			{"/", "", "", false, false},
+			{"/debug/1", "", "", true, false},
+			{"/", "X-Debug", "1", true, false},
+			{"/fail", "", "", false, true},
+			{"/", "Traceparent", "00-" + traceA + "-" + spanA + "-01", true, false},
+			{"/debug/1", "Traceparent", "00-" + traceA + "-" + spanA + "-00", false, false},
+			{"/", "B3", "1", true, false},
+		} {
+			r := request(t, "GET", tt.path, nil)
+			if tt.header != "" {
+				r.Header.Set(tt.header, tt.value)
+			}
+			do(t, c, r)
+			out, in := m.records.await(t, i), m.sidecars[0].records.await(t, i)
+			for name, rec := range map[string]emit.Record{"outbound": out, "inbound": in} {
+				if rec.Trace.Sampled != tt.sampled || rec.Kept != tt.kept {
+					t.Errorf("%s %s %s %s, %s: sampled %v, kept %v", protocol, tt.path, tt.header, tt.value, name, rec.Trace.Sampled, rec.Kept)
+				}
+			}
+			if in.Trace.ID != out.Trace.ID || in.ParentID != out.Trace.Span {
+				t.Errorf("%s: what is kept does not hang together", tt.path)
+			}
 		}
 	}
 }

@@ -1,0 +1,84 @@
+package compile
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/sightline-mesh/sightline/controlplane/config"
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
+
+// sampling is what one resource says of it; nil and zero fields say nothing.
+type sampling struct {
+	percentage *float64
+	rules      []mesh.SamplingRule
+	keep       mesh.Sampling // KeepErrors and KeepSlower of it
+}
+
+func samplingOf(o config.Object) *sampling {
+	out := &sampling{}
+	for _, t := range o.Telemetry.GetTracing() {
+		if p := t.GetRandomSamplingPercentage(); p != nil {
+			share := p.GetValue()
+			out.percentage = &share
+		}
+	}
+	s := o.TraceSampling
+	if s == nil {
+		return out
+	}
+	out.keep.KeepErrors, out.keep.KeepSlower = s.KeepErrors, s.KeepSlower
+	for _, r := range s.Rules {
+		rule := mesh.SamplingRule{Host: strings.ToLower(r.Host), PathPrefix: r.PathPrefix, Method: r.Method, Percentage: *r.Percentage}
+		for name, value := range r.Headers {
+			if rule.Headers == nil {
+				rule.Headers = map[string]string{}
+			}
+			rule.Headers[strings.ToLower(name)] = value
+		}
+		out.rules = append(out.rules, rule)
+	}
+	return out
+}
+
+// reach is how near a policy is to the workloads it is for: the whole mesh, a
+// namespace, or those with some labels.
+func (p *selected) reach() int {
+	switch {
+	case len(p.labels) > 0:
+		return 2
+	case p.namespace != "":
+		return 1
+	}
+	return 0
+}
+
+// samplingFor puts together what is said for an instance, nil if nothing is. Of two
+// shares the nearer holds, of two as near the one whose resource comes first by name.
+// Rules of nearer ones come first; what any keeps is kept.
+func (ps Policies) samplingFor(i mesh.Instance) *mesh.Sampling {
+	var near []*selected
+	for n := range ps {
+		if p := &ps[n]; p.sampling != nil && p.selects(i) {
+			near = append(near, p)
+		}
+	}
+	if len(near) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(near, func(a, b *selected) int { return cmp.Compare(b.reach(), a.reach()) })
+	out, settled := &mesh.Sampling{Percentage: 100}, false
+	for _, p := range near {
+		s := p.sampling
+		if s.percentage != nil && !settled {
+			out.Percentage, settled = *s.percentage, true
+		}
+		out.Rules = append(out.Rules, s.rules...)
+		out.KeepErrors = out.KeepErrors || s.keep.KeepErrors
+		if slow := s.keep.KeepSlower; slow > 0 && (out.KeepSlower == 0 || slow < out.KeepSlower) {
+			out.KeepSlower = slow
+		}
+	}
+	return out
+}

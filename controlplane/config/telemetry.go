@@ -1,0 +1,127 @@
+package config
+
+import (
+	"time"
+
+	telemetry "istio.io/api/telemetry/v1alpha1"
+)
+
+// telemetryKind reads Istio's Telemetry, for the share of traces that are sampled.
+// Metrics and access logs are of every request here: what turns them off is refused.
+func telemetryKind() kind {
+	return kind{
+		shape:    func() shape { return messageShape((&telemetry.Telemetry{}).ProtoReflect().Descriptor()) },
+		supports: func(rule string) bool { return telemetryFields[rule] },
+		accepts:  telemetryAccepts,
+		fill: func(o *Object, spec map[string]any) error {
+			o.Telemetry = &telemetry.Telemetry{}
+			return unmarshal(spec, o.Telemetry)
+		},
+	}
+}
+
+var telemetryFields = fieldSet(map[string]string{
+	"": "selector tracing", "selector": "matchLabels", "tracing": "randomSamplingPercentage",
+})
+
+// telemetryAccepts says what is wrong with a value of a supported field.
+func telemetryAccepts(rule string, value any) string {
+	switch rule {
+	case "tracing":
+		if entries, _ := value.([]any); len(entries) > 1 {
+			return "has several entries, of which only one can hold; keep one"
+		}
+	case "tracing.randomSamplingPercentage":
+		return percentageAccepts(value)
+	}
+	return selectorAccepts(rule, value)
+}
+
+func percentageAccepts(value any) string {
+	if p := decimal(value); p < 0 || p > 100 {
+		return show(value) + " is not a percentage; want 0 to 100"
+	}
+	return ""
+}
+
+// decimal is a number as YAML has it; what is none is 0.
+func decimal(v any) float64 {
+	switch v := v.(type) {
+	case int:
+		return float64(v)
+	case int64:
+		return float64(v)
+	case uint64:
+		return float64(v)
+	case float64:
+		return v
+	}
+	return 0
+}
+
+// TraceSampling says for some workloads which traces are sampled beside what Telemetry
+// says.
+type TraceSampling struct {
+	Selector   map[string]string // none means all of the namespace
+	Rules      []TraceSamplingRule
+	KeepErrors bool
+	KeepSlower time.Duration // 0 is never
+}
+
+// TraceSamplingRule is about requests that have all that is set.
+type TraceSamplingRule struct {
+	Host, PathPrefix, Method string
+	Headers                  map[string]string
+	Percentage               *float64 // nil is missing
+}
+
+// traceSamplingKind reads sightline.dev/v1alpha1's TraceSampling: Istio has one share
+// for all requests of a workload and no word for what a sidecar records on its own
+// account.
+func traceSamplingKind() kind {
+	return kind{
+		shape:    traceSamplingShape,
+		supports: func(string) bool { return true },
+		accepts:  traceSamplingAccepts,
+		fill:     fillTraceSampling,
+	}
+}
+
+func traceSamplingShape() shape {
+	return object(map[string]shape{
+		"selector": object(map[string]shape{"matchLabels": dict(text())}),
+		"rules": list(object(map[string]shape{
+			"host": text(), "pathPrefix": text(), "method": text(), "headers": dict(text()), "percentage": number(),
+		})),
+		"keep": object(map[string]shape{"errors": boolean(), "slowerThan": duration()}),
+	})
+}
+
+func traceSamplingAccepts(rule string, value any) string {
+	if rule == "rules.percentage" {
+		return percentageAccepts(value)
+	}
+	return selectorAccepts(rule, value)
+}
+
+// fillTraceSampling reads a tree that traceSamplingShape has checked.
+func fillTraceSampling(o *Object, spec map[string]any) error {
+	out := &TraceSampling{
+		Selector:   textsOf(at[any](spec, "selector", "matchLabels")),
+		KeepErrors: at[bool](spec, "keep", "errors"),
+		KeepSlower: durationOr(at[any](spec, "keep", "slowerThan"), 0),
+	}
+	for _, r := range at[[]any](spec, "rules") {
+		rule := TraceSamplingRule{
+			Host: at[string](r, "host"), PathPrefix: at[string](r, "pathPrefix"), Method: at[string](r, "method"),
+			Headers: textsOf(at[any](r, "headers")),
+		}
+		if p := at[any](r, "percentage"); p != nil {
+			share := decimal(p)
+			rule.Percentage = &share
+		}
+		out.Rules = append(out.Rules, rule)
+	}
+	o.TraceSampling = out
+	return nil
+}

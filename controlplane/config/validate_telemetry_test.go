@@ -1,0 +1,38 @@
+package config_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/sightline-mesh/sightline/controlplane/config"
+)
+
+func TestValidateSampling(t *testing.T) {
+	const istio, own = "telemetry.istio.io/v1\nkind: Telemetry", "sightline.dev/v1alpha1\nkind: TraceSampling"
+	for _, tt := range []struct{ kind, spec, want string }{
+		{istio, `tracing: [{randomSamplingPercentage: 0}]`, ""},
+		{istio, `selector: {matchLabels: {version: v1}}, tracing: [{randomSamplingPercentage: 12.5}]`, ""},
+		{istio, `selector: {matchLabels: {version: v1}}`, "error spec.tracing: has no randomSamplingPercentage"},
+		{istio, `tracing: [{}]`, "error spec.tracing: has no randomSamplingPercentage"},
+		{istio, `tracing: [{randomSamplingPercentage: 5}], selector: {matchLabels: {version: v9}}`, "warning spec.selector.matchLabels"},
+		{own, `keep: {errors: true}`, ""},
+		{own, `rules: [{host: a, pathPrefix: /b, method: GET, headers: {x-a: b}, percentage: 0}]`, ""},
+		{own, `selector: {matchLabels: {version: v1}}`, "error spec: has neither rules nor keep"},
+		{own, `rules: [{host: a}]`, "error spec.rules[0].percentage: is missing"},
+		{own, `rules: [{pathPrefix: a, percentage: 1}]`, `error spec.rules[0].pathPrefix: "a" fits no path`},
+		{own, `rules: [{method: "G T", percentage: 1}]`, `error spec.rules[0].method: "G T" is not a method`},
+		{own, `rules: [{headers: {"x y": a}, percentage: 1}]`, `error spec.rules[0].headers["x y"]: "x y" is not a header's name`},
+		{own, `rules: [{percentage: 1}, {host: a, percentage: 2}]`, "warning spec.rules[0]: fits every request"},
+		{own, `keep: {slowerThan: -1s}`, "error spec.keep.slowerThan: -1s is below 0"},
+	} {
+		manifest := "apiVersion: " + tt.kind + "\nmetadata: {name: r}\nspec: {" + tt.spec + "}\n"
+		var lines []string
+		for _, f := range config.Validate(parse(t, manifest), world()) {
+			lines = append(lines, f.Severity+" "+f.Path+": "+f.Message)
+		}
+		got := strings.Join(lines, "\n")
+		if (tt.want == "") != (got == "") || !strings.HasPrefix(got, tt.want) || len(lines) > 1 {
+			t.Errorf("%s\ngot  %s\nwant %s", manifest, got, tt.want)
+		}
+	}
+}
