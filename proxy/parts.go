@@ -57,7 +57,7 @@ func (p *Proxy) assemble(ctx context.Context) (*parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &parts{source: source, tap: tap.New(), guards: newGuards(source.TrustDomain(), p.log)}
+	r := &parts{source: source, tap: tap.New(p.c.SecretParams), guards: newGuards(source.TrustDomain(), p.log)}
 	if r.feed, err = p.newFeed(ctx, r); err != nil {
 		return nil, err
 	}

@@ -96,7 +96,7 @@ func NewInbound(cfg InboundConfig, d InboundDeps) *Inbound {
 		cfg.StreamIdle = time.Hour
 	}
 	if d.Tap == nil {
-		d.Tap = tap.New()
+		d.Tap = tap.New(nil)
 	}
 	if d.Sampler == nil {
 		d.Sampler = func() *sampling.Sampler { return nil }

@@ -124,7 +124,7 @@ func NewOutbound(cfg OutboundConfig, d OutboundDeps) *Outbound {
 		d.Chance = rand.Float64
 	}
 	if d.Tap == nil {
-		d.Tap = tap.New()
+		d.Tap = tap.New(nil)
 	}
 	if d.Sampler == nil {
 		d.Sampler = func() *sampling.Sampler { return nil }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/emit"
+	"github.com/sightline-mesh/sightline/proxy/redact"
 )
 
 // How much is told of one request; what is longer is cut.
@@ -16,13 +17,13 @@ const (
 	rowSize    = 256     // bytes of a row beside its texts
 )
 
-// rowOf is a copy of a record; it shares no memory with it.
+// rowOf is a copy of a record but for its path; it shares no memory with it.
 func rowOf(r *emit.Record) mesh.Tapped {
 	row := mesh.Tapped{
 		Time: r.Start, Direction: direction(r), MTLS: r.MTLS,
 		Peer: clip(r.Peer.Service), PeerVersion: clip(r.Peer.Version),
 		PeerInstance: clip(r.Peer.Instance), PeerIdentity: clip(r.Peer.Identity),
-		Method: clip(r.Method), Path: redactedPath(r.Path), Authority: clip(r.Authority),
+		Method: clip(r.Method), Authority: clip(r.Authority),
 		Protocol: clip(r.Protocol), Route: clip(r.Route), Status: r.Status, GRPCStatus: r.GRPCStatus,
 		Failed: failed(r),
 		Flags:  clip(r.Flags), Reason: clip(r.Reason), RequestID: clip(r.RequestID),
@@ -98,24 +99,20 @@ func hasSecretWord(name string) bool {
 	return false
 }
 
-// redactedPath is a request target without the values of parameters that may be secret.
-func redactedPath(target string) string {
-	target = target[:min(len(target), maxPath)]
+// redactedPath is a request target without the values of parameters that are secret, or
+// whose names look so: people look at these.
+func redactedPath(secret *redact.Params, target string) string {
+	target = string(secret.Append(nil, []byte(target[:min(len(target), maxPath)])))
 	path, query, ok := strings.Cut(target, "?")
 	if !ok {
-		return strings.Clone(target)
+		return target
 	}
-	var b strings.Builder
-	b.WriteString(path)
-	sep := byte('?')
-	for part := range strings.SplitSeq(query, "&") {
-		b.WriteByte(sep)
-		sep = '&'
+	parts := strings.Split(query, "&")
+	for i, part := range parts {
 		name, _, valued := strings.Cut(part, "=")
-		if n := strings.ToLower(name); valued && (hasSecretWord(n) || n == "key" || n == "code" || n == "sig" || strings.Contains(n, "%")) {
-			part = name + "=" + mesh.Redacted
+		if n := strings.ToLower(name); valued && (hasSecretWord(n) || n == "key" || n == "code" || strings.Contains(n, "%")) {
+			parts[i] = name + "=" + mesh.Redacted
 		}
-		b.WriteString(part)
 	}
-	return b.String()
+	return path + "?" + strings.Join(parts, "&")
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/sightline-mesh/sightline/collector/signal"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/emit"
+	"github.com/sightline-mesh/sightline/proxy/redact"
 )
 
 const (
@@ -38,6 +39,8 @@ type Tap struct {
 	asked atomic.Pointer[[]*order] // nil while nobody asks
 	wake  chan struct{}            // capacity 1: asked has changed
 
+	secret *redact.Params
+
 	mu      sync.Mutex // guards what follows
 	rows    []mesh.Tapped
 	bytes   int
@@ -54,8 +57,14 @@ type order struct {
 	limited   uint64
 }
 
-// New makes a Tap that nobody has asked for anything.
-func New() *Tap { return &Tap{wake: make(chan struct{}, 1)} }
+// New makes a Tap that nobody has asked for anything. Beside what looks like a secret, it
+// leaves the values of these query parameters out; nil is redact.Defaults.
+func New(secretParams []string) *Tap {
+	if secretParams == nil {
+		secretParams = redact.Defaults()
+	}
+	return &Tap{wake: make(chan struct{}, 1), secret: redact.New(secretParams)}
+}
 
 // Ask replaces what is asked for. One that was asked for before goes on as it is.
 func (t *Tap) Ask(all []mesh.Tap) {
@@ -119,6 +128,7 @@ func (t *Tap) See(r *emit.Record, request Fields, answer []mesh.Header) {
 		return
 	}
 	row := rowOf(r)
+	row.Path = redactedPath(t.secret, r.Path)
 	row.Taps = ids
 	if headers {
 		row.Request, row.Response = Keep(request), answer

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/emit"
+	"github.com/sightline-mesh/sightline/proxy/redact"
 )
 
 // control is a control plane that keeps what it is told.
@@ -56,7 +57,7 @@ func (c *control) told() mesh.TapBatch {
 // run runs a Tap in the bubble of the test, until the test is over.
 func run(t *testing.T, c *control, asked ...mesh.Tap) *Tap {
 	t.Helper()
-	tap := New()
+	tap := New(nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -118,6 +119,7 @@ func TestWhatIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &control{}
 		tap := run(t, c, mesh.Tap{ID: "1", Headers: true})
+		tap.secret = redact.New([]string{"my"})
 		request := func(yield func(name, value string) bool) {
 			for _, f := range [][2]string{
 				{"Accept", "text/html"}, {"Authorization", "Bearer abc"}, {"X-API-Key", "abc"}, {"Cookie", "s=abc"}, {"X-Goog-Iap-Jwt-Assertion", "abc"},
@@ -131,14 +133,14 @@ func TestWhatIsTold(t *testing.T) {
 			_ = yield("content-type", "text/html") && yield("set-cookie", "s=abc")
 		})
 		tap.See(record(func(r *emit.Record) {
-			r.Path = "/login?user=ada&access_token=abc&code=abc&n=1"
+			r.Path = "/login?user=ada&access_token=abc&code=abc&my=abc&n=1"
 			r.Trace = emit.Trace{ID: emit.TraceID{15: 1}, Span: emit.SpanID{1}}
 		}), request, answer)
 		time.Sleep(2 * every)
 		synctest.Wait()
 		want := []mesh.Tapped{{
 			Taps: []string{"1"}, Time: time.Unix(1e9, 0), Direction: "outbound", Took: 5 * time.Millisecond, FirstByte: 3 * time.Millisecond,
-			Method: "GET", Path: "/login?user=ada&access_token=REDACTED&code=REDACTED&n=1", Authority: "ratings", Protocol: "http/1.1",
+			Method: "GET", Path: "/login?user=ada&access_token=REDACTED&code=REDACTED&my=REDACTED&n=1", Authority: "ratings", Protocol: "http/1.1",
 			Status: 200, GRPCStatus: -1, Peer: "ratings", PeerVersion: "v1", PeerInstance: "ratings-v1-1", MTLS: true, Tries: 1,
 			TraceID: "00000000000000000000000000000001",
 			Request: []mesh.Header{
@@ -196,7 +198,7 @@ func TestWhatFindsNoRoomIsCounted(t *testing.T) {
 }
 
 func TestBatchFitsAMessage(t *testing.T) {
-	tap := New()
+	tap := New(nil)
 	tap.Ask([]mesh.Tap{{ID: "1", PerSecond: 1 << 20, Headers: true}})
 	long := strings.Repeat("x", 4096)
 	fields := func(yield func(name, value string) bool) {
@@ -233,7 +235,7 @@ func TestBatchThatIsNotTakenIsCounted(t *testing.T) {
 }
 
 func TestNobodyAsks(t *testing.T) {
-	tap, r := New(), record()
+	tap, r := New(nil), record()
 	asked := 0
 	if n := testing.AllocsPerRun(100, func() {
 		if tap.Active() {
@@ -252,7 +254,7 @@ func TestNobodyAsks(t *testing.T) {
 }
 
 func TestAskingAgainKeepsTheAllowance(t *testing.T) {
-	tap := New()
+	tap := New(nil)
 	one := mesh.Tap{ID: "1", PerSecond: 1}
 	tap.Ask([]mesh.Tap{one})
 	tap.See(record(), nil, nil)
