@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime"
-	"runtime/debug"
 	"syscall"
 
 	"golang.org/x/sync/errgroup"
@@ -28,8 +26,8 @@ func workload(args []string) (status int, err error) {
 	if err != nil {
 		return 2, err
 	}
-	sparing(c)
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	defer sparing(c, log)()
 	estate, err := handover.Inherited()
 	if err != nil {
 		return 1, err
@@ -135,28 +133,5 @@ func endAtOnce(ctx context.Context, kill func()) (stop func()) {
 	return func() {
 		signal.Stop(again)
 		close(over)
-	}
-}
-
-// mostCPUs a sidecar uses unless GOMAXPROCS says otherwise: it stands beside an app that
-// the machine is for, and at moderate rates more threads only cost wake-ups.
-const mostCPUs = 2
-
-// garbage is how much of it may come together until it is collected, in percent of what
-// lives, unless GOGC says otherwise. Requests leave next to none, so that memory is what
-// this decides on: a collection is some 3 ms, and a sidecar with 10,000 requests a second
-// makes one in two seconds.
-const garbage = 50
-
-// sparing makes the runtime take little of the machine.
-func sparing(c command) {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(garbage)
-	}
-	if !c.config.Profiles {
-		runtime.MemProfileRate = 0 // nobody can ask for it
-	}
-	if os.Getenv("GOMAXPROCS") == "" && runtime.GOMAXPROCS(0) > mostCPUs {
-		runtime.GOMAXPROCS(mostCPUs)
 	}
 }
