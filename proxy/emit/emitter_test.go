@@ -355,7 +355,10 @@ func TestBlocksGoRound(t *testing.T) {
 					}
 					time.Sleep(time.Second)
 				}
-				if got := len(e.queue.spare); got > spareBlocks || (got > 0) != tt.spare {
+				e.queue.mu.Lock()
+				got := len(e.queue.spare)
+				e.queue.mu.Unlock()
+				if got > spareBlocks || (got > 0) != tt.spare {
 					t.Errorf("%d blocks are spare", got)
 				}
 				stop()

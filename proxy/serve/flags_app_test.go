@@ -124,7 +124,7 @@ func appFlags() []flagCase {
 			app: handled(stuckApp), warm: true, status: 504, grpc: 4, shown: "UT", reason: "no answer", out: by("UT,URX"), in: gone,
 		},
 		{
-			name: "no byte moves", cfg: meshConfig{intake: Intake{Idle: 600 * ms}}, app: handled(stuckApp), warm: true,
+			name: "no byte moves", only: "http1 h2", cfg: meshConfig{intake: Intake{Idle: 600 * ms}}, app: handled(stuckApp), warm: true,
 			status: 504, grpc: 4, shown: "SI", reason: "no byte moved", out: by("SI"), in: gone,
 		},
 		{

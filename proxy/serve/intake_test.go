@@ -81,12 +81,13 @@ func TestRequestsThatAreTooLarge(t *testing.T) {
 }
 
 func TestRequestsThatMoveNoByte(t *testing.T) {
+	const idle = 1500 * time.Millisecond
 	release := make(chan struct{})
 	defer close(release)
-	m := newMesh(t, meshConfig{intake: Intake{Idle: 400 * time.Millisecond}}, app{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	m := newMesh(t, meshConfig{intake: Intake{Idle: idle}}, app{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/slow" { // but never still
-			for range 8 {
-				<-time.After(100 * time.Millisecond)
+			for range 9 {
+				<-time.After(200 * time.Millisecond)
 				io.WriteString(w, "x") //nolint:errcheck // the client sees
 				http.NewResponseController(w).Flush()
 			}
@@ -102,10 +103,10 @@ func TestRequestsThatMoveNoByte(t *testing.T) {
 		start := time.Now()
 		res, _ := do(t, c, request(t, "GET", "/", nil))
 		wantFault(t, res, 504, "SI", "no byte moved for too long")
-		if took := time.Since(start); took < 400*time.Millisecond {
+		if took := time.Since(start); took < idle {
 			t.Errorf("%s: ended after %v", name, took)
 		}
-		if res, body := do(t, c, request(t, "GET", "/slow", nil)); res.Status != 200 || body != "xxxxxxxx" {
+		if res, body := do(t, c, request(t, "GET", "/slow", nil)); res.Status != 200 || body != "xxxxxxxxx" {
 			t.Errorf("%s: slow: %d %q", name, res.Status, body)
 		}
 	}
