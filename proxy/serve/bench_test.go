@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,8 +15,8 @@ import (
 	"github.com/sightline-mesh/sightline/proxy/emit"
 )
 
-// benchApp sends bodies back without net/http and without allocating, so that what is
-// measured is the mesh.
+// benchApp sends bodies back without net/http and, but for its buffer, without
+// allocating, so that what is measured is the mesh.
 var benchApp = app{listen: func(l net.Listener) {
 	for {
 		c, err := l.Accept()
@@ -49,7 +50,7 @@ func echoBodies(c net.Conn) {
 		out = append(out[:0], "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: "...)
 		out = append(strconv.AppendInt(out, int64(length), 10), "\r\n\r\n"...)
 		head := len(out)
-		out = out[:head+length]
+		out = slices.Grow(out, length)[:head+length]
 		if _, err := io.ReadFull(in, out[head:]); err != nil {
 			return
 		}
