@@ -37,6 +37,33 @@ func TestScore(t *testing.T) {
 	})
 }
 
+// TestWhatIsGivenUp: a caller that goes away early has seen no answer, so the place is
+// no faster for it; one that waited longer than the average has seen how slow it is.
+func TestWhatIsGivenUp(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		took time.Duration
+		want float64
+	}{
+		{"at once", 0, 0.040 * 0.6065},
+		{"before the average", 20 * time.Millisecond, 0.040 * 0.6065},
+		{"after it", 50 * time.Millisecond, 0.050},
+		{"long after it", 3 * time.Second, 3},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := NewLoad(time.Now())
+				l.Observe(time.Now(), 40*time.Millisecond)
+				time.Sleep(5 * time.Second)
+				l.Abandon(time.Now(), tt.took)
+				if got := l.Score(time.Now()); !near(got, tt.want) {
+					t.Errorf("score %.4f, want %.4f", got, tt.want)
+				}
+			})
+		})
+	}
+}
+
 func TestFailuresArePenalised(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		good, bad, once := NewLoad(time.Now()), NewLoad(time.Now()), NewLoad(time.Now())

@@ -67,6 +67,18 @@ func (l *Load) Observe(now time.Time, took time.Duration) {
 	}
 }
 
+// Abandon learns from a request that its caller gave up after this long. The answer
+// would have taken longer, how much is not known: so it counts where it lasted longer
+// than the average, by the peak rule as in Linkerd, and else says nothing. As an
+// answer, callers in a hurry would make the place look fast.
+func (l *Load) Abandon(now time.Time, took time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if decayed, _ := l.decayed(now); float64(took) > decayed {
+		l.set(float64(took), now)
+	}
+}
+
 // Penalise learns from a request that failed: it counts as 5 s, or as long as the place
 // asked not to be sent anything, up to 300 s. The peak rule does not hold here: one
 // failed request must not empty a place for a minute, many must.

@@ -111,9 +111,9 @@ func (l *racerLetter) begin(ctx context.Context, _ *link) (beginning, answer, er
 func (l *racerLetter) drop() { l.of.dropped++ }
 
 // running is a service with instances that nobody dials.
-func running(t *testing.T, n int, h *mesh.Hedge, routes ...mesh.Route) (*upstream.Set, *route.Table) {
+func running(t *testing.T, n int, h *mesh.Hedge) (*upstream.Set, *route.Table) {
 	t.Helper()
-	snap := mesh.Snapshot{Service: "reviews", Known: true, Hedge: h, Routes: routes}
+	snap := mesh.Snapshot{Service: "reviews", Known: true, Hedge: h}
 	for i := range n {
 		snap.Instances = append(snap.Instances, mesh.Instance{
 			ID: mesh.InstanceID(fmt.Sprintf("reviews-%d", i+1)), Service: "reviews", State: mesh.Ready, Address: netip.MustParseAddrPort("127.0.0.1:1"),

@@ -77,11 +77,9 @@ func relay(live *tap.Tap, next handler) handler {
 		x.rec.Status = x.answer.status
 		x.rec.FirstByte = time.Since(x.rec.Start)
 		firstByte := time.Since(x.sent)
-		if err := x.via.relay(x); err != nil {
-			return err
-		}
-		x.settle(kindOfAnswer(x), firstByte)
-		return nil
+		err := x.via.relay(x)
+		x.settle(kindOfTry(x, err), firstByte)
+		return err
 	}
 }
 

@@ -83,6 +83,8 @@ func (l Lease) Report(o Outcome) {
 	}
 	switch {
 	case o.Kind == Overflow:
+	case o.Kind == Canceled && o.Status == 0:
+		l.Instance.load.Abandon(l.set.deps.Now(), o.Took)
 	case o.Kind == Overloaded || result == breaker.Failure || result == breaker.Limited:
 		l.Instance.load.Penalise(l.set.deps.Now(), o.Took, asked)
 	default:

@@ -290,6 +290,38 @@ func TestOwnOverflowAndCancelsAreNotCharged(t *testing.T) {
 	}
 }
 
+// TestCallersInAHurryMakeNoInstanceFast: they go away after a millisecond, which none
+// of the answers comes in.
+func TestCallersInAHurryMakeNoInstanceFast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, plain(1))
+		load := func() float64 { return w.pickAndRelease().load.Score(time.Now()) }
+		time.Sleep(time.Second)
+		w.pick().Done(Outcome{Took: 100 * time.Millisecond, Status: 200, GRPCStatus: -1})
+		for range 100 {
+			time.Sleep(20 * time.Millisecond)
+			w.pick().Done(Outcome{Took: time.Millisecond, GRPCStatus: -1, Kind: Canceled})
+		}
+		if got, want := load(), 0.1*math.Exp(-0.2); math.Abs(got-want) > 1e-6 {
+			t.Errorf("after hasty callers: score %.6f, want %.6f, by time alone", got, want)
+		}
+		w.pick().Done(Outcome{Took: time.Second, GRPCStatus: -1, Kind: Canceled})
+		if got := load(); got != 1 {
+			t.Errorf("after one that waited for a second: score %.6f, want 1", got)
+		}
+		if n := w.pickAndRelease().load.InFlight(); n != 0 {
+			t.Errorf("%d in flight, want none", n)
+		}
+	})
+}
+
+// pickAndRelease is the instance that the next request would go to.
+func (w *world) pickAndRelease() *Instance {
+	l := w.pick()
+	l.Release()
+	return l.Instance
+}
+
 // TestOverloadedIsNoFailure: an instance at its limit gets less, and trips no breaker.
 func TestOverloadedIsNoFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
