@@ -96,8 +96,8 @@ func (c *checks) askHTTP(ctx context.Context, i *upstream.Instance, check *mesh.
 	}
 	defer res.Body.Close()
 	io.CopyN(io.Discard, res.Body, 64<<10) //nolint:errcheck // only so that the connection can be kept
-	if res.Header.Get("X-Sightline-Flags") == "UO" {
-		return nil // its sidecar has no room just now, which says nothing of the app
+	if hasNoRoom(res) {
+		return nil
 	}
 	for _, s := range check.Statuses {
 		if s.From <= res.StatusCode && res.StatusCode <= s.To {
@@ -106,6 +106,10 @@ func (c *checks) askHTTP(ctx context.Context, i *upstream.Instance, check *mesh.
 	}
 	return fmt.Errorf("GET %s: status %d: %w", check.Path, res.StatusCode, health.ErrUnwell)
 }
+
+// hasNoRoom reports whether the instance's sidecar has refused the question because of a
+// limit, which says nothing of the app.
+func hasNoRoom(res *http.Response) bool { return res.Header.Get("X-Sightline-Flags") == "UO" }
 
 // serving is the status in a HealthCheckResponse that a server gives when it is well.
 const serving = 1
@@ -128,6 +132,9 @@ func (c *checks) askGRPC(ctx context.Context, i *upstream.Instance, check *mesh.
 		return fmt.Errorf("Health/Check: %w", err)
 	}
 	defer res.Body.Close()
+	if hasNoRoom(res) {
+		return nil
+	}
 	answer, err := io.ReadAll(io.LimitReader(res.Body, 4<<10))
 	if err != nil {
 		return fmt.Errorf("Health/Check: %w", err)

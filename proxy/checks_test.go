@@ -46,6 +46,11 @@ func clinic(t *testing.T) netip.AddrPort {
 		w.Header().Set("Trailer", "Grpc-Status")
 		status, answer := "0", "\x00\x00\x00\x00\x02\x08\x01"
 		switch name := string(body[5:]); {
+		case strings.HasSuffix(name, "full"): // as a sidecar says it
+			w.Header().Set("X-Sightline-Flags", "UO")
+			w.Header().Set("Grpc-Status", "14")
+			w.Header().Del("Trailer")
+			return
 		case strings.HasSuffix(name, "unknown"):
 			status, answer = "5", ""
 		case strings.HasSuffix(name, "down"):
@@ -91,6 +96,7 @@ func TestChecksAsk(t *testing.T) {
 		{"grpc of a service", mesh.HealthCheck{GRPC: &mesh.GRPCCheck{Service: "shop"}}, at, "", false},
 		{"grpc says no", mesh.HealthCheck{GRPC: &mesh.GRPCCheck{Service: "down"}}, at, "not serving (2)", true},
 		{"grpc does not know", mesh.HealthCheck{GRPC: &mesh.GRPCCheck{Service: "unknown"}}, at, `gRPC "5"`, true},
+		{"no room for grpc", mesh.HealthCheck{GRPC: &mesh.GRPCCheck{Service: "full"}}, at, "", false},
 		{"tcp", mesh.HealthCheck{TCP: true}, at, "", false},
 		{"tcp to nobody", mesh.HealthCheck{TCP: true}, netip.MustParseAddrPort("127.0.0.1:1"), "connection refused", false},
 	} {
