@@ -84,7 +84,7 @@ func numberOr(v any, otherwise float64) float64 {
 	return otherwise
 }
 
-func (v *validator) adaptive(a *mesh.Adaptive, at string) {
+func (v *validator) adaptiveBounds(a *mesh.Adaptive, at string) {
 	if a.MinRTT.Concurrency > a.MaxRequests {
 		v.fault(at+".minRTT.concurrency", "%d is above maxRequests (%d); want it at or below", a.MinRTT.Concurrency, a.MaxRequests)
 	}

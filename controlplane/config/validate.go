@@ -56,6 +56,7 @@ type validator struct {
 	routes   map[mesh.ServiceName]Object // VirtualServices by host
 	checks   map[mesh.ServiceName]Object // HealthChecks by service
 	hedges   map[mesh.ServiceName]Object // Hedges by service
+	adaptive []Object                    // RateLimits with inFlight.adaptive
 	object   Object                      // the one being looked at
 	findings []mesh.Finding
 }

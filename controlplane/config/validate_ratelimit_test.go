@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/sightline-mesh/sightline/controlplane/config"
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
 func TestValidateRateLimit(t *testing.T) {
@@ -36,5 +37,49 @@ func TestValidateRateLimit(t *testing.T) {
 		if (tt.want == "") != (got == "") || !strings.HasPrefix(got, tt.want) || len(lines) > 1 {
 			t.Errorf("%s\ngot  %s\nwant %s", manifest, got, tt.want)
 		}
+	}
+}
+
+// TestOneAdaptiveLimit: for the workloads of the first, "a" in default with the labels,
+// the second is refused, warned of, or nothing is said.
+func TestOneAdaptiveLimit(t *testing.T) {
+	limit := func(name, namespace, labels, spec string) string {
+		return "---\napiVersion: sightline.dev/v1alpha1\nkind: RateLimit\nmetadata: {name: " + name + ", namespace: " + namespace + "}\n" +
+			"spec: {selector: {matchLabels: {" + labels + "}}, inFlight: {" + spec + "}}\n"
+	}
+	const refused, warned = "error", "warning"
+	for _, tt := range []struct {
+		name, first, namespace, labels, spec string
+		want                                 string // severity, and who has it
+	}{
+		{"the same", "version: v1", "default", "version: v1", "adaptive: {}", refused},
+		{"all of the namespace", "version: v1", "default", "", "adaptive: {}", refused},
+		{"all of the mesh", "version: v1", mesh.SystemNamespace, "", "adaptive: {}", refused},
+		{"some of those", "version: v1", "default", "version: v1, app: parcels", "adaptive: {}", refused},
+		{"others", "version: v1", "default", "version: v2", "adaptive: {}", ""},
+		{"another namespace", "version: v1", "shop", "", "adaptive: {}", ""},
+		{"some may be of both", "version: v1", "default", "app: parcels", "adaptive: {}", warned},
+		{"others of the mesh", "version: v1", mesh.SystemNamespace, "version: v2", "adaptive: {}", ""},
+		{"a fixed bound beside it", "version: v1", "default", "version: v1", "requests: 10", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			manifest := limit("a", "default", tt.first, "adaptive: {}") + limit("b", tt.namespace, tt.labels, tt.spec)
+			var got []string
+			for _, f := range config.Validate(parse(t, manifest), world()) {
+				if f.Path == "spec.inFlight.adaptive" {
+					got = append(got, f.Severity+" "+config.Line(f))
+				}
+			}
+			if tt.want == "" {
+				if len(got) != 0 {
+					t.Errorf("got %q, want nothing", got)
+				}
+				return
+			}
+			if len(got) != 1 || !strings.HasPrefix(got[0], tt.want+" RateLimit ") ||
+				!strings.Contains(got[0], "RateLimit default/a") || !strings.Contains(got[0], "RateLimit "+tt.namespace+"/b") {
+				t.Errorf("got %q, want one %s that names both", got, tt.want)
+			}
+		})
 	}
 }
