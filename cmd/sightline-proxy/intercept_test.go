@@ -165,7 +165,7 @@ func (f *field) backend(t *testing.T, backend string) {
 		}
 		before[n] = f.ruleset(t, n)
 	}
-	f.want(t, direct4, "curl", "-4", "-sS", "-m", "10", "http://stock:8080/seen") // nothing is in the way yet
+	f.await(t, direct4, "curl", "-4", "-sS", "-m", "10", "http://stock:8080/seen") // nothing is in the way yet
 
 	f.init(t, f.stock, "--backend", backend, "--uid", sidecarUser, "--exclude-inbound-ports", "22,9998,9999")
 	// The control plane and the collector are on the caller's machine, for all to reach.

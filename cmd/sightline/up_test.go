@@ -4,7 +4,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -181,32 +180,33 @@ func TestBrokenLogIsNoEnd(t *testing.T) {
 }
 
 // TestStartAfterAKill: the children of a mesh that was killed may take their time, and
-// the next start waits for them.
+// the next start waits for them. The test plays a store that does.
 func TestStartAfterAKill(t *testing.T) {
 	storetest.NeedEngine(t)
 	args := upArgs(t, addresses(t))
 	first := launch(t, options{real: true}, args...)
 	first.await(t, "the mesh", func() bool { return strings.Contains(first.said(), "Sightline is up at ") })
-	owner, err := os.ReadFile(filepath.Join(args[2], "store", "lock"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(owner)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil { // one that is slow to end
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGCONT) })
 	if err := first.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	held, err := os.OpenFile(filepath.Join(args[2], "store", "lock"), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = held.Close() }()
+	if err := syscall.Flock(int(held.Fd()), syscall.LOCK_EX); err != nil { // waits for the store's end
+		t.Fatal(err)
+	}
+	owner, err := os.ReadFile(held.Name())
+	if err != nil {
 		t.Fatal(err)
 	}
 	second := launch(t, options{real: true}, args...)
 	second.await(t, "a word on the process that is there still", func() bool {
-		return strings.Contains(second.said(), "waiting for an earlier mesh's process to end") && strings.Contains(second.said(), "process="+strconv.Itoa(pid))
+		return strings.Contains(second.said(), "waiting for an earlier mesh's process to end") &&
+			strings.Contains(second.said(), "process="+strings.TrimSpace(string(owner)))
 	})
-	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+	if err := held.Close(); err != nil { // which lets go
 		t.Fatal(err)
 	}
 	second.await(t, "the mesh", func() bool { return strings.Contains(second.said(), "Sightline is up at ") })
