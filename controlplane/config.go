@@ -8,6 +8,7 @@ import (
 
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
 
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/controlplane/remedy"
 )
 
@@ -31,6 +32,9 @@ type Config struct {
 	MostQuiet time.Duration
 	// Remedy says how far the mesh goes by itself when something fails.
 	Remedy remedy.Config
+	// PathNormalization is how much all sidecars do to the paths of requests that were
+	// not told otherwise themselves. It is kept; empty leaves it as it was, BASE at first.
+	PathNormalization mesh.PathNormalization
 	// EtcdEndpoints are those of an etcd cluster to use instead of an embedded one.
 	EtcdEndpoints []string
 }
@@ -73,6 +77,9 @@ func (c Config) Validate() error {
 		if d.value < d.min {
 			bad = append(bad, fmt.Errorf("%s: %s is shorter than %s", d.name, d.value, d.min))
 		}
+	}
+	if _, err := mesh.ParsePathNormalization(string(c.PathNormalization)); err != nil {
+		bad = append(bad, fmt.Errorf("path normalization: %w", err))
 	}
 	if err := c.Remedy.Validate(); err != nil {
 		bad = append(bad, fmt.Errorf("remedy: %w", err))

@@ -119,7 +119,10 @@ func (c *ControlPlane) assemble(ctx context.Context, s *store.Store) (*plane, er
 		events:       event.New(s),
 		audit:        make(chan mesh.Event, auditBuffer),
 	}
-	var err error
+	err := keepSettings(ctx, s, &c.cfg)
+	if err != nil {
+		return nil, err
+	}
 	p.authority, err = ca.Load(ctx, store.TableOf[ca.Root](s, store.Authority), ca.Config{
 		TrustDomain: c.cfg.TrustDomain,
 		TTL:         c.cfg.CertificateTTL,

@@ -33,12 +33,16 @@ func (p *plane) load(ctx context.Context) (hub.State, error) {
 	if err != nil {
 		return hub.State{}, err
 	}
+	set, err := p.settingsAt(ctx, revision)
+	if err != nil {
+		return hub.State{}, err
+	}
 	version := uint64(revision)
 	return hub.State{
 		Version:   version,
 		Snapshots: compile.Snapshots(objects, instances, verdicts, version),
 		Instances: instances,
-		Policies:  compile.InboundPolicies(objects),
+		Policies:  compile.InboundPolicies(objects).With(set.PathNormalization),
 		Built:     time.Now(),
 	}, nil
 }
@@ -61,7 +65,7 @@ func (p *plane) changed(table string) {
 	switch table {
 	case store.Verdicts, "": // a verdict is there to stop failures: it does not wait for company
 		p.hub.NotifyNow()
-	case store.Resources, store.Instances:
+	case store.Resources, store.Instances, store.Settings:
 		p.hub.Notify()
 	}
 }

@@ -57,8 +57,9 @@ type Config struct {
 	DetectTime time.Duration
 	// StreamIdle is how long a stream of bytes may lie idle. Default 1 h.
 	StreamIdle time.Duration
-	// Paths is how much is done to the paths of requests: NONE, BASE (the default),
-	// MERGE_SLASHES or DECODE_AND_MERGE_SLASHES. All sidecars of a mesh should agree.
+	// Paths is how much is done to the paths of requests: NONE, BASE, MERGE_SLASHES or
+	// DECODE_AND_MERGE_SLASHES. Default is what the mesh says, which all sidecars of a
+	// mesh should agree on; and until it has said anything, BASE.
 	Paths string
 	// MaxHead and MaxBody bound requests, in bytes. Default 64 KiB, which is the most, and
 	// no bound.
@@ -158,10 +159,15 @@ func (c Config) badIntake() (bad []error) {
 	return bad
 }
 
-// intake is what requests have to be like. The Config is valid.
-func (c Config) intake() serve.Intake {
+// intake is what requests have to be like; what the mesh pushed holds where the Config,
+// which is valid, says nothing.
+func (c Config) intake(pushed *normalize.Setting) serve.Intake {
 	mode, _ := normalize.Parse(c.Paths)
-	return serve.Intake{Paths: mode, MaxHead: c.MaxHead, MaxBody: c.MaxBody, Idle: c.RequestIdle}
+	in := serve.Intake{Paths: mode, MaxHead: c.MaxHead, MaxBody: c.MaxBody, Idle: c.RequestIdle}
+	if c.Paths == "" {
+		in.Pushed = pushed
+	}
+	return in
 }
 
 func (c Config) badNames() (bad []error) {

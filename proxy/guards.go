@@ -12,6 +12,7 @@ import (
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/authorize"
+	"github.com/sightline-mesh/sightline/proxy/normalize"
 	"github.com/sightline-mesh/sightline/proxy/ratelimit"
 	"github.com/sightline-mesh/sightline/proxy/sampling"
 	"github.com/sightline-mesh/sightline/proxy/serve"
@@ -26,6 +27,7 @@ type guards struct {
 	current atomic.Pointer[serve.Guard]
 	pushed  atomic.Pointer[mesh.Inbound] // what current was compiled from
 	sampler atomic.Pointer[sampling.Sampler]
+	paths   normalize.Setting
 }
 
 func newGuards(domain string, log *slog.Logger) *guards {
@@ -60,6 +62,11 @@ func (g *guards) apply(in mesh.Inbound) error {
 			return fmt.Errorf("compile sampling: %w", err)
 		}
 	}
+	paths, err := normalize.Parse(string(in.PathNormalization))
+	if err != nil {
+		return err
+	}
+	g.paths.Set(paths)
 	g.sampler.Store(sampler)
 	g.keys.Keep(keySets(in.Tokens))
 	g.current.Store(next)

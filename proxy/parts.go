@@ -36,6 +36,7 @@ type parts struct {
 	set      *upstream.Set
 	tables   *tables
 	guards   *guards
+	intake   serve.Intake // of both sides
 	outbound *serve.Outbound
 	checks   *checks
 	inbound  *serve.Inbound
@@ -58,6 +59,7 @@ func (p *Proxy) assemble(ctx context.Context) (*parts, error) {
 		return nil, err
 	}
 	r := &parts{source: source, tap: tap.New(p.c.SecretParams), guards: newGuards(source.TrustDomain(), p.log)}
+	r.intake = p.c.intake(&r.guards.paths)
 	if r.feed, err = p.newFeed(ctx, r); err != nil {
 		return nil, err
 	}
@@ -141,7 +143,7 @@ func (p *Proxy) newOutbound(r *parts) *serve.Outbound {
 	return serve.NewOutbound(serve.OutboundConfig{
 		Namespace: p.c.Namespace, Drain: p.c.Drain, ConnectTime: connectTime,
 		StreamIdle: p.c.StreamIdle, DetectTime: p.c.DetectTime, ServerFirst: p.c.ServerFirst,
-		Intake: p.c.intake(), Transparent: p.c.Transparent, AllowAny: !p.c.RegistryOnly,
+		Intake: r.intake, Transparent: p.c.Transparent, AllowAny: !p.c.RegistryOnly,
 	}, serve.OutboundDeps{
 		Find:    r.tables.find,
 		Resolve: r.tables.resolve,
@@ -159,7 +161,7 @@ func (p *Proxy) newOutbound(r *parts) *serve.Outbound {
 func (p *Proxy) newInbound(r *parts) *serve.Inbound {
 	return serve.NewInbound(serve.InboundConfig{
 		App: p.c.appAddress(), Protocol: p.c.AppProtocol, Drain: p.c.Drain,
-		Intake: p.c.intake(), StreamIdle: p.c.StreamIdle,
+		Intake: r.intake, StreamIdle: p.c.StreamIdle,
 	}, serve.InboundDeps{
 		TLS: r.source.ServerTLS(stream.ALPN, "h2", "http/1.1"),
 		PeerOf: func(cs tls.ConnectionState) (emit.Peer, error) {
@@ -189,8 +191,9 @@ func (p *Proxy) breakerChanged(r *parts, i *upstream.Instance, c breaker.Change)
 func (r *parts) configuration() any {
 	return struct {
 		Inbound  *mesh.Inbound   `json:"inbound"` // null until it is known
+		Paths    string          `json:"pathNormalization"`
 		Services []mesh.Snapshot `json:"services"`
-	}{r.guards.policies(), r.tables.snapshots()}
+	}{r.guards.policies(), r.intake.PathMode().String(), r.tables.snapshots()}
 }
 
 func (p *Proxy) isReady() error {

@@ -122,7 +122,7 @@ func (c *command) define(f *flag.FlagSet) {
 	f.Func("outbound-policy", "what happens to redirected connections that go out of the mesh: allow-any or registry-only (default allow-any)", c.outboundPolicy)
 	f.DurationVar(&p.DetectTime, "detect-time", p.DetectTime, "how long a client may say nothing, where its protocol is not known, before the server is asked to speak first; at most 1s")
 	f.DurationVar(&p.StreamIdle, "stream-idle", p.StreamIdle, "how long a stream of bytes may lie idle")
-	f.StringVar(&p.Paths, "path-normalization", p.Paths, "NONE, BASE, MERGE_SLASHES or DECODE_AND_MERGE_SLASHES, the same in all of the mesh (default BASE)")
+	f.StringVar(&p.Paths, "path-normalization", p.Paths, "NONE, BASE, MERGE_SLASHES or DECODE_AND_MERGE_SLASHES, in place of what the mesh says (default: that, BASE if it says nothing)")
 	f.IntVar(&p.MaxHead, "max-request-head", p.MaxHead, "bytes that the head of a request may have (default: 65536, which is the most)")
 	f.Uint64Var(&p.MaxBody, "max-request-body", p.MaxBody, "bytes that the body of a request may have (default: any number)")
 	f.DurationVar(&p.RequestIdle, "request-idle", p.RequestIdle, "how long a request and its answer may move no byte; gRPC, event streams and upgrades may always (default for ever)")

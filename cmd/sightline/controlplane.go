@@ -11,6 +11,8 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane"
 )
 
+const pathsHelp = "what sidecars do to the paths of requests: NONE, BASE, MERGE_SLASHES or DECODE_AND_MERGE_SLASHES; kept, and a sidecar's own flag outranks it (default: what was set before, BASE at first)"
+
 func newControlPlane(g *globals) *cobra.Command {
 	c := controlplane.DefaultConfig("")
 	cmd := &cobra.Command{
@@ -31,6 +33,7 @@ func newControlPlane(g *globals) *cobra.Command {
 	f.StringVar(&c.Listen, "listen", c.Listen, "address for sidecars (mutual TLS)")
 	f.StringVar(&c.TrustDomain, "trust-domain", c.TrustDomain, "name of the mesh in every identity; cannot be changed later")
 	f.DurationVar(&c.CertificateTTL, "cert-ttl", c.CertificateTTL, "how long certificates are good for")
+	f.StringVar((*string)(&c.PathNormalization), "path-normalization", "", pathsHelp)
 	f.StringSliceVar(&c.EtcdEndpoints, "etcd-endpoints", nil, "an etcd cluster to use instead of the embedded one")
 	return cmd
 }

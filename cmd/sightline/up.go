@@ -71,6 +71,7 @@ func meshFlags(f *pflag.FlagSet, c *up.Config) {
 	f.StringSliceVar(&c.EtcdEndpoints, "etcd-endpoints", c.EtcdEndpoints, "an etcd cluster to use instead of the embedded one")
 	f.StringVar(&c.Engine, "engine", c.Engine, "path of libchdb.so (default: where `make engine` put it)")
 	f.DurationVar(&c.CertTTL, "cert-ttl", c.CertTTL, "how long certificates are good for")
+	f.StringVar((*string)(&c.PathNormalization), "path-normalization", "", pathsHelp)
 	f.StringVar(&c.Alertmanager, "alertmanager", c.Alertmanager, "URL of an Alertmanager that gets the alerts")
 	f.StringSliceVar(&c.RuleFiles, "rules", c.RuleFiles, "Prometheus rule files to evaluate")
 }

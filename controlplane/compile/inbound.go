@@ -25,6 +25,7 @@ type selected struct {
 	rates         []mesh.RateRule
 	inFlight      []mesh.InFlight
 	sampling      *sampling
+	paths         mesh.PathNormalization
 }
 
 // InboundPolicies finds the policies among the resources.
@@ -53,6 +54,14 @@ func InboundPolicies(objs []config.Object) Policies {
 	return out
 }
 
+// With adds what holds for all of the mesh and no resource says.
+func (ps Policies) With(paths mesh.PathNormalization) Policies {
+	if paths == "" {
+		return ps
+	}
+	return append(slices.Clip(ps), selected{paths: paths})
+}
+
 // For is what an instance has to enforce.
 func (ps Policies) For(i mesh.Instance) mesh.Inbound {
 	var in mesh.Inbound
@@ -66,6 +75,9 @@ func (ps Policies) For(i mesh.Instance) mesh.Inbound {
 		in.Tokens = append(in.Tokens, p.tokens...)
 		in.Rates = append(in.Rates, p.rates...)
 		in.InFlight = append(in.InFlight, p.inFlight...)
+		if p.paths != "" {
+			in.PathNormalization = p.paths
+		}
 	}
 	in.Sampling = ps.samplingFor(i)
 	return in

@@ -224,3 +224,20 @@ func TestSamplingOfTheNearestHolds(t *testing.T) {
 		t.Errorf("without a word %+v, want every trace", got)
 	}
 }
+
+// TestPathsOfTheMesh: everybody gets them, and they are a change like any other.
+func TestPathsOfTheMesh(t *testing.T) {
+	was := compile.InboundPolicies(nil)
+	if !was.Equal(was.With("")) {
+		t.Error("what is not said is a change")
+	}
+	now := was.With(mesh.PathMergeSlashes)
+	if was.Equal(now) || now.Equal(was.With(mesh.PathNone)) {
+		t.Error("a change is not seen")
+	}
+	for _, i := range []mesh.Instance{{Service: "web"}, {Service: "pay.shop", Labels: map[string]string{"app": "pay"}}} {
+		if in := now.For(i); in.PathNormalization != mesh.PathMergeSlashes {
+			t.Errorf("%s gets %q", i.Service, in.PathNormalization)
+		}
+	}
+}

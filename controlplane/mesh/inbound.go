@@ -13,6 +13,8 @@ type Inbound struct {
 	Rates         []RateRule      `json:"rates,omitempty"`
 	InFlight      []InFlight      `json:"inFlight,omitempty"`
 	Sampling      *Sampling       `json:"sampling,omitempty"` // of requests either way; nil is every trace
+	// PathNormalization is the mesh's, of requests either way.
+	PathNormalization PathNormalization `json:"pathNormalization,omitempty"`
 }
 
 // Authorization is an AuthorizationPolicy that selects the sidecar's workload.

@@ -18,6 +18,7 @@ const (
 	Verdicts  = "verdicts"  // by verdict id
 	Events    = "events"    // by an id that sorts by time
 	Traffic   = "traffic"   // former weights by service
+	Settings  = "settings"  // of the mesh as a whole
 )
 
 // Table holds values of one type by key, as JSON. The zero value is not usable.

@@ -1287,15 +1287,16 @@ func (x *TappedHeader) GetValue() string {
 
 // Inbound is all that a sidecar enforces on requests to its own app.
 type Inbound struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
-	Authorization []*Authorization       `protobuf:"bytes,2,rep,name=authorization,proto3" json:"authorization,omitempty"`
-	Tokens        []*TokenRule           `protobuf:"bytes,3,rep,name=tokens,proto3" json:"tokens,omitempty"`
-	Rates         []*RateRule            `protobuf:"bytes,4,rep,name=rates,proto3" json:"rates,omitempty"`
-	InFlight      []*InFlight            `protobuf:"bytes,5,rep,name=in_flight,json=inFlight,proto3" json:"in_flight,omitempty"`
-	Sampling      *Sampling              `protobuf:"bytes,6,opt,name=sampling,proto3" json:"sampling,omitempty"` // of both directions; absent is every trace
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state             protoimpl.MessageState `protogen:"open.v1"`
+	Version           uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	Authorization     []*Authorization       `protobuf:"bytes,2,rep,name=authorization,proto3" json:"authorization,omitempty"`
+	Tokens            []*TokenRule           `protobuf:"bytes,3,rep,name=tokens,proto3" json:"tokens,omitempty"`
+	Rates             []*RateRule            `protobuf:"bytes,4,rep,name=rates,proto3" json:"rates,omitempty"`
+	InFlight          []*InFlight            `protobuf:"bytes,5,rep,name=in_flight,json=inFlight,proto3" json:"in_flight,omitempty"`
+	Sampling          *Sampling              `protobuf:"bytes,6,opt,name=sampling,proto3" json:"sampling,omitempty"`                                            // of both directions; absent is every trace
+	PathNormalization string                 `protobuf:"bytes,7,opt,name=path_normalization,json=pathNormalization,proto3" json:"path_normalization,omitempty"` // likewise; empty is BASE
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Inbound) Reset() {
@@ -1368,6 +1369,13 @@ func (x *Inbound) GetSampling() *Sampling {
 		return x.Sampling
 	}
 	return nil
+}
+
+func (x *Inbound) GetPathNormalization() string {
+	if x != nil {
+		return x.PathNormalization
+	}
+	return ""
 }
 
 type Sampling struct {
@@ -5501,14 +5509,15 @@ const file_wire_proto_rawDesc = "" +
 	"\bresponse\x18\x1b \x03(\v2\x1f.sightline.wire.v1.TappedHeaderR\bresponse\"8\n" +
 	"\fTappedHeader\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value\"\xc7\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\xf6\x02\n" +
 	"\aInbound\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12F\n" +
 	"\rauthorization\x18\x02 \x03(\v2 .sightline.wire.v1.AuthorizationR\rauthorization\x124\n" +
 	"\x06tokens\x18\x03 \x03(\v2\x1c.sightline.wire.v1.TokenRuleR\x06tokens\x121\n" +
 	"\x05rates\x18\x04 \x03(\v2\x1b.sightline.wire.v1.RateRuleR\x05rates\x128\n" +
 	"\tin_flight\x18\x05 \x03(\v2\x1b.sightline.wire.v1.InFlightR\binFlight\x127\n" +
-	"\bsampling\x18\x06 \x01(\v2\x1b.sightline.wire.v1.SamplingR\bsampling\"\xbe\x01\n" +
+	"\bsampling\x18\x06 \x01(\v2\x1b.sightline.wire.v1.SamplingR\bsampling\x12-\n" +
+	"\x12path_normalization\x18\a \x01(\tR\x11pathNormalization\"\xbe\x01\n" +
 	"\bSampling\x12\x1e\n" +
 	"\n" +
 	"percentage\x18\x01 \x01(\x01R\n" +

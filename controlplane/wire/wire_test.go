@@ -186,7 +186,7 @@ func TestInboundSurvivesTheWire(t *testing.T) {
 	}}}, Sampling: &mesh.Sampling{
 		Percentage: 12.5, KeepErrors: true, KeepSlower: time.Second,
 		Rules: []mesh.SamplingRule{{Host: "a", PathPrefix: "/b", Method: "GET", Headers: map[string]string{"c": "d"}, Percentage: 100}},
-	}}
+	}, PathNormalization: mesh.PathMergeSlashes}
 	raw, err := proto.Marshal(FromInbound(want))
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 )
 
 // Mode is how much is done to a path. The modes are Istio's.
@@ -37,6 +38,24 @@ func Parse(name string) (Mode, error) {
 	}
 	return m, nil
 }
+
+func (m Mode) String() string {
+	for name, mode := range names {
+		if mode == m && name != "" && name != "DEFAULT" {
+			return name
+		}
+	}
+	return "BASE"
+}
+
+// Setting is a Mode that may change while others read it. The zero value is Base.
+type Setting struct{ mode atomic.Uint32 }
+
+// Set changes it.
+func (s *Setting) Set(m Mode) { s.mode.Store(uint32(m)) }
+
+// Mode is the one of the moment.
+func (s *Setting) Mode() Mode { return Mode(s.mode.Load()) }
 
 // ErrNUL is a path with an escaped NUL, which some readers take for its end.
 var ErrNUL = errors.New("path has an escaped NUL")

@@ -139,3 +139,11 @@ func FuzzPath(f *testing.F) {
 		}
 	})
 }
+
+func TestNames(t *testing.T) {
+	for _, m := range []Mode{Base, MergeSlashes, DecodeAndMergeSlashes, None} {
+		if got, err := Parse(m.String()); err != nil || got != m {
+			t.Errorf("%d is named %q, which is %d (%v)", m, m, got, err)
+		}
+	}
+}

@@ -14,6 +14,8 @@ import (
 type Intake struct {
 	// Paths is how much is done to a path before anything looks at it.
 	Paths normalize.Mode
+	// Pushed, if not nil, says so instead, from request to request.
+	Pushed *normalize.Setting
 	// MaxHead is how many bytes the head of a request may have. 0 is 64 KiB, which is the
 	// most.
 	MaxHead int
@@ -24,6 +26,14 @@ type Intake struct {
 	// of HTTP/2, find peers that are dead. What shows itself to be a stream is never
 	// bounded: gRPC, text/event-stream, and what a connection was upgraded to.
 	Idle time.Duration
+}
+
+// PathMode is how much is done to the path of a request that comes now.
+func (in *Intake) PathMode() normalize.Mode {
+	if in.Pushed != nil {
+		return in.Pushed.Mode()
+	}
+	return in.Paths
 }
 
 // admit holds a request against what it has to be like, and gives it its path. A body
@@ -39,7 +49,7 @@ func (in *Intake) admit(x *exchange, head int, body uint64) {
 		x.malformed = in.errTooLong()
 		return
 	}
-	path, err := normalize.Path(in.Paths, x.ask.Path)
+	path, err := normalize.Path(in.PathMode(), x.ask.Path)
 	switch {
 	case err != nil:
 		x.malformed = &http1.Error{Status: http.StatusBadRequest, Reason: err.Error()}

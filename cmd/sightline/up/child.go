@@ -45,6 +45,9 @@ func (c Config) controlPlaneProcess(out io.Writer) *supervise.Child {
 	if len(c.EtcdEndpoints) > 0 {
 		args = append(args, "--etcd-endpoints", strings.Join(c.EtcdEndpoints, ","))
 	}
+	if c.PathNormalization != "" {
+		args = append(args, "--path-normalization", string(c.PathNormalization))
+	}
 	return c.process("controlplane", args, out)
 }
 

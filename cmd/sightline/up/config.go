@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/url"
 	"time"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
 // Config is what a person says of a whole mesh on one machine.
@@ -28,6 +30,9 @@ type Config struct {
 	Engine string
 	// CertTTL is how long certificates are good for; default 24 h.
 	CertTTL time.Duration
+	// PathNormalization is what sidecars do to the paths of requests; empty is what was
+	// set before.
+	PathNormalization mesh.PathNormalization
 	// Alertmanager is the URL alerts are posted to; empty posts none.
 	Alertmanager string
 	// RuleFiles are Prometheus rule files to evaluate beside the objectives.
@@ -73,6 +78,9 @@ func (c Config) Validate() error {
 	}
 	if c.CertTTL <= 0 {
 		bad = append(bad, fmt.Errorf("cert-ttl: %s: want more than 0", c.CertTTL))
+	}
+	if _, err := mesh.ParsePathNormalization(string(c.PathNormalization)); err != nil {
+		bad = append(bad, fmt.Errorf("path-normalization: %w", err))
 	}
 	return errors.Join(bad...)
 }

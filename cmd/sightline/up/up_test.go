@@ -1,6 +1,7 @@
 package up
 
 import (
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -9,14 +10,15 @@ import (
 
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
 	"github.com/sightline-mesh/sightline/controlplane/admin"
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
 func TestEveryFaultIsNamed(t *testing.T) {
 	c := Default()
 	c.Dir, c.Listen, c.StoreListen, c.CertTTL = "", "8080", "localhost", 0
-	c.ClickHouse, c.Alertmanager = "user:secret@host", "alertmanager"
+	c.ClickHouse, c.Alertmanager, c.PathNormalization = "user:secret@host", "alertmanager", "SOME"
 	err := c.Validate()
-	for _, want := range []string{"dir:", `listen: "8080"`, `store-listen: "localhost"`, "clickhouse:", "alertmanager:", "cert-ttl:"} {
+	for _, want := range []string{"dir:", `listen: "8080"`, `store-listen: "localhost"`, "clickhouse:", "alertmanager:", "cert-ttl:", `path-normalization: "SOME" is not`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Validate = %v, want %q in it", err, want)
 		}
@@ -28,6 +30,18 @@ func TestEveryFaultIsNamed(t *testing.T) {
 	c.Dir = t.TempDir()
 	if err := c.Validate(); err != nil {
 		t.Errorf("defaults with a directory: %v", err)
+	}
+}
+
+// TestPathNormalizationIsPassedOn: and where nobody says it, the kept one is left alone.
+func TestPathNormalizationIsPassedOn(t *testing.T) {
+	c := Default()
+	if args := strings.Join(c.controlPlaneProcess(io.Discard).Args, " "); strings.Contains(args, "path-normalization") {
+		t.Errorf("unsaid: %s", args)
+	}
+	c.PathNormalization = mesh.PathMergeSlashes
+	if args := strings.Join(c.controlPlaneProcess(io.Discard).Args, " "); !strings.Contains(args, "--path-normalization MERGE_SLASHES") {
+		t.Errorf("said: %s", args)
 	}
 }
 
