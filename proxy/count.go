@@ -32,6 +32,9 @@ func (c *counted) Emit(r *emit.Record) {
 	c.next.Emit(r)
 }
 
+// Open implements emit.Sink. Streams that open are counted by serve.
+func (c *counted) Open(r *emit.Record) { c.next.Open(r) }
+
 func (c *counted) families() []admin.Family {
 	requests := admin.Family{Name: "sightline_requests_total", Help: "Requests that ended, by direction and class of their status; 0xx had no answer."}
 	for direction, name := range []string{emit.Outbound: "outbound", emit.Inbound: "inbound"} {

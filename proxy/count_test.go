@@ -7,9 +7,10 @@ import (
 	"github.com/sightline-mesh/sightline/proxy/emit"
 )
 
-type forgetful struct{ emitted int }
+type forgetful struct{ emitted, opened int }
 
 func (f *forgetful) Emit(*emit.Record) { f.emitted++ }
+func (f *forgetful) Open(*emit.Record) { f.opened++ }
 
 func TestRequestsAreCounted(t *testing.T) {
 	sink := &forgetful{}
@@ -22,6 +23,10 @@ func TestRequestsAreCounted(t *testing.T) {
 		{Direction: emit.Inbound, Status: 999}, // an app may say anything
 	} {
 		c.Emit(&r)
+	}
+	c.Open(&emit.Record{})
+	if sink.opened != 1 {
+		t.Errorf("%d of 1 opened streams were passed on", sink.opened)
 	}
 	if sink.emitted != 5 {
 		t.Errorf("%d of 5 records were passed on", sink.emitted)

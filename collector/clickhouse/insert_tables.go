@@ -123,5 +123,6 @@ func redTable() table[REDRow] {
 		of("buckets", func(r *r) map[int16]uint64 { return r.Buckets }),
 		of("bytes_in", func(r *r) uint64 { return r.BytesIn }),
 		of("bytes_out", func(r *r) uint64 { return r.BytesOut }),
+		of("opened", func(r *r) uint64 { return r.Opened }),
 	}}
 }

@@ -86,6 +86,7 @@ type REDRow struct {
 	DurationSum       float64 // ms
 	Buckets           map[int16]uint64
 	BytesIn, BytesOut uint64
+	Opened            uint64 // streams; each is one of Requests once it has ended
 }
 
 // REDKey is what tells RED rows apart.

@@ -42,7 +42,7 @@ func (b *redBatch) addRED(o origin, m pmetric.Metric, c clock, dropped drops) {
 	case pmetric.MetricTypeSum:
 		for _, p := range m.Sum().DataPoints().All() {
 			if k := redKey(o, p.Attributes(), p.Timestamp()); c.keeps(k.Time) {
-				addBytes(b.row(k), m.Name(), p)
+				addSum(b.row(k), m.Name(), p)
 			} else {
 				dropped[outOfTime]++
 			}
@@ -114,7 +114,7 @@ func rescale(i int64, scale int32) int16 {
 	return int16(min(max(i, lowest), highest))
 }
 
-func addBytes(r *clickhouse.REDRow, name string, p pmetric.NumberDataPoint) {
+func addSum(r *clickhouse.REDRow, name string, p pmetric.NumberDataPoint) {
 	n := p.IntValue()
 	if p.ValueType() == pmetric.NumberDataPointValueTypeDouble {
 		n = int64(p.DoubleValue())
@@ -124,5 +124,7 @@ func addBytes(r *clickhouse.REDRow, name string, p pmetric.NumberDataPoint) {
 		r.BytesIn += uint64(max(n, 0))
 	case signal.ResponseBodySize:
 		r.BytesOut += uint64(max(n, 0))
+	case signal.StreamsOpened:
+		r.Opened += uint64(max(n, 0))
 	}
 }

@@ -58,6 +58,10 @@ func metrics() []metric {
 			value: requestCount, streams: true, label: tcpLabels,
 		},
 		{
+			name: "istio_tcp_connections_opened_total", kind: "counter", help: "Streams of bytes that were opened, those that nobody took included.",
+			value: func(c *counts) float64 { return float64(c.opened) }, streams: true, label: tcpLabels,
+		},
+		{
 			name: "istio_tcp_received_bytes_total", kind: "counter", help: "Bytes from the clients of streams that have ended.",
 			value: func(c *counts) float64 { return float64(c.bytesIn) }, streams: true, label: tcpLabels,
 		},
@@ -101,6 +105,6 @@ type key struct {
 
 // counts is what one key did in one slot.
 type counts struct {
-	requests, failed, bytesIn, bytesOut uint64
-	durationSum                         float64
+	requests, failed, bytesIn, bytesOut, opened uint64
+	durationSum                                 float64
 }

@@ -44,6 +44,13 @@ func traffic(t *testing.T, s *clickhouse.Store, end time.Time) {
 			}
 		}
 	}
+	for _, r := range rows { // for each stream that ends, two opened ten seconds before
+		if r.Protocol == signal.TCP {
+			open := clickhouse.REDRow{REDKey: r.REDKey, Opened: 2, Buckets: map[int16]uint64{}}
+			open.Time = open.Time.Add(-10 * time.Second)
+			rows = append(rows, open)
+		}
+	}
 	if err := s.InsertRED(t.Context(), "traffic", rows); err != nil {
 		t.Fatal(err)
 	}
@@ -81,6 +88,9 @@ func TestQueries(t *testing.T) {
 	}
 	for query, want := range map[string]map[string]float64{
 		`sum(increase(istio_tcp_connections_closed_total{reporter="source",destination_app="db"}[7m]))`:                                                           {`{}`: 60},
+		`sum(increase(istio_tcp_connections_opened_total{reporter="source",destination_app="db",response_flags="-"}[7m]))`:                                        {`{}`: 120},
+		`sum(increase(istio_tcp_connections_opened_total{reporter="destination"}[2h]))`:                                                                           {`{}`: 2 * 529},
+		`count(istio_tcp_connections_opened_total{destination_app="catalog"})`:                                                                                    {},
 		`sum by (request_protocol) (increase(istio_tcp_received_bytes_total{reporter="source"}[7m]))`:                                                             {`{request_protocol="tcp"}`: 600},
 		`sum by (response_code) (increase(istio_tcp_sent_bytes_total{reporter="source"}[7m]))`:                                                                    {`{}`: 6000},
 		`count(istio_requests_total{destination_app="db"})`:                                                                                                       {},

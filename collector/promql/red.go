@@ -114,7 +114,7 @@ func (b *builder) counts(rows driver.Rows) error {
 	var k key
 	var slot int64
 	var c counts
-	if err := rows.Scan(append(k.fields(), &slot, &c.requests, &c.failed, &c.durationSum, &c.bytesIn, &c.bytesOut)...); err != nil {
+	if err := rows.Scan(append(k.fields(), &slot, &c.requests, &c.failed, &c.durationSum, &c.bytesIn, &c.bytesOut, &c.opened)...); err != nil {
 		return err
 	}
 	for _, s := range b.of(&k) {

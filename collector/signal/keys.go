@@ -8,6 +8,7 @@ const (
 	RequestDuration  = "sightline.request.duration" // exponential histogram, ms, DurationScale
 	RequestBodySize  = "sightline.request.size"     // delta sum, By
 	ResponseBodySize = "sightline.response.size"    // delta sum, By
+	StreamsOpened    = "sightline.streams.opened"   // delta sum, {stream}; they count as requests when they end
 	Outside          = "(outside)"                  // the peer that is not in the mesh
 	Overflow         = "__other__"                  // the value of every key of the overflow row
 )

@@ -156,6 +156,9 @@ func listen(t testing.TB) net.Listener {
 	return l
 }
 
+// Open implements emit.Sink.
+func (*sidecar) Open(*emit.Record) {}
+
 // Emit implements emit.Sink.
 func (p *sidecar) Emit(r *emit.Record) {
 	c := *r

@@ -59,6 +59,14 @@ func (e *Emitter) Emit(r *Record) {
 	e.accounts.drop(logs, 1, dropped)
 }
 
+// Open counts the stream of r in its RED row. It has no access-log row or span until it
+// has ended.
+func (e *Emitter) Open(r *Record) {
+	if e.config.Collector != "" {
+		e.red.open(r)
+	}
+}
+
 // Run sends until ctx ends, then goes on for at most Config.Grace with what is left.
 // Records emitted after that are dropped and counted.
 func (e *Emitter) Run(ctx context.Context) error {

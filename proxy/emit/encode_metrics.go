@@ -42,18 +42,23 @@ const (
 func (e *encoder) metrics(b []byte, rows []*series, in interval) (body []byte, points int) {
 	b, r := e.open(b, signal.ScopeRED)
 	b, points = durations(b, rows, in)
-	if points == 0 {
-		return b, 0
+	for _, m := range [...]sum{
+		{signal.RequestBodySize, "By", func(s *series) uint64 { return s.bytesIn }},
+		{signal.ResponseBodySize, "By", func(s *series) uint64 { return s.bytesOut }},
+		{signal.StreamsOpened, "{stream}", func(s *series) uint64 { return s.opened }},
+	} {
+		var n int
+		b, n = m.append(b, rows, in)
+		points += n
 	}
-	b, received := sizes(b, rows, in, signal.RequestBodySize, func(s *series) uint64 { return s.bytesIn })
-	b, answered := sizes(b, rows, in, signal.ResponseBodySize, func(s *series) uint64 { return s.bytesOut })
-	return r.close(b), points + received + answered
+	return r.close(b), points
 }
 
 // interval is the time a point stands for, in ns since 1970.
 type interval struct{ start, end uint64 }
 
 func durations(b []byte, rows []*series, in interval) (out []byte, points int) {
+	before := len(b)
 	b, metric := begin(b, itemsField)
 	b = appendBytes(b, metricName, signal.RequestDuration)
 	b = appendBytes(b, metricUnit, "ms")
@@ -65,20 +70,29 @@ func durations(b []byte, rows []*series, in interval) (out []byte, points int) {
 		b = histogramPoint(b, s, in)
 		points++
 	}
+	if points == 0 {
+		return b[:before], 0
+	}
 	b = appendVarint(b, dataTemporality, temporalityDelta)
 	b = end(b, data)
 	return end(b, metric), points
 }
 
-// sizes appends a sum of bytes per row. Rows that moved none are left out.
-func sizes(b []byte, rows []*series, in interval, name string, of func(*series) uint64) (out []byte, points int) {
+// sum is a metric with one number for each row.
+type sum struct {
+	name, unit string
+	of         func(*series) uint64
+}
+
+// append appends the sum of each row. Rows that have none are left out.
+func (m *sum) append(b []byte, rows []*series, in interval) (out []byte, points int) {
 	before := len(b)
 	b, metric := begin(b, itemsField)
-	b = appendBytes(b, metricName, name)
-	b = appendBytes(b, metricUnit, "By")
+	b = appendBytes(b, metricName, m.name)
+	b = appendBytes(b, metricUnit, m.unit)
 	b, data := begin(b, metricSum)
 	for _, s := range rows {
-		v := of(s)
+		v := m.of(s)
 		if v == 0 {
 			continue
 		}

@@ -67,5 +67,11 @@ type Trace struct {
 	Sampled bool
 }
 
-// Sink takes records. Emit must not block: what does not fit is dropped and counted.
-type Sink interface{ Emit(r *Record) }
+// Sink takes records. It must not block: what does not fit is dropped and counted.
+type Sink interface {
+	// Emit takes that of a request or a stream that has ended.
+	Emit(r *Record)
+	// Open takes that of a stream that goes on, as far as it is filled in by now: once
+	// for each stream, before Emit.
+	Open(r *Record)
+}

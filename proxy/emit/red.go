@@ -91,6 +91,7 @@ type series struct {
 	count              uint64
 	sum, slowest       float64 // ms
 	bytesIn, bytesOut  uint64
+	opened             uint64 // streams, which count again when they end
 	buckets            [highestBucket - lowestBucket + 1]uint32
 	exemplar           Trace // of the slowest sampled request
 	exemplarMS         float64
@@ -112,9 +113,12 @@ func (s *series) observe(o *observed) {
 	}
 }
 
+// used reports whether anything was counted since the last drain.
+func (s *series) used() bool { return s.count > 0 || s.opened > 0 }
+
 // again starts every count afresh.
 func (s *series) again() {
-	if s.count > 0 {
+	if s.used() {
 		*s = series{labels: s.labels, seenAt: s.seenAt}
 	}
 }
@@ -150,13 +154,17 @@ func (w *redWindow) count(s *shape, c *chunk, r *row) {
 func (w *redWindow) countRecord(r *Record) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	l := labelsOf(r)
-	s := w.series[l]
-	if s == nil {
-		s = w.add(l)
-	}
 	o := observed{r.Trace, r.Start.UnixNano(), int64(r.Took), r.BytesIn, r.BytesOut}
-	s.observe(&o)
+	w.seriesOf(labelsOf(r)).observe(&o)
+}
+
+// open counts a stream that has begun.
+func (w *redWindow) open(r *Record) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := w.seriesOf(labelsOf(r))
+	s.opened++
+	s.seenAt = r.Start.UnixNano()
 }
 
 // of finds the series of a row; w.mu is held.
@@ -169,10 +177,15 @@ func (w *redWindow) of(c *chunk, r *row) *series {
 		},
 		Route: string(t[textRoute]), Method: string(t[textMethod]), Flags: string(t[textFlags]), Protocol: string(t[textProtocol]),
 	}
-	if s := w.series[labelsOf(&l)]; s != nil {
+	return w.seriesOf(labelsOf(&l))
+}
+
+// seriesOf is the series of l; w.mu is held.
+func (w *redWindow) seriesOf(l labels) *series {
+	if s := w.series[l]; s != nil {
 		return s
 	}
-	return w.add(labelsOf(&l))
+	return w.add(l)
 }
 
 // add makes a series of l, which has none, or finds the one that l shares where there is
@@ -198,7 +211,7 @@ func (w *redWindow) turn(now time.Time, idle time.Duration) (began time.Time) {
 	defer w.mu.Unlock()
 	began, w.start = w.start, now
 	w.rows = slices.DeleteFunc(w.rows, func(s *series) bool {
-		if s.count > 0 || s.seenAt >= old {
+		if s.used() || s.seenAt >= old {
 			return false
 		}
 		delete(w.series, s.labels)

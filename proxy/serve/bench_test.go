@@ -154,3 +154,4 @@ func (m *testMesh) tell(s emit.Sink) {
 type silent struct{}
 
 func (silent) Emit(*emit.Record) {}
+func (silent) Open(*emit.Record) {}

@@ -47,6 +47,7 @@ type exchange struct {
 	reported bool         // the lease's outcome is told already
 	stream   bool         // of bytes: it has no method, path or status
 	asks     route.Stream // of a stream
+	opening  emit.Sink    // of a stream: what has not been told yet that it is open
 	sent     time.Time    // start of the present try
 	answer   answer
 

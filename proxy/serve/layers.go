@@ -19,7 +19,11 @@ type handler func(x *exchange) error
 // observe tells of every request once it has ended, our own refusals included.
 func observe(sink emit.Sink, live *tap.Tap, sampler func() *sampling.Sampler, next handler) handler {
 	return func(x *exchange) error {
+		if x.stream {
+			x.opening = sink
+		}
 		err := next(x)
+		x.tellOpen() // a stream that nobody took, too: what is closed was open
 		x.rec.Took = time.Since(x.rec.Start)
 		if !x.rec.Trace.Sampled {
 			x.keepSpan(sampler())

@@ -92,8 +92,15 @@ func (a *authority) config(t testing.TB, name string) *tls.Config {
 type records struct {
 	instead atomic.Pointer[emit.Sink] // gets them in this one's place, if set
 
-	mu  sync.Mutex
-	all []emit.Record
+	mu     sync.Mutex
+	all    []emit.Record
+	opened []emit.Record
+}
+
+func (r *records) Open(rec *emit.Record) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.opened = append(r.opened, *rec)
 }
 
 func (r *records) Emit(rec *emit.Record) {
@@ -109,6 +116,13 @@ func (r *records) Emit(rec *emit.Record) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.all = append(r.all, c)
+}
+
+// opens returns the streams that were told to have opened.
+func (r *records) opens() []emit.Record {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.opened)
 }
 
 // await returns the n-th record from the beginning, when there is one.

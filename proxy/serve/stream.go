@@ -107,6 +107,7 @@ func (*byteStream) repeatable() bool { return true }
 func (s *byteStream) relay(x *exchange) error {
 	defer s.to.endStream()
 	x.taken(time.Since(x.sent))
+	x.tellOpen()
 	s.begun = true
 	if err := s.client.begin(); err != nil {
 		stream.Reset(s.up)
@@ -126,6 +127,14 @@ func (s *byteStream) relay(x *exchange) error {
 	x.rec.BytesIn, x.rec.BytesOut = r.In, r.Out
 	x.rec.ClosedBy = r.First.String()
 	return endOf(r)
+}
+
+// tellOpen tells of a stream, once, that it is open.
+func (x *exchange) tellOpen() {
+	if x.opening != nil {
+		x.opening.Open(&x.rec)
+		x.opening = nil
+	}
 }
 
 // endOf is the error of a stream that did not end in order.

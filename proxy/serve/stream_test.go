@@ -158,6 +158,10 @@ func TestStreamsThatNobodyTakes(t *testing.T) {
 	if in := m.sidecars[0].records.await(t, 0); in.Flags != "UF" {
 		t.Errorf("inbound: flags %q, reason %q", in.Flags, in.Reason)
 	}
+	// Each try was a stream to the callee, the first of which has been told of by now.
+	if out, in := m.records.opens(), m.sidecars[0].records.opens(); len(out) != 1 || len(in) == 0 || out[0].Flags != r.Flags || in[0].Flags != "UF" {
+		t.Errorf("told as opened: %+v and %+v", out, in)
+	}
 	wantReset(t, m.fixed(t, Port{Service: "nobody", Protocol: mesh.TCP}))
 	if r := m.records.await(t, 1); r.Flags != "NR" || r.Peer.Service != "nobody" {
 		t.Errorf("%+v", r)

@@ -9,7 +9,8 @@ SELECT
     sum(failed) AS failed,
     sum(duration_sum) AS duration_sum,
     sum(bytes_in) AS bytes_in,
-    sum(bytes_out) AS bytes_out
+    sum(bytes_out) AS bytes_out,
+    sum(opened) AS opened
 FROM {table:Identifier}
 WHERE time >= fromUnixTimestamp({start:Int64}) AND time < fromUnixTimestamp({end:Int64})
     AND ({reporter:String} = '' OR reporter = {reporter:String})

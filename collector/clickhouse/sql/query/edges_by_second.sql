@@ -16,6 +16,7 @@ SELECT
         flags != '') AS flag_counts
 FROM red
 WHERE time >= fromUnixTimestamp({start:Int64}) AND time < fromUnixTimestamp({end:Int64})
+    AND requests > 0
     AND (reporter = 'source'
         OR (reporter = 'destination' AND source = '')
         OR (reporter = 'app' AND destination NOT IN (

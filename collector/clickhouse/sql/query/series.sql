@@ -7,6 +7,7 @@ SELECT
 FROM {table:Identifier}
 WHERE destination = {service:String}
     AND time >= fromUnixTimestamp({start:Int64}) AND time < fromUnixTimestamp({end:Int64})
+    AND requests > 0
     AND (reporter = 'source'
         OR (reporter = 'destination' AND source = '')
         OR (reporter = 'app' AND (
