@@ -12,6 +12,18 @@ type forgetful struct{ emitted, opened int }
 func (f *forgetful) Emit(*emit.Record) { f.emitted++ }
 func (f *forgetful) Open(*emit.Record) { f.opened++ }
 
+func TestLabelOverflowIsShown(t *testing.T) {
+	got := map[string]float64{}
+	for _, f := range telemetry(emit.Stats{LabelSets: 1001, LabelOverflow: 7}) {
+		if len(f.Samples) == 1 {
+			got[f.Name] = f.Samples[0].Value
+		}
+	}
+	if got["sightline_telemetry_label_sets"] != 1001 || got["sightline_telemetry_label_overflow_total"] != 7 {
+		t.Errorf("shown: %v", got)
+	}
+}
+
 func TestRequestsAreCounted(t *testing.T) {
 	sink := &forgetful{}
 	c := &counted{next: sink}

@@ -59,7 +59,11 @@ func telemetry(s emit.Stats) []admin.Family {
 			dropped.Samples = append(dropped.Samples, admin.Sample{Labels: labels, Value: float64(n)})
 		}
 	}
-	return []admin.Family{emitted, acknowledged, queued, dropped}
+	return []admin.Family{
+		emitted, acknowledged, queued, dropped,
+		admin.Value("sightline_telemetry_label_sets", "Label sets of requests that are counted apart.", float64(s.LabelSets)),
+		admin.Value("sightline_telemetry_label_overflow_total", "Requests whose label sets had no room, and are counted together as __other__.", float64(s.LabelOverflow)),
+	}
 }
 
 func tokens(g serve.Guarded) admin.Family {

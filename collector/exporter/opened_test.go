@@ -44,7 +44,7 @@ func TestOpenedStreamsAreStored(t *testing.T) {
 		t.Errorf("edge %+v, %v", e, err)
 	}
 	points, err := s.Series(t.Context(), "db", signal.Window{Start: at, End: at.Add(10 * time.Second)}, 10*time.Second)
-	if err != nil || len(points) != 0 {
+	if err != nil || len(points) != 1 || points[0].Requests != 0 {
 		t.Errorf("series %+v, %v", points, err)
 	}
 	if stored, dropped := acc.count(); stored["metrics"] != 1 || len(dropped) != 0 {

@@ -88,7 +88,7 @@ func TestQueries(t *testing.T) {
 	}
 	for query, want := range map[string]map[string]float64{
 		`sum(increase(istio_tcp_connections_closed_total{reporter="source",destination_app="db"}[7m]))`:                                                           {`{}`: 60},
-		`sum(increase(istio_tcp_connections_opened_total{reporter="source",destination_app="db",response_flags="-"}[7m]))`:                                        {`{}`: 120},
+		`sum(increase(istio_tcp_connections_opened_total{reporter="source",destination_app="db",response_flags="-"}[7m]))`:                                        {`{}`: 2 * 59}, // none of the last ten seconds
 		`sum(increase(istio_tcp_connections_opened_total{reporter="destination"}[2h]))`:                                                                           {`{}`: 2 * 529},
 		`count(istio_tcp_connections_opened_total{destination_app="catalog"})`:                                                                                    {},
 		`sum by (request_protocol) (increase(istio_tcp_received_bytes_total{reporter="source"}[7m]))`:                                                             {`{request_protocol="tcp"}`: 600},

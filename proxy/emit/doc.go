@@ -13,7 +13,10 @@
 // (4 MiB; 135 KiB stay set aside, the rest only exists while requests come faster than
 // they are encoded), batches that wait for the collector Retain (16 MiB, none while it
 // answers), the batches in the making 200 KiB, half a MiB for what requests have alike,
-// and 1.2 KiB for each of at most LabelSets (1,000) RED rows.
+// and 1.2 KiB for each of at most LabelSets (1,000) RED rows. Requests of further label
+// sets are told as of signal.Overflow in all but reporter, success and times; how many
+// they are is in Stats, and on the admin page sightline_telemetry_label_overflow_total:
+// one that rises means that rows no longer tell all peers and routes apart.
 //
 // The package also reads and writes the trace context that travels with requests: W3C
 // traceparent in both directions and B3 to those that speak it, and bounds tracestate and

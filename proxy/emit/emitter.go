@@ -100,9 +100,10 @@ func (e *Emitter) Run(ctx context.Context) error {
 
 // Stats says what became of everything emitted so far.
 func (e *Emitter) Stats() Stats {
+	sets, overflow := e.red.size()
 	return Stats{
 		Spans: e.accounts.of(traces), Logs: e.accounts.of(logs), Points: e.accounts.of(metrics),
-		RetainedBytes: e.queue.size(), LabelSets: e.red.size(),
+		RetainedBytes: e.queue.size(), LabelSets: sets, LabelOverflow: overflow,
 	}
 }
 

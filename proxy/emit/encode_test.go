@@ -250,7 +250,16 @@ func TestLabelSetsBeyondTheCapShareARow(t *testing.T) {
 		}
 		records = append(records, r)
 	}
-	points, _ := sent(t, c, records...).points()
+	f := &fakeCollector{}
+	e := newTestEmitter(c, f)
+	for _, r := range records {
+		e.Emit(r)
+	}
+	start(t, e)()
+	if s := e.Stats(); s.LabelSets != 4 || s.LabelOverflow != 3 {
+		t.Errorf("%d label sets, %d requests beyond the cap; want 4 with the shared, and 3", s.LabelSets, s.LabelOverflow)
+	}
+	points, _ := f.points()
 	counts := map[string]uint64{}
 	for _, p := range points {
 		a := attrs(p.GetAttributes())

@@ -88,6 +88,7 @@ func knownMethod(m string) string {
 // series is what one label set saw since the last drain.
 type series struct {
 	labels             labels
+	shared             bool // by label sets that have no room
 	count              uint64
 	sum, slowest       float64 // ms
 	bytesIn, bytesOut  uint64
@@ -119,7 +120,7 @@ func (s *series) used() bool { return s.count > 0 || s.opened > 0 }
 // again starts every count afresh.
 func (s *series) again() {
 	if s.used() {
-		*s = series{labels: s.labels, seenAt: s.seenAt}
+		*s = series{labels: s.labels, shared: s.shared, seenAt: s.seenAt}
 	}
 }
 
@@ -133,6 +134,7 @@ type redWindow struct {
 	series     map[labels]*series
 	rows       []*series // those of the map
 	generation uint64    // changes when rows go
+	overflow   uint64    // requests that were counted in shared rows
 }
 
 func newRedWindow(capacity int) *redWindow {
@@ -147,7 +149,7 @@ func (w *redWindow) count(s *shape, c *chunk, r *row) {
 		s.counts, s.generation = w.of(c, r), w.generation
 	}
 	o := observed{r.trace, r.start, r.took, r.bytesIn, r.bytesOut}
-	s.counts.observe(&o)
+	w.observe(s.counts, &o)
 }
 
 // countRecord counts a request that has no row.
@@ -155,7 +157,15 @@ func (w *redWindow) countRecord(r *Record) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	o := observed{r.Trace, r.Start.UnixNano(), int64(r.Took), r.BytesIn, r.BytesOut}
-	w.seriesOf(labelsOf(r)).observe(&o)
+	w.observe(w.seriesOf(labelsOf(r)), &o)
+}
+
+// observe counts a request in s; w.mu is held.
+func (w *redWindow) observe(s *series, o *observed) {
+	s.observe(o)
+	if s.shared {
+		w.overflow++
+	}
 }
 
 // open counts a stream that has begun.
@@ -191,13 +201,14 @@ func (w *redWindow) seriesOf(l labels) *series {
 // add makes a series of l, which has none, or finds the one that l shares where there is
 // no room; w.mu is held.
 func (w *redWindow) add(l labels) *series {
-	if len(w.series) >= w.capacity {
+	full := len(w.series) >= w.capacity
+	if full {
 		l = l.overflow()
 		if s := w.series[l]; s != nil {
 			return s
 		}
 	}
-	s := &series{labels: l.own()}
+	s := &series{labels: l.own(), shared: full}
 	w.series[s.labels] = s
 	w.rows = append(w.rows, s)
 	return s
@@ -221,8 +232,9 @@ func (w *redWindow) turn(now time.Time, idle time.Duration) (began time.Time) {
 	return began
 }
 
-func (w *redWindow) size() int {
+// size is how many label sets there are, and how many requests had no room in one.
+func (w *redWindow) size() (sets int, overflow uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.series)
+	return len(w.series), w.overflow
 }

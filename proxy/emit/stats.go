@@ -27,8 +27,9 @@ const (
 // Stats is what became of everything emitted.
 type Stats struct {
 	Spans, Logs, Points SignalStats
-	LabelSets           int // RED rows that are being counted
-	RetainedBytes       int // compressed, waiting for the collector
+	LabelSets           int    // RED rows that are being counted
+	LabelOverflow       uint64 // requests that count in the overflow rows, for want of room for their label sets
+	RetainedBytes       int    // compressed, waiting for the collector
 }
 
 // SignalStats is the account of one signal:

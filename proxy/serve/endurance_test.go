@@ -123,7 +123,7 @@ func (ls *links[K]) open() (n int) {
 // Whatever clients make up, a sidecar remembers a bounded number of it.
 func TestDifferentRequestsTakeBoundedMemory(t *testing.T) {
 	m := newMesh(t, meshConfig{}, benchApp)
-	e := emit.New(emit.Config{Service: "productpage", Collector: "http://127.0.0.1:9"}, emit.Deps{})
+	e := emit.New(emit.Config{Service: "productpage", Collector: "http://127.0.0.1:9", Grace: time.Millisecond}, emit.Deps{})
 	m.tell(e)
 	c := m.connect(t)
 	must(t, c.SetDeadline(time.Time{}))
@@ -155,6 +155,13 @@ func TestDifferentRequestsTakeBoundedMemory(t *testing.T) {
 	}
 	if *distinct > 20_000 && stats.Logs.Dropped[emit.DroppedBufferFull] == 0 {
 		t.Errorf("nothing is said to be dropped: %+v", stats.Logs)
+	}
+	run(t, e.Run)() // counts those that wait in the buffer
+	stats = e.Stats()
+	// Each made-up host is a label set of its own, of which there may be a thousand with
+	// the few of the service.
+	if over := uint64(max(*distinct/2-1000, 0)); stats.LabelOverflow < over || stats.LabelOverflow > over+10 || stats.LabelSets > 1100 {
+		t.Errorf("%d label sets and %d requests beyond them, want %d", stats.LabelSets, stats.LabelOverflow, over)
 	}
 }
 
