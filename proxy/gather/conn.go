@@ -1,4 +1,4 @@
-// Package gather lies between TLS and a socket. It saves system calls: records that
+// Package gather lies between TLS, or HTTP/2 without it, and a socket. It saves system calls: records that
 // belong together leave in one write, and whoever relays what is read learns that a
 // read is about to wait, so that until then it need not send on every piece.
 //
@@ -40,6 +40,7 @@ type Conn struct {
 	n     int
 	err   error
 	await func() error
+	end   error // of Read, when the peer's system has ended the connection
 
 	mu      sync.Mutex // guards what follows
 	out     io.Writer  // the socket, or Conn
@@ -49,9 +50,14 @@ type Conn struct {
 	used    int
 }
 
-// New lies on c, which may be anything; what is not a socket is only passed on to.
-func New(c net.Conn) *Conn {
-	g := &Conn{Conn: c, out: c}
+// New lies on c, below TLS. It may be anything; what is not a socket is only passed on to.
+func New(c net.Conn) *Conn { return lieOn(c, ErrCut) }
+
+// Plain is New for a connection without TLS: its end is io.EOF.
+func Plain(c net.Conn) *Conn { return lieOn(c, io.EOF) }
+
+func lieOn(c net.Conn, end error) *Conn {
+	g := &Conn{Conn: c, out: c, end: end}
 	if g.sock.Reset(c) {
 		g.out = &g.sock
 	}
@@ -88,7 +94,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 	case c.err != nil:
 		return 0, c.err
 	case c.n == 0:
-		return 0, ErrCut
+		return 0, c.end
 	}
 	return c.n, nil
 }

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -165,7 +166,9 @@ func (c *conn) encodePseudo(h *Head) {
 // a trace must be among these: their values are in memory that the next request writes to.
 func (c *conn) encode(f Field) {
 	if i := slices.Index(passing[:], f.Name); i >= 0 {
-		f.Sensitive = c.named&(1<<i) != 0
+		if f.Sensitive = c.named&(1<<i) != 0; !f.Sensitive {
+			f.Value = strings.Clone(f.Value) // the table keeps it
+		}
 		c.named |= 1 << i
 	}
 	c.enc.WriteField(f) //nolint:errcheck // a bytes.Buffer takes all

@@ -54,14 +54,18 @@ func (h *h1) sendOnH2(x *exchange, to *link) (answer, error) {
 	return answer{status: h.res.Status, grpc: -1}, nil
 }
 
-// translated is a head of HTTP/2 with what q says.
+// translated is a head of HTTP/2 with what q says, in memory of its own: the tables of a
+// connection's compression keep what was sent for longer than q keeps its buffer.
 func translated(q *http1.Request) *http2.Head {
-	out := &http2.Head{Method: q.Method, Scheme: "http", Path: q.Path, Authority: q.Authority, Length: -1}
+	out := &http2.Head{
+		Method: strings.Clone(q.Method), Scheme: "http", Path: strings.Clone(q.Path),
+		Authority: strings.Clone(q.Authority), Length: -1,
+	}
 	if q.Target != "" {
-		out.Path = q.Target
+		out.Path = strings.Clone(q.Target)
 	}
 	for name, value := range q.All() {
-		switch name = strings.ToLower(name); name {
+		switch name = lowered(name); name {
 		case "host":
 			out.Authority = strings.Clone(value)
 		case "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade":
@@ -70,6 +74,20 @@ func translated(q *http1.Request) *http2.Head {
 		}
 	}
 	return out
+}
+
+// lowered is a field's name in lower case, in memory of its own.
+func lowered(name string) string {
+	var b strings.Builder
+	b.Grow(len(name))
+	for i := range len(name) {
+		c := name[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		b.WriteByte(c)
+	}
+	return b.String()
 }
 
 // end ends the use of the stream.

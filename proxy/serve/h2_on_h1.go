@@ -187,7 +187,7 @@ func (h *h2) readHeadOnH1(t *onH1) error {
 		t.out.Reset()
 		t.out.Status = t.res.Status
 		for name, value := range t.res.All() {
-			if name = strings.ToLower(name); name != "transfer-encoding" && name != "connection" {
+			if name = lowered(name); name != "transfer-encoding" && name != "connection" {
 				t.out.Add(name, strings.Clone(value))
 			}
 		}

@@ -76,7 +76,7 @@ func newLink(cfg pool.Config, connectTime time.Duration, dial dialFunc) *link {
 // See [socket.Recv].
 func unmonitored(c net.Conn) net.Conn {
 	if _, ok := c.(syscall.Conn); ok {
-		return gather.New(c)
+		return gather.Plain(c)
 	}
 	return c
 }

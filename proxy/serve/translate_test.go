@@ -133,6 +133,63 @@ func TestTranslation(t *testing.T) {
 	}
 }
 
+// What the tables of compression keep does not change with the buffers that it came in:
+// neither side may see what another request said, and what is driven out must be found.
+func TestTranslationKeepsNothingOfABuffer(t *testing.T) {
+	for _, way := range []struct {
+		name   string
+		speaks mesh.AppProtocol
+		h2     bool
+	}{{"HTTP/1.1 to an app of h2", mesh.HTTP2, false}, {"h2 to an app of HTTP/1.1", mesh.HTTP, true}} {
+		t.Run(way.name, func(t *testing.T) {
+			says := func(w http.ResponseWriter, r *http.Request) {
+				name := strings.TrimPrefix(r.URL.Path, "/")
+				w.Header()["answer-"+name] = []string{r.RequestURI + " " + r.Header.Get("Asked-"+name)} // in lower case
+			}
+			m := newMesh(t, meshConfig{protocol: way.speaks}, speaking(way.speaks, nil, says))
+			c := m.client(t)
+			if way.h2 {
+				c = m.client2(t)
+			}
+			for n := range 600 { // more than a table of 4 KiB holds, twice
+				name := fmt.Sprintf("%03d", n%300)
+				r := request(t, "GET", "/"+name, nil)
+				r.Header["asked-"+name] = []string{name}
+				res, _ := do(t, c, r)
+				if got, want := res.Header.Get("Answer-"+name), "/"+name+" "+name; got != want {
+					t.Fatalf("request %d was answered %q (%s), want %q", n, got, res.Header.Get("X-Sightline-Reason"), want)
+				}
+			}
+		})
+	}
+}
+
+// An app that does not know HTTP/2 may just end the connection.
+func TestAppThatHangsUpOnHTTP2(t *testing.T) {
+	m := newMesh(t, meshConfig{}, app{listen: func(l net.Listener) {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				b := make([]byte, 1024)
+				n, _ := c.Read(b)
+				if strings.HasPrefix(string(b[:n]), "PRI ") {
+					c.(*net.TCPConn).CloseWrite() //nolint:errcheck,forcetypeassert // in order: a FIN, no RST
+					io.Copy(io.Discard, c)        //nolint:errcheck // until the other side ends it too
+					return
+				}
+				io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") //nolint:errcheck // the client tells
+			}()
+		}
+	}})
+	if res, body := do(t, m.client2(t), request(t, "GET", "/", nil)); res.Status != 200 || body != "ok" {
+		t.Errorf("%d %q %s", res.Status, body, res.Header.Get("X-Sightline-Reason"))
+	}
+}
+
 // What was learned of an app is remembered: it is not asked again.
 func TestProtocolIsLearnedOnce(t *testing.T) {
 	var accepted atomic.Int32
