@@ -78,7 +78,9 @@ func (l Lease) Report(o Outcome) {
 		l.ticket.HoldOff(asked)
 	}
 	l.ticket.Done(result)
-	if m := l.terms.member; m != nil && o.Kind != Canceled && o.Kind != Overflow {
+	// An instance at its own limit is left where it is: without it the others would have
+	// its load, too, and be at theirs.
+	if m := l.terms.member; m != nil && result != breaker.Dropped {
 		m.Report(o.outlier(l.terms.errors))
 	}
 	switch {

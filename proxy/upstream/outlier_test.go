@@ -63,6 +63,9 @@ func TestOutcomesForOutlierDetection(t *testing.T) {
 		{"503 is listed", failed(503), []int{503}, true, true, false},
 		{"the caller went away", Outcome{GRPCStatus: -1, Kind: Canceled}, nil, false, false, false},
 		{"a limit of our own", Outcome{GRPCStatus: -1, Kind: Overflow}, nil, false, false, false},
+		{"its own limit", Outcome{Status: 503, GRPCStatus: -1, Kind: Overloaded}, nil, false, false, false},
+		{"its own limit, and 503 is listed", Outcome{Status: 503, GRPCStatus: -1, Kind: Overloaded}, []int{503}, false, false, false},
+		{"its own limit, of gRPC", Outcome{Status: 200, GRPCStatus: 14, Kind: Overloaded}, nil, false, false, false},
 	} {
 		for _, policy := range []struct {
 			name string
