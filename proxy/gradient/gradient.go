@@ -26,6 +26,11 @@ const (
 	// stuck is after how many windows in a row at the lowest limit the least latency is
 	// measured again: it must have changed.
 	stuck = 5
+	// patience bounds a measurement. At the lowest limit requests are refused, and it may
+	// be that none ends, or none that is a latency: of an app of nothing but long streams,
+	// or with quiet ones in every place. Envoy goes on until it has its sample. At 3 at
+	// once, 10 s are enough for a whole sample of an app that takes 600 ms.
+	patience = 10 * time.Second
 )
 
 // Controller finds one limit. Its methods may be called from any goroutine.
@@ -40,6 +45,7 @@ type Controller struct {
 	gradient  atomic.Uint64 // bits of a float64
 	due       atomic.Int64  // when there is something to work out, since start
 	measuring atomic.Bool   // minRTT
+	until     atomic.Int64  // when measuring ends at the latest, since start
 	since     atomic.Int64  // what began earlier than this is no part of the sample
 	sample    latency.Histogram
 	measured  atomic.Uint64
@@ -66,6 +72,7 @@ func New(c Config, chance func() float64) *Controller {
 		return g
 	}
 	g.before = g.limit.Load()
+	g.until.Store(int64(patience))
 	g.measuring.Store(true)
 	return g
 }
@@ -74,7 +81,12 @@ func New(c Config, chance func() float64) *Controller {
 func (g *Controller) Config() Config { return g.given }
 
 // Limit is how many there may be at once now.
-func (g *Controller) Limit() int { return int(g.limit.Load()) }
+func (g *Controller) Limit() int {
+	if g.measuring.Load() {
+		g.bound()
+	}
+	return int(g.limit.Load())
+}
 
 // State is what a Controller has found out.
 type State struct {
@@ -107,7 +119,9 @@ func (g *Controller) Observe(began time.Time, took time.Duration) {
 	}
 	defer g.mu.Unlock()
 	if g.measuring.Load() {
-		g.endMeasuring(now)
+		if g.sample.Count() >= g.cfg.Least.Requests { // no other goroutine was here first
+			g.endMeasuring(now)
+		}
 		return
 	}
 	if now >= g.due.Load() && g.sample.Count() >= few {
@@ -115,15 +129,39 @@ func (g *Controller) Observe(began time.Time, took time.Duration) {
 	}
 }
 
+// bound ends a measurement that has had its time: with what it has, if that is a sample,
+// and else with nothing. Who asks for the limit sees to it, as latencies may not come.
+func (g *Controller) bound() {
+	now := int64(time.Since(g.start))
+	if now < g.until.Load() || !g.mu.TryLock() {
+		return
+	}
+	defer g.mu.Unlock()
+	if !g.measuring.Load() || now < g.until.Load() {
+		return // another goroutine was here first
+	}
+	if g.sample.Count() >= few {
+		g.endMeasuring(now)
+		return
+	}
+	g.sample.Take(g.cfg.Percentile)
+	if g.least.Load() == 0 { // nothing is known that could bound it
+		g.before = int64(g.cfg.Most)
+	}
+	g.resume(now)
+}
+
 // endMeasuring takes the sample for the least latency, and goes back to the limit
 // there was. It runs with mu held.
 func (g *Controller) endMeasuring(now int64) {
-	if g.sample.Count() < g.cfg.Least.Requests {
-		return // another goroutine was here first
-	}
 	p, _ := g.sample.Take(g.cfg.Percentile)
 	g.least.Store(int64(max(p, 1)))
 	g.measured.Add(1)
+	g.resume(now)
+}
+
+// resume goes on with the limit there was before measuring. It runs with mu held.
+func (g *Controller) resume(now int64) {
 	interval := float64(g.cfg.Least.Interval)
 	g.again = time.Duration(float64(now) + interval + interval*g.cfg.Least.Jitter*g.chance())
 	g.limit.Store(g.before)
@@ -138,6 +176,10 @@ func (g *Controller) step(now int64) {
 		return
 	}
 	p, _ := g.sample.Take(g.cfg.Percentile)
+	if g.least.Load() == 0 { // there is nothing to compare with until it is measured
+		g.due.Store(now + int64(g.cfg.Window))
+		return
+	}
 	gradient := float64(g.least.Load()) * (1 + g.cfg.Least.Buffer) / float64(max(p, 1))
 	gradient = min(max(gradient, lowest), highest)
 	scaled := float64(g.limit.Load()) * gradient
@@ -156,6 +198,7 @@ func (g *Controller) step(now int64) {
 func (g *Controller) measure(now int64) {
 	g.before = g.limit.Load()
 	g.atLeast = 0
+	g.until.Store(now + int64(patience))
 	g.measuring.Store(true)
 	g.limit.Store(int64(g.cfg.Least.Concurrency))
 	// What is under way above the new limit would be measured with what it waits for.

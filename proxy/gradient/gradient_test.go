@@ -163,6 +163,58 @@ func TestAtTheLowestLimitIsMeasuredAgain(t *testing.T) {
 	})
 }
 
+// A measurement that gets no sample ends all the same, and the limit is what it was
+// before; where nothing is known yet, that is the most. With a small sample it has to do.
+func TestMeasuringIsBounded(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		first    int // latencies of 20 ms that the first measurement gets
+		second   int // of 40 ms that the next one gets
+		before   int // the limit between the two
+		after    int
+		least    time.Duration
+		measured uint64
+	}{
+		{"never a latency", 0, 0, 1000, 1000, 0, 0},
+		{"too few for a sample", few - 1, 0, 1000, 1000, 0, 0},
+		{"a small sample", few, 0, 1000, 1000, 20 * time.Millisecond, 1},
+		{"none the next time", 50, 0, 1000, 1000, 20 * time.Millisecond, 1},
+		{"a small sample the next time", 50, few, 1000, 1000, 40 * time.Millisecond, 2},
+		{"one the next time only", 0, 50, 1000, 1000, 40 * time.Millisecond, 1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			g := New(Config{}, func() float64 { return 0 })
+			time.Sleep(patience - time.Nanosecond)
+			tell(g, tt.first, 20*time.Millisecond)
+			if s := g.State(); s.Limit != 3 || s.Measuring != (tt.first < 50) {
+				t.Errorf("%s: shortly before the time is over: %+v", tt.name, s)
+			}
+			time.Sleep(time.Nanosecond)
+			if g.Limit() == 3 == (tt.first < few) || g.State().Measuring {
+				t.Errorf("%s: after its time: %+v", tt.name, g.State())
+			}
+			for !g.State().Measuring {
+				if g.Limit() == tt.before && time.Since(g.start) > 80*time.Second {
+					t.Fatalf("%s: not measured again: %+v", tt.name, g.State())
+				}
+				time.Sleep(100 * time.Millisecond)
+				was := g.Limit()
+				tell(g, few, 20*time.Millisecond)
+				if s := g.State(); s.Measuring && was != tt.before {
+					t.Errorf("%s: the limit was %d, want %d", tt.name, was, tt.before)
+				}
+			}
+			time.Sleep(patience / 2)
+			tell(g, tt.second, 40*time.Millisecond)
+			time.Sleep(patience / 2)
+			s := g.State()
+			if s.Limit != tt.after || s.Measuring || s.Measured != tt.measured || (s.MinRTT-tt.least).Abs() > tt.least*3/100 {
+				t.Errorf("%s: after the next one: %+v", tt.name, s)
+			}
+		})
+	}
+}
+
 func TestValidate(t *testing.T) {
 	if err := (Config{}).Validate(); err != nil {
 		t.Errorf("of nothing: %v", err)

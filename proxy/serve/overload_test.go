@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -161,6 +162,72 @@ func TestStreamsCountUntilTheyBegin(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An app of nothing but calls that last, which are no latency, is not held to the limit
+// of the first measurement for ever, and quiet ones in all places of a later measurement
+// do not keep the others out for longer than it may take.
+func TestMeasuringEndsWithoutLatencies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := NewInbound(InboundConfig{}, InboundDeps{})
+		control := gradient.New(gradient.Config{}, nil)
+		seat, _ := in.callers.Join("web", 0)
+		guard := &Guard{Adaptive: &Adaptive{Control: control}}
+		call := func(lasts bool, begins time.Duration) error {
+			x := &exchange{ctx: t.Context(), via: endless{lasts: lasts}, seat: seat}
+			x.reset()
+			x.guard = guard
+			return in.admit(in.begin(once(func(x *exchange) error {
+				time.Sleep(begins)
+				x.answer.status, x.received = 200, !lasts
+				return nil
+			})))(x)
+		}
+		var quiet sync.WaitGroup
+		refused := func(n int) (out int) {
+			var all sync.WaitGroup
+			var count atomic.Int32
+			for range n {
+				all.Go(func() {
+					if call(true, 20*time.Millisecond) != nil {
+						count.Add(1)
+					}
+				})
+			}
+			all.Wait()
+			return int(count.Load())
+		}
+		if n := refused(10); n != 7 {
+			t.Errorf("%d of 10 refused at first, want all but 3", n)
+		}
+		time.Sleep(10 * time.Second)
+		if n := refused(100); n != 0 || control.Limit() != 1000 {
+			t.Errorf("%d of 100 refused with a limit of %d after the time of a measurement", n, control.Limit())
+		}
+		for range 700 { // plain requests lead to the next measurement
+			if control.State().Measuring {
+				break
+			}
+			time.Sleep(100 * time.Millisecond)
+			for range 5 {
+				if err := call(false, time.Millisecond); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for range 3 {
+			quiet.Go(func() { call(true, time.Hour) }) //nolint:errcheck // it takes up a place
+		}
+		synctest.Wait()
+		if call(false, time.Millisecond) == nil || !control.State().Measuring {
+			t.Fatalf("%+v: want it measured, with all places taken", control.State())
+		}
+		time.Sleep(10 * time.Second)
+		if err := call(false, time.Millisecond); err != nil || control.Limit() != 1000 {
+			t.Errorf("%v with a limit of %d after the time of the second measurement", err, control.Limit())
+		}
+		quiet.Wait()
+	})
 }
 
 // What failed is no latency.
