@@ -74,6 +74,9 @@ func (p *Params) Append(dst, target []byte) []byte {
 	return dst
 }
 
+// Has reports whether a name, as it stands in a query, is of p.
+func (p *Params) Has(name string) bool { return p.has([]byte(name)) }
+
 var equals = []byte("=")
 
 func (p *Params) param(dst, one []byte) []byte {
@@ -84,7 +87,6 @@ func (p *Params) param(dst, one []byte) []byte {
 	return append(append(append(dst, name...), '='), Mask...)
 }
 
-// has reports whether a name, as it stands in a query, is of p.
 func (p *Params) has(name []byte) bool {
 	var buf [maxName]byte
 	n := 0

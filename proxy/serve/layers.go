@@ -76,7 +76,7 @@ func relay(live *tap.Tap, next handler) handler {
 			return err
 		}
 		if live.Active() && live.WantsHeaders() {
-			x.heard = tap.Keep(x.via.answerFields)
+			x.heard = live.Keep(x.via.answerFields)
 		}
 		x.rec.Status = x.answer.status
 		x.rec.FirstByte = time.Since(x.rec.Start)

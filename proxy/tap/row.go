@@ -1,6 +1,7 @@
 package tap
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -48,9 +49,9 @@ func sizeOf(row *mesh.Tapped) int {
 	return n
 }
 
-// Keep copies header fields, without the values of those that may be secret. What is
-// beyond 64 fields or 8 KiB is left out.
-func Keep(fields Fields) []mesh.Header {
+// Keep copies header fields, without the values of those that may be secret, nor of
+// secret parameters of the URLs in others. What is beyond 64 fields or 8 KiB is left out.
+func (t *Tap) Keep(fields Fields) []mesh.Header {
 	if fields == nil {
 		return nil
 	}
@@ -58,7 +59,7 @@ func Keep(fields Fields) []mesh.Header {
 	fields(func(name, value string) bool {
 		h := mesh.Header{Name: strings.ToLower(clip(name)), Value: mesh.Redacted}
 		if !secretField(h.Name) {
-			h.Value = strings.Clone(value[:min(len(value), maxPath)])
+			h.Value = strings.Clone(redacted(t.secret, value[:min(len(value), maxPath)]))
 		}
 		if left -= len(h.Name) + len(h.Value); left < 0 {
 			return false
@@ -77,42 +78,65 @@ var secretFields = map[string]bool{
 	"x-forwarded-client-cert": true, "x-amz-security-token": true, "x-goog-iap-jwt-assertion": true,
 }
 
-// secretWords make any name that has one of them secret.
-var secretWords = []string{
-	"token", "secret", "password", "passwd", "api-key", "apikey", "api_key", "access-key", "private-key", "auth",
-	"session", "signature", "credential", "jwt", "csrf", "xsrf",
-}
+// secretWords make any name that has one of them secret, secretEndings any that ends so.
+var (
+	secretWords = []string{
+		"token", "secret", "password", "passwd", "api-key", "apikey", "api_key", "access-key", "private-key", "auth",
+		"session", "signature", "credential", "jwt", "csrf", "xsrf", "dpop",
+	}
+	secretEndings = []string{"-key", "_key"}
+)
 
 // secretField reports whether the value of a field is not to be told, by its lower-case
 // name.
-func secretField(name string) bool { return secretFields[name] || hasSecretWord(name) }
+func secretField(name string) bool { return secretFields[name] || looksSecret(name) }
 
-func hasSecretWord(name string) bool {
+func looksSecret(name string) bool {
 	if name == ":authority" || name == "x-forwarded-authority" {
 		return false
 	}
-	for _, w := range secretWords {
-		if strings.Contains(name, w) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(secretWords, func(w string) bool { return strings.Contains(name, w) }) ||
+		slices.ContainsFunc(secretEndings, func(e string) bool { return strings.HasSuffix(name, e) })
 }
 
-// redactedPath is a request target without the values of parameters that are secret, or
-// whose names look so: people look at these.
-func redactedPath(secret *redact.Params, target string) string {
-	target = string(secret.Append(nil, []byte(target[:min(len(target), maxPath)])))
-	path, query, ok := strings.Cut(target, "?")
-	if !ok {
-		return target
+// parting is what parameters stand between; a second URL within the first begins its own.
+const parting = "&;?#"
+
+// redacted is text, such as a URL or a list of them, without the values of parameters in
+// a query or fragment that are secret, or whose names look so: people look at these.
+func redacted(secret *redact.Params, text string) string {
+	at := strings.IndexAny(text, "?#")
+	if at < 0 {
+		return text
 	}
-	parts := strings.Split(query, "&")
-	for i, part := range parts {
-		name, _, valued := strings.Cut(part, "=")
-		if n := strings.ToLower(name); valued && (hasSecretWord(n) || n == "key" || n == "code" || strings.Contains(n, "%")) {
-			parts[i] = name + "=" + mesh.Redacted
+	var out strings.Builder
+	out.WriteString(text[:at])
+	masked := false
+	for rest := text[at:]; rest != ""; {
+		part, after := rest[1:], ""
+		if end := strings.IndexAny(part, parting); end >= 0 {
+			part, after = part[:end], part[end:]
 		}
+		name, _, valued := strings.Cut(part, "=")
+		masked = masked && !valued && rest[0] != '&' // what may still be of the value before it
+		if valued && secretParam(secret, name) {
+			masked, part = true, name+"="+mesh.Redacted
+		} else if masked {
+			part = ""
+		}
+		out.WriteByte(rest[0])
+		out.WriteString(part)
+		rest = after
 	}
-	return path + "?" + strings.Join(parts, "&")
+	return out.String()
+}
+
+// secretParam reports whether the value of a parameter is not to be told, by its name as
+// it stands in a query.
+func secretParam(secret *redact.Params, name string) bool {
+	if secret.Has(name) {
+		return true
+	}
+	n := strings.ToLower(name)
+	return looksSecret(n) || n == "key" || n == "code" || strings.Contains(n, "%")
 }

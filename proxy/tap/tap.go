@@ -128,10 +128,10 @@ func (t *Tap) See(r *emit.Record, request Fields, answer []mesh.Header) {
 		return
 	}
 	row := rowOf(r)
-	row.Path = redactedPath(t.secret, r.Path)
+	row.Path = strings.Clone(redacted(t.secret, r.Path[:min(len(r.Path), maxPath)]))
 	row.Taps = ids
 	if headers {
-		row.Request, row.Response = Keep(request), answer
+		row.Request, row.Response = t.Keep(request), answer
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
