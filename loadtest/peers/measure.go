@@ -131,11 +131,11 @@ func (m *measure) generate(ctx context.Context, l cell, span time.Duration) (dri
 
 // held measures memory while connections are open that do nothing.
 func (m *measure) held(ctx context.Context) (err error) {
-	release, err := drive.Hold(ctx, drive.Plan{Address: m.running.Address, Host: pair.Host, Connections: heldConnections, Body: 128})
+	held, err := drive.Hold(ctx, drive.Plan{Address: m.running.Address, Host: pair.Host, Connections: heldConnections, Body: 128})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, release()) }()
+	defer func() { err = errors.Join(err, held.Close()) }()
 	m.round.Requests += heldConnections
 	if err := rest(ctx, settleHeld); err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,9 +23,9 @@ func (s *soak) idle(ctx context.Context, n int) error {
 		return err
 	}
 	began := time.Now()
-	release, err := s.hold(ctx, n)
+	idle, err := s.hold(ctx, n)
 	if err != nil {
-		return errors.Join(err, release())
+		return errors.Join(err, release(idle))
 	}
 	opened := time.Since(began)
 	select {
@@ -32,7 +33,10 @@ func (s *soak) idle(ctx context.Context, n int) error {
 	case <-time.After(time.Second + time.Duration(n)*time.Millisecond): // for what is only needed to open them
 	}
 	lying, err := s.held(ctx)
-	err = errors.Join(err, release())
+	if err == nil {
+		err = alive(idle)
+	}
+	err = errors.Join(err, release(idle))
 	if err != nil {
 		return err
 	}
@@ -43,25 +47,36 @@ func (s *soak) idle(ctx context.Context, n int) error {
 	return err
 }
 
-// hold opens connections as often as the generator has to be asked.
-func (s *soak) hold(ctx context.Context, n int) (release func() error, err error) {
+// alive fails unless each connection still answers.
+func alive(idle []*drive.Held) error {
+	for _, h := range idle {
+		if err := h.Ask(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hold opens connections as often as the generator has to be asked. What it has opened
+// is also there with an error.
+func (s *soak) hold(ctx context.Context, n int) (idle []*drive.Held, err error) {
 	const once = 5000
-	var held []func() error
-	release = func() error {
-		var bad []error
-		for _, r := range held {
-			bad = append(bad, r())
-		}
-		return errors.Join(bad...)
-	}
 	for left := n; left > 0; left -= once {
-		r, err := drive.Hold(ctx, drive.Plan{Address: s.pair.Address, Host: pair.Host, Connections: min(left, once), Body: 128})
+		h, err := drive.Hold(ctx, drive.Plan{Address: s.pair.Address, Host: pair.Host, Connections: min(left, once), Body: 128})
 		if err != nil {
-			return release, err
+			return idle, err
 		}
-		held = append(held, r)
+		idle = append(idle, h)
 	}
-	return release, nil
+	return idle, nil
+}
+
+func release(idle []*drive.Held) error {
+	var bad []error
+	for _, h := range idle {
+		bad = append(bad, h.Close())
+	}
+	return errors.Join(bad...)
 }
 
 // lives are what becomes of a connection: of each five, one is like this.
@@ -82,10 +97,25 @@ var lives = []func(c net.Conn) error{
 	},
 	func(net.Conn) error { return nil },
 	func(c net.Conn) error {
-		err := say(c, "POST / HTTP/1.1\r\nHost: nobody\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi")
-		_, _ = io.Copy(io.Discard, c)
-		return err
+		if err := say(c, "POST / HTTP/1.1\r\nHost: nobody\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi"); err != nil {
+			return err
+		}
+		return unknown(c)
 	},
+}
+
+// unknown reads the answer to a request for a service that there is not.
+func unknown(c io.Reader) error {
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		return fmt.Errorf("ask for nobody: %w", err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode != http.StatusNotFound {
+		return fmt.Errorf("ask for nobody: %s, want 404", res.Status)
+	}
+	_, err = io.Copy(io.Discard, res.Body)
+	return err
 }
 
 func say(c net.Conn, s string) error {
@@ -133,10 +163,20 @@ func (s *soak) churn(ctx context.Context, rate int, lasts time.Duration) error {
 	if e := first.Load(); e != nil {
 		err = errors.Join(err, fmt.Errorf("%d connections failed, the first: %w", failed.Load(), *e))
 	}
-	if late > int64(rate) {
-		err = errors.Join(err, fmt.Errorf("%d connections were under way at the end: the pair does not keep up with %d/s", late, rate))
+	return errors.Join(err, keptUp(opened, late, rate, took))
+}
+
+// keptUp fails unless connections were opened at nine tenths of the rate at least, and
+// no more than a second's were under way at the end.
+func keptUp(opened int, late int64, rate int, took time.Duration) error {
+	asked := float64(rate) * took.Seconds()
+	if float64(opened) < 0.9*asked-1 { // the last may not have been due
+		return fmt.Errorf("%d connections were opened of %.0f: fewer than nine tenths of %d/s", opened, asked, rate)
 	}
-	return err
+	if late > int64(rate) {
+		return fmt.Errorf("%d connections were under way at the end: the pair does not keep up with %d/s", late, rate)
+	}
+	return nil
 }
 
 func (s *soak) live(ctx context.Context, n int) error {

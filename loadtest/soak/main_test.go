@@ -5,6 +5,10 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -12,6 +16,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/sightline-mesh/sightline/loadtest/peers/pair"
 )
 
 // TestMain lets the test's program play the app.
@@ -56,6 +63,67 @@ func TestLeak(t *testing.T) {
 	}
 	if err := leak(before, both{{20 << 20, 100, 200}, before[1]}); err != nil {
 		t.Errorf("kept connections are taken for a leak: %v", err)
+	}
+}
+
+// A sidecar that closes idle connections is found out.
+func TestAlive(t *testing.T) {
+	closes := false
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if closes {
+			panic(http.ErrAbortHandler)
+		}
+		_, _ = io.Copy(w, r.Body)
+	}))
+	defer app.Close()
+	at, err := netip.ParseAddrPort(app.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &soak{pair: &pair.Running{Address: at}}
+	idle, err := s.hold(t.Context(), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = release(idle) }()
+	if err := alive(idle); err != nil {
+		t.Errorf("connections that live: %v", err)
+	}
+	closes = true
+	if alive(idle) == nil {
+		t.Error("a connection that is gone is not seen")
+	}
+}
+
+func TestUnknown(t *testing.T) {
+	for answer, want := range map[string]bool{
+		"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno":         true,
+		"HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n\r\nno":         false,
+		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi":                false,
+		"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n": false,
+		"": false,
+	} {
+		if err := unknown(strings.NewReader(answer)); (err == nil) != want {
+			t.Errorf("%q: %v", answer, err)
+		}
+	}
+}
+
+func TestKeptUp(t *testing.T) {
+	for name, c := range map[string]struct {
+		opened int
+		late   int64
+		want   bool
+	}{
+		"all":             {10_000, 0, true},
+		"nine tenths":     {9_000, 1000, true},
+		"fewer":           {8_900, 0, false},
+		"none":            {0, 0, false},
+		"too many at end": {10_000, 1001, false},
+	} {
+		if err := keptUp(c.opened, c.late, 1000, 10*time.Second); (err == nil) != c.want {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -212,7 +212,7 @@ func TestHoldKeepsConnectionsOpen(t *testing.T) {
 	}
 	s.Start()
 	defer s.Close()
-	release, err := Hold(t.Context(), Plan{
+	held, err := Hold(t.Context(), Plan{
 		Address: netip.MustParseAddrPort(s.Listener.Addr().String()), Host: "echo", Connections: 20, Body: 16,
 	})
 	if err != nil {
@@ -223,7 +223,14 @@ func TestHoldKeepsConnectionsOpen(t *testing.T) {
 		t.Errorf("%d connections open, want 20", open)
 	}
 	mu.Unlock()
-	if err := release(); err != nil {
+	if err := held.Ask(); err != nil {
+		t.Errorf("Ask = %v", err)
+	}
+	s.CloseClientConnections()
+	if err := held.Ask(); err == nil {
+		t.Error("connections that the server has closed are taken for alive")
+	}
+	if err := held.Close(); err != nil {
 		t.Error(err)
 	}
 }

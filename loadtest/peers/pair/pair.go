@@ -85,11 +85,11 @@ func (r *Running) answers(ctx context.Context) error {
 	if r.HTTP2 {
 		return drive.CallOnce(ctx, r.Address, Host)
 	}
-	release, err := drive.Hold(ctx, drive.Plan{Address: r.Address, Host: Host, Connections: 1, Body: 1})
+	held, err := drive.Hold(ctx, drive.Plan{Address: r.Address, Host: Host, Connections: 1, Body: 1})
 	if err != nil {
 		return err
 	}
-	return release()
+	return held.Close()
 }
 
 // environment is what the pairs' programs get of this one's: settings for Sightline
