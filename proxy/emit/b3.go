@@ -14,7 +14,7 @@ type B3 struct {
 
 // Trace reads the context that B3's headers carry; the single header wins where both
 // forms are there. Trace ids of 64 bits are padded with zeros. A context without a
-// decision is taken as sampled, since the mesh samples later. It is false where the
+// decision is not sampled: Decision tells whether there is one. It is false where the
 // headers name no trace, as when they only carry a sampling decision.
 func (h B3) Trace() (Trace, bool) {
 	if h.Single != "" {
@@ -28,7 +28,7 @@ func (h B3) Trace() (Trace, bool) {
 	if h.Flags == "1" { // debug implies sampled
 		t.Sampled = true
 	}
-	return t, ok
+	return t, ok || h.Sampled == ""
 }
 
 // Decision is what the headers say of sampling, also where they name no trace. It is
@@ -42,10 +42,7 @@ func (h B3) Decision() (sampled, ok bool) {
 		state = h.Sampled
 	} else if len(state) > 1 { // a trace too
 		t, ok := parseB3Single(state)
-		return t.Sampled, ok
-	}
-	if state == "" {
-		return false, false
+		return t.Sampled, ok && hasState(state)
 	}
 	return b3Sampled(state)
 }
@@ -182,7 +179,13 @@ func parseB3Single(s string) (Trace, bool) {
 		return Trace{}, false
 	}
 	t.Sampled, ok = b3Sampled(state)
-	return t, ok
+	return t, ok || state == ""
+}
+
+// hasState reports whether "trace-span-state-parent" has a state.
+func hasState(single string) bool {
+	parts := strings.SplitN(single, "-", 4)
+	return len(parts) > 2 && parts[2] != ""
 }
 
 func b3IDs(trace, span string) (Trace, bool) {
@@ -197,9 +200,10 @@ func b3IDs(trace, span string) (Trace, bool) {
 	return t, true
 }
 
+// b3Sampled reads a decision. It is false where there is none, or none that can be read.
 func b3Sampled(s string) (sampled, ok bool) {
 	switch s {
-	case "", "1", "d", "true":
+	case "1", "d", "true":
 		return true, true
 	case "0", "false":
 		return false, true

@@ -54,15 +54,17 @@ func TestB3(t *testing.T) {
 	}{
 		"single":             {B3{Single: hexTrace + "-" + hexSpan + "-1"}, true, hexTrace, true},
 		"single, parent":     {B3{Single: hexTrace + "-" + hexSpan + "-d-05e3ac9a4f6e3b90"}, true, hexTrace, true},
-		"single, no state":   {B3{Single: hexTrace + "-" + hexSpan}, true, hexTrace, true},
+		"single, no state":   {B3{Single: hexTrace + "-" + hexSpan}, true, hexTrace, false},
 		"single, denied":     {B3{Single: hexTrace + "-" + hexSpan + "-0"}, true, hexTrace, false},
 		"single, only state": {B3{Single: "0"}, false, "", false},
 		"single, bad parent": {B3{Single: hexTrace + "-" + hexSpan + "-1-zz"}, false, "", false},
 		"single, bad state":  {B3{Single: hexTrace + "-" + hexSpan + "-x"}, false, "", false},
-		"64-bit trace":       {B3{TraceID: hexSpan, SpanID: hexSpan}, true, strings.Repeat("0", 16) + hexSpan, true},
+		"64-bit trace":       {B3{TraceID: hexSpan, SpanID: hexSpan, Sampled: "1"}, true, strings.Repeat("0", 16) + hexSpan, true},
 		"multi":              {B3{TraceID: hexTrace, SpanID: hexSpan, Sampled: "0"}, true, hexTrace, false},
 		"multi, debug":       {B3{TraceID: hexTrace, SpanID: hexSpan, Sampled: "0", Flags: "1"}, true, hexTrace, true},
-		"multi, upper case":  {B3{TraceID: strings.ToUpper(hexTrace), SpanID: hexSpan}, true, hexTrace, true},
+		"multi, upper case":  {B3{TraceID: strings.ToUpper(hexTrace), SpanID: hexSpan, Sampled: "true"}, true, hexTrace, true},
+		"multi, no state":    {B3{TraceID: hexTrace, SpanID: hexSpan}, true, hexTrace, false},
+		"multi, bad state":   {B3{TraceID: hexTrace, SpanID: hexSpan, Sampled: "x"}, false, "", false},
 		"multi, no span":     {B3{TraceID: hexTrace}, false, "", false},
 		"nothing":            {B3{}, false, "", false},
 	}
@@ -116,6 +118,31 @@ func FuzzParseTraceparent(f *testing.F) {
 			t.Errorf("%q read as %+v, written and read again as %+v, %v", s, tr, again, ok)
 		}
 	})
+}
+
+func TestB3Decision(t *testing.T) {
+	const ids = hexTrace + "-" + hexSpan
+	for name, tt := range map[string]struct {
+		b3            B3
+		sampled, said bool
+	}{
+		"nothing":                  {B3{}, false, false},
+		"single":                   {B3{Single: "1"}, true, true},
+		"single, denied":           {B3{Single: "0"}, false, true},
+		"single, ids":              {B3{Single: ids}, false, false},
+		"single, ids, empty state": {B3{Single: ids + "-"}, false, false},
+		"single, ids and parent":   {B3{Single: ids + "--" + hexSpan}, false, false},
+		"single, ids and state":    {B3{Single: ids + "-0"}, false, true},
+		"single, ids and debug":    {B3{Single: ids + "-d"}, true, true},
+		"multi, ids":               {B3{TraceID: hexTrace, SpanID: hexSpan}, false, false},
+		"multi, ids and state":     {B3{TraceID: hexTrace, SpanID: hexSpan, Sampled: "0"}, false, true},
+		"multi, ids and debug":     {B3{TraceID: hexTrace, SpanID: hexSpan, Flags: "1"}, true, true},
+		"multi, bad state":         {B3{Sampled: "x"}, false, false},
+	} {
+		if sampled, said := tt.b3.Decision(); sampled != tt.sampled || said != tt.said {
+			t.Errorf("%s: %v, %v, want %v, %v", name, sampled, said, tt.sampled, tt.said)
+		}
+	}
 }
 
 func FuzzB3(f *testing.F) {

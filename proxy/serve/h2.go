@@ -94,6 +94,7 @@ func (h *h2) describe() {
 	x.ask.Source = h.cfg.source
 	x.idempotent, x.extended = idempotent(r.Method), r.Protocol != ""
 	h.lasts = h.grpc || x.extended
+	h.cfg.intake.admit(x, sizeOf(r), uint64(max(r.Length, 0)))
 	if x.rec.RequestID == "" {
 		x.rec.RequestID = x.newRequestID()
 		r.Set("x-request-id", x.rec.RequestID)
@@ -102,7 +103,6 @@ func (h *h2) describe() {
 	if h.grpc {
 		x.readGRPCTimeout(r.Get("grpc-timeout"))
 	}
-	h.cfg.intake.admit(x, sizeOf(r), uint64(max(r.Length, 0)))
 	switch err := h.down.Malformed(); {
 	case h.down.TooLarge():
 		x.malformed = &http1.Error{Status: http.StatusRequestHeaderFieldsTooLarge, Reason: "header list is larger than 64 KiB"}

@@ -46,6 +46,8 @@ func (x *exchange) openTrace(c carried) (w3c bool) {
 		x.rec.Trace, x.rec.ParentID = parent.Child(), parent.Span
 	} else {
 		x.rec.Trace = emit.NewTrace()
+	}
+	if !w3c {
 		x.rec.Trace.Sampled = x.sample(&c)
 	}
 	x.rec.Trace.AppendTraceparent(x.trace[:0])
@@ -55,7 +57,7 @@ func (x *exchange) openTrace(c carried) (w3c bool) {
 	return w3c
 }
 
-// sample decides on a trace that starts here.
+// sample decides on a trace that starts here, or of which B3 names no decision.
 func (x *exchange) sample(c *carried) bool {
 	if sampled, said := c.b3.Decision(); said {
 		return sampled

@@ -188,6 +188,11 @@ func TestSampling(t *testing.T) {
 			{"/", "Traceparent", "00-" + traceA + "-" + spanA + "-01", true, false},
 			{"/debug/1", "Traceparent", "00-" + traceA + "-" + spanA + "-00", false, false},
 			{"/", "B3", "1", true, false},
+			{"/", "B3", traceA + "-" + spanA, false, false},
+			{"/debug/1", "B3", traceA + "-" + spanA, true, false},
+			{"/debug/1", "B3", traceA + "-" + spanA + "-0", false, false},
+			{"/a/../debug/1", "", "", true, false},
+			{"/debug/../a", "", "", false, false},
 		} {
 			r := request(t, "GET", tt.path, nil)
 			if tt.header != "" {
