@@ -59,23 +59,24 @@ func (l *h1Letter) post(ctx context.Context, to *link) (answer, error) {
 	a := answer{grpc: -1}
 	up, err := to.h1.Get(ctx)
 	if err != nil {
-		return a, &broken{end: retry.ConnectFailed, cause: fmt.Errorf("connect: %w", err)}
+		return a, unconnectedBy(err)
 	}
 	interrupt := context.AfterFunc(ctx, func() { up.Close() })
 	defer interrupt()
 	var res http1.Response
-	if _, err = up.Write(l.raw); err == nil {
-		err = l.read(up, &res)
+	if to.polite {
+		up.In.FromSidecar()
+	}
+	n, err := up.Write(l.raw)
+	if err == nil {
+		if err = l.readHead(up, &res); err == nil {
+			a = l.answered(to, &res)
+			err = l.skipBody(up)
+		}
 	}
 	if err != nil {
-		up.Discard()
-		b := &broken{end: retry.Reset, cause: fmt.Errorf("no answer: %w", err)}
-		if ctx.Err() != nil {
-			b.end, b.cause = retry.TimedOut, fmt.Errorf("no answer: %w", ctx.Err())
-		}
-		return a, b
+		return a, l.failed(ctx, to, up, n > 0, err)
 	}
-	a.status = res.Status
 	if !interrupt() || !res.KeepAlive || len(up.In.Buffered()) > 0 {
 		up.Discard()
 		return a, nil
@@ -84,11 +85,33 @@ func (l *h1Letter) post(ctx context.Context, to *link) (answer, error) {
 	return a, nil
 }
 
-// read reads the answer to its end.
-func (l *h1Letter) read(up *pool.Conn, res *http1.Response) error {
-	if err := l.readHead(up, res); err != nil {
-		return err
+// answered is an answer whose head has come.
+func (*h1Letter) answered(to *link, res *http1.Response) answer {
+	a := answer{status: res.Status, grpc: -1}
+	if to.polite && res.Has(http1.SightlineFlags) {
+		a.peerMade(res.Get(http1.SightlineFlags))
 	}
+	return a
+}
+
+// failed says what an error on the way means, as it does of a first try. It ends the
+// use of the connection.
+func (*h1Letter) failed(ctx context.Context, to *link, up *pool.Conn, sent bool, err error) error {
+	early, kept := len(up.In.Buffered()) > 0, up.Reused
+	up.Discard()
+	if ctx.Err() != nil {
+		return &broken{end: retry.TimedOut, cause: fmt.Errorf("no answer: %w", ctx.Err())}
+	}
+	if !early {
+		to.countRace(up, err)
+	}
+	b := brokenOff(err, !sent || to.unread(err, early))
+	b.kept = kept
+	return b
+}
+
+// skipBody reads the rest of the answer.
+func (*h1Letter) skipBody(up *pool.Conn) error {
 	for {
 		if _, err := up.In.Next(); errors.Is(err, io.EOF) {
 			return nil

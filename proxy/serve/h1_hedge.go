@@ -2,13 +2,11 @@ package serve
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/sightline-mesh/sightline/proxy/http1"
 	"github.com/sightline-mesh/sightline/proxy/pool"
-	"github.com/sightline-mesh/sightline/proxy/retry"
 )
 
 // readHeadOr is readHead, beside which there may be a second try.
@@ -59,27 +57,21 @@ func (l *h1Letter) begin(ctx context.Context, to *link) (beginning, answer, erro
 	a := answer{grpc: -1}
 	up, err := to.h1.Get(ctx)
 	if err != nil {
-		return nil, a, &broken{end: retry.ConnectFailed, cause: fmt.Errorf("connect: %w", err)}
+		return nil, a, unconnectedBy(err)
 	}
 	interrupt := context.AfterFunc(ctx, func() { up.Close() })
 	if to.polite {
 		up.In.FromSidecar()
 	}
 	r := &h1Reply{up: up}
-	if _, err = up.Write(l.raw); err == nil {
+	n, err := up.Write(l.raw)
+	if err == nil {
 		err = l.readHead(up, &r.res)
 	}
 	if !interrupt() || err != nil {
-		up.Discard()
-		if ctx.Err() != nil {
-			return nil, a, &broken{end: retry.TimedOut, cause: fmt.Errorf("no answer: %w", ctx.Err())}
-		}
-		return nil, a, &broken{end: retry.Reset, kept: up.Reused, cause: fmt.Errorf("no answer: %w", err)}
+		return nil, a, l.failed(ctx, to, up, n > 0, err)
 	}
-	a.status = r.res.Status
-	if to.polite && r.res.Has(http1.SightlineFlags) {
-		a.peerMade(r.res.Get(http1.SightlineFlags))
-	}
+	a = l.answered(to, &r.res)
 	if asks(a.status) {
 		a.after = retryAfter(r.res.Get(http1.RetryAfter), time.Now())
 	}

@@ -167,9 +167,9 @@ func (h *h1) failed(x *exchange, to *link, err error) error {
 	up := h.up
 	early := len(up.In.Buffered()) > 0
 	h.stopUpload() // before what it has sent is looked at
-	unsent := up.Out.Sent() == 0 || (to.polite && errors.Is(err, io.EOF) && !early)
-	if up.Reused && !early && to.races != nil && endedByPeer(err) {
-		to.races.Add(1)
+	unsent := up.Out.Sent() == 0 || to.unread(err, early)
+	if !early {
+		to.countRace(up, err)
 	}
 	h.letGo(early)
 	if x.ctx.Err() != nil || errors.Is(err, errClientGone) {
@@ -185,6 +185,19 @@ func (h *h1) failed(x *exchange, to *link, err error) error {
 	return ended
 }
 
+// unread reports whether a try that ended before an answer began was not read at the
+// other end. Early says that something of an answer has come.
+func (l *link) unread(err error, early bool) bool {
+	return l.polite && errors.Is(err, io.EOF) && !early
+}
+
+// countRace counts a try without an answer if it met the end of a kept connection.
+func (l *link) countRace(up *pool.Conn, err error) {
+	if up.Reused && l.races != nil && endedByPeer(err) {
+		l.races.Add(1)
+	}
+}
+
 // endedByPeer reports whether the other side closed or reset the connection.
 func endedByPeer(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
@@ -196,15 +209,21 @@ func brokenBy(x *exchange, err error, unsent bool) error {
 	if errors.Is(err, errOvertaken) {
 		return err
 	}
+	b := brokenOff(err, unsent)
+	if b.end == retry.TimedOut && !x.deadline.IsZero() && !time.Now().Before(x.deadline) {
+		return errTimeoutAfter(x)
+	}
+	return b
+}
+
+// brokenOff is brokenBy where only the time of one try can be over.
+func brokenOff(err error, unsent bool) *broken {
 	b := &broken{end: retry.Reset, cause: fmt.Errorf("no answer: %w", err)}
 	_, b.garbled = errors.AsType[*http1.Error](err)
-	timedOut := errors.Is(err, os.ErrDeadlineExceeded)
 	switch {
 	case b.garbled:
 		b.cause = fmt.Errorf("answer is no proper HTTP: %w", err)
-	case timedOut && !x.deadline.IsZero() && !time.Now().Before(x.deadline):
-		return errTimeoutAfter(x)
-	case timedOut:
+	case errors.Is(err, os.ErrDeadlineExceeded):
 		b.end = retry.TimedOut
 	case unsent:
 		b.end = retry.Unsent

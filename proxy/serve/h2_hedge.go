@@ -3,7 +3,6 @@ package serve
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/sightline-mesh/sightline/proxy/http2"
@@ -76,7 +75,7 @@ func (l *h2Letter) open(ctx context.Context, to *link, wake http2.Waker) (*http2
 	}
 	up, err := open(ctx, &l.head, wake)
 	if err != nil {
-		return nil, &broken{end: retry.ConnectFailed, cause: fmt.Errorf("connect: %w", err)}
+		return nil, unconnectedBy(err)
 	}
 	return up, nil
 }

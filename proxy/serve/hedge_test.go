@@ -1,10 +1,12 @@
 package serve
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -15,6 +17,8 @@ import (
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/emit"
+	"github.com/sightline-mesh/sightline/proxy/http2"
+	"github.com/sightline-mesh/sightline/proxy/pool"
 	"github.com/sightline-mesh/sightline/proxy/retry"
 	"github.com/sightline-mesh/sightline/proxy/route"
 	"github.com/sightline-mesh/sightline/proxy/upstream"
@@ -357,9 +361,86 @@ func TestKindsOfLosers(t *testing.T) {
 		{second{answer: answer{status: 503, grpc: -1}}, upstream.Failure},
 		{second{answer: answer{status: 503, grpc: -1, overloaded: true}}, upstream.Overloaded},
 		{second{answer: answer{status: 429, grpc: -1}}, upstream.Success},
+		{begun(t, plainLetter, refusing(t, fullQuota())), upstream.Overflow},
+		{begun(t, plainLetter, refusing(t, &quota{})), upstream.Overflow},
+		{begun(t, plainLetter, refusing(t, nil)), upstream.Failure},
+		{begun(t, framedLetter, refusing(t, fullQuota())), upstream.Overflow},
+		{begun(t, framedLetter, refusing(t, &quota{})), upstream.Overflow},
+		{begun(t, framedLetter, refusing(t, nil)), upstream.Failure},
+		{begun(t, plainLetter, ending(t, true, 1)), upstream.Canceled}, // as of a sidecar that restarts
+		{begun(t, plainLetter, ending(t, true, 0)), upstream.Failure},
+		{begun(t, plainLetter, ending(t, false, 1)), upstream.Failure},
 	} {
 		if got := tt.s.kind(); got != tt.want {
-			t.Errorf("%d: %v, want %v", i, got, tt.want)
+			t.Errorf("%d: %v (%v), want %v", i, got, tt.s.err, tt.want)
 		}
 	}
+}
+
+var (
+	plainLetter  = &h1Letter{raw: []byte("GET / HTTP/1.1\r\nhost: reviews\r\n\r\n"), method: http.MethodGet}
+	framedLetter = &h2Letter{head: http2.Head{Method: http.MethodGet, Scheme: "http", Authority: "reviews", Path: "/"}}
+)
+
+// begun is a second try that sends a letter over a link.
+func begun(t *testing.T, l letter, to *link) (s second) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if s.reply, s.answer, s.err = l.begin(ctx, to); s.err == nil {
+		t.Fatal("it was answered")
+	}
+	return s
+}
+
+// quota is one of which nothing is left. Who waits for it does so in vain, or may not.
+type quota struct{ full error }
+
+func (quota) Take(int) bool { return false }
+func (quota) Give()         {}
+func (q quota) Wait() error { return q.full }
+func (quota) Served()       {}
+
+// fullQuota is one for which nobody may wait either.
+func fullQuota() *quota { return &quota{errors.New("too many wait")} }
+
+// refusing is a link that nothing can be sent over, for want of quota or as nobody is
+// there.
+func refusing(t *testing.T, q *quota) *link {
+	cfg := pool.Config{IdleTime: time.Second}
+	if q != nil {
+		cfg.Quota = q
+	}
+	l := newLink(cfg, time.Second, func(context.Context, string) (net.Conn, error) { return nil, errors.New("unreachable") })
+	t.Cleanup(l.close)
+	return l
+}
+
+// ending is a link to a server that answers some requests of a connection and then reads
+// one more and ends it.
+func ending(t *testing.T, polite bool, answers int) *link {
+	t.Helper()
+	l := newLink(pool.Config{IdleTime: time.Minute}, time.Second, func(context.Context, string) (net.Conn, error) {
+		mine, theirs := net.Pipe()
+		go func() {
+			defer theirs.Close()
+			in := bufio.NewReader(theirs)
+			for range answers {
+				if _, err := http.ReadRequest(in); err != nil {
+					return
+				}
+				_, _ = io.WriteString(theirs, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+			}
+			_, _ = http.ReadRequest(in)
+		}()
+		return mine, nil
+	})
+	t.Cleanup(l.close)
+	l.polite = polite
+	for range answers {
+		if a, err := plainLetter.post(t.Context(), l); err != nil || a.status != 200 {
+			t.Fatal(a.status, err)
+		}
+	}
+	return l
 }

@@ -139,6 +139,8 @@ func kindOfCopy(a answer, err error) upstream.Kind {
 	switch {
 	case err != nil:
 		return kindOf(err)
+	case a.overloaded:
+		return upstream.Overloaded
 	case a.status >= 500:
 		return upstream.Failure
 	}
