@@ -72,6 +72,7 @@ type tryRow struct {
 	start, took            int64 // ns
 	status                 int16
 	instanceLen, reasonLen uint16
+	lost                   bool
 	text                   uint32 // offset of both
 }
 
@@ -122,7 +123,7 @@ func (c *chunk) add(r *Record) {
 func (c *chunk) addTry(t *Try) {
 	w := &c.tries[c.triesLen]
 	c.triesLen++
-	w.start, w.took, w.status, w.text = int64(t.Start), int64(t.Took), int16(t.Status), uint32(c.textLen)
+	w.start, w.took, w.status, w.text, w.lost = int64(t.Start), int64(t.Took), int16(t.Status), uint32(c.textLen), t.Lost
 	w.instanceLen, w.reasonLen = c.keep(t.Instance, maxText), c.keep(t.Reason, maxText)
 }
 

@@ -132,10 +132,11 @@ func TestTriesAreSpansOfTheirOwn(t *testing.T) {
 	r.Tries = []Try{
 		{Instance: "reviews-v2-2", Took: time.Millisecond, Reason: "connection refused"},
 		{Instance: "reviews-v2-1", Start: 2 * time.Millisecond, Took: 9 * time.Millisecond, Status: 200},
+		{Instance: "reviews-v2-3", Start: 5 * time.Millisecond, Took: 6 * time.Millisecond, Reason: "hedge lost", Lost: true},
 	}
 	f := sent(t, testConfig(), r)
 	spans := f.spans()
-	if len(spans) != 3 {
+	if len(spans) != 4 {
 		t.Fatalf("%d spans", len(spans))
 	}
 	seen := map[string]bool{}
@@ -145,15 +146,16 @@ func TestTriesAreSpansOfTheirOwn(t *testing.T) {
 			t.Errorf("try %d has parent %x", i, s.GetParentSpanId())
 		}
 	}
-	if len(seen) != 3 {
+	if len(seen) != 4 {
 		t.Errorf("span ids are not distinct")
 	}
-	if spans[1].GetStatus().GetCode() != v1.Status_STATUS_CODE_ERROR || spans[2].GetStatus() != nil {
-		t.Errorf("statuses %v, %v", spans[1].GetStatus(), spans[2].GetStatus())
+	if spans[1].GetStatus().GetCode() != v1.Status_STATUS_CODE_ERROR || spans[2].GetStatus() != nil || spans[3].GetStatus() != nil {
+		t.Errorf("statuses %v, %v, %v", spans[1].GetStatus(), spans[2].GetStatus(), spans[3].GetStatus())
 	}
 	got := attrs(f.rows()[0].GetAttributes())[signal.KeyTries]
 	want := `[{"instance":"reviews-v2-2","ms":1,"status":0,"reason":"connection refused"},` +
-		`{"instance":"reviews-v2-1","ms":9,"status":200}]`
+		`{"instance":"reviews-v2-1","ms":9,"status":200},` +
+		`{"instance":"reviews-v2-3","ms":6,"status":0,"reason":"hedge lost"}]`
 	if got != want {
 		t.Errorf("tries %v", got)
 	}

@@ -93,7 +93,7 @@ func trySpan(b []byte, c *chunk, w *row, n int, callee []byte) []byte {
 	b = attrText(b, spanAttrs, signal.KeyReason, c.reasonOf(t))
 	b = attrInt(b, spanAttrs, signal.KeyStatus, int64(t.status))
 	b = attrInt(b, spanAttrs, signal.KeyTry, int64(n)+1)
-	if t.status == 0 || t.status >= serverError {
+	if !t.lost && (t.status == 0 || t.status >= serverError) {
 		b = appendError(b, c.reasonOf(t))
 	}
 	if !w.kept {

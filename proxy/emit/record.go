@@ -52,6 +52,7 @@ type Try struct {
 	Took     time.Duration
 	Status   int
 	Reason   string
+	Lost     bool // to another try's answer, and given up: that is no error
 }
 
 // TraceID is W3C trace context's identifier of a trace.

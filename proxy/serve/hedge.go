@@ -218,6 +218,8 @@ func (r *race) end(x *exchange, err error) error {
 		t.Reason = errHedgeLost.Error()
 		if s.err != nil && !errors.Is(s.err, context.Canceled) {
 			t.Reason += ": " + s.err.Error()
+		} else {
+			t.Lost = s.answer.status == 0
 		}
 		x.rec.Tries = append(x.rec.Tries, t)
 		s.lease.Done(upstream.Outcome{

@@ -108,7 +108,7 @@ func noteTry(x *exchange, err error) {
 		Start:    x.sent.Sub(x.rec.Start), Took: time.Since(x.sent), Status: x.answer.status,
 	}
 	if err != nil {
-		t.Reason = err.Error()
+		t.Reason, t.Lost = err.Error(), errors.Is(err, errOvertaken)
 	}
 	x.rec.Tries = append(x.rec.Tries, t)
 }
