@@ -74,9 +74,14 @@ func adaptive(inFlight map[string]any) *mesh.Adaptive {
 	}
 }
 
+// numberOr is a number as YAML has it, or otherwise where there is none.
 func numberOr(v any, otherwise float64) float64 {
 	switch v := v.(type) {
 	case int:
+		return float64(v)
+	case int64:
+		return float64(v)
+	case uint64:
 		return float64(v)
 	case float64:
 		return v

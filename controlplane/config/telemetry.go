@@ -38,25 +38,10 @@ func telemetryAccepts(rule string, value any) string {
 }
 
 func percentageAccepts(value any) string {
-	if p := decimal(value); p < 0 || p > 100 {
+	if p := numberOr(value, 0); p < 0 || p > 100 {
 		return show(value) + " is not a percentage; want 0 to 100"
 	}
 	return ""
-}
-
-// decimal is a number as YAML has it; what is none is 0.
-func decimal(v any) float64 {
-	switch v := v.(type) {
-	case int:
-		return float64(v)
-	case int64:
-		return float64(v)
-	case uint64:
-		return float64(v)
-	case float64:
-		return v
-	}
-	return 0
 }
 
 // TraceSampling says for some workloads which traces are sampled beside what Telemetry
@@ -117,7 +102,7 @@ func fillTraceSampling(o *Object, spec map[string]any) error {
 			Headers: textsOf(at[any](r, "headers")),
 		}
 		if p := at[any](r, "percentage"); p != nil {
-			share := decimal(p)
+			share := numberOr(p, 0)
 			rule.Percentage = &share
 		}
 		out.Rules = append(out.Rules, rule)

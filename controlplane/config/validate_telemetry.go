@@ -3,6 +3,9 @@ package config
 import (
 	"fmt"
 	"maps"
+	"net"
+	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -33,6 +36,9 @@ func (v *validator) samplingRule(r *TraceSamplingRule, at string, last bool) { /
 	if r.Percentage == nil {
 		v.fault(at+".percentage", "is missing; want the share of traces, 0 to 100")
 	}
+	if r.Host != "" {
+		v.samplingHost(r.Host, at+".host")
+	}
 	if r.PathPrefix != "" && !strings.HasPrefix(r.PathPrefix, "/") {
 		v.fault(at+".pathPrefix", "%q fits no path; want it to begin with /", r.PathPrefix)
 	}
@@ -46,3 +52,18 @@ func (v *validator) samplingRule(r *TraceSamplingRule, at string, last bool) { /
 		v.warn(at, "fits every request, so the rules after it never do")
 	}
 }
+
+// samplingHost refuses what no host of a request is equal to, once its port is cut off.
+func (v *validator) samplingHost(host, at string) {
+	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+		return
+	}
+	if name, port, err := net.SplitHostPort(host); err == nil {
+		v.fault(at, "%q fits no host, as it has the port %s; want %q, which fits at any port", host, port, name)
+	} else if !hostName.MatchString(host) {
+		v.fault(at, "%q fits no host; want one whole host as callers write it, without wildcards, such as reviews", host)
+	}
+}
+
+// hostName also takes names that DNS does not have, such as those with an underscore.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
