@@ -64,11 +64,11 @@ func isStatus(s string) bool {
 	if len(s) != 3 || s[0] < '0' || s[0] > '5' {
 		return false
 	}
-	if s[1:] == "xx" {
+	if s[1:] == "xx" { // 0xx: there was no answer
 		return true
 	}
-	_, err := strconv.ParseUint(s, 10, 16)
-	return err == nil
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && n >= 100
 }
 
 // TapsStatus reports whether a status is one that is asked for.
@@ -115,6 +115,51 @@ type Tapped struct {
 
 	Request  []Header `json:"request,omitempty"`
 	Response []Header `json:"response,omitempty"`
+}
+
+// How much is told of one request; what is longer is cut.
+const (
+	MaxTapText    = 256
+	MaxTapPath    = 1024
+	MaxTapFields  = 64
+	MaxTapHeaders = 8 << 10 // bytes of names and values of one message
+)
+
+// Bound cuts what is longer than a sidecar tells: who has taken one over could fill the
+// memory of whoever waits for a slow reader. It keeps nothing of what it cuts.
+func (t *Tapped) Bound() {
+	if y := t.Time.Year(); y < 0 || y > 9999 { // JSON has no such time
+		t.Time = time.Time{}
+	}
+	for _, text := range []*string{
+		&t.Service, &t.Version, &t.Instance, &t.Direction, &t.Peer, &t.PeerVersion, &t.PeerInstance, &t.PeerIdentity,
+		&t.Method, &t.Authority, &t.Protocol, &t.Route, &t.Flags, &t.Reason, &t.RequestID, &t.TraceID,
+	} {
+		*text = cut(*text, MaxTapText)
+	}
+	t.Path = cut(t.Path, MaxTapPath)
+	t.Request, t.Response = boundFields(t.Request), boundFields(t.Response)
+}
+
+func boundFields(fields []Header) []Header {
+	left := MaxTapHeaders
+	for i := range fields {
+		h := &fields[i]
+		h.Name, h.Value = cut(h.Name, MaxTapText), cut(h.Value, MaxTapPath)
+		if left -= len(h.Name) + len(h.Value); left < 0 || i == MaxTapFields {
+			kept := make([]Header, i)
+			copy(kept, fields)
+			return kept
+		}
+	}
+	return fields
+}
+
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.Clone(s[:most])
 }
 
 // Header is one header field. A secret one's value is Redacted.

@@ -96,7 +96,8 @@ func (t *Tap) Asked() mesh.Tap { return t.asked }
 func (t *Tap) Missed() (limited, dropped uint64) { return t.limited.Load(), t.dropped.Load() }
 
 // Told takes what a sidecar tells. Who tells is what its certificate says: a row is only
-// passed on to taps that ask this sidecar.
+// passed on to taps that ask this sidecar, and cut to what a sidecar tells. The batch is
+// the board's from here.
 func (b *Board) Told(from mesh.Instance, batch mesh.TapBatch) {
 	b.mu.Lock()
 	taps := make(map[string]*Tap, len(b.taps))
@@ -107,11 +108,14 @@ func (b *Board) Told(from mesh.Instance, batch mesh.TapBatch) {
 	}
 	b.mu.Unlock()
 	for i := range batch.Requests {
-		row := &batch.Requests[i]
+		row := batch.Requests[i]
 		row.Service, row.Version, row.Instance = string(from.Service), string(from.Version), string(from.ID)
-		for _, id := range row.Taps {
+		ids := row.Taps[:min(len(row.Taps), most)]
+		row.Taps = nil // of a length that the sidecar has chosen
+		row.Bound()
+		for _, id := range ids {
 			if t := taps[id]; t != nil {
-				t.put(*row)
+				t.put(row)
 			}
 		}
 	}

@@ -2,9 +2,13 @@ package tap
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
@@ -82,12 +86,43 @@ func TestSlowReaderLosesAndIsTold(t *testing.T) {
 	})
 }
 
+func TestWhatASidecarTellsIsBounded(t *testing.T) {
+	b := New(func([]mesh.Tap) {})
+	tap := open(t, b, mesh.Tap{Target: reviews("").Target, Headers: true})
+	long := strings.Repeat("x", 1<<18)
+	fields := func(n int) []mesh.Header { return slices.Repeat([]mesh.Header{{Name: long, Value: long}}, n) }
+	ids := slices.Repeat([]string{"99"}, 1<<15)
+	ids[0] = tap.asked.ID
+	for name, row := range map[string]mesh.Tapped{
+		"texts": {
+			Direction: long, Peer: long, PeerVersion: long, PeerInstance: long, PeerIdentity: long, Method: long, Path: long, Authority: long,
+			Protocol: long, Route: long, Flags: long, Reason: long, RequestID: long, TraceID: long,
+		},
+		"fields":       {Request: fields(3), Response: fields(1000)},
+		"small fields": {Request: slices.Repeat([]mesh.Header{{Name: "a"}}, 1<<15)},
+		"taps":         {},
+		"time":         {Time: time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)},
+	} {
+		row.Taps = ids
+		b.Told(mesh.Instance{ID: "r", Service: "reviews"}, mesh.TapBatch{Requests: []mesh.Tapped{row}})
+		got, err := tap.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		line, err := json.Marshal(got)
+		if err != nil || len(line) > 32<<10 || got.Taps != nil || cap(got.Request) > mesh.MaxTapFields {
+			t.Errorf("%s: %d bytes wait for a reader, %d taps, %d fields; %v", name, len(line), len(got.Taps), cap(got.Request), err)
+		}
+	}
+}
+
 func TestTapsAreBoundedAndChecked(t *testing.T) {
 	b := New(func([]mesh.Tap) {})
 	for name, bad := range map[string]mesh.Tap{
 		"nobody's":    {},
 		"direction":   {Target: reviews("").Target, Direction: "in"},
 		"status":      {Target: reviews("").Target, Status: "5x"},
+		"no status":   {Target: reviews("").Target, Status: "099"},
 		"status text": {Target: reviews("").Target, Status: "bad"},
 		"path":        {Target: reviews("").Target, Path: "x"},
 		"rate":        {Target: reviews("").Target, PerSecond: mesh.MaxTapRate + 1},

@@ -9,14 +9,8 @@ import (
 	"github.com/sightline-mesh/sightline/proxy/redact"
 )
 
-// How much is told of one request; what is longer is cut.
-const (
-	maxText    = 256
-	maxPath    = 1024
-	maxFields  = 64
-	maxHeaders = 8 << 10 // bytes of names and values of one message
-	rowSize    = 256     // bytes of a row beside its texts
-)
+// rowSize is how many bytes a row takes beside its texts.
+const rowSize = 256
 
 // rowOf is a copy of a record but for its path; it shares no memory with it.
 func rowOf(r *emit.Record) mesh.Tapped {
@@ -36,7 +30,7 @@ func rowOf(r *emit.Record) mesh.Tapped {
 	return row
 }
 
-func clip(s string) string { return strings.Clone(s[:min(len(s), maxText)]) }
+func clip(s string) string { return strings.Clone(s[:min(len(s), mesh.MaxTapText)]) }
 
 // sizeOf is about how many bytes a row takes.
 func sizeOf(row *mesh.Tapped) int {
@@ -55,17 +49,17 @@ func (t *Tap) Keep(fields Fields) []mesh.Header {
 	if fields == nil {
 		return nil
 	}
-	out, left := []mesh.Header{}, maxHeaders
+	out, left := []mesh.Header{}, mesh.MaxTapHeaders
 	fields(func(name, value string) bool {
 		h := mesh.Header{Name: strings.ToLower(clip(name)), Value: mesh.Redacted}
 		if !secretField(h.Name) {
-			h.Value = strings.Clone(redacted(t.secret, value[:min(len(value), maxPath)]))
+			h.Value = strings.Clone(redacted(t.secret, value[:min(len(value), mesh.MaxTapPath)]))
 		}
 		if left -= len(h.Name) + len(h.Value); left < 0 {
 			return false
 		}
 		out = append(out, h)
-		return len(out) < maxFields
+		return len(out) < mesh.MaxTapFields
 	})
 	return out
 }

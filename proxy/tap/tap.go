@@ -128,7 +128,7 @@ func (t *Tap) See(r *emit.Record, request Fields, answer []mesh.Header) {
 		return
 	}
 	row := rowOf(r)
-	row.Path = strings.Clone(redacted(t.secret, r.Path[:min(len(r.Path), maxPath)]))
+	row.Path = strings.Clone(redacted(t.secret, r.Path[:min(len(r.Path), mesh.MaxTapPath)]))
 	row.Taps = ids
 	if headers {
 		row.Request, row.Response = t.Keep(request), answer

@@ -34,6 +34,9 @@ func tapParams() []param {
 	}
 }
 
+// tapParam are the parameters of fields of mesh.Tap that have other names.
+var tapParam = map[string]string{"target.service": "service", "perSecond": "maxRps"}
+
 func tapOf(c *gin.Context) mesh.Tap {
 	return mesh.Tap{
 		Target: mesh.Target{
@@ -55,6 +58,9 @@ func (a *API) tap(c *gin.Context) {
 	asked := tapOf(c)
 	if fault := asked.Fault(); fault != "" {
 		field, message, _ := strings.Cut(fault, ": ")
+		if name := tapParam[field]; name != "" {
+			field = name
+		}
 		a.refuse(c, badField(field, message))
 		return
 	}

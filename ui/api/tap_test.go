@@ -49,6 +49,7 @@ func TestTapRefusals(t *testing.T) {
 	for target, code := range map[string]int{
 		"/api/v1/tap":                                 http.StatusBadRequest,
 		"/api/v1/tap?service=reviews&status=5":        http.StatusBadRequest,
+		"/api/v1/tap?service=reviews&status=099":      http.StatusBadRequest,
 		"/api/v1/tap?service=reviews&maxRps=1001":     http.StatusBadRequest,
 		"/api/v1/tap?service=reviews&direction=north": http.StatusBadRequest,
 		"/api/v1/tap?service=reviews&filter=x":        http.StatusBadRequest,
@@ -57,6 +58,9 @@ func TestTapRefusals(t *testing.T) {
 		if w := s.do("GET", target, ""); w.Code != code {
 			t.Errorf("%s = %d %s, want %d", target, w.Code, w.Body, code)
 		}
+	}
+	if w := s.do("GET", "/api/v1/tap", ""); !strings.Contains(w.Body.String(), `"service"`) || strings.Contains(w.Body.String(), "target") {
+		t.Errorf("a tap of nobody: %s, want the parameter service named", w.Body)
 	}
 	keys, err := session.Open(session.Config{Dir: t.TempDir(), Anonymous: session.Viewer})
 	if err != nil {
