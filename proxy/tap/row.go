@@ -3,6 +3,7 @@ package tap
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/emit"
@@ -30,11 +31,29 @@ func rowOf(r *emit.Record) mesh.Tapped {
 	return row
 }
 
-func clip(s string) string { return strings.Clone(s[:min(len(s), mesh.MaxTapText)]) }
+func clip(s string) string { return textOf(s[:min(len(s), mesh.MaxTapText)]) }
 
-// sizeOf is about how many bytes a row takes.
+// textOf is a copy that a message may hold: what is no UTF-8 would keep it, and all rows
+// beside it, from being sent.
+func textOf(s string) string {
+	if utf8.ValidString(s) {
+		return strings.Clone(s)
+	}
+	return strings.ToValidUTF8(s, "?")
+}
+
+// sizeOf is at least how many bytes a row takes as a message.
 func sizeOf(row *mesh.Tapped) int {
-	n := rowSize + len(row.Path) + len(row.Authority) + len(row.Reason) + len(row.PeerIdentity)
+	n := rowSize
+	for _, text := range []string{
+		row.Direction, row.Peer, row.PeerVersion, row.PeerInstance, row.PeerIdentity, row.Method, row.Path, row.Authority, row.Protocol,
+		row.Route, row.Flags, row.Reason, row.RequestID, row.TraceID,
+	} {
+		n += len(text)
+	}
+	for _, id := range row.Taps {
+		n += len(id) + 4
+	}
 	for _, list := range [][]mesh.Header{row.Request, row.Response} {
 		for _, h := range list {
 			n += len(h.Name) + len(h.Value) + 32
@@ -53,7 +72,7 @@ func (t *Tap) Keep(fields Fields) []mesh.Header {
 	fields(func(name, value string) bool {
 		h := mesh.Header{Name: strings.ToLower(clip(name)), Value: mesh.Redacted}
 		if !secretField(h.Name) {
-			h.Value = strings.Clone(redacted(t.secret, value[:min(len(value), mesh.MaxTapPath)]))
+			h.Value = textOf(redacted(t.secret, value[:min(len(value), mesh.MaxTapPath)]))
 		}
 		if left -= len(h.Name) + len(h.Value); left < 0 {
 			return false

@@ -46,7 +46,7 @@ type Tap struct {
 	bytes   int
 	dropped uint64
 	total   uint64 // dropped, ever
-	seen    uint64 // rows, ever
+	told    uint64 // rows that were sent, ever
 }
 
 // order is a mesh.Tap under way.
@@ -105,7 +105,7 @@ func (t *Tap) Active() bool { return t.asked.Load() != nil }
 func (t *Tap) Counts() (told, dropped uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.seen, t.total
+	return t.told, t.total
 }
 
 // See takes a copy of a request that has ended, if somebody asks for it. answer is what
@@ -128,7 +128,7 @@ func (t *Tap) See(r *emit.Record, request Fields, answer []mesh.Header) {
 		return
 	}
 	row := rowOf(r)
-	row.Path = strings.Clone(redacted(t.secret, r.Path[:min(len(r.Path), mesh.MaxTapPath)]))
+	row.Path = textOf(redacted(t.secret, r.Path[:min(len(r.Path), mesh.MaxTapPath)]))
 	row.Taps = ids
 	if headers {
 		row.Request, row.Response = t.Keep(request), answer
@@ -137,7 +137,6 @@ func (t *Tap) See(r *emit.Record, request Fields, answer []mesh.Header) {
 	defer t.mu.Unlock()
 	t.rows = append(t.rows, row)
 	t.bytes += sizeOf(&row)
-	t.seen++
 }
 
 // WantsHeaders reports whether any tap asks for header fields.
@@ -223,12 +222,28 @@ func (t *Tap) Run(ctx context.Context, send Send) error {
 		if len(b.Requests) == 0 && len(b.Limited) == 0 && b.Dropped == 0 {
 			continue
 		}
-		if err := send(ctx, b); err != nil {
-			t.mu.Lock()
-			t.dropped += uint64(len(b.Requests)) + b.Dropped
-			t.total += uint64(len(b.Requests))
-			t.mu.Unlock()
-		}
+		t.sent(b, send(ctx, b))
+	}
+}
+
+// sent counts what became of a batch. What one that was not taken has to say of others
+// is said with the next.
+func (t *Tap) sent(b mesh.TapBatch, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := uint64(len(b.Requests))
+	if err == nil {
+		t.told += n
+		return
+	}
+	t.total += n
+	asked := t.asked.Load()
+	if asked == nil {
+		return // nobody is left to be told
+	}
+	t.dropped += n + b.Dropped
+	for _, o := range *asked {
+		o.limited += b.Limited[o.ID]
 	}
 }
 

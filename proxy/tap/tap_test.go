@@ -3,7 +3,6 @@ package tap
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -225,39 +224,31 @@ func TestWhatFindsNoRoomIsCounted(t *testing.T) {
 	})
 }
 
-func TestBatchFitsAMessage(t *testing.T) {
-	tap := New(nil)
-	tap.Ask([]mesh.Tap{{ID: "1", PerSecond: 1 << 20, Headers: true}})
-	long := strings.Repeat("x", 4096)
-	fields := func(yield func(name, value string) bool) {
-		for i := 0; yield(fmt.Sprintf("x-field-%d", i), long); i++ {
-		}
-	}
-	for range 3000 {
-		tap.See(record(func(r *emit.Record) { r.Path, r.Reason = "/"+long, long }), fields, tap.Keep(fields))
-	}
-	size, b := 0, tap.take()
-	for i := range b.Requests {
-		size += sizeOf(&b.Requests[i])
-	}
-	if size > maxBytes+20<<10 || len(b.Requests) == 0 || b.Dropped+uint64(len(b.Requests)) != 3000 {
-		t.Errorf("%d requests of %d bytes, %d dropped", len(b.Requests), size, b.Dropped)
-	}
-}
-
 func TestBatchThatIsNotTakenIsCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &control{err: errors.New("away")}
-		tap := run(t, c, mesh.Tap{ID: "1"})
-		tap.See(record(), nil, nil)
-		time.Sleep(2 * every)
+		tap := run(t, c, mesh.Tap{ID: "1", PerSecond: 1})
+		for range 3 {
+			tap.See(record(), nil, nil)
+		}
+		time.Sleep(every + every/2)
 		synctest.Wait()
 		c.mu.Lock()
 		c.err = nil
 		c.mu.Unlock()
 		time.Sleep(2 * every)
-		if got := c.told(); got.Dropped != 1 || len(got.Requests) != 0 {
-			t.Errorf("got %+v, want one dropped", got)
+		if got := c.told(); got.Dropped != 1 || len(got.Requests) != 0 || got.Limited["1"] != 2 {
+			t.Errorf("got %+v, want one dropped and two limited", got)
+		}
+		if told, dropped := tap.Counts(); told != 0 || dropped != 1 {
+			t.Errorf("%d are counted as told, %d as dropped; want 0 and 1", told, dropped)
+		}
+		time.Sleep(time.Second)
+		tap.See(record(), nil, nil)
+		time.Sleep(2 * every)
+		synctest.Wait()
+		if told, dropped := tap.Counts(); told != 1 || dropped != 1 {
+			t.Errorf("%d are counted as told, %d as dropped; want 1 of each", told, dropped)
 		}
 	})
 }
