@@ -98,8 +98,12 @@ func (h *h2) hedged(x *exchange) bool {
 	if at.IsZero() || !h.body.done {
 		return false
 	}
-	if h.wait(at) && !h.idled {
+	late := h.wait(at)
+	if late && h.idled {
+		return false
+	}
+	if late {
 		x.race.begin(x, h.wake.Wake)
 	}
-	return !h.idled
+	return true
 }

@@ -64,10 +64,13 @@ type beginning interface{ drop() }
 // race is a try with the chance of a second one beside it. The codec that sends the
 // first one tells it when the whole request has left and the answer is late.
 type race struct {
-	out    *Outbound
-	at     time.Time // when the second begins
-	tried  bool      // to begin it
-	second *second   // nil while there is none; set by the request's goroutine
+	out *Outbound
+	at  time.Time // when the second begins
+	// grace is how long the second may still take when the first has come to nothing good.
+	// It is the delay, or the most of it: after that an answer counts as late.
+	grace  time.Duration
+	tried  bool    // to begin it
+	second *second // nil while there is none; set by the request's goroutine
 
 	mu      sync.Mutex // guards what follows
 	settled bool       // the first has brought what it will
@@ -106,7 +109,7 @@ func (o *Outbound) hedge(next handler) handler {
 		}
 		d := o.hedges.delay(delayKey{x.route.Service, x.route.Name}, h.Config)
 		began := time.Now()
-		r := &race{out: o, at: began.Add(d.Now())}
+		r := &race{out: o, at: began.Add(d.Now()), grace: max(h.After, h.Most)}
 		x.race = r
 		err := next(x)
 		x.race = nil
@@ -205,13 +208,15 @@ func (r *race) settle() (lost bool) {
 // good ends the second.
 func (r *race) end(x *exchange, err error) error {
 	s := r.second
-	defer s.cancel()
-	if err == nil && isGood(x.answer) || errors.Is(err, errClientGone) {
-		s.cancel()
+	// Nobody is there to take what the second may bring, or it is not wanted.
+	settled := err == nil && isGood(x.answer) || errors.Is(err, errClientGone)
+	if !settled {
+		s.await(r.grace)
 	}
+	s.cancel()
 	<-s.done
 	t := emit.Try{Instance: string(s.lease.Instance.Info.ID), Start: s.sent.Sub(x.rec.Start), Took: s.took, Status: s.answer.status}
-	if err == nil && isGood(x.answer) || !s.good() {
+	if settled || !s.good() {
 		if s.reply != nil {
 			s.reply.drop()
 		}
@@ -238,6 +243,16 @@ func (r *race) end(x *exchange, err error) error {
 	r.out.takeUp(x, s.lease, s.sent)
 	x.rec.Choice, x.answer = "hedge after "+waited.Round(time.Millisecond).String(), s.answer
 	return x.via.adopt(x, s.reply)
+}
+
+// await waits for the second try, for so long at most.
+func (s *second) await(grace time.Duration) {
+	t := time.NewTimer(grace)
+	defer t.Stop()
+	select {
+	case <-s.done:
+	case <-t.C:
+	}
 }
 
 // kind is what the end of a second try that lost means for its instance.

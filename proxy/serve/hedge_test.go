@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -156,11 +157,13 @@ func TestHedges(t *testing.T) {
 		{"in time", after, 2, 9, none, false, []leg{{49 * ms, 200, 0}}, 200, 49 * ms, "0s 200", "", 0, 0},
 		{"the second wins", after, 2, 9, none, false, []leg{{time.Hour, 200, 0}, {10 * ms, 201, 0}}, 201, 60 * ms, "0s 0 lost to a hedge|50ms 201", "hedge after 50ms", 1, 0},
 		{"the first wins", after, 2, 9, none, false, []leg{{60 * ms, 200, 0}, {time.Hour, 201, 0}}, 200, 60 * ms, "0s 200|50ms 0 hedge lost", "", 1, 0},
-		{"a first that is bad does not win", after, 2, 9, none, false, []leg{{60 * ms, 503, 0}, {100 * ms, 200, 0}}, 200, 150 * ms, "0s 503|50ms 200", "hedge after 50ms", 1, 0},
-		{"a first that breaks off does not win", after, 2, 9, none, false, []leg{{60 * ms, 0, 0}, {100 * ms, 200, 0}}, 200, 150 * ms, "0s 0 broken|50ms 200", "hedge after 50ms", 1, 0},
+		{"a first that is bad does not win", after, 2, 9, none, false, []leg{{60 * ms, 503, 0}, {40 * ms, 200, 0}}, 200, 90 * ms, "0s 503|50ms 200", "hedge after 50ms", 1, 0},
+		{"a first that breaks off does not win", after, 2, 9, none, false, []leg{{60 * ms, 0, 0}, {40 * ms, 200, 0}}, 200, 90 * ms, "0s 0 broken|50ms 200", "hedge after 50ms", 1, 0},
 		{"a second that is bad does not win", after, 2, 9, none, false, []leg{{100 * ms, 200, 0}, {10 * ms, 503, 0}}, 200, 100 * ms, "0s 200|50ms 503 hedge lost", "", 1, 0},
 		{"a second that breaks off does not win", after, 2, 9, none, false, []leg{{100 * ms, 200, 0}, {10 * ms, 0, 0}}, 200, 100 * ms, "0s 200|50ms 0 hedge lost: broken", "", 1, 0},
-		{"of two bad ones the first stands", after, 2, 9, none, false, []leg{{60 * ms, 500, 0}, {100 * ms, 503, 0}}, 500, 150 * ms, "0s 500|50ms 503 hedge lost", "", 1, 0},
+		{"of two bad ones the first stands", after, 2, 9, none, false, []leg{{60 * ms, 500, 0}, {40 * ms, 503, 0}}, 500, 90 * ms, "0s 500|50ms 503 hedge lost", "", 1, 0},
+		{"a first that is bad does not wait for ever", after, 2, 9, none, false, []leg{{60 * ms, 503, 0}, {time.Hour, 200, 0}}, 503, 110 * ms, "0s 503|50ms 0 hedge lost", "", 1, 0},
+		{"nor where the delay follows a percentile", &mesh.Hedge{Percentile: 0.95, Min: ms, Max: 80 * ms}, 2, 9, none, false, []leg{{90 * ms, 503, 0}, {time.Hour, 200, 0}}, 503, 170 * ms, "0s 503|80ms 0 hedge lost", "", 1, 0},
 		{"no budget", after, 2, 0, none, false, []leg{{100 * ms, 200, 0}, {}}, 200, 100 * ms, "0s 200", "", 0, 1},
 		{"no other instance", after, 1, 9, none, false, []leg{{100 * ms, 200, 0}, {}}, 200, 100 * ms, "0s 200", "", 0, 1},
 		{"a method that may do harm twice", after, 2, 9, func(x *exchange) { x.idempotent = false }, false, []leg{{100 * ms, 200, 0}}, 200, 100 * ms, "0s 200", "", 0, 0},
@@ -267,6 +270,71 @@ func TestClientThatGoesEndsBothTries(t *testing.T) {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
 	})
+}
+
+// A client that goes just when its hedge has a good answer takes none: nothing was won.
+func TestClientThatGoesTakesNoHedge(t *testing.T) {
+	set, table := running(t, 2, &mesh.Hedge{After: time.Millisecond})
+	o := NewOutbound(OutboundConfig{}, OutboundDeps{Pick: set.Pick, Budget: &allowance{1000}})
+	defer o.Close()
+	codec := &racer{}
+	x := &exchange{ctx: t.Context(), via: codec}
+	x.reset()
+	x.route, _ = table.Match("reviews", &x.ask)
+	lease, err := o.deps.Pick(x.route, &x.ask, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	close(done)
+	s := &second{lease: lease, cancel: func() {}, done: done, reply: &racerLetter{of: codec}, answer: answer{status: 200, grpc: -1}}
+	err = (&race{out: o, second: s}).end(x, errClientGone)
+	if _, won, _ := o.Hedged(); !errors.Is(err, errClientGone) || won != 0 || codec.adopted || codec.dropped != 1 {
+		t.Errorf("%v with %d won, adopted: %v, dropped: %d", err, won, codec.adopted, codec.dropped)
+	}
+	for _, i := range set.State().Instances {
+		if i.InFlight != 0 {
+			t.Errorf("%s has %d in flight", i.Instance, i.InFlight)
+		}
+	}
+}
+
+// Where a request may be idle for less than the time to a hedge, the head of its answer
+// is seen when it comes.
+func TestIdleTimeBelowTheHedges(t *testing.T) {
+	seen := make(chan struct{})
+	cfg := meshConfig{hedge: &mesh.Hedge{After: time.Minute}, intake: Intake{Idle: 600 * time.Millisecond}}
+	m := newMesh(t, cfg, app{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		hints, _ := strconv.Atoi(r.URL.Path[1:])
+		for range hints { // so many pieces of news before it
+			<-time.After(50 * time.Millisecond) // the sidecar waits by then
+			w.WriteHeader(http.StatusEarlyHints)
+		}
+		<-time.After(50 * time.Millisecond)
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-seen: // the rest comes only then
+		case <-r.Context().Done():
+		}
+	})})
+	for _, client := range []*http.Client{m.client(t), m.client2(t)} {
+		for hints := range 3 {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://reviews/"+strconv.Itoa(hints), http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res, err := client.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if res.StatusCode != http.StatusOK {
+				t.Errorf("%s, after %d hints: %d, %s", res.Proto, hints, res.StatusCode, res.Header.Get("X-Sightline-Reason"))
+			} else {
+				seen <- struct{}{}
+			}
+			res.Body.Close()
+		}
+	}
 }
 
 // halting is an app that holds requests while it is told to, until they are given up.
