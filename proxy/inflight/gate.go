@@ -30,6 +30,9 @@ func (f Fixed) Limit() int { return int(f) }
 type Bounds struct {
 	All       Limit // nil is none
 	PerCaller int   // 0 is none
+	// By is until when an Enter may wait, if that is before the gate's patience ends; zero
+	// is as long as that.
+	By time.Time
 }
 
 // Verdict is what becomes of an Enter.
@@ -40,6 +43,8 @@ const (
 	Entered    Verdict = iota
 	Full               // all there may be are under way
 	CallerFull         // all there may be of this caller
+	Late               // Bounds.By was reached first
+	Gone               // the context ended first
 )
 
 // Gate counts what is under way. Its methods may be called from any goroutine.
@@ -69,7 +74,8 @@ func NewGate(plane int, patience time.Duration) *Gate {
 	return &Gate{plane: plane, patience: patience}
 }
 
-// Enter counts one of a caller's in. It may wait, until ctx ends, for one that ends.
+// Enter counts one of a caller's in. It may wait, until ctx or the time in b ends, for
+// one that ends.
 // Only after Entered, Leave must follow.
 func (g *Gate) Enter(ctx context.Context, c *Caller, b Bounds) Verdict {
 	mine, ok := g.count(c, b.PerCaller)
@@ -80,11 +86,20 @@ func (g *Gate) Enter(ctx context.Context, c *Caller, b Bounds) Verdict {
 		g.now.Add(1)
 		return Entered
 	}
-	if g.waiting.Load() == 0 && g.take(b.All) || mine <= g.share(b.All) && g.await(ctx, b.All) {
+	if g.waiting.Load() > 0 && g.now.Load() < int64(b.All.Limit()) {
+		g.letIn() // the limit has risen: who waits is first, and then there may be room
+	}
+	if g.waiting.Load() == 0 && g.take(b.All) {
 		return Entered
 	}
-	g.uncount(c)
-	return Full
+	v := Full
+	if mine <= g.share(b.All) {
+		v = g.await(ctx, b)
+	}
+	if v != Entered {
+		g.uncount(c)
+	}
+	return v
 }
 
 // Leave counts one out, and lets in who waits.
@@ -92,9 +107,7 @@ func (g *Gate) Leave(c *Caller) {
 	g.uncount(c)
 	g.now.Add(-1)
 	if g.waiting.Load() > 0 {
-		g.mu.Lock()
-		g.admit()
-		g.mu.Unlock()
+		g.letIn()
 	}
 }
 
@@ -103,6 +116,13 @@ func (g *Gate) Now() int { return int(g.now.Load()) }
 
 // Waited is how many waited to be let in, whether they were or not.
 func (g *Gate) Waited() uint64 { return g.waited.Load() }
+
+// letIn lets in who waits, if there is room.
+func (g *Gate) letIn() {
+	g.mu.Lock()
+	g.admit()
+	g.mu.Unlock()
+}
 
 // count counts what a caller has, and asks for.
 func (g *Gate) count(c *Caller, most int) (mine int64, ok bool) {
@@ -148,8 +168,8 @@ func (g *Gate) share(all Limit) int64 {
 }
 
 // await waits for a place. What waits is bounded by the callers' shares.
-func (g *Gate) await(ctx context.Context, all Limit) bool {
-	w := &waiter{all: all, in: make(chan struct{})}
+func (g *Gate) await(ctx context.Context, b Bounds) Verdict {
+	w := &waiter{all: b.All, in: make(chan struct{})}
 	g.mu.Lock()
 	at := g.queue.PushBack(w)
 	g.waiting.Add(1)
@@ -157,28 +177,33 @@ func (g *Gate) await(ctx context.Context, all Limit) bool {
 	g.mu.Unlock()
 	select {
 	case <-w.in:
-		return true
+		return Entered
 	default:
 	}
 	g.waited.Add(1)
-	t := time.NewTimer(g.patience)
+	patience, v := g.patience, Full
+	if !b.By.IsZero() && time.Until(b.By) <= patience {
+		patience, v = time.Until(b.By), Late
+	}
+	t := time.NewTimer(patience)
 	defer t.Stop()
 	select {
 	case <-w.in:
-		return true
+		return Entered
 	case <-t.C:
 	case <-ctx.Done():
+		v = Gone
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	select {
 	case <-w.in: // just now
-		return true
+		return Entered
 	default:
 	}
 	g.queue.Remove(at)
 	g.waiting.Add(-1)
-	return false
+	return v
 }
 
 // admit lets in as many as there is room for. It runs with mu held.

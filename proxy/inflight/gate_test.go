@@ -117,8 +117,18 @@ func TestWaitingEnds(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
 		start = time.Now()
-		if v := g.Enter(ctx, quiet, b); v != Full || time.Since(start) != time.Millisecond {
-			t.Errorf("%v after %v, want it refused when its context ended", v, time.Since(start))
+		if v := g.Enter(ctx, quiet, b); v != Gone || time.Since(start) != time.Millisecond {
+			t.Errorf("%v after %v, want it gone when its context ended", v, time.Since(start))
+		}
+		for _, by := range []time.Duration{-time.Second, 0, time.Millisecond, time.Second, 2 * time.Second} {
+			start = time.Now()
+			v, took, want := g.Enter(t.Context(), quiet, Bounds{All: b.All, By: start.Add(by)}), time.Since(start), Late
+			if by > time.Second {
+				want = Full
+			}
+			if v != want || took != min(max(by, 0), time.Second) {
+				t.Errorf("%v after %v with %v left, want %v", v, took, by, want)
+			}
 		}
 		// What waits is bounded by the share, which is 2 of 4.
 		var waiting sync.WaitGroup
@@ -162,6 +172,32 @@ func TestLimitThatRises(t *testing.T) {
 		synctest.Wait()
 		if in.Load() != 2 || g.Now() != 5 {
 			t.Errorf("%d of the quiet caller are in, %d in all; want both", in.Load(), g.Now())
+		}
+	})
+}
+
+// Once the limit has risen there is room at once: for who waits first, and then for
+// whoever comes, also beyond its share.
+func TestRisenLimitIsUsedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, noisy, quiet := NewGate(0, time.Second), &Caller{}, &Caller{}
+		limit := &rising{}
+		limit.n.Store(4)
+		b := Bounds{All: limit}
+		fill(t, g, noisy, b)
+		quiets := make(chan Verdict, 1)
+		go func() { quiets <- g.Enter(t.Context(), quiet, b) }()
+		synctest.Wait()
+		limit.n.Store(6)
+		if v := g.Enter(t.Context(), noisy, b); v != Entered {
+			t.Errorf("the noisy caller, with room for two: %v", v)
+		}
+		synctest.Wait()
+		if v := <-quiets; v != Entered || g.Now() != 6 {
+			t.Errorf("who waited: %v with %d under way", v, g.Now())
+		}
+		if v := g.Enter(t.Context(), noisy, b); v != Full || g.Now() != 6 {
+			t.Errorf("one more: %v with %d under way", v, g.Now())
 		}
 	})
 }

@@ -43,7 +43,12 @@ func (in *Inbound) admit(next handler) handler {
 		if bounds == nil {
 			return adapt(x)
 		}
-		if v := in.whole.Enter(x.ctx, x.seat, bounds.Bounds); v != inflight.Entered {
+		held := bounds.Bounds
+		held.By = x.deadline
+		if v := in.whole.Enter(x.ctx, x.seat, held); v != inflight.Entered {
+			if err := gaveUp(x, v); err != nil {
+				return err
+			}
 			in.guards.crowded.Add(1)
 			return full(bounds, v)
 		}
@@ -61,7 +66,10 @@ func (in *Inbound) adapt(next handler) handler {
 		if a == nil || x.stream {
 			return next(x)
 		}
-		if in.working.Enter(x.ctx, x.seat, inflight.Bounds{All: a.Control}) != inflight.Entered {
+		if v := in.working.Enter(x.ctx, x.seat, inflight.Bounds{All: a.Control, By: x.deadline}); v != inflight.Entered {
+			if err := gaveUp(x, v); err != nil {
+				return err
+			}
 			in.guards.adapted.Add(1)
 			return &rejection{
 				status: http.StatusServiceUnavailable, flags: "UO", grpc: 14, // UNAVAILABLE
@@ -110,6 +118,18 @@ func lastingType(contentType string) bool {
 	}
 	rest := contentType[len(events):]
 	return rest == "" || rest[0] == ';' || rest[0] == ' '
+}
+
+// gaveUp is a request that nobody waits for any longer: no overload, as there might have
+// been room in time. Nil is another verdict.
+func gaveUp(x *exchange, v inflight.Verdict) error {
+	switch v {
+	case inflight.Gone:
+		return errClientGone
+	case inflight.Late:
+		return fmt.Errorf("%w, waiting for room among the requests in flight", errTimeoutAfter(x))
+	}
+	return nil
 }
 
 // full is a request for which there is no room now.

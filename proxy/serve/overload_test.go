@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -161,6 +162,71 @@ func TestStreamsCountUntilTheyBegin(t *testing.T) {
 				t.Errorf("%s: %+v, want it observed: %v", tt.name, st, tt.observed)
 			}
 		})
+	}
+}
+
+// Who waits for room does so within the time of its request, and as long as its client is
+// there; that this ends is no overload.
+func TestWaitingForRoomEnds(t *testing.T) {
+	const ms = time.Millisecond
+	for _, tt := range []struct {
+		name           string
+		timeout, leave time.Duration // 0 is never
+		after          time.Duration
+		status         int
+		flags          string
+		refused        uint64
+	}{
+		{"patience", 0, 0, time.Second, 503, "UO", 1},
+		{"the request's time", 300 * ms, 0, 300 * ms, 504, "UT", 0},
+		{"the client goes", 0, 200 * ms, 200 * ms, 0, "DC", 0},
+	} {
+		for name, guard := range map[string]func() *Guard{
+			"fixed": func() *Guard {
+				return &Guard{InFlight: &InFlight{Bounds: inflight.Bounds{All: inflight.Fixed(3)}, Name: "f"}}
+			},
+			"adaptive": func() *Guard {
+				return &Guard{Adaptive: &Adaptive{Control: gradient.New(gradient.Config{}, nil)}}
+			},
+		} {
+			synctest.Test(t, func(t *testing.T) {
+				guard := guard()
+				in := NewInbound(InboundConfig{}, InboundDeps{})
+				noisy, _ := in.callers.Join("noisy", 0)
+				quiet, _ := in.callers.Join("quiet", 0)
+				handle := in.admit(func(*exchange) error {
+					time.Sleep(time.Hour)
+					return nil
+				})
+				enter := func(ctx context.Context, seat *inflight.Caller) error {
+					x := &exchange{ctx: ctx, via: tries{}, seat: seat}
+					x.reset()
+					if x.guard = guard; seat == quiet && tt.timeout > 0 {
+						x.limit(tt.timeout)
+					}
+					return handle(x)
+				}
+				var held sync.WaitGroup
+				defer held.Wait()
+				for range 3 {
+					held.Go(func() { enter(t.Context(), noisy) }) //nolint:errcheck // it takes up a place
+				}
+				synctest.Wait()
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				if tt.leave > 0 {
+					time.AfterFunc(tt.leave, cancel)
+				}
+				start := time.Now()
+				err := enter(ctx, quiet)
+				if f := faultOf(err); f.status != tt.status || f.flags != tt.flags || time.Since(start) != tt.after {
+					t.Errorf("%s, %s: %v after %v, want %d %s after %v", name, tt.name, err, time.Since(start), tt.status, tt.flags, tt.after)
+				}
+				if l := in.Load(); l.Crowded+l.Adapted != tt.refused {
+					t.Errorf("%s, %s: counted %+v", name, tt.name, l)
+				}
+			})
+		}
 	}
 }
 
