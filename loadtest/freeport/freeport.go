@@ -13,6 +13,8 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
+	"sync"
 )
 
 // Where ports are looked for: above what well-known programs and the mesh itself use,
@@ -25,7 +27,32 @@ const (
 // tries is how often a port is looked for before it is given up.
 const tries = 1000
 
-// Find finds n different loopback addresses that nobody listens on.
+// remembered is how many ports a process does not find again: whoever was told of one may
+// not listen on it yet.
+const remembered = 2000
+
+// told are the ports that were found last, in turn.
+var told struct {
+	sync.Mutex
+
+	ports [remembered]int
+	next  int
+}
+
+// fresh reports whether a port was not found lately, and remembers it.
+func fresh(port int) bool {
+	told.Lock()
+	defer told.Unlock()
+	if slices.Contains(told.ports[:], port) {
+		return false
+	}
+	told.ports[told.next%remembered] = port
+	told.next++
+	return true
+}
+
+// Find finds n loopback addresses that nobody listens on, and that no call in this process
+// has found lately.
 func Find(ctx context.Context, n int) ([]netip.AddrPort, error) {
 	below := firstAssigned("/proc/sys/net/ipv4/ip_local_port_range")
 	var out []netip.AddrPort
@@ -47,11 +74,16 @@ func listen(ctx context.Context, below int) (net.Listener, error) {
 	}
 	var last error
 	for range tries {
-		l, err := conf.Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", lowest+rand.IntN(below-lowest)))
-		if err == nil {
+		port := lowest + rand.IntN(below-lowest)
+		l, err := conf.Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		switch {
+		case err != nil:
+			last = err
+		case fresh(port):
 			return l, nil
+		default:
+			_ = l.Close()
 		}
-		last = err
 	}
 	return nil, errors.Join(fmt.Errorf("none of %d tries between %d and %d", tries, lowest, below), last)
 }

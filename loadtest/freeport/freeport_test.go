@@ -53,3 +53,17 @@ func TestFirstAssigned(t *testing.T) {
 		t.Errorf("without the kernel's word: %d", got)
 	}
 }
+
+func TestNoPortIsFoundTwice(t *testing.T) {
+	seen := map[uint16]bool{}
+	for range 1000 {
+		ports, err := Find(t.Context(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p := ports[0].Port(); seen[p] {
+			t.Fatalf("port %d was found twice", p)
+		}
+		seen[ports[0].Port()] = true
+	}
+}
