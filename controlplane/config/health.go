@@ -157,11 +157,7 @@ func wholeOr(v any, otherwise int) int {
 }
 
 func (v *validator) healthCheck(h *HealthCheck) {
-	if other, taken := v.checks[h.Service]; taken {
-		v.fault("spec.service", "%q already has %s; keep one of them", h.Service, other.Key())
-	} else {
-		v.checks[h.Service] = v.object
-	}
+	v.onlyOne(v.checks, h.Service)
 	if _, runs := v.world.Services[h.Service]; !runs {
 		v.warn("spec.service", "no service %q has joined yet", h.Service)
 	}

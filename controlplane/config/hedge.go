@@ -82,11 +82,7 @@ func fillHedge(o *Object, spec map[string]any) error {
 }
 
 func (v *validator) hedge(h *Hedge) {
-	if other, taken := v.hedges[h.Service]; taken {
-		v.fault("spec.service", "%q already has %s; keep one of them", h.Service, other.Key())
-	} else {
-		v.hedges[h.Service] = v.object
-	}
+	v.onlyOne(v.hedges, h.Service)
 	if n, runs := v.world.Services[h.Service]; !runs {
 		v.warn("spec.service", "no service %q has joined yet", h.Service)
 	} else if len(n) == 1 {

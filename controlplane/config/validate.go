@@ -71,6 +71,15 @@ func (v *validator) warn(path, format string, args ...any) {
 	v.findings = append(v.findings, f)
 }
 
+// onlyOne notes that the object is the one for a service, of which there is one.
+func (v *validator) onlyOne(of map[mesh.ServiceName]Object, service mesh.ServiceName) {
+	if other, taken := of[service]; taken {
+		v.fault("spec.service", "%q already has %s; keep one of them", service, other.Key())
+		return
+	}
+	of[service] = v.object
+}
+
 // service resolves a host; ok is false after it was reported.
 func (v *validator) service(host, path string) (s mesh.ServiceName, ok bool) {
 	if host == "" {

@@ -25,8 +25,12 @@ const (
 
 // Follow sets GOMAXPROCS between 1 and most by what the process uses, until ctx ends or the
 // system does not tell what is used, which is an error. It leaves GOMAXPROCS at most.
+// Where that is 1 it returns at once.
 func Follow(ctx context.Context, most int) error {
 	defer runtime.GOMAXPROCS(most)
+	if most <= 1 {
+		return nil
+	}
 	g := governor{most: most, now: 1}
 	runtime.GOMAXPROCS(g.now)
 	tick := time.NewTicker(every)

@@ -106,13 +106,6 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return err
 }
 
-// Connections is how many there are.
-func (s *Server) Connections() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.conns)
-}
-
 func (s *Server) accept(ctx, alive context.Context, l net.Listener) error {
 	pause := time.Duration(0)
 	for {

@@ -7,7 +7,7 @@ import (
 
 const (
 	// budgetSpan is how far back requests and retries are counted, in seconds.
-	budgetSpan = 10
+	budgetSpan = slots
 	// What a request pays in, a retry takes out, and each second allows for nothing,
 	// in thousandths of a retry: a fifth of the requests, and ten per second.
 	deposit    = 200
@@ -23,9 +23,7 @@ type Budget struct {
 
 	mu      sync.Mutex
 	start   time.Time
-	current int64             // second since start that the newest slot is for
-	slots   [budgetSpan]int64 // paid in less taken out, per second
-	balance int64             // sum of slots
+	balance window // paid in less taken out, a slot for each second since start
 }
 
 // NewBudget makes a budget that reads the time from now.
@@ -45,7 +43,7 @@ func (b *Budget) Withdraw() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.advance()
-	if b.balance+budgetSpan*allowance < withdrawal {
+	if b.balance.sum+budgetSpan*allowance < withdrawal {
 		return false
 	}
 	b.add(-withdrawal)
@@ -54,20 +52,8 @@ func (b *Budget) Withdraw() bool {
 
 func (b *Budget) add(amount int64) {
 	b.advance()
-	b.slots[b.current%budgetSpan] += amount
-	b.balance += amount
+	b.balance.add(amount)
 }
 
 // advance forgets the seconds that have left the span.
-func (b *Budget) advance() {
-	second := int64(b.now().Sub(b.start) / time.Second)
-	if second-b.current >= budgetSpan {
-		b.slots, b.balance, b.current = [budgetSpan]int64{}, 0, second
-		return
-	}
-	for b.current < second {
-		b.current++
-		b.balance -= b.slots[b.current%budgetSpan]
-		b.slots[b.current%budgetSpan] = 0
-	}
-}
+func (b *Budget) advance() { b.balance.advance(int64(b.now().Sub(b.start) / time.Second)) }

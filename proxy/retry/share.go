@@ -20,15 +20,10 @@ type Share struct {
 	cfg ShareConfig
 	now func() time.Time
 
-	mu      sync.Mutex // guards what follows; used with an Interval only
-	start   time.Time
-	current int64 // number of the newest slot since start
-	slots   [shareSlots]int
-	sum     int
+	mu    sync.Mutex // guards what follows; used with an Interval only
+	start time.Time
+	begun window // requests
 }
-
-// shareSlots is into how many the interval is divided.
-const shareSlots = 10
 
 // NewShare makes a share that reads the time from now.
 func NewShare(c ShareConfig, now func() time.Time) *Share {
@@ -46,8 +41,7 @@ func (s *Share) Request() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.advance()
-	s.slots[s.current%shareSlots]++
-	s.sum++
+	s.begun.add(1)
 }
 
 // Allowed is how many retries may be in flight when so many requests are.
@@ -55,22 +49,13 @@ func (s *Share) Allowed(inFlight int) int {
 	if s.cfg.Interval > 0 {
 		s.mu.Lock()
 		s.advance()
-		inFlight = max(inFlight, s.sum)
+		inFlight = max(inFlight, int(s.begun.sum))
 		s.mu.Unlock()
 	}
 	return max(int(s.cfg.Percent/100*float64(inFlight)), s.cfg.Least)
 }
 
 func (s *Share) advance() {
-	width := max(s.cfg.Interval/shareSlots, 1)
-	n := int64(s.now().Sub(s.start) / width)
-	if n-s.current >= shareSlots {
-		s.slots, s.sum, s.current = [shareSlots]int{}, 0, n
-		return
-	}
-	for s.current < n {
-		s.current++
-		s.sum -= s.slots[s.current%shareSlots]
-		s.slots[s.current%shareSlots] = 0
-	}
+	width := max(s.cfg.Interval/slots, 1)
+	s.begun.advance(int64(s.now().Sub(s.start) / width))
 }

@@ -60,16 +60,9 @@ func (h *h1) render(t *onH2, head *http2.Head, framing string) error {
 func (h *h1) relayOnH2(x *exchange) error {
 	t := h.far
 	h.blame(x)
-	framing := h.frame()
-	if x.out != nil {
-		edit(&h.res.Head, x.out.response)
-		edit(&h.res.Head, x.out.always)
+	if err := h.beginAnswer(x); err != nil {
+		return err
 	}
-	h.begun = true
-	if err := h.out.Response(&h.res, framing); err != nil {
-		return errClientGone
-	}
-	h.letStream()
 	err := h.bodyOnH2(x, t)
 	h.settleUpload(settling)
 	h.stopUpload()

@@ -26,6 +26,21 @@ func (h *h1) relay(x *exchange) error {
 	return h.relayPlain(x, h.up)
 }
 
+// beginAnswer sends the head of the answer that h.res is, as the route changes it.
+func (h *h1) beginAnswer(x *exchange) error {
+	framing := h.frame()
+	if x.out != nil {
+		edit(&h.res.Head, x.out.response)
+		edit(&h.res.Head, x.out.always)
+	}
+	h.begun = true
+	if err := h.out.Response(&h.res, framing); err != nil {
+		return errClientGone
+	}
+	h.letStream()
+	return nil
+}
+
 // relayPlain is relay for an answer of HTTP/1.1.
 func (h *h1) relayPlain(x *exchange, up *pool.Conn) error {
 	h.blame(x)
@@ -40,16 +55,9 @@ func (h *h1) relayPlain(x *exchange, up *pool.Conn) error {
 	if h.res.Has(http1.KeepAlive) {
 		up.Pool().Announced(keptFor(h.res.Get(http1.KeepAlive)))
 	}
-	framing := h.frame()
-	if x.out != nil {
-		edit(&h.res.Head, x.out.response)
-		edit(&h.res.Head, x.out.always)
+	if err := h.beginAnswer(x); err != nil {
+		return err
 	}
-	h.begun = true
-	if err := h.out.Response(&h.res, framing); err != nil {
-		return errClientGone
-	}
-	h.letStream()
 	n, readErr, writeErr := http1.Copy(&h.out, &up.In)
 	x.rec.BytesOut += n
 	if writeErr == nil && readErr == nil {

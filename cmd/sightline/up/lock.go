@@ -16,12 +16,11 @@ func lock(path string) (unlock func(), err error) {
 		return nil, fmt.Errorf("lock state directory: %w", err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		owner := make([]byte, 16)
-		n, _ := f.ReadAt(owner, 0)
+		owner := ownerOf(f)
 		_ = f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, fmt.Errorf("state directory is in use by process %s (%s): end that one, or give another --dir",
-				strings.TrimSpace(string(owner[:n])), path)
+				owner, path)
 		}
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
@@ -29,4 +28,11 @@ func lock(path string) (unlock func(), err error) {
 		_, _ = fmt.Fprintf(f, "%d\n", os.Getpid()) // only a hint for people
 	}
 	return func() { _ = f.Close() }, nil
+}
+
+// ownerOf is the process that a lock's file names, or nothing.
+func ownerOf(f *os.File) string {
+	owner := make([]byte, 16)
+	n, _ := f.ReadAt(owner, 0) // only a hint for people
+	return strings.TrimSpace(string(owner[:n]))
 }

@@ -1,12 +1,12 @@
 package up
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -68,10 +68,5 @@ func heldBy(path string) (process string, held bool) {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); !errors.Is(err, syscall.EWOULDBLOCK) {
 		return "", false
 	}
-	owner := make([]byte, 16)
-	n, _ := f.ReadAt(owner, 0)
-	if process = strings.TrimSpace(string(owner[:n])); process == "" {
-		process = "unknown"
-	}
-	return process, true
+	return cmp.Or(ownerOf(f), "unknown"), true
 }
