@@ -7,13 +7,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
-	"github.com/sightline-mesh/sightline/controlplane"
-	"github.com/sightline-mesh/sightline/controlplane/admin"
 	"github.com/sightline-mesh/sightline/controlplane/identity"
-	core "github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/loadtest/freeport"
 	"github.com/sightline-mesh/sightline/loadtest/peers/proc"
 	"github.com/sightline-mesh/sightline/loadtest/sink"
@@ -93,32 +89,17 @@ func (m *mesh) startControlPlane(ctx context.Context) (err error) {
 
 // enrol makes this process the mesh's collector, and gets a token for the sidecars.
 func (m *mesh) enrol(ctx context.Context) error {
-	var system string
-	path := filepath.Join(m.dir, "controlplane", controlplane.TokenFile)
-	if err := proc.Await(ctx, patience, func(context.Context) error {
-		b, err := os.ReadFile(path)
-		system = strings.TrimSpace(string(b))
-		return err
-	}, m.controlPlane); err != nil {
-		return err
-	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	plane := sink.ControlPlane{Process: m.controlPlane, Address: m.address, Dir: m.dir}
 	var err error
-	m.source, err = identity.Open(ctx, identity.Config{
-		ControlPlane: m.address, Token: system,
-		Workload: identity.Workload{
-			Service: core.CollectorAccount, Namespace: core.SystemNamespace,
-			Account: core.CollectorAccount, Instance: core.CollectorAccount + "-1",
-		},
-	})
-	if err != nil {
+	if m.source, err = sink.Enrol(ctx, plane); err != nil {
 		return err
 	}
 	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	m.renewing, m.renewed = stop, make(chan error, 1)
 	go func() { m.renewed <- m.source.Run(renewing) }()
-	client := m.admin()
-	defer client.Close()
-	if m.token, err = client.CreateToken(ctx, admin.TokenRequest{By: "lossless"}); err != nil {
+	if m.token, err = plane.JoinToken(ctx, m.source, "lossless"); err != nil {
 		return err
 	}
 	if m.telemetry, err = freeAddress(ctx); err != nil {
@@ -139,10 +120,6 @@ func (m *mesh) stopCollector() error {
 	s := m.collector
 	m.collector = nil
 	return s.Stop()
-}
-
-func (m *mesh) admin() *admin.Client {
-	return admin.NewClient(m.address, m.source.ClientTLS(m.source.ControlPlane()))
 }
 
 // join adds a workload and waits until it is up.

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sightline-mesh/sightline/loadtest/peers/proc"
 )
 
 // options is what a person asks for.
@@ -60,10 +62,8 @@ func (o *options) complete() error {
 	if o.bin, err = filepath.Abs(o.bin); err != nil {
 		return fmt.Errorf("bin: %w", err)
 	}
-	for _, program := range []string{"sightline", "sightline-proxy"} {
-		if _, err := os.Stat(filepath.Join(o.bin, program)); err != nil {
-			return fmt.Errorf("bin: %w: run `make build`", err)
-		}
+	if err := proc.Built(o.bin); err != nil {
+		return err
 	}
 	if o.dir != "" {
 		if o.dir, err = filepath.Abs(o.dir); err != nil {

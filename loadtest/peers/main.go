@@ -9,30 +9,14 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"runtime"
-	"syscall"
+
+	"github.com/sightline-mesh/sightline/loadtest/peers/proc"
 )
 
-func main() {
-	// Children end with the thread that started them: all start from this one.
-	runtime.LockOSThread()
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	if errors.Is(err, flag.ErrHelp) {
-		return
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "peers:", err)
-		os.Exit(1)
-	}
-}
+func main() { proc.Main("peers", run) }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if played, err := act(ctx, args, stdout); played {

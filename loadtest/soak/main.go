@@ -19,29 +19,14 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"runtime"
-	"syscall"
 	"time"
 
 	"github.com/sightline-mesh/sightline/loadtest/peers/pair"
+	"github.com/sightline-mesh/sightline/loadtest/peers/proc"
 )
 
-func main() {
-	// Children end with the thread that started them: all start from this one.
-	runtime.LockOSThread()
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	if errors.Is(err, flag.ErrHelp) {
-		return
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "soak:", err)
-		os.Exit(1)
-	}
-}
+func main() { proc.Main("soak", run) }
 
 type options struct {
 	bin        string
@@ -68,12 +53,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	if o.mebibytes <= 0 && o.idle <= 0 && o.churn <= 0 && o.websockets <= 0 {
 		return o, errors.New("nothing to do: give -stream-mib, -idle, -churn or -websockets")
 	}
-	for _, program := range []string{"sightline", "sightline-proxy"} {
-		if _, err := os.Stat(filepath.Join(o.bin, program)); err != nil {
-			return o, fmt.Errorf("bin: %w: run `make build`", err)
-		}
-	}
-	return o, nil
+	return o, proc.Built(o.bin)
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {

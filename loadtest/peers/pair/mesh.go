@@ -6,14 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 	"path/filepath"
-	"strings"
 
-	"github.com/sightline-mesh/sightline/controlplane"
-	"github.com/sightline-mesh/sightline/controlplane/admin"
-	"github.com/sightline-mesh/sightline/controlplane/identity"
-	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/loadtest/freeport"
 	"github.com/sightline-mesh/sightline/loadtest/peers/proc"
 	"github.com/sightline-mesh/sightline/loadtest/sink"
@@ -74,36 +68,14 @@ func (m *Mesh) Stop() error {
 func (m *Mesh) enrol(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	system, err := m.systemToken(ctx)
+	plane := sink.ControlPlane{Process: m.controlPlane, Address: m.address.String(), Dir: m.dir}
+	source, err := sink.Enrol(ctx, plane)
 	if err != nil {
 		return err
 	}
-	source, err := identity.Open(ctx, identity.Config{
-		ControlPlane: m.address.String(), Token: system,
-		Workload: identity.Workload{
-			Service: mesh.CollectorAccount, Namespace: mesh.SystemNamespace,
-			Account: mesh.CollectorAccount, Instance: mesh.CollectorAccount + "-1",
-		},
-	})
-	if err != nil {
-		return err
-	}
-	client := admin.NewClient(m.address.String(), source.ClientTLS(source.ControlPlane()))
-	defer client.Close()
-	if m.token, err = client.CreateToken(ctx, admin.TokenRequest{By: "peers"}); err != nil {
+	if m.token, err = plane.JoinToken(ctx, source, "peers"); err != nil {
 		return err
 	}
 	m.sink, err = sink.Start(ctx, "127.0.0.1:0", source.ServerTLS("http/1.1"))
 	return err
-}
-
-// systemToken waits for the token that the control plane leaves for the mesh's own.
-func (m *Mesh) systemToken(ctx context.Context) (token string, err error) {
-	path := filepath.Join(m.dir, "controlplane", controlplane.TokenFile)
-	err = proc.Await(ctx, patience, func(context.Context) error {
-		b, err := os.ReadFile(path)
-		token = strings.TrimSpace(string(b))
-		return err
-	}, m.controlPlane)
-	return token, err
 }
