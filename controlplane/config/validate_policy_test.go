@@ -15,6 +15,20 @@ func source(s string) string    { return `{rules: [{from: [{source: {` + s + `}}
 func operation(s string) string { return `{rules: [{to: [{operation: {` + s + `}}]}]}` }
 func condition(s string) string { return `{rules: [{when: [{` + s + `}]}]}` }
 
+// wantFinding expects one finding on a manifest, "severity path: message", that begins
+// like want, or none if want is empty.
+func wantFinding(t *testing.T, manifest, want string) {
+	t.Helper()
+	var lines []string
+	for _, f := range config.Validate(parse(t, manifest), world()) {
+		lines = append(lines, f.Severity+" "+f.Path+": "+f.Message)
+	}
+	got := strings.Join(lines, "\n")
+	if (want == "") != (got == "") || !strings.HasPrefix(got, want) || len(lines) > 1 {
+		t.Errorf("%s\ngot  %s\nwant %s", manifest, got, want)
+	}
+}
+
 func TestValidateAuthorizationPolicy(t *testing.T) {
 	for _, tt := range []struct{ metadata, spec, want string }{
 		{"", `{}`, ""},
@@ -71,13 +85,6 @@ func TestValidateAuthorizationPolicy(t *testing.T) {
 		{"", condition(`key: source.serviceAccount, values: ["*"]`), `error spec.rules[0].when[0].values[0]: "*" is not a service account`},
 	} {
 		manifest := authorization(tt.metadata, tt.spec)
-		var lines []string
-		for _, f := range config.Validate(parse(t, manifest), world()) {
-			lines = append(lines, f.Severity+" "+f.Path+": "+f.Message)
-		}
-		got := strings.Join(lines, "\n")
-		if (tt.want == "") != (got == "") || !strings.HasPrefix(got, tt.want) || len(lines) > 1 {
-			t.Errorf("%s\ngot  %s\nwant %s", manifest, got, tt.want)
-		}
+		wantFinding(t, manifest, tt.want)
 	}
 }

@@ -29,14 +29,7 @@ func TestValidateRateLimit(t *testing.T) {
 		{`rules: [{requests: 5}], selector: {matchLabels: {version: v9}}`, `warning spec.selector.matchLabels: {"version":"v9"} fits no running instance`},
 	} {
 		manifest := "apiVersion: sightline.dev/v1alpha1\nkind: RateLimit\nmetadata: {name: r}\nspec: {" + tt.spec + "}\n"
-		var lines []string
-		for _, f := range config.Validate(parse(t, manifest), world()) {
-			lines = append(lines, f.Severity+" "+f.Path+": "+f.Message)
-		}
-		got := strings.Join(lines, "\n")
-		if (tt.want == "") != (got == "") || !strings.HasPrefix(got, tt.want) || len(lines) > 1 {
-			t.Errorf("%s\ngot  %s\nwant %s", manifest, got, tt.want)
-		}
+		wantFinding(t, manifest, tt.want)
 	}
 }
 

@@ -1,10 +1,7 @@
 package config_test
 
 import (
-	"strings"
 	"testing"
-
-	"github.com/sightline-mesh/sightline/controlplane/config"
 )
 
 func TestValidateSampling(t *testing.T) {
@@ -31,13 +28,6 @@ func TestValidateSampling(t *testing.T) {
 		{own, `keep: {slowerThan: -1s}`, "error spec.keep.slowerThan: -1s is below 0"},
 	} {
 		manifest := "apiVersion: " + tt.kind + "\nmetadata: {name: r}\nspec: {" + tt.spec + "}\n"
-		var lines []string
-		for _, f := range config.Validate(parse(t, manifest), world()) {
-			lines = append(lines, f.Severity+" "+f.Path+": "+f.Message)
-		}
-		got := strings.Join(lines, "\n")
-		if (tt.want == "") != (got == "") || !strings.HasPrefix(got, tt.want) || len(lines) > 1 {
-			t.Errorf("%s\ngot  %s\nwant %s", manifest, got, tt.want)
-		}
+		wantFinding(t, manifest, tt.want)
 	}
 }

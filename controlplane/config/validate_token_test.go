@@ -1,10 +1,7 @@
 package config_test
 
 import (
-	"strings"
 	"testing"
-
-	"github.com/sightline-mesh/sightline/controlplane/config"
 )
 
 func TestValidateRequestAuthentication(t *testing.T) {
@@ -26,13 +23,6 @@ func TestValidateRequestAuthentication(t *testing.T) {
 		{`issuer: a, outputClaimToHeaders: [{header: x-g}], ` + keys, `error spec.jwtRules[0].outputClaimToHeaders[0].claim: is missing; want the name of a claim`},
 	} {
 		manifest := "apiVersion: security.istio.io/v1\nkind: RequestAuthentication\nmetadata: {name: r}\nspec: {jwtRules: [{" + tt.rule + "}]}\n"
-		var lines []string
-		for _, f := range config.Validate(parse(t, manifest), world()) {
-			lines = append(lines, f.Severity+" "+f.Path+": "+f.Message)
-		}
-		got := strings.Join(lines, "\n")
-		if (tt.want == "") != (got == "") || !strings.HasPrefix(got, tt.want) || len(lines) > 1 {
-			t.Errorf("%s\ngot  %s\nwant %s", manifest, got, tt.want)
-		}
+		wantFinding(t, manifest, tt.want)
 	}
 }

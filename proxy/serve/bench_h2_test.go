@@ -29,44 +29,37 @@ var grpcMessageBytes = append([]byte{0, 0, 0, 0, 32}, make([]byte, 32)...)
 var benchGRPC = app{listen: func(l net.Listener) {
 	head := headerBlock(":status", "200", "content-type", "application/grpc")
 	trailers := headerBlock("grpc-status", "0")
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			return
-		}
-		go func() {
-			defer c.Close()
-			var out bytes.Buffer
-			in := http2.NewFramer(&out, c)
-			in.SetReuseFrames()
-			io.ReadFull(c, make([]byte, len(http2.ClientPreface))) //nolint:errcheck // the next read tells
-			in.WriteSettings()                                     //nolint:errcheck // into memory
-			for {
-				if out.Len() > 0 {
-					if _, err := c.Write(out.Bytes()); err != nil {
-						return
-					}
-					out.Reset()
-				}
-				f, err := in.ReadFrame()
-				if err != nil {
+	acceptEach(l, func(c net.Conn) {
+		var out bytes.Buffer
+		in := http2.NewFramer(&out, c)
+		in.SetReuseFrames()
+		io.ReadFull(c, make([]byte, len(http2.ClientPreface))) //nolint:errcheck // the next read tells
+		in.WriteSettings()                                     //nolint:errcheck // into memory
+		for {
+			if out.Len() > 0 {
+				if _, err := c.Write(out.Bytes()); err != nil {
 					return
 				}
-				fh := f.Header()
-				if s, ok := f.(*http2.SettingsFrame); ok && !s.IsAck() {
-					in.WriteSettingsAck() //nolint:errcheck // into memory
-				}
-				if fh.Type == http2.FrameData && fh.Length > 0 {
-					in.WriteWindowUpdate(0, fh.Length) //nolint:errcheck // into memory
-				}
-				if fh.StreamID != 0 && fh.Flags.Has(http2.FlagDataEndStream) {
-					in.WriteHeaders(http2.HeadersFrameParam{StreamID: fh.StreamID, BlockFragment: head, EndHeaders: true})                      //nolint:errcheck // into memory
-					in.WriteData(fh.StreamID, false, grpcMessageBytes)                                                                          //nolint:errcheck // into memory
-					in.WriteHeaders(http2.HeadersFrameParam{StreamID: fh.StreamID, BlockFragment: trailers, EndHeaders: true, EndStream: true}) //nolint:errcheck // into memory
-				}
+				out.Reset()
 			}
-		}()
-	}
+			f, err := in.ReadFrame()
+			if err != nil {
+				return
+			}
+			fh := f.Header()
+			if s, ok := f.(*http2.SettingsFrame); ok && !s.IsAck() {
+				in.WriteSettingsAck() //nolint:errcheck // into memory
+			}
+			if fh.Type == http2.FrameData && fh.Length > 0 {
+				in.WriteWindowUpdate(0, fh.Length) //nolint:errcheck // into memory
+			}
+			if fh.StreamID != 0 && fh.Flags.Has(http2.FlagDataEndStream) {
+				in.WriteHeaders(http2.HeadersFrameParam{StreamID: fh.StreamID, BlockFragment: head, EndHeaders: true})                      //nolint:errcheck // into memory
+				in.WriteData(fh.StreamID, false, grpcMessageBytes)                                                                          //nolint:errcheck // into memory
+				in.WriteHeaders(http2.HeadersFrameParam{StreamID: fh.StreamID, BlockFragment: trailers, EndHeaders: true, EndStream: true}) //nolint:errcheck // into memory
+			}
+		}
+	})
 }}
 
 // calls makes unary calls, width of them at a time on one connection.

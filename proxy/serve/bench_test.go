@@ -17,18 +17,9 @@ import (
 
 // benchApp sends bodies back without net/http and, but for its buffer, without
 // allocating, so that what is measured is the mesh.
-var benchApp = app{listen: func(l net.Listener) {
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			return
-		}
-		go echoBodies(c)
-	}
-}}
+var benchApp = app{listen: func(l net.Listener) { acceptEach(l, echoBodies) }}
 
 func echoBodies(c net.Conn) {
-	defer c.Close()
 	in := bufio.NewReaderSize(c, 40<<10)
 	out := make([]byte, 0, 70<<10)
 	for {

@@ -18,28 +18,19 @@ import (
 // mirror answers each request with its own bytes as they came: the head, and the body
 // as it was framed.
 func mirror() app {
-	return app{listen: func(l net.Listener) {
+	return tcpApp(func(c *net.TCPConn) {
+		var raw bytes.Buffer
+		in := bufio.NewReader(io.TeeReader(c, &raw))
 		for {
-			c, err := l.Accept()
+			r, err := http.ReadRequest(in)
 			if err != nil {
 				return
 			}
-			go func() {
-				defer c.Close()
-				var raw bytes.Buffer
-				in := bufio.NewReader(io.TeeReader(c, &raw))
-				for {
-					r, err := http.ReadRequest(in)
-					if err != nil {
-						return
-					}
-					discard(r.Body)
-					fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", raw.Len(), raw.Bytes())
-					raw.Reset()
-				}
-			}()
+			discard(r.Body)
+			fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", raw.Len(), raw.Bytes())
+			raw.Reset()
 		}
-	}}
+	})
 }
 
 // ownLines takes out the fields that the sidecars add and returns the rest as it is.
@@ -186,29 +177,20 @@ func TestAnswersReachTheClientAsTheyWere(t *testing.T) {
 
 // A client that waits for a 100 and gets the answer itself does not send its body.
 func TestExpectationsInOtherShapes(t *testing.T) {
-	m := newMesh(t, meshConfig{}, app{listen: func(l net.Listener) {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				in := bufio.NewReader(c)
-				r, err := http.ReadRequest(in)
-				if err != nil {
-					return
-				}
-				switch r.URL.Path {
-				case "/never": // says no 100, but takes the body if it comes
-					discard(r.Body)
-					send(t, c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-				case "/at-once":
-					send(t, c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
-				}
-			}()
+	m := newMesh(t, meshConfig{}, tcpApp(func(c *net.TCPConn) {
+		in := bufio.NewReader(c)
+		r, err := http.ReadRequest(in)
+		if err != nil {
+			return
 		}
-	}})
+		switch r.URL.Path {
+		case "/never": // says no 100, but takes the body if it comes
+			discard(r.Body)
+			send(t, c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+		case "/at-once":
+			send(t, c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+		}
+	}))
 	for name, c := range map[string]struct{ path, framing, body string }{
 		"length, sent without a 100": {"/never", "Content-Length: 5", "hello"},
 		"chunks, sent without a 100": {"/never", "Transfer-Encoding: chunked", "5\r\nhello\r\n0\r\n\r\n"},
@@ -279,22 +261,13 @@ func TestTunnelEndsSideBySide(t *testing.T) {
 }
 
 func TestDrainEndsTunnelsInTime(t *testing.T) {
-	m := newMesh(t, meshConfig{drain: 200 * time.Millisecond}, app{listen: func(l net.Listener) {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				in := bufio.NewReader(c)
-				if _, err := http.ReadRequest(in); err == nil {
-					send(t, c, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n")
-					copyTo(c, in)
-				}
-			}()
+	m := newMesh(t, meshConfig{drain: 200 * time.Millisecond}, tcpApp(func(c *net.TCPConn) {
+		in := bufio.NewReader(c)
+		if _, err := http.ReadRequest(in); err == nil {
+			send(t, c, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n")
+			copyTo(c, in)
 		}
-	}})
+	}))
 	c := m.connect(t)
 	send(t, c, "GET / HTTP/1.1\r\nHost: reviews\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\nhello")
 	in := bufio.NewReader(c)

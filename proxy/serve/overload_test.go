@@ -259,6 +259,7 @@ func TestMeasuringEndsWithoutLatencies(t *testing.T) {
 						count.Add(1)
 					}
 				})
+				synctest.Wait() // one after the other: two at once may wait for the same place
 			}
 			all.Wait()
 			return int(count.Load())
@@ -326,13 +327,8 @@ func (m *testMesh) callerNamed(t *testing.T, name string) *http.Client {
 
 // The adaptive limit begins with 3. One that is beyond it hears so in its protocol.
 func TestAdaptiveLimitRefuses(t *testing.T) {
-	arrived, hold := make(chan struct{}), make(chan struct{})
-	m := newMesh(t, meshConfig{}, app{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/hold" {
-			arrived <- struct{}{}
-			<-hold
-		}
-	})})
+	keeper, arrived, hold := holding()
+	m := newMesh(t, meshConfig{}, keeper)
 	side := m.sidecars[0]
 	side.guard.Store(&Guard{Adaptive: &Adaptive{Name: "default/f", Control: gradient.New(gradient.Config{}, nil)}})
 	client := m.client(t)
@@ -412,13 +408,8 @@ func TestWebSocketTakesUpNoPlace(t *testing.T) {
 
 // A caller that has taken all places keeps another waiting for the next one only.
 func TestNoisyCallerStarvesNobody(t *testing.T) {
-	arrived, hold := make(chan struct{}), make(chan struct{})
-	m := newMesh(t, meshConfig{}, app{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/hold" {
-			arrived <- struct{}{}
-			<-hold
-		}
-	})})
+	keeper, arrived, hold := holding()
+	m := newMesh(t, meshConfig{}, keeper)
 	side := m.sidecars[0]
 	side.guard.Store(&Guard{InFlight: &InFlight{Bounds: inflight.Bounds{All: inflight.Fixed(4)}, Name: "f"}})
 	to := "https://" + side.addr.String()

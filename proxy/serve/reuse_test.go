@@ -20,25 +20,16 @@ import (
 // it when the second has come.
 func hangsUp(t *testing.T, header string) app {
 	t.Helper()
-	return app{listen: func(l net.Listener) {
-		for {
-			c, err := l.Accept()
-			if err != nil {
+	return tcpApp(func(c *net.TCPConn) {
+		r := bufio.NewReader(c)
+		for range 1 {
+			if _, err := http.ReadRequest(r); err != nil {
 				return
 			}
-			go func() {
-				defer c.Close()
-				r := bufio.NewReader(c)
-				for range 1 {
-					if _, err := http.ReadRequest(r); err != nil {
-						return
-					}
-					send(t, c, "HTTP/1.1 200 OK\r\n"+header+"Content-Length: 2\r\n\r\nok")
-				}
-				r.Peek(1) //nolint:errcheck // it waits for the next request, and does not read it
-			}()
+			send(t, c, "HTTP/1.1 200 OK\r\n"+header+"Content-Length: 2\r\n\r\nok")
 		}
-	}}
+		r.Peek(1) //nolint:errcheck // it waits for the next request, and does not read it
+	})
 }
 
 func TestKeptConnectionThatWasClosedIsCounted(t *testing.T) {
@@ -124,23 +115,14 @@ func closesKept(t *testing.T, a *authority) net.Listener {
 	t.Helper()
 	l := tls.NewListener(loopback(t), a.config(t, "reviews"))
 	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				r := bufio.NewReader(c)
-				if q, err := http.ReadRequest(r); err == nil {
-					discard(q.Body)
-					send(t, c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-					r.Peek(1) //nolint:errcheck // it waits for the next request
-				}
-			}()
+	go acceptEach(l, func(c net.Conn) {
+		r := bufio.NewReader(c)
+		if q, err := http.ReadRequest(r); err == nil {
+			discard(q.Body)
+			send(t, c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+			r.Peek(1) //nolint:errcheck // it waits for the next request
 		}
-	}()
+	})
 	return l
 }
 

@@ -20,26 +20,17 @@ import (
 // scripted answers each connection's requests with the texts in turn, and then
 // closes it.
 func scripted(t testing.TB, texts ...string) app {
-	return app{listen: func(l net.Listener) {
-		for {
-			c, err := l.Accept()
+	return tcpApp(func(c *net.TCPConn) {
+		in := bufio.NewReader(c)
+		for _, s := range texts {
+			r, err := http.ReadRequest(in)
 			if err != nil {
 				return
 			}
-			go func() {
-				defer c.Close()
-				in := bufio.NewReader(c)
-				for _, s := range texts {
-					r, err := http.ReadRequest(in)
-					if err != nil {
-						return
-					}
-					discard(r.Body)
-					send(t, c, s)
-				}
-			}()
+			discard(r.Body)
+			send(t, c, s)
 		}
-	}}
+	})
 }
 
 func TestAnswersOfAllShapes(t *testing.T) {

@@ -27,17 +27,23 @@ import (
 // tcpApp serves each connection by a function.
 func tcpApp(serve func(c *net.TCPConn)) app {
 	return app{listen: func(l net.Listener) {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				serve(c.(*net.TCPConn))
-			}()
-		}
+		acceptEach(l, func(c net.Conn) { serve(c.(*net.TCPConn)) })
 	}}
+}
+
+// acceptEach serves each connection in a goroutine of its own, and ends it then, until
+// the listener is closed.
+func acceptEach(l net.Listener, serve func(net.Conn)) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer c.Close()
+			serve(c)
+		}()
+	}
 }
 
 // greeter speaks first, then repeats what it is told, in capitals, until its client

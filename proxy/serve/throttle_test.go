@@ -75,14 +75,21 @@ func TestRateLimits(t *testing.T) {
 	}
 }
 
-func TestLimitsOfRequestsInFlight(t *testing.T) {
-	arrived, hold := make(chan struct{}), make(chan struct{})
-	m := newMesh(t, meshConfig{}, app{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+// holding is an app that tells of each request for /hold as it arrives, and answers it
+// once it gets something from hold, or hold is closed.
+func holding() (keeper app, arrived, hold chan struct{}) {
+	arrived, hold = make(chan struct{}), make(chan struct{})
+	return app{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/hold" {
 			arrived <- struct{}{}
 			<-hold
 		}
-	})})
+	})}, arrived, hold
+}
+
+func TestLimitsOfRequestsInFlight(t *testing.T) {
+	keeper, arrived, hold := holding()
+	m := newMesh(t, meshConfig{}, keeper)
 	side := m.sidecars[0]
 	client := m.client(t)
 	for i, tt := range []struct {

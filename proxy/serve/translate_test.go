@@ -166,25 +166,16 @@ func TestTranslationKeepsNothingOfABuffer(t *testing.T) {
 
 // An app that does not know HTTP/2 may just end the connection.
 func TestAppThatHangsUpOnHTTP2(t *testing.T) {
-	m := newMesh(t, meshConfig{}, app{listen: func(l net.Listener) {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				b := make([]byte, 1024)
-				n, _ := c.Read(b)
-				if strings.HasPrefix(string(b[:n]), "PRI ") {
-					c.(*net.TCPConn).CloseWrite() //nolint:errcheck,forcetypeassert // in order: a FIN, no RST
-					io.Copy(io.Discard, c)        //nolint:errcheck // until the other side ends it too
-					return
-				}
-				io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") //nolint:errcheck // the client tells
-			}()
+	m := newMesh(t, meshConfig{}, tcpApp(func(c *net.TCPConn) {
+		b := make([]byte, 1024)
+		n, _ := c.Read(b)
+		if strings.HasPrefix(string(b[:n]), "PRI ") {
+			c.CloseWrite()         //nolint:errcheck,forcetypeassert // in order: a FIN, no RST
+			io.Copy(io.Discard, c) //nolint:errcheck // until the other side ends it too
+			return
 		}
-	}})
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") //nolint:errcheck // the client tells
+	}))
 	if res, body := do(t, m.client2(t), request(t, "GET", "/", nil)); res.Status != 200 || body != "ok" {
 		t.Errorf("%d %q %s", res.Status, body, res.Header.Get("X-Sightline-Reason"))
 	}
