@@ -68,8 +68,9 @@ type Config struct {
 	// RequestIdle is how long a request and its answer may move no byte, unless they are
 	// gRPC, a stream of events or an upgrade. 0, the default, and below is no bound.
 	RequestIdle time.Duration
-	// SecretParams are query parameters whose values are not told in telemetry. Default
-	// redact.Defaults; an empty list that is not nil is none.
+	// SecretParams are query parameters whose values are not told in telemetry, beside those whose
+	// names look like a secret\'s. Default redact.Defaults; an empty list that is not nil
+	// has all values told.
 	SecretParams []string
 	// ServerFirst are ports of apps where servers speak first. Default serve.ServerFirst.
 	ServerFirst []uint16

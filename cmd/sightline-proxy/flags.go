@@ -127,7 +127,7 @@ func (c *command) define(f *flag.FlagSet) {
 	f.Uint64Var(&p.MaxBody, "max-request-body", p.MaxBody, "bytes that the body of a request may have (default: any number)")
 	f.DurationVar(&p.RequestIdle, "request-idle", p.RequestIdle, "how long a request and its answer may move no byte; gRPC, event streams and upgrades may always (default for ever)")
 	listFlag(f, "server-first-ports", "`ports` of apps where servers speak first or no HTTP is spoken: nobody is waited for (default: those of SMTP, databases and caches)", &p.ServerFirst, parsePort)
-	f.Func("secret-params", "query `parameters` whose values are left out of telemetry, none for none (default: "+strings.Join(redact.Defaults(), ",")+")", c.secretParams)
+	f.Func("secret-params", "query `parameters` whose values are left out of telemetry beside those whose names look like a secret's, or none to tell all values (default: "+strings.Join(redact.Defaults(), ",")+")", c.secretParams)
 	f.Func("upstream", "listener for one service, name=host:port[,protocol=tcp]; a name alone only makes the service known; may be repeated", c.upstream)
 	p.Build = version
 }

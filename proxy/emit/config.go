@@ -25,8 +25,9 @@ type Config struct {
 	// at a moderate rate a few hundred of them wait at most: what the buffer does not
 	// hold, it does not take. Default 4 MiB.
 	Buffer int
-	// SecretParams are query parameters whose values are not told. Default
-	// redact.Defaults; an empty list that is not nil is none.
+	// SecretParams are query parameters whose values are not told, beside those whose
+	// names look like a secret\'s. Default redact.Defaults; an empty list that is not nil
+	// has all values told.
 	SecretParams []string
 	// LabelSets caps the RED rows kept at once; requests of further label sets go to
 	// one overflow row per reporter and status class. Default 1000.

@@ -75,7 +75,7 @@ func TestSecretsAreNotTold(t *testing.T) {
 		want   string
 	}{
 		{nil, "/reviews?access_token=REDACTED&page=2"},
-		{[]string{"page"}, "/reviews?access_token=eyJ&page=REDACTED"},
+		{[]string{"page"}, "/reviews?access_token=REDACTED&page=REDACTED"},
 		{[]string{}, "/reviews?access_token=eyJ&page=2"},
 	} {
 		r, cfg := request(), testConfig()

@@ -1,7 +1,6 @@
 package emit
 
 import (
-	"bytes"
 	"encoding/json"
 	"hash/maphash"
 	"time"
@@ -45,7 +44,7 @@ func newEncoder(c Config) *encoder {
 // target is the target of w's request without its secrets, until the next call.
 func (e *encoder) target(c *chunk, w *row) []byte {
 	t := c.ownOf(w, textPath)
-	if bytes.IndexByte(t, '?') < 0 {
+	if !redact.Begins(t) {
 		return t
 	}
 	e.path = e.secrets.Append(e.path[:0], t)

@@ -1,7 +1,6 @@
 package tap
 
 import (
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -72,7 +71,7 @@ func (t *Tap) Keep(fields Fields) []mesh.Header {
 	fields(func(name, value string) bool {
 		h := mesh.Header{Name: strings.ToLower(clip(name)), Value: mesh.Redacted}
 		if !secretField(h.Name) {
-			h.Value = textOf(redacted(t.secret, value[:min(len(value), mesh.MaxTapPath)]))
+			h.Value = textOf(t.secret.Text(value[:min(len(value), mesh.MaxTapPath)]))
 		}
 		if left -= len(h.Name) + len(h.Value); left < 0 {
 			return false
@@ -91,65 +90,11 @@ var secretFields = map[string]bool{
 	"x-forwarded-client-cert": true, "x-amz-security-token": true, "x-goog-iap-jwt-assertion": true,
 }
 
-// secretWords make any name that has one of them secret, secretEndings any that ends so.
-var (
-	secretWords = []string{
-		"token", "secret", "password", "passwd", "api-key", "apikey", "api_key", "access-key", "private-key", "auth",
-		"session", "signature", "credential", "jwt", "csrf", "xsrf", "dpop",
-	}
-	secretEndings = []string{"-key", "_key"}
-)
-
 // secretField reports whether the value of a field is not to be told, by its lower-case
 // name.
-func secretField(name string) bool { return secretFields[name] || looksSecret(name) }
-
-func looksSecret(name string) bool {
+func secretField(name string) bool {
 	if name == ":authority" || name == "x-forwarded-authority" {
 		return false
 	}
-	return slices.ContainsFunc(secretWords, func(w string) bool { return strings.Contains(name, w) }) ||
-		slices.ContainsFunc(secretEndings, func(e string) bool { return strings.HasSuffix(name, e) })
-}
-
-// parting is what parameters stand between; a second URL within the first begins its own.
-const parting = "&;?#"
-
-// redacted is text, such as a URL or a list of them, without the values of parameters in
-// a query or fragment that are secret, or whose names look so: people look at these.
-func redacted(secret *redact.Params, text string) string {
-	at := strings.IndexAny(text, "?#")
-	if at < 0 {
-		return text
-	}
-	var out strings.Builder
-	out.WriteString(text[:at])
-	masked := false
-	for rest := text[at:]; rest != ""; {
-		part, after := rest[1:], ""
-		if end := strings.IndexAny(part, parting); end >= 0 {
-			part, after = part[:end], part[end:]
-		}
-		name, _, valued := strings.Cut(part, "=")
-		masked = masked && !valued && rest[0] != '&' // what may still be of the value before it
-		if valued && secretParam(secret, name) {
-			masked, part = true, name+"="+mesh.Redacted
-		} else if masked {
-			part = ""
-		}
-		out.WriteByte(rest[0])
-		out.WriteString(part)
-		rest = after
-	}
-	return out.String()
-}
-
-// secretParam reports whether the value of a parameter is not to be told, by its name as
-// it stands in a query.
-func secretParam(secret *redact.Params, name string) bool {
-	if secret.Has(name) {
-		return true
-	}
-	n := strings.ToLower(name)
-	return looksSecret(n) || n == "key" || n == "code" || strings.Contains(n, "%")
+	return secretFields[name] || redact.Looks(name)
 }

@@ -58,9 +58,10 @@ type order struct {
 }
 
 // New makes a Tap that nobody has asked for anything. Beside what looks like a secret, it
-// leaves the values of these query parameters out; nil is redact.Defaults.
+// leaves the values of these query parameters out; none is redact.Defaults: people look
+// at these.
 func New(secretParams []string) *Tap {
-	if secretParams == nil {
+	if len(secretParams) == 0 {
 		secretParams = redact.Defaults()
 	}
 	return &Tap{wake: make(chan struct{}, 1), secret: redact.New(secretParams)}
@@ -128,7 +129,7 @@ func (t *Tap) See(r *emit.Record, request Fields, answer []mesh.Header) {
 		return
 	}
 	row := rowOf(r)
-	row.Path = textOf(redacted(t.secret, r.Path[:min(len(r.Path), mesh.MaxTapPath)]))
+	row.Path = textOf(t.secret.Text(r.Path[:min(len(r.Path), mesh.MaxTapPath)]))
 	row.Taps = ids
 	if headers {
 		row.Request, row.Response = t.Keep(request), answer
