@@ -21,6 +21,10 @@ type Route struct {
 	CORS     *CORS           `json:"cors,omitempty"`
 	Fault    *Fault          `json:"fault,omitempty"`
 	Mirrors  []Mirror        `json:"mirrors,omitempty"`
+
+	// Last ends the list for those whose requests a match is about: later routes are
+	// not theirs. A request of theirs that fits nothing before has no route.
+	Last bool `json:"last,omitempty"`
 }
 
 // Match fits a request when all of its set parts do.
@@ -52,6 +56,9 @@ type StringMatch struct {
 	Exact  string `json:"exact,omitempty"`
 	Prefix string `json:"prefix,omitempty"`
 	Regex  string `json:"regex,omitempty"` // RE2, anchored at both ends
+	// Elements is a prefix of whole elements of a path: "/a" fits "/a", "/a/" and
+	// "/a/b", not "/ab". It begins with a slash and does not end with one.
+	Elements string `json:"elements,omitempty"`
 }
 
 // Destination is a share of a route: the instances of a service, or of a subset of it.
@@ -60,6 +67,9 @@ type Destination struct {
 	Subset  string       `json:"subset,omitempty"`
 	Weight  uint32       `json:"weight"` // relative to its siblings; 0 gets nothing
 	Headers *HeaderEdits `json:"headers,omitempty"`
+	// Fail is the status that its share is answered with, as there is nothing to send it
+	// to; 0 is none. A retry does not go there either.
+	Fail int `json:"fail,omitempty"`
 }
 
 // Retry says when a request is tried again.

@@ -24,6 +24,11 @@ type Rewrite struct {
 	// match without a path counts as the prefix "/". Empty is no change.
 	Path      string `json:"path,omitempty"`
 	Authority string `json:"authority,omitempty"`
+	// Elements has Path, which may be "/", replace whole elements: those of the match's
+	// own Elements, or none. A slash at its end is not doubled.
+	Elements bool `json:"elements,omitempty"`
+	// Whole has Path replace the whole path, whatever the match compared.
+	Whole bool `json:"whole,omitempty"`
 	// Regex replaces every match of an RE2 pattern in the path by Substitution, in
 	// which \0 to \9 stand for groups. It excludes Path. Empty is no change.
 	Regex        string `json:"regex,omitempty"`
@@ -35,6 +40,7 @@ type Redirect struct {
 	Code      int    `json:"code"`                // 301, 302, 303, 307 or 308
 	Path      string `json:"path,omitempty"`      // instead of the whole path; the query stays unless this has one
 	Prefix    string `json:"prefix,omitempty"`    // instead of the prefix that the match compared
+	Elements  bool   `json:"elements,omitempty"`  // Prefix replaces whole elements, as in Rewrite
 	Authority string `json:"authority,omitempty"` // with its port, if it is to have one
 	Scheme    string `json:"scheme,omitempty"`    // "http" or "https"
 	Port      uint32 `json:"port,omitempty"`

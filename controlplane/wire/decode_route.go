@@ -16,6 +16,7 @@ func toRoute(r *Route) mesh.Route {
 		CORS:         toCORS(r.GetCors()),
 		Fault:        toFault(r.GetFault()),
 		Mirrors:      each(r.GetMirrors(), toMirror),
+		Last:         r.GetLast(),
 	}
 }
 
@@ -69,6 +70,8 @@ func toStringMatch(m *StringMatch) *mesh.StringMatch {
 		return &mesh.StringMatch{Prefix: kind.Prefix}
 	case *StringMatch_Regex:
 		return &mesh.StringMatch{Regex: kind.Regex}
+	case *StringMatch_Elements:
+		return &mesh.StringMatch{Elements: kind.Elements}
 	}
 	return nil
 }
@@ -76,7 +79,7 @@ func toStringMatch(m *StringMatch) *mesh.StringMatch {
 func toDestination(d *Destination) mesh.Destination {
 	return mesh.Destination{
 		Service: mesh.ServiceName(d.GetService()), Subset: d.GetSubset(), Weight: d.GetWeight(),
-		Headers: toHeaderEdits(d.GetHeaders()),
+		Headers: toHeaderEdits(d.GetHeaders()), Fail: int(d.GetFail()),
 	}
 }
 

@@ -19,6 +19,7 @@ func toRewrite(r *Rewrite) *mesh.Rewrite {
 	}
 	return &mesh.Rewrite{
 		Path: r.GetPath(), Authority: r.GetAuthority(), Regex: r.GetRegex(), Substitution: r.GetSubstitution(),
+		Elements: r.GetElements(), Whole: r.GetWhole(),
 	}
 }
 
@@ -29,6 +30,7 @@ func toRedirect(r *Redirect) *mesh.Redirect {
 	return &mesh.Redirect{
 		Code: int(r.GetCode()), Path: r.GetPath(), Prefix: r.GetPrefix(), Authority: r.GetAuthority(),
 		Scheme: r.GetScheme(), Port: r.GetPort(), RequestPort: r.GetRequestPort(),
+		Elements: r.GetElements(),
 	}
 }
 

@@ -16,6 +16,7 @@ func fromRoute(r mesh.Route) *Route {
 		Cors:         fromCORS(r.CORS),
 		Fault:        fromFault(r.Fault),
 		Mirrors:      each(r.Mirrors, fromMirror),
+		Last:         r.Last,
 	}
 }
 
@@ -71,6 +72,8 @@ func fromStringMatch(m *mesh.StringMatch) *StringMatch {
 		return &StringMatch{Kind: &StringMatch_Prefix{Prefix: m.Prefix}}
 	case m.Regex != "":
 		return &StringMatch{Kind: &StringMatch_Regex{Regex: m.Regex}}
+	case m.Elements != "":
+		return &StringMatch{Kind: &StringMatch_Elements{Elements: m.Elements}}
 	}
 	return &StringMatch{Kind: &StringMatch_Exact{Exact: m.Exact}}
 }
@@ -78,6 +81,7 @@ func fromStringMatch(m *mesh.StringMatch) *StringMatch {
 func fromDestination(d mesh.Destination) *Destination {
 	return &Destination{
 		Service: string(d.Service), Subset: d.Subset, Weight: d.Weight, Headers: fromHeaderEdits(d.Headers),
+		Fail: int64(d.Fail),
 	}
 }
 

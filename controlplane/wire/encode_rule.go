@@ -17,7 +17,10 @@ func fromRewrite(r *mesh.Rewrite) *Rewrite {
 	if r == nil {
 		return nil
 	}
-	return &Rewrite{Path: r.Path, Authority: r.Authority, Regex: r.Regex, Substitution: r.Substitution}
+	return &Rewrite{
+		Path: r.Path, Authority: r.Authority, Regex: r.Regex, Substitution: r.Substitution,
+		Elements: r.Elements, Whole: r.Whole,
+	}
 }
 
 func fromRedirect(r *mesh.Redirect) *Redirect {
@@ -27,6 +30,7 @@ func fromRedirect(r *mesh.Redirect) *Redirect {
 	return &Redirect{
 		Code: int64(r.Code), Path: r.Path, Prefix: r.Prefix, Authority: r.Authority,
 		Scheme: r.Scheme, Port: r.Port, RequestPort: r.RequestPort,
+		Elements: r.Elements,
 	}
 }
 

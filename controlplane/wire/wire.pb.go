@@ -2692,6 +2692,7 @@ type Route struct {
 	Cors          *CORS                  `protobuf:"bytes,10,opt,name=cors,proto3" json:"cors,omitempty"`
 	Fault         *Fault                 `protobuf:"bytes,11,opt,name=fault,proto3" json:"fault,omitempty"`
 	Mirrors       []*Mirror              `protobuf:"bytes,12,rep,name=mirrors,proto3" json:"mirrors,omitempty"`
+	Last          bool                   `protobuf:"varint,13,opt,name=last,proto3" json:"last,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2808,6 +2809,13 @@ func (x *Route) GetMirrors() []*Mirror {
 		return x.Mirrors
 	}
 	return nil
+}
+
+func (x *Route) GetLast() bool {
+	if x != nil {
+		return x.Last
+	}
+	return false
 }
 
 type Match struct {
@@ -2949,6 +2957,7 @@ type StringMatch struct {
 	//	*StringMatch_Exact
 	//	*StringMatch_Prefix
 	//	*StringMatch_Regex
+	//	*StringMatch_Elements
 	Kind          isStringMatch_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3018,6 +3027,15 @@ func (x *StringMatch) GetRegex() string {
 	return ""
 }
 
+func (x *StringMatch) GetElements() string {
+	if x != nil {
+		if x, ok := x.Kind.(*StringMatch_Elements); ok {
+			return x.Elements
+		}
+	}
+	return ""
+}
+
 type isStringMatch_Kind interface {
 	isStringMatch_Kind()
 }
@@ -3034,11 +3052,17 @@ type StringMatch_Regex struct {
 	Regex string `protobuf:"bytes,3,opt,name=regex,proto3,oneof"`
 }
 
+type StringMatch_Elements struct {
+	Elements string `protobuf:"bytes,4,opt,name=elements,proto3,oneof"`
+}
+
 func (*StringMatch_Exact) isStringMatch_Kind() {}
 
 func (*StringMatch_Prefix) isStringMatch_Kind() {}
 
 func (*StringMatch_Regex) isStringMatch_Kind() {}
+
+func (*StringMatch_Elements) isStringMatch_Kind() {}
 
 type Destination struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3046,6 +3070,7 @@ type Destination struct {
 	Subset        string                 `protobuf:"bytes,2,opt,name=subset,proto3" json:"subset,omitempty"`
 	Weight        uint32                 `protobuf:"varint,3,opt,name=weight,proto3" json:"weight,omitempty"`
 	Headers       *HeaderEdits           `protobuf:"bytes,4,opt,name=headers,proto3" json:"headers,omitempty"`
+	Fail          int64                  `protobuf:"varint,5,opt,name=fail,proto3" json:"fail,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3106,6 +3131,13 @@ func (x *Destination) GetHeaders() *HeaderEdits {
 		return x.Headers
 	}
 	return nil
+}
+
+func (x *Destination) GetFail() int64 {
+	if x != nil {
+		return x.Fail
+	}
+	return 0
 }
 
 type Retry struct {
@@ -3302,6 +3334,8 @@ type Rewrite struct {
 	Authority     string                 `protobuf:"bytes,2,opt,name=authority,proto3" json:"authority,omitempty"`
 	Regex         string                 `protobuf:"bytes,3,opt,name=regex,proto3" json:"regex,omitempty"`
 	Substitution  string                 `protobuf:"bytes,4,opt,name=substitution,proto3" json:"substitution,omitempty"`
+	Elements      bool                   `protobuf:"varint,5,opt,name=elements,proto3" json:"elements,omitempty"`
+	Whole         bool                   `protobuf:"varint,6,opt,name=whole,proto3" json:"whole,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3364,6 +3398,20 @@ func (x *Rewrite) GetSubstitution() string {
 	return ""
 }
 
+func (x *Rewrite) GetElements() bool {
+	if x != nil {
+		return x.Elements
+	}
+	return false
+}
+
+func (x *Rewrite) GetWhole() bool {
+	if x != nil {
+		return x.Whole
+	}
+	return false
+}
+
 type Redirect struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Code          int64                  `protobuf:"varint,1,opt,name=code,proto3" json:"code,omitempty"`
@@ -3373,6 +3421,7 @@ type Redirect struct {
 	Scheme        string                 `protobuf:"bytes,5,opt,name=scheme,proto3" json:"scheme,omitempty"`
 	Port          uint32                 `protobuf:"varint,6,opt,name=port,proto3" json:"port,omitempty"`
 	RequestPort   bool                   `protobuf:"varint,7,opt,name=request_port,json=requestPort,proto3" json:"request_port,omitempty"`
+	Elements      bool                   `protobuf:"varint,8,opt,name=elements,proto3" json:"elements,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3452,6 +3501,13 @@ func (x *Redirect) GetPort() uint32 {
 func (x *Redirect) GetRequestPort() bool {
 	if x != nil {
 		return x.RequestPort
+	}
+	return false
+}
+
+func (x *Redirect) GetElements() bool {
+	if x != nil {
+		return x.Elements
 	}
 	return false
 }
@@ -5656,7 +5712,7 @@ const file_wire_proto_rawDesc = "" +
 	" \x01(\tR\blocality\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf0\x04\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x84\x05\n" +
 	"\x05Route\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x122\n" +
 	"\amatches\x18\x02 \x03(\v2\x18.sightline.wire.v1.MatchR\amatches\x12B\n" +
@@ -5670,7 +5726,8 @@ const file_wire_proto_rawDesc = "" +
 	"\x04cors\x18\n" +
 	" \x01(\v2\x17.sightline.wire.v1.CORSR\x04cors\x12.\n" +
 	"\x05fault\x18\v \x01(\v2\x18.sightline.wire.v1.FaultR\x05fault\x123\n" +
-	"\amirrors\x18\f \x03(\v2\x19.sightline.wire.v1.MirrorR\amirrors\"\xbe\a\n" +
+	"\amirrors\x18\f \x03(\v2\x19.sightline.wire.v1.MirrorR\amirrors\x12\x12\n" +
+	"\x04last\x18\r \x01(\bR\x04last\"\xbe\a\n" +
 	"\x05Match\x122\n" +
 	"\x04path\x18\x01 \x01(\v2\x1e.sightline.wire.v1.StringMatchR\x04path\x126\n" +
 	"\x06method\x18\x02 \x01(\v2\x1e.sightline.wire.v1.StringMatchR\x06method\x12?\n" +
@@ -5698,17 +5755,19 @@ const file_wire_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2\x1e.sightline.wire.v1.StringMatchR\x05value:\x028\x01\x1a?\n" +
 	"\x11SourceLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"_\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"}\n" +
 	"\vStringMatch\x12\x16\n" +
 	"\x05exact\x18\x01 \x01(\tH\x00R\x05exact\x12\x18\n" +
 	"\x06prefix\x18\x02 \x01(\tH\x00R\x06prefix\x12\x16\n" +
-	"\x05regex\x18\x03 \x01(\tH\x00R\x05regexB\x06\n" +
-	"\x04kind\"\x91\x01\n" +
+	"\x05regex\x18\x03 \x01(\tH\x00R\x05regex\x12\x1c\n" +
+	"\belements\x18\x04 \x01(\tH\x00R\belementsB\x06\n" +
+	"\x04kind\"\xa5\x01\n" +
 	"\vDestination\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x16\n" +
 	"\x06subset\x18\x02 \x01(\tR\x06subset\x12\x16\n" +
 	"\x06weight\x18\x03 \x01(\rR\x06weight\x128\n" +
-	"\aheaders\x18\x04 \x01(\v2\x1e.sightline.wire.v1.HeaderEditsR\aheaders\"\xd0\x01\n" +
+	"\aheaders\x18\x04 \x01(\v2\x1e.sightline.wire.v1.HeaderEditsR\aheaders\x12\x12\n" +
+	"\x04fail\x18\x05 \x01(\x03R\x04fail\"\xd0\x01\n" +
 	"\x05Retry\x12\x1a\n" +
 	"\battempts\x18\x01 \x01(\x03R\battempts\x12A\n" +
 	"\x0fper_try_timeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\rperTryTimeout\x12\x0e\n" +
@@ -5728,12 +5787,14 @@ const file_wire_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a6\n" +
 	"\bAddEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"u\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa7\x01\n" +
 	"\aRewrite\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x1c\n" +
 	"\tauthority\x18\x02 \x01(\tR\tauthority\x12\x14\n" +
 	"\x05regex\x18\x03 \x01(\tR\x05regex\x12\"\n" +
-	"\fsubstitution\x18\x04 \x01(\tR\fsubstitution\"\xb7\x01\n" +
+	"\fsubstitution\x18\x04 \x01(\tR\fsubstitution\x12\x1a\n" +
+	"\belements\x18\x05 \x01(\bR\belements\x12\x14\n" +
+	"\x05whole\x18\x06 \x01(\bR\x05whole\"\xd3\x01\n" +
 	"\bRedirect\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\x03R\x04code\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x12\x16\n" +
@@ -5741,7 +5802,8 @@ const file_wire_proto_rawDesc = "" +
 	"\tauthority\x18\x04 \x01(\tR\tauthority\x12\x16\n" +
 	"\x06scheme\x18\x05 \x01(\tR\x06scheme\x12\x12\n" +
 	"\x04port\x18\x06 \x01(\rR\x04port\x12!\n" +
-	"\frequest_port\x18\a \x01(\bR\vrequestPort\"<\n" +
+	"\frequest_port\x18\a \x01(\bR\vrequestPort\x12\x1a\n" +
+	"\belements\x18\b \x01(\bR\belements\"<\n" +
 	"\x0eDirectResponse\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\x03R\x06status\x12\x12\n" +
 	"\x04body\x18\x02 \x01(\fR\x04body\"\xfa\x01\n" +
@@ -6173,6 +6235,7 @@ func file_wire_proto_init() {
 		(*StringMatch_Exact)(nil),
 		(*StringMatch_Prefix)(nil),
 		(*StringMatch_Regex)(nil),
+		(*StringMatch_Elements)(nil),
 	}
 	file_wire_proto_msgTypes[46].OneofWrappers = []any{}
 	file_wire_proto_msgTypes[53].OneofWrappers = []any{

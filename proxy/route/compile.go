@@ -76,6 +76,9 @@ func (c *compiler) service(s *mesh.Snapshot) *service {
 		path := fmt.Sprintf("service %s: routes[%d]", s.Service, i)
 		if r := c.route(path, s, &s.Routes[i]); len(s.Routes[i].Matches) == 0 || len(r.matches) > 0 {
 			out.routes = append(out.routes, r)
+			if s.Routes[i].Last {
+				break
+			}
 		}
 	}
 	if len(s.Routes) == 0 {
@@ -158,8 +161,11 @@ func (c *compiler) destinations(path string, all []mesh.Destination) []Destinati
 	var out []Destination
 	for i, d := range all {
 		c.destination(fmt.Sprintf("%s.destinations[%d]", path, i), d)
+		if d.Fail != 0 {
+			c.status(fmt.Sprintf("%s.destinations[%d].fail", path, i), d.Fail)
+		}
 		if d.Weight > 0 {
-			out = append(out, Destination{Service: d.Service, Subset: d.Subset, Weight: d.Weight})
+			out = append(out, Destination{Service: d.Service, Subset: d.Subset, Weight: d.Weight, Fail: d.Fail})
 		}
 	}
 	if len(out) == 0 {

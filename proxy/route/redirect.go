@@ -58,6 +58,8 @@ func (r *Redirect) path(q *Request) string {
 		return r.rule.Path
 	case r.rule.Path != "":
 		return r.rule.Path + query
+	case r.rule.Prefix != "" && r.rule.Elements:
+		return below(r.rule.Prefix, path[q.elements(len(path)):]) + query
 	case r.rule.Prefix != "":
 		return r.rule.Prefix + path[q.compared(len(path)):] + query
 	}

@@ -7,9 +7,19 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
+// replacing is what of a path a text takes the place of.
+type replacing uint8
+
+const (
+	replaceCompared replacing = iota // what the match compared
+	replaceElements                  // the elements that it compared
+	replaceWhole
+)
+
 // rewrite changes the path of a request.
 type rewrite struct {
 	to      string // in place of what the match compared; empty is none
+	how     replacing
 	pattern *regexp.Regexp
 	by      string // in the regexp package's own notation
 }
@@ -26,7 +36,32 @@ func (w *rewrite) path(q *Request) string {
 		}
 		return path + query
 	}
+	switch w.how {
+	case replaceWhole:
+		return w.to + query
+	case replaceElements:
+		return below(w.to, path[q.elements(len(path)):]) + query
+	}
 	return w.to + path[q.compared(len(path)):] + query
+}
+
+// below is what is left of a path, under another beginning.
+func below(beginning, rest string) string {
+	if rest != "" && rest[0] != '/' { // "*" of OPTIONS has no elements
+		return rest
+	}
+	if path := strings.TrimSuffix(beginning, "/") + rest; path != "" {
+		return path
+	}
+	return "/"
+}
+
+// elements is how much of the path the elements take that the match compared.
+func (q *Request) elements(all int) int {
+	if m := q.fit; m == nil || m.path == nil {
+		return 0
+	}
+	return q.compared(all)
 }
 
 // compared is how much of the path the match that fits compared: its prefix, or else
@@ -49,7 +84,14 @@ func (c *compiler) rewrite(path string, r *mesh.Rewrite) *rewrite {
 		if r.Path[0] != '/' {
 			c.fault("%s.path: %q does not begin with a slash", path, r.Path)
 		}
-		return &rewrite{to: r.Path}
+		out := &rewrite{to: r.Path}
+		switch {
+		case r.Whole:
+			out.how = replaceWhole
+		case r.Elements:
+			out.how = replaceElements
+		}
+		return out
 	}
 	pattern, err := regexp.Compile(r.Regex)
 	if err != nil {

@@ -56,6 +56,7 @@ type Destination struct {
 	Service mesh.ServiceName
 	Subset  string // "" is every instance
 	Weight  uint32 // relative to its siblings; never 0
+	Fail    int    // status that its share is answered with; 0 is sent to an instance
 }
 
 // NameFor is the route's name with that of the match that the request fits.

@@ -13,6 +13,7 @@ import (
 type text struct {
 	exact, prefix string // in lower case when fold is set
 	fold          bool   // letters of ASCII in any case
+	elements      bool   // prefix ends where an element of a path does
 	pattern       *regexp.Regexp
 }
 
@@ -21,7 +22,8 @@ func (x *text) fits(value string) bool {
 	case x.pattern != nil:
 		return x.pattern.MatchString(value)
 	case x.prefix != "":
-		return len(value) >= len(x.prefix) && x.equal(value[:len(x.prefix)], x.prefix)
+		n := len(x.prefix)
+		return len(value) >= n && x.equal(value[:n], x.prefix) && (!x.elements || len(value) == n || value[n] == '/')
 	}
 	return x.equal(value, x.exact)
 }
@@ -45,12 +47,24 @@ func (x *text) equal(value, want string) bool {
 	return true
 }
 
+func set(field string) int {
+	if field == "" {
+		return 0
+	}
+	return 1
+}
+
 func compileText(s *mesh.StringMatch) (*text, error) {
 	switch {
 	case s == nil:
 		return nil, nil //nolint:nilnil // no condition compiles to no condition
-	case s.Exact != "" && s.Prefix != "", s.Exact != "" && s.Regex != "", s.Prefix != "" && s.Regex != "":
-		return nil, errors.New("more than one of exact, prefix and regex is set")
+	case set(s.Exact)+set(s.Prefix)+set(s.Regex)+set(s.Elements) > 1:
+		return nil, errors.New("more than one of exact, prefix, regex and elements is set")
+	case s.Elements != "":
+		if s.Elements[0] != '/' || strings.HasSuffix(s.Elements, "/") {
+			return nil, fmt.Errorf("elements %q: want a path that begins with a slash and ends without one", s.Elements)
+		}
+		return &text{prefix: s.Elements, elements: true}, nil
 	case s.Regex == "":
 		return &text{exact: s.Exact, prefix: s.Prefix}, nil
 	}
@@ -67,5 +81,5 @@ func (x *text) folded() *text {
 	if x == nil || x.pattern != nil {
 		return x
 	}
-	return &text{exact: strings.ToLower(x.exact), prefix: strings.ToLower(x.prefix), fold: true}
+	return &text{exact: strings.ToLower(x.exact), prefix: strings.ToLower(x.prefix), fold: true, elements: x.elements}
 }

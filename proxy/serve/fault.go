@@ -78,6 +78,9 @@ func decided(err error) (fault, bool) {
 	if r, ok := errors.AsType[*rejection](err); ok {
 		return fault{status: r.status, flags: r.flags, reason: r.reason, grpc: &r.grpc, fields: r.fields}, true
 	}
+	if f, ok := errors.AsType[*upstream.FailedError](err); ok {
+		return fault{status: f.Status, flags: "NC", reason: err.Error()}, true
+	}
 	if errors.Is(err, ErrUntold) {
 		return fault{status: http.StatusServiceUnavailable, flags: "NC", reason: err.Error(), fields: []string{"retry-after", "1"}}, true
 	}

@@ -3,8 +3,10 @@ package upstream
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/route"
 )
 
@@ -20,6 +22,17 @@ var (
 	// nothing of any instance.
 	ErrOverflow = errors.New("a limit of the service's policy is reached")
 )
+
+// FailedError is the end of a request that belongs to the share of a destination that
+// does not exist.
+type FailedError struct {
+	Status  int // to answer with
+	Service mesh.ServiceName
+}
+
+func (e *FailedError) Error() string {
+	return fmt.Sprintf("the route names a destination that does not exist: %s", e.Service)
+}
 
 // pass is how choosy one look at the instances is.
 type pass struct {
@@ -94,8 +107,11 @@ func (p *picker) look(how pass, position float64) (Lease, error) {
 	for _, d := range dests {
 		g := p.group(d)
 		share := p.share(g, how)
+		if d.Fail != 0 && len(p.tried) == 0 {
+			share = failing
+		}
 		shares, groups = append(shares, share), append(groups, g)
-		found = found || share > 0
+		found = found || share > 0 && d.Fail == 0
 	}
 	if !found {
 		return Lease{}, errNothing
@@ -103,6 +119,9 @@ func (p *picker) look(how pass, position float64) (Lease, error) {
 	chosen := choose(dests, shares, position)
 	if chosen < 0 {
 		return Lease{}, p.withheld(how)
+	}
+	if d := dests[chosen]; d.Fail != 0 {
+		return Lease{}, &FailedError{Status: d.Fail, Service: d.Service}
 	}
 	l, err := p.from(groups[chosen], groups[chosen].offer(p.now), how)
 	l.Destination = chosen
@@ -118,7 +137,14 @@ func (p *picker) withheld(how pass) error {
 	return p.tripped()
 }
 
+// failing has a destination that is there to fail get its own share, and nothing of
+// what others leave.
+var failing = math.Nextafter(1, 0)
+
 func (p *picker) group(d route.Destination) *group {
+	if d.Fail != 0 {
+		return nil
+	}
 	return p.view.groups[destination{d.Service, d.Subset}]
 }
 
@@ -173,6 +199,11 @@ func (p *picker) nothing() error {
 	for _, d := range p.route.Destinations() {
 		if g := p.group(d); g != nil && g.size > 0 {
 			return p.tripped()
+		}
+	}
+	for _, d := range p.route.Destinations() {
+		if d.Fail != 0 {
+			return &FailedError{Status: d.Fail, Service: d.Service}
 		}
 	}
 	return fmt.Errorf("%w: %s", ErrNoInstance, p.route.Service)

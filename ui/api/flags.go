@@ -9,7 +9,7 @@ func meaning(flag string) string {
 		"DR":   "the sidecar was draining",
 		"DT":   "the time for the whole request ran out",
 		"FI":   "an injected fault answered",
-		"NC":   "the control plane had not said whether there is such a service",
+		"NC":   "the control plane had not said whether there is such a service, or the route names a destination that does not exist",
 		"NR":   "no route fits the request",
 		"RL":   "a rate limit refused the request",
 		"UAEX": "authorization refused the request",
