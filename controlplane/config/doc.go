@@ -8,3 +8,5 @@
 // known to run. SetWeights edits a manifest as a careful person would: it changes
 // the weights and leaves everything else, comments included, as it was.
 package config
+
+//go:generate go run ./fields

@@ -177,60 +177,6 @@ func read(tree map[string]any, where string) (Object, []mesh.Finding) {
 	return o, c.findings
 }
 
-// kind is one sort of resource.
-type kind struct {
-	shape    func() shape
-	supports func(rule string) bool              // whether the mesh acts on a field
-	accepts  func(rule string, value any) string // "" or what is wrong with its value
-	fill     func(*Object, map[string]any) error // after the checks
-}
-
-func lookup(version, name string) (kind, error) {
-	switch version {
-	case "networking.istio.io/v1", "networking.istio.io/v1beta1", "networking.istio.io/v1alpha3":
-		switch name {
-		case KindVirtualService:
-			return virtualServiceKind(), nil
-		case KindDestinationRule:
-			return destinationRuleKind(), nil
-		}
-	case "security.istio.io/v1", "security.istio.io/v1beta1":
-		if k, ok := securityKind(name); ok {
-			return k, nil
-		}
-	case "telemetry.istio.io/v1", "telemetry.istio.io/v1alpha1":
-		if name == KindTelemetry {
-			return telemetryKind(), nil
-		}
-	case "openslo/v1":
-		if name == KindSLO {
-			return sloKind(), nil
-		}
-	case "sightline.dev/v1alpha1":
-		if k, ok := ownKind(name); ok {
-			return k, nil
-		}
-	}
-	return kind{}, fmt.Errorf("apiVersion %q with kind %q is not supported; want %s or %s of networking.istio.io/v1, %s or %s of security.istio.io/v1, %s of telemetry.istio.io/v1, %s of openslo/v1, or %s, %s, %s or %s of sightline.dev/v1alpha1",
-		version, name, KindVirtualService, KindDestinationRule, KindAuthorizationPolicy, KindRequestAuthentication, KindTelemetry, KindSLO,
-		KindHealthCheck, KindHedge, KindRateLimit, KindTraceSampling)
-}
-
-// ownKind finds a kind of sightline.dev/v1alpha1.
-func ownKind(name string) (kind, bool) {
-	switch name {
-	case KindHealthCheck:
-		return healthCheckKind(), true
-	case KindHedge:
-		return hedgeKind(), true
-	case KindRateLimit:
-		return rateLimitKind(), true
-	case KindTraceSampling:
-		return traceSamplingKind(), true
-	}
-	return kind{}, false
-}
-
 func virtualServiceKind() kind {
 	return kind{
 		shape:    func() shape { return messageShape((&networking.VirtualService{}).ProtoReflect().Descriptor()) },

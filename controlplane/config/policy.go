@@ -9,16 +9,6 @@ import (
 // DryRunAnnotation has, at "true", a policy decided and told, but not enforced.
 const DryRunAnnotation = "istio.io/dry-run"
 
-func securityKind(name string) (kind, bool) {
-	switch name {
-	case KindAuthorizationPolicy:
-		return authorizationPolicyKind(), true
-	case KindRequestAuthentication:
-		return requestAuthenticationKind(), true
-	}
-	return kind{}, false
-}
-
 func authorizationPolicyKind() kind {
 	return kind{
 		shape:    func() shape { return messageShape((&security.AuthorizationPolicy{}).ProtoReflect().Descriptor()) },
