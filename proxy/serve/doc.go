@@ -20,7 +20,8 @@
 //     whose body is held whole and has left, and within the budget of retries. What has
 //     lost is cancelled; of HTTP/1.1 that takes its connection.
 //   - Every response that the mesh makes itself says why in x-sightline-reason and
-//     x-sightline-flags. Each request is told to the Sink once, when it has ended.
+//     x-sightline-flags, and to another sidecar also the trailers of gRPC that it makes
+//     in place of the app's. Nobody else is believed. Each request is told to the Sink once, when it has ended.
 //   - A request that met the end of a connection which was kept from before says nothing
 //     against the instance; one whose sidecar could not connect to its app counts as one
 //     that could not be connected.

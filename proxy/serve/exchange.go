@@ -87,6 +87,9 @@ type answer struct {
 	// unseen says that the sidecar at the other end made the answer, because it could
 	// not connect to its app.
 	unseen bool
+	// late says that the sidecar at the other end made the answer, or its trailers,
+	// because the time of the exchange was over there.
+	late bool
 }
 
 // peerMade notes what the sidecar at the other end says of an answer that it made
@@ -98,6 +101,10 @@ func (a *answer) peerMade(flags string) {
 
 // limitReached are the flags of an answer that a sidecar makes when it has no room.
 const limitReached = "UO"
+
+// outOfTime are the flags of an answer, or of trailers, that a sidecar makes when the
+// time of the exchange is over.
+const outOfTime = "UT"
 
 // unconnected are the flags of an answer that a sidecar makes when it cannot connect
 // to its app. What an app itself says in that field is never passed on.

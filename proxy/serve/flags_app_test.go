@@ -106,18 +106,28 @@ func appFlags() []flagCase {
 	const ms = time.Millisecond
 	by := func(flags string) told { return told{flags: flags, by: "proxy"} }
 	gone := told{flags: "DC", by: "proxy", reason: "client closed the connection", grpc: -1}
-	late := gone
-	late.also = "UT" // gRPC's timeout goes along: the two sidecars find out at the same time
+	// gRPC's timeout goes along: either sidecar may find out first.
+	late := func(flags string) told { return told{flags: flags, by: "proxy", orBy: "peer"} }
+	there := gone
+	there.also = "UT"
 	peer := told{by: "peer"}
 	again := func(on string) []mesh.Route { return everywhere(0, &mesh.Retry{Attempts: 2, On: []string{on}}) }
 	return []flagCase{
 		{
-			name: "route timeout", cfg: meshConfig{routes: single(time.Second)}, app: handled(stuckApp), warm: true,
-			status: 504, grpc: 4, shown: "UT", reason: "route timeout after 1s", out: by("UT"), in: late,
+			name: "route timeout", only: "http1 h2", cfg: meshConfig{routes: single(time.Second)}, app: handled(stuckApp), warm: true,
+			status: 504, shown: "UT", reason: "route timeout after 1s", out: by("UT"), in: gone,
 		},
 		{
-			name: "route timeout amid the answer", cfg: meshConfig{routes: single(time.Second)}, app: handled(beginsOnly), warm: true,
-			status: 200, cut: true, grpc: 4, reason: "route timeout after 1s", out: by("UT"), in: late,
+			name: "route timeout amid the answer", only: "http1 h2", cfg: meshConfig{routes: single(time.Second)}, app: handled(beginsOnly), warm: true,
+			status: 200, cut: true, reason: "route timeout after 1s", out: by("UT"), in: gone,
+		},
+		{
+			name: "route timeout of gRPC", only: "grpc", cfg: meshConfig{routes: single(time.Second)}, app: handled(stuckApp), warm: true,
+			grpc: 4, shown: "UT", reason: "route timeout after ", out: late("UT"), in: there,
+		},
+		{
+			name: "route timeout of gRPC amid the answer", only: "grpc", cfg: meshConfig{routes: single(time.Second)}, app: handled(beginsOnly), warm: true,
+			status: 200, cut: true, grpc: 4, reason: "route timeout after ", out: late("UT"), in: there,
 		},
 		{
 			name: "time for each try", cfg: meshConfig{routes: everywhere(0, &mesh.Retry{Attempts: 1, On: []string{"reset"}, PerTryTimeout: 700 * ms})},
@@ -146,7 +156,7 @@ func appFlags() []flagCase {
 		},
 		{
 			name: "app that dies amid the answer of gRPC", only: "grpc", app: handled(breaksOff),
-			status: 200, grpc: 14, reason: "answer broke off", in: by("UC"), out: told{by: "app"},
+			status: 200, grpc: 14, reason: "answer broke off", in: by("UC"), out: told{flags: "UC", by: "peer"},
 		},
 		{
 			name: "app that does not speak HTTP", only: "http1", app: saysSSH(), cfg: meshConfig{protocol: mesh.HTTP, routes: single(0)},

@@ -82,7 +82,7 @@ func (h *h1) bodyOnH2(x *exchange, t *onH2) error {
 		}
 		switch {
 		case ended:
-			if err := errors.Join(h.out.End(trailerLines(t.stream.Trailers())), h.out.Flush()); err != nil {
+			if err := errors.Join(h.out.End(appTrailers(t.stream.Trailers())), h.out.Flush()); err != nil {
 				return errClientGone
 			}
 			return nil
@@ -103,4 +103,13 @@ func (h *h1) bodyOnH2(x *exchange, t *onH2) error {
 			return cut(x, errTimeout)
 		}
 	}
+}
+
+// appTrailers are lines of an app's trailers, without what only a sidecar may say.
+func appTrailers(t *http2.Head) []byte {
+	if t != nil {
+		t.Drop("x-sightline-reason")
+		t.Drop("x-sightline-flags")
+	}
+	return trailerLines(t)
 }

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
@@ -61,8 +62,7 @@ func (h *h1) relayPlain(x *exchange, up *pool.Conn) error {
 	n, readErr, writeErr := http1.Copy(&h.out, &up.In)
 	x.rec.BytesOut += n
 	if writeErr == nil && readErr == nil {
-		trailers := up.In.Trailers()
-		writeErr = errors.Join(h.out.End(trailers), h.out.Flush())
+		writeErr = errors.Join(h.out.End(h.trailers(up)), h.out.Flush())
 	}
 	h.settleUpload(settling)
 	h.stopUpload()
@@ -144,6 +144,23 @@ func (h *h1) blame(x *exchange) {
 		x.rec.GeneratedBy = "peer"
 		x.rec.Reason = strings.Clone(h.res.Get(http1.SightlineReason))
 	}
+}
+
+// trailers are the lines of the answer's, an app's without what only a sidecar may say.
+func (h *h1) trailers(up *pool.Conn) []byte {
+	lines := up.In.Trailers()
+	if len(lines) == 0 || h.cfg.direction == emit.Outbound {
+		return lines
+	}
+	kept := lines[:0]
+	for line := range bytes.SplitAfterSeq(lines, []byte("\n")) {
+		name, _, _ := bytes.Cut(line, []byte(":"))
+		if bytes.EqualFold(name, []byte("x-sightline-reason")) || bytes.EqualFold(name, []byte("x-sightline-flags")) {
+			continue
+		}
+		kept = append(kept, line...)
+	}
+	return kept
 }
 
 // frame edits the head of the answer for the client's connection and returns how

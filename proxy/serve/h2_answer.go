@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/http2"
 	"github.com/sightline-mesh/sightline/proxy/route"
 )
@@ -61,6 +62,10 @@ func (h *h2) refuse(x *exchange, f fault) {
 	if !h.grpc {
 		out.Add("content-type", "text/plain; charset=utf-8")
 	} else if h.status(x, &out, f.grpcCode(), "sightline: "+reason); h.begun {
+		if h.cfg.direction == emit.Inbound {
+			out.Add("x-sightline-reason", reason)
+			out.Add("x-sightline-flags", f.flags)
+		}
 		h.down.SendTrailers(&out)
 		return
 	}

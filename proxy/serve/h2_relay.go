@@ -73,11 +73,31 @@ func (h *h2) cutOff(x *exchange, err error) error {
 	return cut(x, err)
 }
 
-// noteTrailers takes what the record says of them.
-func (x *exchange) noteTrailers(t *http2.Head) {
+// noteTrailers takes what the record says of them, and out of them what only a sidecar
+// may say: the one at the other end, if it has made them in place of the app's.
+func (h *h2) noteTrailers(x *exchange, t *http2.Head) {
 	if code := grpcStatus(t); code >= 0 {
 		x.rec.GRPCStatus = code
 	}
+	reason, told := t.Lookup("x-sightline-reason")
+	flags, flagged := t.Lookup("x-sightline-flags")
+	if !told && !flagged {
+		return
+	}
+	t.Drop("x-sightline-reason")
+	t.Drop("x-sightline-flags")
+	if told && h.cfg.direction == emit.Outbound {
+		x.rec.GeneratedBy, x.rec.Reason = "peer", reason
+		x.flagged(flags)
+	}
+}
+
+// flagged takes over the flags of the sidecar at the other end, which are about what the
+// caller's own would have found a moment later: gRPC's timeout goes along, and of trailers
+// it cannot be seen that the app did not send them.
+func (x *exchange) flagged(flags string) {
+	x.rec.Flags = joinFlags(flags, x.rec.Flags)
+	x.answer.late = flags == outOfTime
 }
 
 // blame notes who made the response: the sidecar at the other end says so. What an
@@ -91,5 +111,8 @@ func (h *h2) blame(x *exchange) {
 	}
 	if reason := h.res.Get("x-sightline-reason"); reason != "" {
 		x.rec.GeneratedBy, x.rec.Reason = "peer", reason
+		if h.grpc && h.res.Get("x-sightline-flags") == outOfTime {
+			x.flagged(outOfTime)
+		}
 	}
 }

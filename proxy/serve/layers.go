@@ -63,8 +63,8 @@ func rescue(next handler) handler {
 }
 
 func joinFlags(a, b string) string {
-	if b == "" {
-		return a
+	if a == "" || b == "" {
+		return a + b
 	}
 	return a + "," + b
 }
@@ -95,7 +95,7 @@ func kindOfAnswer(x *exchange) upstream.Kind {
 		return upstream.Overloaded
 	}
 	grpc := x.rec.GRPCStatus
-	if x.answer.status >= 500 || grpc == 13 || grpc == 14 || grpc == 2 || grpc == 15 {
+	if x.answer.late || x.answer.status >= 500 || grpc == 13 || grpc == 14 || grpc == 2 || grpc == 15 {
 		return upstream.Failure
 	}
 	return upstream.Success
