@@ -36,7 +36,9 @@ const (
 	KeyMTLS       = "sightline.mtls"         // bool
 	KeyConfig     = "sightline.config_version"
 	KeyRequestID  = "sightline.request_id"
-	KeyFirstByte  = "sightline.first_byte_ms"
+	KeyWaited     = "sightline.waited_ms"     // for a connection or a stream, over all tries; absent if one was there
+	KeyReceived   = "sightline.received_ms"   // from the start until the request had come whole; absent if it was there at once
+	KeyFirstByte  = "sightline.first_byte_ms" // from the start until the head of the answer came; absent if none did
 	KeyDuration   = "sightline.duration_ms"
 	KeyMethod     = "http.request.method"
 	KeyPath       = "url.path"

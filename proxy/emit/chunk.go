@@ -59,6 +59,7 @@ type row struct {
 	facts
 
 	start, took, firstByte int64 // ns; start since 1970
+	waited, received       int64 // ns
 	trace                  Trace
 	parent                 SpanID
 	bytesIn, bytesOut      uint64
@@ -96,6 +97,7 @@ func (c *chunk) add(r *Record) {
 	w := &c.rows[c.rowsLen]
 	c.rowsLen++
 	w.start, w.took, w.firstByte = r.Start.UnixNano(), int64(r.Took), int64(r.FirstByte)
+	w.waited, w.received = int64(r.Waited), int64(r.Received)
 	w.trace, w.parent = r.Trace, r.ParentID
 	w.bytesIn, w.bytesOut = r.BytesIn, r.BytesOut
 	w.configVersion, w.status, w.grpc = r.ConfigVersion, int16(r.Status), int16(r.GRPCStatus)

@@ -43,9 +43,6 @@ func (e *encoder) logRow(b []byte, s *shape, c *chunk, w *row) []byte {
 	b = attrText(b, logAttrs, signal.KeyUserAgent, c.ownOf(w, textUserAgent))
 	b = attrText(b, logAttrs, signal.KeyTries, triesJSON(c, w))
 	b = attrDouble(b, logAttrs, signal.KeyDuration, milliseconds(w.took))
-	if w.firstByte > 0 {
-		b = attrDouble(b, logAttrs, signal.KeyFirstByte, milliseconds(w.firstByte))
-	}
 	b = attrInt(b, logAttrs, signal.KeyBytesIn, int64(w.bytesIn))
 	b = attrInt(b, logAttrs, signal.KeyBytesOut, int64(w.bytesOut))
 	if !w.trace.IsZero() {
@@ -61,7 +58,18 @@ func (e *encoder) logRow(b []byte, s *shape, c *chunk, w *row) []byte {
 // ownAttrs appends what spans and log rows say alike, but each request for itself.
 func (e *encoder) ownAttrs(b []byte, f protowire.Number, c *chunk, w *row) []byte {
 	b = attrText(b, f, signal.KeyPath, e.target(c, w))
-	return attrText(b, f, signal.KeyRequestID, c.ownOf(w, textRequestID))
+	b = attrText(b, f, signal.KeyRequestID, c.ownOf(w, textRequestID))
+	b = attrTime(b, f, signal.KeyWaited, w.waited)
+	b = attrTime(b, f, signal.KeyReceived, w.received)
+	return attrTime(b, f, signal.KeyFirstByte, w.firstByte)
+}
+
+// attrTime appends how long something took, if it took place.
+func attrTime(b []byte, f protowire.Number, key string, ns int64) []byte {
+	if ns <= 0 {
+		return b
+	}
+	return attrDouble(b, f, key, milliseconds(ns))
 }
 
 func (w *row) severity() (number uint64, text string) {

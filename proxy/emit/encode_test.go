@@ -62,6 +62,7 @@ func TestSpan(t *testing.T) {
 		signal.KeyAuthority: "reviews", signal.KeyProtocol: "http/1.1", signal.KeyRequestID: "req-1",
 		signal.KeyGenerated: "app", signal.KeyMTLS: true, signal.KeyStatus: int64(200), signal.KeyConfig: int64(7),
 		signal.KeyChoice: "probe", signal.KeyPassedOver: "reviews-v2-2: tripped",
+		signal.KeyWaited: 3.0, signal.KeyReceived: 5.0, signal.KeyFirstByte: 11.0,
 	}, attrs(s.GetAttributes())); diff != "" {
 		t.Errorf("attributes: %s", diff)
 	}
@@ -193,6 +194,7 @@ func TestAccessLogRow(t *testing.T) {
 	got := attrs(row.GetAttributes())
 	for key, want := range map[string]any{
 		signal.KeyGRPCStatus: int64(14), signal.KeyDuration: 12.0, signal.KeyFirstByte: 11.0,
+		signal.KeyWaited: 3.0, signal.KeyReceived: 5.0,
 		signal.KeyBytesIn: int64(10), signal.KeyBytesOut: int64(200), signal.KeyUserAgent: "curl/8",
 		signal.KeyChoice: "probe", signal.KeyPassedOver: "reviews-v2-2: tripped",
 	} {

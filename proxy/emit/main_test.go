@@ -168,6 +168,7 @@ func newTestEmitter(c Config, f *fakeCollector) *Emitter {
 func request() *Record {
 	return &Record{
 		Direction: Outbound, Start: time.Now(), Took: 12 * time.Millisecond, FirstByte: 11 * time.Millisecond,
+		Waited: 3 * time.Millisecond, Received: 5 * time.Millisecond,
 		Trace: Trace{ID: TraceID{15: 1}, Span: SpanID{7: 2}, Sampled: true}, ParentID: SpanID{7: 1},
 		RequestID: "req-1", Method: "GET", Path: "/reviews/7", Authority: "reviews", UserAgent: "curl/8",
 		Protocol: "http/1.1", Status: 200, GRPCStatus: -1, GeneratedBy: "app", Route: "default", ConfigVersion: 7,

@@ -18,6 +18,8 @@ type Record struct {
 	Start     time.Time
 	Took      time.Duration // until the last byte of the response, or the failure
 	FirstByte time.Duration // until the response head came from upstream; 0 if none did
+	Waited    time.Duration // of all tries, for a connection or a stream: queued, connecting, shaking hands; 0 if one was there
+	Received  time.Duration // until the request had come to its end; 0 if it was there at once, or never was
 
 	Trace    Trace  // of the span made here
 	ParentID SpanID // zero for a root

@@ -135,11 +135,12 @@ func (c *Client) Close() {
 }
 
 func (c *Client) open(ctx context.Context, h *Head, flags http2.Flags, w Waker) (*Stream, error) {
-	for {
-		s, conns, err := c.tryAll(h, flags, w)
-		if s != nil || err != nil {
-			return s, err
-		}
+	s, conns, err := c.tryAll(h, flags, w)
+	if s != nil || err != nil {
+		return s, err
+	}
+	since := time.Now()
+	for s == nil && err == nil {
 		var d *dialing
 		d, err = c.reserve(ctx, conns)
 		switch {
@@ -151,10 +152,14 @@ func (c *Client) open(ctx context.Context, h *Head, flags http2.Flags, w Waker) 
 		default:
 			s, err = c.queueUp(ctx, h, flags, w)
 		}
-		if err != nil || s != nil {
-			return s, err
+		if s == nil && err == nil {
+			s, conns, err = c.tryAll(h, flags, w)
 		}
 	}
+	if s != nil {
+		s.waited = time.Since(since)
+	}
+	return s, err
 }
 
 // tryAll opens the stream on the first connection with room.

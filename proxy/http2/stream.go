@@ -37,6 +37,7 @@ type Stream struct {
 	seen    Head   // the head that was received
 	trailed Head
 	early   Head // an interim one
+	waited  time.Duration
 
 	// Guarded by the connection's lock.
 	head      Head // received, and not asked for yet
@@ -73,6 +74,10 @@ func (s *Stream) ID() uint32 { return s.id }
 // Context ends when the peer has given the stream up or the connection has ended, for
 // streams of a server.
 func (s *Stream) Context() context.Context { return s.ctx }
+
+// Waited is how long a client took to open the stream where there was no room for it at
+// once: until a connection was dialled, or another stream had ended.
+func (s *Stream) Waited() time.Duration { return s.waited }
 
 // Waker is what tells of news.
 func (s *Stream) Waker() Waker { return s.waker }

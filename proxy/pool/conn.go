@@ -17,6 +17,9 @@ type Conn struct {
 
 	// Reused is whether an earlier request went over it.
 	Reused bool
+	// Waited is how long Get took where none was there at once: in the queue, and until
+	// it was dialled.
+	Waited time.Duration
 	// Deadline is whether one is set, so that Put has to clear it.
 	Deadline bool
 

@@ -87,17 +87,14 @@ func (p *Pool) Get(ctx context.Context) (*Conn, error) {
 	case err != nil:
 		return nil, err
 	case c != nil:
+		c.Waited = 0
 		return c, nil
-	case wait != nil:
-		c, err = p.await(ctx, wait)
-		if p.cfg.Quota != nil {
-			p.cfg.Quota.Served()
-		}
-		if c != nil || err != nil {
-			return c, err
-		}
 	}
-	return p.dialNew(ctx)
+	since := time.Now()
+	if c, err = p.obtain(ctx, wait); err == nil {
+		c.Waited = time.Since(since)
+	}
+	return c, err
 }
 
 // Put takes a connection back whose last message was read and written to its end.
@@ -195,6 +192,20 @@ func (p *Pool) Open() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.open
+}
+
+// obtain awaits a connection in the queue, if there is a place in it, or dials one.
+func (p *Pool) obtain(ctx context.Context, wait chan *Conn) (*Conn, error) {
+	if wait != nil {
+		c, err := p.await(ctx, wait)
+		if p.cfg.Quota != nil {
+			p.cfg.Quota.Served()
+		}
+		if c != nil || err != nil {
+			return c, err
+		}
+	}
+	return p.dialNew(ctx)
 }
 
 // reserve finds an idle connection, or the right to dial one (all nil), or a place

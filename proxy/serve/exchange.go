@@ -55,6 +55,7 @@ type exchange struct {
 	changes  changes       // what out points to
 	edits    []route.Edit  // memory for changes
 	received bool          // the request has come to its end
+	slow     bool          // some of the request was waited for
 	heard    []mesh.Header // of the answer, for taps; nil if none asks
 	resumed  time.Time     // when an injected delay was over; zero if there was none
 }
@@ -169,6 +170,17 @@ func (x *exchange) settle(kind upstream.Kind, took time.Duration) {
 		Took: took, Status: x.answer.status, GRPCStatus: grpc, RetryAfter: x.answer.after, Kind: kind,
 	})
 }
+
+// whole notes that the request has come to its end.
+func (x *exchange) whole() {
+	if x.slow && !x.received {
+		x.rec.Received = time.Since(x.rec.Start)
+	}
+	x.received = true
+}
+
+// unserved notes that the try has waited in vain for something to be sent on.
+func (x *exchange) unserved() { x.rec.Waited += time.Since(x.sent) }
 
 // taken tells the instance's breaker and balancer that it has taken a stream, which
 // may go on for long: how it ends is between the two apps.

@@ -53,6 +53,7 @@ type upload struct {
 // pass hands on one piece of the request body.
 func (h *h1) pass(up *pool.Conn) error {
 	if !h.in.Ready() {
+		h.x.slow = true
 		h.conn.AwaitBody()
 	}
 	p, err := h.in.Next()
@@ -101,7 +102,7 @@ func (h *h1) passAll(up *pool.Conn) error {
 			return err
 		}
 	}
-	h.x.received = true
+	h.x.whole()
 	if err := up.Out.End(h.in.Trailers()); err != nil {
 		return err
 	}

@@ -37,8 +37,10 @@ func (h *h1) sendOnH2(x *exchange, to *link) (answer, error) {
 		t.stream, err = to.h2.Open(ctx, out, t.wake)
 	}
 	if err != nil {
+		x.unserved()
 		return answer{grpc: -1}, unopened(x, err)
 	}
+	x.rec.Waited += t.stream.Waited()
 	h.far = t
 	t.unhook = context.AfterFunc(x.ctx, t.wake.Wake)
 	t.stream.SetSecond(t.more)

@@ -25,6 +25,7 @@ func (h *h1) passAllOnH2(t *onH2) error {
 		return err
 	}
 	for !h.in.Done() {
+		h.x.slow = h.x.slow || !h.in.Ready()
 		p, err := h.in.Next()
 		if errors.Is(err, io.EOF) {
 			break
@@ -43,7 +44,7 @@ func (h *h1) passAllOnH2(t *onH2) error {
 			t.stream.Flush()
 		}
 	}
-	h.x.received = true
+	h.x.whole()
 	if trailers := trailersOf(h.in.Trailers()); trailers != nil {
 		t.stream.SendTrailers(trailers)
 	} else if _, done := t.stream.SendLast(nil); !done {

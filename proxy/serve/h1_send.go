@@ -82,8 +82,10 @@ func connect(x *exchange, to *link) (*pool.Conn, error) {
 	}
 	up, err := to.h1.Get(ctx)
 	if err != nil {
+		x.unserved()
 		return nil, unopened(x, err)
 	}
+	x.rec.Waited += up.Waited
 	return up, nil
 }
 
@@ -122,7 +124,7 @@ func (h *h1) write(up *pool.Conn) error {
 		}
 	}
 	if h.in.Done() {
-		h.x.received = true
+		h.x.whole()
 		return errors.Join(up.Out.End(h.in.Trailers()), up.Out.Flush())
 	}
 	if err := up.Out.Flush(); err != nil {

@@ -32,7 +32,7 @@ func (b *h2Body) fill(x *exchange, from *http2.Stream) bool {
 	p, ended := from.Data()
 	if ended {
 		b.all, b.trailers = true, from.Trailers()
-		x.received = true
+		x.whole()
 	}
 	if len(p) == 0 {
 		return ended

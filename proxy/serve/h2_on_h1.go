@@ -145,6 +145,7 @@ func (h *h2) uploadSome(t *onH1) error {
 func (h *h2) uploadAll(x *exchange, t *onH1) {
 	for !t.whole {
 		if len(h.body.pending()) == 0 && !h.body.all && !h.body.fill(x, h.down) {
+			x.slow = true
 			select {
 			case <-t.more:
 				continue

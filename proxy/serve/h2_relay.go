@@ -54,6 +54,7 @@ func (h *h2) relayBody(x *exchange) error {
 		if err := h.up.Err(); err != nil && len(h.back) == 0 {
 			return h.cutOff(x, err)
 		}
+		x.slow = true
 		if h.wait(x.deadline) {
 			h.code = http2.Cancel
 			if h.idled {

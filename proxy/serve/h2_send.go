@@ -66,6 +66,7 @@ func (h *h2) open(x *exchange, to *link) error {
 	}
 	switch {
 	case err == nil:
+		x.rec.Waited += h.up.Waited()
 		return nil
 	case x.ctx.Err() != nil:
 		return h.gone()
@@ -82,6 +83,7 @@ func (h *h2) open(x *exchange, to *link) error {
 func (h *h2) fallBack(x *exchange, to *link, err error) (answer, error) {
 	answered, hungUp := errors.Is(err, http2.ErrNotSpoken), errors.Is(err, http2.ErrHungUp)
 	if to.polite || !answered && !hungUp || hungUp && h.grpc || !to.app.mayNot() {
+		x.unserved()
 		return answer{grpc: -1}, err
 	}
 	h.body.again()
@@ -126,6 +128,7 @@ func (h *h2) awaitHead(x *exchange) error {
 		if h.hedged(x) {
 			continue
 		}
+		x.slow = true
 		if h.wait(x.until()) {
 			h.drop(http2.Cancel)
 			if h.idled {

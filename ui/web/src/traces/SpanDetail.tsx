@@ -5,6 +5,7 @@ import { flagMeaning, fullTime, ms, ns, time } from "../format";
 import { Badge } from "../ui/Badge";
 import { Button } from "../ui/Button";
 import { Icon } from "../ui/Icon";
+import { phases } from "./phases";
 import { serviceOf, type Row } from "./waterfall";
 
 /** Everything that is known of one row. */
@@ -42,6 +43,8 @@ export function SpanDetail({ row, onClose }: { row: Row; onClose: () => void }) 
       )}
       <Flags text={String(span.attributes?.["sightline.flags"] ?? "")} />
       <Tries json={span.attributes?.["sightline.tries"]} />
+      <Phases title={inner ? `Where the time went, as ${span.service} saw it` : "Where the time went"} span={span} />
+      {inner && <Phases title={`As ${inner.service} saw it`} span={inner} />}
       {inner ? (
         <>
           <Attributes title={`Seen by ${span.service}`} span={span} />
@@ -73,6 +76,26 @@ function Flags({ text }: { text: string }) {
         </li>
       ))}
     </ul>
+  );
+}
+
+function Phases({ title, span }: { title: string; span: Span }) {
+  const parts = phases(span);
+  if (parts.length === 0) return null;
+  const total = parts.reduce((sum, p) => sum + p.ms, 0);
+  return (
+    <section>
+      <h3>{title}</h3>
+      <ol className="span-phases">
+        {parts.map((p) => (
+          <li key={p.name}>
+            <span>{p.name}</span>
+            <span>{ms(p.ms)}</span>
+            <span className="span-phase" style={{ width: `${(100 * p.ms) / total}%` }} />
+          </li>
+        ))}
+      </ol>
+    </section>
   );
 }
 
