@@ -24,6 +24,10 @@ import (
 // maxMessage bounds what a sidecar may say at once: some ten thousand service names.
 const maxMessage = 1 << 20
 
+// uncompressed sends no gzip, which sidecars of old ask for: it would be made anew for
+// every sidecar of a mesh, of snapshots that are encoded once.
+var uncompressed = connect.WithCompression("gzip", nil, nil)
+
 // routes is all there is on the listener.
 func (p *plane) routes() http.Handler {
 	mux := http.NewServeMux()
@@ -32,9 +36,10 @@ func (p *plane) routes() http.Handler {
 		tokens:    p.tokens,
 		registry:  p.registry,
 		hub:       p.hub,
+		frames:    p.frames,
 		taps:      p.taps,
 		log:       p.deps.Logger,
-	}, connect.WithReadMaxBytes(maxMessage)))
+	}, connect.WithReadMaxBytes(maxMessage), uncompressed))
 	mux.Handle("/admin/v1/", admin.NewHandler(admin.Deps{
 		Config:      configuration{p.resources},
 		Traffic:     p.traffic,

@@ -26,8 +26,9 @@ type Config struct {
 	// InstanceTTL is how long an instance stays registered whose sidecar is gone
 	// without a goodbye.
 	InstanceTTL time.Duration
-	// Quiet and MostQuiet bound how long changes are gathered before they are pushed:
-	// until nothing changed for Quiet, or for MostQuiet at the most.
+	// Quiet and MostQuiet bound how long changes are gathered before they are pushed
+	// when many come together: until nothing changed for Quiet, or for MostQuiet at the
+	// most. The first change after a calm is pushed at once.
 	Quiet     time.Duration
 	MostQuiet time.Duration
 	// Remedy says how far the mesh goes by itself when something fails.

@@ -17,6 +17,7 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/event"
 	"github.com/sightline-mesh/sightline/controlplane/hub"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/controlplane/mirror"
 	"github.com/sightline-mesh/sightline/controlplane/registry"
 	"github.com/sightline-mesh/sightline/controlplane/remedy"
 	"github.com/sightline-mesh/sightline/controlplane/resource"
@@ -106,7 +107,9 @@ type plane struct {
 	traffic   *traffic.Shifter
 	journal   *journal
 	remedy    *remedy.Remedy
+	mirror    *mirror.Mirror
 	hub       *hub.Hub
+	frames    *frames
 	taps      *tap.Board
 	audit     chan mesh.Event // told in passing, appended by record
 }
@@ -117,6 +120,8 @@ func (c *ControlPlane) assemble(ctx context.Context, s *store.Store) (*plane, er
 		store:        s,
 		registry:     registry.New(s, c.cfg.InstanceTTL),
 		events:       event.New(s),
+		mirror:       mirror.New(),
+		frames:       newFrames(),
 		audit:        make(chan mesh.Event, auditBuffer),
 	}
 	err := keepSettings(ctx, s, &c.cfg)
@@ -141,7 +146,7 @@ func (c *ControlPlane) assemble(ctx context.Context, s *store.Store) (*plane, er
 		return nil, err
 	}
 	p.hub = hub.New(hub.Config{Quiet: c.cfg.Quiet, Most: c.cfg.MostQuiet}, hub.Deps{
-		Load:     p.load,
+		Load:     p.mirror.Load,
 		Replaced: p.replaced,
 		Refused:  p.refused,
 		Logger:   c.deps.Logger,
@@ -166,7 +171,7 @@ func (p *plane) run(ctx context.Context) error {
 	g.Go(func() error { return p.hub.Run(alive) })
 	g.Go(func() error { return p.remedy.Run(alive) })
 	g.Go(func() error { return p.record(alive) })
-	g.Go(func() error { p.store.Watch(alive, p.changed); return nil })
+	g.Go(func() error { p.store.Follow(alive, mirror.Tables, p.changed); return nil })
 	g.Go(func() error {
 		defer stop()
 		serving, end := context.WithCancel(ctx)

@@ -27,6 +27,7 @@ type service struct {
 	tokens    *token.Ledger
 	registry  *registry.Registry
 	hub       *hub.Hub
+	frames    *frames
 	taps      *tap.Board
 	log       *slog.Logger
 }

@@ -4,18 +4,13 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/controlplane/mirror"
 	"github.com/sightline-mesh/sightline/controlplane/store"
 )
 
-// settings are what holds for all of the mesh and no resource says. They are kept in
-// the store, so that all control planes on it say the same, and a change of them is a
-// new version of the state.
-type settings struct {
-	PathNormalization mesh.PathNormalization `json:"pathNormalization,omitempty"`
-}
-
-// theSettings is their one key.
+// theSettings is the one key of the mesh's settings. They are kept in the store, so that
+// all control planes on it say the same, and a change of them is a new version of the
+// state.
 const theSettings = "mesh"
 
 // keepSettings puts into the store what the configuration says; what it leaves open
@@ -24,23 +19,14 @@ func keepSettings(ctx context.Context, s *store.Store, c *Config) error {
 	if c.PathNormalization == "" {
 		return nil
 	}
-	table := store.TableOf[settings](s, store.Settings)
-	said := settings{PathNormalization: c.PathNormalization}
-	was, err := table.GetOrCreate(ctx, theSettings, func() (settings, error) { return said, nil })
+	table := store.TableOf[mirror.Settings](s, store.Settings)
+	said := mirror.Settings{PathNormalization: c.PathNormalization}
+	was, err := table.GetOrCreate(ctx, theSettings, func() (mirror.Settings, error) { return said, nil })
 	if err == nil && was != said {
-		err = table.Update(ctx, theSettings, func(settings) (settings, error) { return said, nil })
+		err = table.Update(ctx, theSettings, func(mirror.Settings) (mirror.Settings, error) { return said, nil })
 	}
 	if err != nil {
 		return fmt.Errorf("keep the mesh's settings: %w", err)
 	}
 	return nil
-}
-
-// settingsAt are those of a revision, the zero value when nobody ever set any.
-func (p *plane) settingsAt(ctx context.Context, revision int64) (settings, error) {
-	items, _, err := store.TableOf[settings](p.store, store.Settings).ListAt(ctx, revision)
-	if err != nil || len(items) == 0 {
-		return settings{}, err
-	}
-	return items[0].Value, nil
 }

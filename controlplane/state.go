@@ -6,9 +6,9 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/sightline-mesh/sightline/controlplane/compile"
 	"github.com/sightline-mesh/sightline/controlplane/hub"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/controlplane/mirror"
 	"github.com/sightline-mesh/sightline/controlplane/store"
 )
 
@@ -16,36 +16,6 @@ const (
 	auditBuffer = 1024        // events that wait to be appended; more are dropped and logged
 	author      = "sightline" // of what no person and no remedy did
 )
-
-// load reads the state of the moment, all of it as of one revision of the store:
-// a version stands for one content only, and a route is never pushed before the
-// instances it was made for.
-func (p *plane) load(ctx context.Context) (hub.State, error) {
-	objects, revision, err := p.resources.Objects(ctx)
-	if err != nil {
-		return hub.State{}, err
-	}
-	verdicts, err := p.journal.at(ctx, revision)
-	if err != nil {
-		return hub.State{}, err
-	}
-	instances, _, err := p.registry.ListAt(ctx, revision)
-	if err != nil {
-		return hub.State{}, err
-	}
-	set, err := p.settingsAt(ctx, revision)
-	if err != nil {
-		return hub.State{}, err
-	}
-	version := uint64(revision)
-	return hub.State{
-		Version:   version,
-		Snapshots: compile.Snapshots(objects, instances, verdicts, version),
-		Instances: instances,
-		Policies:  compile.InboundPolicies(objects).With(set.PathNormalization),
-		Built:     time.Now(),
-	}, nil
-}
 
 // snapshots are what sidecars are sent now, nil before the first.
 func (p *plane) snapshots() map[mesh.ServiceName]mesh.Snapshot {
@@ -61,11 +31,11 @@ func (p *plane) instances(ctx context.Context) ([]mesh.Instance, error) {
 }
 
 // changed is told of every change in the store.
-func (p *plane) changed(table string) {
-	switch table {
-	case store.Verdicts, "": // a verdict is there to stop failures: it does not wait for company
+func (p *plane) changed(b store.Batch) {
+	switch p.mirror.Tell(b) {
+	case mirror.Urgent:
 		p.hub.NotifyNow()
-	case store.Resources, store.Instances, store.Settings:
+	case mirror.Ordinary:
 		p.hub.Notify()
 	}
 }
@@ -84,23 +54,28 @@ func (p *plane) refused(i mesh.Instance, version uint64, reason string) {
 // replaced tells the timeline which instances came, went or began to drain. After
 // a restart there is nothing to compare with, and nothing came or went.
 func (p *plane) replaced(before, after *hub.State) {
+	p.frames.keep(after)
 	if before == nil {
 		return
 	}
-	was := make(map[mesh.InstanceID]mesh.Instance, len(before.Instances))
-	for _, i := range before.Instances {
-		was[i.ID] = i
-	}
-	for _, i := range after.Instances {
-		old, there := was[i.ID]
-		delete(was, i.ID)
+	was := before.Instances // both are in the order of their ids
+	for n := range after.Instances {
+		i := &after.Instances[n]
+		for len(was) > 0 && was[0].ID < i.ID {
+			p.tell(lifecycle(was[0], "left"))
+			was = was[1:]
+		}
+		if len(was) == 0 || was[0].ID != i.ID {
+			p.tell(lifecycle(*i, "joined"))
+			continue
+		}
+		old := was[0].State
+		was = was[1:]
 		switch {
-		case !there:
-			p.tell(lifecycle(i, "joined"))
-		case old.State != i.State && i.State == mesh.Draining:
-			p.tell(lifecycle(i, "is draining"))
-		case old.State == mesh.Starting && i.State == mesh.Ready:
-			p.tell(lifecycle(i, "is ready"))
+		case old != i.State && i.State == mesh.Draining:
+			p.tell(lifecycle(*i, "is draining"))
+		case old == mesh.Starting && i.State == mesh.Ready:
+			p.tell(lifecycle(*i, "is ready"))
 		}
 	}
 	for _, i := range was {

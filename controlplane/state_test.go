@@ -1,10 +1,12 @@
 package controlplane
 
 import (
+	"context"
 	"reflect"
 	"testing"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/controlplane/mirror"
 	"github.com/sightline-mesh/sightline/controlplane/registry"
 	"github.com/sightline-mesh/sightline/controlplane/store"
 )
@@ -31,12 +33,19 @@ func TestAVersionHasOneContent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	following, stop := context.WithCancel(ctx)
+	followed := make(chan struct{})
+	go func() {
+		defer close(followed)
+		s.Follow(following, mirror.Tables, p.changed)
+	}()
+	defer func() { stop(); <-followed }()
 	done := make(chan error, 1)
 	go func() { done <- churn(t, p.registry) }()
 
 	seen := map[uint64]map[mesh.ServiceName]mesh.Snapshot{}
 	for {
-		state, err := p.load(ctx)
+		state, err := p.mirror.Load(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"strings"
 	"time"
 
 	"connectrpc.com/connect"
@@ -46,7 +47,7 @@ func (s *service) Subscribe(ctx context.Context, st *feedStream) error {
 	g, alive := errgroup.WithContext(ctx)
 	defer context.AfterFunc(alive, callerOf(ctx).interrupt)() // else a reader would outlive the stream
 	g.Go(func() error { return attached.Keep(alive) })
-	g.Go(func() error { return sendPushes(alive, feed, st) })
+	g.Go(func() error { return s.sendPushes(alive, feed, st) })
 	g.Go(func() error { return listen(alive, feed, attached, st) })
 	err = g.Wait()
 	if errors.Is(err, errGoodbye) {
@@ -97,27 +98,18 @@ func (s *service) welcome(ctx context.Context, st *feedStream) (hub.Joining, err
 	return hub.Joining{Instance: i, Build: hello.GetBuild(), Expires: certificate.NotAfter}, nil
 }
 
-func sendPushes(ctx context.Context, feed *hub.Feed, st *feedStream) error {
+func (s *service) sendPushes(ctx context.Context, feed *hub.Feed, st *feedStream) error {
+	inJSON := strings.Contains(st.RequestHeader().Get("Content-Type"), "json")
 	for {
 		p, err := feed.Next(ctx)
 		if err != nil {
 			return err
 		}
-		m := &wire.Push{
-			Sequence:  p.Sequence,
-			Version:   p.Version,
-			Services:  wire.FromServices(p.Services),
-			Snapshots: make([]*wire.Snapshot, 0, len(p.Snapshots)),
-			Changed:   wire.FromTime(p.Built),
-		}
-		if p.Inbound != nil {
-			m.Inbound = wire.FromInbound(*p.Inbound)
-		}
-		if p.TapsNews {
-			m.Taps = wire.FromTaps(p.Taps)
-		}
-		for _, snapshot := range p.Snapshots {
-			m.Snapshots = append(m.Snapshots, wire.FromSnapshot(snapshot))
+		var m *wire.Push
+		if inJSON {
+			m = whole(&p)
+		} else if m, err = s.frames.push(&p); err != nil {
+			return err
 		}
 		if err := st.Send(m); err != nil {
 			return fmt.Errorf("send push: %w", err)
@@ -139,7 +131,9 @@ func listen(ctx context.Context, feed *hub.Feed, attached *registry.Attachment, 
 				return err
 			}
 		case *wire.SubscribeRequest_Ack:
-			feed.Answer(m.Ack.GetSequence(), m.Ack.GetAccepted(), m.Ack.GetReason())
+			feed.Answer(hub.Answer{
+				Sequence: m.Ack.GetSequence(), Accepted: m.Ack.GetAccepted(), Reason: m.Ack.GetReason(), Ago: m.Ack.GetAgo().AsDuration(),
+			})
 		case *wire.SubscribeRequest_Goodbye:
 			return errGoodbye
 		}

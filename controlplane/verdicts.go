@@ -20,7 +20,15 @@ type journal struct {
 
 // Load is every verdict in force.
 func (j *journal) Load(ctx context.Context) ([]mesh.Verdict, error) {
-	return j.at(ctx, 0)
+	items, _, err := j.verdicts.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]mesh.Verdict, 0, len(items))
+	for _, i := range items {
+		out = append(out, i.Value)
+	}
+	return out, nil
 }
 
 // Save stores verdicts and what is told of them in one step. A released verdict is
@@ -41,17 +49,4 @@ func (j *journal) Save(ctx context.Context, verdicts []mesh.Verdict, events []me
 		return err
 	}
 	return j.events.Trim(ctx)
-}
-
-// at is the same as it was at a revision of the store; 0 is now.
-func (j *journal) at(ctx context.Context, revision int64) ([]mesh.Verdict, error) {
-	items, _, err := j.verdicts.ListAt(ctx, revision)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]mesh.Verdict, 0, len(items))
-	for _, i := range items {
-		out = append(out, i.Value)
-	}
-	return out, nil
 }

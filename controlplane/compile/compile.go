@@ -5,6 +5,7 @@ package compile
 
 import (
 	"cmp"
+	"iter"
 	"maps"
 	"reflect"
 	"slices"
@@ -19,7 +20,33 @@ import (
 // ready to be called are left out, draining ones stay with their state, so that
 // sidecars end their requests to them in order.
 func Snapshots(objs []config.Object, instances []mesh.Instance, verdicts []mesh.Verdict, version uint64) map[mesh.ServiceName]mesh.Snapshot {
-	b := builder{version: version, snaps: make(map[mesh.ServiceName]*mesh.Snapshot)}
+	running := map[mesh.ServiceName][]mesh.Instance{}
+	for _, i := range slices.SortedFunc(slices.Values(instances), byID) {
+		running[i.Service] = append(running[i.Service], i)
+	}
+	judged := map[mesh.ServiceName][]mesh.Verdict{}
+	for _, v := range verdicts {
+		judged[v.Target.Service] = append(judged[v.Target.Service], v)
+	}
+	base := Configured(objs)
+	out := make(map[mesh.ServiceName]mesh.Snapshot, len(base))
+	for _, names := range []iter.Seq[mesh.ServiceName]{maps.Keys(base), maps.Keys(running), maps.Keys(judged)} {
+		for name := range names {
+			if s, ok := base.Service(name, running[name], judged[name]); ok {
+				s.Version = version
+				out[name] = s
+			}
+		}
+	}
+	return out
+}
+
+// Base is what resources say of each service, before anything runs. It is read-only.
+type Base map[mesh.ServiceName]mesh.Snapshot
+
+// Configured is the base of these resources.
+func Configured(objs []config.Object) Base {
+	b := builder{snaps: make(map[mesh.ServiceName]*mesh.Snapshot)}
 	sorted := slices.SortedFunc(slices.Values(objs), func(x, y config.Object) int { return cmp.Compare(x.Key(), y.Key()) })
 	for _, o := range sorted {
 		switch {
@@ -35,42 +62,58 @@ func Snapshots(objs []config.Object, instances []mesh.Instance, verdicts []mesh.
 			b.known(o.Hedge.Service).Hedge = &h
 		}
 	}
-	for _, i := range slices.SortedFunc(slices.Values(instances), byID) {
-		s := b.known(i.Service)
-		if i.State == mesh.Ready || i.State == mesh.Draining {
-			s.Instances = append(s.Instances, i)
-		}
-	}
-	for _, v := range slices.SortedFunc(slices.Values(verdicts), func(x, y mesh.Verdict) int { return cmp.Compare(x.ID, y.ID) }) {
-		if v.Phase != mesh.Released {
-			s := b.known(v.Target.Service)
-			s.Verdicts = append(s.Verdicts, v)
-		}
-	}
-	out := make(map[mesh.ServiceName]mesh.Snapshot, len(b.snaps))
+	out := make(Base, len(b.snaps))
 	for name, s := range b.snaps {
 		out[name] = *s
 	}
 	return out
 }
 
-func byID(x, y mesh.Instance) int { return cmp.Compare(x.ID, y.ID) }
-
-// Reuse gives each snapshot of next that says the same as before its earlier
-// version, so that only services that changed are sent again. It returns next.
-func Reuse(before, next map[mesh.ServiceName]mesh.Snapshot) map[mesh.ServiceName]mesh.Snapshot {
-	for name, n := range next {
-		b, ok := before[name]
-		if !ok {
-			continue
-		}
-		same := n
-		same.Version = b.Version
-		if reflect.DeepEqual(b, same) {
-			next[name] = b
+// Service is the snapshot of one service, without a version: what its resources say,
+// with its instances, which are in the order of their ids, and verdicts. It is false
+// for a service that nobody speaks of.
+func (b Base) Service(name mesh.ServiceName, instances []mesh.Instance, verdicts []mesh.Verdict) (mesh.Snapshot, bool) {
+	s, ok := b[name]
+	s.Service = name
+	s.Instances, s.Verdicts = slices.Clip(s.Instances), slices.Clip(s.Verdicts)
+	for _, i := range instances {
+		s.Known = true
+		if i.State == mesh.Ready || i.State == mesh.Draining {
+			s.Instances = append(s.Instances, i)
 		}
 	}
+	for _, v := range verdicts {
+		if v.Phase != mesh.Released {
+			s.Known = true
+			s.Verdicts = append(s.Verdicts, v)
+		}
+	}
+	slices.SortFunc(s.Verdicts, func(x, y mesh.Verdict) int { return cmp.Compare(x.ID, y.ID) })
+	return s, ok || s.Known
+}
+
+func byID(x, y mesh.Instance) int { return cmp.Compare(x.ID, y.ID) }
+
+// Kept is next, or what was there before of its service if that says the same: it then
+// keeps its earlier version, so that only services that changed are sent again.
+func Kept(before map[mesh.ServiceName]mesh.Snapshot, next mesh.Snapshot) mesh.Snapshot {
+	b, ok := before[next.Service]
+	if !ok {
+		return next
+	}
+	same := next
+	same.Version = b.Version
+	if reflect.DeepEqual(b, same) {
+		return b
+	}
 	return next
+}
+
+// Same reports whether a service has one version, or none, in two sets.
+func Same(a, b map[mesh.ServiceName]mesh.Snapshot, name mesh.ServiceName) bool {
+	x, inA := a[name]
+	y, inB := b[name]
+	return inA == inB && x.Version == y.Version
 }
 
 // Closure is the consistent set for a sidecar that wants these services: theirs and
@@ -132,15 +175,14 @@ func SLOs(objs []config.Object) []mesh.SLO {
 }
 
 type builder struct {
-	version uint64
-	snaps   map[mesh.ServiceName]*mesh.Snapshot
+	snaps map[mesh.ServiceName]*mesh.Snapshot
 }
 
 // named is the snapshot of a service that something names.
 func (b *builder) named(s mesh.ServiceName) *mesh.Snapshot {
 	snap, ok := b.snaps[s]
 	if !ok {
-		snap = &mesh.Snapshot{Service: s, Version: b.version}
+		snap = &mesh.Snapshot{Service: s}
 		b.snaps[s] = snap
 	}
 	return snap

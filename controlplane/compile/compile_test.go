@@ -162,19 +162,25 @@ func TestClosure(t *testing.T) {
 	}
 }
 
-func TestReuse(t *testing.T) {
+func TestUnchangedSnapshotsKeepTheirVersion(t *testing.T) {
 	objs := objects(t, manifests)
 	before := compile.Snapshots(objs, []mesh.Instance{instance("z", "lone", mesh.Ready)}, nil, 1)
-	after := compile.Reuse(before, compile.Snapshots(objs, []mesh.Instance{
+	got, same := map[mesh.ServiceName]uint64{}, map[mesh.ServiceName]bool{}
+	after := map[mesh.ServiceName]mesh.Snapshot{}
+	for name, next := range compile.Snapshots(objs, []mesh.Instance{
 		instance("z", "lone", mesh.Ready), instance("v", "van", mesh.Ready),
-	}, nil, 2))
-	got := map[mesh.ServiceName]uint64{}
-	for name, s := range after {
-		got[name] = s.Version
+	}, nil, 2) {
+		after[name] = compile.Kept(before, next)
+		got[name], same[name] = after[name].Version, compile.Same(before, after, name)
 	}
-	want := map[mesh.ServiceName]uint64{"lone": 1, "parcels.depot": 1, "post.depot": 1, "van": 2}
-	if d := diff(want, got); d != "" {
+	if d := diff(map[mesh.ServiceName]uint64{"lone": 1, "parcels.depot": 1, "post.depot": 1, "van": 2}, got); d != "" {
 		t.Errorf("versions (-want +got):\n%s", d)
+	}
+	if d := diff(map[mesh.ServiceName]bool{"lone": true, "parcels.depot": true, "post.depot": true, "van": false}, same); d != "" {
+		t.Errorf("same (-want +got):\n%s", d)
+	}
+	if delete(after, "lone"); compile.Same(before, after, "lone") || !compile.Same(before, after, "nobody") {
+		t.Error("a service that went counts as the same, or one that never was as changed")
 	}
 }
 

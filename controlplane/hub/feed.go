@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"errors"
+	"math"
 	"reflect"
 	"slices"
 	"sync"
@@ -52,6 +53,13 @@ type Feed struct {
 	policed uint64                      // version of the policies that inbound is of
 	inbound mesh.Inbound                // sent last
 	taps    []mesh.Tap                  // sent last
+	begun   bool                        // something was sent
+
+	// Guarded by the hub.
+	reads map[mesh.ServiceName]struct{} // where the hub finds this feed
+	left  bool
+
+	debts debts
 
 	mu       sync.Mutex // guards what follows
 	joining  Joining
@@ -62,9 +70,13 @@ type Feed struct {
 	version  uint64 // of the newest push
 	accepted uint64
 	refusal  string
+	latest   time.Duration // that a change took until it was in force
 }
 
-type pushed struct{ sequence, version uint64 }
+type pushed struct {
+	sequence, version uint64
+	carries           []debt
+}
 
 // Join adds a sidecar's feed, in place of an older one of the same instance.
 func (h *Hub) Join(j Joining) *Feed {
@@ -74,6 +86,7 @@ func (h *Hub) Join(j Joining) *Feed {
 		wake:    make(chan struct{}, 1),
 		gone:    make(chan struct{}),
 		sent:    map[mesh.ServiceName]uint64{},
+		reads:   map[mesh.ServiceName]struct{}{},
 		joining: j,
 	}
 	h.mu.Lock()
@@ -87,11 +100,15 @@ func (h *Hub) Join(j Joining) *Feed {
 
 // Leave takes the feed out, unless a newer one took its place.
 func (f *Feed) Leave() {
-	f.h.mu.Lock()
-	defer f.h.mu.Unlock()
-	if f.h.feeds[f.joining.Instance.ID] == f {
-		delete(f.h.feeds, f.joining.Instance.ID)
+	f.h.forget(f)
+	open := f.debts.take(math.MaxUint64)
+	f.mu.Lock()
+	for _, p := range f.pushes {
+		open = append(open, p.carries...)
 	}
+	f.pushes = nil
+	f.mu.Unlock()
+	f.h.changes.abandon(open)
 }
 
 // Want replaces the services that the sidecar wants to know.
@@ -102,26 +119,48 @@ func (f *Feed) Want(services []mesh.ServiceName) {
 	signal(f.wake)
 }
 
-// Answer records what the sidecar made of a push, by its sequence number.
-func (f *Feed) Answer(sequence uint64, accepted bool, reason string) { //nolint:revive // accepted is the message's own field
+// Answer is what a sidecar made of a push.
+type Answer struct {
+	Sequence uint64 // the push's
+	Accepted bool
+	Reason   string        // why not
+	Ago      time.Duration // how long before it was said the push was put in force; 0 where the sidecar does not tell
+}
+
+// Answer records what the sidecar made of a push, and with it of those before.
+func (f *Feed) Answer(a Answer) {
+	now := time.Now()
 	f.mu.Lock()
-	i := slices.IndexFunc(f.pushes, func(p pushed) bool { return p.sequence == sequence })
+	i := slices.IndexFunc(f.pushes, func(p pushed) bool { return p.sequence == a.Sequence })
 	if i < 0 {
 		f.mu.Unlock()
 		return
 	}
 	version := f.pushes[i].version
-	f.pushes = f.pushes[i+1:]
+	var carried []debt
+	for _, p := range f.pushes[:i+1] {
+		carried = append(carried, p.carries...)
+	}
+	f.pushes = slices.Delete(f.pushes, 0, i+1)
 	f.refusal = ""
-	if accepted {
+	inForce := now.Add(-max(a.Ago, 0))
+	if a.Accepted {
 		f.accepted = version
+		if n := len(carried); n > 0 {
+			f.latest = inForce.Sub(carried[n-1].at)
+		}
 	} else {
-		f.refusal = reason
+		f.refusal = a.Reason
 	}
 	instance := f.joining.Instance
 	f.mu.Unlock()
-	if !accepted && f.h.deps.Refused != nil {
-		f.h.deps.Refused(instance, version, reason)
+	if a.Accepted {
+		f.h.changes.settle(carried, inForce)
+		return
+	}
+	f.h.changes.refuse(carried)
+	if f.h.deps.Refused != nil {
+		f.h.deps.Refused(instance, version, a.Reason)
 	}
 }
 
@@ -143,15 +182,19 @@ func (f *Feed) Next(ctx context.Context) (Push, error) {
 }
 
 func (f *Feed) take() (Push, bool) {
-	state := f.h.state.Load()
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if state == nil || !f.asked {
+	want, asked := f.want, f.asked
+	f.mu.Unlock()
+	if !asked {
+		return Push{}, false
+	}
+	state, all := f.read(want)
+	if state == nil {
 		return Push{}, false
 	}
 	p := Push{Version: state.Version, Built: state.Built}
-	versions := map[mesh.ServiceName]uint64{}
-	for _, s := range compile.Closure(state.Snapshots, f.want) {
+	versions := make(map[mesh.ServiceName]uint64, len(all))
+	for _, s := range all {
 		p.Services = append(p.Services, s.Service)
 		versions[s.Service] = s.Version
 		if v, ok := f.sent[s.Service]; !ok || v != s.Version {
@@ -160,27 +203,67 @@ func (f *Feed) take() (Push, bool) {
 	}
 	p.Inbound = f.changedInbound(state)
 	p.Taps, p.TapsNews = f.changedTaps()
-	if f.sequence > 0 && len(p.Snapshots) == 0 && p.Inbound == nil && !p.TapsNews && len(versions) == len(f.sent) {
+	if f.begun && len(p.Snapshots) == 0 && p.Inbound == nil && !p.TapsNews && len(versions) == len(f.sent) {
 		return Push{}, false
 	}
-	f.sent = versions
+	f.sent, f.begun = versions, true
+	f.note(&p)
+	return p, true
+}
+
+// read is the newest state and what of it concerns a sidecar that wants these
+// services. The hub tells this feed of every change of those from before it was read.
+func (f *Feed) read(want []mesh.ServiceName) (*State, []mesh.Snapshot) {
+	for {
+		state := f.h.state.Load()
+		if state == nil {
+			return nil, nil
+		}
+		all := compile.Closure(state.Snapshots, want)
+		if f.reading(all) {
+			return state, all
+		}
+		f.h.subscribe(f, all)
+		if f.h.state.Load() == state {
+			return state, all
+		}
+	}
+}
+
+// reading reports whether these are the services of the push before.
+func (f *Feed) reading(all []mesh.Snapshot) bool {
+	for _, s := range all {
+		if _, ok := f.sent[s.Service]; !ok {
+			return false
+		}
+	}
+	return f.begun && len(all) == len(f.sent)
+}
+
+// note remembers a push for its answer.
+func (f *Feed) note(p *Push) {
+	carries := f.debts.take(p.Version)
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.sequence++
 	f.version = p.Version
 	p.Sequence = f.sequence
-	f.pushes = append(f.pushes, pushed{p.Sequence, p.Version})
-	f.pushes = f.pushes[max(0, len(f.pushes)-unanswered):]
-	return p, true
+	f.pushes = append(f.pushes, pushed{p.Sequence, p.Version, carries})
+	if len(f.pushes) > unanswered {
+		f.h.changes.abandon(f.pushes[0].carries)
+		f.pushes = slices.Delete(f.pushes, 0, 1)
+	}
 }
 
 // changedInbound is what the sidecar has to enforce, nil when it was sent that. The
 // first push always says so, if only that it is nothing.
 func (f *Feed) changedInbound(state *State) *mesh.Inbound {
-	if f.sequence > 0 && f.policed == state.policed {
+	if f.begun && f.policed == state.policed {
 		return nil
 	}
 	next := state.Policies.For(f.joining.Instance)
 	f.policed, next.Version = state.policed, f.inbound.Version
-	if f.sequence > 0 && reflect.DeepEqual(next, f.inbound) {
+	if f.begun && reflect.DeepEqual(next, f.inbound) {
 		return nil
 	}
 	next.Version = state.Version
@@ -191,6 +274,7 @@ func (f *Feed) changedInbound(state *State) *mesh.Inbound {
 func (f *Feed) status() mesh.ProxyStatus {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	behind := f.behind()
 	s := mesh.ProxyStatus{
 		Instance:    f.joining.Instance,
 		Connected:   true,
@@ -199,14 +283,28 @@ func (f *Feed) status() mesh.ProxyStatus {
 		Subscribed:  make([]string, 0, len(f.want)),
 		Pushed:      f.version,
 		Accepted:    f.accepted,
-		InSync:      f.sequence > 0 && len(f.pushes) == 0 && f.refusal == "",
+		InSync:      f.sequence > 0 && len(f.pushes) == 0 && f.refusal == "" && behind.IsZero(),
 		Refusal:     f.refusal,
 		CertExpires: f.joining.Expires,
+
+		PropagationMs: mesh.Milliseconds(f.latest),
+		Behind:        behind,
 	}
 	for _, w := range f.want {
 		s.Subscribed = append(s.Subscribed, string(w))
 	}
 	return s
+}
+
+// behind is the commit of the oldest change that is not confirmed, zero without one. The
+// caller holds mu.
+func (f *Feed) behind() (at time.Time) {
+	for _, p := range f.pushes {
+		for _, d := range p.carries {
+			at = earlier(at, d.at)
+		}
+	}
+	return earlier(at, f.debts.oldest())
 }
 
 // Renewed records that a sidecar has a newer certificate.

@@ -1,9 +1,9 @@
 // Package hub feeds sidecars. It keeps the newest state of the mesh, compiled, and
 // for each sidecar what it wants, what it was sent and what it said to that.
 //
-// Changes are gathered for a moment and go out as whole versioned snapshots of the
-// services that changed. Nothing here waits for a sidecar: one that reads slowly
-// skips versions.
+// Changes go out as whole versioned snapshots of the services that changed, to the
+// sidecars that are sent those services: a lone change at once, many gathered for a
+// moment. Nothing here waits for a sidecar: one that reads slowly skips versions.
 package hub
 
 import (
@@ -29,11 +29,14 @@ type State struct {
 	Instances []mesh.Instance
 	Policies  compile.Policies // of inbound sides
 	Built     time.Time
+	// Changed are the services whose version is another than in the state before, and
+	// when the first change of each was committed.
+	Changed map[mesh.ServiceName]time.Time
 
 	policed uint64 // version of the state in which Policies changed last
 }
 
-// Config says how long changes are gathered.
+// Config says how long changes are gathered when many come together.
 type Config struct {
 	Quiet time.Duration // go out when nothing has changed for this long
 	Most  time.Duration // go out after this long at the latest
@@ -41,7 +44,8 @@ type Config struct {
 
 // Deps is what a hub works with.
 type Deps struct {
-	// Load reads and compiles the state of the moment.
+	// Load is the state of the moment, with what changed since the one that it returned
+	// before.
 	Load func(ctx context.Context) (State, error)
 	// Replaced is told of every new state; before is nil the first time. It must
 	// not block. It may be nil.
@@ -55,26 +59,32 @@ type Deps struct {
 // Hub feeds sidecars. Its methods may be called from any goroutine and never block.
 type Hub struct {
 	// Set by New and never changed.
-	cfg    Config
 	deps   Deps
 	wake   chan struct{} // capacity 1: something changed
 	urgent chan struct{} // capacity 1: it must not wait
 
+	changes changeLog
+
+	noted atomic.Int64 // changes since the newest state
+	pace  pace         // owned by Run
+
 	state atomic.Pointer[State]      // nil until the first is loaded
 	taps  atomic.Pointer[[]mesh.Tap] // nil until the first
 
-	mu    sync.Mutex // guards what follows
-	feeds map[mesh.InstanceID]*Feed
+	mu      sync.Mutex // guards what follows
+	feeds   map[mesh.InstanceID]*Feed
+	readers map[mesh.ServiceName]map[*Feed]struct{} // those that are sent a service
 }
 
 // New makes a hub that has no state before Run.
 func New(c Config, d Deps) *Hub {
 	return &Hub{
-		cfg:    c,
-		deps:   d,
-		wake:   make(chan struct{}, 1),
-		urgent: make(chan struct{}, 1),
-		feeds:  map[mesh.InstanceID]*Feed{},
+		deps:    d,
+		wake:    make(chan struct{}, 1),
+		urgent:  make(chan struct{}, 1),
+		pace:    pace{cfg: c},
+		feeds:   map[mesh.InstanceID]*Feed{},
+		readers: map[mesh.ServiceName]map[*Feed]struct{}{},
 	}
 }
 
@@ -95,7 +105,10 @@ func (h *Hub) Run(ctx context.Context) error {
 }
 
 // Notify says that something changed.
-func (h *Hub) Notify() { signal(h.wake) }
+func (h *Hub) Notify() {
+	h.noted.Add(1)
+	signal(h.wake)
+}
 
 // NotifyNow says that something changed that should not wait to be gathered.
 func (h *Hub) NotifyNow() { signal(h.urgent) }
@@ -127,21 +140,25 @@ func (h *Hub) Proxies() []mesh.ProxyStatus {
 	})
 }
 
-// settle waits until changes pause, have waited long enough, or one is urgent.
+// settle waits until the next state is due.
 func (h *Hub) settle(ctx context.Context) {
-	most := time.NewTimer(h.cfg.Most)
-	defer most.Stop()
-	quiet := time.NewTimer(h.cfg.Quiet)
+	wait := h.pace.wait(time.Now())
+	if wait <= 0 {
+		return
+	}
+	due := time.NewTimer(wait)
+	defer due.Stop()
+	quiet := time.NewTimer(h.pace.cfg.Quiet)
 	defer quiet.Stop()
 	for {
 		select {
 		case <-h.wake:
-			quiet.Reset(h.cfg.Quiet)
+			quiet.Reset(h.pace.cfg.Quiet)
 		case <-h.urgent:
 			return
 		case <-quiet.C:
 			return
-		case <-most.C:
+		case <-due.C:
 			return
 		case <-ctx.Done():
 			return
@@ -150,6 +167,7 @@ func (h *Hub) settle(ctx context.Context) {
 }
 
 func (h *Hub) reload(ctx context.Context) {
+	gathered := h.noted.Swap(0)
 	next, err := h.deps.Load(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -158,23 +176,88 @@ func (h *Hub) reload(ctx context.Context) {
 		}
 		return
 	}
+	h.pace.went(time.Now(), gathered)
 	before := h.state.Load()
 	next.policed = next.Version
-	if before != nil {
-		next.Snapshots = compile.Reuse(before.Snapshots, next.Snapshots)
-		if next.Policies.Equal(before.Policies) {
-			next.policed = before.policed
-		}
+	if before != nil && next.Policies.Equal(before.Policies) {
+		next.policed = before.policed
 	}
-	h.state.Store(&next)
+	h.publish(&next)
 	if h.deps.Replaced != nil {
 		h.deps.Replaced(before, &next)
 	}
+}
+
+// publish puts a state in force and wakes who has to be sent something of it. What a
+// sidecar is owed is noted before it can read the state.
+func (h *Hub) publish(s *State) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, f := range h.feeds {
+	owed := map[*Feed]time.Time{}
+	for name, at := range s.Changed {
+		for f := range h.readers[name] {
+			owed[f] = earlier(owed[f], at)
+		}
+	}
+	change, timed := changeOf(s), 0
+	for f, at := range owed {
+		if f.debts.owe(change, at) {
+			timed++
+		}
+	}
+	h.changes.keep(change, timed)
+	h.state.Store(s)
+	if s.policed == s.Version { // all have to look whether it concerns them
+		for _, f := range h.feeds {
+			signal(f.wake)
+		}
+	}
+	for f := range owed {
 		signal(f.wake)
 	}
+}
+
+// subscribe has the hub tell a feed of changes of these services alone.
+func (h *Hub) subscribe(f *Feed, services []mesh.Snapshot) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if f.left {
+		return
+	}
+	old := f.reads
+	f.reads = make(map[mesh.ServiceName]struct{}, len(services))
+	for _, s := range services {
+		f.reads[s.Service] = struct{}{}
+		delete(old, s.Service)
+		readers, ok := h.readers[s.Service]
+		if !ok {
+			readers = map[*Feed]struct{}{}
+			h.readers[s.Service] = readers
+		}
+		readers[f] = struct{}{}
+	}
+	h.unread(f, old)
+}
+
+// unread takes a feed from the readers of services. The caller holds mu.
+func (h *Hub) unread(f *Feed, services map[mesh.ServiceName]struct{}) {
+	for name := range services {
+		readers := h.readers[name]
+		if delete(readers, f); len(readers) == 0 {
+			delete(h.readers, name)
+		}
+	}
+}
+
+// forget takes out a feed that has ended.
+func (h *Hub) forget(f *Feed) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.feeds[f.joining.Instance.ID] == f {
+		delete(h.feeds, f.joining.Instance.ID)
+	}
+	h.unread(f, f.reads)
+	f.reads, f.left = nil, true
 }
 
 func signal(c chan struct{}) {

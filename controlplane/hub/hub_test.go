@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/sightline-mesh/sightline/controlplane/compile"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
@@ -21,6 +22,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type source struct {
 	mu    sync.Mutex
 	state State
+	at    time.Time // of the last change
+	last  map[mesh.ServiceName]mesh.Snapshot
 	fails int
 	loads int
 }
@@ -33,11 +36,22 @@ func (s *source) load(context.Context) (State, error) {
 		s.fails--
 		return State{}, errors.New("store is away")
 	}
-	next := State{Version: s.state.Version, Policies: s.state.Policies, Snapshots: map[mesh.ServiceName]mesh.Snapshot{}}
-	for name, snap := range s.state.Snapshots {
-		snap.Version = s.state.Version // as compile does: all of one state carry its version
-		next.Snapshots[name] = snap
+	next := State{
+		Version: s.state.Version, Policies: s.state.Policies, Built: time.Now(),
+		Snapshots: map[mesh.ServiceName]mesh.Snapshot{}, Changed: map[mesh.ServiceName]time.Time{},
 	}
+	for name, snap := range s.state.Snapshots {
+		snap.Version = s.state.Version
+		next.Snapshots[name] = compile.Kept(s.last, snap)
+	}
+	for _, all := range []map[mesh.ServiceName]mesh.Snapshot{s.last, next.Snapshots} {
+		for name := range all {
+			if !compile.Same(s.last, next.Snapshots, name) {
+				next.Changed[name] = s.at
+			}
+		}
+	}
+	s.last = next.Snapshots
 	return next, nil
 }
 
@@ -45,6 +59,7 @@ func (s *source) load(context.Context) (State, error) {
 func (s *source) set(version uint64, services map[mesh.ServiceName][]mesh.Route) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.at = time.Now()
 	s.state = State{Version: version, Snapshots: map[mesh.ServiceName]mesh.Snapshot{}}
 	for name, routes := range services {
 		s.state.Snapshots[name] = mesh.Snapshot{Service: name, Known: true, Routes: routes}
@@ -178,33 +193,46 @@ func TestChangesAreGathered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := &source{}
 		h := run(t, src, Deps{})
-		base := src.count()
-		loads := func() int { synctest.Wait(); return src.count() - base }
-
-		for range 5 { // a burst with pauses shorter than the quiet time
-			h.Notify()
-			time.Sleep(50 * time.Millisecond)
+		time.Sleep(time.Minute)
+		loads := func(during func()) int {
+			before := src.count()
+			during()
+			synctest.Wait()
+			return src.count() - before
 		}
-		if n := loads(); n != 0 {
-			t.Errorf("%d loads during the burst, want 0", n)
+		if n := loads(h.Notify); n != 1 {
+			t.Errorf("%d loads at once for a change after a calm, want 1", n)
 		}
-		time.Sleep(60 * time.Millisecond)
-		if n := loads(); n != 1 {
-			t.Errorf("%d loads after the burst, want 1", n)
+		time.Sleep(time.Minute)
+		ten := func() {
+			for range 10 { // a second of a change each 100 ms
+				h.Notify()
+				time.Sleep(100 * time.Millisecond)
+			}
 		}
-		for range 40 { // two seconds without a pause
-			h.Notify()
-			time.Sleep(50 * time.Millisecond)
+		if n := loads(ten); n != 10 {
+			t.Errorf("%d loads for ten changes of a second, want each by itself", n)
 		}
-		if n := loads(); n < 2 || n > 3 {
-			t.Errorf("%d loads in two seconds of changes, want one each second", n-1)
+		flood := func(d time.Duration) func() {
+			return func() {
+				for range d / time.Millisecond {
+					h.Notify()
+					time.Sleep(time.Millisecond)
+				}
+			}
 		}
-		time.Sleep(time.Second)
-		before := loads()
+		if n := loads(flood(2 * time.Second)); n > 15 {
+			t.Errorf("%d loads in the first two seconds of a flood, want the gaps to grow", n)
+		}
+		if n := loads(flood(10 * time.Second)); n < 9 || n > 11 {
+			t.Errorf("%d loads in ten more seconds of a flood, want one each second", n)
+		}
 		h.Notify()
-		synctest.Wait()
-		h.NotifyNow()
-		if n := loads() - before; n != 1 {
+		if n := loads(func() { time.Sleep(110 * time.Millisecond) }); n != 1 {
+			t.Errorf("%d loads within 110 ms of a flood's end, want 1: nothing has changed for 100 ms", n)
+		}
+		h.Notify()
+		if n := loads(h.NotifyNow); n != 1 {
 			t.Errorf("%d loads at once for what must not wait, want 1", n)
 		}
 	})
@@ -247,7 +275,7 @@ func TestAnswersAreShown(t *testing.T) {
 		if s := status(); s.InSync || s.Pushed != 1 || s.Accepted != 0 || !s.Connected {
 			t.Errorf("before the answer: %+v", s)
 		}
-		f.Answer(first.Sequence, true, "")
+		f.Answer(Answer{Sequence: first.Sequence, Accepted: true})
 		if s := status(); !s.InSync || s.Accepted != 1 {
 			t.Errorf("after the answer: %+v", s)
 		}
@@ -255,8 +283,8 @@ func TestAnswersAreShown(t *testing.T) {
 		h.NotifyNow()
 		synctest.Wait()
 		second, _ := next(t, f)
-		f.Answer(second.Sequence, false, "bad regex")
-		f.Answer(99, false, "of a push that never was")
+		f.Answer(Answer{Sequence: second.Sequence, Reason: "bad regex"})
+		f.Answer(Answer{Sequence: 99, Reason: "of a push that never was"})
 		if s := status(); s.InSync || s.Accepted != 1 || s.Pushed != 2 || s.Refusal != "bad regex" {
 			t.Errorf("after a refusal: %+v", s)
 		}

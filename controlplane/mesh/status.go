@@ -14,6 +14,35 @@ type ProxyStatus struct {
 	InSync      bool      `json:"inSync"`
 	Refusal     string    `json:"refusal,omitempty"` // why the newest push was refused
 	CertExpires time.Time `json:"certExpires"`
+
+	// PropagationMs is how long the newest change took from its commit until the sidecar
+	// had it in force; 0 before any.
+	PropagationMs float64 `json:"propagationMs,omitempty"`
+	// Behind is since when something is committed that the sidecar has not confirmed.
+	Behind time.Time `json:"behind,omitzero"`
+}
+
+// ConfigChange is one change of what sidecars are told, on its way to them. Sidecars
+// that were not sent any of its services are not counted.
+type ConfigChange struct {
+	Version   uint64        `json:"version"`
+	Committed time.Time     `json:"committed"` // of the first of what was gathered in it
+	Services  []ServiceName `json:"services"`  // some of them
+	Changed   int           `json:"changed"`   // how many services
+	Sidecars  int           `json:"sidecars"`  // that have to have it
+	Applied   int           `json:"applied"`   // of them have it in force
+	Refused   int           `json:"refused"`   // of them would not have it
+	Left      int           `json:"left"`      // of them hung up first
+	P50       float64       `json:"p50Ms"`     // from the commit until it was in force, of those that have it
+	Last      float64       `json:"lastMs"`    // the slowest of them
+}
+
+// Open reports whether sidecars that are there have not said yet what they make of it.
+func (c ConfigChange) Open() bool { return c.Applied+c.Refused+c.Left < c.Sidecars }
+
+// Milliseconds is d for people and for JSON.
+func Milliseconds(d time.Duration) float64 {
+	return float64(d.Round(10*time.Microsecond)) / float64(time.Millisecond)
 }
 
 // Traffic is how requests to a service are split over its versions.

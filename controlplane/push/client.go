@@ -12,9 +12,10 @@ import (
 	"sync"
 	"time"
 
+	"connectrpc.com/connect"
+
 	"github.com/sightline-mesh/sightline/controlplane/identity"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
-	"github.com/sightline-mesh/sightline/controlplane/wire"
 	"github.com/sightline-mesh/sightline/controlplane/wire/wireconnect"
 )
 
@@ -87,7 +88,7 @@ type Client struct {
 	mu     sync.Mutex // guards what follows
 	wanted map[mesh.ServiceName]bool
 	state  mesh.InstanceState
-	acks   []*wire.Ack // of the present stream, not sent yet
+	acks   []ack // of the present stream, not sent yet
 	status Status
 	guards bool // it is known what to enforce
 }
@@ -111,9 +112,10 @@ func New(c Config, apply Apply) *Client {
 		yielded: yielded,
 		yield:   sync.OnceFunc(func() { close(yielded) }),
 
-		cfg:    c,
-		apply:  apply,
-		rpc:    wireconnect.NewControlPlaneClient(&http.Client{Transport: transport}, identity.BaseURL(c.ControlPlane)),
+		cfg:   c,
+		apply: apply,
+		rpc: wireconnect.NewControlPlaneClient(&http.Client{Transport: transport}, identity.BaseURL(c.ControlPlane),
+			connect.WithAcceptCompression("gzip", nil, nil)), // the control plane encodes once for all
 		idle:   transport.CloseIdleConnections,
 		random: rand.Float64,
 		wake:   make(chan struct{}, 1),

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/controlplane/wire"
@@ -140,24 +141,40 @@ func (s *session) put(m *wire.Push, set []held) error {
 	return nil
 }
 
+// ack answers a push.
+type ack struct {
+	sequence uint64
+	accepted bool
+	reason   string    // why not
+	at       time.Time // when the push was put in force, or refused
+}
+
 // answer records what became of a push and tells the control plane.
 func (c *Client) answer(m *wire.Push, refused error) {
-	ack := &wire.Ack{Sequence: m.GetSequence(), Accepted: refused == nil}
+	a := ack{sequence: m.GetSequence(), accepted: refused == nil, at: time.Now()}
 	if refused != nil {
-		ack.Reason = refused.Error()
+		a.reason = refused.Error()
 		c.cfg.Logger.Warn("push refused", "version", m.GetVersion(), "reason", refused)
 	}
 	c.mu.Lock()
-	c.acks = append(c.acks, ack)
-	c.status.Refusal = ack.Reason
+	c.acks = append(c.acks, a)
+	c.status.Refusal = a.reason
 	if refused == nil {
-		c.status.Version, c.status.Changed = m.GetVersion(), time.Now()
+		c.status.Version, c.status.Changed = m.GetVersion(), a.at
 	}
 	c.mu.Unlock()
 	c.notify()
 	if err := c.save(); err != nil {
 		c.cfg.Logger.Warn("accepted set is not on disk", "reason", err)
 	}
+}
+
+// message says how long ago the push was put in force, so that the time it took is
+// measured by the control plane's clock alone.
+func (a ack) message(now time.Time) *wire.SubscribeRequest {
+	return &wire.SubscribeRequest{Message: &wire.SubscribeRequest_Ack{Ack: &wire.Ack{
+		Sequence: a.sequence, Accepted: a.accepted, Reason: a.reason, Ago: durationpb.New(now.Sub(a.at)),
+	}}}
 }
 
 // send says hello, then whatever there is to say until the stream ends, or
@@ -216,8 +233,9 @@ func (c *Client) news(said *spoken) []*wire.SubscribeRequest {
 		said.state = state
 		out = append(out, &wire.SubscribeRequest{Message: &wire.SubscribeRequest_State{State: &wire.State{State: string(state)}}})
 	}
+	now := time.Now()
 	for _, a := range c.acks {
-		out = append(out, &wire.SubscribeRequest{Message: &wire.SubscribeRequest_Ack{Ack: a}})
+		out = append(out, a.message(now))
 	}
 	c.acks = nil
 	return out

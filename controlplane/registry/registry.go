@@ -44,12 +44,7 @@ func New(s *store.Store, ttl time.Duration) *Registry {
 
 // List is every instance, in the order of their ids, and the store's revision.
 func (r *Registry) List(ctx context.Context) ([]mesh.Instance, int64, error) {
-	return r.ListAt(ctx, 0)
-}
-
-// ListAt is the same as it was at a revision of the store; 0 is now.
-func (r *Registry) ListAt(ctx context.Context, revision int64) ([]mesh.Instance, int64, error) {
-	items, revision, err := r.table.ListAt(ctx, revision)
+	items, revision, err := r.table.List(ctx)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -136,7 +136,7 @@ func TestLeaseIsKeptAndRunsOut(t *testing.T) {
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		s.Watch(watching, func(string) { changes <- struct{}{} })
+		s.Follow(watching, []string{store.Instances}, func(store.Batch) { changes <- struct{}{} })
 	}()
 	<-changes // the start
 	select {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 type note struct{ Text string }
@@ -111,12 +112,9 @@ func TestLeasedValueGoesWithItsLease(t *testing.T) {
 	s := open(t, t.TempDir())
 	notes := TableOf[note](s, "notes")
 	gone := make(chan struct{})
-	seen := 0
-	go s.Watch(ctx, func(table string) {
-		if table == "notes" {
-			if seen++; seen == 2 { // put, then removed
-				close(gone)
-			}
+	go s.Follow(ctx, []string{"notes"}, func(b Batch) {
+		if !b.Whole && len(b.Changes) > 0 && b.Changes[0].Removed {
+			close(gone)
 		}
 	})
 	lease, err := s.Grant(ctx, time.Second)
@@ -142,6 +140,52 @@ func TestLeasedValueGoesWithItsLease(t *testing.T) {
 	if err := s.Renew(ctx, lease); !errors.Is(err, ErrLeaseGone) {
 		t.Errorf("renewal of a lease that ran out: got %v, want ErrLeaseGone", err)
 	}
+}
+
+// A follower that keeps a copy has what the store has, whatever it missed.
+func TestFollowTellsOfAllAndOfEveryChange(t *testing.T) {
+	s := open(t, t.TempDir())
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	notes, others := TableOf[note](s, "notes"), TableOf[note](s, "others")
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(notes.Create(ctx, "a", note{"one"}))
+	must(others.Create(ctx, "a", note{"hidden"}))
+	batches := make(chan Batch, 100)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.Follow(ctx, []string{"notes"}, func(b Batch) { batches <- b })
+	}()
+	want := func(whole bool, want ...string) {
+		t.Helper()
+		b := <-batches
+		got := []string{}
+		for _, c := range b.Changes {
+			var n note
+			if !c.Removed {
+				must(c.Decode(&n))
+			}
+			got = append(got, c.Key+"="+n.Text)
+		}
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" || b.Whole != whole || b.Seen.IsZero() || b.Revision == 0 {
+			t.Errorf("batch %+v: %s", b, diff)
+		}
+	}
+	want(true, "a=one")
+	must(s.Commit(ctx, nil, notes.Put("a", note{"two"}), notes.Put("b", note{"new"}), others.Put("c", note{})))
+	want(false, "a=two", "b=new")
+	must(s.Commit(ctx, nil, others.Put("c", note{"again"})))
+	want(false)
+	must(s.Commit(ctx, nil, notes.Delete("a")))
+	want(false, "a=")
+	stop()
+	<-done
 }
 
 func TestStateSurvivesARestart(t *testing.T) {

@@ -537,6 +537,7 @@ type Ack struct {
 	Sequence      uint64                 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	Accepted      bool                   `protobuf:"varint,2,opt,name=accepted,proto3" json:"accepted,omitempty"`
 	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"` // why it was refused
+	Ago           *durationpb.Duration   `protobuf:"bytes,4,opt,name=ago,proto3" json:"ago,omitempty"`       // how long before this was said the push was put in force
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -590,6 +591,13 @@ func (x *Ack) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *Ack) GetAgo() *durationpb.Duration {
+	if x != nil {
+		return x.Ago
+	}
+	return nil
 }
 
 // Goodbye takes the instance out of the registry at once.
@@ -5494,11 +5502,12 @@ const file_wire_proto_rawDesc = "" +
 	"\x04Want\x12\x1a\n" +
 	"\bservices\x18\x01 \x03(\tR\bservices\"\x1d\n" +
 	"\x05State\x12\x14\n" +
-	"\x05state\x18\x01 \x01(\tR\x05state\"U\n" +
+	"\x05state\x18\x01 \x01(\tR\x05state\"\x82\x01\n" +
 	"\x03Ack\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x1a\n" +
 	"\baccepted\x18\x02 \x01(\bR\baccepted\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"\t\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12+\n" +
+	"\x03ago\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x03ago\"\t\n" +
 	"\aGoodbye\"\xac\x02\n" +
 	"\x04Push\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x18\n" +
@@ -6079,8 +6088,8 @@ var file_wire_proto_goTypes = []any{
 	nil,                           // 78: sightline.wire.v1.Subset.LabelsEntry
 	nil,                           // 79: sightline.wire.v1.LocalityLB.FailoverEntry
 	nil,                           // 80: sightline.wire.v1.Distribute.ToEntry
-	(*timestamppb.Timestamp)(nil), // 81: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 82: google.protobuf.Duration
+	(*durationpb.Duration)(nil),   // 81: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 82: google.protobuf.Timestamp
 }
 var file_wire_proto_depIdxs = []int32{
 	0,   // 0: sightline.wire.v1.EnrollRequest.workload:type_name -> sightline.wire.v1.Workload
@@ -6090,133 +6099,134 @@ var file_wire_proto_depIdxs = []int32{
 	8,   // 4: sightline.wire.v1.SubscribeRequest.ack:type_name -> sightline.wire.v1.Ack
 	9,   // 5: sightline.wire.v1.SubscribeRequest.goodbye:type_name -> sightline.wire.v1.Goodbye
 	32,  // 6: sightline.wire.v1.Hello.instance:type_name -> sightline.wire.v1.Instance
-	31,  // 7: sightline.wire.v1.Push.snapshots:type_name -> sightline.wire.v1.Snapshot
-	81,  // 8: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
-	17,  // 9: sightline.wire.v1.Push.inbound:type_name -> sightline.wire.v1.Inbound
-	11,  // 10: sightline.wire.v1.Push.taps:type_name -> sightline.wire.v1.Taps
-	12,  // 11: sightline.wire.v1.Taps.taps:type_name -> sightline.wire.v1.Tap
-	15,  // 12: sightline.wire.v1.TappedRequest.rows:type_name -> sightline.wire.v1.TappedRow
-	68,  // 13: sightline.wire.v1.TappedRequest.limited:type_name -> sightline.wire.v1.TappedRequest.LimitedEntry
-	81,  // 14: sightline.wire.v1.TappedRow.time:type_name -> google.protobuf.Timestamp
-	82,  // 15: sightline.wire.v1.TappedRow.took:type_name -> google.protobuf.Duration
-	82,  // 16: sightline.wire.v1.TappedRow.first_byte:type_name -> google.protobuf.Duration
-	16,  // 17: sightline.wire.v1.TappedRow.request:type_name -> sightline.wire.v1.TappedHeader
-	16,  // 18: sightline.wire.v1.TappedRow.response:type_name -> sightline.wire.v1.TappedHeader
-	26,  // 19: sightline.wire.v1.Inbound.authorization:type_name -> sightline.wire.v1.Authorization
-	23,  // 20: sightline.wire.v1.Inbound.tokens:type_name -> sightline.wire.v1.TokenRule
-	20,  // 21: sightline.wire.v1.Inbound.rates:type_name -> sightline.wire.v1.RateRule
-	21,  // 22: sightline.wire.v1.Inbound.in_flight:type_name -> sightline.wire.v1.InFlight
-	18,  // 23: sightline.wire.v1.Inbound.sampling:type_name -> sightline.wire.v1.Sampling
-	19,  // 24: sightline.wire.v1.Sampling.rules:type_name -> sightline.wire.v1.SamplingRule
-	82,  // 25: sightline.wire.v1.Sampling.keep_slower:type_name -> google.protobuf.Duration
-	69,  // 26: sightline.wire.v1.SamplingRule.headers:type_name -> sightline.wire.v1.SamplingRule.HeadersEntry
-	27,  // 27: sightline.wire.v1.RateRule.match:type_name -> sightline.wire.v1.AuthorizationRule
-	82,  // 28: sightline.wire.v1.RateRule.unit:type_name -> google.protobuf.Duration
-	22,  // 29: sightline.wire.v1.InFlight.adaptive:type_name -> sightline.wire.v1.Adaptive
-	82,  // 30: sightline.wire.v1.Adaptive.interval:type_name -> google.protobuf.Duration
-	82,  // 31: sightline.wire.v1.Adaptive.min_rtt_fixed:type_name -> google.protobuf.Duration
-	82,  // 32: sightline.wire.v1.Adaptive.min_rtt_interval:type_name -> google.protobuf.Duration
-	24,  // 33: sightline.wire.v1.TokenRule.from_headers:type_name -> sightline.wire.v1.TokenHeader
-	25,  // 34: sightline.wire.v1.TokenRule.claim_headers:type_name -> sightline.wire.v1.ClaimHeader
-	27,  // 35: sightline.wire.v1.Authorization.rules:type_name -> sightline.wire.v1.AuthorizationRule
-	28,  // 36: sightline.wire.v1.AuthorizationRule.from:type_name -> sightline.wire.v1.Source
-	29,  // 37: sightline.wire.v1.AuthorizationRule.to:type_name -> sightline.wire.v1.Operation
-	30,  // 38: sightline.wire.v1.AuthorizationRule.when:type_name -> sightline.wire.v1.Condition
-	33,  // 39: sightline.wire.v1.Snapshot.routes:type_name -> sightline.wire.v1.Route
-	50,  // 40: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
-	52,  // 41: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
-	32,  // 42: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
-	67,  // 43: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
-	48,  // 44: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
-	51,  // 45: sightline.wire.v1.Snapshot.hedge:type_name -> sightline.wire.v1.Hedge
-	70,  // 46: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
-	34,  // 47: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
-	36,  // 48: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
-	82,  // 49: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
-	37,  // 50: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
-	38,  // 51: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
-	40,  // 52: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
-	41,  // 53: sightline.wire.v1.Route.redirect:type_name -> sightline.wire.v1.Redirect
-	42,  // 54: sightline.wire.v1.Route.respond:type_name -> sightline.wire.v1.DirectResponse
-	43,  // 55: sightline.wire.v1.Route.cors:type_name -> sightline.wire.v1.CORS
-	44,  // 56: sightline.wire.v1.Route.fault:type_name -> sightline.wire.v1.Fault
-	47,  // 57: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
-	35,  // 58: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
-	35,  // 59: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
-	71,  // 60: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
-	35,  // 61: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
-	35,  // 62: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
-	72,  // 63: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
-	73,  // 64: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
-	74,  // 65: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
-	38,  // 66: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
-	82,  // 67: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
-	82,  // 68: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
-	39,  // 69: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
-	39,  // 70: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
-	75,  // 71: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
-	76,  // 72: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
-	35,  // 73: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
-	82,  // 74: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
-	45,  // 75: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
-	46,  // 76: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
-	82,  // 77: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
-	49,  // 78: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
-	36,  // 79: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
-	77,  // 80: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	78,  // 81: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
-	52,  // 82: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
-	82,  // 83: sightline.wire.v1.Hedge.after:type_name -> google.protobuf.Duration
-	82,  // 84: sightline.wire.v1.Hedge.min:type_name -> google.protobuf.Duration
-	82,  // 85: sightline.wire.v1.Hedge.max:type_name -> google.protobuf.Duration
-	59,  // 86: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
-	60,  // 87: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
-	53,  // 88: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
-	56,  // 89: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
-	57,  // 90: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
-	62,  // 91: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
-	63,  // 92: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
-	54,  // 93: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
-	82,  // 94: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
-	55,  // 95: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
-	82,  // 96: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
-	58,  // 97: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
-	79,  // 98: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
-	80,  // 99: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
-	82,  // 100: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
-	82,  // 101: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
-	82,  // 102: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
-	82,  // 103: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
-	82,  // 104: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
-	82,  // 105: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
-	61,  // 106: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
-	82,  // 107: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
-	82,  // 108: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
-	82,  // 109: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
-	64,  // 110: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
-	66,  // 111: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
-	82,  // 112: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
-	82,  // 113: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
-	82,  // 114: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
-	65,  // 115: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
-	81,  // 116: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
-	81,  // 117: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
-	35,  // 118: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
-	35,  // 119: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
-	35,  // 120: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
-	1,   // 121: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
-	2,   // 122: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
-	4,   // 123: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
-	13,  // 124: sightline.wire.v1.ControlPlane.Tapped:input_type -> sightline.wire.v1.TappedRequest
-	3,   // 125: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
-	3,   // 126: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
-	10,  // 127: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
-	14,  // 128: sightline.wire.v1.ControlPlane.Tapped:output_type -> sightline.wire.v1.TappedResponse
-	125, // [125:129] is the sub-list for method output_type
-	121, // [121:125] is the sub-list for method input_type
-	121, // [121:121] is the sub-list for extension type_name
-	121, // [121:121] is the sub-list for extension extendee
-	0,   // [0:121] is the sub-list for field type_name
+	81,  // 7: sightline.wire.v1.Ack.ago:type_name -> google.protobuf.Duration
+	31,  // 8: sightline.wire.v1.Push.snapshots:type_name -> sightline.wire.v1.Snapshot
+	82,  // 9: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
+	17,  // 10: sightline.wire.v1.Push.inbound:type_name -> sightline.wire.v1.Inbound
+	11,  // 11: sightline.wire.v1.Push.taps:type_name -> sightline.wire.v1.Taps
+	12,  // 12: sightline.wire.v1.Taps.taps:type_name -> sightline.wire.v1.Tap
+	15,  // 13: sightline.wire.v1.TappedRequest.rows:type_name -> sightline.wire.v1.TappedRow
+	68,  // 14: sightline.wire.v1.TappedRequest.limited:type_name -> sightline.wire.v1.TappedRequest.LimitedEntry
+	82,  // 15: sightline.wire.v1.TappedRow.time:type_name -> google.protobuf.Timestamp
+	81,  // 16: sightline.wire.v1.TappedRow.took:type_name -> google.protobuf.Duration
+	81,  // 17: sightline.wire.v1.TappedRow.first_byte:type_name -> google.protobuf.Duration
+	16,  // 18: sightline.wire.v1.TappedRow.request:type_name -> sightline.wire.v1.TappedHeader
+	16,  // 19: sightline.wire.v1.TappedRow.response:type_name -> sightline.wire.v1.TappedHeader
+	26,  // 20: sightline.wire.v1.Inbound.authorization:type_name -> sightline.wire.v1.Authorization
+	23,  // 21: sightline.wire.v1.Inbound.tokens:type_name -> sightline.wire.v1.TokenRule
+	20,  // 22: sightline.wire.v1.Inbound.rates:type_name -> sightline.wire.v1.RateRule
+	21,  // 23: sightline.wire.v1.Inbound.in_flight:type_name -> sightline.wire.v1.InFlight
+	18,  // 24: sightline.wire.v1.Inbound.sampling:type_name -> sightline.wire.v1.Sampling
+	19,  // 25: sightline.wire.v1.Sampling.rules:type_name -> sightline.wire.v1.SamplingRule
+	81,  // 26: sightline.wire.v1.Sampling.keep_slower:type_name -> google.protobuf.Duration
+	69,  // 27: sightline.wire.v1.SamplingRule.headers:type_name -> sightline.wire.v1.SamplingRule.HeadersEntry
+	27,  // 28: sightline.wire.v1.RateRule.match:type_name -> sightline.wire.v1.AuthorizationRule
+	81,  // 29: sightline.wire.v1.RateRule.unit:type_name -> google.protobuf.Duration
+	22,  // 30: sightline.wire.v1.InFlight.adaptive:type_name -> sightline.wire.v1.Adaptive
+	81,  // 31: sightline.wire.v1.Adaptive.interval:type_name -> google.protobuf.Duration
+	81,  // 32: sightline.wire.v1.Adaptive.min_rtt_fixed:type_name -> google.protobuf.Duration
+	81,  // 33: sightline.wire.v1.Adaptive.min_rtt_interval:type_name -> google.protobuf.Duration
+	24,  // 34: sightline.wire.v1.TokenRule.from_headers:type_name -> sightline.wire.v1.TokenHeader
+	25,  // 35: sightline.wire.v1.TokenRule.claim_headers:type_name -> sightline.wire.v1.ClaimHeader
+	27,  // 36: sightline.wire.v1.Authorization.rules:type_name -> sightline.wire.v1.AuthorizationRule
+	28,  // 37: sightline.wire.v1.AuthorizationRule.from:type_name -> sightline.wire.v1.Source
+	29,  // 38: sightline.wire.v1.AuthorizationRule.to:type_name -> sightline.wire.v1.Operation
+	30,  // 39: sightline.wire.v1.AuthorizationRule.when:type_name -> sightline.wire.v1.Condition
+	33,  // 40: sightline.wire.v1.Snapshot.routes:type_name -> sightline.wire.v1.Route
+	50,  // 41: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
+	52,  // 42: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
+	32,  // 43: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
+	67,  // 44: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
+	48,  // 45: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
+	51,  // 46: sightline.wire.v1.Snapshot.hedge:type_name -> sightline.wire.v1.Hedge
+	70,  // 47: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
+	34,  // 48: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
+	36,  // 49: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
+	81,  // 50: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
+	37,  // 51: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
+	38,  // 52: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
+	40,  // 53: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
+	41,  // 54: sightline.wire.v1.Route.redirect:type_name -> sightline.wire.v1.Redirect
+	42,  // 55: sightline.wire.v1.Route.respond:type_name -> sightline.wire.v1.DirectResponse
+	43,  // 56: sightline.wire.v1.Route.cors:type_name -> sightline.wire.v1.CORS
+	44,  // 57: sightline.wire.v1.Route.fault:type_name -> sightline.wire.v1.Fault
+	47,  // 58: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
+	35,  // 59: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
+	35,  // 60: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
+	71,  // 61: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
+	35,  // 62: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
+	35,  // 63: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
+	72,  // 64: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
+	73,  // 65: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
+	74,  // 66: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
+	38,  // 67: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
+	81,  // 68: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
+	81,  // 69: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
+	39,  // 70: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
+	39,  // 71: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
+	75,  // 72: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
+	76,  // 73: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
+	35,  // 74: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
+	81,  // 75: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
+	45,  // 76: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
+	46,  // 77: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
+	81,  // 78: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
+	49,  // 79: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
+	36,  // 80: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
+	77,  // 81: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	78,  // 82: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
+	52,  // 83: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
+	81,  // 84: sightline.wire.v1.Hedge.after:type_name -> google.protobuf.Duration
+	81,  // 85: sightline.wire.v1.Hedge.min:type_name -> google.protobuf.Duration
+	81,  // 86: sightline.wire.v1.Hedge.max:type_name -> google.protobuf.Duration
+	59,  // 87: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
+	60,  // 88: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
+	53,  // 89: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
+	56,  // 90: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
+	57,  // 91: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
+	62,  // 92: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
+	63,  // 93: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
+	54,  // 94: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
+	81,  // 95: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
+	55,  // 96: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
+	81,  // 97: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
+	58,  // 98: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
+	79,  // 99: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
+	80,  // 100: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
+	81,  // 101: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
+	81,  // 102: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
+	81,  // 103: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
+	81,  // 104: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
+	81,  // 105: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
+	81,  // 106: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
+	61,  // 107: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
+	81,  // 108: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
+	81,  // 109: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
+	81,  // 110: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
+	64,  // 111: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
+	66,  // 112: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
+	81,  // 113: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
+	81,  // 114: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
+	81,  // 115: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
+	65,  // 116: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
+	82,  // 117: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
+	82,  // 118: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
+	35,  // 119: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
+	35,  // 120: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
+	35,  // 121: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
+	1,   // 122: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
+	2,   // 123: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
+	4,   // 124: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
+	13,  // 125: sightline.wire.v1.ControlPlane.Tapped:input_type -> sightline.wire.v1.TappedRequest
+	3,   // 126: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
+	3,   // 127: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
+	10,  // 128: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
+	14,  // 129: sightline.wire.v1.ControlPlane.Tapped:output_type -> sightline.wire.v1.TappedResponse
+	126, // [126:130] is the sub-list for method output_type
+	122, // [122:126] is the sub-list for method input_type
+	122, // [122:122] is the sub-list for extension type_name
+	122, // [122:122] is the sub-list for extension extendee
+	0,   // [0:122] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
