@@ -42,7 +42,8 @@ func (p *parts) Resources(_ context.Context, kind string) ([]mesh.Resource, erro
 	return nil, p.note("resources", kind)
 }
 
-func (p *parts) SLOs(context.Context) ([]mesh.SLO, error) { return nil, p.note("slos") }
+func (p *parts) Analyze(context.Context) ([]mesh.Finding, error) { return nil, p.note("analyze") }
+func (p *parts) SLOs(context.Context) ([]mesh.SLO, error)        { return nil, p.note("slos") }
 
 func (p *parts) Traffic(_ context.Context, s mesh.ServiceName) (mesh.Traffic, error) {
 	return mesh.Traffic{Service: s}, p.note("traffic", string(s))
@@ -127,6 +128,7 @@ func TestCallsArrive(t *testing.T) {
 		"apply kind: X\n ada":                    func() error { return drop(c.Apply(ctx, []byte("kind: X\n"), "ada", true)) },
 		"resources SLO":                          func() error { return drop(c.Resources(ctx, "SLO")) },
 		"delete VirtualService shop reviews ada": func() error { return c.Delete(ctx, "VirtualService", "shop", "reviews", "ada") },
+		"analyze":                                func() error { return drop(c.Analyze(ctx)) },
 		"slos":                                   func() error { return drop(c.SLOs(ctx)) },
 		"traffic orders.production":              func() error { return drop(c.Traffic(ctx, "orders.production")) },
 		"set reviews ada":                        func() error { return drop(c.SetTraffic(ctx, "reviews", map[mesh.Version]uint32{"v1": 1}, "ada")) },

@@ -32,6 +32,10 @@ func (h *handler) remove(r *http.Request) (any, error) {
 	return nil, err
 }
 
+func (h *handler) analyze(r *http.Request) (any, error) {
+	return list(h.Config.Analyze(r.Context()))
+}
+
 func (h *handler) slos(r *http.Request) (any, error) {
 	return list(h.Config.SLOs(r.Context()))
 }

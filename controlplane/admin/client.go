@@ -66,6 +66,13 @@ func (c *Client) Resources(ctx context.Context, kind string) ([]mesh.Resource, e
 	return out, err
 }
 
+// Analyze is what there is to say about all that is stored.
+func (c *Client) Analyze(ctx context.Context) ([]mesh.Finding, error) {
+	var out []mesh.Finding
+	err := c.get(ctx, "/config/findings", nil, &out)
+	return out, err
+}
+
 // Delete removes one resource.
 func (c *Client) Delete(ctx context.Context, kind, namespace, name, by string) error {
 	path := "/config/" + url.PathEscape(kind) + "/" + url.PathEscape(namespace) + "/" + url.PathEscape(name)

@@ -21,6 +21,8 @@ type Config interface {
 	Delete(ctx context.Context, kind, namespace, name, by string) ([]mesh.Finding, error)
 	Resources(ctx context.Context, kind string) ([]mesh.Resource, error)
 	SLOs(ctx context.Context) ([]mesh.SLO, error)
+	// Analyze is what there is to say about all that is stored.
+	Analyze(ctx context.Context) ([]mesh.Finding, error)
 }
 
 // Traffic divides requests over versions.
@@ -63,6 +65,7 @@ func NewHandler(d Deps) http.Handler {
 		"POST /admin/v1/config":                             h.apply,
 		"GET /admin/v1/config":                              h.resources,
 		"DELETE /admin/v1/config/{kind}/{namespace}/{name}": h.remove,
+		"GET /admin/v1/config/findings":                     h.analyze,
 		"GET /admin/v1/slos":                                h.slos,
 		"GET /admin/v1/traffic/{service}":                   h.traffic,
 		"PUT /admin/v1/traffic/{service}":                   h.setTraffic,

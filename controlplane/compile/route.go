@@ -13,15 +13,7 @@ import (
 // virtualService sets the routes of the hosts of one VirtualService. Where two
 // route one host, which Validate refuses, the first by key wins.
 func (b *builder) virtualService(o config.Object) {
-	routes := make([]mesh.Route, 0, len(o.VirtualService.GetHttp()))
-	for i, h := range o.VirtualService.GetHttp() {
-		r := route(o, h)
-		if r.Name == "" {
-			r.Name = fmt.Sprintf("%s[%d]", o.Name, i)
-		}
-		routes = append(routes, r)
-	}
-	streams := streamRoutes(o)
+	routes, streams := Routes(o)
 	for _, s := range named(mesh.Snapshot{Routes: routes, Streams: streams}) {
 		b.named(s)
 	}
@@ -30,6 +22,20 @@ func (b *builder) virtualService(o config.Object) {
 			s.Routes, s.Streams = routes, streams
 		}
 	}
+}
+
+// Routes are those of a VirtualService: for requests one for each of spec.http in its
+// order; for streams first those of spec.tls, then those of spec.tcp.
+func Routes(o config.Object) ([]mesh.Route, []mesh.StreamRoute) {
+	routes := make([]mesh.Route, 0, len(o.VirtualService.GetHttp()))
+	for i, h := range o.VirtualService.GetHttp() {
+		r := route(o, h)
+		if r.Name == "" {
+			r.Name = fmt.Sprintf("%s[%d]", o.Name, i)
+		}
+		routes = append(routes, r)
+	}
+	return routes, streamRoutes(o)
 }
 
 func route(o config.Object, h *networking.HTTPRoute) mesh.Route {

@@ -39,7 +39,12 @@ func (p place) key(k string) place {
 }
 
 func (c *checker) report(path, format string, args ...any) {
-	c.findings = append(c.findings, finding(c.resource, path, fmt.Sprintf(format, args...)))
+	c.find(CodeValue, path, format, args...)
+}
+
+// find notes a finding that has a code of its own.
+func (c *checker) find(code Code, path, format string, args ...any) {
+	c.findings = append(c.findings, code.On(c.resource, path, format, args...))
 }
 
 // walk checks v and everything in it. Nulls inside objects mean absence, as
@@ -67,8 +72,19 @@ func (c *checker) walk(v any, s shape, at place) {
 		return
 	}
 	if complaint := c.accepts(at.rule, v); complaint != "" {
-		c.report(at.path, "%s", complaint)
+		c.find(complaintCode(at.rule, complaint), at.path, "%s", complaint)
 	}
+}
+
+// complaintCode is the code for what a kind says of a value.
+func complaintCode(rule, complaint string) Code {
+	switch {
+	case rule == "gateways" || strings.HasSuffix(rule, ".gateways"):
+		return CodeGateway
+	case strings.Contains(complaint, "not supported"):
+		return CodeUnsupported
+	}
+	return CodeValue
 }
 
 func (c *checker) walkObject(v any, s shape, at place) {
@@ -83,11 +99,11 @@ func (c *checker) walkObject(v any, s shape, at place) {
 		inner, known := s.field(name)
 		switch {
 		case !known:
-			c.report(here.path, "unknown field (value %s); %s", show(value), suggest(name, s.names()))
+			c.find(CodeField, here.path, "unknown field (value %s); %s", show(value), suggest(name, s.names()))
 		case value == nil:
 			delete(fields, name)
 		case !c.supports(here.rule):
-			c.report(here.path, "not supported yet (value %s); remove it", show(value))
+			c.find(CodeUnsupported, here.path, "not supported yet (value %s); remove it", show(value))
 		default:
 			if group := s.oneof(name); group != "" && chosen[group] != "" {
 				c.report(here.path, "%q cannot stand beside %q; keep one", name, chosen[group])
@@ -131,7 +147,7 @@ func (c *checker) envelope(tree map[string]any, o Object) {
 		case "metadata":
 			head.walk(tree[name], meta, place{path: name})
 		default:
-			head.report(name, "unknown field (value %s); a resource has apiVersion, kind, metadata and spec", show(tree[name]))
+			head.find(CodeField, name, "unknown field (value %s); a resource has apiVersion, kind, metadata and spec", show(tree[name]))
 		}
 	}
 	c.findings = append(c.findings, head.findings...)

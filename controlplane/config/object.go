@@ -31,6 +31,7 @@ const (
 const (
 	SeverityError   = "error"   // refuses the change
 	SeverityWarning = "warning" // does not
+	SeverityInfo    = "info"    // may well be meant
 )
 
 // Object is one resource. Exactly one of the specifications is set, as Kind
@@ -55,8 +56,10 @@ type Object struct {
 
 	annotations map[string]string
 
-	// Source is the YAML document the object was read from, comments included.
+	// Source is the YAML document the object was read from, comments included, and Line
+	// where in the manifest it begins, from 1. Without a Line, findings have none either.
 	Source []byte
+	Line   int
 }
 
 // Key names the resource among all others: "VirtualService default/reviews".

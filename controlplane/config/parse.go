@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -26,85 +28,102 @@ const (
 // Parse reads every document of a YAML manifest. Empty documents are skipped. An
 // error is an *Error that lists all that is wrong; no object is returned then.
 func Parse(manifest []byte) ([]Object, error) {
+	objects, bad := Read(manifest)
+	if len(bad) > 0 {
+		return nil, &Error{Findings: bad}
+	}
+	return objects, nil
+}
+
+// Read is Parse for who wants the objects that are right even where others are not.
+func Read(manifest []byte) ([]Object, []mesh.Finding) {
 	if len(manifest) > MaxManifest {
 		return nil, refuse(fmt.Sprintf("the manifest has %d bytes; at most %d are read", len(manifest), MaxManifest))
 	}
 	var (
-		objects []Object
-		bad     []mesh.Finding
+		all, right []Object
+		bad        []mesh.Finding
 	)
-	for i, doc := range documents(manifest) {
-		tree, err := decode(doc)
+	for i, s := range sections(manifest) {
+		where := fmt.Sprintf("document %d", i+1)
+		tree, err := decode(s)
 		if err != nil {
-			bad = append(bad, finding(fmt.Sprintf("document %d", i+1), "", err.Error()))
+			f := CodeUnreadable.On(where, "", "%v", err)
+			f.Line = s.line
+			if at, ok := errors.AsType[*syntaxError](err); ok {
+				f.Line = at.line
+			}
+			bad = append(bad, f)
 			continue
 		}
 		if tree == nil {
 			continue
 		}
-		o, findings := read(tree, fmt.Sprintf("document %d", i+1))
-		bad = append(bad, findings...)
-		o.Source = doc
-		objects = append(objects, o)
-	}
-	bad = append(bad, twice(objects)...)
-	switch {
-	case len(bad) > 0:
-		return nil, &Error{Findings: bad}
-	case len(objects) == 0:
-		return nil, refuse("the manifest holds no resource")
-	}
-	return objects, nil
-}
-
-func refuse(message string) error {
-	return &Error{Findings: []mesh.Finding{finding("", "", message)}}
-}
-
-func finding(resource, path, message string) mesh.Finding {
-	return mesh.Finding{Severity: SeverityError, Resource: resource, Path: path, Message: message}
-}
-
-// documents cuts a manifest at its "---" and "..." lines, keeping each document's
-// bytes as they are.
-func documents(manifest []byte) [][]byte {
-	var docs [][]byte
-	start := 0
-	for at := 0; at < len(manifest); {
-		line, next := manifest[at:], len(manifest)
-		if n := bytes.IndexByte(line, '\n'); n >= 0 {
-			line, next = line[:n], at+n+1
+		o, findings := read(tree, where)
+		o.Source, o.Line = s.text, s.line
+		bad = append(bad, o.place(findings)...)
+		all = append(all, o)
+		if len(findings) == 0 {
+			right = append(right, o)
 		}
-		marker := bytes.TrimRight(line, " \t\r")
-		if string(marker) == "---" || string(marker) == "..." || bytes.HasPrefix(line, []byte("--- #")) {
-			docs = append(docs, manifest[start:at])
-			start = next
+	}
+	bad = append(bad, twice(all)...)
+	if len(bad)+len(all) == 0 {
+		bad = refuse("the manifest holds no resource")
+	}
+	return right, bad
+}
+
+func refuse(message string) []mesh.Finding {
+	return []mesh.Finding{CodeUnreadable.On("", "", "%s", message)}
+}
+
+// section is one document of a manifest, its bytes as they are.
+type section struct {
+	text []byte
+	line int // of the manifest, from 1
+}
+
+// sections cuts a manifest at its "---" and "..." lines.
+func sections(manifest []byte) []section {
+	var out []section
+	start, first, line := 0, 1, 0
+	for at := 0; at < len(manifest); {
+		line++
+		text, next := manifest[at:], len(manifest)
+		if n := bytes.IndexByte(text, '\n'); n >= 0 {
+			text, next = text[:n], at+n+1
+		}
+		marker := bytes.TrimRight(text, " \t\r")
+		if string(marker) == "---" || string(marker) == "..." || bytes.HasPrefix(text, []byte("--- #")) {
+			out = append(out, section{manifest[start:at], first})
+			start, first = next, line+1
 		}
 		at = next
 	}
-	docs = append(docs, manifest[start:])
-	return slices.DeleteFunc(docs, func(d []byte) bool { return len(bytes.TrimSpace(d)) == 0 })
+	out = append(out, section{manifest[start:], first})
+	return slices.DeleteFunc(out, func(s section) bool { return len(bytes.TrimSpace(s.text)) == 0 })
 }
 
 // decode reads one document. It is nil for one that holds only comments.
-func decode(doc []byte) (map[string]any, error) {
+func decode(s section) (map[string]any, error) {
 	var root yaml.Node
-	d := yaml.NewDecoder(bytes.NewReader(doc))
+	d := yaml.NewDecoder(bytes.NewReader(s.text))
 	if err := d.Decode(&root); errors.Is(err, io.EOF) {
 		return nil, nil
 	} else if err != nil {
-		return nil, plain(err)
+		return nil, s.plain(err)
 	}
 	aliases := 0
 	if err := bounded(&root, 0, &aliases); err != nil {
-		return nil, err
+		return nil, s.plain(err)
 	}
 	if err := d.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
 		return nil, errors.New("two documents are not separated by a line with only ---")
 	}
 	var tree any
 	if err := root.Decode(&tree); err != nil {
-		return nil, plain(err)
+		return nil, s.plain(err)
 	}
 	if tree == nil {
 		return nil, nil
@@ -116,11 +135,29 @@ func decode(doc []byte) (map[string]any, error) {
 	return m, nil
 }
 
-// plain is an error of the YAML reader on one line.
-func plain(err error) error {
+// syntaxError is what the YAML reader says of a line of the manifest.
+type syntaxError struct {
+	line int
+	text string
+}
+
+func (e *syntaxError) Error() string { return e.text }
+
+var lineNumber = regexp.MustCompile(`\bline (\d+)`)
+
+// plain is an error of the YAML reader on one line, with the lines of the manifest.
+func (s section) plain(err error) error {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	text = strings.TrimPrefix(text, "unmarshal errors:\n  ")
-	return errors.New(strings.ReplaceAll(text, "\n  ", "; "))
+	out := &syntaxError{line: s.line}
+	out.text = lineNumber.ReplaceAllStringFunc(strings.ReplaceAll(text, "\n  ", "; "), func(m string) string {
+		n, _ := strconv.Atoi(m[len("line "):])
+		if out.line == s.line {
+			out.line = s.line + n - 1
+		}
+		return "line " + strconv.Itoa(s.line+n-1)
+	})
+	return out
 }
 
 func bounded(n *yaml.Node, depth int, aliases *int) error {
@@ -147,7 +184,7 @@ func read(tree map[string]any, where string) (Object, []mesh.Finding) {
 	kind, _ := tree["kind"].(string)
 	k, err := lookup(version, kind)
 	if err != nil {
-		return Object{}, []mesh.Finding{finding(where, "", err.Error())}
+		return Object{}, []mesh.Finding{CodeKind.On(where, "", "%v", err)}
 	}
 	o := Object{Kind: kind, Namespace: mesh.DefaultNamespace}
 	if meta, ok := tree["metadata"].(map[string]any); ok {
@@ -215,7 +252,9 @@ func twice(objects []Object) []mesh.Finding {
 	seen := map[string]bool{}
 	for _, o := range objects {
 		if o.Name != "" && seen[o.Key()] {
-			bad = append(bad, finding(o.Key(), "metadata.name", fmt.Sprintf("%q is in the manifest twice; keep one of them", o.Name)))
+			bad = append(bad, o.place([]mesh.Finding{
+				CodeTwice.On(o.Key(), "metadata.name", "%q is in the manifest twice; keep one of them", o.Name),
+			})...)
 		}
 		seen[o.Key()] = true
 	}

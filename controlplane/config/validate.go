@@ -2,7 +2,6 @@ package config
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
 
@@ -46,7 +45,7 @@ func Validate(all []Object, w World) []mesh.Finding {
 			v.requestAuthentication(o.RequestAuthentication)
 		}
 	}
-	return v.findings
+	return Locate(v.findings, all)
 }
 
 // validator holds the resources seen so far against each other.
@@ -62,19 +61,22 @@ type validator struct {
 }
 
 func (v *validator) fault(path, format string, args ...any) {
-	v.findings = append(v.findings, finding(v.object.Key(), path, fmt.Sprintf(format, args...)))
+	v.find(CodeValue, path, format, args...)
 }
 
 func (v *validator) warn(path, format string, args ...any) {
-	f := finding(v.object.Key(), path, fmt.Sprintf(format, args...))
-	f.Severity = SeverityWarning
-	v.findings = append(v.findings, f)
+	v.find(CodeNoEffect, path, format, args...)
+}
+
+// find notes a finding that has a code of its own.
+func (v *validator) find(code Code, path, format string, args ...any) {
+	v.findings = append(v.findings, code.On(v.object.Key(), path, format, args...))
 }
 
 // onlyOne notes that the object is the one for a service, of which there is one.
 func (v *validator) onlyOne(of map[mesh.ServiceName]Object, service mesh.ServiceName) {
 	if other, taken := of[service]; taken {
-		v.fault("spec.service", "%q already has %s; keep one of them", service, other.Key())
+		v.find(CodeRuledTwice, "spec.service", "%q already has %s; keep one of them", service, other.Key())
 		return
 	}
 	of[service] = v.object
@@ -98,7 +100,7 @@ func (v *validator) service(host, path string) (s mesh.ServiceName, ok bool) {
 func (v *validator) known(s mesh.ServiceName) bool {
 	_, runs := v.world.Services[s]
 	_, ruled := v.rules[s]
-	return runs || ruled
+	return runs || ruled || v.world.Unknown
 }
 
 // positive faults a duration that is set and not above 0, or not a duration at all.

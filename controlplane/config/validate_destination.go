@@ -12,12 +12,12 @@ func (v *validator) destinationRule(d *networking.DestinationRule) {
 	s, ok := v.service(d.GetHost(), "spec.host")
 	if ok {
 		if other, taken := v.rules[s]; taken {
-			v.fault("spec.host", "%q already has %s; put everything about %s into one of them", d.GetHost(), other.Key(), s)
+			v.find(CodeRuledTwice, "spec.host", "%q already has %s; put everything about %s into one of them", d.GetHost(), other.Key(), s)
 		} else {
 			v.rules[s] = v.object
 		}
-		if _, runs := v.world.Services[s]; !runs {
-			v.warn("spec.host", "no service %q has joined yet", s)
+		if _, runs := v.world.Services[s]; !runs && !v.world.Unknown {
+			v.find(CodeNobodysRule, "spec.host", "%s", v.world.absent(s, ""))
 		}
 	}
 	v.policy(d.GetTrafficPolicy(), "spec.trafficPolicy")
@@ -32,7 +32,7 @@ func (v *validator) destinationRule(d *networking.DestinationRule) {
 		}
 		seen[sub.GetName()] = true
 		if _, runs := v.world.Services[s]; runs && v.world.selected(s, sub.GetLabels()) == 0 {
-			v.warn(path+".labels", "%s fits no running instance of %s (its versions are %s)",
+			v.find(CodeNoInstance, path+".labels", "%s fits no running instance of %s (its versions are %s)",
 				show(sub.GetLabels()), s, enumerate(v.world.versions(s)))
 		}
 		v.policy(sub.GetTrafficPolicy(), path+".trafficPolicy")

@@ -40,7 +40,7 @@ func (v *validator) match(m *networking.HTTPMatchRequest, path string) {
 func (v *validator) slash(m *networking.StringMatch, path string) {
 	for kind, value := range map[string]string{"exact": m.GetExact(), "prefix": m.GetPrefix()} {
 		if value != "" && value[0] != '/' && value != "*" { // OPTIONS * has that path
-			v.warn(path+"."+kind, "%q fits no path: each begins with a slash", value)
+			v.find(CodeFitsNothing, path+"."+kind, "%q fits no path: each begins with a slash", value)
 		}
 	}
 }

@@ -18,7 +18,7 @@ func (v *validator) authorizationPolicy(p *security.AuthorizationPolicy) {
 	v.dryRun(action)
 	v.selects()
 	if len(p.GetRules()) == 0 && action != security.AuthorizationPolicy_ALLOW {
-		v.warn("spec.rules", "%s without rules fits no request, so it does nothing", action)
+		v.find(CodeIdlePolicy, "spec.rules", "%s without rules fits no request, so it does nothing", action)
 	}
 	for i, r := range p.GetRules() {
 		v.rule(r, fmt.Sprintf("spec.rules[%d]", i))
@@ -59,6 +59,9 @@ func (v *validator) dryRun(action security.AuthorizationPolicy_Action) {
 // selects warns of a policy that is for nobody who runs.
 func (v *validator) selects() {
 	labels, namespace := v.object.Selector(), v.object.Namespace
+	if v.world.Unknown {
+		return
+	}
 	for s, instances := range v.world.Services {
 		if namespace != mesh.SystemNamespace && s.Namespace() != namespace {
 			continue
@@ -68,7 +71,7 @@ func (v *validator) selects() {
 		}
 	}
 	if len(labels) > 0 {
-		v.warn("spec.selector.matchLabels", "%s fits no running instance in namespace %s", show(labels), namespace)
+		v.find(CodeSelector, "spec.selector.matchLabels", "%s fits no running instance in namespace %s", show(labels), namespace)
 	}
 }
 

@@ -19,10 +19,6 @@ func (v *validator) retries(h *networking.HTTPRoute, path string) {
 	}
 	v.positive(r.GetPerTryTimeout(), at+"perTryTimeout")
 	v.positive(r.GetBackoff(), at+"backoff")
-	total, each := h.GetTimeout().AsDuration(), r.GetPerTryTimeout().AsDuration()
-	if total > 0 && each > total {
-		v.warn(at+"perTryTimeout", "%s is longer than the route's timeout of %s and never takes effect", each, total)
-	}
 	for _, word := range RetryConditions(r.GetRetryOn()) {
 		if !retryWord(word) {
 			v.fault(at+"retryOn", "%q is not a condition; want %s, or a status code", word, enumerate(retryWords()))

@@ -19,16 +19,8 @@ func (v *validator) virtualService(s *networking.VirtualService) {
 	if len(s.GetHttp())+len(s.GetTcp())+len(s.GetTls()) == 0 {
 		v.fault("spec.http", "is empty; want at least one route")
 	}
-	all := "" // the first route that takes every request
 	for i, h := range s.GetHttp() {
-		path := fmt.Sprintf("spec.http[%d]", i)
-		if all != "" {
-			v.warn(path, "no request gets here: %s takes every one", all)
-		}
-		v.httpRoute(h, path)
-		if all == "" && CatchesAll(h) {
-			all = path
-		}
+		v.httpRoute(h, fmt.Sprintf("spec.http[%d]", i))
 	}
 	v.streamRoutes(s)
 }
@@ -40,12 +32,12 @@ func (v *validator) routed(host, path string) {
 		return
 	}
 	if other, taken := v.routes[s]; taken {
-		v.fault(path, "%q is already routed by %s; one VirtualService routes a host", host, other.Key())
+		v.find(CodeRoutedTwice, path, "%q is already routed by %s; one VirtualService routes a host", host, other.Key())
 		return
 	}
 	v.routes[s] = v.object
 	if !v.known(s) {
-		v.warn(path, "no service %q has joined yet, nor has it a DestinationRule", s)
+		v.find(CodeHost, path, "%s", v.world.absent(s, ", nor has it a DestinationRule"))
 	}
 }
 
@@ -140,7 +132,7 @@ func (v *validator) shares(all []weighted, path string) {
 		v.destination(d.to, here+".destination")
 	}
 	if len(all) > 1 && sum <= 0 {
-		v.fault(path, "the weights sum to %d, so no request could be sent; give at least one above 0", sum)
+		v.find(CodeNoWeight, path, "the weights sum to %d, so no request could be sent; give at least one above 0", sum)
 	}
 }
 
@@ -150,14 +142,14 @@ func (v *validator) destination(d *networking.Destination, path string) {
 		return
 	}
 	if !v.known(s) {
-		v.warn(path+".host", "no service %q has joined yet, nor has it a DestinationRule", s)
+		v.find(CodeHost, path+".host", "%s", v.world.absent(s, ", nor has it a DestinationRule"))
 	}
 	if d.GetSubset() == "" {
 		return
 	}
 	rule, ok := v.rules[s]
 	if !ok {
-		v.fault(path+".subset", "%q is unknown: %s has no DestinationRule; apply one that defines this subset", d.GetSubset(), s)
+		v.find(CodeSubset, path+".subset", "%q is unknown: %s has no DestinationRule; apply one that defines this subset", d.GetSubset(), s)
 		return
 	}
 	var names []string
@@ -168,14 +160,14 @@ func (v *validator) destination(d *networking.Destination, path string) {
 		}
 	}
 	if !slices.Contains(names, d.GetSubset()) {
-		v.fault(path+".subset", "%q is unknown: %s defines %s", d.GetSubset(), rule.Key(), orNone(enumerate(names)))
+		v.find(CodeSubset, path+".subset", "%q is unknown: %s defines %s", d.GetSubset(), rule.Key(), orNone(enumerate(names)))
 	}
 }
 
 // populated warns of a subset that would get requests and has nobody to serve them.
 func (v *validator) populated(s mesh.ServiceName, sub *networking.Subset, path string) {
-	if v.world.selected(s, sub.GetLabels()) == 0 {
-		v.warn(path+".subset", "%q has no running instance: none of %s carries %s", sub.GetName(), s, show(sub.GetLabels()))
+	if !v.world.Unknown && v.world.selected(s, sub.GetLabels()) == 0 {
+		v.find(CodeNoInstance, path+".subset", "%q has no running instance: none of %s carries %s", sub.GetName(), s, show(sub.GetLabels()))
 	}
 }
 

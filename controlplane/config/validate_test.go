@@ -131,15 +131,7 @@ func TestValidate(t *testing.T) {
 				`error VirtualService default/parcels: spec.http[0].retries.retryOn: "99" is not a condition`,
 			},
 		},
-		{
-			"per-try timeout", route(`[{timeout: 1s, retries: {attempts: 1, perTryTimeout: 2s}, route: [{destination: {host: parcels}}]}]`),
-			[]string{`warning VirtualService default/parcels: spec.http[0].retries.perTryTimeout: 2s is longer than the route's timeout of 1s`},
-		},
 		{"no timeout", route(`[{timeout: 0s, route: [{destination: {host: parcels}}]}]`), nil},
-		{
-			"unreachable", route(`[{match: [{uri: {exact: /a}}], route: [{destination: {host: parcels}}]}, {match: [{uri: {prefix: /}}], route: [{destination: {host: parcels}}]}, {route: [{destination: {host: parcels}}]}]`),
-			[]string{`warning VirtualService default/parcels: spec.http[2]: no request gets here: spec.http[1] takes every one`},
-		},
 		{
 			"policies", strings.Replace(rule, "host: parcels", `host: parcels
   trafficPolicy:

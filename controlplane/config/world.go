@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -11,6 +12,12 @@ type World struct {
 	// Services holds the labels of each instance by service. A service that is
 	// registered but has no instance now has an empty entry.
 	Services map[mesh.ServiceName][]map[string]string
+	// Unknown says that nothing is known of what runs, so that nothing is said of it.
+	Unknown bool
+	// Files says that it is what files say will run, and Unseen which of their services
+	// have instances that no file tells of.
+	Files  bool
+	Unseen map[mesh.ServiceName]bool
 }
 
 // NewWorld is the world in which these instances run. A service in known counts
@@ -26,9 +33,20 @@ func NewWorld(instances []mesh.Instance, known ...mesh.ServiceName) World {
 	return w
 }
 
+// absent says that there is no such service.
+func (w World) absent(s mesh.ServiceName, more string) string {
+	if w.Files {
+		return fmt.Sprintf("the files have no service %q%s", s, more)
+	}
+	return fmt.Sprintf("no service %q has joined yet%s", s, more)
+}
+
 // selected counts the instances of s that carry all of the labels.
 func (w World) selected(s mesh.ServiceName, labels map[string]string) int {
 	n := 0
+	if w.Unseen[s] {
+		n++
+	}
 	for _, have := range w.Services[s] {
 		if carries(have, labels) {
 			n++

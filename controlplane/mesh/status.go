@@ -66,13 +66,19 @@ type Resource struct {
 	Version   uint64    `json:"version"`
 	Changed   time.Time `json:"changed"`
 	By        string    `json:"by"`
-	Manifest  string    `json:"manifest"` // YAML as it was applied
+	Manifest  string    `json:"manifest"`           // YAML as it was applied
+	Findings  []Finding `json:"findings,omitempty"` // remarks on it when it was applied; lines are those of Manifest
 }
 
 // Finding is one remark on a piece of configuration.
 type Finding struct {
-	Severity string `json:"severity"` // "error" refuses the change, "warning" does not
+	Code     string `json:"code"`     // "SL0101": the sort of remark; it stays the same for ever
+	Severity string `json:"severity"` // "error" refuses the change, "warning" and "info" do not
 	Resource string `json:"resource"` // "VirtualService default/reviews"
 	Path     string `json:"path"`     // "spec.http[0].route[1].weight"
 	Message  string `json:"message"`  // what is wrong and what would be right
+	// File and Line say where the field is written: the line in the manifest that was
+	// handed in, from 1. They are empty for a resource that was there before.
+	File string `json:"file,omitempty"`
+	Line int    `json:"line,omitempty"`
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/sightline-mesh/sightline/controlplane/analyze"
 	"github.com/sightline-mesh/sightline/controlplane/config"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/controlplane/store"
@@ -47,7 +48,7 @@ func (k *Keeper) Commit(ctx context.Context, plan func(now []config.Object) (Cha
 		if err != nil {
 			return findings, err
 		}
-		ops := k.ops(before, c)
+		ops := k.ops(before, c, findings)
 		if len(ops) == 0 {
 			return findings, nil
 		}
@@ -80,7 +81,7 @@ func (k *Keeper) validate(ctx context.Context, before []config.Object, c Change)
 	}
 	world := config.NewWorld(instances)
 	known := map[mesh.Finding]bool{}
-	for _, f := range config.Validate(before, world) {
+	for _, f := range analyze.Analyze(before, world) {
 		known[f] = true
 	}
 	touched := map[string]bool{}
@@ -88,7 +89,7 @@ func (k *Keeper) validate(ctx context.Context, before []config.Object, c Change)
 		touched[o.Key()] = true
 	}
 	findings := []mesh.Finding{}
-	for _, f := range config.Validate(after(before, c), world) {
+	for _, f := range analyze.Analyze(after(before, c), world) {
 		if touched[f.Resource] || !known[f] {
 			findings = append(findings, f)
 		}
@@ -153,8 +154,23 @@ func (c Change) edits(before []config.Object) []edit {
 	return out
 }
 
+// warningsOf are the warnings about an object, with the lines of its own manifest.
+func warningsOf(o config.Object, findings []mesh.Finding) []mesh.Finding {
+	var out []mesh.Finding
+	for _, f := range findings {
+		if f.Resource != o.Key() || f.Severity != config.SeverityWarning {
+			continue
+		}
+		if f.Line > 0 {
+			f.Line -= o.Line - 1
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
 // ops stores what differs, with the events that tell of it. A change of nothing is no op.
-func (k *Keeper) ops(before []config.Object, c Change) []store.Op {
+func (k *Keeper) ops(before []config.Object, c Change, findings []mesh.Finding) []store.Op {
 	edits := c.edits(before)
 	if len(edits) == 0 {
 		return nil
@@ -169,6 +185,7 @@ func (k *Keeper) ops(before []config.Object, c Change) []store.Op {
 		}
 		ops = append(ops, k.table.Put(RefOf(o).key(), mesh.Resource{
 			Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, Changed: now, By: c.By, Manifest: string(o.Source),
+			Findings: warningsOf(o, findings),
 		}))
 	}
 	for _, e := range c.audit(edits) {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sightline-mesh/sightline/controlplane/analyze"
 	"github.com/sightline-mesh/sightline/controlplane/config"
 	"github.com/sightline-mesh/sightline/controlplane/event"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -98,6 +99,7 @@ func (k *Keeper) Objects(ctx context.Context) ([]config.Object, int64, error) {
 				return nil, 0, fmt.Errorf("stored resource %s holds %d objects: %w", i.Key, len(objects), err)
 			}
 			p = parsed{i.Revision, objects[0]}
+			p.object.Line = 0 // of no manifest that is handed in
 		}
 		next[i.Key] = p
 		out = append(out, p.object)
@@ -122,6 +124,19 @@ func (k *Keeper) Apply(ctx context.Context, manifest []byte, by string, dryRun b
 		return k.check(ctx, c)
 	}
 	return k.Commit(ctx, func([]config.Object) (Change, error) { return c, nil })
+}
+
+// Analyze is what there is to say about all that is stored.
+func (k *Keeper) Analyze(ctx context.Context) ([]mesh.Finding, error) {
+	objects, _, err := k.Objects(ctx)
+	if err != nil {
+		return nil, err
+	}
+	instances, err := k.deps.Instances(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("analyze configuration: %w", err)
+	}
+	return analyze.Analyze(objects, config.NewWorld(instances)), nil
 }
 
 // Delete removes one resource. What is left must hold together without it.

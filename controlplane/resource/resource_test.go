@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -94,6 +95,29 @@ func TestManifestIsOneChange(t *testing.T) {
 	objects, _, err := k.Objects(t.Context())
 	if err != nil || len(objects) != 2 || !strings.Contains(string(objects[0].Source), "v2") {
 		t.Errorf("what was there is not in force: %v, %v", objects, err)
+	}
+}
+
+func TestWarningsAreKeptWithTheVersion(t *testing.T) {
+	k := newKeeper(t)
+	findings, err := k.Apply(t.Context(), []byte("# first\n---\n"+rule("reviews", "reviews", "v1", "v9")), "ada", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resources, err := k.Resources(t.Context(), "")
+	if err != nil || len(resources) != 1 || len(resources[0].Findings) != 1 {
+		t.Fatalf("%+v, %v; want one warning with it", resources, err)
+	}
+	kept := resources[0].Findings[0]
+	if kept.Code != string(config.CodeNoInstance) || kept.Severity != config.SeverityWarning || kept.Line != 8 {
+		t.Errorf("kept %+v, want SL0104 at line 8 of its manifest", kept)
+	}
+	if !slices.ContainsFunc(findings, func(f mesh.Finding) bool { return f.Code == kept.Code && f.Line == 10 }) {
+		t.Errorf("found %+v, want SL0104 at line 10 of all that was applied", findings)
+	}
+	now, err := k.Analyze(t.Context())
+	if err != nil || !slices.ContainsFunc(now, func(f mesh.Finding) bool { return f.Code == kept.Code && f.Line == 0 }) {
+		t.Errorf("of what is stored: %+v, %v; want SL0104 without a line", now, err)
 	}
 }
 

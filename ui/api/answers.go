@@ -53,6 +53,9 @@ type (
 		Applied  bool           `json:"applied"`
 		Findings []mesh.Finding `json:"findings"`
 	}
+	findingsAnswer struct {
+		Findings []mesh.Finding `json:"findings"`
+	}
 	tokenAnswer struct {
 		Token string `json:"token"`
 	}

@@ -55,6 +55,17 @@ func (a *API) analyze(c *gin.Context) (any, error) {
 	return appliedAnswer{Findings: findings}, nil
 }
 
+func (a *API) analyzeStored(c *gin.Context) (any, error) {
+	if a.deps.Config == nil {
+		return nil, missingPart("the control plane")
+	}
+	findings, err := a.deps.Config.Analyze(c)
+	if err != nil {
+		return nil, fmt.Errorf("analyze configuration: %w", err)
+	}
+	return findingsAnswer{Findings: list(findings)}, nil
+}
+
 func (a *API) check(c *gin.Context, dryRun bool) ([]mesh.Finding, error) {
 	if a.deps.Config == nil {
 		return nil, missingPart("the control plane")
@@ -77,7 +88,7 @@ func isError(f mesh.Finding) bool { return f.Severity == "error" }
 
 func firstError(findings []mesh.Finding) string {
 	f := findings[slices.IndexFunc(findings, isError)]
-	return fmt.Sprintf("%s: %s: %s", f.Resource, f.Path, f.Message)
+	return fmt.Sprintf("%s: %s: %s (%s)", f.Resource, f.Path, f.Message, f.Code)
 }
 
 func (a *API) deleteConfig(c *gin.Context) (any, error) {

@@ -120,6 +120,10 @@ func TestRefusedConfigurationNamesTheFinding(t *testing.T) {
 	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "spec.unknown") {
 		t.Errorf("analyze = %d %s", w.Code, w.Body)
 	}
+	w = s.do("GET", "/api/v1/config/analyze", "")
+	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"code":"SL0104"`) {
+		t.Errorf("analyze what is there = %d %s", w.Code, w.Body)
+	}
 }
 
 // fixedLogs answers every question with the same rows.

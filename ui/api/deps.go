@@ -54,6 +54,8 @@ type Breakers interface {
 type Config interface {
 	Resources(ctx context.Context, kind string) ([]mesh.Resource, error)
 	Apply(ctx context.Context, manifest []byte, by string, dryRun bool) ([]mesh.Finding, error)
+	// Analyze is what there is to say about all that is stored.
+	Analyze(ctx context.Context) ([]mesh.Finding, error)
 }
 
 // Proxies knows the sidecars.

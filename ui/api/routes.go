@@ -206,6 +206,10 @@ func (a *API) configRoutes() []route {
 			result: appliedAnswer{}, serve: a.apply,
 		},
 		{
+			method: "GET", path: "/api/v1/config/analyze", summary: "What is wrong or odd in the configuration in force", role: session.Viewer,
+			result: findingsAnswer{}, serve: a.analyzeStored,
+		},
+		{
 			method: "POST", path: "/api/v1/config/analyze", summary: "Check a manifest against what is there", role: session.Viewer, yaml: true,
 			result: appliedAnswer{}, serve: a.analyze,
 		},

@@ -136,10 +136,18 @@ func (s *Shop) Resources(ctx context.Context, kind string) ([]mesh.Resource, err
 	return out, nil
 }
 
+// Analyze has one remark on a resource that is there.
+func (*Shop) Analyze(context.Context) ([]mesh.Finding, error) {
+	return []mesh.Finding{{
+		Code: "SL0104", Severity: "warning", Resource: "VirtualService default/reviews", Path: "spec.http[0].route[1].destination.subset",
+		Message: `"v9" has no running instance`,
+	}}, nil
+}
+
 // Apply only looks for the word "unknown".
 func (s *Shop) Apply(_ context.Context, manifest []byte, by string, dryRun bool) ([]mesh.Finding, error) { //nolint:revive // flag-parameter: the API's own signature
 	if strings.Contains(string(manifest), "unknown") {
-		return []mesh.Finding{{Severity: "error", Resource: "VirtualService default/reviews", Path: "spec.unknown", Message: "is no field"}}, nil
+		return []mesh.Finding{{Code: "SL0003", Severity: "error", Resource: "VirtualService default/reviews", Path: "spec.unknown", Message: "is no field", Line: 1}}, nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
