@@ -64,6 +64,11 @@ func turnedAway(in *serve.Inbound, out *serve.Outbound) admin.Family {
 	}
 }
 
+// unsecured are connections that were taken without mutual TLS.
+func unsecured(in *serve.Inbound) admin.Family {
+	return admin.Value("sightline_plaintext_connections_total", "Connections taken without mutual TLS, as a PeerAuthentication allows.", float64(in.Plaintext()))
+}
+
 // races are requests that met the end of a kept connection.
 func races(outbound, inbound uint64) admin.Family {
 	sample := func(direction string, n uint64) admin.Sample {

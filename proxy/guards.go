@@ -53,6 +53,9 @@ func (g *guards) apply(in mesh.Inbound) error {
 		return fmt.Errorf("compile tokens: %w", err)
 	}
 	next := &serve.Guard{Tokens: tokens, Authorize: policies}
+	if next.MTLS, err = mtlsOf(in.MTLS); err != nil {
+		return err
+	}
 	if err := g.limits(next, &in); err != nil {
 		return fmt.Errorf("compile limits: %w", err)
 	}
@@ -103,6 +106,19 @@ func (g *guards) rate(r *mesh.RateRule) (serve.Rate, error) {
 		Name: r.Name, Match: match, PerCaller: r.PerCaller, PerHeader: r.PerHeader,
 		Limiter: ratelimit.New(ratelimit.Config{Requests: r.Requests, Unit: r.Unit, Burst: r.Burst}),
 	}, err
+}
+
+func mtlsOf(m mesh.MTLSMode) (serve.MTLS, error) {
+	switch m {
+	case "", mesh.Strict:
+		return serve.Strict, nil
+	case mesh.Permissive:
+		return serve.Permissive, nil
+	case mesh.Disable:
+		return serve.Disable, nil
+	case mesh.Mutual:
+	}
+	return 0, fmt.Errorf("mtls %q: want STRICT, PERMISSIVE or DISABLE", m)
 }
 
 // keySets are the key sets that have to be fetched.

@@ -26,7 +26,7 @@ func (p *parts) metrics() []admin.Family {
 		admin.Value("sightline_goroutines", "Goroutines of this process.", float64(runtime.NumGoroutine())),
 		admin.Value("sightline_services_asked", "Names that the control plane is asked for.", float64(asked)),
 		admin.Value("sightline_services_forgotten_total", "Names of no service that were forgotten to make room for others.", float64(forgotten)),
-		turnedAway(p.inbound, p.outbound),
+		turnedAway(p.inbound, p.outbound), unsecured(p.inbound),
 		races(p.outbound.Races(), p.inbound.Races()),
 		mirrored(p.outbound.Mirrored()),
 		hedged(p.outbound.Hedged()),

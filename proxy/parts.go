@@ -125,9 +125,14 @@ func dialer(k *mesh.Keepalive) *net.Dialer {
 	return &net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: k.Time, Interval: k.Interval, Count: k.Probes}}
 }
 
-// dial opens a connection of mutual TLS that has proved to be the instance's.
+// dial opens a connection of mutual TLS that has proved to be the instance's, or one of
+// plaintext where there is to be none.
 func (r *parts) dial(ctx context.Context, to *upstream.Instance, alpn string) (net.Conn, error) {
-	return gather.DialTLS(ctx, dialer(to.Limits().Keepalive), to.Info.Address.String(), r.source.ClientTLS(to.Info.Identity, alpn))
+	d, at := dialer(to.Limits().Keepalive), to.Info.Address.String()
+	if to.Plaintext() {
+		return d.DialContext(ctx, "tcp", at)
+	}
+	return gather.DialTLS(ctx, d, at, r.source.ClientTLS(to.Info.Identity, alpn, stream.Mesh))
 }
 
 // labels are the instance's, for subsets to choose by.

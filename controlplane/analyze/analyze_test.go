@@ -121,6 +121,17 @@ var cases = map[config.Code]struct{ bad, good string }{
 		policy("all", "{rules: [{}]}") + policy("get", "{rules: [{to: [{operation: {methods: [GET]}}]}]}"),
 		policy("all", "{rules: [{}]}"),
 	},
+	config.CodeNotTaken:    {takes("a", "STRICT") + called("DISABLE"), takes("a", "PERMISSIVE") + called("DISABLE")},
+	config.CodeTwoPolicies: {takes("a", "STRICT") + takes("b", "PERMISSIVE"), takes("a", "STRICT")},
+}
+
+// takes is a PeerAuthentication of the default namespace.
+func takes(name, mode string) string {
+	return "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: " + name + "}\nspec: {mtls: {mode: " + mode + "}}\n---\n"
+}
+
+func called(mode string) string {
+	return "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: parcels}\nspec: {host: parcels, trafficPolicy: {tls: {mode: " + mode + "}}}\n---\n"
 }
 
 func find(manifest string) []mesh.Finding {

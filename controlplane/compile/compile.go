@@ -29,8 +29,8 @@ func Snapshots(objs []config.Object, instances []mesh.Instance, verdicts []mesh.
 		judged[v.Target.Service] = append(judged[v.Target.Service], v)
 	}
 	base := Configured(objs)
-	out := make(map[mesh.ServiceName]mesh.Snapshot, len(base))
-	for _, names := range []iter.Seq[mesh.ServiceName]{maps.Keys(base), maps.Keys(running), maps.Keys(judged)} {
+	out := make(map[mesh.ServiceName]mesh.Snapshot, len(base.snaps))
+	for _, names := range []iter.Seq[mesh.ServiceName]{base.Names(), maps.Keys(running), maps.Keys(judged)} {
 		for name := range names {
 			if s, ok := base.Service(name, running[name], judged[name]); ok {
 				s.Version = version
@@ -42,7 +42,13 @@ func Snapshots(objs []config.Object, instances []mesh.Instance, verdicts []mesh.
 }
 
 // Base is what resources say of each service, before anything runs. It is read-only.
-type Base map[mesh.ServiceName]mesh.Snapshot
+type Base struct {
+	snaps map[mesh.ServiceName]mesh.Snapshot
+	modes config.PeerModes
+}
+
+// Names are the services that resources speak of.
+func (b Base) Names() iter.Seq[mesh.ServiceName] { return maps.Keys(b.snaps) }
 
 // Configured is the base of these resources.
 func Configured(objs []config.Object) Base {
@@ -62,9 +68,9 @@ func Configured(objs []config.Object) Base {
 			b.known(o.Hedge.Service).Hedge = &h
 		}
 	}
-	out := make(Base, len(b.snaps))
+	out := Base{snaps: make(map[mesh.ServiceName]mesh.Snapshot, len(b.snaps)), modes: config.NewPeerModes(objs)}
 	for name, s := range b.snaps {
-		out[name] = *s
+		out.snaps[name] = *s
 	}
 	return out
 }
@@ -73,12 +79,14 @@ func Configured(objs []config.Object) Base {
 // with its instances, which are in the order of their ids, and verdicts. It is false
 // for a service that nobody speaks of.
 func (b Base) Service(name mesh.ServiceName, instances []mesh.Instance, verdicts []mesh.Verdict) (mesh.Snapshot, bool) {
-	s, ok := b[name]
+	s, ok := b.snaps[name]
 	s.Service = name
 	s.Instances, s.Verdicts = slices.Clip(s.Instances), slices.Clip(s.Verdicts)
 	for _, i := range instances {
 		s.Known = true
 		if i.State == mesh.Ready || i.State == mesh.Draining {
+			mode, _ := b.modes.For(name.Namespace(), i.Labels)
+			i.Plaintext = mode == mesh.Disable
 			s.Instances = append(s.Instances, i)
 		}
 	}

@@ -14,7 +14,10 @@ import (
 
 // Policies are all that govern the inbound sides of workloads, compiled, each with
 // the workloads it selects. They are in a fixed order.
-type Policies []selected
+type Policies struct {
+	all   []selected
+	peers config.PeerModes
+}
 
 type selected struct {
 	namespace string // "" is every one
@@ -30,11 +33,11 @@ type selected struct {
 
 // InboundPolicies finds the policies among the resources.
 func InboundPolicies(objs []config.Object) Policies {
-	var out Policies
+	out := Policies{peers: config.NewPeerModes(objs)}
 	sorted := slices.SortedFunc(slices.Values(objs), func(x, y config.Object) int { return cmp.Compare(x.Key(), y.Key()) })
 	for _, o := range sorted {
 		p := selected{namespace: o.Namespace, labels: o.Selector()}
-		if o.Namespace == mesh.SystemNamespace {
+		if mesh.IsRoot(o.Namespace) {
 			p.namespace = "" // Istio's root namespace: its policies hold for all
 		}
 		switch {
@@ -49,7 +52,7 @@ func InboundPolicies(objs []config.Object) Policies {
 		default:
 			continue
 		}
-		out = append(out, p)
+		out.all = append(out.all, p)
 	}
 	return out
 }
@@ -59,13 +62,14 @@ func (ps Policies) With(paths mesh.PathNormalization) Policies {
 	if paths == "" {
 		return ps
 	}
-	return append(slices.Clip(ps), selected{paths: paths})
+	ps.all = append(slices.Clip(ps.all), selected{paths: paths})
+	return ps
 }
 
 // For is what an instance has to enforce.
 func (ps Policies) For(i mesh.Instance) mesh.Inbound {
 	var in mesh.Inbound
-	for _, p := range ps {
+	for _, p := range ps.all {
 		if !p.selects(i) {
 			continue
 		}
@@ -80,6 +84,9 @@ func (ps Policies) For(i mesh.Instance) mesh.Inbound {
 		}
 	}
 	in.Sampling = ps.samplingFor(i)
+	if mode, _ := ps.peers.For(i.Service.Namespace(), i.Labels); mode != mesh.Strict {
+		in.MTLS = mode
+	}
 	return in
 }
 

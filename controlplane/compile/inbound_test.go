@@ -163,7 +163,7 @@ func TestInboundPolicies(t *testing.T) {
 			t.Errorf("%s %v (-want +got):\n%s", tt.service, tt.labels, d)
 		}
 	}
-	if !ps.Equal(compile.InboundPolicies(objects(t, policies))) || ps.Equal(nil) {
+	if !ps.Equal(compile.InboundPolicies(objects(t, policies))) || ps.Equal(compile.Policies{}) {
 		t.Error("equality of policies")
 	}
 }

@@ -37,11 +37,23 @@ func policy(p *networking.TrafficPolicy) mesh.Policy {
 		Outlier:      outlier(p.GetOutlierDetection()),
 		Limits:       limits(p.GetConnectionPool()),
 		RetryBudget:  retryBudget(p.GetRetryBudget()),
+		MTLS:         mtls(p.GetTls()),
 	}
 	if h := lb.GetConsistentHash(); h != nil {
 		out.LoadBalancer, out.Hash = consistentHash(h)
 	}
 	return out
+}
+
+// mtls is what a rule says of it; without a word it is what each instance takes.
+func mtls(t *networking.ClientTLSSettings) mesh.MTLSMode {
+	switch {
+	case t == nil:
+		return ""
+	case t.GetMode() == networking.ClientTLSSettings_DISABLE:
+		return mesh.Disable
+	}
+	return mesh.Mutual
 }
 
 func simple(lb networking.LoadBalancerSettings_SimpleLB) mesh.LoadBalancer {

@@ -59,8 +59,8 @@ func (p *selected) reach() int {
 // Rules of nearer ones come first; what any keeps is kept.
 func (ps Policies) samplingFor(i mesh.Instance) *mesh.Sampling {
 	var near []*selected
-	for n := range ps {
-		if p := &ps[n]; p.sampling != nil && p.selects(i) {
+	for n := range ps.all {
+		if p := &ps.all[n]; p.sampling != nil && p.selects(i) {
 			near = append(near, p)
 		}
 	}

@@ -54,6 +54,8 @@ const (
 	CodeDefaultDeny Code = "SL0302"
 	CodeIdlePolicy  Code = "SL0303"
 	CodeAllowsAll   Code = "SL0304"
+	CodeNotTaken    Code = "SL0305"
+	CodeTwoPolicies Code = "SL0306"
 )
 
 // CodeInfo is what there is to know of a code.
@@ -185,6 +187,14 @@ var codes = []CodeInfo{
 	{
 		CodeAllowsAll, SeverityInfo, "The policy allows everything, whatever others allow",
 		"A rule without conditions fits every request, so the ALLOW policies beside it, which the message names, decide nothing.",
+	},
+	{
+		CodeNotTaken, SeverityError, "The service is called in a way that it does not take",
+		"Every request would fail to connect: a PeerAuthentication, or the mesh's default STRICT, says what instances take, and the DestinationRule says otherwise. Make it PERMISSIVE first, or change the rule.",
+	},
+	{
+		CodeTwoPolicies, SeverityError, "Two resources say the same thing of the same workloads",
+		"Only one of them could hold, and which would be left to their names. Keep one of them, or narrow its selector.",
 	},
 }
 

@@ -1,5 +1,6 @@
-// Package config reads what people write to steer the mesh: Istio's VirtualService
-// and DestinationRule, OpenSLO's SLO and our own HealthCheck, Hedge and RateLimit, as YAML.
+// Package config reads what people write to steer the mesh: Istio's VirtualService,
+// DestinationRule, PeerAuthentication, AuthorizationPolicy, RequestAuthentication and
+// Telemetry, OpenSLO's SLO and our own HealthCheck, Hedge, RateLimit and TraceSampling, as YAML.
 //
 // Nothing in a manifest is ever ignored. A field the kind does not have, a field it
 // has but the mesh does not act on yet, and a value of the wrong sort are each an

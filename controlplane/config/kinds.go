@@ -36,6 +36,7 @@ func languages() []language {
 		{"security.istio.io", []string{"v1", "v1beta1"}, []named{
 			{KindAuthorizationPolicy, authorizationPolicyKind},
 			{KindRequestAuthentication, requestAuthenticationKind},
+			{KindPeerAuthentication, peerAuthenticationKind},
 		}},
 		{"telemetry.istio.io", []string{"v1", "v1alpha1"}, []named{
 			{KindTelemetry, telemetryKind},

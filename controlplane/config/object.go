@@ -21,6 +21,7 @@ const (
 
 	KindAuthorizationPolicy   = "AuthorizationPolicy"
 	KindRequestAuthentication = "RequestAuthentication"
+	KindPeerAuthentication    = "PeerAuthentication"
 	KindRateLimit             = "RateLimit"
 
 	KindTelemetry     = "Telemetry"
@@ -49,6 +50,7 @@ type Object struct {
 
 	AuthorizationPolicy   *security.AuthorizationPolicy
 	RequestAuthentication *security.RequestAuthentication
+	PeerAuthentication    *security.PeerAuthentication
 	RateLimit             *RateLimit
 
 	Telemetry     *telemetry.Telemetry

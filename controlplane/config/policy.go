@@ -93,6 +93,8 @@ func (o Object) Selector() map[string]string {
 	switch {
 	case o.RequestAuthentication != nil:
 		return o.RequestAuthentication.GetSelector().GetMatchLabels()
+	case o.PeerAuthentication != nil:
+		return o.PeerAuthentication.GetSelector().GetMatchLabels()
 	case o.RateLimit != nil:
 		return o.RateLimit.Selector
 	case o.Telemetry != nil:

@@ -58,9 +58,13 @@ func policySupports(rule string) bool {
 // destinationRuleAccepts says what is wrong with a value of a supported field.
 func destinationRuleAccepts(rule string, value any) string {
 	switch strings.TrimPrefix(strings.TrimPrefix(rule, "subsets."), "trafficPolicy.") {
+	case "tls":
+		if t, ok := value.(map[string]any); ok && t["mode"] == nil {
+			return "has no mode, which means DISABLE: write it out, or leave tls out"
+		}
 	case "tls.mode":
-		if value != "ISTIO_MUTUAL" {
-			return show(value) + " is not supported: the mesh always uses its own mutual TLS; want ISTIO_MUTUAL or no tls at all"
+		if value != "ISTIO_MUTUAL" && value != "DISABLE" {
+			return show(value) + " is not supported: between sidecars there is the mesh's own mutual TLS or none, and the certificates of others are not read; want ISTIO_MUTUAL, DISABLE or no tls at all"
 		}
 	case "loadBalancer.simple":
 		if value == "PASSTHROUGH" {

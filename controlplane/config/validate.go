@@ -33,19 +33,30 @@ func Validate(all []Object, w World) []mesh.Finding {
 			v.hedge(o.Hedge)
 		case o.VirtualService != nil:
 			v.virtualService(o.VirtualService)
-		case o.AuthorizationPolicy != nil:
-			v.authorizationPolicy(o.AuthorizationPolicy)
-		case o.RateLimit != nil:
-			v.rateLimit(o.RateLimit)
-		case o.Telemetry != nil:
-			v.telemetry(o.Telemetry)
-		case o.TraceSampling != nil:
-			v.traceSampling(o.TraceSampling)
-		case o.RequestAuthentication != nil:
-			v.requestAuthentication(o.RequestAuthentication)
+		default:
+			v.workloads(o)
 		}
 	}
+	v.mutualTLS()
 	return Locate(v.findings, all)
+}
+
+// workloads looks at a resource that selects those it is for.
+func (v *validator) workloads(o Object) {
+	switch {
+	case o.AuthorizationPolicy != nil:
+		v.authorizationPolicy(o.AuthorizationPolicy)
+	case o.RateLimit != nil:
+		v.rateLimit(o.RateLimit)
+	case o.Telemetry != nil:
+		v.telemetry(o.Telemetry)
+	case o.TraceSampling != nil:
+		v.traceSampling(o.TraceSampling)
+	case o.RequestAuthentication != nil:
+		v.requestAuthentication(o.RequestAuthentication)
+	case o.PeerAuthentication != nil:
+		v.peerAuthentication(o.PeerAuthentication)
+	}
 }
 
 // validator holds the resources seen so far against each other.
@@ -56,6 +67,7 @@ type validator struct {
 	checks   map[mesh.ServiceName]Object // HealthChecks by service
 	hedges   map[mesh.ServiceName]Object // Hedges by service
 	adaptive []Object                    // RateLimits with inFlight.adaptive
+	peers    []Object                    // PeerAuthentications
 	object   Object                      // the one being looked at
 	findings []mesh.Finding
 }

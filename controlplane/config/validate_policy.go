@@ -63,7 +63,7 @@ func (v *validator) selects() {
 		return
 	}
 	for s, instances := range v.world.Services {
-		if namespace != mesh.SystemNamespace && s.Namespace() != namespace {
+		if !mesh.IsRoot(namespace) && s.Namespace() != namespace {
 			continue
 		}
 		if slices.ContainsFunc(instances, func(have map[string]string) bool { return carries(have, labels) }) {

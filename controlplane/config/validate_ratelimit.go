@@ -60,12 +60,12 @@ func (v *validator) oneAdaptive(path string) {
 
 // within reports whether all workloads that o selects are selected by other.
 func (o Object) within(other Object) bool {
-	return (other.Namespace == o.Namespace || other.Namespace == mesh.SystemNamespace) && carries(o.Selector(), other.Selector())
+	return (other.Namespace == o.Namespace || mesh.IsRoot(other.Namespace)) && carries(o.Selector(), other.Selector())
 }
 
 // meets reports whether there can be a workload that both select.
 func (o Object) meets(other Object) bool {
-	if o.Namespace != other.Namespace && o.Namespace != mesh.SystemNamespace && other.Namespace != mesh.SystemNamespace {
+	if o.Namespace != other.Namespace && !mesh.IsRoot(o.Namespace) && !mesh.IsRoot(other.Namespace) {
 		return false
 	}
 	labels := other.Selector()

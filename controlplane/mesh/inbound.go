@@ -15,6 +15,7 @@ type Inbound struct {
 	Sampling      *Sampling       `json:"sampling,omitempty"` // of requests either way; nil is every trace
 	// PathNormalization is the mesh's, of requests either way.
 	PathNormalization PathNormalization `json:"pathNormalization,omitempty"`
+	MTLS              MTLSMode          `json:"mtls,omitempty"` // of connections that are taken; "" is Strict
 }
 
 // Authorization is an AuthorizationPolicy that selects the sidecar's workload.

@@ -12,6 +12,12 @@ const DefaultNamespace = "default"
 // SystemNamespace is the namespace of the mesh's own parts.
 const SystemNamespace = "sightline"
 
+// IsRoot reports whether what is written in a namespace holds for the whole mesh: in the
+// mesh's own, and in Istio's, as manifests have it.
+func IsRoot(namespace string) bool {
+	return namespace == SystemNamespace || namespace == "istio-system"
+}
+
 // CollectorAccount is the account, in SystemNamespace, of the collector: sidecars
 // hand their telemetry to nobody else.
 const CollectorAccount = "collector"

@@ -13,6 +13,7 @@ type Policy struct {
 	Limits       Limits       `json:"limits"`
 	RetryBudget  *RetryBudget `json:"retryBudget,omitempty"`
 	HealthCheck  *HealthCheck `json:"healthCheck,omitempty"`
+	MTLS         MTLSMode     `json:"mtls,omitempty"` // "" is what each instance takes, or Disable or Mutual
 }
 
 // LoadBalancer names how one of several instances is chosen.

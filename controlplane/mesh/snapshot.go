@@ -43,6 +43,8 @@ type Instance struct {
 	AppProtocol AppProtocol `json:"appProtocol,omitempty"`
 	AppPort     uint16      `json:"appPort,omitempty"`
 	Locality    Locality    `json:"locality,omitempty"`
+	// Plaintext says that it takes no mutual TLS.
+	Plaintext bool `json:"plaintext,omitempty"`
 }
 
 // InstanceState says whether new requests may go to an instance.

@@ -160,8 +160,8 @@ func (t *tables) judged(s mesh.ServiceName) (out []mesh.Verdict) {
 
 // named are the services that anything speaks of.
 func (t *tables) named(base compile.Base) map[mesh.ServiceName]struct{} {
-	out := make(map[mesh.ServiceName]struct{}, len(base)+len(t.members))
-	for name := range base {
+	out := make(map[mesh.ServiceName]struct{}, len(t.members))
+	for name := range base.Names() {
 		out[name] = struct{}{}
 	}
 	for name := range t.members {

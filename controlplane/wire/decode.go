@@ -59,6 +59,7 @@ func ToInstance(i *Instance) (mesh.Instance, error) {
 		AppProtocol: toAppProtocol(i.GetAppProtocol()),
 		Locality:    mesh.Locality(i.GetLocality()),
 		AppPort:     uint16(i.GetAppPort()),
+		Plaintext:   i.GetPlaintext(),
 	}, nil
 }
 

@@ -12,6 +12,7 @@ func toPolicy(p *Policy) mesh.Policy {
 		Limits:       toLimits(p.GetLimits()),
 		RetryBudget:  toRetryBudget(p.GetRetryBudget()),
 		HealthCheck:  toHealthCheck(p.GetHealthCheck()),
+		MTLS:         mesh.MTLSMode(p.GetMtls()),
 	}
 }
 

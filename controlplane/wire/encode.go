@@ -42,6 +42,7 @@ func FromInstance(i mesh.Instance) *Instance {
 		AppProtocol: string(i.AppProtocol),
 		Locality:    string(i.Locality),
 		AppPort:     uint32(i.AppPort),
+		Plaintext:   i.Plaintext,
 	}
 }
 

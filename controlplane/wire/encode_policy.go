@@ -12,6 +12,7 @@ func fromPolicy(p mesh.Policy) *Policy {
 		Limits:       fromLimits(p.Limits),
 		RetryBudget:  fromRetryBudget(p.RetryBudget),
 		HealthCheck:  fromHealthCheck(p.HealthCheck),
+		Mtls:         string(p.MTLS),
 	}
 }
 

@@ -1303,6 +1303,7 @@ type Inbound struct {
 	InFlight          []*InFlight            `protobuf:"bytes,5,rep,name=in_flight,json=inFlight,proto3" json:"in_flight,omitempty"`
 	Sampling          *Sampling              `protobuf:"bytes,6,opt,name=sampling,proto3" json:"sampling,omitempty"`                                            // of both directions; absent is every trace
 	PathNormalization string                 `protobuf:"bytes,7,opt,name=path_normalization,json=pathNormalization,proto3" json:"path_normalization,omitempty"` // likewise; empty is BASE
+	Mtls              string                 `protobuf:"bytes,8,opt,name=mtls,proto3" json:"mtls,omitempty"`                                                    // STRICT, PERMISSIVE or DISABLE; empty is STRICT
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -1382,6 +1383,13 @@ func (x *Inbound) GetSampling() *Sampling {
 func (x *Inbound) GetPathNormalization() string {
 	if x != nil {
 		return x.PathNormalization
+	}
+	return ""
+}
+
+func (x *Inbound) GetMtls() string {
+	if x != nil {
+		return x.Mtls
 	}
 	return ""
 }
@@ -2581,7 +2589,8 @@ type Instance struct {
 	State         string                 `protobuf:"bytes,7,opt,name=state,proto3" json:"state,omitempty"`
 	AppProtocol   string                 `protobuf:"bytes,8,opt,name=app_protocol,json=appProtocol,proto3" json:"app_protocol,omitempty"` // http, http2, grpc, tcp or tls; empty is not said
 	AppPort       uint32                 `protobuf:"varint,9,opt,name=app_port,json=appPort,proto3" json:"app_port,omitempty"`
-	Locality      string                 `protobuf:"bytes,10,opt,name=locality,proto3" json:"locality,omitempty"` // region/zone/subzone, the last ones optional
+	Locality      string                 `protobuf:"bytes,10,opt,name=locality,proto3" json:"locality,omitempty"`    // region/zone/subzone, the last ones optional
+	Plaintext     bool                   `protobuf:"varint,11,opt,name=plaintext,proto3" json:"plaintext,omitempty"` // it takes no mutual TLS
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2684,6 +2693,13 @@ func (x *Instance) GetLocality() string {
 		return x.Locality
 	}
 	return ""
+}
+
+func (x *Instance) GetPlaintext() bool {
+	if x != nil {
+		return x.Plaintext
+	}
+	return false
 }
 
 type Route struct {
@@ -4170,6 +4186,7 @@ type Policy struct {
 	Locality      *LocalityLB            `protobuf:"bytes,6,opt,name=locality,proto3" json:"locality,omitempty"`
 	RetryBudget   *RetryBudget           `protobuf:"bytes,7,opt,name=retry_budget,json=retryBudget,proto3" json:"retry_budget,omitempty"`
 	HealthCheck   *HealthCheck           `protobuf:"bytes,8,opt,name=health_check,json=healthCheck,proto3" json:"health_check,omitempty"`
+	Mtls          string                 `protobuf:"bytes,9,opt,name=mtls,proto3" json:"mtls,omitempty"` // DISABLE or ISTIO_MUTUAL; empty is what the instance takes
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4258,6 +4275,13 @@ func (x *Policy) GetHealthCheck() *HealthCheck {
 		return x.HealthCheck
 	}
 	return nil
+}
+
+func (x *Policy) GetMtls() string {
+	if x != nil {
+		return x.Mtls
+	}
+	return ""
 }
 
 type Hash struct {
@@ -5574,7 +5598,7 @@ const file_wire_proto_rawDesc = "" +
 	"\bresponse\x18\x1b \x03(\v2\x1f.sightline.wire.v1.TappedHeaderR\bresponse\"8\n" +
 	"\fTappedHeader\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value\"\xf6\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\x8a\x03\n" +
 	"\aInbound\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12F\n" +
 	"\rauthorization\x18\x02 \x03(\v2 .sightline.wire.v1.AuthorizationR\rauthorization\x124\n" +
@@ -5582,7 +5606,8 @@ const file_wire_proto_rawDesc = "" +
 	"\x05rates\x18\x04 \x03(\v2\x1b.sightline.wire.v1.RateRuleR\x05rates\x128\n" +
 	"\tin_flight\x18\x05 \x03(\v2\x1b.sightline.wire.v1.InFlightR\binFlight\x127\n" +
 	"\bsampling\x18\x06 \x01(\v2\x1b.sightline.wire.v1.SamplingR\bsampling\x12-\n" +
-	"\x12path_normalization\x18\a \x01(\tR\x11pathNormalization\"\xbe\x01\n" +
+	"\x12path_normalization\x18\a \x01(\tR\x11pathNormalization\x12\x12\n" +
+	"\x04mtls\x18\b \x01(\tR\x04mtls\"\xbe\x01\n" +
 	"\bSampling\x12\x1e\n" +
 	"\n" +
 	"percentage\x18\x01 \x01(\x01R\n" +
@@ -5706,7 +5731,7 @@ const file_wire_proto_rawDesc = "" +
 	"\bverdicts\x18\b \x03(\v2\x1a.sightline.wire.v1.VerdictR\bverdicts\x128\n" +
 	"\astreams\x18\t \x03(\v2\x1e.sightline.wire.v1.StreamRouteR\astreams\x12.\n" +
 	"\x05hedge\x18\n" +
-	" \x01(\v2\x18.sightline.wire.v1.HedgeR\x05hedge\"\xf0\x02\n" +
+	" \x01(\v2\x18.sightline.wire.v1.HedgeR\x05hedge\"\x8e\x03\n" +
 	"\bInstance\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aservice\x18\x02 \x01(\tR\aservice\x12\x18\n" +
@@ -5718,7 +5743,8 @@ const file_wire_proto_rawDesc = "" +
 	"\fapp_protocol\x18\b \x01(\tR\vappProtocol\x12\x19\n" +
 	"\bapp_port\x18\t \x01(\rR\aappPort\x12\x1a\n" +
 	"\blocality\x18\n" +
-	" \x01(\tR\blocality\x1a9\n" +
+	" \x01(\tR\blocality\x12\x1c\n" +
+	"\tplaintext\x18\v \x01(\bR\tplaintext\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x84\x05\n" +
@@ -5866,7 +5892,7 @@ const file_wire_proto_rawDesc = "" +
 	"percentile\x12+\n" +
 	"\x03min\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x03min\x12+\n" +
 	"\x03max\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x03max\x12\x12\n" +
-	"\x04grpc\x18\x05 \x03(\tR\x04grpc\"\xb7\x03\n" +
+	"\x04grpc\x18\x05 \x03(\tR\x04grpc\"\xcb\x03\n" +
 	"\x06Policy\x12#\n" +
 	"\rload_balancer\x18\x01 \x01(\tR\floadBalancer\x124\n" +
 	"\aoutlier\x18\x02 \x01(\v2\x1a.sightline.wire.v1.OutlierR\aoutlier\x121\n" +
@@ -5875,7 +5901,8 @@ const file_wire_proto_rawDesc = "" +
 	"\x06warmup\x18\x05 \x01(\v2\x19.sightline.wire.v1.WarmupR\x06warmup\x129\n" +
 	"\blocality\x18\x06 \x01(\v2\x1d.sightline.wire.v1.LocalityLBR\blocality\x12A\n" +
 	"\fretry_budget\x18\a \x01(\v2\x1e.sightline.wire.v1.RetryBudgetR\vretryBudget\x12A\n" +
-	"\fhealth_check\x18\b \x01(\v2\x1e.sightline.wire.v1.HealthCheckR\vhealthCheck\"\xab\x01\n" +
+	"\fhealth_check\x18\b \x01(\v2\x1e.sightline.wire.v1.HealthCheckR\vhealthCheck\x12\x12\n" +
+	"\x04mtls\x18\t \x01(\tR\x04mtls\"\xab\x01\n" +
 	"\x04Hash\x12\x18\n" +
 	"\x06header\x18\x01 \x01(\tH\x00R\x06header\x12\x16\n" +
 	"\x05query\x18\x02 \x01(\tH\x00R\x05query\x127\n" +

@@ -34,6 +34,7 @@ func full() mesh.Snapshot {
 			RequestsPerConnection: 6, Streams: 7, IdleTimeout: 8 * time.Second, StreamIdle: 9 * time.Second, ConnectionAge: 10 * time.Second,
 			Keepalive: &mesh.Keepalive{Probes: 3, Time: time.Minute, Interval: time.Second},
 		},
+		MTLS:        mesh.Disable,
 		RetryBudget: &mesh.RetryBudget{Percent: 12.5, MinRetries: 3, Interval: time.Second},
 		HealthCheck: &mesh.HealthCheck{
 			HTTP:     &mesh.HTTPCheck{Path: "/healthz", Host: "reviews", Statuses: []mesh.StatusRange{{From: 200, To: 299}}},
@@ -61,7 +62,7 @@ func full() mesh.Snapshot {
 			Address:  netip.MustParseAddrPort("127.0.0.1:15006"),
 			Identity: "spiffe://mesh.local/ns/default/sa/reviews",
 			Labels:   map[string]string{"version": "v2"}, State: mesh.Ready,
-			AppProtocol: mesh.TCP, AppPort: 5432, Locality: "eu/a/7",
+			AppProtocol: mesh.TCP, AppPort: 5432, Locality: "eu/a/7", Plaintext: true,
 		}},
 		Verdicts: []mesh.Verdict{{
 			ID: "v-1", Target: mesh.Target{Service: "reviews", Version: "v2", Instance: "reviews-1"},

@@ -130,6 +130,14 @@ func (c *Conn) Resume() bool {
 	return socket.Of(c.Conn).Readable()
 }
 
+// Retire has the connection end as if the server drained: when what is under way on it is
+// over. It may be called repeatedly, from any goroutine.
+func (c *Conn) Retire() {
+	if !c.draining.Load() {
+		c.drain()
+	}
+}
+
 func (c *Conn) pass() Pass {
 	if c.heir == nil {
 		return nil

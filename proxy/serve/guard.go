@@ -18,6 +18,8 @@ type Guard struct {
 	Rates     []Rate
 	InFlight  *InFlight // nil bounds nothing
 	Adaptive  *Adaptive // nil likewise
+	// MTLS is which connections are taken.
+	MTLS MTLS
 	// Connections is how many each caller may have; 0 is mostConnections.
 	Connections int
 }
@@ -56,6 +58,9 @@ func (in *Inbound) guard(next handler) handler {
 		if in.deps.Guard != nil {
 			if x.guard = in.deps.Guard(); x.guard == nil {
 				return errUnguarded
+			}
+			if !x.rec.MTLS && x.guard.MTLS == Strict {
+				return errStrict
 			}
 		}
 		return next(x)

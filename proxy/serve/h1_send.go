@@ -190,7 +190,7 @@ func (h *h1) failed(x *exchange, to *link, err error) error {
 // unread reports whether a try that ended before an answer began was not read at the
 // other end. Early says that something of an answer has come.
 func (l *link) unread(err error, early bool) bool {
-	return l.polite && errors.Is(err, io.EOF) && !early
+	return l.polite && !l.plain && errors.Is(err, io.EOF) && !early
 }
 
 // countRace counts a try without an answer if it met the end of a kept connection.

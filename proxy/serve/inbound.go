@@ -78,6 +78,7 @@ type Inbound struct {
 	guards         guardCounts
 	callers        inflight.Callers
 	whole, working *inflight.Gate
+	plain          plaintexts
 
 	plaintext, refused, races, overflow, overCaller atomic.Uint64
 	streams                                         StreamCount
@@ -172,6 +173,9 @@ func (in *Inbound) layers() handler {
 }
 
 func (in *Inbound) serve(ctx context.Context, c *listen.Conn) {
+	if in.unsecured(ctx, c) {
+		return
+	}
 	t, err := listen.Handshake(ctx, c, in.deps.TLS)
 	if err != nil {
 		in.count(err)
@@ -250,6 +254,9 @@ func (in *Inbound) sweep(ctx context.Context) {
 			return
 		case now := <-tick.C:
 			in.app.h1.Sweep(now)
+			if in.mtls() == Strict {
+				in.plain.retire()
+			}
 		}
 	}
 }

@@ -22,6 +22,9 @@ type link struct {
 	// polite says that the other end is a sidecar: one that has read a request never
 	// ends the connection in order (by TLS's close_notify) without an answer.
 	polite bool
+	// plain says that nothing is encrypted on the way there: a stream's bytes go as they
+	// are, and the end of a connection proves nothing.
+	plain bool
 	// app is what the other end is known to speak.
 	app spoken
 	// races counts requests that met the end of a kept connection; nil counts nothing.

@@ -116,11 +116,7 @@ func (o *Outbound) post(ctx context.Context, l letter, r *route.Route, rec *emit
 	a := answer{grpc: -1}
 	if err == nil {
 		i := lease.Instance
-		rec.Peer = emit.Peer{
-			Service: string(i.Info.Service), Version: string(i.Info.Version),
-			Instance: string(i.Info.ID), Identity: string(i.Info.Identity),
-		}
-		rec.MTLS = true
+		rec.Peer, rec.MTLS = peerOf(i)
 		started := time.Now()
 		a, err = l.post(ctx, o.links.to(i, func() *link { return o.open(i) }))
 		lease.Done(upstream.Outcome{Took: time.Since(started), Status: a.status, GRPCStatus: a.grpc, Kind: kindOfCopy(a, err)})

@@ -59,7 +59,8 @@ type OutboundDeps struct {
 	Resolve func(ctx context.Context, s mesh.ServiceName, by time.Time) (*route.Table, error)
 	// Pick chooses an instance, if possible none that was tried.
 	Pick func(r *route.Route, ask *route.Request, tried []*upstream.Instance) (upstream.Lease, error)
-	// Dial opens a connection of mutual TLS that has proved to be the instance's.
+	// Dial opens a connection of mutual TLS that has proved to be the instance's, or one of
+	// plaintext to an instance that is called so.
 	Dial func(ctx context.Context, to *upstream.Instance, alpn string) (net.Conn, error)
 	// Find tells whose instance's app has an address. It is asked if connections are
 	// redirected.
@@ -283,7 +284,6 @@ func (o *Outbound) pick(next handler) handler {
 		o.takeUp(x, lease, time.Now())
 		x.tried = append(x.tried, lease.Instance)
 		err = next(x)
-		x.rec.MTLS = true // nothing leaves in any other way
 		noteTry(x, err)
 		return err
 	}
@@ -294,11 +294,18 @@ func (*Outbound) takeUp(x *exchange, lease upstream.Lease, sent time.Time) {
 	x.lease, x.leased, x.sent = lease, true, sent
 	x.takeEdits(lease)
 	x.rec.Choice, x.rec.PassedOver = lease.Why, lease.Passed
-	to := &lease.Instance.Info
-	x.rec.Peer = emit.Peer{
-		Service: string(to.Service), Version: string(to.Version),
-		Instance: string(to.ID), Identity: string(to.Identity),
+	x.rec.Peer, x.rec.MTLS = peerOf(lease.Instance)
+}
+
+// peerOf is who an instance is, and whether the connections to it prove that.
+func peerOf(i *upstream.Instance) (peer emit.Peer, mtls bool) {
+	to := &i.Info
+	peer = emit.Peer{Service: string(to.Service), Version: string(to.Version), Instance: string(to.ID)}
+	if i.Plaintext() {
+		return peer, false
 	}
+	peer.Identity = string(to.Identity)
+	return peer, true
 }
 
 // takeEdits makes the changes those for the lease's destination.
@@ -341,7 +348,7 @@ func (o *Outbound) open(i *upstream.Instance) *link {
 	l := newLink(cfg, within, func(ctx context.Context, alpn string) (net.Conn, error) {
 		return o.deps.Dial(ctx, i, alpn)
 	})
-	l.polite, l.races = true, &o.races
+	l.polite, l.plain, l.races = true, i.Plaintext(), &o.races
 	l.streamIdle, l.streamAge = limits.StreamIdle, limits.ConnectionAge
 	l.h2.SetKeepAlive(keepAlive)
 	l.h2.SetStreams(limits.Streams)

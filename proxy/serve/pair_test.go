@@ -277,13 +277,18 @@ func (m *testMesh) start(t testing.TB, cfg meshConfig, snap mesh.Snapshot) {
 		t.Fatal(err)
 	}
 	tlsConfig := m.authority.config(t, "productpage")
-	m.set = upstream.New(upstream.Deps{OnRemove: func(i *upstream.Instance) { m.out.Remove(i) }})
+	m.set = upstream.New(upstream.Deps{
+		OnRemove: func(i *upstream.Instance) { m.out.Remove(i) }, OnLimits: func(i *upstream.Instance) { m.out.Remove(i) },
+	})
 	m.out = NewOutbound(OutboundConfig{Drain: cfg.drain, Intake: cfg.intake}, OutboundDeps{
 		Resolve: func(context.Context, mesh.ServiceName, time.Time) (*route.Table, error) { return m.table, m.untold },
 		Pick:    m.set.Pick,
 		Dial: func(ctx context.Context, to *upstream.Instance, alpn string) (net.Conn, error) {
+			if to.Plaintext() {
+				return new(net.Dialer).DialContext(ctx, "tcp", to.Info.Address.String())
+			}
 			c := tlsConfig.Clone()
-			c.ServerName, c.NextProtos = "reviews", []string{alpn}
+			c.ServerName, c.NextProtos = "reviews", []string{alpn, stream.Mesh}
 			return gather.DialTLS(ctx, new(net.Dialer), to.Info.Address.String(), c)
 		},
 		Budget: retry.NewBudget(time.Now), Sink: m.records, Logger: slog.New(slog.DiscardHandler), Sampler: cfg.sampler,

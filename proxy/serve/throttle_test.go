@@ -169,6 +169,7 @@ func TestLayersAllocateNothing(t *testing.T) {
 	last := func(*exchange) error { return nil }
 	handle := in.guard(in.authenticate(in.authorize(in.throttle(in.admit(in.begin(last))))))
 	x := &exchange{ctx: t.Context(), via: tries{}, seat: &inflight.Caller{}, caller: authorize.NewCaller(authorize.Connection{Identity: "spiffe://mesh.local/ns/default/sa/web"})}
+	x.rec.MTLS = true
 	x.ask.Method, x.ask.Path, x.ask.Authority = "GET", "/a?b", "reviews"
 	x.ask.Header = func(string) (string, bool) { return "", false }
 	guards := map[string]*Guard{

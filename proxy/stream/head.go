@@ -11,6 +11,10 @@ import (
 // ALPN is the name by which two sidecars agree on a stream.
 const ALPN = "sightline-tcp/1"
 
+// Mesh is a name that sidecars offer beside what they want to speak and that nobody
+// picks: where plaintext is taken too, and with it TLS of apps' own, it tells theirs.
+const Mesh = "sightline"
+
 // maxMessage bounds what is read of a head or a refusal.
 const maxMessage = 1 << 10
 

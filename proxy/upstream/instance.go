@@ -36,6 +36,7 @@ type terms struct {
 	member   *outlier.Member // of the scope's detector; nil without one
 	errors   []int           // statuses that count as errors; none means every 5xx
 	check    *mesh.HealthCheck
+	plain    bool // connections to it have no mutual TLS
 }
 
 // key says whether an instance of a push is one that is known.
@@ -56,6 +57,9 @@ func (i *Instance) InFlight() int { return i.load.InFlight() }
 
 // Limits are those of the service's policy, for whoever makes the connections.
 func (i *Instance) Limits() mesh.Limits { return i.terms.Load().limits }
+
+// Plaintext reports whether connections to it are made without mutual TLS.
+func (i *Instance) Plaintext() bool { return i.terms.Load().plain }
 
 // Quota bounds the connections to this instance and to the others under its policy.
 func (i *Instance) Quota() *Quota { return &i.terms.Load().scope.quota }

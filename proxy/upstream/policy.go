@@ -19,6 +19,7 @@ func merge(base mesh.Policy, over *mesh.Policy) mesh.Policy {
 	replace(&base.Outlier, over.Outlier)
 	replace(&base.RetryBudget, over.RetryBudget)
 	replace(&base.HealthCheck, over.HealthCheck)
+	replace(&base.MTLS, over.MTLS)
 	l, o := &base.Limits, &over.Limits
 	replace(&l.Connections, o.Connections)
 	replace(&l.Pending, o.Pending)
@@ -32,6 +33,12 @@ func merge(base mesh.Policy, over *mesh.Policy) mesh.Policy {
 	replace(&l.ConnectionAge, o.ConnectionAge)
 	replace(&l.Keepalive, o.Keepalive)
 	return base
+}
+
+// plaintext reports whether an instance is called without mutual TLS: as the policy says,
+// else as the instance takes it.
+func plaintext(m mesh.MTLSMode, i *mesh.Instance) bool {
+	return m == mesh.Disable || m == "" && i.Plaintext
 }
 
 func replace[T comparable](field *T, by T) {

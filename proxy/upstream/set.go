@@ -171,9 +171,10 @@ func (u *update) terms(i *Instance, info *mesh.Instance) *terms {
 	t := &terms{
 		state: info.State, verdicts: verdictsAbout(u.snap.Verdicts, info), limits: p.Limits,
 		labels: info.Labels, locality: info.Locality, scope: sc, check: p.HealthCheck,
+		plain: plaintext(p.MTLS, info),
 	}
 	old := i.terms.Load()
-	if old != nil && (old.scope != sc || !sameLimits(old.limits, t.limits)) {
+	if old != nil && (old.scope != sc || old.plain != t.plain || !sameLimits(old.limits, t.limits)) {
 		u.changed = append(u.changed, i)
 	}
 	t.member = u.member(i, old, t)

@@ -1,0 +1,137 @@
+package config
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
+
+// peer is a PeerAuthentication of a namespace and mode, with a selector if it is given one.
+func peer(name, namespace, mode string, selector ...string) string {
+	labels := ""
+	if len(selector) > 0 {
+		labels = "  selector: {matchLabels: {" + selector[0] + "}}\n"
+	}
+	return "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: " + name + ", namespace: " + namespace +
+		"}\nspec:\n" + labels + "  mtls: {mode: " + mode + "}\n---\n"
+}
+
+func tlsRule(host, mode string) string {
+	return "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: " + host + "}\nspec:\n  host: " + host +
+		"\n  trafficPolicy: {tls: {mode: " + mode + "}}\n---\n"
+}
+
+func mustParse(t *testing.T, manifest string) []Object {
+	t.Helper()
+	objects, err := Parse([]byte(manifest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return objects
+}
+
+func TestTheNearestPeerAuthenticationHolds(t *testing.T) {
+	v1 := map[string]string{"app": "reviews", "version": "v1"}
+	for name, tt := range map[string]struct {
+		manifest  string
+		namespace string
+		want      mesh.MTLSMode
+		by        string
+	}{
+		"none":                      {"", "shop", mesh.Strict, ""},
+		"mesh":                      {peer("d", "istio-system", "PERMISSIVE"), "shop", mesh.Permissive, "PeerAuthentication istio-system/d"},
+		"mesh, own name":            {peer("d", "sightline", "PERMISSIVE"), "shop", mesh.Permissive, "PeerAuthentication sightline/d"},
+		"namespace over mesh":       {peer("d", "istio-system", "PERMISSIVE") + peer("n", "shop", "DISABLE"), "shop", mesh.Disable, "PeerAuthentication shop/n"},
+		"another namespace":         {peer("d", "istio-system", "PERMISSIVE") + peer("n", "shop", "DISABLE"), "bank", mesh.Permissive, "PeerAuthentication istio-system/d"},
+		"workload over namespace":   {peer("n", "shop", "DISABLE") + peer("w", "shop", "STRICT", "app: reviews"), "shop", mesh.Strict, "PeerAuthentication shop/w"},
+		"another workload":          {peer("w", "shop", "DISABLE", "app: ratings"), "shop", mesh.Strict, ""},
+		"unset inherits":            {peer("n", "shop", "PERMISSIVE") + peer("w", "shop", "UNSET", "app: reviews"), "shop", mesh.Permissive, "PeerAuthentication shop/n"},
+		"unset everywhere":          {peer("d", "sightline", "UNSET") + peer("n", "shop", "UNSET"), "shop", mesh.Strict, ""},
+		"of two, the first by name": {peer("b", "shop", "DISABLE", "app: reviews") + peer("a", "shop", "PERMISSIVE", "version: v1"), "shop", mesh.Permissive, "PeerAuthentication shop/a"},
+		"of two, also when unset":   {peer("b", "shop", "DISABLE", "app: reviews") + peer("a", "shop", "UNSET", "version: v1"), "shop", mesh.Strict, ""},
+	} {
+		var objects []Object
+		if tt.manifest != "" {
+			objects = mustParse(t, tt.manifest)
+		}
+		if mode, by := NewPeerModes(objects).For(tt.namespace, v1); mode != tt.want || by != tt.by {
+			t.Errorf("%s: %s by %q, want %s by %q", name, mode, by, tt.want, tt.by)
+		}
+	}
+}
+
+func TestPeerAuthenticationsAreHeldAgainstEachOtherAndAgainstRules(t *testing.T) {
+	w := NewWorld([]mesh.Instance{
+		{ID: "r1", Service: "reviews", Labels: map[string]string{"app": "reviews", "version": "v1"}},
+		{ID: "r2", Service: "reviews", Labels: map[string]string{"app": "reviews", "version": "v2"}},
+	})
+	subsets := "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: reviews}\nspec:\n  host: reviews\n" +
+		"  trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}\n  subsets:\n  - {name: v2, labels: {version: v2}, trafficPolicy: {tls: {mode: DISABLE}}}\n---\n"
+	for name, tt := range map[string]struct {
+		manifest string
+		severity string // "" is no finding
+		want     string
+	}{
+		"STRICT by default x DISABLE": {
+			tlsRule("reviews", "DISABLE"), SeverityError,
+			"DestinationRule default/reviews: spec.trafficPolicy.tls.mode: DISABLE, but reviews takes only mutual TLS: the mesh's default says STRICT",
+		},
+		"STRICT x DISABLE": {
+			tlsRule("reviews", "DISABLE") + peer("p", "default", "STRICT"), SeverityError,
+			"but reviews takes only mutual TLS: PeerAuthentication default/p says STRICT",
+		},
+		"PERMISSIVE x DISABLE":      {tlsRule("reviews", "DISABLE") + peer("p", "default", "PERMISSIVE"), "", ""},
+		"DISABLE x DISABLE":         {tlsRule("reviews", "DISABLE") + peer("p", "default", "DISABLE"), "", ""},
+		"STRICT x ISTIO_MUTUAL":     {tlsRule("reviews", "ISTIO_MUTUAL"), "", ""},
+		"PERMISSIVE x ISTIO_MUTUAL": {tlsRule("reviews", "ISTIO_MUTUAL") + peer("p", "default", "PERMISSIVE"), "", ""},
+		"DISABLE x ISTIO_MUTUAL": {
+			tlsRule("reviews", "ISTIO_MUTUAL") + peer("p", "default", "DISABLE", "version: v2"), SeverityError,
+			"ISTIO_MUTUAL, but reviews takes only plaintext: PeerAuthentication default/p says DISABLE",
+		},
+		"subset x STRICT": {subsets, SeverityError, "spec.subsets[0].trafficPolicy.tls.mode: DISABLE, but reviews takes only mutual TLS"},
+		"subset fits":     {subsets + peer("p", "default", "DISABLE", "version: v2"), "", ""},
+		"nothing runs x STRICT": {
+			tlsRule("ratings", "DISABLE"), SeverityError,
+			"but ratings takes only mutual TLS: the mesh's default says STRICT",
+		},
+		"two for the mesh": {peer("a", "sightline", "STRICT") + peer("b", "istio-system", "STRICT"), SeverityError, "is for the same workloads; keep one of them"},
+		"two of a namespace": {
+			peer("a", "default", "STRICT") + peer("b", "default", "PERMISSIVE"), SeverityError,
+			"PeerAuthentication default/b: spec: PeerAuthentication default/a is for the same workloads",
+		},
+		"the same selector":      {peer("a", "default", "STRICT", "app: reviews") + peer("b", "default", "PERMISSIVE", "app: reviews"), SeverityError, "selects the same workloads"},
+		"selectors that overlap": {peer("a", "default", "STRICT", "app: reviews") + peer("b", "default", "PERMISSIVE", "version: v2"), SeverityWarning, "whose mode holds as its name comes first"},
+		"selector in the root":   {peer("a", "istio-system", "STRICT", "app: reviews"), SeverityError, "has no effect in namespace istio-system"},
+		"says nothing":           {peer("a", "default", "UNSET"), SeverityWarning, "is not set"},
+		"selects nobody":         {peer("a", "default", "STRICT", "app: nobody"), SeverityWarning, "fits no running instance"},
+	} {
+		var found []string
+		for _, f := range Validate(mustParse(t, tt.manifest), w) {
+			if !strings.Contains(f.Message, "has joined yet") {
+				found = append(found, f.Severity+" "+Line(f))
+			}
+		}
+		text := strings.Join(found, "\n")
+		if tt.severity == "" && text != "" || tt.severity != "" && (len(found) != 1 || !strings.HasPrefix(text, tt.severity) || !strings.Contains(text, tt.want)) {
+			t.Errorf("%s: found %q, want %s %q", name, text, tt.severity, tt.want)
+		}
+	}
+}
+
+func TestWhatOfPeerAuthenticationIsRefused(t *testing.T) {
+	for manifest, want := range map[string]string{
+		peer("p", "default", "MUTUAL"): `spec.mtls.mode: "MUTUAL" is not right; want one of UNSET, DISABLE, PERMISSIVE, STRICT`,
+		strings.TrimSuffix(peer("p", "default", "STRICT", "app: x"), "---\n") + "  portLevelMtls: {8080: {mode: DISABLE}}\n": "spec.portLevelMtls: not supported yet",
+		peer("p", "default", "STRICT", "app: 'x*'"):                      "no wildcards are supported in labels",
+		tlsRule("reviews", "SIMPLE"):                                     "SIMPLE\" is not supported: between sidecars there is the mesh's own mutual TLS or none",
+		tlsRule("reviews", "MUTUAL"):                                     "MUTUAL\" is not supported",
+		strings.Replace(tlsRule("reviews", "x"), "mode: x", "sni: x", 1): "sni: not supported yet",
+		strings.Replace(tlsRule("reviews", "x"), "{mode: x}", "{}", 1):   "has no mode, which means DISABLE",
+	} {
+		_, err := Parse([]byte(manifest))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s\n%v\nwant %s", manifest, err, want)
+		}
+	}
+}

@@ -1,0 +1,159 @@
+package serve
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/proxy/emit"
+	"github.com/sightline-mesh/sightline/proxy/listen"
+	"github.com/sightline-mesh/sightline/proxy/route"
+	"github.com/sightline-mesh/sightline/proxy/stream"
+)
+
+// MTLS is which connections an Inbound takes.
+type MTLS uint8
+
+// The modes.
+const (
+	Strict     MTLS = iota // mutual TLS of the mesh only
+	Permissive             // that, or plaintext
+	Disable                // plaintext: any TLS is the app's own
+)
+
+// errStrict is a request on a connection from before plaintext was forbidden.
+var errStrict = &rejection{
+	status: http.StatusForbidden, flags: "UAEX", grpc: 7, // PERMISSION_DENIED
+	reason: "plaintext, and by now only mutual TLS is taken (PeerAuthentication STRICT)",
+}
+
+// plaintexts are the connections without mutual TLS.
+type plaintexts struct {
+	taken atomic.Uint64
+
+	mu  sync.Mutex // guards what follows
+	now map[*listen.Conn]context.CancelFunc
+}
+
+func (p *plaintexts) join(c *listen.Conn, end context.CancelFunc) {
+	p.taken.Add(1)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.now == nil {
+		p.now = make(map[*listen.Conn]context.CancelFunc)
+	}
+	p.now[c] = end
+}
+
+func (p *plaintexts) leave(c *listen.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.now, c)
+}
+
+// retire ends them: requests under way are finished, streams are cut.
+func (p *plaintexts) retire() {
+	p.mu.Lock()
+	all := maps.Clone(p.now)
+	p.mu.Unlock()
+	for c, end := range all {
+		if c.Retire(); end != nil {
+			end()
+		}
+	}
+}
+
+// Plaintext is how many connections were taken without mutual TLS.
+func (in *Inbound) Plaintext() uint64 { return in.plain.taken.Load() }
+
+func (in *Inbound) mtls() MTLS {
+	if in.deps.Guard != nil {
+		if g := in.deps.Guard(); g != nil {
+			return g.MTLS
+		}
+	}
+	return Strict
+}
+
+// unsecured serves the connection if it is one without mutual TLS that may be, and
+// reports whether it was.
+func (in *Inbound) unsecured(ctx context.Context, c *listen.Conn) bool {
+	mode := in.mtls()
+	if mode == Strict {
+		return false
+	}
+	protocol, err := in.detect(c, mode)
+	if err != nil {
+		return true // it has gone
+	}
+	if protocol == listen.TLS {
+		if mode == Permissive && isMesh(c) {
+			return false
+		}
+		protocol = listen.TCP
+	}
+	in.servePlain(ctx, c, protocol)
+	return true
+}
+
+// detect tells what a connection begins with, where that may be TLS of the mesh, or what
+// its app speaks, where that is known.
+func (in *Inbound) detect(c *listen.Conn, mode MTLS) (listen.Protocol, error) {
+	said := in.cfg.Protocol
+	bytes := said == mesh.TCP || said == mesh.TLS || said == "" && slices.Contains(ServerFirst(), in.port)
+	if bytes && mode == Disable {
+		return listen.TCP, nil
+	}
+	looking := listen.Detection{Opaque: true}
+	if said == "" || bytes {
+		looking.Silence = defaultDetectTime
+	}
+	found, err := listen.Detect(c, looking)
+	switch {
+	case found == listen.TLS:
+	case bytes:
+		found = listen.TCP
+	case said != "" && found == listen.TCP:
+		found = listen.HTTP1 // a malformed one
+	}
+	return found, err
+}
+
+// isMesh reports whether TLS that begins is that of another sidecar.
+func isMesh(c *listen.Conn) bool {
+	hello, err := listen.PeekHello(c)
+	return err == nil && slices.Contains(hello.ALPN, stream.Mesh)
+}
+
+// servePlain serves a connection of which nothing is proved.
+func (in *Inbound) servePlain(ctx context.Context, c *listen.Conn, protocol listen.Protocol) {
+	seat, ok := in.callers.Join("plaintext "+sourceOf(c.Conn).String(), in.connections())
+	if !ok {
+		in.overCaller.Add(1)
+		listen.Linger(c.Conn, crossing)
+		return
+	}
+	defer in.callers.Quit(seat)
+	defer in.plain.leave(c)
+	caller := in.callerOf(c.Conn, "", "")
+	if protocol == listen.TCP {
+		ctx, cut := context.WithCancel(ctx)
+		defer cut()
+		in.plain.join(c, cut)
+		serveStream(ctx, c, c.Conn, rawClient{c}, streamConfig{
+			direction: emit.Inbound, caller: caller, seat: seat, asks: route.Stream{}, idle: in.cfg.StreamIdle, handle: in.handle, count: &in.streams,
+		})
+		return
+	}
+	in.plain.join(c, nil)
+	cfg := h1Config{direction: emit.Inbound, seat: seat, caller: caller, handle: in.handle, intake: in.cfg.Intake, traces: &in.traces, sampler: in.deps.Sampler, streamIdle: in.cfg.StreamIdle}
+	if protocol == listen.HTTP2 {
+		serveH2(ctx, c, c.Conn, cfg)
+		return
+	}
+	serveH1(ctx, c, c.Conn, cfg)
+}
