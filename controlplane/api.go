@@ -38,6 +38,9 @@ func (p *plane) routes() http.Handler {
 		hub:       p.hub,
 		frames:    p.frames,
 		taps:      p.taps,
+		gate:      p.gate,
+		progress:  p.progress,
+		epoch:     p.epoch,
 		log:       p.deps.Logger,
 	}, connect.WithReadMaxBytes(maxMessage), uncompressed))
 	mux.Handle("/admin/v1/", admin.NewHandler(admin.Deps{
@@ -45,7 +48,9 @@ func (p *plane) routes() http.Handler {
 		Traffic:     p.traffic,
 		Breakers:    p.remedy,
 		Events:      p.listEvents,
-		Proxies:     p.hub.Proxies,
+		Report:      p.report,
+		Proxies:     p.proxies,
+		Replicas:    p.listReplicas,
 		CreateToken: p.createToken,
 		Tap:         p.tap,
 		Status:      status,
@@ -63,8 +68,10 @@ func status(err error) int {
 		return http.StatusBadRequest
 	case errors.Is(err, tap.ErrTooMany):
 		return http.StatusTooManyRequests
-	case errors.Is(err, traffic.ErrNothingToUndo), errors.Is(err, store.ErrConflict), errors.Is(err, remedy.ErrAlreadyTripped):
+	case errors.Is(err, traffic.ErrNothingToUndo), errors.Is(err, store.ErrConflict), errors.Is(err, remedy.ErrChanged), errors.Is(err, remedy.ErrAlreadyTripped):
 		return http.StatusConflict
+	case errors.Is(err, remedy.ErrNotLeading):
+		return http.StatusServiceUnavailable
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, remedy.ErrUnknownVerdict), errors.Is(err, remedy.ErrUnknownTarget):
 		return http.StatusNotFound
 	}
@@ -96,10 +103,10 @@ func (p *plane) listEvents(ctx context.Context, q admin.EventQuery) ([]mesh.Even
 }
 
 // tap opens a live look at requests. Who looks is on the timeline.
-func (p *plane) tap(asked mesh.Tap, by string) (admin.Look, error) {
-	t, err := p.taps.Open(asked)
-	if err != nil {
-		return nil, err
+func (p *plane) tap(asked mesh.Tap, by string, own bool) (admin.Look, error) { //nolint:revive // the API's own flag
+	l, err := p.openLook(asked, by, own)
+	if err != nil || own { // the one that passes it on has told
+		return l, err
 	}
 	p.tell(mesh.Event{
 		Kind: mesh.EventConfig, Target: asked.Target, By: by,
@@ -109,7 +116,7 @@ func (p *plane) tap(asked mesh.Tap, by string) (admin.Look, error) {
 			"status": asked.Status, "headers": strconv.FormatBool(asked.Headers),
 		},
 	})
-	return look{t, p.hub.Asked}, nil
+	return l, nil
 }
 
 func (p *plane) createToken(ctx context.Context, r admin.TokenRequest) (string, error) {

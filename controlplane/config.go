@@ -10,6 +10,7 @@ import (
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/controlplane/remedy"
+	"github.com/sightline-mesh/sightline/controlplane/store"
 )
 
 // Config is what a person sets. DefaultConfig documents the defaults.
@@ -36,8 +37,18 @@ type Config struct {
 	// PathNormalization is how much all sidecars do to the paths of requests that were
 	// not told otherwise themselves. It is kept; empty leaves it as it was, BASE at first.
 	PathNormalization mesh.PathNormalization
-	// EtcdEndpoints are those of an etcd cluster to use instead of an embedded one.
+	// EtcdEndpoints are those of an etcd cluster to use instead of an embedded one, and
+	// EtcdAccess how it is reached.
 	EtcdEndpoints []string
+	EtcdAccess    store.Access
+	// EtcdMember makes the embedded etcd one of several, each in a control plane.
+	EtcdMember store.Member
+	// Name tells this control plane from others on the same store; a DNS label. Empty is the
+	// member's name, or one that is made up.
+	Name string
+	// Advertise is the host:port at which the others reach this one; empty is Listen, with
+	// this machine's first address where that names none.
+	Advertise string
 }
 
 // DefaultConfig keeps its state in dir.
@@ -82,8 +93,22 @@ func (c Config) Validate() error {
 	if _, err := mesh.ParsePathNormalization(string(c.PathNormalization)); err != nil {
 		bad = append(bad, fmt.Errorf("path normalization: %w", err))
 	}
+	bad = append(bad, c.badReplica()...)
 	if err := c.Remedy.Validate(); err != nil {
 		bad = append(bad, fmt.Errorf("remedy: %w", err))
 	}
 	return errors.Join(bad...)
+}
+
+func (c Config) badReplica() (bad []error) {
+	if c.EtcdMember.Name != "" && len(c.EtcdEndpoints) > 0 {
+		bad = append(bad, errors.New("etcd, etcd-name: an etcd cluster or a member of one, not both"))
+	}
+	if id := replicaID(c); !mesh.IsLabel(id) {
+		bad = append(bad, fmt.Errorf("name: %q is not a DNS label (lower-case letters, digits, hyphens)", id))
+	}
+	if _, _, err := net.SplitHostPort(c.Advertise); c.Advertise != "" && err != nil {
+		bad = append(bad, fmt.Errorf("advertise: %q: want host:port", c.Advertise))
+	}
+	return append(bad, c.EtcdMember.Validate(), c.EtcdAccess.Validate(c.EtcdEndpoints))
 }

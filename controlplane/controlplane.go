@@ -9,10 +9,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/sightline-mesh/sightline/controlplane/admin"
 	"github.com/sightline-mesh/sightline/controlplane/ca"
 	"github.com/sightline-mesh/sightline/controlplane/event"
 	"github.com/sightline-mesh/sightline/controlplane/hub"
@@ -28,9 +30,10 @@ import (
 )
 
 const (
-	openTimeout = 30 * time.Second
-	grace       = 3 * time.Second           // for calls in flight at the end; feeds end at once
-	tokenLife   = 10 * 365 * 24 * time.Hour // whoever reads the file could read the root's key as well
+	openTimeout    = 30 * time.Second
+	clusterTimeout = 10 * time.Minute          // for more than half of the members to be started
+	grace          = 3 * time.Second           // for calls in flight at the end; feeds end at once
+	tokenLife      = 10 * 365 * 24 * time.Hour // whoever reads the file could read the root's key as well
 )
 
 // TokenFile is the file in Config.Dir with a join token for the mesh's own parts.
@@ -47,6 +50,7 @@ type Deps struct {
 type ControlPlane struct {
 	cfg   Config
 	deps  Deps
+	id    string        // of this control plane among others
 	ready chan struct{} // closed when calls are answered
 }
 
@@ -58,7 +62,7 @@ func New(c Config, d Deps) (*ControlPlane, error) {
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &ControlPlane{cfg: c, deps: d, ready: make(chan struct{})}, nil
+	return &ControlPlane{cfg: c, deps: d, id: replicaID(c), ready: make(chan struct{})}, nil
 }
 
 // Ready is closed when calls are answered and the token file is there.
@@ -85,11 +89,17 @@ func (c *ControlPlane) Run(ctx context.Context) error {
 }
 
 func (c *ControlPlane) openStore(ctx context.Context) (*store.Store, error) {
-	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	patience := openTimeout
+	if c.cfg.EtcdMember.Name != "" {
+		patience = clusterTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return store.Open(ctx, store.Config{
 		Dir:       filepath.Join(c.cfg.Dir, "etcd"),
+		Member:    c.cfg.EtcdMember,
 		Endpoints: c.cfg.EtcdEndpoints,
+		Access:    c.cfg.EtcdAccess,
 		Logger:    c.deps.Logger,
 	})
 }
@@ -111,6 +121,13 @@ type plane struct {
 	hub       *hub.Hub
 	frames    *frames
 	taps      *tap.Board
+	passport  *passport
+	replicas  *replicas
+	gate      *gate
+	progress  *progress
+	epoch     string // names the store
+	leads     atomic.Bool
+	reporter  reporter
 	audit     chan mesh.Event // told in passing, appended by record
 }
 
@@ -118,7 +135,9 @@ func (c *ControlPlane) assemble(ctx context.Context, s *store.Store) (*plane, er
 	p := &plane{
 		ControlPlane: c,
 		store:        s,
-		registry:     registry.New(s, c.cfg.InstanceTTL),
+		registry:     registry.New(s, c.id, c.cfg.InstanceTTL),
+		gate:         newGate(),
+		progress:     newProgress(),
 		events:       event.New(s),
 		mirror:       mirror.New(),
 		frames:       newFrames(),
@@ -135,6 +154,10 @@ func (c *ControlPlane) assemble(ctx context.Context, s *store.Store) (*plane, er
 	if err != nil {
 		return nil, err
 	}
+	if p.epoch, err = s.Epoch(ctx); err != nil {
+		return nil, err
+	}
+	p.passport = newPassport(p.authority, c.id)
 	p.tokens = token.NewLedger(grants{store.TableOf[token.Grant](s, store.Tokens)}, p.authority.Root(), time.Now)
 	p.resources = resource.New(resource.Deps{Store: s, Events: p.events, Instances: p.instances})
 	p.traffic = traffic.New(traffic.Deps{Store: s, Resources: p.resources, Instances: p.instances})
@@ -152,6 +175,10 @@ func (c *ControlPlane) assemble(ctx context.Context, s *store.Store) (*plane, er
 		Logger:   c.deps.Logger,
 	})
 	p.taps = tap.New(p.hub.Tap)
+	p.replicas = &replicas{
+		own: c.id, store: s, table: store.TableOf[replica](s, store.Replicas),
+		dial: p.passport.client, clients: map[string]*admin.Client{},
+	}
 	return p, nil
 }
 
@@ -165,11 +192,15 @@ func (p *plane) run(ctx context.Context) error {
 	if err := p.writeToken(ctx); err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	p.replicas.self = replica{Address: reached(p.cfg.Advertise, listener.Addr()), Since: time.Now().UTC()}
+	defer p.replicas.close()
 	parts, stop := context.WithCancel(context.WithoutCancel(ctx)) // outlive the listener
 	defer stop()
 	g, alive := errgroup.WithContext(parts)
 	g.Go(func() error { return p.hub.Run(alive) })
-	g.Go(func() error { return p.remedy.Run(alive) })
+	g.Go(func() error { p.lead(alive); return nil })
+	g.Go(func() error { p.replicas.announce(alive); return nil })
+	g.Go(func() error { p.attend(alive); return nil })
 	g.Go(func() error { return p.record(alive) })
 	g.Go(func() error { p.store.Follow(alive, mirror.Tables, p.changed); return nil })
 	g.Go(func() error {
@@ -225,7 +256,7 @@ func (p *plane) writeToken(ctx context.Context) error {
 // serve ends every feed with ctx, then waits a moment for other calls.
 func (p *plane) serve(ctx context.Context, l net.Listener) error {
 	server := &http.Server{
-		Handler:           withCaller(p.routes()),
+		Handler:           withCaller(p.atTheGate(p.routes())),
 		TLSConfig:         p.authority.ListenerTLS("controlplane"),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
@@ -235,7 +266,7 @@ func (p *plane) serve(ctx context.Context, l net.Listener) error {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.ServeTLS(l, "", "") }()
-	p.deps.Logger.Info("control plane is ready", "address", l.Addr().String(), "trust domain", p.cfg.TrustDomain)
+	p.deps.Logger.Info("control plane is ready", "address", l.Addr().String(), "replica", p.id, "trust domain", p.cfg.TrustDomain)
 	close(p.ready)
 	select {
 	case err := <-ended:

@@ -29,6 +29,9 @@ type service struct {
 	hub       *hub.Hub
 	frames    *frames
 	taps      *tap.Board
+	gate      *gate
+	progress  *progress
+	epoch     string // names the store
 	log       *slog.Logger
 }
 

@@ -55,7 +55,8 @@ func (p *plane) refused(i mesh.Instance, version uint64, reason string) {
 // a restart there is nothing to compare with, and nothing came or went.
 func (p *plane) replaced(before, after *hub.State) {
 	p.frames.keep(after)
-	if before == nil {
+	p.progress.reach(after.Version)
+	if before == nil || !p.leads.Load() { // all control planes see it, and one is to tell
 		return
 	}
 	was := before.Instances // both are in the order of their ids

@@ -18,7 +18,10 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/wire"
 )
 
-const farewell = 5 * time.Second // for the store to take an instance out
+const (
+	farewell = 5 * time.Second // for the store to take an instance out
+	catchUp  = 2 * time.Second // with what the sidecar knows already
+)
 
 type feedStream = connect.BidiStream[wire.SubscribeRequest, wire.Push]
 
@@ -32,6 +35,11 @@ func (s *service) Subscribe(ctx context.Context, st *feedStream) error {
 	if err != nil {
 		return err
 	}
+	ctx, done, err := s.gate.pass(ctx)
+	if err != nil {
+		return connect.NewError(connect.CodeUnavailable, err)
+	}
+	defer done()
 	attached, err := s.registry.Attach(ctx, joining.Instance)
 	if errors.Is(err, registry.ErrTaken) {
 		return connect.NewError(connect.CodeAlreadyExists, err)
@@ -95,7 +103,28 @@ func (s *service) welcome(ctx context.Context, st *feedStream) (hub.Joining, err
 		}
 		i.Labels["version"] = string(i.Version)
 	}
+	if err := s.caughtUp(ctx, hello); err != nil {
+		return hub.Joining{}, err
+	}
 	return hub.Joining{Instance: i, Build: hello.GetBuild(), Expires: certificate.NotAfter}, nil
+}
+
+// caughtUp waits until this control plane knows what the sidecar has been told by another:
+// a sidecar is never taken back. One that had its word of another store is told anew.
+func (s *service) caughtUp(ctx context.Context, hello *wire.Hello) error {
+	if hello.GetEpoch() != s.epoch {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, catchUp)
+	defer cancel()
+	load := func() {
+		s.progress.stir(time.Now(), func() { _ = s.registry.Stir(ctx) }) // one that fails is done again
+		s.hub.NotifyNow()
+	}
+	if err := s.progress.await(ctx, hello.GetVersion(), load); err != nil {
+		return connect.NewError(connect.CodeUnavailable, fmt.Errorf("configuration %d, which the sidecar has, is not known here: %w", hello.GetVersion(), err))
+	}
+	return nil
 }
 
 func (s *service) sendPushes(ctx context.Context, feed *hub.Feed, st *feedStream) error {
@@ -111,6 +140,7 @@ func (s *service) sendPushes(ctx context.Context, feed *hub.Feed, st *feedStream
 		} else if m, err = s.frames.push(&p); err != nil {
 			return err
 		}
+		m.Epoch = s.epoch
 		if err := st.Send(m); err != nil {
 			return fmt.Errorf("send push: %w", err)
 		}
@@ -165,6 +195,8 @@ func asEnd(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, hub.ErrReplaced):
 		return connect.NewError(connect.CodeAborted, err)
+	case errors.Is(context.Cause(ctx), errAway):
+		return connect.NewError(connect.CodeUnavailable, errAway)
 	case !errors.Is(err, io.EOF) && ctx.Err() == nil:
 		return connect.NewError(connect.CodeUnavailable, err)
 	}

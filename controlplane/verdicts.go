@@ -2,6 +2,7 @@ package controlplane
 
 import (
 	"context"
+	"errors"
 
 	"github.com/sightline-mesh/sightline/controlplane/event"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -16,25 +17,26 @@ type journal struct {
 	store    *store.Store
 	verdicts store.Table[mesh.Verdict]
 	events   *event.Log
+	guards   []store.Guard
 }
 
 // Load is every verdict in force.
-func (j *journal) Load(ctx context.Context) ([]mesh.Verdict, error) {
-	items, _, err := j.verdicts.List(ctx)
+func (j *journal) Load(ctx context.Context) ([]mesh.Verdict, int64, error) {
+	items, revision, err := j.verdicts.List(ctx)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	out := make([]mesh.Verdict, 0, len(items))
 	for _, i := range items {
 		out = append(out, i.Value)
 	}
-	return out, nil
+	return out, revision, nil
 }
 
 // Save stores verdicts and what is told of them in one step. A released verdict is
 // removed.
-func (j *journal) Save(ctx context.Context, verdicts []mesh.Verdict, events []mesh.Event) error {
-	ops := make([]store.Op, 0, len(verdicts)+len(events))
+func (j *journal) Save(ctx context.Context, revision int64, verdicts []mesh.Verdict, events []mesh.Event) error {
+	ops := make([]store.Op, 0, len(verdicts)+len(events)+1)
 	for _, v := range verdicts {
 		if v.Phase == mesh.Released {
 			ops = append(ops, j.verdicts.Delete(v.ID))
@@ -42,11 +44,26 @@ func (j *journal) Save(ctx context.Context, verdicts []mesh.Verdict, events []me
 		}
 		ops = append(ops, j.verdicts.Put(v.ID, v))
 	}
+	if len(ops) > 0 {
+		ops = append(ops, j.verdicts.Mark())
+	}
 	for _, e := range events {
 		ops = append(ops, j.events.Op(e))
 	}
-	if err := j.store.Commit(ctx, nil, ops...); err != nil {
+	guards := append([]store.Guard{j.verdicts.UnmarkedSince(revision)}, j.guards...)
+	err := j.store.Commit(ctx, guards, ops...)
+	if errors.Is(err, store.ErrConflict) {
+		return remedy.ErrChanged
+	}
+	if err != nil {
 		return err
 	}
 	return j.events.Trim(ctx)
+}
+
+// termed is the journal of a leader: what it saves is refused once another leads.
+func (j *journal) termed(t store.Term) *journal {
+	next := *j
+	next.guards = []store.Guard{t.Guard()}
+	return &next
 }

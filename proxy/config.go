@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -25,8 +26,10 @@ type Config struct {
 	Locality mesh.Locality
 	Instance string // unique in the mesh; default service, version and a random part
 
-	ControlPlane string // host:port; default 127.0.0.1:15012
-	// Collector is the host:port of OTLP over HTTP; default the control plane's host
+	// ControlPlane is the host:port of the control plane, or of several, with commas between
+	// them: the next is used when one dies or falls silent. Default 127.0.0.1:15012.
+	ControlPlane string
+	// Collector is the host:port of OTLP over HTTP; default the first control plane's host
 	// and 4318. NoCollector tells nobody of any request.
 	Collector string
 	Token     string // join token; needed until a certificate is in Dir
@@ -171,6 +174,12 @@ func (c Config) intake(pushed *normalize.Setting) serve.Intake {
 	return in
 }
 
+// firstControlPlane is the one that the collector is beside.
+func (c Config) firstControlPlane() string {
+	first, _, _ := strings.Cut(c.ControlPlane, ",")
+	return strings.TrimSpace(first)
+}
+
 func (c Config) badNames() (bad []error) {
 	for _, part := range []struct {
 		name, value string
@@ -195,7 +204,9 @@ func (c Config) badAddresses() (bad []error) {
 			bad = append(bad, fmt.Errorf("%s: %q: want host:port", name, addr))
 		}
 	}
-	check("control-plane", c.ControlPlane)
+	for address := range strings.SplitSeq(c.ControlPlane, ",") {
+		check("control-plane", strings.TrimSpace(address))
+	}
 	if c.Collector != NoCollector {
 		check("collector", c.Collector)
 	}

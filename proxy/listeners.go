@@ -157,7 +157,7 @@ func advertised(ctx context.Context, c Config, inbound net.Addr) (netip.AddrPort
 		return bound, nil
 	}
 	// No packet is sent: connecting a datagram socket only asks the routing table.
-	conn, err := new(net.Dialer).DialContext(ctx, "udp", c.ControlPlane)
+	conn, err := new(net.Dialer).DialContext(ctx, "udp", c.firstControlPlane())
 	if err != nil {
 		return netip.AddrPort{}, fmt.Errorf("find this machine's address towards the control plane: %w; give --advertise", err)
 	}

@@ -57,7 +57,7 @@ func New(ctx context.Context, c Config, d Deps) (*Proxy, error) {
 		c.Account = c.Service
 	}
 	if c.Collector == "" {
-		host, _, err := net.SplitHostPort(c.ControlPlane)
+		host, _, err := net.SplitHostPort(c.firstControlPlane())
 		if err != nil {
 			return nil, fmt.Errorf("control-plane: %w", err)
 		}

@@ -15,6 +15,7 @@ const pathsHelp = "what sidecars do to the paths of requests: NONE, BASE, MERGE_
 
 func newControlPlane(g *globals) *cobra.Command {
 	c := controlplane.DefaultConfig("")
+	var etcd etcdFlags
 	cmd := &cobra.Command{
 		Use:   "controlplane",
 		Short: "Run the control plane: state, certificates, registry, push, remedy",
@@ -22,6 +23,8 @@ func newControlPlane(g *globals) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			signal.Ignore(syscall.SIGPIPE) // who reads the log may die first; what is kept is still to be closed in order
 			c.Dir = filepath.Join(g.dir, "controlplane")
+			c.EtcdEndpoints, c.EtcdAccess, c.EtcdMember = etcd.endpoints, etcd.access, etcd.member
+			c.Name, c.Advertise = etcd.name, etcd.advertise
 			p, err := controlplane.New(c, controlplane.Deps{Logger: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))})
 			if err != nil {
 				return err
@@ -34,6 +37,6 @@ func newControlPlane(g *globals) *cobra.Command {
 	f.StringVar(&c.TrustDomain, "trust-domain", c.TrustDomain, "name of the mesh in every identity; cannot be changed later")
 	f.DurationVar(&c.CertificateTTL, "cert-ttl", c.CertificateTTL, "how long certificates are good for")
 	f.StringVar((*string)(&c.PathNormalization), "path-normalization", "", pathsHelp)
-	f.StringSliceVar(&c.EtcdEndpoints, "etcd-endpoints", nil, "an etcd cluster to use instead of the embedded one")
+	etcd.register(f)
 	return cmd
 }

@@ -34,7 +34,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 	}
 	f := root.PersistentFlags()
-	f.StringVar(&g.server, "server", env("SIGHTLINE_SERVER", "http://127.0.0.1:8080"), "URL of the API")
+	f.StringVar(&g.server, "server", env("SIGHTLINE_SERVER", "http://127.0.0.1:8080"), "URL of the API, or several of one mesh, with commas between them: the next is asked where one is not to be reached")
 	f.StringVar(&g.token, "token-file", "", "file with the API token (default: the one `sightline up` made in --dir)")
 	f.StringVar(&g.dir, "dir", defaultDir(), "where Sightline keeps its state")
 	f.StringVarP(&g.output, "output", "o", "text", "text, json or yaml")
@@ -47,7 +47,9 @@ func newRoot() *cobra.Command {
 }
 
 // api is a client of the running Sightline.
-func (g *globals) api() (*client.Client, error) {
+func (g *globals) api() (*client.Client, error) { return g.apiAt(g.server) }
+
+func (g *globals) apiAt(servers string) (*client.Client, error) {
 	token := os.Getenv("SIGHTLINE_API_TOKEN")
 	if token == "" {
 		path := g.token
@@ -59,7 +61,7 @@ func (g *globals) api() (*client.Client, error) {
 			return nil, err
 		}
 	}
-	return client.New(g.server, token)
+	return client.New(servers, token)
 }
 
 func env(name, otherwise string) string {

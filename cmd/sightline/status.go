@@ -14,6 +14,7 @@ import (
 
 // meshStatus is what `sightline status` shows.
 type meshStatus struct {
+	Planes   []mesh.Replica     `json:"controlPlanes"`
 	Proxies  []mesh.ProxyStatus `json:"proxies"`
 	Breakers []mesh.Verdict     `json:"breakers"`
 	Signals  []signal.Pipeline  `json:"signals"`
@@ -52,6 +53,8 @@ func (s meshStatus) text(t *table) {
 	for _, p := range s.Proxies {
 		sync := "yes"
 		switch {
+		case p.Unknown != "":
+			sync = "unknown: " + p.Unknown
 		case !p.Connected:
 			sync = "not connected"
 		case p.Refusal != "":
@@ -63,6 +66,13 @@ func (s meshStatus) text(t *table) {
 		t.row(p.Instance.ID, string(p.Instance.Service), string(p.Instance.Version), string(p.Instance.State), sync, left, p.Instance.Address)
 	}
 	t.row()
+	for _, c := range s.Planes {
+		leads := "follows"
+		if c.Leads {
+			leads = "leads"
+		}
+		t.row("control plane", c.ID, leads, c.Address, "since", c.Since)
+	}
 	for _, v := range s.Breakers {
 		t.row("breaker", v.Target, string(v.Phase), v.By, v.Reason)
 	}

@@ -159,6 +159,7 @@ type watcher struct {
 	target string
 	told   bool
 	last   mesh.TapStatus
+	silent string // said last
 }
 
 func (w *watcher) watch(ctx context.Context, api *client.Client, q url.Values, do func(*mesh.Tapped) error) error {
@@ -182,6 +183,10 @@ func (w *watcher) status(data []byte) error {
 		_, _ = fmt.Fprintf(w.to, "no sidecar of %s is connected; waiting for one\n", w.target)
 	}
 	w.told = true
+	if w.last.Silent != w.silent && w.last.Silent != "" {
+		_, _ = fmt.Fprintf(w.to, "not heard: the sidecars of %s, which does not answer\n", w.last.Silent)
+	}
+	w.silent = w.last.Silent
 	return nil
 }
 

@@ -3,10 +3,11 @@ package main
 import (
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/sightline-mesh/sightline/cmd/sightline/client"
 )
 
 func newToken(g *globals) *cobra.Command {
@@ -55,7 +56,11 @@ func newSignIn(g *globals) *cobra.Command {
 		Short: "Print a one-time link that signs a browser in",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			api, err := g.api()
+			servers, err := client.Servers(g.server)
+			if err != nil {
+				return err
+			}
+			api, err := g.apiAt(servers[0]) // a link is good at the server that made it
 			if err != nil {
 				return err
 			}
@@ -65,7 +70,7 @@ func newSignIn(g *globals) *cobra.Command {
 			if err := api.Send(c.Context(), http.MethodPost, "/api/v1/session/link", nil, &out); err != nil {
 				return fmt.Errorf("make sign-in link: %w", err)
 			}
-			return g.print(c.OutOrStdout(), out, func(t *table) { t.row(strings.TrimSuffix(g.server, "/") + out.Path) })
+			return g.print(c.OutOrStdout(), out, func(t *table) { t.row(servers[0] + out.Path) })
 		},
 	}
 }

@@ -14,12 +14,14 @@ import (
 
 func newUp(g *globals) *cobra.Command {
 	c := up.Default()
+	var etcd etcdFlags
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Run the mesh: control plane, collector, store, topology, web app",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c.Dir = g.dir
+			c.Etcd = etcd.args(cmd.Flags())
 			secrets(cmd.Flags(), &c)
 			c.Logger = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
 			var err error
@@ -43,6 +45,7 @@ func newUp(g *globals) *cobra.Command {
 		},
 	}
 	meshFlags(cmd.Flags(), &c)
+	etcd.register(cmd.Flags())
 	return cmd
 }
 
@@ -68,7 +71,6 @@ func meshFlags(f *pflag.FlagSet, c *up.Config) {
 	f.StringVar(&c.StoreListen, "store-listen", c.StoreListen, "loopback address of the embedded ClickHouse")
 	f.StringVar(&c.ClickHouse, "clickhouse", c.ClickHouse,
 		"a ClickHouse server to use instead of the embedded one (clickhouse://user:password@host:9000/sightline); waited for until it answers; the environment variable "+clickHouseVariable+" says it too, and no other user can read it there")
-	f.StringSliceVar(&c.EtcdEndpoints, "etcd-endpoints", c.EtcdEndpoints, "an etcd cluster to use instead of the embedded one")
 	f.StringVar(&c.Engine, "engine", c.Engine, "path of libchdb.so (default: where `make engine` put it)")
 	f.DurationVar(&c.CertTTL, "cert-ttl", c.CertTTL, "how long certificates are good for")
 	f.StringVar((*string)(&c.PathNormalization), "path-normalization", "", pathsHelp)

@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/sightline-mesh/sightline/cmd/sightline/client"
 )
 
 func newWait(g *globals) *cobra.Command {
@@ -19,21 +22,29 @@ func newWait(g *globals) *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(c.Context(), limit)
 			defer cancel()
-			return ready(ctx, g.server+"/readyz")
+			servers, err := client.Servers(g.server)
+			if err != nil {
+				return err
+			}
+			return ready(ctx, servers)
 		},
 	}
 	c.Flags().DurationVar(&limit, "timeout", time.Minute, "how long at most")
 	return c
 }
 
-// ready asks until the answer is yes.
-func ready(ctx context.Context, url string) error {
+// ready asks until the answer of one is yes.
+func ready(ctx context.Context, servers []string) error {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		last := ask(ctx, url)
-		if last == nil {
-			return nil
+		var last error
+		for _, server := range servers {
+			err := ask(ctx, server+"/readyz")
+			if err == nil {
+				return nil
+			}
+			last = errors.Join(last, err)
 		}
 		select {
 		case <-tick.C:

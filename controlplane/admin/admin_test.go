@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -67,8 +68,8 @@ func (p *parts) Release(_ context.Context, id, by string) error { return p.note(
 
 func (p *parts) Hold(_ context.Context, id, by string) error { return p.note("hold", id, by) }
 
-func (p *parts) Report(_ context.Context, seen []mesh.Observation) error {
-	return p.note("report", seen[0].Target.String())
+func (p *parts) report(_ context.Context, seen []mesh.Observation, from string) error {
+	return p.note("report", seen[0].Target.String()+from)
 }
 
 func (p *parts) note(words ...string) error {
@@ -82,7 +83,11 @@ func (p *parts) handler() http.Handler {
 		Events: func(_ context.Context, q EventQuery) ([]mesh.Event, error) {
 			return nil, p.note("events", q.After, q.Since, string(q.Kind), string(q.Service))
 		},
-		Proxies: func() []mesh.ProxyStatus { return nil },
+		Report: p.report,
+		Proxies: func(_ context.Context, own bool) ([]mesh.ProxyStatus, error) {
+			return nil, p.note("proxies", strconv.FormatBool(own))
+		},
+		Replicas: func(context.Context) ([]mesh.Replica, error) { return nil, p.note("replicas") },
 		CreateToken: func(_ context.Context, r TokenRequest) (string, error) {
 			return "slt_…", p.note("token", r.Service, r.Namespace, r.By)
 		},
@@ -140,6 +145,12 @@ func TestCallsArrive(t *testing.T) {
 		"release v/1 ada": func() error { return c.Release(ctx, "v/1", "ada") },
 		"hold v-1 ada":    func() error { return c.Hold(ctx, "v-1", "ada") },
 		"report reviews":  func() error { return c.Report(ctx, []mesh.Observation{{Target: mesh.Target{Service: "reviews"}}}) },
+		"report reviewscp-1": func() error {
+			return c.PassOn(ctx, []mesh.Observation{{Target: mesh.Target{Service: "reviews"}}}, "cp-1")
+		},
+		"proxies false": func() error { _, err := c.Proxies(ctx); return err },
+		"proxies true":  func() error { _, err := c.OwnProxies(ctx); return err },
+		"replicas":      func() error { _, err := c.Replicas(ctx); return err },
 		"events a s config reviews": func() error {
 			return drop(c.Events(ctx, EventQuery{After: "a", Since: "s", Kind: "config", Service: "reviews"}))
 		},

@@ -108,7 +108,7 @@ func (h *handler) report(r *http.Request) (any, error) {
 	if err := read(r, &in); err != nil {
 		return nil, err
 	}
-	return nil, h.Breakers.Report(r.Context(), in)
+	return nil, h.Report(r.Context(), in, r.URL.Query().Get("from"))
 }
 
 func (h *handler) events(r *http.Request) (any, error) {
@@ -126,8 +126,12 @@ func (h *handler) events(r *http.Request) (any, error) {
 	}))
 }
 
-func (h *handler) proxies(*http.Request) (any, error) {
-	return list(h.Proxies(), nil)
+func (h *handler) proxies(r *http.Request) (any, error) {
+	return list(h.Proxies(r.Context(), r.URL.Query().Get("own") == "true"))
+}
+
+func (h *handler) replicas(r *http.Request) (any, error) {
+	return list(h.Replicas(r.Context()))
 }
 
 func (h *handler) createToken(r *http.Request) (any, error) {

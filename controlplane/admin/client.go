@@ -5,36 +5,47 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"time"
 
+	"github.com/sightline-mesh/sightline/controlplane/endpoint"
 	"github.com/sightline-mesh/sightline/controlplane/identity"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
 const (
-	callTimeout = 15 * time.Second
-	maxAnswer   = 64 << 20
+	callTimeout  = 15 * time.Second
+	reachTimeout = 3 * time.Second // for a connection, before another control plane is asked
+	maxAnswer    = 64 << 20
 )
 
 // Client speaks to a control plane. Its methods may be called from any goroutine;
 // an answer that is a refusal is an *Error.
 type Client struct {
-	base string
-	http *http.Client
+	planes *endpoint.List
+	http   *http.Client
 }
 
-// NewClient speaks to the control plane at base, "host:port" or a URL, with a
-// certificate of an identity that may.
-func NewClient(base string, config *tls.Config) *Client {
+// NewClient speaks to the control plane at "host:port" or a URL, with a certificate of an
+// identity that may. Of several, with commas between them, the next is asked where one
+// does not answer.
+func NewClient(addresses string, config *tls.Config) *Client {
+	planes, err := endpoint.New(addresses)
+	if err != nil {
+		planes = endpoint.Of(addresses) // to dial it says what is wrong with it
+	}
 	return &Client{
-		base: identity.BaseURL(base) + "/admin/v1",
+		planes: planes,
 		http: &http.Client{
 			Transport: &http.Transport{
+				DialContext:         (&net.Dialer{Timeout: reachTimeout}).DialContext,
 				TLSClientConfig:     config,
 				ForceAttemptHTTP2:   true,
 				HTTP2:               &http.HTTP2Config{SendPingTimeout: 5 * time.Second, PingTimeout: 5 * time.Second},
@@ -55,7 +66,7 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 func (c *Client) Apply(ctx context.Context, manifest []byte, by string, dryRun bool) ([]mesh.Finding, error) {
 	var out applied
 	path := "/config?" + url.Values{"by": {by}, "dryRun": {strconv.FormatBool(dryRun)}}.Encode()
-	err := c.send(ctx, http.MethodPost, path, "application/yaml", manifest, &out)
+	err := c.send(ctx, call{http.MethodPost, path, "application/yaml", manifest, true}, &out)
 	return out.Findings, err
 }
 
@@ -132,6 +143,11 @@ func (c *Client) Report(ctx context.Context, seen []mesh.Observation) error {
 	return c.do(ctx, http.MethodPost, "/observations", seen, nil)
 }
 
+// PassOn is Report of what another control plane was told.
+func (c *Client) PassOn(ctx context.Context, seen []mesh.Observation, from string) error {
+	return c.do(ctx, http.MethodPost, "/observations?"+url.Values{"from": {from}}.Encode(), seen, nil)
+}
+
 // Events are those the query chooses, newest first.
 func (c *Client) Events(ctx context.Context, q EventQuery) ([]mesh.Event, error) {
 	var out []mesh.Event
@@ -152,6 +168,20 @@ func (c *Client) Proxies(ctx context.Context) ([]mesh.ProxyStatus, error) {
 	return out, err
 }
 
+// OwnProxies is how the sidecars stand that have their stream at this control plane.
+func (c *Client) OwnProxies(ctx context.Context) ([]mesh.ProxyStatus, error) {
+	var out []mesh.ProxyStatus
+	err := c.get(ctx, "/proxies", url.Values{"own": {"true"}}, &out)
+	return out, err
+}
+
+// Replicas are the control planes of the mesh.
+func (c *Client) Replicas(ctx context.Context) ([]mesh.Replica, error) {
+	var out []mesh.Replica
+	err := c.get(ctx, "/replicas", nil, &out)
+	return out, err
+}
+
 // CreateToken makes a join token. It is shown this once.
 func (c *Client) CreateToken(ctx context.Context, r TokenRequest) (string, error) {
 	var out token
@@ -163,7 +193,7 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, out any
 	if len(query) > 0 {
 		path += "?" + query.Encode()
 	}
-	return c.send(ctx, http.MethodGet, path, "", nil, out)
+	return c.send(ctx, call{method: http.MethodGet, path: path, again: true}, out)
 }
 
 func (c *Client) do(ctx context.Context, method, path string, in, out any) error {
@@ -174,25 +204,59 @@ func (c *Client) do(ctx context.Context, method, path string, in, out any) error
 			return fmt.Errorf("%s %s: %w", method, path, err)
 		}
 	}
-	return c.send(ctx, method, path, "application/json", body, out)
+	return c.send(ctx, call{method, path, "application/json", body, method == http.MethodPut}, out)
 }
 
-func (c *Client) send(ctx context.Context, method, path, contentType string, body []byte, out any) error { //nolint:revive // the six things a request is made of
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+// call is one call of the API.
+type call struct {
+	method, path, contentType string
+	body                      []byte
+	again                     bool // the call may be made twice
+}
+
+// send makes a call at the control plane, at the next one where it certainly was not
+// made, or where it may be made again.
+func (c *Client) send(ctx context.Context, asked call, out any) error {
+	return c.planes.Try(func(address string) error {
+		return c.sendTo(ctx, address, asked, out)
+	}, func(err error) bool {
+		_, undone := errors.AsType[*undoneError](err)
+		return ctx.Err() != nil || !undone
+	})
+}
+
+// undoneError is of a call that another control plane may be asked to do.
+type undoneError struct{ error }
+
+// Unwrap is what went wrong.
+func (e *undoneError) Unwrap() error { return e.error }
+
+func (c *Client) sendTo(ctx context.Context, address string, asked call, out any) error {
+	sent := false
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent = true }})
+	req, err := http.NewRequestWithContext(ctx, asked.method, base(address)+asked.path, bytes.NewReader(asked.body))
 	if err != nil {
 		return fmt.Errorf("ask control plane: %w", err)
 	}
-	if body != nil {
-		req.Header.Set("Content-Type", contentType)
+	if asked.body != nil {
+		req.Header.Set("Content-Type", asked.contentType)
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
-		return fmt.Errorf("ask control plane: %w", err)
+		err = fmt.Errorf("ask control plane: %w", err)
+		if !sent || asked.again {
+			err = &undoneError{err}
+		}
+		return err
 	}
 	defer res.Body.Close()
 	answer := io.LimitReader(res.Body, maxAnswer)
 	if res.StatusCode/100 != 2 {
-		return refusalOf(res.StatusCode, answer)
+		err := refusalOf(res.StatusCode, answer)
+		if res.StatusCode == http.StatusServiceUnavailable { // by which a control plane says that it did nothing
+			err = &undoneError{err}
+		}
+		return err
 	}
 	if out == nil {
 		_, err = io.Copy(io.Discard, answer) // so that the connection is used again
@@ -200,10 +264,12 @@ func (c *Client) send(ctx context.Context, method, path, contentType string, bod
 		err = json.NewDecoder(answer).Decode(out)
 	}
 	if err != nil {
-		return fmt.Errorf("read control plane's answer to %s %s: %w", method, path, err)
+		return fmt.Errorf("read control plane's answer to %s %s: %w", asked.method, asked.path, err)
 	}
 	return nil
 }
+
+func base(address string) string { return identity.BaseURL(address) + "/admin/v1" }
 
 func refusalOf(status int, answer io.Reader) error {
 	e := &Error{}

@@ -38,19 +38,22 @@ type Breakers interface {
 	Trip(ctx context.Context, target mesh.Target, reason, by string) (mesh.Verdict, error)
 	Release(ctx context.Context, id, by string) error
 	Hold(ctx context.Context, id, by string) error
-	Report(ctx context.Context, seen []mesh.Observation) error
 }
 
 // Deps is what the API is made of.
 type Deps struct {
-	Config      Config
-	Traffic     Traffic
-	Breakers    Breakers
-	Events      func(ctx context.Context, q EventQuery) ([]mesh.Event, error)
-	Proxies     func() []mesh.ProxyStatus
+	Config   Config
+	Traffic  Traffic
+	Breakers Breakers
+	Events   func(ctx context.Context, q EventQuery) ([]mesh.Event, error)
+	// Report takes observations; from is the control plane that passes them on, "" for none.
+	Report func(ctx context.Context, seen []mesh.Observation, from string) error
+	// Proxies is how sidecars stand: those that have their stream here, or all of the mesh.
+	Proxies     func(ctx context.Context, own bool) ([]mesh.ProxyStatus, error)
+	Replicas    func(ctx context.Context) ([]mesh.Replica, error)
 	CreateToken func(ctx context.Context, r TokenRequest) (string, error)
-	// Tap opens a live look at requests.
-	Tap func(asked mesh.Tap, by string) (Look, error)
+	// Tap opens a live look at requests, of sidecars that have their stream here or of all.
+	Tap func(asked mesh.Tap, by string, own bool) (Look, error)
 	// Status is the HTTP status of an error of the parts above; 0 for one that is
 	// not the caller's fault.
 	Status func(error) int
@@ -77,6 +80,7 @@ func NewHandler(d Deps) http.Handler {
 		"POST /admin/v1/observations":                       h.report,
 		"GET /admin/v1/events":                              h.events,
 		"GET /admin/v1/proxies":                             h.proxies,
+		"GET /admin/v1/replicas":                            h.replicas,
 		"POST /admin/v1/tokens":                             h.createToken,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { h.answer(w, r, serve) })

@@ -33,6 +33,7 @@ type Look interface {
 type tapRequest struct {
 	Tap mesh.Tap `json:"tap"`
 	By  string   `json:"by"`
+	Own bool     `json:"own,omitempty"` // only sidecars that have their stream at this control plane
 }
 
 // tap answers with one mesh.TapLine per line, until the caller goes.
@@ -73,7 +74,7 @@ func (h *handler) open(w http.ResponseWriter, r *http.Request) (Look, error) {
 	if err := read(r, &in); err != nil {
 		return nil, err
 	}
-	return h.Tap(in.Tap, in.By)
+	return h.Tap(in.Tap, in.By, in.Own)
 }
 
 // nextWithin is the next request, nil if there is none in the time.
@@ -89,13 +90,23 @@ func nextWithin(ctx context.Context, look Look, wait time.Duration) *mesh.Tapped
 // Tap looks at requests as they end and gives each line to the function, until ctx ends,
 // the function returns an error, or the control plane ends it. A first line comes at once.
 func (c *Client) Tap(ctx context.Context, asked mesh.Tap, by string, line func(mesh.TapLine) error) error {
-	body, err := json.Marshal(tapRequest{asked, by})
+	return c.follow(ctx, tapRequest{Tap: asked, By: by}, line)
+}
+
+// TapOwn is Tap of the sidecars that have their stream at this control plane.
+func (c *Client) TapOwn(ctx context.Context, asked mesh.Tap, by string, line func(mesh.TapLine) error) error {
+	return c.follow(ctx, tapRequest{Tap: asked, By: by, Own: true}, line)
+}
+
+func (c *Client) follow(ctx context.Context, asked tapRequest, line func(mesh.TapLine) error) error {
+	body, err := json.Marshal(asked)
 	if err != nil {
 		return fmt.Errorf("tap: %w", err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+"/taps", bytes.NewReader(body))
+	address := c.planes.Current()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base(address)+"/taps", bytes.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("ask control plane: %w", err)
 	}
@@ -103,6 +114,7 @@ func (c *Client) Tap(ctx context.Context, asked mesh.Tap, by string, line func(m
 	endless := http.Client{Transport: c.http.Transport}
 	res, err := endless.Do(req)
 	if err != nil {
+		c.planes.Failed(address) // who asks again asks the next
 		return fmt.Errorf("ask control plane: %w", err)
 	}
 	defer res.Body.Close()

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -22,6 +23,7 @@ import (
 
 const (
 	callTimeout  = 10 * time.Second
+	reachTimeout = 3 * time.Second // for a connection, before another control plane is asked
 	enrolBackoff = 100 * time.Millisecond
 	enrolCeiling = 5 * time.Second
 )
@@ -54,7 +56,7 @@ func (s *Source) enrol(ctx context.Context) (*material, error) {
 		return nil, err
 	}
 	w := s.cfg.Workload
-	res, err := call(ctx, s.cfg.ControlPlane, pinned(*s.token), func(ctx context.Context, c wireconnect.ControlPlaneClient) (*connect.Response[wire.CertificateResponse], error) {
+	res, err := s.call(ctx, pinned(*s.token), func(ctx context.Context, c wireconnect.ControlPlaneClient) (*connect.Response[wire.CertificateResponse], error) {
 		return c.Enroll(ctx, connect.NewRequest(&wire.EnrollRequest{
 			Token: s.cfg.Token,
 			Csr:   csr,
@@ -80,7 +82,7 @@ func (s *Source) renew(ctx context.Context) (*material, error) {
 		return nil, err
 	}
 	tlsConfig := s.ClientTLS(s.ControlPlane(), "h2")
-	res, err := call(ctx, s.cfg.ControlPlane, tlsConfig, func(ctx context.Context, c wireconnect.ControlPlaneClient) (*connect.Response[wire.CertificateResponse], error) {
+	res, err := s.call(ctx, tlsConfig, func(ctx context.Context, c wireconnect.ControlPlaneClient) (*connect.Response[wire.CertificateResponse], error) {
 		return c.Renew(ctx, connect.NewRequest(&wire.RenewRequest{Csr: csr}))
 	})
 	if err != nil {
@@ -134,12 +136,24 @@ func newRequest() (*ecdsa.PrivateKey, []byte, error) {
 
 type rpc func(context.Context, wireconnect.ControlPlaneClient) (*connect.Response[wire.CertificateResponse], error)
 
+// call makes a call at the control plane, at the next one where one does not answer.
+func (s *Source) call(ctx context.Context, config *tls.Config, do rpc) (res *wire.CertificateResponse, err error) {
+	err = s.planes.Try(func(address string) (err error) {
+		res, err = call(ctx, address, config, do)
+		return err
+	}, func(err error) bool { return errors.Is(refusal(err), ErrRefused) || ctx.Err() != nil })
+	return res, err
+}
+
 // call makes one call on a connection of its own, so that it is made with the
 // certificate of the moment and leaves nothing behind.
 func call(ctx context.Context, controlPlane string, config *tls.Config, do rpc) (*wire.CertificateResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	transport := &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: true}
+	transport := &http.Transport{
+		DialContext:     (&net.Dialer{Timeout: reachTimeout}).DialContext,
+		TLSClientConfig: config, TLSHandshakeTimeout: reachTimeout, ForceAttemptHTTP2: true,
+	}
 	defer transport.CloseIdleConnections()
 	res, err := do(ctx, wireconnect.NewControlPlaneClient(&http.Client{Transport: transport}, BaseURL(controlPlane)))
 	if err != nil {

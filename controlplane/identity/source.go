@@ -16,6 +16,7 @@ import (
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
 	"github.com/spiffe/go-spiffe/v2/svid/x509svid"
 
+	"github.com/sightline-mesh/sightline/controlplane/endpoint"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/controlplane/token"
 )
@@ -30,7 +31,8 @@ var ErrRefused = errors.New("enrolment refused")
 
 // Config says who to be and where to ask for it.
 type Config struct {
-	// ControlPlane is the host and port that sidecars reach the control plane at.
+	// ControlPlane is the host and port that sidecars reach the control plane at, or those
+	// of several, with commas between them.
 	ControlPlane string
 	// Token is a join token. It may be empty when Dir holds a certificate that is
 	// still good.
@@ -48,6 +50,7 @@ type Config struct {
 type Source struct {
 	// Set by Open and never changed.
 	cfg    Config
+	planes *endpoint.List
 	token  *token.Token // nil when none was given
 	bundle *x509bundle.Bundle
 	random func() float64 // in [0, 1)
@@ -94,7 +97,11 @@ func prepare(c Config) (*Source, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Source{cfg: c, random: rand.Float64}
+	planes, err := endpoint.New(c.ControlPlane)
+	if err != nil {
+		return nil, fmt.Errorf("control plane: %w", err)
+	}
+	s := &Source{cfg: c, planes: planes, random: rand.Float64}
 	if c.Token != "" {
 		t, err := token.Parse(c.Token)
 		if err != nil {

@@ -1,6 +1,10 @@
 package mesh
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 // ProxyStatus is what the control plane knows of one sidecar.
 type ProxyStatus struct {
@@ -20,6 +24,9 @@ type ProxyStatus struct {
 	PropagationMs float64 `json:"propagationMs,omitempty"`
 	// Behind is since when something is committed that the sidecar has not confirmed.
 	Behind time.Time `json:"behind,omitzero"`
+
+	ControlPlane string `json:"controlPlane,omitempty"` // that has its stream
+	Unknown      string `json:"unknown,omitempty"`      // why nothing more is known of it
 }
 
 // ConfigChange is one change of what sidecars are told, on its way to them. Sidecars
@@ -81,4 +88,17 @@ type Finding struct {
 	// handed in, from 1. They are empty for a resource that was there before.
 	File string `json:"file,omitempty"`
 	Line int    `json:"line,omitempty"`
+}
+
+// Replica is one of the control planes of a mesh.
+type Replica struct {
+	ID      string    `json:"id"`
+	Address string    `json:"address"`
+	Since   time.Time `json:"since"`
+	Leads   bool      `json:"leads"` // decides on what no person decides on
+}
+
+// SortReplicas puts them in the order of their ids.
+func SortReplicas(all []Replica) {
+	slices.SortFunc(all, func(a, b Replica) int { return cmp.Compare(a.ID, b.ID) })
 }

@@ -180,9 +180,10 @@ type TapBatch struct {
 
 // TapStatus says what of a tap was not told, since its beginning.
 type TapStatus struct {
-	Sidecars int    `json:"sidecars"` // that are asked
-	Limited  uint64 `json:"limited"`  // requests beyond what was wanted per second
-	Dropped  uint64 `json:"dropped"`  // there was no room, in a sidecar or on the way here
+	Sidecars int    `json:"sidecars"`         // that are asked
+	Limited  uint64 `json:"limited"`          // requests beyond what was wanted per second
+	Dropped  uint64 `json:"dropped"`          // there was no room, in a sidecar or on the way here
+	Silent   string `json:"silent,omitempty"` // control planes whose sidecars are not heard, as they do not answer
 }
 
 // TapLine is one line of a tap's stream; one of the two is set.

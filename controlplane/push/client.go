@@ -7,29 +7,22 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
 
-	"connectrpc.com/connect"
-
-	"github.com/sightline-mesh/sightline/controlplane/identity"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
-	"github.com/sightline-mesh/sightline/controlplane/wire/wireconnect"
 )
 
 const (
-	backoffFirst   = 100 * time.Millisecond
 	backoffCeiling = 2 * time.Second // so a restarted control plane is found soon
-	pingAfter      = 5 * time.Second // without a word from the other side
-	pingTimeout    = 5 * time.Second
-	farewell       = time.Second // how long a goodbye may take
+	farewell       = time.Second     // how long a goodbye may take
 )
 
 // Config says who subscribes, and where.
 type Config struct {
-	// ControlPlane is its host and port.
+	// ControlPlane is its host and port; of several, with commas between them, one is
+	// used until it dies or falls silent, then the next.
 	ControlPlane string
 	// TLS presents this sidecar's certificate and knows the control plane's.
 	TLS *tls.Config
@@ -67,14 +60,19 @@ type Status struct {
 	Refusal   string    `json:"refusal,omitempty"` // why a newer set is not in force
 }
 
+// has is what is in force: no control plane shall take a sidecar back to what was before.
+type has struct {
+	version uint64 // 0 before a push of this process's time
+	epoch   string // names the store that version is of
+}
+
 // Client keeps one stream to the control plane. Its methods may be called from
 // any goroutine and never block.
 type Client struct {
 	// Set by New and never changed.
 	cfg    Config
 	apply  Apply
-	rpc    wireconnect.ControlPlaneClient
-	idle   func()
+	planes *planes
 	random func() float64 // in [0, 1)
 
 	wake chan struct{} // capacity 1: there is something to say
@@ -89,6 +87,7 @@ type Client struct {
 	wanted map[mesh.ServiceName]bool
 	state  mesh.InstanceState
 	acks   []ack // of the present stream, not sent yet
+	has    has
 	status Status
 	guards bool // it is known what to enforce
 }
@@ -98,13 +97,6 @@ func New(c Config, apply Apply) *Client {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	var protocols http.Protocols
-	protocols.SetHTTP2(true)
-	transport := &http.Transport{
-		TLSClientConfig: c.TLS,
-		Protocols:       &protocols,
-		HTTP2:           &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
-	}
 	yielded := make(chan struct{})
 	return &Client{
 		restored: make(chan struct{}),
@@ -112,11 +104,9 @@ func New(c Config, apply Apply) *Client {
 		yielded: yielded,
 		yield:   sync.OnceFunc(func() { close(yielded) }),
 
-		cfg:   c,
-		apply: apply,
-		rpc: wireconnect.NewControlPlaneClient(&http.Client{Transport: transport}, identity.BaseURL(c.ControlPlane),
-			connect.WithAcceptCompression("gzip", nil, nil)), // the control plane encodes once for all
-		idle:   transport.CloseIdleConnections,
+		cfg:    c,
+		apply:  apply,
+		planes: newPlanes(c),
 		random: rand.Float64,
 		wake:   make(chan struct{}, 1),
 		wanted: map[mesh.ServiceName]bool{},
@@ -186,7 +176,7 @@ func (c *Client) Status() Status {
 // ends, and takes its leave: the instance is then gone from the registry at once.
 // It returns nil.
 func (c *Client) Run(ctx context.Context) error {
-	defer c.idle()
+	defer c.planes.idle()
 	ctx, end := context.WithCancel(ctx)
 	watched := make(chan struct{})
 	go func() {
@@ -200,9 +190,10 @@ func (c *Client) Run(ctx context.Context) error {
 	defer func() { end(); <-watched }()
 	c.restore()
 	close(c.restored)
-	wait := backoffFirst
+	failures := 0 // in a row
 	for ctx.Err() == nil {
-		s := &session{c: c, held: map[mesh.ServiceName]held{}}
+		address, rpc := c.planes.current()
+		s := &session{c: c, rpc: rpc, held: map[mesh.ServiceName]held{}}
 		err := s.run(ctx)
 		c.disconnected()
 		if c.cfg.Taps != nil {
@@ -212,13 +203,15 @@ func (c *Client) Run(ctx context.Context) error {
 			break
 		}
 		if s.pushed {
-			wait = backoffFirst
+			failures = 0
 		}
-		c.cfg.Logger.Info("control plane feed ended", "control plane", c.cfg.ControlPlane, "again in", wait, "reason", err)
+		wait := c.planes.rest(failures)
+		failures++
+		c.planes.Failed(address)
+		c.cfg.Logger.Info("control plane feed ended", "control plane", address, "again within", wait, "reason", err)
 		if !c.pause(ctx, wait) {
 			break
 		}
-		wait = min(2*wait, backoffCeiling)
 	}
 	return nil
 }

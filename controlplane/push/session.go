@@ -13,6 +13,7 @@ import (
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/controlplane/wire"
+	"github.com/sightline-mesh/sightline/controlplane/wire/wireconnect"
 )
 
 type stream = connect.BidiStreamForClient[wire.SubscribeRequest, wire.Push]
@@ -20,6 +21,7 @@ type stream = connect.BidiStreamForClient[wire.SubscribeRequest, wire.Push]
 // session is one stream. Its fields belong to the goroutine that receives.
 type session struct {
 	c      *Client
+	rpc    wireconnect.ControlPlaneClient
 	held   map[mesh.ServiceName]held // what was received, accepted or not
 	pushed bool                      // a push has come: the control plane is well
 
@@ -37,7 +39,7 @@ type held struct {
 func (s *session) run(ctx context.Context) error {
 	live, cancel := context.WithCancel(context.WithoutCancel(ctx)) // outlives ctx for the goodbye
 	defer cancel()
-	st := s.c.rpc.Subscribe(live)
+	st := s.rpc.Subscribe(live)
 	sent := make(chan error, 1)
 	received := make(chan struct{})
 	go func() { sent <- s.c.send(ctx, live, st) }()
@@ -56,7 +58,9 @@ func (s *session) run(ctx context.Context) error {
 		case <-live.Done():
 		}
 	}()
-	err := s.receive(st)
+	silent := s.c.planes.silence(cancel)
+	err := s.receive(st, silent)
+	silent.Stop()
 	cancel()
 	err = errors.Join(err, <-sent)
 	<-received
@@ -64,7 +68,7 @@ func (s *session) run(ctx context.Context) error {
 	return err
 }
 
-func (s *session) receive(st *stream) error {
+func (s *session) receive(st *stream, silent *time.Timer) error {
 	for {
 		m, err := st.Receive()
 		if errors.Is(err, io.EOF) {
@@ -75,6 +79,7 @@ func (s *session) receive(st *stream) error {
 		}
 		if !s.pushed {
 			s.pushed = true
+			silent.Stop()
 			s.c.connected()
 		}
 		set, err := s.merge(m)
@@ -138,6 +143,9 @@ func (s *session) put(m *wire.Push, set []held) error {
 		return err
 	}
 	s.c.good.version, s.c.good.snaps, s.c.good.unsaved = m.GetVersion(), snaps, true
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	s.c.has = has{m.GetVersion(), m.GetEpoch()}
 	return nil
 }
 
@@ -217,7 +225,7 @@ func (c *Client) hello(said *spoken) *wire.Hello {
 	instance := c.cfg.Instance
 	instance.State = c.told()
 	said.state = instance.State
-	return &wire.Hello{Instance: wire.FromInstance(instance), Build: c.cfg.Build}
+	return &wire.Hello{Instance: wire.FromInstance(instance), Build: c.cfg.Build, Version: c.has.version, Epoch: c.has.epoch}
 }
 
 // news is what changed since it was last said.

@@ -19,7 +19,8 @@ const tellTime = 2 * time.Second
 func (c *Client) Tapped(ctx context.Context, b mesh.TapBatch) error {
 	ctx, cancel := context.WithTimeout(ctx, tellTime)
 	defer cancel()
-	if _, err := c.rpc.Tapped(ctx, connect.NewRequest(wire.FromTapBatch(b))); err != nil {
+	_, rpc := c.planes.current() // which the stream goes to, or the next is to
+	if _, err := rpc.Tapped(ctx, connect.NewRequest(wire.FromTapBatch(b))); err != nil {
 		return fmt.Errorf("tell of tapped requests: %w", err)
 	}
 	return nil

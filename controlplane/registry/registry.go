@@ -20,24 +20,43 @@ import (
 // ErrTaken is wrapped when an instance id is in use by another workload.
 var ErrTaken = errors.New("instance id is used")
 
+// ErrMoved is wrapped when the sidecar has made another stream, here or at another
+// control plane: this one has nothing to say for it any more.
+var ErrMoved = errors.New("the sidecar has another stream by now")
+
+const tries = 5 // to attach, while others attach the same instance
+
+// Stream is which control plane has the stream of an instance.
+type Stream struct {
+	Replica string    `json:"replica"`
+	Since   time.Time `json:"since"`
+}
+
 // Registry attaches sidecars to their instances. Its methods may be called from
 // any goroutine.
 type Registry struct {
 	store *store.Store
 	table store.Table[mesh.Instance]
-	ttl   time.Duration
+	own   string // this control plane's id
+
+	streams store.Table[Stream]
+	ttl     time.Duration
 
 	mu    sync.Mutex // guards what follows
 	holds map[mesh.InstanceID]*Attachment
 }
 
-// New keeps instances in s. One whose sidecar is gone without a goodbye is dropped
-// after ttl.
-func New(s *store.Store, ttl time.Duration) *Registry {
+// New keeps instances in s for the control plane of the given id. One whose sidecar is
+// gone without a goodbye is dropped after ttl.
+func New(s *store.Store, own string, ttl time.Duration) *Registry {
 	return &Registry{
 		store: s,
 		table: store.TableOf[mesh.Instance](s, store.Instances),
-		ttl:   ttl,
+		own:   own,
+
+		streams: store.TableOf[Stream](s, store.Streams),
+		ttl:     ttl,
+
 		holds: map[mesh.InstanceID]*Attachment{},
 	}
 }
@@ -55,14 +74,31 @@ func (r *Registry) List(ctx context.Context) ([]mesh.Instance, int64, error) {
 	return out, revision, nil
 }
 
+// Streams are which control plane has the stream of each instance, by instance.
+func (r *Registry) Streams(ctx context.Context) (map[mesh.InstanceID]Stream, error) {
+	items, _, err := r.streams.List(ctx)
+	out := make(map[mesh.InstanceID]Stream, len(items))
+	for _, i := range items {
+		out[mesh.InstanceID(i.Key)] = i.Value
+	}
+	return out, err
+}
+
+// Stir stores what means nothing, for the revision that it has.
+func (r *Registry) Stir(ctx context.Context) error {
+	return r.store.Commit(ctx, nil, r.streams.Mark())
+}
+
 // Attachment ties one stream to its instance. A newer attachment of the same
-// instance takes over; the older one then changes nothing any more.
+// instance, at whichever control plane, takes over; the older one then changes nothing
+// any more.
 type Attachment struct {
 	r *Registry
 
 	mu       sync.Mutex // guards what follows, and orders writes
 	instance mesh.Instance
 	lease    store.Lease
+	stream   int64 // revision of the record that says that the stream is here
 }
 
 // Attach registers an instance, or takes over the one of the same id with its
@@ -81,23 +117,17 @@ func (r *Registry) Attach(ctx context.Context, i mesh.Instance) (*Attachment, er
 }
 
 // Keep keeps the instance registered until ctx ends, which is no error; the
-// instance then stays for the rest of its lease.
+// instance then stays for the rest of its lease. A lease that is gone is an error: the
+// sidecar may have taken its leave at another control plane. One that is still there
+// attaches anew.
 func (a *Attachment) Keep(ctx context.Context) error {
-	for {
-		a.mu.Lock()
-		lease := a.lease
-		a.mu.Unlock()
-		err := a.r.store.Keep(ctx, lease)
-		if !errors.Is(err, store.ErrLeaseGone) {
-			return err // nil when ctx has ended
-		}
-		a.mu.Lock()
-		err = a.register(ctx) // the store was away for longer than the lease; the sidecar is still here
-		a.mu.Unlock()
-		if err != nil {
-			return fmt.Errorf("keep %s: %w", a.instance.ID, err)
-		}
+	a.mu.Lock()
+	lease := a.lease
+	a.mu.Unlock()
+	if err := a.r.store.Keep(ctx, lease); err != nil {
+		return fmt.Errorf("keep %s: %w", a.instance.ID, err)
 	}
+	return nil
 }
 
 // SetState says whether the instance takes requests.
@@ -107,8 +137,17 @@ func (a *Attachment) SetState(ctx context.Context, s mesh.InstanceState) error {
 	if a.instance.State == s || !a.holds() {
 		return nil
 	}
-	a.instance.State = s
-	return a.put(ctx)
+	next := a.instance
+	next.State = s
+	err := a.r.store.Commit(ctx, []store.Guard{a.here()}, a.r.table.PutLeased(a.key(), next, a.lease))
+	if errors.Is(err, store.ErrConflict) {
+		err = ErrMoved
+	}
+	if err != nil {
+		return fmt.Errorf("set state of %s: %w", a.instance.ID, err)
+	}
+	a.instance = next
+	return nil
 }
 
 // Instance is the instance as it is registered.
@@ -125,7 +164,14 @@ func (a *Attachment) Leave(ctx context.Context) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if err := a.r.store.Revoke(ctx, a.lease); err != nil {
+	err := a.r.store.Commit(ctx, []store.Guard{a.here()}, a.r.table.Delete(a.key()), a.r.streams.Delete(a.key()))
+	if errors.Is(err, store.ErrConflict) {
+		return nil // it is another control plane's to say
+	}
+	if err == nil {
+		err = a.r.store.Revoke(ctx, a.lease)
+	}
+	if err != nil {
 		return fmt.Errorf("remove %s: %w", a.instance.ID, err)
 	}
 	return nil
@@ -135,32 +181,55 @@ func (a *Attachment) Leave(ctx context.Context) error {
 // come back.
 func (a *Attachment) Detach() { a.release() }
 
-// register takes the lease of what is there over, or makes a new one, and writes
-// only what differs.
+// register takes the lease of what is there over, or makes a new one, and writes of the
+// instance only what differs. From then on this is the control plane that has its stream.
 func (a *Attachment) register(ctx context.Context) error {
-	found, err := a.r.table.Item(ctx, string(a.instance.ID))
+	err := store.ErrConflict
+	for n := 0; n < tries && errors.Is(err, store.ErrConflict); n++ {
+		err = a.registerOnce(ctx)
+	}
+	return err
+}
+
+func (a *Attachment) registerOnce(ctx context.Context) error {
+	found, err := a.r.table.Item(ctx, a.key())
+	known := err == nil
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	if err == nil && (found.Value.Identity != a.instance.Identity || found.Value.Service != a.instance.Service) {
+	if known && (found.Value.Identity != a.instance.Identity || found.Value.Service != a.instance.Service) {
 		return fmt.Errorf("%w by %s of service %s", ErrTaken, found.Value.Identity, found.Value.Service)
 	}
-	if err == nil && found.Lease != 0 && a.r.store.Renew(ctx, found.Lease) == nil {
-		a.lease = found.Lease
-		if reflect.DeepEqual(found.Value, a.instance) {
-			return nil
-		}
-		return a.put(ctx)
+	guard := a.r.table.Absent(a.key())
+	if known {
+		guard = a.r.table.At(a.key(), found.Revision)
 	}
-	if a.lease, err = a.r.store.Grant(ctx, a.r.ttl); err != nil {
+	kept, err := a.lend(ctx, found.Lease)
+	if err != nil {
 		return err
 	}
-	return a.put(ctx)
+	ops := []store.Op{a.r.streams.PutLeased(a.key(), Stream{Replica: a.r.own, Since: time.Now().UTC()}, a.lease)}
+	if !kept || !reflect.DeepEqual(found.Value, a.instance) {
+		ops = append(ops, a.r.table.PutLeased(a.key(), a.instance, a.lease))
+	}
+	a.stream, err = a.r.store.CommitAt(ctx, []store.Guard{guard}, ops...)
+	return err
 }
 
-func (a *Attachment) put(ctx context.Context) error {
-	return a.r.store.Commit(ctx, nil, a.r.table.PutLeased(string(a.instance.ID), a.instance, a.lease))
+// lend takes a lease over if it still lasts, and a new one if not.
+func (a *Attachment) lend(ctx context.Context, found store.Lease) (kept bool, err error) {
+	if found != 0 && a.r.store.Renew(ctx, found) == nil {
+		a.lease = found
+		return true, nil
+	}
+	a.lease, err = a.r.store.Grant(ctx, a.r.ttl)
+	return false, err
 }
+
+// here holds while no other stream of the instance was registered.
+func (a *Attachment) here() store.Guard { return a.r.streams.At(a.key(), a.stream) }
+
+func (a *Attachment) key() string { return string(a.instance.ID) }
 
 func (a *Attachment) holds() bool {
 	a.r.mu.Lock()

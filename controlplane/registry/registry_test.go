@@ -61,7 +61,7 @@ func want(t *testing.T, r *Registry, when string, instances ...mesh.Instance) in
 }
 
 func TestInstanceComesAndGoes(t *testing.T) {
-	r := New(open(t), ttl)
+	r := New(open(t), "cp-1", ttl)
 	i := reviews("reviews-1")
 	a := attach(t, r, i)
 	want(t, r, "attached", i)
@@ -84,22 +84,65 @@ func TestInstanceComesAndGoes(t *testing.T) {
 
 func TestReturnChangesNothing(t *testing.T) {
 	s := open(t)
-	r := New(s, ttl)
+	r := New(s, "cp-1", ttl)
 	i := reviews("reviews-1")
 	attach(t, r, i).Detach()
-	before := want(t, r, "detached", i)
-	second := New(s, ttl) // as after a restart
+	want(t, r, "detached", i)
+	before := changed(t, s)
+	second := New(s, "cp-2", ttl) // as after a restart, or at another control plane
 	attach(t, second, i)
-	if after := want(t, second, "attached again", i); after != before {
-		t.Errorf("store is at revision %d, want %d: a return must not be a change", after, before)
+	want(t, second, "attached again", i)
+	if after := changed(t, s); after != before {
+		t.Errorf("instance is of revision %d, want %d: a return must not be a change", after, before)
+	}
+	if streams, err := second.Streams(t.Context()); err != nil || streams["reviews-1"].Replica != "cp-2" {
+		t.Errorf("streams: %v, %v, want it at cp-2", streams, err)
 	}
 	i.State = mesh.Starting
 	attach(t, second, i)
 	want(t, second, "attached in another state", i)
 }
 
+func changed(t *testing.T, s *store.Store) int64 {
+	t.Helper()
+	item, err := store.TableOf[mesh.Instance](s, store.Instances).Item(t.Context(), "reviews-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return item.Revision
+}
+
+// A sidecar that moved has its say at the control plane that it moved to: the other one
+// may not know yet.
+func TestAttachmentElsewhereTakesOver(t *testing.T) {
+	s := open(t)
+	first, second := New(s, "cp-1", ttl), New(s, "cp-2", ttl)
+	i := reviews("reviews-1")
+	old := attach(t, first, i)
+	i.State = mesh.Draining
+	attach(t, second, i)
+	if err := old.SetState(t.Context(), mesh.Starting); !errors.Is(err, ErrMoved) {
+		t.Errorf("state from the former control plane: got %v, want ErrMoved", err)
+	}
+	if err := old.Leave(t.Context()); err != nil {
+		t.Errorf("goodbye from the former control plane: %v", err)
+	}
+	want(t, second, "after the former had its say", i)
+	ended := make(chan error, 1)
+	third := attach(t, first, i)
+	go func() { ended <- third.Keep(t.Context()) }()
+	moved := attach(t, second, i)
+	if err := moved.Leave(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; !errors.Is(err, store.ErrLeaseGone) {
+		t.Errorf("the former control plane keeps an instance that has left: %v", err)
+	}
+	want(t, second, "after the goodbye")
+}
+
 func TestNewerAttachmentTakesOver(t *testing.T) {
-	r := New(open(t), ttl)
+	r := New(open(t), "cp-1", ttl)
 	i := reviews("reviews-1")
 	old := attach(t, r, i)
 	attach(t, r, i)
@@ -110,7 +153,7 @@ func TestNewerAttachmentTakesOver(t *testing.T) {
 }
 
 func TestInstanceIDIsOneWorkloads(t *testing.T) {
-	r := New(open(t), ttl)
+	r := New(open(t), "cp-1", ttl)
 	i := reviews("reviews-1")
 	attach(t, r, i)
 	thief := i
@@ -123,7 +166,7 @@ func TestInstanceIDIsOneWorkloads(t *testing.T) {
 
 func TestLeaseIsKeptAndRunsOut(t *testing.T) {
 	s := open(t)
-	r := New(s, ttl)
+	r := New(s, "cp-1", ttl)
 	kept, lost := reviews("kept"), reviews("lost")
 	a := attach(t, r, kept)
 	attach(t, r, lost).Detach() // its sidecar never comes back

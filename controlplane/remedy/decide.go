@@ -64,6 +64,27 @@ func (s State) Verdicts() []mesh.Verdict {
 	return out
 }
 
+// adopt is s with these verdicts in force and no others. One that is gone was released by
+// a person elsewhere: its target is left alone for the cooldown.
+func (s State) adopt(verdicts []mesh.Verdict, now time.Time, cooldown time.Duration) State {
+	next := Resume(verdicts, now)
+	maps.Copy(next.memories, s.memories)
+	for id, known := range s.courses {
+		c, there := next.courses[id]
+		if !there {
+			m := next.memories[known.verdict.Target]
+			m.until, m.fresh = now.Add(cooldown), now.Truncate(time.Second)
+			next.memories[known.verdict.Target] = m
+			continue
+		}
+		if c.verdict.Phase == known.verdict.Phase && c.verdict.Held == known.verdict.Held {
+			known.verdict = c.verdict
+			next.courses[id] = known
+		}
+	}
+	return next
+}
+
 func (s State) clone() State {
 	return State{courses: maps.Clone(s.courses), memories: maps.Clone(s.memories)}
 }

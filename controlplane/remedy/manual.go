@@ -17,7 +17,7 @@ func (r *Remedy) Trip(ctx context.Context, t mesh.Target, reason, by string) (me
 		return mesh.Verdict{}, fmt.Errorf("trip %s: %w", t, err)
 	}
 	var made mesh.Verdict
-	err = r.change(ctx, func(s State) (State, Outcome, error) {
+	err = r.byHand(ctx, func(s State) (State, Outcome, error) {
 		d := decision{config: r.config, State: s.clone(), in: Input{Now: time.Now().UTC(), Instances: instances}}
 		switch {
 		case t.Service == "" || len(d.registered(t)) == 0:
@@ -70,7 +70,7 @@ func (r *Remedy) Hold(ctx context.Context, id, by string) error {
 }
 
 func (r *Remedy) onOne(ctx context.Context, id string, step func(*decision, course)) error {
-	return r.change(ctx, func(s State) (State, Outcome, error) {
+	return r.byHand(ctx, func(s State) (State, Outcome, error) {
 		c, ok := s.courses[id]
 		if !ok {
 			return s, Outcome{}, fmt.Errorf("verdict %q: %w", id, ErrUnknownVerdict)

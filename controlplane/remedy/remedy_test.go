@@ -23,21 +23,28 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type journal struct {
 	mu       sync.Mutex
 	away     error
+	changes  int64
 	verdicts map[string]mesh.Verdict
 	events   []mesh.Event
 }
 
-func (j *journal) Load(context.Context) ([]mesh.Verdict, error) {
+func (j *journal) Load(context.Context) ([]mesh.Verdict, int64, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return slices.Collect(maps.Values(j.verdicts)), j.away
+	return slices.Collect(maps.Values(j.verdicts)), j.changes, j.away
 }
 
-func (j *journal) Save(_ context.Context, verdicts []mesh.Verdict, events []mesh.Event) error {
+func (j *journal) Save(_ context.Context, revision int64, verdicts []mesh.Verdict, events []mesh.Event) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.away != nil {
 		return j.away
+	}
+	if revision != j.changes {
+		return remedy.ErrChanged
+	}
+	if len(verdicts) > 0 {
+		j.changes++
 	}
 	for _, v := range verdicts {
 		if v.Phase == mesh.Released {
@@ -68,6 +75,14 @@ func (j *journal) last(t *testing.T, kind mesh.EventKind, by string) {
 func start(t *testing.T) (*remedy.Remedy, *journal) {
 	t.Helper()
 	j := &journal{verdicts: map[string]mesh.Verdict{}}
+	r := onJournal(t, j)
+	lead(t, r, j)
+	return r, j
+}
+
+// onJournal is a remedy that does not lead.
+func onJournal(t *testing.T, j *journal) *remedy.Remedy {
+	t.Helper()
 	r, err := remedy.New(remedy.Default(), remedy.Deps{
 		Journal: j,
 		Instances: func(context.Context) ([]mesh.Instance, error) {
@@ -80,16 +95,94 @@ func start(t *testing.T) (*remedy.Remedy, *journal) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return r
+}
+
+// lead has a remedy lead until the test ends, or the function it returns is called.
+func lead(t *testing.T, r *remedy.Remedy, j remedy.Journal) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
-	go func() { done <- r.Run(ctx) }()
-	t.Cleanup(func() {
+	go func() { done <- r.Run(ctx, j) }()
+	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Errorf("Run: %v", err)
 		}
 	})
-	return r, j
+	t.Cleanup(stop)
+	synctest.Wait()
+	return stop
+}
+
+// Whoever leads goes by what people decide at the other control planes, and the next
+// leader by what the last one has decided.
+func TestSeveralControlPlanes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		first, j := start(t)
+		second := onJournal(t, j)
+		broken := []mesh.Observation{bad("pay:v2", 9, 20), fine("pay:v1", 50)}
+		if err := second.Report(ctx, broken); !errors.Is(err, remedy.ErrNotLeading) {
+			t.Errorf("report to one that does not lead: %v", err)
+		}
+		for range 2 {
+			if err := first.Report(ctx, broken); err != nil {
+				t.Fatal(err)
+			}
+		}
+		v := state(t, second)
+		if v.Target != target("pay:v2") {
+			t.Fatalf("at the other control plane: %+v", v)
+		}
+		if err := second.Hold(ctx, v.ID, "ann"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if got := state(t, first); got.ID != v.ID || got.Phase != mesh.Tripped || !got.Held {
+			t.Errorf("held elsewhere, an hour later: %+v", got)
+		}
+		if err := second.Release(ctx, v.ID, "ann"); err != nil {
+			t.Fatal(err)
+		}
+		for range 10 {
+			if err := first.Report(ctx, broken); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := state(t, first); got.ID != "" {
+			t.Errorf("tripped again at once after a release elsewhere: %+v", got)
+		}
+		if _, err := second.Trip(ctx, target("pay:v1"), "", "bob"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := first.Trip(ctx, target("pay:v1"), "", "bob"); !errors.Is(err, remedy.ErrAlreadyTripped) {
+			t.Errorf("tripped twice: %v", err)
+		}
+	})
+}
+
+func TestTheNextLeaderGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := &journal{verdicts: map[string]mesh.Verdict{}}
+		first, second := onJournal(t, j), onJournal(t, j)
+		stop := lead(t, first, j)
+		for range 2 {
+			if err := first.Report(t.Context(), []mesh.Observation{bad("pay:v2", 9, 20), fine("pay:v1", 50)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		v := state(t, first)
+		stop()
+		if err := first.Report(t.Context(), nil); !errors.Is(err, remedy.ErrNotLeading) {
+			t.Errorf("report to one that led: %v", err)
+		}
+		lead(t, second, j)
+		time.Sleep(time.Minute)
+		if got := state(t, second); got.ID != v.ID || got.Phase != mesh.Probing {
+			t.Errorf("a minute later: %+v, want it probing", got)
+		}
+	})
 }
 
 // state is the one verdict in force, the zero one for none.
@@ -188,10 +281,10 @@ func TestNothingIsRememberedThatWasNotSaved(t *testing.T) {
 		if _, err := r.Trip(t.Context(), target("pay:v1"), "", "ann"); !errors.Is(err, away) {
 			t.Errorf("Trip = %v", err)
 		}
+		j.set(nil)
 		if got := state(t, r); got.ID != "" {
 			t.Errorf("in force without a journal: %+v", got)
 		}
-		j.set(nil)
 		if _, err := r.Trip(t.Context(), target("pay:v1"), "", "ann"); err != nil {
 			t.Errorf("Trip = %v", err)
 		}

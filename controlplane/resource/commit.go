@@ -52,7 +52,7 @@ func (k *Keeper) Commit(ctx context.Context, plan func(now []config.Object) (Cha
 		if len(ops) == 0 {
 			return findings, nil
 		}
-		err = k.deps.Store.Commit(ctx, []store.Guard{k.table.UnchangedSince(revision)}, ops...)
+		err = k.deps.Store.Commit(ctx, []store.Guard{k.table.UnmarkedSince(revision), k.table.UnchangedSince(revision)}, append(ops, k.table.Mark())...)
 		if errors.Is(err, store.ErrConflict) {
 			continue
 		}

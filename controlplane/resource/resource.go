@@ -25,7 +25,7 @@ var (
 	ErrNotFound = store.ErrNotFound
 )
 
-const tries = 5 // at a change, when others change the configuration at the same time
+const tries = 20 // at a change, when others change the configuration at the same time
 
 // Deps is what a Keeper works with.
 type Deps struct {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
@@ -34,38 +35,59 @@ func (t Table[T]) PutLeased(key string, v T, l Lease) Op {
 // Delete removes a key; one that is not there is no error.
 func (t Table[T]) Delete(key string) Op { return Op{key: t.path(key), remove: true} }
 
-// UnchangedSince holds while no value of the table was stored after revision.
+// UnchangedSince holds while no value of the table was stored after revision. It does not
+// see what was removed: see Mark.
 func (t Table[T]) UnchangedSince(revision int64) Guard {
 	return clientv3.Compare(clientv3.ModRevision(t.path("")).WithPrefix(), "<", revision+1)
 }
 
-func (t Table[T]) absent(key string) Guard {
+// Mark is to be part of every change of a table whose values must fit each other.
+func (t Table[T]) Mark() Op { return Op{key: t.mark(), value: struct{}{}} }
+
+// UnmarkedSince holds while no Mark of the table was stored after revision.
+func (t Table[T]) UnmarkedSince(revision int64) Guard {
+	return clientv3.Compare(clientv3.ModRevision(t.mark()), "<", revision+1)
+}
+
+func (t Table[T]) mark() string { return root + Marks + "/" + t.name }
+
+// Absent holds while a key has no value.
+func (t Table[T]) Absent(key string) Guard {
 	return clientv3.Compare(clientv3.CreateRevision(t.path(key)), "=", 0)
 }
 
-func (t Table[T]) at(key string, revision int64) Guard {
+// At holds while a key has the value of a revision.
+func (t Table[T]) At(key string, revision int64) Guard {
 	return clientv3.Compare(clientv3.ModRevision(t.path(key)), "=", revision)
 }
 
 // Commit makes all changes in one step if every guard holds. It returns the bare
 // ErrConflict when one does not.
 func (s *Store) Commit(ctx context.Context, guards []Guard, ops ...Op) error {
+	_, err := s.CommitAt(ctx, guards, ops...)
+	return err
+}
+
+// CommitAt is Commit that also tells the revision of what was stored.
+func (s *Store) CommitAt(ctx context.Context, guards []Guard, ops ...Op) (int64, error) {
 	list := make([]clientv3.Op, 0, len(ops))
 	for _, op := range ops {
 		o, err := op.etcd()
 		if err != nil {
-			return fmt.Errorf("commit: %w", err)
+			return 0, fmt.Errorf("commit: %w", err)
 		}
 		list = append(list, o)
 	}
 	res, err := s.client.Txn(ctx).If(guards...).Then(list...).Commit()
-	if err != nil {
-		return fmt.Errorf("commit: %w", err)
+	switch {
+	case errors.Is(err, rpctypes.ErrTooManyOps), errors.Is(err, rpctypes.ErrRequestTooLarge):
+		return 0, fmt.Errorf("commit: %w: want an etcd that is started with --max-txn-ops=%d --max-request-bytes=%d", err, commitOps, commitBytes)
+	case err != nil:
+		return 0, fmt.Errorf("commit: %w", err)
+	case !res.Succeeded:
+		return 0, ErrConflict
 	}
-	if !res.Succeeded {
-		return ErrConflict
-	}
-	return nil
+	return res.Header.GetRevision(), nil
 }
 
 func (o Op) etcd() (clientv3.Op, error) {

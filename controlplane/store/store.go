@@ -2,8 +2,8 @@
 // with their leases, verdicts, events, join tokens and the certificate authority.
 //
 // By default etcd runs inside this process on a directory, listens on nothing and
-// is spoken to through its own client; with endpoints given, the same code speaks
-// to a cluster.
+// is spoken to through its own client. As one member of several it listens to the
+// others, in mutual TLS; with endpoints given, the same code speaks to a cluster.
 package store
 
 import (
@@ -13,7 +13,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
@@ -38,7 +37,6 @@ const (
 	commitBytes = 8 << 20 // of one Commit: a manifest and its audit
 	tick        = 50      // ms; one member elects itself, so it need not wait long
 	election    = 250     // ms
-	dialTimeout = 5 * time.Second
 )
 
 // Config says where the state is.
@@ -46,8 +44,12 @@ type Config struct {
 	// Dir holds the embedded etcd's files, readable by their owner alone. It is
 	// made when it is not there.
 	Dir string
+	// Member makes the embedded etcd one of several.
+	Member Member
 	// Endpoints are those of an etcd cluster to use instead.
 	Endpoints []string
+	// Access is how they are reached.
+	Access Access
 	// Logger gets etcd's warnings; nil is silence.
 	Logger *slog.Logger
 }
@@ -55,6 +57,7 @@ type Config struct {
 // Store is the state of one mesh. Its methods may be called from any goroutine.
 type Store struct {
 	client *clientv3.Client
+	log    *slog.Logger
 	etcd   *embed.Etcd // nil with a cluster
 	lock   *os.File    // of the embedded etcd's directory
 }
@@ -67,11 +70,11 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if len(c.Endpoints) > 0 {
-		client, err := clientv3.New(clientv3.Config{Endpoints: c.Endpoints, DialTimeout: dialTimeout, Logger: zapTo(c.Logger)})
+		s, err := connect(ctx, c)
 		if err != nil {
 			return nil, fmt.Errorf("open store at %v: %w", c.Endpoints, err)
 		}
-		return &Store{client: client}, nil
+		return s, nil
 	}
 	s, err := start(ctx, c)
 	if err != nil {
@@ -88,13 +91,21 @@ func start(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := embed.StartEtcd(settings(c))
+	config, err := settings(c)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	e, err := embed.StartEtcd(config)
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	select {
 	case <-e.Server.ReadyNotify():
-		return &Store{client: v3client.New(e.Server), etcd: e, lock: lock}, nil
+		s := &Store{client: v3client.New(e.Server), log: c.Logger, etcd: e, lock: lock}
+		if err = s.own(ctx, c); err == nil {
+			return s, nil
+		}
+		return nil, errors.Join(err, s.Close())
 	case err = <-e.Err():
 	case <-ctx.Done():
 		err = ctx.Err()
@@ -116,7 +127,7 @@ func lockDir(dir string) (*os.File, error) {
 	return f, nil
 }
 
-func settings(c Config) *embed.Config {
+func settings(c Config) (*embed.Config, error) {
 	e := embed.NewConfig()
 	e.Dir = filepath.Join(c.Dir, "data")
 	e.Name = "sightline"
@@ -127,7 +138,10 @@ func settings(c Config) *embed.Config {
 	e.MaxTxnOps, e.MaxRequestBytes = commitOps, commitBytes
 	e.AutoCompactionMode, e.AutoCompactionRetention = embed.CompactorModeRevision, keepHistory
 	e.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zapTo(c.Logger))
-	return e
+	if c.Member.Name == "" {
+		return e, nil
+	}
+	return e, c.Member.join(e)
 }
 
 // Close ends the embedded etcd with everything on disk, or lets go of the cluster.
@@ -153,4 +167,18 @@ func (s *Store) Failed() <-chan error {
 		return nil
 	}
 	return s.etcd.Err()
+}
+
+// own removes who led and who was there before: nobody else can be on a directory that
+// this process holds, and nobody need wait for their leases.
+func (s *Store) own(ctx context.Context, c Config) error {
+	if c.Member.Name != "" {
+		return nil
+	}
+	for _, table := range []string{Offices, Replicas} {
+		if _, err := s.client.Delete(ctx, root+table+"/", clientv3.WithPrefix()); err != nil {
+			return fmt.Errorf("forget %s of before: %w", table, err)
+		}
+	}
+	return nil
 }

@@ -19,6 +19,11 @@ const (
 	Events    = "events"    // by an id that sorts by time
 	Traffic   = "traffic"   // former weights by service
 	Settings  = "settings"  // of the mesh as a whole
+	Streams   = "streams"   // which control plane has an instance's stream, by instance id
+	Replicas  = "replicas"  // control planes, each with its lease
+	Offices   = "offices"   // who leads, by office: etcd's elections
+	Marks     = "marks"     // stored at each change of a table that is changed as a whole
+	Epoch     = "epoch"     // names this store and no other
 )
 
 // Table holds values of one type by key, as JSON. The zero value is not usable.
@@ -90,7 +95,7 @@ func (t Table[T]) Newest(ctx context.Context, below, above string, limit int64) 
 
 // Create stores a value under a key that has none, ErrExists when it has.
 func (t Table[T]) Create(ctx context.Context, key string, v T) error {
-	err := t.s.Commit(ctx, []Guard{t.absent(key)}, t.Put(key, v))
+	err := t.s.Commit(ctx, []Guard{t.Absent(key)}, t.Put(key, v))
 	if err == ErrConflict { //nolint:errorlint // Commit returns it bare
 		err = ErrExists
 	}
@@ -131,7 +136,7 @@ func (t Table[T]) Update(ctx context.Context, key string, change func(T) (T, err
 		}
 		put := t.Put(key, next)
 		put.lease = item.Lease
-		err = t.s.Commit(ctx, []Guard{t.at(key, item.Revision)}, put)
+		err = t.s.Commit(ctx, []Guard{t.At(key, item.Revision)}, put)
 		if err != ErrConflict { //nolint:errorlint // Commit returns it bare
 			return err
 		}

@@ -138,6 +138,9 @@ func (b *Board) tell() {
 	b.ask(all)
 }
 
+// Put adds a request that another control plane has been told of.
+func (t *Tap) Put(row mesh.Tapped) { t.put(row) }
+
 func (t *Tap) put(row mesh.Tapped) {
 	if !t.allow.take() {
 		t.limited.Add(1)

@@ -92,11 +92,11 @@ func (s *Shifter) SetTraffic(ctx context.Context, name mesh.ServiceName, weights
 	if err := s.check(ctx, name, weights); err != nil {
 		return mesh.Traffic{}, fmt.Errorf("set traffic of %s: %w", name, err)
 	}
-	steps, err := s.steps(ctx, name)
-	if err != nil {
-		return mesh.Traffic{}, err
-	}
-	_, err = s.deps.Resources.Commit(ctx, func(now []config.Object) (resource.Change, error) {
+	_, err := s.deps.Resources.Commit(ctx, func(now []config.Object) (resource.Change, error) {
+		steps, err := s.steps(ctx, name)
+		if err != nil {
+			return resource.Change{}, err
+		}
 		put, err := config.SetWeights(now, name, weights)
 		if err != nil {
 			return resource.Change{}, fmt.Errorf("%w: %w", resource.ErrRefused, err)
@@ -131,15 +131,15 @@ func (s *Shifter) SetTraffic(ctx context.Context, name mesh.ServiceName, weights
 // UndoTraffic takes the last change of weights back. If the VirtualService was
 // edited otherwise since, that edit stays and only the weights are as before.
 func (s *Shifter) UndoTraffic(ctx context.Context, name mesh.ServiceName, by string) (mesh.Traffic, error) {
-	steps, err := s.steps(ctx, name)
-	if err != nil {
-		return mesh.Traffic{}, err
-	}
-	if len(steps) == 0 {
-		return mesh.Traffic{}, fmt.Errorf("undo traffic of %s: %w", name, ErrNothingToUndo)
-	}
-	last, rest := steps[len(steps)-1], steps[:len(steps)-1]
-	_, err = s.deps.Resources.Commit(ctx, func(now []config.Object) (resource.Change, error) {
+	_, err := s.deps.Resources.Commit(ctx, func(now []config.Object) (resource.Change, error) {
+		steps, err := s.steps(ctx, name)
+		if err == nil && len(steps) == 0 {
+			err = ErrNothingToUndo
+		}
+		if err != nil {
+			return resource.Change{}, err
+		}
+		last, rest := steps[len(steps)-1], steps[:len(steps)-1]
 		c, err := last.back(now, name)
 		c.By, c.Kind, c.Target = by, mesh.EventTraffic, name
 		c.Summary = "traffic of " + string(name) + " taken back to " + text(last.Before)

@@ -391,9 +391,13 @@ func (*SubscribeRequest_Goodbye) isSubscribeRequest_Message() {}
 // Hello says who subscribes. The control plane takes service, version, identity
 // and instance from the certificate; the rest is the sidecar's own word.
 type Hello struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Instance      *Instance              `protobuf:"bytes,1,opt,name=instance,proto3" json:"instance,omitempty"`
-	Build         string                 `protobuf:"bytes,2,opt,name=build,proto3" json:"build,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Instance *Instance              `protobuf:"bytes,1,opt,name=instance,proto3" json:"instance,omitempty"`
+	Build    string                 `protobuf:"bytes,2,opt,name=build,proto3" json:"build,omitempty"`
+	// What this sidecar has in force, and of which state of which store: a control plane
+	// that does not know so much yet sends nothing until it does.
+	Version       uint64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	Epoch         string `protobuf:"bytes,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -438,6 +442,20 @@ func (x *Hello) GetInstance() *Instance {
 func (x *Hello) GetBuild() string {
 	if x != nil {
 		return x.Build
+	}
+	return ""
+}
+
+func (x *Hello) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Hello) GetEpoch() string {
+	if x != nil {
+		return x.Epoch
 	}
 	return ""
 }
@@ -648,6 +666,7 @@ type Push struct {
 	Changed       *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=changed,proto3" json:"changed,omitempty"` // when the newest change in it was made
 	Inbound       *Inbound               `protobuf:"bytes,6,opt,name=inbound,proto3" json:"inbound,omitempty"` // what the sidecar itself enforces, if that changed since the push before
 	Taps          *Taps                  `protobuf:"bytes,7,opt,name=taps,proto3" json:"taps,omitempty"`       // what it is asked to tell of, if that changed since the push before
+	Epoch         string                 `protobuf:"bytes,8,opt,name=epoch,proto3" json:"epoch,omitempty"`     // names the store that version counts the changes of
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -729,6 +748,13 @@ func (x *Push) GetTaps() *Taps {
 		return x.Taps
 	}
 	return nil
+}
+
+func (x *Push) GetEpoch() string {
+	if x != nil {
+		return x.Epoch
+	}
+	return ""
 }
 
 // Taps is all that a sidecar is asked to tell of requests as they end.
@@ -5519,10 +5545,12 @@ const file_wire_proto_rawDesc = "" +
 	"\x05state\x18\x03 \x01(\v2\x18.sightline.wire.v1.StateH\x00R\x05state\x12*\n" +
 	"\x03ack\x18\x04 \x01(\v2\x16.sightline.wire.v1.AckH\x00R\x03ack\x126\n" +
 	"\agoodbye\x18\x05 \x01(\v2\x1a.sightline.wire.v1.GoodbyeH\x00R\agoodbyeB\t\n" +
-	"\amessage\"V\n" +
+	"\amessage\"\x86\x01\n" +
 	"\x05Hello\x127\n" +
 	"\binstance\x18\x01 \x01(\v2\x1b.sightline.wire.v1.InstanceR\binstance\x12\x14\n" +
-	"\x05build\x18\x02 \x01(\tR\x05build\"\"\n" +
+	"\x05build\x18\x02 \x01(\tR\x05build\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\x04R\aversion\x12\x14\n" +
+	"\x05epoch\x18\x04 \x01(\tR\x05epoch\"\"\n" +
 	"\x04Want\x12\x1a\n" +
 	"\bservices\x18\x01 \x03(\tR\bservices\"\x1d\n" +
 	"\x05State\x12\x14\n" +
@@ -5532,7 +5560,7 @@ const file_wire_proto_rawDesc = "" +
 	"\baccepted\x18\x02 \x01(\bR\baccepted\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12+\n" +
 	"\x03ago\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x03ago\"\t\n" +
-	"\aGoodbye\"\xac\x02\n" +
+	"\aGoodbye\"\xc2\x02\n" +
 	"\x04Push\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x1a\n" +
@@ -5540,7 +5568,8 @@ const file_wire_proto_rawDesc = "" +
 	"\tsnapshots\x18\x04 \x03(\v2\x1b.sightline.wire.v1.SnapshotR\tsnapshots\x124\n" +
 	"\achanged\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\achanged\x124\n" +
 	"\ainbound\x18\x06 \x01(\v2\x1a.sightline.wire.v1.InboundR\ainbound\x12+\n" +
-	"\x04taps\x18\a \x01(\v2\x17.sightline.wire.v1.TapsR\x04taps\"2\n" +
+	"\x04taps\x18\a \x01(\v2\x17.sightline.wire.v1.TapsR\x04taps\x12\x14\n" +
+	"\x05epoch\x18\b \x01(\tR\x05epoch\"2\n" +
 	"\x04Taps\x12*\n" +
 	"\x04taps\x18\x01 \x03(\v2\x16.sightline.wire.v1.TapR\x04taps\"\x85\x02\n" +
 	"\x03Tap\x12\x0e\n" +

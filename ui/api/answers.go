@@ -66,7 +66,8 @@ type (
 		Alerts []Alert `json:"alerts"`
 	}
 	proxiesAnswer struct {
-		Proxies []mesh.ProxyStatus `json:"proxies"`
+		Proxies       []mesh.ProxyStatus `json:"proxies"`
+		ControlPlanes []mesh.Replica     `json:"controlPlanes"`
 	}
 	pipelineAnswer struct {
 		Signals []signal.Pipeline `json:"signals"`

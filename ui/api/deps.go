@@ -90,6 +90,7 @@ type Deps struct {
 	Breakers Breakers
 	Config   Config
 	Proxies  Proxies
+	Replicas func(ctx context.Context) ([]mesh.Replica, error) // the control planes; may be nil
 
 	Events       func(ctx context.Context, q EventQuery) ([]mesh.Event, error)
 	UndoTraffic  func(ctx context.Context, service mesh.ServiceName, by string) error

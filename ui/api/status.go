@@ -49,7 +49,15 @@ func (a *API) proxies(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read sidecars: %w", err)
 	}
-	return proxiesAnswer{Proxies: list(all)}, nil
+	out := proxiesAnswer{Proxies: list(all), ControlPlanes: []mesh.Replica{}}
+	if a.deps.Replicas != nil {
+		planes, err := a.deps.Replicas(c)
+		if err != nil {
+			return nil, fmt.Errorf("read control planes: %w", err)
+		}
+		out.ControlPlanes = list(planes)
+	}
+	return out, nil
 }
 
 func (a *API) pipeline(*gin.Context) (any, error) {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"os"
 	"strings"
@@ -20,18 +21,33 @@ import (
 
 // Client asks one Sightline.
 type Client struct {
-	base  string
+	bases []string // at least one
 	token string
 	http  *http.Client
 }
 
-// New makes a client of the API at base ("http://127.0.0.1:8080").
-func New(base, token string) (*Client, error) {
-	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return nil, fmt.Errorf("server %q: want a URL such as http://127.0.0.1:8080", base)
+// New makes a client of the API at a URL ("http://127.0.0.1:8080"), or at several of one
+// mesh, with commas between them: the next is asked where one is not to be reached.
+func New(servers, token string) (*Client, error) {
+	bases, err := Servers(servers)
+	if err != nil {
+		return nil, err
 	}
-	return &Client{base: strings.TrimSuffix(base, "/"), token: token, http: &http.Client{Timeout: time.Minute}}, nil
+	return &Client{bases: bases, token: token, http: &http.Client{Timeout: time.Minute}}, nil
+}
+
+// Servers are the URLs of a list of them.
+func Servers(list string) ([]string, error) {
+	var out []string
+	for base := range strings.SplitSeq(list, ",") {
+		base = strings.TrimSuffix(strings.TrimSpace(base), "/")
+		u, err := url.Parse(base)
+		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+			return nil, fmt.Errorf("server %q: want a URL such as http://127.0.0.1:8080", base)
+		}
+		out = append(out, base)
+	}
+	return out, nil
 }
 
 // TokenFile reads a token from a file that only its owner may read.
@@ -99,12 +115,35 @@ type body struct {
 	data []byte
 }
 
+// do asks one server after the other until one has taken the request: one that may have
+// done it is not followed by another, unless doing it twice does nothing more.
 func (c *Client) do(ctx context.Context, method, path string, b *body, out any) error {
+	var all []error
+	for _, base := range c.bases {
+		sent := false
+		trace := &httptrace.ClientTrace{WroteHeaders: func() { sent = true }}
+		err := c.ask(httptrace.WithClientTrace(ctx, trace), base, request{method, path, b}, out)
+		_, refused := errors.AsType[*ProblemError](err)
+		if err == nil || refused || ctx.Err() != nil || sent && method != http.MethodGet {
+			return err
+		}
+		all = append(all, err)
+	}
+	return errors.Join(all...)
+}
+
+type request struct {
+	method, path string
+	body         *body
+}
+
+func (c *Client) ask(ctx context.Context, base string, asked request, out any) error {
+	method, path, b := asked.method, asked.path, asked.body
 	var r io.Reader
 	if b != nil {
 		r = bytes.NewReader(b.data)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, r)
+	req, err := http.NewRequestWithContext(ctx, method, base+path, r)
 	if err != nil {
 		return fmt.Errorf("build request %s: %w", path, err)
 	}
@@ -117,7 +156,7 @@ func (c *Client) do(ctx context.Context, method, path string, b *body, out any) 
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
-		return fmt.Errorf("ask %s: %w", c.base, errors.Unwrap(err))
+		return fmt.Errorf("ask %s: %w", base, errors.Unwrap(err))
 	}
 	defer func() { _ = res.Body.Close() }()
 	return decode(res, path, out)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
 	"time"
@@ -22,13 +23,27 @@ const (
 var ErrSilent = errors.New("the server has gone silent")
 
 // Stream follows server-sent events until ctx ends, do returns an error, or the server
-// ends it, which is an error.
+// ends it, which is an error. It is of the first server that is to be reached.
 func (c *Client) Stream(ctx context.Context, path string, query url.Values, do func(name string, data []byte) error) error {
+	var all []error
+	for _, base := range c.bases {
+		sent := false
+		trace := &httptrace.ClientTrace{WroteHeaders: func() { sent = true }}
+		err := c.stream(httptrace.WithClientTrace(ctx, trace), base+path+"?"+query.Encode(), do)
+		if err == nil || sent || ctx.Err() != nil {
+			return err
+		}
+		all = append(all, err)
+	}
+	return errors.Join(all...)
+}
+
+func (c *Client) stream(ctx context.Context, address string, do func(name string, data []byte) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+path+"?"+query.Encode(), nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return fmt.Errorf("build request %s: %w", path, err)
+		return fmt.Errorf("build request %s: %w", address, err)
 	}
 	req.Header.Set("Accept", "text/event-stream")
 	if c.token != "" {
@@ -39,11 +54,11 @@ func (c *Client) Stream(ctx context.Context, path string, query url.Values, do f
 	defer watch.Stop()
 	res, err := endless.Do(req)
 	if err != nil {
-		return fmt.Errorf("ask %s: %w", c.base, errors.Unwrap(err))
+		return fmt.Errorf("ask %s: %w", address, errors.Unwrap(err))
 	}
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusOK {
-		return decode(res, path, nil)
+		return decode(res, address, nil)
 	}
 	lines, name := bufio.NewScanner(res.Body), ""
 	lines.Buffer(nil, maxEvent)
@@ -63,7 +78,7 @@ func (c *Client) Stream(ctx context.Context, path string, query url.Values, do f
 		return cause
 	}
 	if err := lines.Err(); err != nil {
-		return fmt.Errorf("read %s: %w", path, err)
+		return fmt.Errorf("read %s: %w", address, err)
 	}
 	return errors.New("the server has ended the stream")
 }

@@ -42,9 +42,7 @@ func (c Config) controlPlaneProcess(out io.Writer) *supervise.Child {
 	args := []string{
 		"controlplane", "--dir", c.Dir, "--listen", c.ControlPlaneListen, "--cert-ttl", c.CertTTL.String(),
 	}
-	if len(c.EtcdEndpoints) > 0 {
-		args = append(args, "--etcd-endpoints", strings.Join(c.EtcdEndpoints, ","))
-	}
+	args = append(args, c.Etcd...)
 	if c.PathNormalization != "" {
 		args = append(args, "--path-normalization", string(c.PathNormalization))
 	}

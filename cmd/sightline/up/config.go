@@ -24,8 +24,8 @@ type Config struct {
 	// ClickHouse is a server to use instead of the embedded engine:
 	// "clickhouse://user:password@host:9000/sightline".
 	ClickHouse string
-	// EtcdEndpoints is an etcd cluster to use instead of the embedded one.
-	EtcdEndpoints []string
+	// Etcd are the control plane's flags about etcd and other control planes on it.
+	Etcd []string
 	// Engine is the path of libchdb.so; empty is where `make engine` puts it.
 	Engine string
 	// CertTTL is how long certificates are good for; default 24 h.

@@ -27,9 +27,7 @@ func (m *Mesh) predecessor() predecessor {
 	if m.store != nil {
 		p.locks = append(p.locks, filepath.Join(m.c.Dir, "store", "lock"))
 	}
-	if len(m.c.EtcdEndpoints) == 0 {
-		p.locks = append(p.locks, filepath.Join(m.c.Dir, "controlplane", "etcd", "lock"))
-	}
+	p.locks = append(p.locks, filepath.Join(m.c.Dir, "controlplane", "etcd", "lock")) // nobody's with an etcd cluster
 	return p
 }
 

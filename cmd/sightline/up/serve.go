@@ -16,7 +16,7 @@ func acts(d *api.Deps, c *admin.Client) {
 	d.Traffic, d.Breakers, d.Config, d.Proxies = c, c, c, c
 	d.Trip, d.Release, d.Hold = c.Trip, c.Release, c.Hold
 	d.UndoTraffic = c.UndoTraffic
-	d.DeleteConfig, d.Tap = c.Delete, c.Tap
+	d.DeleteConfig, d.Tap, d.Replicas = c.Delete, c.Tap, c.Replicas
 	d.Events = func(ctx context.Context, q api.EventQuery) ([]mesh.Event, error) {
 		return c.Events(ctx, admin.EventQuery{
 			After: q.After, Limit: q.Limit, Kind: mesh.EventKind(q.Kind), Service: mesh.ServiceName(q.Service),

@@ -1,0 +1,89 @@
+package controlplane
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/sightline-mesh/sightline/controlplane/admin"
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/controlplane/registry"
+)
+
+// ownProxies are the sidecars that have their stream here.
+func (p *plane) ownProxies() []mesh.ProxyStatus {
+	var out []mesh.ProxyStatus
+	for _, s := range p.hub.Proxies() {
+		if s.Connected {
+			s.ControlPlane = p.replicas.own
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// proxies is how every sidecar of the mesh stands, wherever it has its stream. One whose
+// control plane does not answer is shown as such.
+func (p *plane) proxies(ctx context.Context, own bool) ([]mesh.ProxyStatus, error) { //nolint:revive // the API's own flag
+	if own {
+		return p.ownProxies(), nil
+	}
+	streams, err := p.registry.Streams(ctx)
+	if err != nil {
+		return nil, err
+	}
+	peers, err := p.replicas.peers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := map[mesh.InstanceID]mesh.ProxyStatus{}
+	for _, s := range p.hub.Proxies() {
+		if s.Connected {
+			s.ControlPlane = p.replicas.own
+		}
+		all[s.Instance.ID] = s
+	}
+	silent := gatherProxies(ctx, all, peers, streams)
+	for id, s := range all {
+		if why, unknown := silent[streams[id].Replica]; unknown && s.ControlPlane != streams[id].Replica {
+			s.Connected, s.ControlPlane, s.Unknown = false, streams[id].Replica, why
+			all[id] = s
+		}
+	}
+	return slices.SortedFunc(maps.Values(all), func(a, b mesh.ProxyStatus) int {
+		return cmp.Or(cmp.Compare(a.Instance.Service, b.Instance.Service), cmp.Compare(a.Instance.ID, b.Instance.ID))
+	}), nil
+}
+
+// gatherProxies adds what the others know, and says which of them did not answer.
+func gatherProxies(ctx context.Context, all map[mesh.InstanceID]mesh.ProxyStatus, peers map[string]*admin.Client, streams map[mesh.InstanceID]registry.Stream) map[string]string {
+	ctx, cancel := context.WithTimeout(ctx, peerPatience)
+	defer cancel()
+	silent := map[string]string{}
+	var mu sync.Mutex
+	var asked sync.WaitGroup
+	for id, peer := range peers {
+		asked.Go(func() {
+			theirs, err := peer.OwnProxies(ctx)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				silent[id] = fmt.Sprintf("control plane %s does not answer: %v", id, err)
+			}
+			for _, s := range theirs {
+				known := all[s.Instance.ID]
+				if !known.Connected || streams[s.Instance.ID].Replica == id {
+					if known.Instance.State != "" {
+						s.Instance.State = known.Instance.State
+					}
+					all[s.Instance.ID] = s
+				}
+			}
+		})
+	}
+	asked.Wait()
+	return silent
+}
