@@ -3,14 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"os"
-	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/sightline-mesh/sightline/cmd/sightline/bundle"
 	"github.com/sightline-mesh/sightline/cmd/sightline/client"
+	"github.com/sightline-mesh/sightline/controlplane/config"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
@@ -24,7 +23,7 @@ func newApply(g *globals) *cobra.Command {
 			"against everything that is there; what is wrong is named with its path.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			manifest, err := read(files, c.InOrStdin())
+			m, err := bundle.Read(files, c.InOrStdin())
 			if err != nil {
 				return err
 			}
@@ -32,10 +31,10 @@ func newApply(g *globals) *cobra.Command {
 			if dry {
 				path += "/analyze"
 			}
-			return apply(c, g, manifest, path)
+			return apply(c, g, m, path)
 		},
 	}
-	c.Flags().StringArrayVarP(&files, "file", "f", nil, "manifest; - is standard input")
+	c.Flags().StringArrayVarP(&files, "file", "f", nil, "manifest, or a directory of them; - is standard input")
 	c.Flags().BoolVar(&dry, "dry-run", false, "check only")
 	_ = c.MarkFlagRequired("file")
 	return c
@@ -43,7 +42,7 @@ func newApply(g *globals) *cobra.Command {
 
 // apply sends a manifest to be applied, or only to be looked at, and shows what was
 // found.
-func apply(c *cobra.Command, g *globals, manifest []byte, path string) error {
+func apply(c *cobra.Command, g *globals, m *bundle.Bundle, path string) error {
 	api, err := g.api()
 	if err != nil {
 		return err
@@ -52,44 +51,27 @@ func apply(c *cobra.Command, g *globals, manifest []byte, path string) error {
 		Applied  bool           `json:"applied"`
 		Findings []mesh.Finding `json:"findings"`
 	}
-	err = api.Send(c.Context(), http.MethodPost, path, client.YAML(manifest), &out)
+	err = api.Send(c.Context(), http.MethodPost, path, client.YAML(m.Text), &out)
 	if p, ok := errors.AsType[*client.ProblemError](err); ok && len(p.Findings) > 0 {
 		out.Findings, err = p.Findings, nil
 	}
 	if err != nil {
 		return fmt.Errorf("apply: %w", err)
 	}
+	out.Findings = m.Place(out.Findings)
 	err = g.print(c.OutOrStdout(), out, func(t *table) {
-		for _, f := range out.Findings {
-			t.row(f.Severity, f.Resource, f.Path, f.Message)
+		paint := colours(c.OutOrStdout())
+		for _, f := range sorted(out.Findings) {
+			if f.Severity != config.SeverityInfo { // for who asks: analyze has them
+				t.row(line(f, paint))
+			}
 		}
 		if out.Applied {
 			t.row("applied")
 		}
 	})
-	refused := slices.ContainsFunc(out.Findings, func(f mesh.Finding) bool { return f.Severity == "error" })
-	if err == nil && refused {
+	if err == nil && config.Refused(out.Findings) {
 		return errFound
 	}
 	return err
-}
-
-// read joins manifests into one multi-document manifest.
-func read(files []string, stdin io.Reader) ([]byte, error) {
-	var all []byte
-	for _, f := range files {
-		var b []byte
-		var err error
-		if f == "-" {
-			b, err = io.ReadAll(stdin)
-		} else {
-			b, err = os.ReadFile(f)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read manifest: %w", err)
-		}
-		all = append(append(all, "---\n"...), b...)
-		all = append(all, '\n')
-	}
-	return all, nil
 }

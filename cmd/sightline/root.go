@@ -16,6 +16,18 @@ import (
 // be, and the command has said so itself.
 var errFound = errors.New("findings")
 
+// statusError ends a command with a status of its own.
+type statusError struct {
+	status int
+	cause  error
+}
+
+// Error is the cause's.
+func (e *statusError) Error() string { return e.cause.Error() }
+
+// Unwrap is the cause.
+func (e *statusError) Unwrap() error { return e.cause }
+
 // globals are the flags of all commands that talk to a running Sightline.
 type globals struct {
 	server string
@@ -41,7 +53,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(
 		newUp(g), newDemo(g), newStore(g), newControlPlane(g),
 		newApply(g), newGet(g), newDelete(g), newStatus(g), newTraffic(g), newEvents(g),
-		newToken(g), newSignIn(g), newSLO(g), newWait(g), newTap(g), newTop(g),
+		newToken(g), newSignIn(g), newSLO(g), newWait(g), newTap(g), newTop(g), newAnalyze(g),
 	)
 	return root
 }

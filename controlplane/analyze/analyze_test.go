@@ -225,6 +225,27 @@ func TestFindings(t *testing.T) {
 	}
 }
 
+func TestFilesSayWhatWillRun(t *testing.T) {
+	manifest := "# not the mesh's\napiVersion: v1\nkind: Service\nmetadata: {name: parcels}\nspec: {selector: {app: parcels}}\n---\n" +
+		"apiVersion: v1\nkind: Service\nmetadata: {name: outside, namespace: shop}\nspec: {}\n---\n" +
+		"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: p}\nspec: {selector: {matchLabels: {app: parcels}}, template: {metadata: {labels: {app: parcels, version: v1}}}}\n---\n" +
+		rule + "---\napiVersion: v1\nkind: List\n---\nno: kind\n"
+	f := analyze.ReadFiles([]byte(manifest))
+	if got := fmt.Sprint(f.World.Services, f.World.Unseen, f.World.Unknown); got != "map[outside.shop:[] parcels:[map[app:parcels version:v1]]] map[outside.shop:true parcels:false] false" {
+		t.Errorf("the world is %s", got)
+	}
+	if got := fmt.Sprint(f.Skipped); got != "[{Service default/parcels  1} {Service shop/outside  7} {Deployment default/p  12}]" {
+		t.Errorf("skipped %s", got)
+	}
+	_, bad := config.Read(f.Manifest)
+	if len(bad) != 2 || bad[0].Line != 26 || bad[1].Line != 29 {
+		t.Errorf("%+v, want the list and the document without a kind refused where they are", bad)
+	}
+	if f := analyze.ReadFiles([]byte(rule)); !f.World.Unknown {
+		t.Error("files without a Service say nothing of what runs")
+	}
+}
+
 func TestLines(t *testing.T) {
 	manifest := `# a comment
 apiVersion: networking.istio.io/v1

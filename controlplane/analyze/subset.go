@@ -1,7 +1,10 @@
 package analyze
 
 import (
+	"cmp"
 	"fmt"
+	"strconv"
+	"strings"
 
 	networking "istio.io/api/networking/v1alpha3"
 
@@ -15,11 +18,17 @@ func (a *analyzer) unusedSubsets() {
 	if len(hosts) == 0 {
 		return
 	}
-	used := a.usedSubsets(hosts[0])
+	var unused []string
+	used, path := a.usedSubsets(hosts[0]), ""
 	for i, sub := range a.object.DestinationRule.GetSubsets() {
-		if sub.GetName() != "" && !used[sub.GetName()] {
-			a.find(config.CodeUnusedSubset, fmt.Sprintf("spec.subsets[%d].name", i), "no route sends requests to %q; name it in a VirtualService if it is to get any", sub.GetName())
+		if sub.GetName() == "" || used[sub.GetName()] {
+			continue
 		}
+		unused = append(unused, strconv.Quote(sub.GetName()))
+		path = cmp.Or(path, fmt.Sprintf("spec.subsets[%d]", i))
+	}
+	if len(unused) > 0 {
+		a.find(config.CodeUnusedSubset, path, "no route sends requests to %s; name it in a VirtualService if it is to get any", strings.Join(unused, ", "))
 	}
 }
 

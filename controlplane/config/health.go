@@ -158,8 +158,8 @@ func wholeOr(v any, otherwise int) int {
 
 func (v *validator) healthCheck(h *HealthCheck) {
 	v.onlyOne(v.checks, h.Service)
-	if _, runs := v.world.Services[h.Service]; !runs {
-		v.warn("spec.service", "no service %q has joined yet", h.Service)
+	if _, runs := v.world.Services[h.Service]; !runs && !v.world.Unknown {
+		v.find(CodeHost, "spec.service", "%s", v.world.absent(h.Service, ""))
 	}
 	if h.Check.Timeout > h.Check.Interval {
 		v.warn("spec.timeout", "%v is longer than the interval of %v: an instance is asked again only after it answered", h.Check.Timeout, h.Check.Interval)

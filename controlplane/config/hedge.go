@@ -83,8 +83,8 @@ func fillHedge(o *Object, spec map[string]any) error {
 
 func (v *validator) hedge(h *Hedge) {
 	v.onlyOne(v.hedges, h.Service)
-	if n, runs := v.world.Services[h.Service]; !runs {
-		v.warn("spec.service", "no service %q has joined yet", h.Service)
+	if n, runs := v.world.Services[h.Service]; !runs && !v.world.Unknown {
+		v.find(CodeHost, "spec.service", "%s", v.world.absent(h.Service, ""))
 	} else if len(n) == 1 {
 		v.warn("spec.service", "%q has one instance: there is no other to ask", h.Service)
 	}

@@ -44,12 +44,12 @@ func Read(manifest []byte) ([]Object, []mesh.Finding) {
 		all, right []Object
 		bad        []mesh.Finding
 	)
-	for i, s := range sections(manifest) {
+	for i, s := range Sections(manifest) {
 		where := fmt.Sprintf("document %d", i+1)
 		tree, err := decode(s)
 		if err != nil {
 			f := CodeUnreadable.On(where, "", "%v", err)
-			f.Line = s.line
+			f.Line = s.Line
 			if at, ok := errors.AsType[*syntaxError](err); ok {
 				f.Line = at.line
 			}
@@ -60,7 +60,7 @@ func Read(manifest []byte) ([]Object, []mesh.Finding) {
 			continue
 		}
 		o, findings := read(tree, where)
-		o.Source, o.Line = s.text, s.line
+		o.Source, o.Line = s.Text, s.Line
 		bad = append(bad, o.place(findings)...)
 		all = append(all, o)
 		if len(findings) == 0 {
@@ -78,15 +78,15 @@ func refuse(message string) []mesh.Finding {
 	return []mesh.Finding{CodeUnreadable.On("", "", "%s", message)}
 }
 
-// section is one document of a manifest, its bytes as they are.
-type section struct {
-	text []byte
-	line int // of the manifest, from 1
+// Section is one document of a manifest, its bytes as they are.
+type Section struct {
+	Text []byte
+	Line int // of the manifest, from 1
 }
 
-// sections cuts a manifest at its "---" and "..." lines.
-func sections(manifest []byte) []section {
-	var out []section
+// Sections cuts a manifest at its "---" and "..." lines.
+func Sections(manifest []byte) []Section {
+	var out []Section
 	start, first, line := 0, 1, 0
 	for at := 0; at < len(manifest); {
 		line++
@@ -96,19 +96,19 @@ func sections(manifest []byte) []section {
 		}
 		marker := bytes.TrimRight(text, " \t\r")
 		if string(marker) == "---" || string(marker) == "..." || bytes.HasPrefix(text, []byte("--- #")) {
-			out = append(out, section{manifest[start:at], first})
+			out = append(out, Section{manifest[start:at], first})
 			start, first = next, line+1
 		}
 		at = next
 	}
-	out = append(out, section{manifest[start:], first})
-	return slices.DeleteFunc(out, func(s section) bool { return len(bytes.TrimSpace(s.text)) == 0 })
+	out = append(out, Section{manifest[start:], first})
+	return slices.DeleteFunc(out, func(s Section) bool { return len(bytes.TrimSpace(s.Text)) == 0 })
 }
 
 // decode reads one document. It is nil for one that holds only comments.
-func decode(s section) (map[string]any, error) {
+func decode(s Section) (map[string]any, error) {
 	var root yaml.Node
-	d := yaml.NewDecoder(bytes.NewReader(s.text))
+	d := yaml.NewDecoder(bytes.NewReader(s.Text))
 	if err := d.Decode(&root); errors.Is(err, io.EOF) {
 		return nil, nil
 	} else if err != nil {
@@ -146,16 +146,16 @@ func (e *syntaxError) Error() string { return e.text }
 var lineNumber = regexp.MustCompile(`\bline (\d+)`)
 
 // plain is an error of the YAML reader on one line, with the lines of the manifest.
-func (s section) plain(err error) error {
+func (s Section) plain(err error) error {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	text = strings.TrimPrefix(text, "unmarshal errors:\n  ")
-	out := &syntaxError{line: s.line}
+	out := &syntaxError{line: s.Line}
 	out.text = lineNumber.ReplaceAllStringFunc(strings.ReplaceAll(text, "\n  ", "; "), func(m string) string {
 		n, _ := strconv.Atoi(m[len("line "):])
-		if out.line == s.line {
-			out.line = s.line + n - 1
+		if out.line == s.Line {
+			out.line = s.Line + n - 1
 		}
-		return "line " + strconv.Itoa(s.line+n-1)
+		return "line " + strconv.Itoa(s.Line+n-1)
 	})
 	return out
 }

@@ -7,8 +7,8 @@ import (
 )
 
 func (v *validator) slo(s mesh.SLO) {
-	if _, runs := v.world.Services[s.Service]; !runs {
-		v.warn("spec.service", "no service %q has joined yet", s.Service)
+	if _, runs := v.world.Services[s.Service]; !runs && !v.world.Unknown {
+		v.find(CodeHost, "spec.service", "%s", v.world.absent(s.Service, ""))
 	}
 	if s.Objective <= 0 || s.Objective >= 1 {
 		v.fault("spec.objectives[0].target", "%v is not a share between 0 and 1, such as 0.99", s.Objective)

@@ -1,0 +1,150 @@
+package analyze
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/sightline-mesh/sightline/controlplane/config"
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
+
+// Skipped is a document of a kind that is not the mesh's to read.
+type Skipped struct {
+	Resource string `json:"resource"` // "Deployment default/reviews-v1"
+	File     string `json:"file,omitempty"`
+	Line     int    `json:"line"`
+}
+
+// Files is what the files of a repository say, taken apart.
+type Files struct {
+	// Manifest is as it was but for the skipped documents, of which only empty lines are
+	// left: lines are still those of the file.
+	Manifest []byte
+	Skipped  []Skipped
+	// World is what they say will run: the services, and the labels of their pods. Without
+	// a Service nothing is known of that.
+	World config.World
+}
+
+// ReadFiles takes a manifest apart. Documents that are of no Kubernetes kind, or cannot
+// be read, stay in the manifest, for others to say what is wrong with them.
+func ReadFiles(manifest []byte) Files {
+	out := Files{Manifest: slices.Clone(manifest)}
+	var services, pods []foreign
+	for _, s := range config.Sections(manifest) {
+		var f foreign
+		if err := yaml.Unmarshal(s.Text, &f); err != nil || !f.skips() {
+			continue
+		}
+		f.Metadata.Namespace = orDefault(f.Metadata.Namespace)
+		blank(out.Manifest, s)
+		out.Skipped = append(out.Skipped, Skipped{Resource: f.Kind + " " + f.Metadata.Namespace + "/" + f.Metadata.Name, Line: s.Line})
+		switch {
+		case f.Kind == "Service" && f.APIVersion == "v1":
+			services = append(services, f)
+		case f.labels() != nil:
+			pods = append(pods, f)
+		}
+	}
+	out.World = worldOf(services, pods)
+	return out
+}
+
+// foreign is as much of a Kubernetes resource as says what will run.
+type foreign struct {
+	APIVersion string `yaml:"apiVersion"`
+	Kind       string
+	Metadata   metadata
+	Spec       struct {
+		Selector selector
+		Template struct{ Metadata metadata }
+	}
+}
+
+type metadata struct {
+	Name, Namespace string
+	Labels          map[string]string
+}
+
+// selector is that of a Service. Those of other kinds have more than labels in them, and
+// are of no interest.
+type selector map[string]string
+
+// UnmarshalYAML implements yaml.Unmarshaler.
+func (s *selector) UnmarshalYAML(n *yaml.Node) error {
+	var labels map[string]string
+	if n.Decode(&labels) == nil {
+		*s = labels
+	}
+	return nil
+}
+
+// groups are those of the kinds that the mesh reads, or refuses by name.
+var groups = []string{"istio.io", "gateway.networking.k8s.io", "openslo", "sightline.dev"}
+
+// skips reports whether the document is a resource of somebody else.
+func (f foreign) skips() bool {
+	group, _, _ := strings.Cut(f.APIVersion, "/")
+	ours := slices.ContainsFunc(groups, func(g string) bool { return group == g || strings.HasSuffix(group, "."+g) })
+	return f.APIVersion != "" && f.Kind != "" && f.Kind != "List" && !ours
+}
+
+// labels are those of the pods that the resource makes, or is.
+func (f foreign) labels() map[string]string {
+	if f.Kind == "Pod" {
+		return f.Metadata.Labels
+	}
+	return f.Spec.Template.Metadata.Labels
+}
+
+// blank leaves only the lines' ends of a document.
+func blank(manifest []byte, s config.Section) {
+	at := 0
+	for line := 1; line < s.Line; line++ {
+		at += bytes.IndexByte(manifest[at:], '\n') + 1
+	}
+	for i := range s.Text {
+		if manifest[at+i] != '\n' {
+			manifest[at+i] = ' '
+		}
+	}
+}
+
+func orDefault(namespace string) string {
+	if namespace == "" {
+		return mesh.DefaultNamespace
+	}
+	return namespace
+}
+
+// worldOf has the pods that each service selects. A service that selects none of them
+// has its pods from elsewhere.
+func worldOf(services, pods []foreign) config.World {
+	w := config.World{
+		Files: true, Unknown: len(services) == 0,
+		Services: map[mesh.ServiceName][]map[string]string{}, Unseen: map[mesh.ServiceName]bool{},
+	}
+	for _, s := range services {
+		name := mesh.NewServiceName(s.Metadata.Name, s.Metadata.Namespace)
+		w.Services[name] = nil
+		for _, p := range pods {
+			if p.Metadata.Namespace == s.Metadata.Namespace && selects(s.Spec.Selector, p.labels()) {
+				w.Services[name] = append(w.Services[name], p.labels())
+			}
+		}
+		w.Unseen[name] = len(w.Services[name]) == 0
+	}
+	return w
+}
+
+func selects(wanted selector, have map[string]string) bool {
+	for k, v := range wanted {
+		if have[k] != v {
+			return false
+		}
+	}
+	return len(wanted) > 0
+}
