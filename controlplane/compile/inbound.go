@@ -17,6 +17,7 @@ import (
 type Policies struct {
 	all   []selected
 	peers config.PeerModes
+	seers []seer // of the way out
 }
 
 type selected struct {
@@ -33,8 +34,8 @@ type selected struct {
 
 // InboundPolicies finds the policies among the resources.
 func InboundPolicies(objs []config.Object) Policies {
-	out := Policies{peers: config.NewPeerModes(objs)}
 	sorted := slices.SortedFunc(slices.Values(objs), func(x, y config.Object) int { return cmp.Compare(x.Key(), y.Key()) })
+	out := Policies{peers: config.NewPeerModes(objs), seers: seers(sorted)}
 	for _, o := range sorted {
 		p := selected{namespace: o.Namespace, labels: o.Selector()}
 		if mesh.IsRoot(o.Namespace) {

@@ -22,6 +22,7 @@ const (
 	KindAuthorizationPolicy   = "AuthorizationPolicy"
 	KindRequestAuthentication = "RequestAuthentication"
 	KindPeerAuthentication    = "PeerAuthentication"
+	KindSidecar               = "Sidecar"
 	KindRateLimit             = "RateLimit"
 
 	KindTelemetry     = "Telemetry"
@@ -51,6 +52,7 @@ type Object struct {
 	AuthorizationPolicy   *security.AuthorizationPolicy
 	RequestAuthentication *security.RequestAuthentication
 	PeerAuthentication    *security.PeerAuthentication
+	Sidecar               *networking.Sidecar
 	RateLimit             *RateLimit
 
 	Telemetry     *telemetry.Telemetry

@@ -95,6 +95,8 @@ func (o Object) Selector() map[string]string {
 		return o.RequestAuthentication.GetSelector().GetMatchLabels()
 	case o.PeerAuthentication != nil:
 		return o.PeerAuthentication.GetSelector().GetMatchLabels()
+	case o.Sidecar != nil:
+		return o.Sidecar.GetWorkloadSelector().GetLabels()
 	case o.RateLimit != nil:
 		return o.RateLimit.Selector
 	case o.Telemetry != nil:

@@ -56,6 +56,8 @@ func (v *validator) workloads(o Object) {
 		v.requestAuthentication(o.RequestAuthentication)
 	case o.PeerAuthentication != nil:
 		v.peerAuthentication(o.PeerAuthentication)
+	case o.Sidecar != nil:
+		v.sidecar(o.Sidecar)
 	}
 }
 
@@ -68,6 +70,7 @@ type validator struct {
 	hedges   map[mesh.ServiceName]Object // Hedges by service
 	adaptive []Object                    // RateLimits with inFlight.adaptive
 	peers    []Object                    // PeerAuthentications
+	sidecars []Object                    // Sidecars
 	object   Object                      // the one being looked at
 	findings []mesh.Finding
 }

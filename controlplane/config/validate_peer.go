@@ -22,7 +22,14 @@ func (v *validator) peerAuthentication(p *security.PeerAuthentication) {
 	if p.GetMtls().GetMode() == security.PeerAuthentication_MutualTLS_UNSET {
 		v.warn("spec.mtls.mode", "is not set, so it is what the namespace or the mesh says")
 	}
-	for _, other := range v.peers {
+	v.alone(v.peers, "spec.selector")
+	v.peers = append(v.peers, o)
+}
+
+// alone holds the object against others of its kind, of which one holds for a workload.
+func (v *validator) alone(others []Object, selector string) {
+	o := v.object
+	for _, other := range others {
 		if other.Reach() != o.Reach() || o.Reach() == 1 && other.Namespace != o.Namespace {
 			continue
 		}
@@ -30,12 +37,11 @@ func (v *validator) peerAuthentication(p *security.PeerAuthentication) {
 		case o.Reach() < 2:
 			v.find(CodeTwoPolicies, "spec", "%s is for the same workloads; keep one of them", other.Key())
 		case other.Namespace == o.Namespace && maps.Equal(other.Selector(), o.Selector()):
-			v.find(CodeTwoPolicies, "spec.selector", "%s selects the same workloads; keep one of them", other.Key())
+			v.find(CodeTwoPolicies, selector, "%s selects the same workloads; keep one of them", other.Key())
 		case v.both(o, other):
-			v.warn("spec.selector", "also selects workloads of %s, whose mode holds as its name comes first", other.Key())
+			v.warn(selector, "also selects workloads of %s, which holds for them as its name comes first", other.Key())
 		}
 	}
-	v.peers = append(v.peers, o)
 }
 
 // both reports whether some running instance is selected by each.

@@ -101,7 +101,7 @@ func TestPeerAuthenticationsAreHeldAgainstEachOtherAndAgainstRules(t *testing.T)
 			"PeerAuthentication default/b: spec: PeerAuthentication default/a is for the same workloads",
 		},
 		"the same selector":      {peer("a", "default", "STRICT", "app: reviews") + peer("b", "default", "PERMISSIVE", "app: reviews"), SeverityError, "selects the same workloads"},
-		"selectors that overlap": {peer("a", "default", "STRICT", "app: reviews") + peer("b", "default", "PERMISSIVE", "version: v2"), SeverityWarning, "whose mode holds as its name comes first"},
+		"selectors that overlap": {peer("a", "default", "STRICT", "app: reviews") + peer("b", "default", "PERMISSIVE", "version: v2"), SeverityWarning, "which holds for them as its name comes first"},
 		"selector in the root":   {peer("a", "istio-system", "STRICT", "app: reviews"), SeverityError, "has no effect in namespace istio-system"},
 		"says nothing":           {peer("a", "default", "UNSET"), SeverityWarning, "is not set"},
 		"selects nobody":         {peer("a", "default", "STRICT", "app: nobody"), SeverityWarning, "fits no running instance"},

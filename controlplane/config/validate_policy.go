@@ -71,7 +71,11 @@ func (v *validator) selects() {
 		}
 	}
 	if len(labels) > 0 {
-		v.find(CodeSelector, "spec.selector.matchLabels", "%s fits no running instance in namespace %s", show(labels), namespace)
+		path := "spec.selector.matchLabels"
+		if v.object.Sidecar != nil {
+			path = "spec.workloadSelector.labels"
+		}
+		v.find(CodeSelector, path, "%s fits no running instance in namespace %s", show(labels), namespace)
 	}
 }
 

@@ -54,6 +54,7 @@ type Feed struct {
 	inbound mesh.Inbound                // sent last
 	taps    []mesh.Tap                  // sent last
 	begun   bool                        // something was sent
+	read    []mesh.ServiceName          // what the hub tells it of
 
 	// Guarded by the hub.
 	reads map[mesh.ServiceName]struct{} // where the hub finds this feed
@@ -188,7 +189,7 @@ func (f *Feed) take() (Push, bool) {
 	if !asked {
 		return Push{}, false
 	}
-	state, all := f.read(want)
+	state, all := f.look(want)
 	if state == nil {
 		return Push{}, false
 	}
@@ -211,33 +212,37 @@ func (f *Feed) take() (Push, bool) {
 	return p, true
 }
 
-// read is the newest state and what of it concerns a sidecar that wants these
+// look is the newest state and what of it concerns a sidecar that wants these
 // services. The hub tells this feed of every change of those from before it was read.
-func (f *Feed) read(want []mesh.ServiceName) (*State, []mesh.Snapshot) {
+func (f *Feed) look(want []mesh.ServiceName) (*State, []mesh.Snapshot) {
 	for {
 		state := f.h.state.Load()
 		if state == nil {
 			return nil, nil
 		}
-		all := compile.Closure(state.Snapshots, want)
-		if f.reading(all) {
+		seen, hidden := state.Policies.Seen(f.joining.Instance, want)
+		read := compile.Closure(state.Snapshots, seen)
+		all := read
+		if len(hidden) > 0 {
+			all = compile.Hide(read, hidden)
+		}
+		if f.reading(read) {
 			return state, all
 		}
-		f.h.subscribe(f, all)
+		f.h.subscribe(f, read)
+		f.read = f.read[:0]
+		for _, s := range read {
+			f.read = append(f.read, s.Service)
+		}
 		if f.h.state.Load() == state {
 			return state, all
 		}
 	}
 }
 
-// reading reports whether these are the services of the push before.
+// reading reports whether the hub tells the feed of these services already.
 func (f *Feed) reading(all []mesh.Snapshot) bool {
-	for _, s := range all {
-		if _, ok := f.sent[s.Service]; !ok {
-			return false
-		}
-	}
-	return f.begun && len(all) == len(f.sent)
+	return f.begun && slices.EqualFunc(all, f.read, func(s mesh.Snapshot, name mesh.ServiceName) bool { return s.Service == name })
 }
 
 // note remembers a push for its answer.
