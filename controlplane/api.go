@@ -10,6 +10,7 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/sightline-mesh/sightline/controlplane/admin"
+	"github.com/sightline-mesh/sightline/controlplane/ca"
 	"github.com/sightline-mesh/sightline/controlplane/event"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/controlplane/remedy"
@@ -33,6 +34,9 @@ func (p *plane) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(wireconnect.NewControlPlaneHandler(&service{
 		authority: p.authority,
+		issuer:    p.authority,
+		leaves:    p.leaves,
+		holders:   p.holders,
 		tokens:    p.tokens,
 		registry:  p.registry,
 		hub:       p.hub,
@@ -52,6 +56,7 @@ func (p *plane) routes() http.Handler {
 		Proxies:     p.proxies,
 		Replicas:    p.listReplicas,
 		CreateToken: p.createToken,
+		Identity:    identities{p},
 		Tap:         p.tap,
 		Status:      status,
 		Logger:      p.deps.Logger,
@@ -64,15 +69,16 @@ func status(err error) int {
 	switch {
 	case errors.Is(err, resource.ErrRefused):
 		return http.StatusUnprocessableEntity
-	case errors.Is(err, tap.ErrBadTap):
+	case errors.Is(err, tap.ErrBadTap), errors.Is(err, ca.ErrBadRevocation), errors.Is(err, token.ErrBadScope):
 		return http.StatusBadRequest
 	case errors.Is(err, tap.ErrTooMany):
 		return http.StatusTooManyRequests
-	case errors.Is(err, traffic.ErrNothingToUndo), errors.Is(err, store.ErrConflict), errors.Is(err, remedy.ErrChanged), errors.Is(err, remedy.ErrAlreadyTripped):
+	case errors.Is(err, traffic.ErrNothingToUndo), errors.Is(err, store.ErrConflict), errors.Is(err, remedy.ErrChanged), errors.Is(err, remedy.ErrAlreadyTripped),
+		errors.Is(err, errLagging), errors.Is(err, ca.ErrPhase), errors.Is(err, ca.ErrTooManyRevoked):
 		return http.StatusConflict
 	case errors.Is(err, remedy.ErrNotLeading):
 		return http.StatusServiceUnavailable
-	case errors.Is(err, store.ErrNotFound), errors.Is(err, remedy.ErrUnknownVerdict), errors.Is(err, remedy.ErrUnknownTarget):
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, token.ErrUnknown), errors.Is(err, remedy.ErrUnknownVerdict), errors.Is(err, remedy.ErrUnknownTarget):
 		return http.StatusNotFound
 	}
 	return 0
@@ -87,7 +93,30 @@ func (c configuration) Delete(ctx context.Context, kind, namespace, name, by str
 }
 
 // grants keeps join tokens in the store.
-type grants struct{ store.Table[token.Grant] }
+type grants struct {
+	s *store.Store
+	store.Table[token.Grant]
+}
+
+// All are the grants there are.
+func (g grants) All(ctx context.Context) (map[string]token.Grant, error) {
+	items, _, err := g.List(ctx)
+	out := make(map[string]token.Grant, len(items))
+	for _, i := range items {
+		out[i.Key] = i.Value
+	}
+	return out, err
+}
+
+// Remove takes grants out.
+func (g grants) Remove(ctx context.Context, ids ...string) error {
+	for _, id := range ids { // each by itself: a cluster bounds what is one change
+		if err := g.s.Commit(ctx, nil, g.Delete(id)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // Update replaces a grant, token.ErrUnknown when there is none.
 func (g grants) Update(ctx context.Context, id string, change func(token.Grant) (token.Grant, error)) error {
@@ -132,4 +161,37 @@ func (p *plane) createToken(ctx context.Context, r admin.TokenRequest) (string, 
 		Detail:  map[string]string{"token": t.ID, "service": r.Service, "namespace": r.Namespace, "uses": strconv.Itoa(r.Uses), "ttl": r.TTL.String()},
 	})
 	return t.String(), nil
+}
+
+// identities are the CA and its join tokens as the API names things.
+type identities struct{ p *plane }
+
+// Authority is how the CA stands.
+func (i identities) Authority(ctx context.Context) (mesh.Authority, error) { return i.p.standing(ctx) }
+
+// Rotate takes a rotation one step further.
+func (i identities) Rotate(ctx context.Context, r admin.RotateRequest) (mesh.Authority, error) {
+	if r.Abandon {
+		return i.p.abandonRotation(ctx, r.By)
+	}
+	return i.p.rotate(ctx, r.By, r.Force)
+}
+
+// Revoke takes certificates back.
+func (i identities) Revoke(ctx context.Context, r admin.RevokeRequest) (mesh.Revocation, error) {
+	return i.p.revoke(ctx, r.What, r.By, r.Reason)
+}
+
+// Tokens are the join tokens there are.
+func (i identities) Tokens(ctx context.Context) ([]mesh.JoinToken, error) {
+	return i.p.tokens.List(ctx)
+}
+
+// RevokeToken ends one.
+func (i identities) RevokeToken(ctx context.Context, id, by string) error {
+	if err := i.p.tokens.Revoke(ctx, id); err != nil {
+		return err
+	}
+	i.p.tell(mesh.Event{Kind: mesh.EventConfig, By: by, Summary: "revoked join token " + id, Detail: map[string]string{"token": id}})
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
 
+	"github.com/sightline-mesh/sightline/controlplane/ca"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/controlplane/remedy"
 	"github.com/sightline-mesh/sightline/controlplane/store"
@@ -37,6 +38,11 @@ type Config struct {
 	// PathNormalization is how much all sidecars do to the paths of requests that were
 	// not told otherwise themselves. It is kept; empty leaves it as it was, BASE at first.
 	PathNormalization mesh.PathNormalization
+	// CA are the files of an authority to issue certificates with, at the first start; its
+	// zero value is one of the mesh's own. Another one later waits for a rotation.
+	CA ca.Files
+	// CAPassphrase seals the CA's private keys in the state. Empty has KeyFile in Dir do it.
+	CAPassphrase string
 	// EtcdEndpoints are those of an etcd cluster to use instead of an embedded one, and
 	// EtcdAccess how it is reached.
 	EtcdEndpoints []string

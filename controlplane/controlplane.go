@@ -27,6 +27,7 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/tap"
 	"github.com/sightline-mesh/sightline/controlplane/token"
 	"github.com/sightline-mesh/sightline/controlplane/traffic"
+	"github.com/sightline-mesh/sightline/controlplane/trust"
 )
 
 const (
@@ -110,6 +111,8 @@ type plane struct {
 
 	store     *store.Store
 	authority *ca.Authority
+	holders   *trust.Board
+	leaves    *trust.Ledger
 	tokens    *token.Ledger
 	registry  *registry.Registry
 	events    *event.Log
@@ -129,6 +132,8 @@ type plane struct {
 	leads     atomic.Bool
 	reporter  reporter
 	audit     chan mesh.Event // told in passing, appended by record
+
+	authorityNews chan struct{} // capacity 1: the CA's state has changed in the store
 }
 
 func (c *ControlPlane) assemble(ctx context.Context, s *store.Store) (*plane, error) {
@@ -147,18 +152,13 @@ func (c *ControlPlane) assemble(ctx context.Context, s *store.Store) (*plane, er
 	if err != nil {
 		return nil, err
 	}
-	p.authority, err = ca.Load(ctx, store.TableOf[ca.Root](s, store.Authority), ca.Config{
-		TrustDomain: c.cfg.TrustDomain,
-		TTL:         c.cfg.CertificateTTL,
-	})
-	if err != nil {
+	if err := p.openAuthority(ctx); err != nil {
 		return nil, err
 	}
 	if p.epoch, err = s.Epoch(ctx); err != nil {
 		return nil, err
 	}
 	p.passport = newPassport(p.authority, c.id)
-	p.tokens = token.NewLedger(grants{store.TableOf[token.Grant](s, store.Tokens)}, p.authority.Root(), time.Now)
 	p.resources = resource.New(resource.Deps{Store: s, Events: p.events, Instances: p.instances})
 	p.traffic = traffic.New(traffic.Deps{Store: s, Resources: p.resources, Instances: p.instances})
 	p.journal = &journal{store: s, verdicts: store.TableOf[mesh.Verdict](s, store.Verdicts), events: p.events}
@@ -203,6 +203,9 @@ func (p *plane) run(ctx context.Context) error {
 	g.Go(func() error { p.attend(alive); return nil })
 	g.Go(func() error { return p.record(alive) })
 	g.Go(func() error { p.store.Follow(alive, mirror.Tables, p.changed); return nil })
+	g.Go(func() error { p.store.Follow(alive, []string{store.Authority}, func(store.Batch) { signal(p.authorityNews) }); return nil })
+	g.Go(func() error { return p.keepAuthority(alive) })
+	g.Go(func() error { return p.holders.Run(alive) })
 	g.Go(func() error {
 		defer stop()
 		serving, end := context.WithCancel(ctx)
@@ -256,7 +259,7 @@ func (p *plane) writeToken(ctx context.Context) error {
 // serve ends every feed with ctx, then waits a moment for other calls.
 func (p *plane) serve(ctx context.Context, l net.Listener) error {
 	server := &http.Server{
-		Handler:           withCaller(p.atTheGate(p.routes())),
+		Handler:           withCaller(p.authority.CheckRevoked, p.atTheGate(p.routes())),
 		TLSConfig:         p.authority.ListenerTLS("controlplane"),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,

@@ -15,15 +15,25 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/registry"
 	"github.com/sightline-mesh/sightline/controlplane/tap"
 	"github.com/sightline-mesh/sightline/controlplane/token"
+	"github.com/sightline-mesh/sightline/controlplane/trust"
 	"github.com/sightline-mesh/sightline/controlplane/wire"
 	"github.com/sightline-mesh/sightline/controlplane/wire/wireconnect"
 )
 
 var _ wireconnect.ControlPlaneHandler = (*service)(nil)
 
+// issuer signs: whoever holds the CA's key answers it.
+type issuer interface {
+	// IssueRequest answers a certificate request, DER, with a chain without the root.
+	IssueRequest(csr []byte, w identity.Workload) ([][]byte, mesh.Leaf, error)
+}
+
 // service answers sidecars.
 type service struct {
-	authority *ca.Authority
+	authority *ca.Authority // says whom to trust
+	issuer    issuer
+	leaves    *trust.Ledger
+	holders   *trust.Board
 	tokens    *token.Ledger
 	registry  *registry.Registry
 	hub       *hub.Hub
@@ -52,7 +62,7 @@ func (s *service) Enroll(ctx context.Context, req *connect.Request[wire.EnrollRe
 	if id == identity.ControlPlane(s.authority.TrustDomain()) {
 		return nil, connect.NewError(connect.CodePermissionDenied, fmt.Errorf("%s is the control plane's own", id))
 	}
-	chain, err := s.authority.IssueRequest(req.Msg.GetCsr(), w) // first: a bad request must not use the token up
+	chain, leaf, err := s.issuer.IssueRequest(req.Msg.GetCsr(), w) // first: a bad request must not use the token up
 	if err != nil {
 		return nil, connect.NewError(connect.CodeInvalidArgument, err)
 	}
@@ -64,7 +74,8 @@ func (s *service) Enroll(ctx context.Context, req *connect.Request[wire.EnrollRe
 		}
 		return nil, connect.NewError(connect.CodeUnavailable, errors.New("join tokens cannot be looked at now"))
 	}
-	s.log.Info("enrolled", "identity", id, "instance", w.Instance)
+	s.issued(ctx, leaf)
+	s.log.Info("enrolled", "identity", id, "instance", w.Instance, "serial", leaf.Serial)
 	return s.certificates(chain), nil
 }
 
@@ -74,11 +85,12 @@ func (s *service) Renew(ctx context.Context, req *connect.Request[wire.RenewRequ
 	if err != nil {
 		return nil, err
 	}
-	chain, err := s.authority.IssueRequest(req.Msg.GetCsr(), w)
+	chain, leaf, err := s.issuer.IssueRequest(req.Msg.GetCsr(), w)
 	if err != nil {
 		return nil, connect.NewError(connect.CodeInvalidArgument, err)
 	}
-	s.hub.Renewed(mesh.InstanceID(w.Instance), s.authority.Expiry())
+	s.issued(ctx, leaf)
+	s.hub.Renewed(mesh.InstanceID(w.Instance), leaf.Expires)
 	return s.certificates(chain), nil
 }
 

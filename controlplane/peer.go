@@ -21,14 +21,19 @@ type caller struct {
 
 type callerKey struct{}
 
-// withCaller puts the caller into each call's context.
-func withCaller(next http.Handler) http.Handler {
+// withCaller puts the caller into each call's context. One that refuse has an error for
+// is turned away: it may have been let in before its certificate was revoked.
+func withCaller(refuse func(*x509.Certificate) error, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		i := &interrupter{control: http.NewResponseController(w)}
 		defer i.end()
 		c := caller{interrupt: i.interrupt}
 		if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
 			c.certificate = r.TLS.PeerCertificates[0]
+			if err := refuse(c.certificate); err != nil {
+				http.Error(w, err.Error(), http.StatusForbidden)
+				return
+			}
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, c)))
 	})

@@ -32,6 +32,7 @@ type passport struct {
 
 	mu      sync.Mutex // guards what follows
 	current *tls.Certificate
+	signer  string // that it was issued by
 	renewAt time.Time
 }
 
@@ -73,11 +74,11 @@ func (p *passport) verify(cs tls.ConnectionState) error {
 	return nil
 }
 
-// certificate is issued anew at half its life.
+// certificate is issued anew at half its life, and when another authority signs.
 func (p *passport) certificate(now time.Time) (*tls.Certificate, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.current != nil && now.Before(p.renewAt) {
+	if p.current != nil && now.Before(p.renewAt) && p.signer == p.authority.Trust().Signer {
 		return p.current, nil
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -88,7 +89,7 @@ func (p *passport) certificate(now time.Time) (*tls.Certificate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make certificate request: %w", err)
 	}
-	chain, err := p.authority.IssueRequest(csr, p.workload)
+	chain, issued, err := p.authority.IssueRequest(csr, p.workload)
 	if err != nil {
 		return nil, err
 	}
@@ -97,6 +98,7 @@ func (p *passport) certificate(now time.Time) (*tls.Certificate, error) {
 		return nil, fmt.Errorf("read own certificate: %w", err)
 	}
 	p.current = &tls.Certificate{Certificate: chain, PrivateKey: key, Leaf: leaf}
+	p.signer = issued.Signer
 	p.renewAt = now.Add(leaf.NotAfter.Sub(now) / 2)
 	return p.current, nil
 }

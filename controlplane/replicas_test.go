@@ -47,7 +47,7 @@ func fleet(t *testing.T) []*plant {
 	at := etcd(t)
 	var out []*plant
 	for _, name := range []string{"cp-a", "cp-b", "cp-c"} {
-		out = append(out, newPlant(t, func(c *Config) { c.EtcdEndpoints, c.Name = []string{at}, name }))
+		out = append(out, newPlant(t, func(c *Config) { c.EtcdEndpoints, c.Name, c.CAPassphrase = []string{at}, name, "of all of them" }))
 	}
 	return out
 }

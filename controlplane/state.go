@@ -40,6 +40,13 @@ func (p *plane) changed(b store.Batch) {
 	}
 }
 
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
 // refused tells the timeline that a sidecar will not have a push.
 func (p *plane) refused(i mesh.Instance, version uint64, reason string) {
 	p.tell(mesh.Event{

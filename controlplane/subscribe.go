@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sightline-mesh/sightline/controlplane/hub"
+	"github.com/sightline-mesh/sightline/controlplane/identity"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/controlplane/registry"
 	"github.com/sightline-mesh/sightline/controlplane/wire"
@@ -57,7 +58,11 @@ func (s *service) Subscribe(ctx context.Context, st *feedStream) error {
 	g.Go(func() error { return attached.Keep(alive) })
 	g.Go(func() error { return s.sendPushes(alive, feed, st) })
 	g.Go(func() error { return listen(alive, feed, attached, st) })
+	g.Go(func() error { return s.untilRevoked(alive) })
 	err = g.Wait()
+	if errors.Is(err, identity.ErrRevoked) {
+		return errors.Join(connect.NewError(connect.CodePermissionDenied, err), s.dismiss(ctx, attached)) // nobody shall go on to dial it
+	}
 	if errors.Is(err, errGoodbye) {
 		return s.dismiss(ctx, attached)
 	}

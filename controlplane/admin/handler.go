@@ -40,6 +40,15 @@ type Breakers interface {
 	Hold(ctx context.Context, id, by string) error
 }
 
+// Identity is the certificate authority, and the tokens that let workloads in.
+type Identity interface {
+	Authority(ctx context.Context) (mesh.Authority, error)
+	Rotate(ctx context.Context, r RotateRequest) (mesh.Authority, error)
+	Revoke(ctx context.Context, r RevokeRequest) (mesh.Revocation, error)
+	Tokens(ctx context.Context) ([]mesh.JoinToken, error)
+	RevokeToken(ctx context.Context, id, by string) error
+}
+
 // Deps is what the API is made of.
 type Deps struct {
 	Config   Config
@@ -52,6 +61,7 @@ type Deps struct {
 	Proxies     func(ctx context.Context, own bool) ([]mesh.ProxyStatus, error)
 	Replicas    func(ctx context.Context) ([]mesh.Replica, error)
 	CreateToken func(ctx context.Context, r TokenRequest) (string, error)
+	Identity    Identity
 	// Tap opens a live look at requests, of sidecars that have their stream here or of all.
 	Tap func(asked mesh.Tap, by string, own bool) (Look, error)
 	// Status is the HTTP status of an error of the parts above; 0 for one that is
@@ -82,6 +92,11 @@ func NewHandler(d Deps) http.Handler {
 		"GET /admin/v1/proxies":                             h.proxies,
 		"GET /admin/v1/replicas":                            h.replicas,
 		"POST /admin/v1/tokens":                             h.createToken,
+		"GET /admin/v1/tokens":                              h.tokens,
+		"DELETE /admin/v1/tokens/{id}":                      h.revokeToken,
+		"GET /admin/v1/ca":                                  h.authority,
+		"POST /admin/v1/ca/rotate":                          h.rotate,
+		"POST /admin/v1/ca/revoke":                          h.revoke,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { h.answer(w, r, serve) })
 	}

@@ -22,9 +22,23 @@ type EventQuery struct {
 type TokenRequest struct {
 	TTL       time.Duration `json:"ttl"`       // 0 is 24 h
 	Uses      int           `json:"uses"`      // 0 is as many as come
-	Service   string        `json:"service"`   // "" is any
-	Namespace string        `json:"namespace"` // "" is any but mesh.SystemNamespace
+	Service   string        `json:"service"`   // pattern: "shop-*"; "" is any
+	Namespace string        `json:"namespace"` // pattern; "" is any but mesh.SystemNamespace
 	By        string        `json:"by"`
+}
+
+// RotateRequest asks for one step of a rotation of the CA.
+type RotateRequest struct {
+	Force   bool   `json:"force"`   // whoever lags
+	Abandon bool   `json:"abandon"` // back to where it began
+	By      string `json:"by"`
+}
+
+// RevokeRequest takes certificates back: What is a serial number in hex, or a SPIFFE id.
+type RevokeRequest struct {
+	What   string `json:"what"`
+	Reason string `json:"reason"`
+	By     string `json:"by"`
 }
 
 // Error is the control plane's answer to what it did not do.

@@ -1,183 +1,155 @@
-// Package ca is the mesh's certificate authority: a root made at the first start
-// and kept in the store, and short-lived SPIFFE certificates for workloads and for
-// the control plane itself.
+// Package ca is the mesh's certificate authority. It issues short-lived SPIFFE
+// certificates to workloads and to the control plane itself, says whom the mesh
+// trusts, replaces its own root while traffic goes on, and takes certificates back.
+//
+// All it keeps is one value in the store, private keys sealed, so any control plane
+// on that store that can open them may sign; a change made by one is taken over by the
+// others when they are told to Reload.
+//
+// The root is made at the first start, with an intermediate below it, or supplied.
 package ca
 
 import (
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/x509"
-	"crypto/x509/pkix"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"math/big"
-	"net/url"
+	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/spiffe/go-spiffe/v2/bundle/x509bundle"
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
 
 	"github.com/sightline-mesh/sightline/controlplane/identity"
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
-
-const (
-	rootLife  = 10 * 365 * 24 * time.Hour
-	backdated = time.Minute // clocks disagree; at most a tenth of the life
-	rootKey   = "root"
-)
-
-// Root is the authority as it is stored.
-type Root struct {
-	Certificate []byte `json:"certificate"` // DER
-	Key         []byte `json:"key"`         // PKCS #8
-}
-
-// Records keeps the root.
-type Records interface {
-	// GetOrCreate is the value of a key, made and stored first when there is none.
-	// Of several callers at once all get the same value.
-	GetOrCreate(ctx context.Context, key string, produce func() (Root, error)) (Root, error)
-}
 
 // Config says what is issued.
 type Config struct {
 	TrustDomain string        // "mesh.local"
 	TTL         time.Duration // of workload certificates
+	// Supplied is an authority to issue with; its zero value is one of the mesh's own. It
+	// is taken at the first start. Later, another one than that waits for a rotation.
+	Supplied Files
+}
+
+// Deps is what an authority works with.
+type Deps struct {
+	Records Records
+	Sealer  Sealer
+	// Now is time.Now if it is nil.
+	Now func() time.Time
 }
 
 // Authority issues certificates. Its methods may be called from any goroutine.
 type Authority struct {
-	cfg  Config
-	root *x509.Certificate
-	key  crypto.Signer
-	now  func() time.Time
+	cfg     Config
+	domain  spiffeid.TrustDomain
+	records Records
+	sealer  Sealer
+	now     func() time.Time
+
+	loading sync.Mutex // one Reload at a time
+	current atomic.Pointer[opened]
 }
 
-// Load takes the root from r, made first when there is none. A root of another
-// trust domain is an error: a mesh keeps its name.
-func Load(ctx context.Context, r Records, c Config) (*Authority, error) {
+// opened is the state with its keys, ready to sign. It is never changed.
+type opened struct {
+	state   State
+	roots   []*x509.Certificate
+	bundle  *x509bundle.Bundle // of roots
+	signing *x509.Certificate
+	key     crypto.Signer
+	revoked *identity.Revocations
+	chain   [][]byte      // what follows a leaf
+	changed chan struct{} // closed when there is a newer one
+}
+
+// Load takes the authority from its records, made first when there is none. One of
+// another trust domain is an error: a mesh keeps its name.
+func Load(ctx context.Context, c Config, d Deps) (*Authority, error) {
 	domain, err := spiffeid.TrustDomainFromString(c.TrustDomain)
 	if err != nil {
 		return nil, fmt.Errorf("load authority: %w", err)
 	}
-	stored, err := r.GetOrCreate(ctx, rootKey, func() (Root, error) { return newRoot(domain, time.Now()) })
+	a := &Authority{cfg: c, domain: domain, records: d.Records, sealer: d.Sealer, now: d.Now}
+	if a.now == nil {
+		a.now = time.Now
+	}
+	supplied, err := a.readSupplied()
 	if err != nil {
 		return nil, fmt.Errorf("load authority: %w", err)
 	}
-	root, err := x509.ParseCertificate(stored.Certificate)
+	state, err := d.Records.GetOrCreate(ctx, stateKey, func() (State, error) { return a.first(ctx, supplied) })
+	if err == nil && supplied != nil {
+		state, err = a.propose(ctx, state, supplied)
+	}
+	if err == nil {
+		err = a.adopt(ctx, state)
+	}
+	if err == nil {
+		err = a.Maintain(ctx)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("load authority: %w", err)
 	}
-	if len(root.URIs) != 1 || root.URIs[0].Host != c.TrustDomain {
-		return nil, fmt.Errorf("load authority: stored root is of %v, want trust domain %q", root.URIs, c.TrustDomain)
-	}
-	parsed, err := x509.ParsePKCS8PrivateKey(stored.Key)
-	if err != nil {
-		return nil, fmt.Errorf("load authority: %w", err)
-	}
-	key, ok := parsed.(crypto.Signer)
-	if !ok {
-		return nil, fmt.Errorf("load authority: key is a %T", parsed)
-	}
-	return &Authority{cfg: c, root: root, key: key, now: time.Now}, nil
+	return a, nil
 }
 
-// Root is the certificate that every chain ends in.
-func (a *Authority) Root() *x509.Certificate { return a.root }
+// Reload takes over what another control plane, or a method of this one, has changed.
+func (a *Authority) Reload(ctx context.Context) error {
+	state, err := a.records.GetOrCreate(ctx, stateKey, func() (State, error) {
+		return State{}, errors.New("the authority is gone from the store")
+	})
+	if err == nil {
+		err = a.adopt(ctx, state)
+	}
+	if err != nil {
+		return fmt.Errorf("reload authority: %w", err)
+	}
+	return nil
+}
 
 // TrustDomain is the name of the mesh.
 func (a *Authority) TrustDomain() string { return a.cfg.TrustDomain }
 
+// Root is the certificate that chains issued now end in.
+func (a *Authority) Root() *x509.Certificate {
+	o := a.current.Load()
+	for _, r := range o.roots {
+		if string(r.Raw) == string(o.state.Signer.Root) {
+			return r
+		}
+	}
+	return o.roots[0]
+}
+
+// Roots are those that are trusted now.
+func (a *Authority) Roots() []*x509.Certificate { return a.current.Load().roots }
+
 // Bundle is every root that is trusted now, DER.
-func (a *Authority) Bundle() [][]byte { return [][]byte{a.root.Raw} }
+func (a *Authority) Bundle() [][]byte { return a.current.Load().state.Roots }
 
-// Expiry is when a certificate issued now ends.
-func (a *Authority) Expiry() time.Time { return minTime(a.now().Add(a.cfg.TTL), a.root.NotAfter) }
-
-// IssueRequest answers a certificate request, DER, with a chain without the root.
-// Only the request's key and its proof count; the names are those of w.
-func (a *Authority) IssueRequest(csr []byte, w identity.Workload) ([][]byte, error) {
-	req, err := x509.ParseCertificateRequest(csr)
-	if err != nil {
-		return nil, fmt.Errorf("read certificate request: %w", err)
-	}
-	if err := req.CheckSignature(); err != nil {
-		return nil, fmt.Errorf("check certificate request: %w", err)
-	}
-	pub, ok := req.PublicKey.(*ecdsa.PublicKey)
-	if !ok || pub.Curve != elliptic.P256() {
-		return nil, errors.New("check certificate request: key is not ECDSA P-256")
-	}
-	leaf, err := a.issue(pub, w)
-	if err != nil {
-		return nil, err
-	}
-	return [][]byte{leaf}, nil
+// Trust is whom to trust, as of one moment.
+type Trust struct {
+	Version uint64
+	Roots   [][]byte // DER
+	Signer  string   // key id, hex
+	Revoked []mesh.Revocation
+	Changed <-chan struct{} // closed when there is a newer one
 }
 
-func (a *Authority) issue(pub *ecdsa.PublicKey, w identity.Workload) ([]byte, error) {
-	w, err := w.Normal()
-	if err != nil {
-		return nil, fmt.Errorf("issue certificate: %w", err)
+// Trust is whom to trust now.
+func (a *Authority) Trust() Trust {
+	o := a.current.Load()
+	return Trust{
+		Version: o.state.Version, Roots: o.state.Roots, Signer: keyID(o.signing),
+		Revoked: alive(o.state.Revoked, a.now()), Changed: o.changed,
 	}
-	id, err := url.Parse(string(w.Peer(a.cfg.TrustDomain).Identity))
-	if err != nil {
-		return nil, fmt.Errorf("issue certificate: %w", err)
-	}
-	now := a.now()
-	template := &x509.Certificate{
-		SerialNumber: serial(),
-		NotBefore:    now.Add(-min(backdated, a.cfg.TTL/10)),
-		NotAfter:     a.Expiry(),
-		KeyUsage:     x509.KeyUsageDigitalSignature,
-		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-		URIs:         []*url.URL{id},
-		DNSNames:     []string{w.DNSName()},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.root, pub, a.key)
-	if err != nil {
-		return nil, fmt.Errorf("issue certificate for %s: %w", id, err)
-	}
-	return der, nil
 }
 
-func newRoot(domain spiffeid.TrustDomain, now time.Time) (Root, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return Root{}, fmt.Errorf("make root key: %w", err)
-	}
-	template := &x509.Certificate{
-		SerialNumber:          serial(),
-		Subject:               pkix.Name{CommonName: domain.Name() + " root", Organization: []string{"Sightline"}},
-		NotBefore:             now.Add(-backdated),
-		NotAfter:              now.Add(rootLife),
-		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
-		BasicConstraintsValid: true,
-		IsCA:                  true,
-		URIs:                  []*url.URL{domain.ID().URL()},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		return Root{}, fmt.Errorf("make root: %w", err)
-	}
-	raw, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return Root{}, fmt.Errorf("make root: %w", err)
-	}
-	return Root{Certificate: der, Key: raw}, nil
-}
-
-func serial() *big.Int {
-	b := make([]byte, 16)
-	_, _ = rand.Read(b) // never fails
-	return new(big.Int).SetBytes(b)
-}
-
-func minTime(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
+// keyID names the key of an authority as certificates that it signed name it.
+func keyID(c *x509.Certificate) string { return hex.EncodeToString(c.SubjectKeyId) }

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -17,71 +16,66 @@ import (
 )
 
 // ListenerTLS is the configuration of the control plane's own listener. Its
-// certificate is issued by this authority and replaced at half its life; its chain
-// carries the root, so that a sidecar with nothing but a join token can check it.
-// A client may come without a certificate, to enrol; one that it presents must be
-// of this trust domain.
+// certificate is issued by this authority and replaced at half its life, and when
+// another root signs; its chain carries the roots, so that a sidecar with nothing but a
+// join token can check it. A client may come without a certificate, to enrol; one that
+// it presents must be of this trust domain, good, and not revoked.
 func (a *Authority) ListenerTLS(instance string) *tls.Config {
 	own := &ownCertificate{authority: a, workload: identity.ControlPlaneWorkload(instance)}
-	clients := x509.NewCertPool()
-	clients.AddCert(a.root)
 	return &tls.Config{
 		MinVersion:     tls.VersionTLS13,
 		NextProtos:     []string{"h2", "http/1.1"},
 		GetCertificate: own.get,
-		ClientAuth:     tls.VerifyClientCertIfGiven,
-		ClientCAs:      clients,
+		ClientAuth:     tls.RequestClientCert, // VerifyConnection checks it against the roots of the moment
 		VerifyConnection: func(cs tls.ConnectionState) error {
-			return a.admit(cs.PeerCertificates)
+			return a.Admit(cs.PeerCertificates)
 		},
 	}
 }
 
-// admit also runs for resumed sessions.
-func (a *Authority) admit(chain []*x509.Certificate) error {
+// Admit checks who is at the other end of a connection; nobody is fine. It also runs
+// for resumed sessions, and may be called again while a connection stands.
+func (a *Authority) Admit(chain []*x509.Certificate) error {
 	if len(chain) == 0 {
 		return nil
 	}
-	id, err := x509svid.IDFromCert(chain[0])
-	if err != nil {
+	if _, _, err := x509svid.Verify(chain, a.current.Load().bundle, x509svid.WithTime(a.now())); err != nil {
 		return fmt.Errorf("verify client: %w", err)
 	}
-	if id.TrustDomain().Name() != a.cfg.TrustDomain {
-		return fmt.Errorf("verify client: %s is not of trust domain %q", id, a.cfg.TrustDomain)
-	}
-	if a.now().After(chain[0].NotAfter) {
-		return errors.New("verify client: certificate has expired")
-	}
-	return nil
+	return a.CheckRevoked(chain[0])
 }
 
 // ownCertificate issues the control plane's certificate when a handshake finds the
-// last one past half its life.
+// last one past half its life, or of another authority.
 type ownCertificate struct {
 	authority *Authority
 	workload  identity.Workload
 
 	mu      sync.Mutex // guards what follows
 	current *tls.Certificate
+	of      *opened
 	renewAt time.Time
 }
 
 func (o *ownCertificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	now := o.authority.now()
-	if o.current != nil && now.Before(o.renewAt) {
+	now, of := o.authority.now(), o.authority.current.Load()
+	if o.current != nil && now.Before(o.renewAt) && of == o.of {
 		return o.current, nil
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("make key: %w", err)
 	}
-	der, err := o.authority.issue(&key.PublicKey, o.workload)
+	chain, leaf, err := o.authority.issue(&key.PublicKey, o.workload)
 	if err != nil {
 		return nil, err
 	}
-	o.current = &tls.Certificate{Certificate: [][]byte{der, o.authority.root.Raw}, PrivateKey: key}
-	o.renewAt = now.Add(o.authority.cfg.TTL / 2)
+	for _, root := range of.roots {
+		chain = append(chain, root.Raw)
+	}
+	o.current, o.of = &tls.Certificate{Certificate: chain, PrivateKey: key}, of
+	o.renewAt = now.Add(leaf.Expires.Sub(now) / 2)
 	return o.current, nil
 }

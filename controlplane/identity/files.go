@@ -2,18 +2,28 @@ package identity
 
 import (
 	"crypto/ecdsa"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
+
+	"github.com/sightline-mesh/sightline/controlplane/token"
 )
 
 const (
 	identityFile = "identity.pem" // key, then the chain: one file, so they always fit
 	rootsFile    = "roots.pem"
+	formerFile   = "former-roots"
+	trustFile    = "trust.pb" // what the control plane said last of whom to trust
+
+	mostFormer = 8 // former roots that are remembered
 
 	keyBlock         = "PRIVATE KEY"
 	certificateBlock = "CERTIFICATE"
@@ -68,12 +78,8 @@ func (s *Source) save(m *material) error {
 	if err := os.MkdirAll(s.cfg.Dir, 0o700); err != nil {
 		return fmt.Errorf("save identity: %w", err)
 	}
-	var roots []byte
-	for _, r := range m.roots {
-		roots = append(roots, encode(certificateBlock, r.Raw)...)
-	}
-	if err := writeFile(filepath.Join(s.cfg.Dir, rootsFile), roots); err != nil {
-		return fmt.Errorf("save identity: %w", err)
+	if err := s.saveRoots(m.roots); err != nil {
+		return err
 	}
 	own := encode(keyBlock, key)
 	for _, c := range m.certificate.Certificate {
@@ -83,6 +89,56 @@ func (s *Source) save(m *material) error {
 		return fmt.Errorf("save identity: %w", err)
 	}
 	return nil
+}
+
+// saveRoots keeps the roots, and the fingerprints of those that were trusted before: a
+// join token goes on naming the root that it was made with.
+func (s *Source) saveRoots(roots []*x509.Certificate) error {
+	if s.cfg.Dir == "" {
+		return nil
+	}
+	former := s.formerRoots()
+	if s.current.Load() != nil { // else these are roots of another mesh, or none
+		for _, r := range s.bundle.X509Authorities() {
+			former = append(former, token.Fingerprint(r))
+		}
+	}
+	var lines []byte
+	for _, f := range former[max(0, len(former)-mostFormer):] {
+		if !slices.ContainsFunc(roots, func(r *x509.Certificate) bool { return token.Fingerprint(r) == f }) {
+			lines = fmt.Appendf(lines, "%x\n", f)
+		}
+	}
+	var blocks []byte
+	for _, r := range roots {
+		blocks = append(blocks, encode(certificateBlock, r.Raw)...)
+	}
+	err := writeFile(filepath.Join(s.cfg.Dir, formerFile), lines)
+	if err == nil {
+		err = writeFile(filepath.Join(s.cfg.Dir, rootsFile), blocks)
+	}
+	if err != nil {
+		return fmt.Errorf("save roots: %w", err)
+	}
+	return nil
+}
+
+// formerRoots are the fingerprints of roots that were trusted once, the oldest first.
+func (s *Source) formerRoots() (out [][sha256.Size]byte) {
+	if s.cfg.Dir == "" {
+		return nil
+	}
+	raw, err := os.ReadFile(filepath.Join(s.cfg.Dir, formerFile))
+	if err != nil {
+		return nil // no rotation yet
+	}
+	for line := range strings.Lines(string(raw)) {
+		b, err := hex.DecodeString(strings.TrimSpace(line))
+		if err == nil && len(b) == sha256.Size && !slices.Contains(out, [sha256.Size]byte(b)) {
+			out = append(out, [sha256.Size]byte(b))
+		}
+	}
+	return out
 }
 
 func encode(kind string, der []byte) []byte {

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -55,7 +57,19 @@ type Source struct {
 	bundle *x509bundle.Bundle
 	random func() float64 // in [0, 1)
 
+	replacing sync.Mutex    // held by who replaces current or the roots
+	hurry     chan struct{} // capacity 1: the certificate is to be renewed now
+	told      chan struct{} // capacity 1: there is something to report
+	watch     watched
+
 	current atomic.Pointer[material]
+	trust   atomic.Pointer[trust]
+
+	mu       sync.Mutex // guards what follows
+	failures uint64     // renewals that failed since the last that did not
+	failed   uint64     // all that failed
+	failure  string
+	spread   time.Duration
 }
 
 // material is a certificate with its key and the roots that came with it.
@@ -85,6 +99,7 @@ func Open(ctx context.Context, c Config) (*Source, error) {
 	}
 	s.bundle = x509bundle.FromX509Authorities(domain, m.roots)
 	s.current.Store(m)
+	s.trust.Store(s.loadTrust())
 	return s, nil
 }
 
@@ -101,7 +116,7 @@ func prepare(c Config) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("control plane: %w", err)
 	}
-	s := &Source{cfg: c, planes: planes, random: rand.Float64}
+	s := &Source{cfg: c, planes: planes, random: rand.Float64, hurry: make(chan struct{}, 1), told: make(chan struct{}, 1)}
 	if c.Token != "" {
 		t, err := token.Parse(c.Token)
 		if err != nil {
@@ -134,10 +149,16 @@ func (s *Source) adopt(m *material) error {
 	if err := s.save(m); err != nil {
 		return err
 	}
-	s.bundle.SetX509Authorities(m.roots)
+	s.replacing.Lock()
+	s.setRoots(m.roots)
 	s.current.Store(m)
+	s.replacing.Unlock()
+	signal(s.told)
 	return nil
 }
+
+// setRoots replaces those that are trusted.
+func (s *Source) setRoots(roots []*x509.Certificate) { s.bundle.SetX509Authorities(roots) }
 
 // check refuses material that is not this workload's or does not hold together.
 func (s *Source) check(m *material) error {
@@ -165,10 +186,13 @@ func (s *Source) check(m *material) error {
 	return err
 }
 
-// pins reports whether one of the roots is the one the token names, or no token
-// is there to name one.
+// pins reports whether one of the roots is the one the token names, or came after it in
+// rotations that this workload went through, or no token is there to name one.
 func (s *Source) pins(roots []*x509.Certificate) bool {
 	if s.token == nil {
+		return true
+	}
+	if slices.Contains(s.formerRoots(), s.token.Root) {
 		return true
 	}
 	for _, r := range roots {

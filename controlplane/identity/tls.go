@@ -61,14 +61,17 @@ func (s *Source) ServerTLS(alpn ...string) *tls.Config {
 	}
 }
 
-// verify also runs on resumed sessions, so an expired certificate does not get
-// in by an old ticket.
+// verify also runs on resumed sessions, so an expired or revoked certificate does not
+// get in by an old ticket.
 func (s *Source) verify(cs tls.ConnectionState) (mesh.Identity, error) {
 	if len(cs.PeerCertificates) == 0 {
 		return "", errors.New("verify peer: no certificate")
 	}
 	id, _, err := x509svid.Verify(cs.PeerCertificates, s.bundle)
 	if err != nil {
+		return "", fmt.Errorf("verify peer: %w", err)
+	}
+	if err := s.trust.Load().revoked.Check(cs.PeerCertificates[0]); err != nil {
 		return "", fmt.Errorf("verify peer: %w", err)
 	}
 	return mesh.Identity(id.String()), nil

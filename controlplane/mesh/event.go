@@ -29,4 +29,5 @@ const (
 	EventTraffic  EventKind = "traffic"  // weights changed or undone
 	EventInstance EventKind = "instance" // joined, left, drained
 	EventRefused  EventKind = "refused"  // a sidecar refused a push
+	EventIdentity EventKind = "identity" // the CA was rotated, a certificate revoked, a renewal fails
 )

@@ -11,7 +11,9 @@ import (
 
 // The tables there are.
 const (
-	Authority = "authority" // the certificate authority's root
+	Authority = "authority" // the certificate authority's state, one value
+	Leaves    = "leaves"    // certificates by serial number, each for as long as it is good
+	Holders   = "holders"   // what each control plane knows of who holds certificates
 	Tokens    = "tokens"    // grants by token id
 	Instances = "instances" // by instance id, each with its lease
 	Resources = "resources" // configuration by kind/namespace/name

@@ -5,8 +5,12 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"crypto/x509"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"path"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -15,20 +19,23 @@ import (
 // Grant is what a token allows. Only a hash of its secret is kept.
 type Grant struct {
 	Hash      []byte    `json:"hash"`                // SHA-256 of the secret
-	Service   string    `json:"service,omitempty"`   // "" is any
-	Namespace string    `json:"namespace,omitempty"` // "" is any but mesh.SystemNamespace
+	Root      string    `json:"root,omitempty"`      // fingerprint of the root that it names, hex
+	Service   string    `json:"service,omitempty"`   // pattern; "" is any
+	Namespace string    `json:"namespace,omitempty"` // pattern; "" is any but mesh.SystemNamespace
 	Uses      int       `json:"uses,omitempty"`      // enrolments left when Limited
 	Limited   bool      `json:"limited,omitempty"`
+	Used      int       `json:"used,omitempty"` // enrolments there were
+	Created   time.Time `json:"created,omitzero"`
 	Expires   time.Time `json:"expires"`
 	By        string    `json:"by"`
 }
 
-// Scope is what a token is asked for.
+// Scope is what a token is asked for. In patterns, * stands for any letters.
 type Scope struct {
 	TTL       time.Duration // 0 is 24 h
 	Uses      int           // 0 is as many as come
-	Service   string
-	Namespace string
+	Service   string        // pattern: "cart", "shop-*"
+	Namespace string        // pattern; it must be mesh.SystemNamespace itself to mean that
 	By        string
 }
 
@@ -45,6 +52,9 @@ const DefaultTTL = 24 * time.Hour
 // ErrRefused is wrapped by every refusal to redeem a token.
 var ErrRefused = errors.New("join token refused")
 
+// ErrBadScope is wrapped when a token of a scope cannot be made.
+var ErrBadScope = errors.New("scope of join token")
+
 // ErrUnknown is wrapped by Records for an id that is not there.
 var ErrUnknown = errors.New("unknown token")
 
@@ -55,36 +65,53 @@ type Records interface {
 	// Update replaces a grant with what change makes of it, in one step. An id
 	// that is not there is ErrUnknown; an error of change is passed on as it is.
 	Update(ctx context.Context, id string, change func(Grant) (Grant, error)) error
+	// All are the grants there are.
+	All(ctx context.Context) (map[string]Grant, error)
+	// Remove takes grants out; ones that are not there are no error.
+	Remove(ctx context.Context, ids ...string) error
+}
+
+// Trust is whom the mesh trusts.
+type Trust interface {
+	// Root is the one that chains issued now end in: tokens name it.
+	Root() *x509.Certificate
+	// Roots are all: tokens that name another one of them are good as well.
+	Roots() []*x509.Certificate
 }
 
 // Ledger makes tokens and redeems them.
 type Ledger struct {
 	records Records
-	root    *x509.Certificate
+	trust   Trust
 	now     func() time.Time
 }
 
-// NewLedger keeps its grants in r and makes tokens that trust root.
-func NewLedger(r Records, root *x509.Certificate, now func() time.Time) *Ledger {
-	return &Ledger{records: r, root: root, now: now}
+// NewLedger keeps its grants in r and makes tokens that name a root of t.
+func NewLedger(r Records, t Trust, now func() time.Time) *Ledger {
+	return &Ledger{records: r, trust: t, now: now}
 }
 
 // Create makes a token of the given scope. Its secret is in the result alone.
 func (l *Ledger) Create(ctx context.Context, s Scope) (Token, error) {
 	if s.TTL < 0 || s.Uses < 0 {
-		return Token{}, fmt.Errorf("create join token: ttl %s and uses %d must not be negative", s.TTL, s.Uses)
+		return Token{}, fmt.Errorf("create join token: %w: ttl %s and uses %d must not be negative", ErrBadScope, s.TTL, s.Uses)
+	}
+	if err := errors.Join(checkPattern("service", s.Service), checkPattern("namespace", s.Namespace)); err != nil {
+		return Token{}, fmt.Errorf("create join token: %w: %w", ErrBadScope, err)
 	}
 	if s.TTL == 0 {
 		s.TTL = DefaultTTL
 	}
-	t := New(l.root)
+	t := New(l.trust.Root())
 	g := Grant{
 		Hash:      hash(t.Secret),
+		Root:      hex.EncodeToString(t.Root[:]),
 		Service:   s.Service,
 		Namespace: s.Namespace,
 		Uses:      s.Uses,
 		Limited:   s.Uses > 0,
-		Expires:   l.now().Add(s.TTL),
+		Created:   l.now().UTC(),
+		Expires:   l.now().UTC().Add(s.TTL),
 		By:        s.By,
 	}
 	if err := l.records.Create(ctx, t.ID, g); err != nil {
@@ -100,7 +127,7 @@ func (l *Ledger) Redeem(ctx context.Context, text string, c Claim) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	if t.Root != Fingerprint(l.root) {
+	if !slices.ContainsFunc(l.trust.Roots(), func(r *x509.Certificate) bool { return Fingerprint(r) == t.Root }) {
 		return fmt.Errorf("%w: it was made by a control plane with another root", ErrRefused)
 	}
 	err = l.records.Update(ctx, t.ID, func(g Grant) (Grant, error) {
@@ -110,6 +137,7 @@ func (l *Ledger) Redeem(ctx context.Context, text string, c Claim) error {
 		if g.Limited {
 			g.Uses--
 		}
+		g.Used++
 		return g, nil
 	})
 	if errors.Is(err, ErrUnknown) {
@@ -136,16 +164,30 @@ func (g Grant) admits(secret string, c Claim, now time.Time) error {
 // covers reports why a claim is outside the grant's scope, if it is.
 func (g Grant) covers(c Claim) error {
 	switch {
-	case g.Service != "" && g.Service != c.Service:
+	case g.Service != "" && !matches(g.Service, c.Service):
 		return fmt.Errorf("it is for service %q, not %q", g.Service, c.Service)
-	case g.Service != "" && g.Service != c.Account:
-		return fmt.Errorf("it is for the account of service %q, not %q", g.Service, c.Account)
-	case g.Namespace != "" && g.Namespace != c.Namespace:
-		return fmt.Errorf("it is for namespace %q, not %q", g.Namespace, c.Namespace)
-	case g.Namespace == "" && c.Namespace == mesh.SystemNamespace:
+	case g.Service != "" && c.Service != c.Account:
+		return fmt.Errorf("it is for the account of service %q, not %q", c.Service, c.Account)
+	case c.Namespace == mesh.SystemNamespace && (g.Namespace == "" || strings.Contains(g.Namespace, "*")):
 		return fmt.Errorf("namespace %q needs a token made for it", c.Namespace)
+	case g.Namespace != "" && !matches(g.Namespace, c.Namespace):
+		return fmt.Errorf("it is for namespace %q, not %q", g.Namespace, c.Namespace)
 	}
 	return nil
+}
+
+// checkPattern refuses what fits no name.
+func checkPattern(field, pattern string) error {
+	if pattern == "" || mesh.IsLabel(strings.ReplaceAll(pattern, "*", "a")) {
+		return nil
+	}
+	return fmt.Errorf("%s: %q: want a name, or a pattern such as shop-*", field, pattern)
+}
+
+// matches reports whether a name fits a pattern, where * stands for any letters.
+func matches(pattern, name string) bool {
+	ok, err := path.Match(pattern, name) // names hold no slash, patterns none of its other signs
+	return ok && err == nil
 }
 
 func hash(secret string) []byte {

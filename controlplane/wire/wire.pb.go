@@ -258,6 +258,238 @@ func (x *CertificateResponse) GetRoots() [][]byte {
 	return nil
 }
 
+// TrustReport is how a holder of a certificate stands. It is sent at first and with every
+// change.
+type TrustReport struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // of the update in force; 0 is none
+	Serial        string                 `protobuf:"bytes,2,opt,name=serial,proto3" json:"serial,omitempty"`    // of its certificate, hex
+	Signer        string                 `protobuf:"bytes,3,opt,name=signer,proto3" json:"signer,omitempty"`    // key id of what signed that, hex
+	Expires       *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expires,proto3" json:"expires,omitempty"`
+	Failures      uint64                 `protobuf:"varint,5,opt,name=failures,proto3" json:"failures,omitempty"` // renewals that failed since the last that did not
+	Failure       string                 `protobuf:"bytes,6,opt,name=failure,proto3" json:"failure,omitempty"`    // why the last of them did
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TrustReport) Reset() {
+	*x = TrustReport{}
+	mi := &file_wire_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TrustReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TrustReport) ProtoMessage() {}
+
+func (x *TrustReport) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TrustReport.ProtoReflect.Descriptor instead.
+func (*TrustReport) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *TrustReport) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *TrustReport) GetSerial() string {
+	if x != nil {
+		return x.Serial
+	}
+	return ""
+}
+
+func (x *TrustReport) GetSigner() string {
+	if x != nil {
+		return x.Signer
+	}
+	return ""
+}
+
+func (x *TrustReport) GetExpires() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Expires
+	}
+	return nil
+}
+
+func (x *TrustReport) GetFailures() uint64 {
+	if x != nil {
+		return x.Failures
+	}
+	return 0
+}
+
+func (x *TrustReport) GetFailure() string {
+	if x != nil {
+		return x.Failure
+	}
+	return ""
+}
+
+// TrustUpdate is all there is to know of whom to trust; it replaces the last one.
+type TrustUpdate struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	Roots         [][]byte               `protobuf:"bytes,2,rep,name=roots,proto3" json:"roots,omitempty"` // DER
+	Revoked       []*Revocation          `protobuf:"bytes,3,rep,name=revoked,proto3" json:"revoked,omitempty"`
+	Signer        string                 `protobuf:"bytes,4,opt,name=signer,proto3" json:"signer,omitempty"` // key id of what signs now, hex: certificates of another are to be renewed
+	Spread        *durationpb.Duration   `protobuf:"bytes,5,opt,name=spread,proto3" json:"spread,omitempty"` // over which all holders should do that
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TrustUpdate) Reset() {
+	*x = TrustUpdate{}
+	mi := &file_wire_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TrustUpdate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TrustUpdate) ProtoMessage() {}
+
+func (x *TrustUpdate) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TrustUpdate.ProtoReflect.Descriptor instead.
+func (*TrustUpdate) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *TrustUpdate) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *TrustUpdate) GetRoots() [][]byte {
+	if x != nil {
+		return x.Roots
+	}
+	return nil
+}
+
+func (x *TrustUpdate) GetRevoked() []*Revocation {
+	if x != nil {
+		return x.Revoked
+	}
+	return nil
+}
+
+func (x *TrustUpdate) GetSigner() string {
+	if x != nil {
+		return x.Signer
+	}
+	return ""
+}
+
+func (x *TrustUpdate) GetSpread() *durationpb.Duration {
+	if x != nil {
+		return x.Spread
+	}
+	return nil
+}
+
+// Revocation is a certificate, or all of an identity up to a moment, that is not let in.
+type Revocation struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Serial        string                 `protobuf:"bytes,1,opt,name=serial,proto3" json:"serial,omitempty"` // hex; empty for an identity
+	Identity      string                 `protobuf:"bytes,2,opt,name=identity,proto3" json:"identity,omitempty"`
+	Before        *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=before,proto3" json:"before,omitempty"`   // of an identity's certificates
+	Expires       *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expires,proto3" json:"expires,omitempty"` // when it says nothing any more
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Revocation) Reset() {
+	*x = Revocation{}
+	mi := &file_wire_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Revocation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Revocation) ProtoMessage() {}
+
+func (x *Revocation) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Revocation.ProtoReflect.Descriptor instead.
+func (*Revocation) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Revocation) GetSerial() string {
+	if x != nil {
+		return x.Serial
+	}
+	return ""
+}
+
+func (x *Revocation) GetIdentity() string {
+	if x != nil {
+		return x.Identity
+	}
+	return ""
+}
+
+func (x *Revocation) GetBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
+func (x *Revocation) GetExpires() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Expires
+	}
+	return nil
+}
+
 type SubscribeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Message:
@@ -274,7 +506,7 @@ type SubscribeRequest struct {
 
 func (x *SubscribeRequest) Reset() {
 	*x = SubscribeRequest{}
-	mi := &file_wire_proto_msgTypes[4]
+	mi := &file_wire_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -286,7 +518,7 @@ func (x *SubscribeRequest) String() string {
 func (*SubscribeRequest) ProtoMessage() {}
 
 func (x *SubscribeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[4]
+	mi := &file_wire_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -299,7 +531,7 @@ func (x *SubscribeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscribeRequest.ProtoReflect.Descriptor instead.
 func (*SubscribeRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{4}
+	return file_wire_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *SubscribeRequest) GetMessage() isSubscribeRequest_Message {
@@ -404,7 +636,7 @@ type Hello struct {
 
 func (x *Hello) Reset() {
 	*x = Hello{}
-	mi := &file_wire_proto_msgTypes[5]
+	mi := &file_wire_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -416,7 +648,7 @@ func (x *Hello) String() string {
 func (*Hello) ProtoMessage() {}
 
 func (x *Hello) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[5]
+	mi := &file_wire_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -429,7 +661,7 @@ func (x *Hello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hello.ProtoReflect.Descriptor instead.
 func (*Hello) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{5}
+	return file_wire_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Hello) GetInstance() *Instance {
@@ -470,7 +702,7 @@ type Want struct {
 
 func (x *Want) Reset() {
 	*x = Want{}
-	mi := &file_wire_proto_msgTypes[6]
+	mi := &file_wire_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -482,7 +714,7 @@ func (x *Want) String() string {
 func (*Want) ProtoMessage() {}
 
 func (x *Want) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[6]
+	mi := &file_wire_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -495,7 +727,7 @@ func (x *Want) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Want.ProtoReflect.Descriptor instead.
 func (*Want) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{6}
+	return file_wire_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Want) GetServices() []string {
@@ -514,7 +746,7 @@ type State struct {
 
 func (x *State) Reset() {
 	*x = State{}
-	mi := &file_wire_proto_msgTypes[7]
+	mi := &file_wire_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -526,7 +758,7 @@ func (x *State) String() string {
 func (*State) ProtoMessage() {}
 
 func (x *State) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[7]
+	mi := &file_wire_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -539,7 +771,7 @@ func (x *State) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use State.ProtoReflect.Descriptor instead.
 func (*State) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{7}
+	return file_wire_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *State) GetState() string {
@@ -562,7 +794,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_wire_proto_msgTypes[8]
+	mi := &file_wire_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -574,7 +806,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[8]
+	mi := &file_wire_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -587,7 +819,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{8}
+	return file_wire_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Ack) GetSequence() uint64 {
@@ -627,7 +859,7 @@ type Goodbye struct {
 
 func (x *Goodbye) Reset() {
 	*x = Goodbye{}
-	mi := &file_wire_proto_msgTypes[9]
+	mi := &file_wire_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -639,7 +871,7 @@ func (x *Goodbye) String() string {
 func (*Goodbye) ProtoMessage() {}
 
 func (x *Goodbye) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[9]
+	mi := &file_wire_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -652,7 +884,7 @@ func (x *Goodbye) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Goodbye.ProtoReflect.Descriptor instead.
 func (*Goodbye) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{9}
+	return file_wire_proto_rawDescGZIP(), []int{12}
 }
 
 // Push is the newest state of what a sidecar subscribes to. Services lists all of
@@ -673,7 +905,7 @@ type Push struct {
 
 func (x *Push) Reset() {
 	*x = Push{}
-	mi := &file_wire_proto_msgTypes[10]
+	mi := &file_wire_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -685,7 +917,7 @@ func (x *Push) String() string {
 func (*Push) ProtoMessage() {}
 
 func (x *Push) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[10]
+	mi := &file_wire_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -698,7 +930,7 @@ func (x *Push) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Push.ProtoReflect.Descriptor instead.
 func (*Push) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{10}
+	return file_wire_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Push) GetSequence() uint64 {
@@ -767,7 +999,7 @@ type Taps struct {
 
 func (x *Taps) Reset() {
 	*x = Taps{}
-	mi := &file_wire_proto_msgTypes[11]
+	mi := &file_wire_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -779,7 +1011,7 @@ func (x *Taps) String() string {
 func (*Taps) ProtoMessage() {}
 
 func (x *Taps) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[11]
+	mi := &file_wire_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -792,7 +1024,7 @@ func (x *Taps) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Taps.ProtoReflect.Descriptor instead.
 func (*Taps) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{11}
+	return file_wire_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Taps) GetTaps() []*Tap {
@@ -820,7 +1052,7 @@ type Tap struct {
 
 func (x *Tap) Reset() {
 	*x = Tap{}
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -832,7 +1064,7 @@ func (x *Tap) String() string {
 func (*Tap) ProtoMessage() {}
 
 func (x *Tap) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -845,7 +1077,7 @@ func (x *Tap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tap.ProtoReflect.Descriptor instead.
 func (*Tap) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{12}
+	return file_wire_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Tap) GetId() string {
@@ -929,7 +1161,7 @@ type TappedRequest struct {
 
 func (x *TappedRequest) Reset() {
 	*x = TappedRequest{}
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -941,7 +1173,7 @@ func (x *TappedRequest) String() string {
 func (*TappedRequest) ProtoMessage() {}
 
 func (x *TappedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -954,7 +1186,7 @@ func (x *TappedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TappedRequest.ProtoReflect.Descriptor instead.
 func (*TappedRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{13}
+	return file_wire_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *TappedRequest) GetRows() []*TappedRow {
@@ -986,7 +1218,7 @@ type TappedResponse struct {
 
 func (x *TappedResponse) Reset() {
 	*x = TappedResponse{}
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -998,7 +1230,7 @@ func (x *TappedResponse) String() string {
 func (*TappedResponse) ProtoMessage() {}
 
 func (x *TappedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1011,7 +1243,7 @@ func (x *TappedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TappedResponse.ProtoReflect.Descriptor instead.
 func (*TappedResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{14}
+	return file_wire_proto_rawDescGZIP(), []int{17}
 }
 
 // TappedRow is one request. Service, version and instance are the certificate's.
@@ -1050,7 +1282,7 @@ type TappedRow struct {
 
 func (x *TappedRow) Reset() {
 	*x = TappedRow{}
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1062,7 +1294,7 @@ func (x *TappedRow) String() string {
 func (*TappedRow) ProtoMessage() {}
 
 func (x *TappedRow) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1075,7 +1307,7 @@ func (x *TappedRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TappedRow.ProtoReflect.Descriptor instead.
 func (*TappedRow) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{15}
+	return file_wire_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *TappedRow) GetTaps() []string {
@@ -1277,7 +1509,7 @@ type TappedHeader struct {
 
 func (x *TappedHeader) Reset() {
 	*x = TappedHeader{}
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1289,7 +1521,7 @@ func (x *TappedHeader) String() string {
 func (*TappedHeader) ProtoMessage() {}
 
 func (x *TappedHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1302,7 +1534,7 @@ func (x *TappedHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TappedHeader.ProtoReflect.Descriptor instead.
 func (*TappedHeader) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{16}
+	return file_wire_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *TappedHeader) GetName() string {
@@ -1336,7 +1568,7 @@ type Inbound struct {
 
 func (x *Inbound) Reset() {
 	*x = Inbound{}
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1348,7 +1580,7 @@ func (x *Inbound) String() string {
 func (*Inbound) ProtoMessage() {}
 
 func (x *Inbound) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1361,7 +1593,7 @@ func (x *Inbound) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Inbound.ProtoReflect.Descriptor instead.
 func (*Inbound) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{17}
+	return file_wire_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Inbound) GetVersion() uint64 {
@@ -1432,7 +1664,7 @@ type Sampling struct {
 
 func (x *Sampling) Reset() {
 	*x = Sampling{}
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1444,7 +1676,7 @@ func (x *Sampling) String() string {
 func (*Sampling) ProtoMessage() {}
 
 func (x *Sampling) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1457,7 +1689,7 @@ func (x *Sampling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sampling.ProtoReflect.Descriptor instead.
 func (*Sampling) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{18}
+	return file_wire_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Sampling) GetPercentage() float64 {
@@ -1501,7 +1733,7 @@ type SamplingRule struct {
 
 func (x *SamplingRule) Reset() {
 	*x = SamplingRule{}
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1513,7 +1745,7 @@ func (x *SamplingRule) String() string {
 func (*SamplingRule) ProtoMessage() {}
 
 func (x *SamplingRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1526,7 +1758,7 @@ func (x *SamplingRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SamplingRule.ProtoReflect.Descriptor instead.
 func (*SamplingRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{19}
+	return file_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SamplingRule) GetHost() string {
@@ -1579,7 +1811,7 @@ type RateRule struct {
 
 func (x *RateRule) Reset() {
 	*x = RateRule{}
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1591,7 +1823,7 @@ func (x *RateRule) String() string {
 func (*RateRule) ProtoMessage() {}
 
 func (x *RateRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1604,7 +1836,7 @@ func (x *RateRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateRule.ProtoReflect.Descriptor instead.
 func (*RateRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{20}
+	return file_wire_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *RateRule) GetName() string {
@@ -1669,7 +1901,7 @@ type InFlight struct {
 
 func (x *InFlight) Reset() {
 	*x = InFlight{}
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1681,7 +1913,7 @@ func (x *InFlight) String() string {
 func (*InFlight) ProtoMessage() {}
 
 func (x *InFlight) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1694,7 +1926,7 @@ func (x *InFlight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InFlight.ProtoReflect.Descriptor instead.
 func (*InFlight) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{21}
+	return file_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *InFlight) GetName() string {
@@ -1749,7 +1981,7 @@ type Adaptive struct {
 
 func (x *Adaptive) Reset() {
 	*x = Adaptive{}
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1761,7 +1993,7 @@ func (x *Adaptive) String() string {
 func (*Adaptive) ProtoMessage() {}
 
 func (x *Adaptive) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1774,7 +2006,7 @@ func (x *Adaptive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Adaptive.ProtoReflect.Descriptor instead.
 func (*Adaptive) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{22}
+	return file_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Adaptive) GetPercentile() float64 {
@@ -1859,7 +2091,7 @@ type TokenRule struct {
 
 func (x *TokenRule) Reset() {
 	*x = TokenRule{}
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1871,7 +2103,7 @@ func (x *TokenRule) String() string {
 func (*TokenRule) ProtoMessage() {}
 
 func (x *TokenRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1884,7 +2116,7 @@ func (x *TokenRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenRule.ProtoReflect.Descriptor instead.
 func (*TokenRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{23}
+	return file_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *TokenRule) GetIssuer() string {
@@ -1974,7 +2206,7 @@ type TokenHeader struct {
 
 func (x *TokenHeader) Reset() {
 	*x = TokenHeader{}
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1986,7 +2218,7 @@ func (x *TokenHeader) String() string {
 func (*TokenHeader) ProtoMessage() {}
 
 func (x *TokenHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1999,7 +2231,7 @@ func (x *TokenHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenHeader.ProtoReflect.Descriptor instead.
 func (*TokenHeader) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{24}
+	return file_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *TokenHeader) GetName() string {
@@ -2026,7 +2258,7 @@ type ClaimHeader struct {
 
 func (x *ClaimHeader) Reset() {
 	*x = ClaimHeader{}
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2038,7 +2270,7 @@ func (x *ClaimHeader) String() string {
 func (*ClaimHeader) ProtoMessage() {}
 
 func (x *ClaimHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2051,7 +2283,7 @@ func (x *ClaimHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimHeader.ProtoReflect.Descriptor instead.
 func (*ClaimHeader) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{25}
+	return file_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ClaimHeader) GetHeader() string {
@@ -2080,7 +2312,7 @@ type Authorization struct {
 
 func (x *Authorization) Reset() {
 	*x = Authorization{}
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2092,7 +2324,7 @@ func (x *Authorization) String() string {
 func (*Authorization) ProtoMessage() {}
 
 func (x *Authorization) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2105,7 +2337,7 @@ func (x *Authorization) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Authorization.ProtoReflect.Descriptor instead.
 func (*Authorization) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{26}
+	return file_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Authorization) GetName() string {
@@ -2147,7 +2379,7 @@ type AuthorizationRule struct {
 
 func (x *AuthorizationRule) Reset() {
 	*x = AuthorizationRule{}
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2159,7 +2391,7 @@ func (x *AuthorizationRule) String() string {
 func (*AuthorizationRule) ProtoMessage() {}
 
 func (x *AuthorizationRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2172,7 +2404,7 @@ func (x *AuthorizationRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorizationRule.ProtoReflect.Descriptor instead.
 func (*AuthorizationRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{27}
+	return file_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *AuthorizationRule) GetFrom() []*Source {
@@ -2216,7 +2448,7 @@ type Source struct {
 
 func (x *Source) Reset() {
 	*x = Source{}
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2228,7 +2460,7 @@ func (x *Source) String() string {
 func (*Source) ProtoMessage() {}
 
 func (x *Source) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2241,7 +2473,7 @@ func (x *Source) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Source.ProtoReflect.Descriptor instead.
 func (*Source) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{28}
+	return file_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Source) GetPrincipals() []string {
@@ -2344,7 +2576,7 @@ type Operation struct {
 
 func (x *Operation) Reset() {
 	*x = Operation{}
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2356,7 +2588,7 @@ func (x *Operation) String() string {
 func (*Operation) ProtoMessage() {}
 
 func (x *Operation) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2369,7 +2601,7 @@ func (x *Operation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operation.ProtoReflect.Descriptor instead.
 func (*Operation) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{29}
+	return file_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Operation) GetHosts() []string {
@@ -2439,7 +2671,7 @@ type Condition struct {
 
 func (x *Condition) Reset() {
 	*x = Condition{}
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2451,7 +2683,7 @@ func (x *Condition) String() string {
 func (*Condition) ProtoMessage() {}
 
 func (x *Condition) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2464,7 +2696,7 @@ func (x *Condition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Condition.ProtoReflect.Descriptor instead.
 func (*Condition) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{30}
+	return file_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Condition) GetKey() string {
@@ -2506,7 +2738,7 @@ type Snapshot struct {
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2518,7 +2750,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2531,7 +2763,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{31}
+	return file_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Snapshot) GetService() string {
@@ -2623,7 +2855,7 @@ type Instance struct {
 
 func (x *Instance) Reset() {
 	*x = Instance{}
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2635,7 +2867,7 @@ func (x *Instance) String() string {
 func (*Instance) ProtoMessage() {}
 
 func (x *Instance) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2648,7 +2880,7 @@ func (x *Instance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Instance.ProtoReflect.Descriptor instead.
 func (*Instance) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{32}
+	return file_wire_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Instance) GetId() string {
@@ -2749,7 +2981,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2761,7 +2993,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2774,7 +3006,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{33}
+	return file_wire_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Route) GetName() string {
@@ -2888,7 +3120,7 @@ type Match struct {
 
 func (x *Match) Reset() {
 	*x = Match{}
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2900,7 +3132,7 @@ func (x *Match) String() string {
 func (*Match) ProtoMessage() {}
 
 func (x *Match) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2913,7 +3145,7 @@ func (x *Match) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Match.ProtoReflect.Descriptor instead.
 func (*Match) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{34}
+	return file_wire_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Match) GetPath() *StringMatch {
@@ -3015,7 +3247,7 @@ type StringMatch struct {
 
 func (x *StringMatch) Reset() {
 	*x = StringMatch{}
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3027,7 +3259,7 @@ func (x *StringMatch) String() string {
 func (*StringMatch) ProtoMessage() {}
 
 func (x *StringMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3040,7 +3272,7 @@ func (x *StringMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StringMatch.ProtoReflect.Descriptor instead.
 func (*StringMatch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{35}
+	return file_wire_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *StringMatch) GetKind() isStringMatch_Kind {
@@ -3127,7 +3359,7 @@ type Destination struct {
 
 func (x *Destination) Reset() {
 	*x = Destination{}
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3139,7 +3371,7 @@ func (x *Destination) String() string {
 func (*Destination) ProtoMessage() {}
 
 func (x *Destination) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3152,7 +3384,7 @@ func (x *Destination) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Destination.ProtoReflect.Descriptor instead.
 func (*Destination) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{36}
+	return file_wire_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Destination) GetService() string {
@@ -3203,7 +3435,7 @@ type Retry struct {
 
 func (x *Retry) Reset() {
 	*x = Retry{}
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3215,7 +3447,7 @@ func (x *Retry) String() string {
 func (*Retry) ProtoMessage() {}
 
 func (x *Retry) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3228,7 +3460,7 @@ func (x *Retry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retry.ProtoReflect.Descriptor instead.
 func (*Retry) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{37}
+	return file_wire_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Retry) GetAttempts() int64 {
@@ -3276,7 +3508,7 @@ type HeaderEdits struct {
 
 func (x *HeaderEdits) Reset() {
 	*x = HeaderEdits{}
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3288,7 +3520,7 @@ func (x *HeaderEdits) String() string {
 func (*HeaderEdits) ProtoMessage() {}
 
 func (x *HeaderEdits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3301,7 +3533,7 @@ func (x *HeaderEdits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeaderEdits.ProtoReflect.Descriptor instead.
 func (*HeaderEdits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{38}
+	return file_wire_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *HeaderEdits) GetRequest() *FieldEdits {
@@ -3329,7 +3561,7 @@ type FieldEdits struct {
 
 func (x *FieldEdits) Reset() {
 	*x = FieldEdits{}
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3341,7 +3573,7 @@ func (x *FieldEdits) String() string {
 func (*FieldEdits) ProtoMessage() {}
 
 func (x *FieldEdits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3354,7 +3586,7 @@ func (x *FieldEdits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldEdits.ProtoReflect.Descriptor instead.
 func (*FieldEdits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{39}
+	return file_wire_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *FieldEdits) GetRemove() []string {
@@ -3392,7 +3624,7 @@ type Rewrite struct {
 
 func (x *Rewrite) Reset() {
 	*x = Rewrite{}
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3404,7 +3636,7 @@ func (x *Rewrite) String() string {
 func (*Rewrite) ProtoMessage() {}
 
 func (x *Rewrite) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3417,7 +3649,7 @@ func (x *Rewrite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rewrite.ProtoReflect.Descriptor instead.
 func (*Rewrite) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{40}
+	return file_wire_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Rewrite) GetPath() string {
@@ -3478,7 +3710,7 @@ type Redirect struct {
 
 func (x *Redirect) Reset() {
 	*x = Redirect{}
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3490,7 +3722,7 @@ func (x *Redirect) String() string {
 func (*Redirect) ProtoMessage() {}
 
 func (x *Redirect) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3503,7 +3735,7 @@ func (x *Redirect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Redirect.ProtoReflect.Descriptor instead.
 func (*Redirect) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{41}
+	return file_wire_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Redirect) GetCode() int64 {
@@ -3572,7 +3804,7 @@ type DirectResponse struct {
 
 func (x *DirectResponse) Reset() {
 	*x = DirectResponse{}
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3584,7 +3816,7 @@ func (x *DirectResponse) String() string {
 func (*DirectResponse) ProtoMessage() {}
 
 func (x *DirectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3597,7 +3829,7 @@ func (x *DirectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectResponse.ProtoReflect.Descriptor instead.
 func (*DirectResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{42}
+	return file_wire_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *DirectResponse) GetStatus() int64 {
@@ -3629,7 +3861,7 @@ type CORS struct {
 
 func (x *CORS) Reset() {
 	*x = CORS{}
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3641,7 +3873,7 @@ func (x *CORS) String() string {
 func (*CORS) ProtoMessage() {}
 
 func (x *CORS) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3654,7 +3886,7 @@ func (x *CORS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CORS.ProtoReflect.Descriptor instead.
 func (*CORS) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{43}
+	return file_wire_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *CORS) GetOrigins() []*StringMatch {
@@ -3716,7 +3948,7 @@ type Fault struct {
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3728,7 +3960,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3741,7 +3973,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{44}
+	return file_wire_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Fault) GetDelay() *Delay {
@@ -3768,7 +4000,7 @@ type Delay struct {
 
 func (x *Delay) Reset() {
 	*x = Delay{}
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3780,7 +4012,7 @@ func (x *Delay) String() string {
 func (*Delay) ProtoMessage() {}
 
 func (x *Delay) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3793,7 +4025,7 @@ func (x *Delay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delay.ProtoReflect.Descriptor instead.
 func (*Delay) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{45}
+	return file_wire_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Delay) GetFixed() *durationpb.Duration {
@@ -3821,7 +4053,7 @@ type Abort struct {
 
 func (x *Abort) Reset() {
 	*x = Abort{}
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3833,7 +4065,7 @@ func (x *Abort) String() string {
 func (*Abort) ProtoMessage() {}
 
 func (x *Abort) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3846,7 +4078,7 @@ func (x *Abort) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Abort.ProtoReflect.Descriptor instead.
 func (*Abort) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{46}
+	return file_wire_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Abort) GetStatus() int64 {
@@ -3881,7 +4113,7 @@ type Mirror struct {
 
 func (x *Mirror) Reset() {
 	*x = Mirror{}
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3893,7 +4125,7 @@ func (x *Mirror) String() string {
 func (*Mirror) ProtoMessage() {}
 
 func (x *Mirror) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3906,7 +4138,7 @@ func (x *Mirror) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mirror.ProtoReflect.Descriptor instead.
 func (*Mirror) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{47}
+	return file_wire_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Mirror) GetService() string {
@@ -3941,7 +4173,7 @@ type StreamRoute struct {
 
 func (x *StreamRoute) Reset() {
 	*x = StreamRoute{}
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3953,7 +4185,7 @@ func (x *StreamRoute) String() string {
 func (*StreamRoute) ProtoMessage() {}
 
 func (x *StreamRoute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3966,7 +4198,7 @@ func (x *StreamRoute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRoute.ProtoReflect.Descriptor instead.
 func (*StreamRoute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{48}
+	return file_wire_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *StreamRoute) GetName() string {
@@ -4003,7 +4235,7 @@ type StreamMatch struct {
 
 func (x *StreamMatch) Reset() {
 	*x = StreamMatch{}
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4015,7 +4247,7 @@ func (x *StreamMatch) String() string {
 func (*StreamMatch) ProtoMessage() {}
 
 func (x *StreamMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4028,7 +4260,7 @@ func (x *StreamMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamMatch.ProtoReflect.Descriptor instead.
 func (*StreamMatch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{49}
+	return file_wire_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *StreamMatch) GetTls() bool {
@@ -4077,7 +4309,7 @@ type Subset struct {
 
 func (x *Subset) Reset() {
 	*x = Subset{}
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4089,7 +4321,7 @@ func (x *Subset) String() string {
 func (*Subset) ProtoMessage() {}
 
 func (x *Subset) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4102,7 +4334,7 @@ func (x *Subset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subset.ProtoReflect.Descriptor instead.
 func (*Subset) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{50}
+	return file_wire_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Subset) GetName() string {
@@ -4139,7 +4371,7 @@ type Hedge struct {
 
 func (x *Hedge) Reset() {
 	*x = Hedge{}
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4151,7 +4383,7 @@ func (x *Hedge) String() string {
 func (*Hedge) ProtoMessage() {}
 
 func (x *Hedge) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4164,7 +4396,7 @@ func (x *Hedge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hedge.ProtoReflect.Descriptor instead.
 func (*Hedge) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{51}
+	return file_wire_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Hedge) GetAfter() *durationpb.Duration {
@@ -4219,7 +4451,7 @@ type Policy struct {
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4231,7 +4463,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4244,7 +4476,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{52}
+	return file_wire_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Policy) GetLoadBalancer() string {
@@ -4326,7 +4558,7 @@ type Hash struct {
 
 func (x *Hash) Reset() {
 	*x = Hash{}
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4338,7 +4570,7 @@ func (x *Hash) String() string {
 func (*Hash) ProtoMessage() {}
 
 func (x *Hash) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4351,7 +4583,7 @@ func (x *Hash) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hash.ProtoReflect.Descriptor instead.
 func (*Hash) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{53}
+	return file_wire_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Hash) GetKey() isHash_Key {
@@ -4445,7 +4677,7 @@ type HashCookie struct {
 
 func (x *HashCookie) Reset() {
 	*x = HashCookie{}
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4457,7 +4689,7 @@ func (x *HashCookie) String() string {
 func (*HashCookie) ProtoMessage() {}
 
 func (x *HashCookie) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4470,7 +4702,7 @@ func (x *HashCookie) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HashCookie.ProtoReflect.Descriptor instead.
 func (*HashCookie) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{54}
+	return file_wire_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *HashCookie) GetName() string {
@@ -4518,7 +4750,7 @@ type CookieAttribute struct {
 
 func (x *CookieAttribute) Reset() {
 	*x = CookieAttribute{}
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4530,7 +4762,7 @@ func (x *CookieAttribute) String() string {
 func (*CookieAttribute) ProtoMessage() {}
 
 func (x *CookieAttribute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4543,7 +4775,7 @@ func (x *CookieAttribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CookieAttribute.ProtoReflect.Descriptor instead.
 func (*CookieAttribute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{55}
+	return file_wire_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *CookieAttribute) GetName() string {
@@ -4571,7 +4803,7 @@ type Warmup struct {
 
 func (x *Warmup) Reset() {
 	*x = Warmup{}
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4583,7 +4815,7 @@ func (x *Warmup) String() string {
 func (*Warmup) ProtoMessage() {}
 
 func (x *Warmup) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4596,7 +4828,7 @@ func (x *Warmup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warmup.ProtoReflect.Descriptor instead.
 func (*Warmup) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{56}
+	return file_wire_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Warmup) GetDuration() *durationpb.Duration {
@@ -4632,7 +4864,7 @@ type LocalityLB struct {
 
 func (x *LocalityLB) Reset() {
 	*x = LocalityLB{}
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4644,7 +4876,7 @@ func (x *LocalityLB) String() string {
 func (*LocalityLB) ProtoMessage() {}
 
 func (x *LocalityLB) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4657,7 +4889,7 @@ func (x *LocalityLB) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocalityLB.ProtoReflect.Descriptor instead.
 func (*LocalityLB) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{57}
+	return file_wire_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *LocalityLB) GetOff() bool {
@@ -4698,7 +4930,7 @@ type Distribute struct {
 
 func (x *Distribute) Reset() {
 	*x = Distribute{}
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4710,7 +4942,7 @@ func (x *Distribute) String() string {
 func (*Distribute) ProtoMessage() {}
 
 func (x *Distribute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4723,7 +4955,7 @@ func (x *Distribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Distribute.ProtoReflect.Descriptor instead.
 func (*Distribute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{58}
+	return file_wire_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Distribute) GetFrom() string {
@@ -4757,7 +4989,7 @@ type Outlier struct {
 
 func (x *Outlier) Reset() {
 	*x = Outlier{}
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4769,7 +5001,7 @@ func (x *Outlier) String() string {
 func (*Outlier) ProtoMessage() {}
 
 func (x *Outlier) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4782,7 +5014,7 @@ func (x *Outlier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outlier.ProtoReflect.Descriptor instead.
 func (*Outlier) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{59}
+	return file_wire_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Outlier) GetConsecutiveErrors() int64 {
@@ -4867,7 +5099,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4879,7 +5111,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4892,7 +5124,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{60}
+	return file_wire_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Limits) GetConnections() int64 {
@@ -4983,7 +5215,7 @@ type Keepalive struct {
 
 func (x *Keepalive) Reset() {
 	*x = Keepalive{}
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4995,7 +5227,7 @@ func (x *Keepalive) String() string {
 func (*Keepalive) ProtoMessage() {}
 
 func (x *Keepalive) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5008,7 +5240,7 @@ func (x *Keepalive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Keepalive.ProtoReflect.Descriptor instead.
 func (*Keepalive) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{61}
+	return file_wire_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Keepalive) GetProbes() int64 {
@@ -5043,7 +5275,7 @@ type RetryBudget struct {
 
 func (x *RetryBudget) Reset() {
 	*x = RetryBudget{}
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5055,7 +5287,7 @@ func (x *RetryBudget) String() string {
 func (*RetryBudget) ProtoMessage() {}
 
 func (x *RetryBudget) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5068,7 +5300,7 @@ func (x *RetryBudget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryBudget.ProtoReflect.Descriptor instead.
 func (*RetryBudget) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{62}
+	return file_wire_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *RetryBudget) GetPercent() float64 {
@@ -5111,7 +5343,7 @@ type HealthCheck struct {
 
 func (x *HealthCheck) Reset() {
 	*x = HealthCheck{}
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5123,7 +5355,7 @@ func (x *HealthCheck) String() string {
 func (*HealthCheck) ProtoMessage() {}
 
 func (x *HealthCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5136,7 +5368,7 @@ func (x *HealthCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthCheck.ProtoReflect.Descriptor instead.
 func (*HealthCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{63}
+	return file_wire_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *HealthCheck) GetHow() isHealthCheck_How {
@@ -5241,7 +5473,7 @@ type HTTPCheck struct {
 
 func (x *HTTPCheck) Reset() {
 	*x = HTTPCheck{}
-	mi := &file_wire_proto_msgTypes[64]
+	mi := &file_wire_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5253,7 +5485,7 @@ func (x *HTTPCheck) String() string {
 func (*HTTPCheck) ProtoMessage() {}
 
 func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[64]
+	mi := &file_wire_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5266,7 +5498,7 @@ func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HTTPCheck.ProtoReflect.Descriptor instead.
 func (*HTTPCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{64}
+	return file_wire_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *HTTPCheck) GetPath() string {
@@ -5300,7 +5532,7 @@ type StatusRange struct {
 
 func (x *StatusRange) Reset() {
 	*x = StatusRange{}
-	mi := &file_wire_proto_msgTypes[65]
+	mi := &file_wire_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5312,7 +5544,7 @@ func (x *StatusRange) String() string {
 func (*StatusRange) ProtoMessage() {}
 
 func (x *StatusRange) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[65]
+	mi := &file_wire_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5325,7 +5557,7 @@ func (x *StatusRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRange.ProtoReflect.Descriptor instead.
 func (*StatusRange) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{65}
+	return file_wire_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *StatusRange) GetFrom() int64 {
@@ -5351,7 +5583,7 @@ type GRPCCheck struct {
 
 func (x *GRPCCheck) Reset() {
 	*x = GRPCCheck{}
-	mi := &file_wire_proto_msgTypes[66]
+	mi := &file_wire_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5363,7 +5595,7 @@ func (x *GRPCCheck) String() string {
 func (*GRPCCheck) ProtoMessage() {}
 
 func (x *GRPCCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[66]
+	mi := &file_wire_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5376,7 +5608,7 @@ func (x *GRPCCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GRPCCheck.ProtoReflect.Descriptor instead.
 func (*GRPCCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{66}
+	return file_wire_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *GRPCCheck) GetService() string {
@@ -5406,7 +5638,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_wire_proto_msgTypes[67]
+	mi := &file_wire_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5418,7 +5650,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[67]
+	mi := &file_wire_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5431,7 +5663,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{67}
+	return file_wire_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *Verdict) GetId() string {
@@ -5538,7 +5770,26 @@ const file_wire_proto_rawDesc = "" +
 	"\x03csr\x18\x01 \x01(\fR\x03csr\"A\n" +
 	"\x13CertificateResponse\x12\x14\n" +
 	"\x05chain\x18\x01 \x03(\fR\x05chain\x12\x14\n" +
-	"\x05roots\x18\x02 \x03(\fR\x05roots\"\x94\x02\n" +
+	"\x05roots\x18\x02 \x03(\fR\x05roots\"\xc3\x01\n" +
+	"\vTrustReport\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x16\n" +
+	"\x06serial\x18\x02 \x01(\tR\x06serial\x12\x16\n" +
+	"\x06signer\x18\x03 \x01(\tR\x06signer\x124\n" +
+	"\aexpires\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\x12\x1a\n" +
+	"\bfailures\x18\x05 \x01(\x04R\bfailures\x12\x18\n" +
+	"\afailure\x18\x06 \x01(\tR\afailure\"\xc1\x01\n" +
+	"\vTrustUpdate\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x14\n" +
+	"\x05roots\x18\x02 \x03(\fR\x05roots\x127\n" +
+	"\arevoked\x18\x03 \x03(\v2\x1d.sightline.wire.v1.RevocationR\arevoked\x12\x16\n" +
+	"\x06signer\x18\x04 \x01(\tR\x06signer\x121\n" +
+	"\x06spread\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x06spread\"\xaa\x01\n" +
+	"\n" +
+	"Revocation\x12\x16\n" +
+	"\x06serial\x18\x01 \x01(\tR\x06serial\x12\x1a\n" +
+	"\bidentity\x18\x02 \x01(\tR\bidentity\x122\n" +
+	"\x06before\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x06before\x124\n" +
+	"\aexpires\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\"\x94\x02\n" +
 	"\x10SubscribeRequest\x120\n" +
 	"\x05hello\x18\x01 \x01(\v2\x18.sightline.wire.v1.HelloH\x00R\x05hello\x12-\n" +
 	"\x04want\x18\x02 \x01(\v2\x17.sightline.wire.v1.WantH\x00R\x04want\x120\n" +
@@ -6042,12 +6293,13 @@ const file_wire_proto_rawDesc = "" +
 	"\x05since\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
 	"\x05until\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x16\n" +
-	"\x06traces\x18\f \x03(\tR\x06traces2\xd2\x02\n" +
+	"\x06traces\x18\f \x03(\tR\x06traces2\x9f\x03\n" +
 	"\fControlPlane\x12R\n" +
 	"\x06Enroll\x12 .sightline.wire.v1.EnrollRequest\x1a&.sightline.wire.v1.CertificateResponse\x12P\n" +
 	"\x05Renew\x12\x1f.sightline.wire.v1.RenewRequest\x1a&.sightline.wire.v1.CertificateResponse\x12M\n" +
 	"\tSubscribe\x12#.sightline.wire.v1.SubscribeRequest\x1a\x17.sightline.wire.v1.Push(\x010\x01\x12M\n" +
-	"\x06Tapped\x12 .sightline.wire.v1.TappedRequest\x1a!.sightline.wire.v1.TappedResponseB7Z5github.com/sightline-mesh/sightline/controlplane/wireb\x06proto3"
+	"\x06Tapped\x12 .sightline.wire.v1.TappedRequest\x1a!.sightline.wire.v1.TappedResponse\x12K\n" +
+	"\x05Trust\x12\x1e.sightline.wire.v1.TrustReport\x1a\x1e.sightline.wire.v1.TrustUpdate(\x010\x01B7Z5github.com/sightline-mesh/sightline/controlplane/wireb\x06proto3"
 
 var (
 	file_wire_proto_rawDescOnce sync.Once
@@ -6061,228 +6313,238 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 81)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 84)
 var file_wire_proto_goTypes = []any{
 	(*Workload)(nil),              // 0: sightline.wire.v1.Workload
 	(*EnrollRequest)(nil),         // 1: sightline.wire.v1.EnrollRequest
 	(*RenewRequest)(nil),          // 2: sightline.wire.v1.RenewRequest
 	(*CertificateResponse)(nil),   // 3: sightline.wire.v1.CertificateResponse
-	(*SubscribeRequest)(nil),      // 4: sightline.wire.v1.SubscribeRequest
-	(*Hello)(nil),                 // 5: sightline.wire.v1.Hello
-	(*Want)(nil),                  // 6: sightline.wire.v1.Want
-	(*State)(nil),                 // 7: sightline.wire.v1.State
-	(*Ack)(nil),                   // 8: sightline.wire.v1.Ack
-	(*Goodbye)(nil),               // 9: sightline.wire.v1.Goodbye
-	(*Push)(nil),                  // 10: sightline.wire.v1.Push
-	(*Taps)(nil),                  // 11: sightline.wire.v1.Taps
-	(*Tap)(nil),                   // 12: sightline.wire.v1.Tap
-	(*TappedRequest)(nil),         // 13: sightline.wire.v1.TappedRequest
-	(*TappedResponse)(nil),        // 14: sightline.wire.v1.TappedResponse
-	(*TappedRow)(nil),             // 15: sightline.wire.v1.TappedRow
-	(*TappedHeader)(nil),          // 16: sightline.wire.v1.TappedHeader
-	(*Inbound)(nil),               // 17: sightline.wire.v1.Inbound
-	(*Sampling)(nil),              // 18: sightline.wire.v1.Sampling
-	(*SamplingRule)(nil),          // 19: sightline.wire.v1.SamplingRule
-	(*RateRule)(nil),              // 20: sightline.wire.v1.RateRule
-	(*InFlight)(nil),              // 21: sightline.wire.v1.InFlight
-	(*Adaptive)(nil),              // 22: sightline.wire.v1.Adaptive
-	(*TokenRule)(nil),             // 23: sightline.wire.v1.TokenRule
-	(*TokenHeader)(nil),           // 24: sightline.wire.v1.TokenHeader
-	(*ClaimHeader)(nil),           // 25: sightline.wire.v1.ClaimHeader
-	(*Authorization)(nil),         // 26: sightline.wire.v1.Authorization
-	(*AuthorizationRule)(nil),     // 27: sightline.wire.v1.AuthorizationRule
-	(*Source)(nil),                // 28: sightline.wire.v1.Source
-	(*Operation)(nil),             // 29: sightline.wire.v1.Operation
-	(*Condition)(nil),             // 30: sightline.wire.v1.Condition
-	(*Snapshot)(nil),              // 31: sightline.wire.v1.Snapshot
-	(*Instance)(nil),              // 32: sightline.wire.v1.Instance
-	(*Route)(nil),                 // 33: sightline.wire.v1.Route
-	(*Match)(nil),                 // 34: sightline.wire.v1.Match
-	(*StringMatch)(nil),           // 35: sightline.wire.v1.StringMatch
-	(*Destination)(nil),           // 36: sightline.wire.v1.Destination
-	(*Retry)(nil),                 // 37: sightline.wire.v1.Retry
-	(*HeaderEdits)(nil),           // 38: sightline.wire.v1.HeaderEdits
-	(*FieldEdits)(nil),            // 39: sightline.wire.v1.FieldEdits
-	(*Rewrite)(nil),               // 40: sightline.wire.v1.Rewrite
-	(*Redirect)(nil),              // 41: sightline.wire.v1.Redirect
-	(*DirectResponse)(nil),        // 42: sightline.wire.v1.DirectResponse
-	(*CORS)(nil),                  // 43: sightline.wire.v1.CORS
-	(*Fault)(nil),                 // 44: sightline.wire.v1.Fault
-	(*Delay)(nil),                 // 45: sightline.wire.v1.Delay
-	(*Abort)(nil),                 // 46: sightline.wire.v1.Abort
-	(*Mirror)(nil),                // 47: sightline.wire.v1.Mirror
-	(*StreamRoute)(nil),           // 48: sightline.wire.v1.StreamRoute
-	(*StreamMatch)(nil),           // 49: sightline.wire.v1.StreamMatch
-	(*Subset)(nil),                // 50: sightline.wire.v1.Subset
-	(*Hedge)(nil),                 // 51: sightline.wire.v1.Hedge
-	(*Policy)(nil),                // 52: sightline.wire.v1.Policy
-	(*Hash)(nil),                  // 53: sightline.wire.v1.Hash
-	(*HashCookie)(nil),            // 54: sightline.wire.v1.HashCookie
-	(*CookieAttribute)(nil),       // 55: sightline.wire.v1.CookieAttribute
-	(*Warmup)(nil),                // 56: sightline.wire.v1.Warmup
-	(*LocalityLB)(nil),            // 57: sightline.wire.v1.LocalityLB
-	(*Distribute)(nil),            // 58: sightline.wire.v1.Distribute
-	(*Outlier)(nil),               // 59: sightline.wire.v1.Outlier
-	(*Limits)(nil),                // 60: sightline.wire.v1.Limits
-	(*Keepalive)(nil),             // 61: sightline.wire.v1.Keepalive
-	(*RetryBudget)(nil),           // 62: sightline.wire.v1.RetryBudget
-	(*HealthCheck)(nil),           // 63: sightline.wire.v1.HealthCheck
-	(*HTTPCheck)(nil),             // 64: sightline.wire.v1.HTTPCheck
-	(*StatusRange)(nil),           // 65: sightline.wire.v1.StatusRange
-	(*GRPCCheck)(nil),             // 66: sightline.wire.v1.GRPCCheck
-	(*Verdict)(nil),               // 67: sightline.wire.v1.Verdict
-	nil,                           // 68: sightline.wire.v1.TappedRequest.LimitedEntry
-	nil,                           // 69: sightline.wire.v1.SamplingRule.HeadersEntry
-	nil,                           // 70: sightline.wire.v1.Instance.LabelsEntry
-	nil,                           // 71: sightline.wire.v1.Match.HeadersEntry
-	nil,                           // 72: sightline.wire.v1.Match.WithoutEntry
-	nil,                           // 73: sightline.wire.v1.Match.QueryEntry
-	nil,                           // 74: sightline.wire.v1.Match.SourceLabelsEntry
-	nil,                           // 75: sightline.wire.v1.FieldEdits.SetEntry
-	nil,                           // 76: sightline.wire.v1.FieldEdits.AddEntry
-	nil,                           // 77: sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	nil,                           // 78: sightline.wire.v1.Subset.LabelsEntry
-	nil,                           // 79: sightline.wire.v1.LocalityLB.FailoverEntry
-	nil,                           // 80: sightline.wire.v1.Distribute.ToEntry
-	(*durationpb.Duration)(nil),   // 81: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 82: google.protobuf.Timestamp
+	(*TrustReport)(nil),           // 4: sightline.wire.v1.TrustReport
+	(*TrustUpdate)(nil),           // 5: sightline.wire.v1.TrustUpdate
+	(*Revocation)(nil),            // 6: sightline.wire.v1.Revocation
+	(*SubscribeRequest)(nil),      // 7: sightline.wire.v1.SubscribeRequest
+	(*Hello)(nil),                 // 8: sightline.wire.v1.Hello
+	(*Want)(nil),                  // 9: sightline.wire.v1.Want
+	(*State)(nil),                 // 10: sightline.wire.v1.State
+	(*Ack)(nil),                   // 11: sightline.wire.v1.Ack
+	(*Goodbye)(nil),               // 12: sightline.wire.v1.Goodbye
+	(*Push)(nil),                  // 13: sightline.wire.v1.Push
+	(*Taps)(nil),                  // 14: sightline.wire.v1.Taps
+	(*Tap)(nil),                   // 15: sightline.wire.v1.Tap
+	(*TappedRequest)(nil),         // 16: sightline.wire.v1.TappedRequest
+	(*TappedResponse)(nil),        // 17: sightline.wire.v1.TappedResponse
+	(*TappedRow)(nil),             // 18: sightline.wire.v1.TappedRow
+	(*TappedHeader)(nil),          // 19: sightline.wire.v1.TappedHeader
+	(*Inbound)(nil),               // 20: sightline.wire.v1.Inbound
+	(*Sampling)(nil),              // 21: sightline.wire.v1.Sampling
+	(*SamplingRule)(nil),          // 22: sightline.wire.v1.SamplingRule
+	(*RateRule)(nil),              // 23: sightline.wire.v1.RateRule
+	(*InFlight)(nil),              // 24: sightline.wire.v1.InFlight
+	(*Adaptive)(nil),              // 25: sightline.wire.v1.Adaptive
+	(*TokenRule)(nil),             // 26: sightline.wire.v1.TokenRule
+	(*TokenHeader)(nil),           // 27: sightline.wire.v1.TokenHeader
+	(*ClaimHeader)(nil),           // 28: sightline.wire.v1.ClaimHeader
+	(*Authorization)(nil),         // 29: sightline.wire.v1.Authorization
+	(*AuthorizationRule)(nil),     // 30: sightline.wire.v1.AuthorizationRule
+	(*Source)(nil),                // 31: sightline.wire.v1.Source
+	(*Operation)(nil),             // 32: sightline.wire.v1.Operation
+	(*Condition)(nil),             // 33: sightline.wire.v1.Condition
+	(*Snapshot)(nil),              // 34: sightline.wire.v1.Snapshot
+	(*Instance)(nil),              // 35: sightline.wire.v1.Instance
+	(*Route)(nil),                 // 36: sightline.wire.v1.Route
+	(*Match)(nil),                 // 37: sightline.wire.v1.Match
+	(*StringMatch)(nil),           // 38: sightline.wire.v1.StringMatch
+	(*Destination)(nil),           // 39: sightline.wire.v1.Destination
+	(*Retry)(nil),                 // 40: sightline.wire.v1.Retry
+	(*HeaderEdits)(nil),           // 41: sightline.wire.v1.HeaderEdits
+	(*FieldEdits)(nil),            // 42: sightline.wire.v1.FieldEdits
+	(*Rewrite)(nil),               // 43: sightline.wire.v1.Rewrite
+	(*Redirect)(nil),              // 44: sightline.wire.v1.Redirect
+	(*DirectResponse)(nil),        // 45: sightline.wire.v1.DirectResponse
+	(*CORS)(nil),                  // 46: sightline.wire.v1.CORS
+	(*Fault)(nil),                 // 47: sightline.wire.v1.Fault
+	(*Delay)(nil),                 // 48: sightline.wire.v1.Delay
+	(*Abort)(nil),                 // 49: sightline.wire.v1.Abort
+	(*Mirror)(nil),                // 50: sightline.wire.v1.Mirror
+	(*StreamRoute)(nil),           // 51: sightline.wire.v1.StreamRoute
+	(*StreamMatch)(nil),           // 52: sightline.wire.v1.StreamMatch
+	(*Subset)(nil),                // 53: sightline.wire.v1.Subset
+	(*Hedge)(nil),                 // 54: sightline.wire.v1.Hedge
+	(*Policy)(nil),                // 55: sightline.wire.v1.Policy
+	(*Hash)(nil),                  // 56: sightline.wire.v1.Hash
+	(*HashCookie)(nil),            // 57: sightline.wire.v1.HashCookie
+	(*CookieAttribute)(nil),       // 58: sightline.wire.v1.CookieAttribute
+	(*Warmup)(nil),                // 59: sightline.wire.v1.Warmup
+	(*LocalityLB)(nil),            // 60: sightline.wire.v1.LocalityLB
+	(*Distribute)(nil),            // 61: sightline.wire.v1.Distribute
+	(*Outlier)(nil),               // 62: sightline.wire.v1.Outlier
+	(*Limits)(nil),                // 63: sightline.wire.v1.Limits
+	(*Keepalive)(nil),             // 64: sightline.wire.v1.Keepalive
+	(*RetryBudget)(nil),           // 65: sightline.wire.v1.RetryBudget
+	(*HealthCheck)(nil),           // 66: sightline.wire.v1.HealthCheck
+	(*HTTPCheck)(nil),             // 67: sightline.wire.v1.HTTPCheck
+	(*StatusRange)(nil),           // 68: sightline.wire.v1.StatusRange
+	(*GRPCCheck)(nil),             // 69: sightline.wire.v1.GRPCCheck
+	(*Verdict)(nil),               // 70: sightline.wire.v1.Verdict
+	nil,                           // 71: sightline.wire.v1.TappedRequest.LimitedEntry
+	nil,                           // 72: sightline.wire.v1.SamplingRule.HeadersEntry
+	nil,                           // 73: sightline.wire.v1.Instance.LabelsEntry
+	nil,                           // 74: sightline.wire.v1.Match.HeadersEntry
+	nil,                           // 75: sightline.wire.v1.Match.WithoutEntry
+	nil,                           // 76: sightline.wire.v1.Match.QueryEntry
+	nil,                           // 77: sightline.wire.v1.Match.SourceLabelsEntry
+	nil,                           // 78: sightline.wire.v1.FieldEdits.SetEntry
+	nil,                           // 79: sightline.wire.v1.FieldEdits.AddEntry
+	nil,                           // 80: sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	nil,                           // 81: sightline.wire.v1.Subset.LabelsEntry
+	nil,                           // 82: sightline.wire.v1.LocalityLB.FailoverEntry
+	nil,                           // 83: sightline.wire.v1.Distribute.ToEntry
+	(*timestamppb.Timestamp)(nil), // 84: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 85: google.protobuf.Duration
 }
 var file_wire_proto_depIdxs = []int32{
 	0,   // 0: sightline.wire.v1.EnrollRequest.workload:type_name -> sightline.wire.v1.Workload
-	5,   // 1: sightline.wire.v1.SubscribeRequest.hello:type_name -> sightline.wire.v1.Hello
-	6,   // 2: sightline.wire.v1.SubscribeRequest.want:type_name -> sightline.wire.v1.Want
-	7,   // 3: sightline.wire.v1.SubscribeRequest.state:type_name -> sightline.wire.v1.State
-	8,   // 4: sightline.wire.v1.SubscribeRequest.ack:type_name -> sightline.wire.v1.Ack
-	9,   // 5: sightline.wire.v1.SubscribeRequest.goodbye:type_name -> sightline.wire.v1.Goodbye
-	32,  // 6: sightline.wire.v1.Hello.instance:type_name -> sightline.wire.v1.Instance
-	81,  // 7: sightline.wire.v1.Ack.ago:type_name -> google.protobuf.Duration
-	31,  // 8: sightline.wire.v1.Push.snapshots:type_name -> sightline.wire.v1.Snapshot
-	82,  // 9: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
-	17,  // 10: sightline.wire.v1.Push.inbound:type_name -> sightline.wire.v1.Inbound
-	11,  // 11: sightline.wire.v1.Push.taps:type_name -> sightline.wire.v1.Taps
-	12,  // 12: sightline.wire.v1.Taps.taps:type_name -> sightline.wire.v1.Tap
-	15,  // 13: sightline.wire.v1.TappedRequest.rows:type_name -> sightline.wire.v1.TappedRow
-	68,  // 14: sightline.wire.v1.TappedRequest.limited:type_name -> sightline.wire.v1.TappedRequest.LimitedEntry
-	82,  // 15: sightline.wire.v1.TappedRow.time:type_name -> google.protobuf.Timestamp
-	81,  // 16: sightline.wire.v1.TappedRow.took:type_name -> google.protobuf.Duration
-	81,  // 17: sightline.wire.v1.TappedRow.first_byte:type_name -> google.protobuf.Duration
-	16,  // 18: sightline.wire.v1.TappedRow.request:type_name -> sightline.wire.v1.TappedHeader
-	16,  // 19: sightline.wire.v1.TappedRow.response:type_name -> sightline.wire.v1.TappedHeader
-	26,  // 20: sightline.wire.v1.Inbound.authorization:type_name -> sightline.wire.v1.Authorization
-	23,  // 21: sightline.wire.v1.Inbound.tokens:type_name -> sightline.wire.v1.TokenRule
-	20,  // 22: sightline.wire.v1.Inbound.rates:type_name -> sightline.wire.v1.RateRule
-	21,  // 23: sightline.wire.v1.Inbound.in_flight:type_name -> sightline.wire.v1.InFlight
-	18,  // 24: sightline.wire.v1.Inbound.sampling:type_name -> sightline.wire.v1.Sampling
-	19,  // 25: sightline.wire.v1.Sampling.rules:type_name -> sightline.wire.v1.SamplingRule
-	81,  // 26: sightline.wire.v1.Sampling.keep_slower:type_name -> google.protobuf.Duration
-	69,  // 27: sightline.wire.v1.SamplingRule.headers:type_name -> sightline.wire.v1.SamplingRule.HeadersEntry
-	27,  // 28: sightline.wire.v1.RateRule.match:type_name -> sightline.wire.v1.AuthorizationRule
-	81,  // 29: sightline.wire.v1.RateRule.unit:type_name -> google.protobuf.Duration
-	22,  // 30: sightline.wire.v1.InFlight.adaptive:type_name -> sightline.wire.v1.Adaptive
-	81,  // 31: sightline.wire.v1.Adaptive.interval:type_name -> google.protobuf.Duration
-	81,  // 32: sightline.wire.v1.Adaptive.min_rtt_fixed:type_name -> google.protobuf.Duration
-	81,  // 33: sightline.wire.v1.Adaptive.min_rtt_interval:type_name -> google.protobuf.Duration
-	24,  // 34: sightline.wire.v1.TokenRule.from_headers:type_name -> sightline.wire.v1.TokenHeader
-	25,  // 35: sightline.wire.v1.TokenRule.claim_headers:type_name -> sightline.wire.v1.ClaimHeader
-	27,  // 36: sightline.wire.v1.Authorization.rules:type_name -> sightline.wire.v1.AuthorizationRule
-	28,  // 37: sightline.wire.v1.AuthorizationRule.from:type_name -> sightline.wire.v1.Source
-	29,  // 38: sightline.wire.v1.AuthorizationRule.to:type_name -> sightline.wire.v1.Operation
-	30,  // 39: sightline.wire.v1.AuthorizationRule.when:type_name -> sightline.wire.v1.Condition
-	33,  // 40: sightline.wire.v1.Snapshot.routes:type_name -> sightline.wire.v1.Route
-	50,  // 41: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
-	52,  // 42: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
-	32,  // 43: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
-	67,  // 44: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
-	48,  // 45: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
-	51,  // 46: sightline.wire.v1.Snapshot.hedge:type_name -> sightline.wire.v1.Hedge
-	70,  // 47: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
-	34,  // 48: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
-	36,  // 49: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
-	81,  // 50: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
-	37,  // 51: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
-	38,  // 52: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
-	40,  // 53: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
-	41,  // 54: sightline.wire.v1.Route.redirect:type_name -> sightline.wire.v1.Redirect
-	42,  // 55: sightline.wire.v1.Route.respond:type_name -> sightline.wire.v1.DirectResponse
-	43,  // 56: sightline.wire.v1.Route.cors:type_name -> sightline.wire.v1.CORS
-	44,  // 57: sightline.wire.v1.Route.fault:type_name -> sightline.wire.v1.Fault
-	47,  // 58: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
-	35,  // 59: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
-	35,  // 60: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
-	71,  // 61: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
-	35,  // 62: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
-	35,  // 63: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
-	72,  // 64: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
-	73,  // 65: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
-	74,  // 66: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
-	38,  // 67: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
-	81,  // 68: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
-	81,  // 69: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
-	39,  // 70: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
-	39,  // 71: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
-	75,  // 72: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
-	76,  // 73: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
-	35,  // 74: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
-	81,  // 75: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
-	45,  // 76: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
-	46,  // 77: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
-	81,  // 78: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
-	49,  // 79: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
-	36,  // 80: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
-	77,  // 81: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	78,  // 82: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
-	52,  // 83: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
-	81,  // 84: sightline.wire.v1.Hedge.after:type_name -> google.protobuf.Duration
-	81,  // 85: sightline.wire.v1.Hedge.min:type_name -> google.protobuf.Duration
-	81,  // 86: sightline.wire.v1.Hedge.max:type_name -> google.protobuf.Duration
-	59,  // 87: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
-	60,  // 88: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
-	53,  // 89: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
-	56,  // 90: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
-	57,  // 91: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
-	62,  // 92: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
-	63,  // 93: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
-	54,  // 94: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
-	81,  // 95: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
-	55,  // 96: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
-	81,  // 97: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
-	58,  // 98: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
-	79,  // 99: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
-	80,  // 100: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
-	81,  // 101: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
-	81,  // 102: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
-	81,  // 103: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
-	81,  // 104: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
-	81,  // 105: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
-	81,  // 106: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
-	61,  // 107: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
-	81,  // 108: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
-	81,  // 109: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
-	81,  // 110: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
-	64,  // 111: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
-	66,  // 112: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
-	81,  // 113: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
-	81,  // 114: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
-	81,  // 115: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
-	65,  // 116: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
-	82,  // 117: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
-	82,  // 118: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
-	35,  // 119: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
-	35,  // 120: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
-	35,  // 121: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
-	1,   // 122: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
-	2,   // 123: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
-	4,   // 124: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
-	13,  // 125: sightline.wire.v1.ControlPlane.Tapped:input_type -> sightline.wire.v1.TappedRequest
-	3,   // 126: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
-	3,   // 127: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
-	10,  // 128: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
-	14,  // 129: sightline.wire.v1.ControlPlane.Tapped:output_type -> sightline.wire.v1.TappedResponse
-	126, // [126:130] is the sub-list for method output_type
-	122, // [122:126] is the sub-list for method input_type
-	122, // [122:122] is the sub-list for extension type_name
-	122, // [122:122] is the sub-list for extension extendee
-	0,   // [0:122] is the sub-list for field type_name
+	84,  // 1: sightline.wire.v1.TrustReport.expires:type_name -> google.protobuf.Timestamp
+	6,   // 2: sightline.wire.v1.TrustUpdate.revoked:type_name -> sightline.wire.v1.Revocation
+	85,  // 3: sightline.wire.v1.TrustUpdate.spread:type_name -> google.protobuf.Duration
+	84,  // 4: sightline.wire.v1.Revocation.before:type_name -> google.protobuf.Timestamp
+	84,  // 5: sightline.wire.v1.Revocation.expires:type_name -> google.protobuf.Timestamp
+	8,   // 6: sightline.wire.v1.SubscribeRequest.hello:type_name -> sightline.wire.v1.Hello
+	9,   // 7: sightline.wire.v1.SubscribeRequest.want:type_name -> sightline.wire.v1.Want
+	10,  // 8: sightline.wire.v1.SubscribeRequest.state:type_name -> sightline.wire.v1.State
+	11,  // 9: sightline.wire.v1.SubscribeRequest.ack:type_name -> sightline.wire.v1.Ack
+	12,  // 10: sightline.wire.v1.SubscribeRequest.goodbye:type_name -> sightline.wire.v1.Goodbye
+	35,  // 11: sightline.wire.v1.Hello.instance:type_name -> sightline.wire.v1.Instance
+	85,  // 12: sightline.wire.v1.Ack.ago:type_name -> google.protobuf.Duration
+	34,  // 13: sightline.wire.v1.Push.snapshots:type_name -> sightline.wire.v1.Snapshot
+	84,  // 14: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
+	20,  // 15: sightline.wire.v1.Push.inbound:type_name -> sightline.wire.v1.Inbound
+	14,  // 16: sightline.wire.v1.Push.taps:type_name -> sightline.wire.v1.Taps
+	15,  // 17: sightline.wire.v1.Taps.taps:type_name -> sightline.wire.v1.Tap
+	18,  // 18: sightline.wire.v1.TappedRequest.rows:type_name -> sightline.wire.v1.TappedRow
+	71,  // 19: sightline.wire.v1.TappedRequest.limited:type_name -> sightline.wire.v1.TappedRequest.LimitedEntry
+	84,  // 20: sightline.wire.v1.TappedRow.time:type_name -> google.protobuf.Timestamp
+	85,  // 21: sightline.wire.v1.TappedRow.took:type_name -> google.protobuf.Duration
+	85,  // 22: sightline.wire.v1.TappedRow.first_byte:type_name -> google.protobuf.Duration
+	19,  // 23: sightline.wire.v1.TappedRow.request:type_name -> sightline.wire.v1.TappedHeader
+	19,  // 24: sightline.wire.v1.TappedRow.response:type_name -> sightline.wire.v1.TappedHeader
+	29,  // 25: sightline.wire.v1.Inbound.authorization:type_name -> sightline.wire.v1.Authorization
+	26,  // 26: sightline.wire.v1.Inbound.tokens:type_name -> sightline.wire.v1.TokenRule
+	23,  // 27: sightline.wire.v1.Inbound.rates:type_name -> sightline.wire.v1.RateRule
+	24,  // 28: sightline.wire.v1.Inbound.in_flight:type_name -> sightline.wire.v1.InFlight
+	21,  // 29: sightline.wire.v1.Inbound.sampling:type_name -> sightline.wire.v1.Sampling
+	22,  // 30: sightline.wire.v1.Sampling.rules:type_name -> sightline.wire.v1.SamplingRule
+	85,  // 31: sightline.wire.v1.Sampling.keep_slower:type_name -> google.protobuf.Duration
+	72,  // 32: sightline.wire.v1.SamplingRule.headers:type_name -> sightline.wire.v1.SamplingRule.HeadersEntry
+	30,  // 33: sightline.wire.v1.RateRule.match:type_name -> sightline.wire.v1.AuthorizationRule
+	85,  // 34: sightline.wire.v1.RateRule.unit:type_name -> google.protobuf.Duration
+	25,  // 35: sightline.wire.v1.InFlight.adaptive:type_name -> sightline.wire.v1.Adaptive
+	85,  // 36: sightline.wire.v1.Adaptive.interval:type_name -> google.protobuf.Duration
+	85,  // 37: sightline.wire.v1.Adaptive.min_rtt_fixed:type_name -> google.protobuf.Duration
+	85,  // 38: sightline.wire.v1.Adaptive.min_rtt_interval:type_name -> google.protobuf.Duration
+	27,  // 39: sightline.wire.v1.TokenRule.from_headers:type_name -> sightline.wire.v1.TokenHeader
+	28,  // 40: sightline.wire.v1.TokenRule.claim_headers:type_name -> sightline.wire.v1.ClaimHeader
+	30,  // 41: sightline.wire.v1.Authorization.rules:type_name -> sightline.wire.v1.AuthorizationRule
+	31,  // 42: sightline.wire.v1.AuthorizationRule.from:type_name -> sightline.wire.v1.Source
+	32,  // 43: sightline.wire.v1.AuthorizationRule.to:type_name -> sightline.wire.v1.Operation
+	33,  // 44: sightline.wire.v1.AuthorizationRule.when:type_name -> sightline.wire.v1.Condition
+	36,  // 45: sightline.wire.v1.Snapshot.routes:type_name -> sightline.wire.v1.Route
+	53,  // 46: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
+	55,  // 47: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
+	35,  // 48: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
+	70,  // 49: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
+	51,  // 50: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
+	54,  // 51: sightline.wire.v1.Snapshot.hedge:type_name -> sightline.wire.v1.Hedge
+	73,  // 52: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
+	37,  // 53: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
+	39,  // 54: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
+	85,  // 55: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
+	40,  // 56: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
+	41,  // 57: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
+	43,  // 58: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
+	44,  // 59: sightline.wire.v1.Route.redirect:type_name -> sightline.wire.v1.Redirect
+	45,  // 60: sightline.wire.v1.Route.respond:type_name -> sightline.wire.v1.DirectResponse
+	46,  // 61: sightline.wire.v1.Route.cors:type_name -> sightline.wire.v1.CORS
+	47,  // 62: sightline.wire.v1.Route.fault:type_name -> sightline.wire.v1.Fault
+	50,  // 63: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
+	38,  // 64: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
+	38,  // 65: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
+	74,  // 66: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
+	38,  // 67: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
+	38,  // 68: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
+	75,  // 69: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
+	76,  // 70: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
+	77,  // 71: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
+	41,  // 72: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
+	85,  // 73: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
+	85,  // 74: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
+	42,  // 75: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
+	42,  // 76: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
+	78,  // 77: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
+	79,  // 78: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
+	38,  // 79: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
+	85,  // 80: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
+	48,  // 81: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
+	49,  // 82: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
+	85,  // 83: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
+	52,  // 84: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
+	39,  // 85: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
+	80,  // 86: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	81,  // 87: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
+	55,  // 88: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
+	85,  // 89: sightline.wire.v1.Hedge.after:type_name -> google.protobuf.Duration
+	85,  // 90: sightline.wire.v1.Hedge.min:type_name -> google.protobuf.Duration
+	85,  // 91: sightline.wire.v1.Hedge.max:type_name -> google.protobuf.Duration
+	62,  // 92: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
+	63,  // 93: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
+	56,  // 94: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
+	59,  // 95: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
+	60,  // 96: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
+	65,  // 97: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
+	66,  // 98: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
+	57,  // 99: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
+	85,  // 100: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
+	58,  // 101: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
+	85,  // 102: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
+	61,  // 103: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
+	82,  // 104: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
+	83,  // 105: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
+	85,  // 106: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
+	85,  // 107: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
+	85,  // 108: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
+	85,  // 109: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
+	85,  // 110: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
+	85,  // 111: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
+	64,  // 112: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
+	85,  // 113: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
+	85,  // 114: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
+	85,  // 115: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
+	67,  // 116: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
+	69,  // 117: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
+	85,  // 118: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
+	85,  // 119: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
+	85,  // 120: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
+	68,  // 121: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
+	84,  // 122: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
+	84,  // 123: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
+	38,  // 124: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
+	38,  // 125: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
+	38,  // 126: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
+	1,   // 127: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
+	2,   // 128: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
+	7,   // 129: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
+	16,  // 130: sightline.wire.v1.ControlPlane.Tapped:input_type -> sightline.wire.v1.TappedRequest
+	4,   // 131: sightline.wire.v1.ControlPlane.Trust:input_type -> sightline.wire.v1.TrustReport
+	3,   // 132: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
+	3,   // 133: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
+	13,  // 134: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
+	17,  // 135: sightline.wire.v1.ControlPlane.Tapped:output_type -> sightline.wire.v1.TappedResponse
+	5,   // 136: sightline.wire.v1.ControlPlane.Trust:output_type -> sightline.wire.v1.TrustUpdate
+	132, // [132:137] is the sub-list for method output_type
+	127, // [127:132] is the sub-list for method input_type
+	127, // [127:127] is the sub-list for extension type_name
+	127, // [127:127] is the sub-list for extension extendee
+	0,   // [0:127] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -6290,27 +6552,27 @@ func file_wire_proto_init() {
 	if File_wire_proto != nil {
 		return
 	}
-	file_wire_proto_msgTypes[4].OneofWrappers = []any{
+	file_wire_proto_msgTypes[7].OneofWrappers = []any{
 		(*SubscribeRequest_Hello)(nil),
 		(*SubscribeRequest_Want)(nil),
 		(*SubscribeRequest_State)(nil),
 		(*SubscribeRequest_Ack)(nil),
 		(*SubscribeRequest_Goodbye)(nil),
 	}
-	file_wire_proto_msgTypes[35].OneofWrappers = []any{
+	file_wire_proto_msgTypes[38].OneofWrappers = []any{
 		(*StringMatch_Exact)(nil),
 		(*StringMatch_Prefix)(nil),
 		(*StringMatch_Regex)(nil),
 		(*StringMatch_Elements)(nil),
 	}
-	file_wire_proto_msgTypes[46].OneofWrappers = []any{}
-	file_wire_proto_msgTypes[53].OneofWrappers = []any{
+	file_wire_proto_msgTypes[49].OneofWrappers = []any{}
+	file_wire_proto_msgTypes[56].OneofWrappers = []any{
 		(*Hash_Header)(nil),
 		(*Hash_Query)(nil),
 		(*Hash_Cookie)(nil),
 		(*Hash_SourceIp)(nil),
 	}
-	file_wire_proto_msgTypes[63].OneofWrappers = []any{
+	file_wire_proto_msgTypes[66].OneofWrappers = []any{
 		(*HealthCheck_Http)(nil),
 		(*HealthCheck_Grpc)(nil),
 		(*HealthCheck_Tcp)(nil),
@@ -6321,7 +6583,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   81,
+			NumMessages:   84,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -44,6 +44,8 @@ const (
 	ControlPlaneSubscribeProcedure = "/sightline.wire.v1.ControlPlane/Subscribe"
 	// ControlPlaneTappedProcedure is the fully-qualified name of the ControlPlane's Tapped RPC.
 	ControlPlaneTappedProcedure = "/sightline.wire.v1.ControlPlane/Tapped"
+	// ControlPlaneTrustProcedure is the fully-qualified name of the ControlPlane's Trust RPC.
+	ControlPlaneTrustProcedure = "/sightline.wire.v1.ControlPlane/Trust"
 )
 
 // ControlPlaneClient is a client for the sightline.wire.v1.ControlPlane service.
@@ -57,6 +59,9 @@ type ControlPlaneClient interface {
 	Subscribe(context.Context) *connect.BidiStreamForClient[wire.SubscribeRequest, wire.Push]
 	// Tapped takes what a sidecar tells of requests that somebody looks at.
 	Tapped(context.Context, *connect.Request[wire.TappedRequest]) (*connect.Response[wire.TappedResponse], error)
+	// Trust tells whoever holds a certificate whom to trust, now and with every change, and
+	// hears which of it is in force there. Its first message is a report.
+	Trust(context.Context) *connect.BidiStreamForClient[wire.TrustReport, wire.TrustUpdate]
 }
 
 // NewControlPlaneClient constructs a client for the sightline.wire.v1.ControlPlane service. By
@@ -94,6 +99,12 @@ func NewControlPlaneClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(controlPlaneMethods.ByName("Tapped")),
 			connect.WithClientOptions(opts...),
 		),
+		trust: connect.NewClient[wire.TrustReport, wire.TrustUpdate](
+			httpClient,
+			baseURL+ControlPlaneTrustProcedure,
+			connect.WithSchema(controlPlaneMethods.ByName("Trust")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -103,6 +114,7 @@ type controlPlaneClient struct {
 	renew     *connect.Client[wire.RenewRequest, wire.CertificateResponse]
 	subscribe *connect.Client[wire.SubscribeRequest, wire.Push]
 	tapped    *connect.Client[wire.TappedRequest, wire.TappedResponse]
+	trust     *connect.Client[wire.TrustReport, wire.TrustUpdate]
 }
 
 // Enroll calls sightline.wire.v1.ControlPlane.Enroll.
@@ -125,6 +137,11 @@ func (c *controlPlaneClient) Tapped(ctx context.Context, req *connect.Request[wi
 	return c.tapped.CallUnary(ctx, req)
 }
 
+// Trust calls sightline.wire.v1.ControlPlane.Trust.
+func (c *controlPlaneClient) Trust(ctx context.Context) *connect.BidiStreamForClient[wire.TrustReport, wire.TrustUpdate] {
+	return c.trust.CallBidiStream(ctx)
+}
+
 // ControlPlaneHandler is an implementation of the sightline.wire.v1.ControlPlane service.
 type ControlPlaneHandler interface {
 	// Enroll turns a join token into a first certificate. It is the one call that
@@ -136,6 +153,9 @@ type ControlPlaneHandler interface {
 	Subscribe(context.Context, *connect.BidiStream[wire.SubscribeRequest, wire.Push]) error
 	// Tapped takes what a sidecar tells of requests that somebody looks at.
 	Tapped(context.Context, *connect.Request[wire.TappedRequest]) (*connect.Response[wire.TappedResponse], error)
+	// Trust tells whoever holds a certificate whom to trust, now and with every change, and
+	// hears which of it is in force there. Its first message is a report.
+	Trust(context.Context, *connect.BidiStream[wire.TrustReport, wire.TrustUpdate]) error
 }
 
 // NewControlPlaneHandler builds an HTTP handler from the service implementation. It returns the
@@ -169,6 +189,12 @@ func NewControlPlaneHandler(svc ControlPlaneHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(controlPlaneMethods.ByName("Tapped")),
 		connect.WithHandlerOptions(opts...),
 	)
+	controlPlaneTrustHandler := connect.NewBidiStreamHandler(
+		ControlPlaneTrustProcedure,
+		svc.Trust,
+		connect.WithSchema(controlPlaneMethods.ByName("Trust")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/sightline.wire.v1.ControlPlane/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case ControlPlaneEnrollProcedure:
@@ -179,6 +205,8 @@ func NewControlPlaneHandler(svc ControlPlaneHandler, opts ...connect.HandlerOpti
 			controlPlaneSubscribeHandler.ServeHTTP(w, r)
 		case ControlPlaneTappedProcedure:
 			controlPlaneTappedHandler.ServeHTTP(w, r)
+		case ControlPlaneTrustProcedure:
+			controlPlaneTrustHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -202,4 +230,8 @@ func (UnimplementedControlPlaneHandler) Subscribe(context.Context, *connect.Bidi
 
 func (UnimplementedControlPlaneHandler) Tapped(context.Context, *connect.Request[wire.TappedRequest]) (*connect.Response[wire.TappedResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("sightline.wire.v1.ControlPlane.Tapped is not implemented"))
+}
+
+func (UnimplementedControlPlaneHandler) Trust(context.Context, *connect.BidiStream[wire.TrustReport, wire.TrustUpdate]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("sightline.wire.v1.ControlPlane.Trust is not implemented"))
 }

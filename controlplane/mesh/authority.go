@@ -1,0 +1,84 @@
+package mesh
+
+import "time"
+
+// Authority is how the mesh's certificate authority stands.
+type Authority struct {
+	TrustDomain string                 `json:"trustDomain"`
+	Phase       string                 `json:"phase"` // steady, distribute, renew
+	Since       time.Time              `json:"since,omitzero"`
+	Next        string                 `json:"next"`    // what a step of the rotation would do
+	Version     uint64                 `json:"version"` // of whom to trust
+	Signing     AuthorityCertificate   `json:"signing"` // signs workloads
+	Roots       []AuthorityCertificate `json:"roots"`   // trusted now
+	Own         bool                   `json:"own"`     // the root is the mesh's own
+	Supplied    bool                   `json:"supplied"`
+	Holders     int                    `json:"holders"`             // who is connected with a certificate
+	Returning   bool                   `json:"returning,omitempty"` // a control plane has just started: not all may be back
+	Lagging     []Holder               `json:"lagging"`             // of those, who does not trust all roots yet; the first of them
+	Outstanding []Leaf                 `json:"outstanding"`         // certificates of another authority that are still in use; the first of them
+	Troubled    []Holder               `json:"troubled"`            // whose renewals fail, or who come near the end of their certificate
+	Leaves      int                    `json:"leaves"`              // certificates that are good
+	Revoked     []Revocation           `json:"revoked"`
+	Tokens      int                    `json:"tokens"` // join tokens that name a root which does not sign
+}
+
+// AuthorityCertificate is one of an authority's certificates.
+type AuthorityCertificate struct {
+	Subject     string    `json:"subject"`
+	Fingerprint string    `json:"fingerprint"` // SHA-256, hex
+	Serial      string    `json:"serial"`      // hex
+	Expires     time.Time `json:"expires"`
+	Alarm       string    `json:"alarm,omitempty"` // warning, critical, expired
+}
+
+// Holder is who is connected with a certificate, and what it says of itself.
+type Holder struct {
+	Identity Identity    `json:"identity"`
+	Instance InstanceID  `json:"instance"`
+	Service  ServiceName `json:"service"`
+	Since    time.Time   `json:"since"` // of the connection
+	Version  uint64      `json:"version"`
+	Signer   string      `json:"signer"` // key id of what signed its certificate, hex
+	Serial   string      `json:"serial"`
+	Expires  time.Time   `json:"expires"`
+	Alarm    string      `json:"alarm,omitempty"`
+	Failures uint64      `json:"failures,omitempty"` // renewals that failed in a row
+	Failure  string      `json:"failure,omitempty"`
+}
+
+// Leaf is a certificate that a workload has.
+type Leaf struct {
+	Serial   string    `json:"serial"` // hex
+	Identity Identity  `json:"identity"`
+	Instance string    `json:"instance"`
+	Service  string    `json:"service"`
+	Signer   string    `json:"signer"`
+	Issued   time.Time `json:"issued"`
+	Expires  time.Time `json:"expires"`
+}
+
+// Revocation is a certificate, or all of an identity up to a moment, that is refused.
+type Revocation struct {
+	Serial   string    `json:"serial,omitempty"`
+	Identity Identity  `json:"identity,omitempty"`
+	Before   time.Time `json:"before,omitzero"`
+	Expires  time.Time `json:"expires"` // when it says nothing any more
+	By       string    `json:"by,omitempty"`
+	Reason   string    `json:"reason,omitempty"`
+}
+
+// JoinToken is what is known of a join token: all but its secret.
+type JoinToken struct {
+	ID        string    `json:"id"`
+	Service   string    `json:"service,omitempty"`   // pattern; empty is any
+	Namespace string    `json:"namespace,omitempty"` // pattern; empty is any but the mesh's own
+	Uses      int       `json:"uses"`                // left, when Limited
+	Limited   bool      `json:"limited"`
+	Used      int       `json:"used"`
+	Created   time.Time `json:"created,omitzero"`
+	Expires   time.Time `json:"expires"`
+	By        string    `json:"by,omitempty"`
+	State     string    `json:"state"`             // good, expired, used up
+	OldRoot   bool      `json:"oldRoot,omitempty"` // it names a root that does not sign
+}

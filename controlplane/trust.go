@@ -1,0 +1,99 @@
+package controlplane
+
+import (
+	"context"
+	"time"
+
+	"connectrpc.com/connect"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/controlplane/trust"
+	"github.com/sightline-mesh/sightline/controlplane/wire"
+)
+
+// renewalsPerSecond is how many come at once when another authority signs.
+const renewalsPerSecond = 100
+
+// Trust tells one holder of a certificate whom to trust for as long as its stream lasts.
+func (s *service) Trust(ctx context.Context, st *connect.BidiStream[wire.TrustReport, wire.TrustUpdate]) error {
+	w, _, err := workloadOf(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, done, err := s.gate.pass(ctx)
+	if err != nil {
+		return connect.NewError(connect.CodeUnavailable, err)
+	}
+	defer done()
+	peer := w.Peer(s.authority.TrustDomain())
+	holder := mesh.Holder{Identity: peer.Identity, Instance: peer.Instance, Service: peer.Service, Since: time.Now().UTC()}
+	seat := s.holders.Join(holder)
+	defer seat.Leave()
+	g, alive := errgroup.WithContext(ctx)
+	defer context.AfterFunc(alive, callerOf(ctx).interrupt)() // else a reader would outlive the stream
+	g.Go(func() error { return s.sendTrust(alive, st) })
+	g.Go(func() error { return hearReports(st, seat, holder) })
+	return asEnd(ctx, g.Wait())
+}
+
+func (s *service) sendTrust(ctx context.Context, st *connect.BidiStream[wire.TrustReport, wire.TrustUpdate]) error {
+	for {
+		now := s.authority.Trust()
+		if err := s.stillGood(ctx); err != nil {
+			return err
+		}
+		m := &wire.TrustUpdate{
+			Version: now.Version, Roots: now.Roots, Signer: now.Signer, Revoked: wire.FromRevocations(now.Revoked),
+			Spread: durationpb.New(time.Duration(s.holders.Holders()) * time.Second / renewalsPerSecond),
+		}
+		if err := st.Send(m); err != nil {
+			return err
+		}
+		select {
+		case <-now.Changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func hearReports(st *connect.BidiStream[wire.TrustReport, wire.TrustUpdate], seat *trust.Seat, h mesh.Holder) error {
+	for {
+		m, err := st.Receive()
+		if err != nil {
+			return err
+		}
+		h.Version, h.Serial, h.Signer = m.GetVersion(), m.GetSerial(), m.GetSigner()
+		h.Failures, h.Failure = m.GetFailures(), m.GetFailure()
+		h.Expires = time.Time{}
+		if m.GetExpires() != nil {
+			h.Expires = m.GetExpires().AsTime()
+		}
+		seat.Report(h)
+	}
+}
+
+// stillGood is an error once the caller's certificate was revoked.
+func (s *service) stillGood(ctx context.Context) error {
+	if c := callerOf(ctx).certificate; c != nil {
+		return s.authority.CheckRevoked(c)
+	}
+	return nil
+}
+
+// untilRevoked ends a stream whose caller's certificate is revoked.
+func (s *service) untilRevoked(ctx context.Context) error {
+	for {
+		now := s.authority.Trust()
+		if err := s.stillGood(ctx); err != nil {
+			return err
+		}
+		select {
+		case <-now.Changed:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
