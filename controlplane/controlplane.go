@@ -203,7 +203,10 @@ func (p *plane) run(ctx context.Context) error {
 	g.Go(func() error { p.attend(alive); return nil })
 	g.Go(func() error { return p.record(alive) })
 	g.Go(func() error { p.store.Follow(alive, mirror.Tables, p.changed); return nil })
-	g.Go(func() error { p.store.Follow(alive, []string{store.Authority}, func(store.Batch) { signal(p.authorityNews) }); return nil })
+	g.Go(func() error {
+		p.store.Follow(alive, []string{store.Authority}, func(store.Batch) { signal(p.authorityNews) })
+		return nil
+	})
 	g.Go(func() error { return p.keepAuthority(alive) })
 	g.Go(func() error { return p.holders.Run(alive) })
 	g.Go(func() error {

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"runtime"
-	"time"
 
 	"github.com/sightline-mesh/sightline/proxy/admin"
 	"github.com/sightline-mesh/sightline/proxy/emit"
@@ -22,6 +21,7 @@ func (p *parts) metrics() []admin.Family {
 	families = append(families, p.streams()...)
 	asked, forgotten := p.tables.counts()
 	families = append(families, inFlightOf(p.inbound.Load())...)
+	families = append(families, certificate(p.source.Status())...)
 	return append(families,
 		admin.Value("sightline_goroutines", "Goroutines of this process.", float64(runtime.NumGoroutine())),
 		admin.Value("sightline_services_asked", "Names that the control plane is asked for.", float64(asked)),
@@ -40,7 +40,6 @@ func (p *parts) metrics() []admin.Family {
 		admin.Value("sightline_breaker_trips_total", "Times a breaker of this sidecar tripped.", float64(p.trips.Load())),
 		admin.Value("sightline_push_connected", "Whether the control plane's feed is connected.", connected),
 		admin.Value("sightline_push_version", "Version of the configuration in force.", float64(feed.Version)),
-		admin.Value("sightline_certificate_seconds_left", "Until the certificate ends.", time.Until(p.source.Expires()).Seconds()),
 	)
 }
 

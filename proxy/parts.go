@@ -132,7 +132,11 @@ func (r *parts) dial(ctx context.Context, to *upstream.Instance, alpn string) (n
 	if to.Plaintext() {
 		return d.DialContext(ctx, "tcp", at)
 	}
-	return gather.DialTLS(ctx, d, at, r.source.ClientTLS(to.Info.Identity, alpn, stream.Mesh))
+	c, err := gather.DialTLS(ctx, d, at, r.source.ClientTLS(to.Info.Identity, alpn, stream.Mesh))
+	if t, ok := c.(*tls.Conn); ok && err == nil {
+		r.source.Watch(t)
+	}
+	return c, err
 }
 
 // labels are the instance's, for subsets to choose by.
@@ -176,9 +180,10 @@ func (p *Proxy) newInbound(r *parts) *serve.Inbound {
 				Instance: string(peer.Instance), Identity: string(peer.Identity),
 			}, err
 		},
-		Guard: r.guards.load,
-		Sink:  r.counted,
-		Tap:   r.tap,
+		Proved: r.source.Watch,
+		Guard:  r.guards.load,
+		Sink:   r.counted,
+		Tap:    r.tap,
 
 		Sampler: r.guards.sampler.Load,
 		Logger:  p.log,
@@ -195,10 +200,11 @@ func (p *Proxy) breakerChanged(r *parts, i *upstream.Instance, c breaker.Change)
 // configuration is what is in force, for people to read.
 func (r *parts) configuration() any {
 	return struct {
+		Identity identity.Status `json:"identity"`
 		Inbound  *mesh.Inbound   `json:"inbound"` // null until it is known
 		Paths    string          `json:"pathNormalization"`
 		Services []mesh.Snapshot `json:"services"`
-	}{r.guards.policies(), r.intake.PathMode().String(), r.tables.snapshots()}
+	}{r.source.Status(), r.guards.policies(), r.intake.PathMode().String(), r.tables.snapshots()}
 }
 
 func (p *Proxy) isReady() error {

@@ -48,13 +48,15 @@ type InboundConfig struct {
 	StreamIdle time.Duration
 }
 
-// InboundDeps is what an Inbound works with. All but Guard and Tap are required.
+// InboundDeps is what an Inbound works with. All but Proved, Guard and Tap are required.
 type InboundDeps struct {
 	// TLS demands and verifies a certificate of the mesh, and offers stream.ALPN, h2 and
 	// http/1.1.
 	TLS *tls.Config
 	// PeerOf tells who is at the other end.
 	PeerOf func(cs tls.ConnectionState) (emit.Peer, error)
+	// Proved is told of every connection whose peer has proved who it is. It may be nil.
+	Proved func(*tls.Conn)
 	// Guard is what is enforced now. While it returns nil, nothing is let in. It may be
 	// nil itself: nothing is enforced then.
 	Guard  func() *Guard
@@ -186,6 +188,9 @@ func (in *Inbound) serve(ctx context.Context, c *listen.Conn) {
 	if err != nil {
 		in.count(err)
 		return
+	}
+	if in.deps.Proved != nil {
+		in.deps.Proved(t)
 	}
 	seat, ok := in.callers.Join(peer.Identity, in.connections())
 	if !ok {
