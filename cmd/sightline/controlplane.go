@@ -16,6 +16,7 @@ const pathsHelp = "what sidecars do to the paths of requests: NONE, BASE, MERGE_
 func newControlPlane(g *globals) *cobra.Command {
 	c := controlplane.DefaultConfig("")
 	var etcd etcdFlags
+	var secret passphrase
 	cmd := &cobra.Command{
 		Use:   "controlplane",
 		Short: "Run the control plane: state, certificates, registry, push, remedy",
@@ -25,6 +26,10 @@ func newControlPlane(g *globals) *cobra.Command {
 			c.Dir = filepath.Join(g.dir, "controlplane")
 			c.EtcdEndpoints, c.EtcdAccess, c.EtcdMember = etcd.endpoints, etcd.access, etcd.member
 			c.Name, c.Advertise = etcd.name, etcd.advertise
+			var err error
+			if c.CAPassphrase, err = secret.read(); err != nil {
+				return err
+			}
 			p, err := controlplane.New(c, controlplane.Deps{Logger: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))})
 			if err != nil {
 				return err
@@ -38,5 +43,6 @@ func newControlPlane(g *globals) *cobra.Command {
 	f.DurationVar(&c.CertificateTTL, "cert-ttl", c.CertificateTTL, "how long certificates are good for")
 	f.StringVar((*string)(&c.PathNormalization), "path-normalization", "", pathsHelp)
 	etcd.register(f)
+	caFlags(f, &c.CA, &secret)
 	return cmd
 }

@@ -53,7 +53,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(
 		newUp(g), newDemo(g), newStore(g), newControlPlane(g),
 		newApply(g), newGet(g), newDelete(g), newStatus(g), newTraffic(g), newEvents(g),
-		newToken(g), newSignIn(g), newSLO(g), newWait(g), newTap(g), newTop(g), newAnalyze(g),
+		newToken(g), newCA(g), newSignIn(g), newSLO(g), newWait(g), newTap(g), newTop(g), newAnalyze(g),
 	)
 	return root
 }

@@ -15,6 +15,7 @@ import (
 func newUp(g *globals) *cobra.Command {
 	c := up.Default()
 	var etcd etcdFlags
+	var secret passphrase
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Run the mesh: control plane, collector, store, topology, web app",
@@ -23,8 +24,11 @@ func newUp(g *globals) *cobra.Command {
 			c.Dir = g.dir
 			c.Etcd = etcd.args(cmd.Flags())
 			secrets(cmd.Flags(), &c)
-			c.Logger = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
 			var err error
+			if c.CAPassphrase, err = secret.read(); err != nil {
+				return err
+			}
+			c.Logger = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
 			if c.Program, err = os.Executable(); err != nil {
 				return fmt.Errorf("find this program: %w", err)
 			}
@@ -46,6 +50,7 @@ func newUp(g *globals) *cobra.Command {
 	}
 	meshFlags(cmd.Flags(), &c)
 	etcd.register(cmd.Flags())
+	caFlags(cmd.Flags(), &c.CA, &secret)
 	return cmd
 }
 

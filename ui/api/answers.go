@@ -59,6 +59,9 @@ type (
 	tokenAnswer struct {
 		Token string `json:"token"`
 	}
+	tokensAnswer struct {
+		Tokens []mesh.JoinToken `json:"tokens"`
+	}
 	slosAnswer struct {
 		SLOs []SLO `json:"slos"`
 	}

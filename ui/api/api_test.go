@@ -132,6 +132,11 @@ func surface() [][3]string {
 		{"POST", "/api/v1/config/analyze", "kind: VirtualService"},
 		{"DELETE", "/api/v1/config/VirtualService/default/reviews", ""},
 		{"POST", "/api/v1/tokens", `{"ttl":"1h","uses":1}`},
+		{"GET", "/api/v1/tokens", ""},
+		{"DELETE", "/api/v1/tokens/0123456789ab", ""},
+		{"GET", "/api/v1/ca", ""},
+		{"POST", "/api/v1/ca/rotate", `{"force":true}`},
+		{"POST", "/api/v1/ca/revoke", `{"what":"1a2b","reason":"stolen"}`},
 		{"GET", "/api/v1/slos", ""},
 		{"GET", "/api/v1/alerts", ""},
 		{"GET", "/api/v1/proxies", ""},
@@ -199,6 +204,7 @@ func TestBadInputIsNamed(t *testing.T) {
 		{"POST", "/api/v1/config/analyze", strings.Repeat("x", 4<<20+1), "body"},
 		{"POST", "/api/v1/tokens", `{"ttl":"soon"}`, "ttl"},
 		{"POST", "/api/v1/tokens", `{"uses":-1}`, "uses"},
+		{"POST", "/api/v1/ca/revoke", `{"what":" "}`, "what"},
 		{"POST", "/api/v1/session", `{}`, "token"},
 	}
 	for _, c := range cases {

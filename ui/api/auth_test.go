@@ -103,6 +103,10 @@ func TestRoles(t *testing.T) {
 			"PUT /api/v1/traffic/reviews": 403,
 			"POST /api/v1/config":         403,
 			"POST /api/v1/tokens":         403,
+			"GET /api/v1/tokens":          403,
+			"POST /api/v1/ca/rotate":      403,
+			"POST /api/v1/ca/revoke":      403,
+			"GET /api/v1/ca":              200,
 			"POST /api/v1/session/link":   403,
 		}
 		if role == session.Operator {

@@ -15,10 +15,10 @@ const maxManifest = 4 << 20 // bytes: thousands of routes
 
 // tokenRequest is the body of POST /api/v1/tokens.
 type tokenRequest struct {
-	TTL       string `json:"ttl,omitempty"`  // "24h"; empty is the control plane's default
-	Uses      int    `json:"uses,omitempty"` // 0 is any number
-	Service   string `json:"service,omitempty"`
-	Namespace string `json:"namespace,omitempty"`
+	TTL       string `json:"ttl,omitempty"`       // "24h"; empty is the control plane's default
+	Uses      int    `json:"uses,omitempty"`      // 0 is any number
+	Service   string `json:"service,omitempty"`   // a name or a pattern such as shop-*
+	Namespace string `json:"namespace,omitempty"` // likewise
 }
 
 func (a *API) config(c *gin.Context) (any, error) {
@@ -110,7 +110,7 @@ func (a *API) createToken(c *gin.Context) (any, error) {
 	if err := readJSON(c, &in); err != nil {
 		return nil, err
 	}
-	r := TokenRequest{Uses: in.Uses, Service: in.Service, Namespace: in.Namespace}
+	r := TokenRequest{Uses: in.Uses, Service: in.Service, Namespace: in.Namespace, By: userOf(c).Name}
 	if in.TTL != "" {
 		ttl, err := time.ParseDuration(in.TTL)
 		if err != nil || ttl <= 0 {

@@ -77,6 +77,30 @@ type TokenRequest struct {
 	Uses      int
 	Service   string
 	Namespace string
+	By        string
+}
+
+// Identity is the certificate authority, and the tokens that let workloads in.
+type Identity interface {
+	Authority(ctx context.Context) (mesh.Authority, error)
+	Rotate(ctx context.Context, r RotateRequest) (mesh.Authority, error)
+	Revoke(ctx context.Context, r RevokeRequest) (mesh.Revocation, error)
+	Tokens(ctx context.Context) ([]mesh.JoinToken, error)
+	RevokeToken(ctx context.Context, id, by string) error
+}
+
+// RotateRequest asks for one step of a rotation of the CA.
+type RotateRequest struct {
+	Force   bool   `json:"force,omitempty"`   // whoever lags
+	Abandon bool   `json:"abandon,omitempty"` // back to where it began
+	By      string `json:"-"`
+}
+
+// RevokeRequest takes certificates back.
+type RevokeRequest struct {
+	What   string `json:"what"` // a serial number in hex, or a SPIFFE id
+	Reason string `json:"reason,omitempty"`
+	By     string `json:"-"`
 }
 
 // Deps is what the API is made of. A part that is nil is not running in this
@@ -91,6 +115,7 @@ type Deps struct {
 	Config   Config
 	Proxies  Proxies
 	Replicas func(ctx context.Context) ([]mesh.Replica, error) // the control planes; may be nil
+	Identity Identity
 
 	Events       func(ctx context.Context, q EventQuery) ([]mesh.Event, error)
 	UndoTraffic  func(ctx context.Context, service mesh.ServiceName, by string) error

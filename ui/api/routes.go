@@ -70,6 +70,7 @@ func (a *API) routes() []route {
 	all = append(all, a.seeingRoutes()...)
 	all = append(all, a.actingRoutes()...)
 	all = append(all, a.configRoutes()...)
+	all = append(all, a.identityRoutes()...)
 	return append(all, a.statusRoutes()...)
 }
 
@@ -220,10 +221,6 @@ func (a *API) configRoutes() []route {
 				{name: "namespace", in: "path", kind: label, about: "Its namespace."},
 				{name: "name", in: "path", kind: label, about: "Its name."},
 			}, serve: a.deleteConfig,
-		},
-		{
-			method: "POST", path: "/api/v1/tokens", summary: "Make a join token", role: session.Admin,
-			body: tokenRequest{}, result: tokenAnswer{}, serve: a.createToken,
 		},
 	}
 }

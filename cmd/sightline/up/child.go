@@ -46,8 +46,20 @@ func (c Config) controlPlaneProcess(out io.Writer) *supervise.Child {
 	if c.PathNormalization != "" {
 		args = append(args, "--path-normalization", string(c.PathNormalization))
 	}
-	return c.process("controlplane", args, out)
+	for _, f := range [][2]string{{"--ca-cert", c.CA.Cert}, {"--ca-key", c.CA.Key}, {"--ca-chain", c.CA.Chain}} {
+		if f[1] != "" {
+			args = append(args, f[0], f[1])
+		}
+	}
+	child := c.process("controlplane", args, out)
+	if c.CAPassphrase != "" {
+		child.Env = append(os.Environ(), PassphraseVariable+"="+c.CAPassphrase)
+	}
+	return child
 }
+
+// PassphraseVariable hands the passphrase of the CA's keys to the control plane alone.
+const PassphraseVariable = "SIGHTLINE_CA_PASSPHRASE"
 
 func (c Config) process(name string, args []string, out io.Writer) *supervise.Child {
 	return &supervise.Child{Name: name, Path: c.Program, Args: args, Out: out, Complaint: "sightline: ", Logger: c.Logger}

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/sightline-mesh/sightline/controlplane/ca"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
@@ -30,6 +31,11 @@ type Config struct {
 	Engine string
 	// CertTTL is how long certificates are good for; default 24 h.
 	CertTTL time.Duration
+	// CA are the files of an authority to issue certificates with; its zero value is one
+	// of the mesh's own.
+	CA ca.Files
+	// CAPassphrase seals its private keys in the state; empty has a file beside it do so.
+	CAPassphrase string
 	// PathNormalization is what sidecars do to the paths of requests; empty is what was
 	// set before.
 	PathNormalization mesh.PathNormalization

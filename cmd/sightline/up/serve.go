@@ -17,14 +17,26 @@ func acts(d *api.Deps, c *admin.Client) {
 	d.Trip, d.Release, d.Hold = c.Trip, c.Release, c.Hold
 	d.UndoTraffic = c.UndoTraffic
 	d.DeleteConfig, d.Tap, d.Replicas = c.Delete, c.Tap, c.Replicas
+	d.Identity = identities{c}
 	d.Events = func(ctx context.Context, q api.EventQuery) ([]mesh.Event, error) {
 		return c.Events(ctx, admin.EventQuery{
 			After: q.After, Limit: q.Limit, Kind: mesh.EventKind(q.Kind), Service: mesh.ServiceName(q.Service),
 		})
 	}
 	d.CreateToken = func(ctx context.Context, r api.TokenRequest) (string, error) {
-		return c.CreateToken(ctx, admin.TokenRequest{TTL: r.TTL, Uses: r.Uses, Service: r.Service, Namespace: r.Namespace})
+		return c.CreateToken(ctx, admin.TokenRequest{TTL: r.TTL, Uses: r.Uses, Service: r.Service, Namespace: r.Namespace, By: r.By})
 	}
+}
+
+// identities are the CA and its join tokens in the UI's words.
+type identities struct{ *admin.Client }
+
+func (i identities) Rotate(ctx context.Context, r api.RotateRequest) (mesh.Authority, error) {
+	return i.Client.Rotate(ctx, admin.RotateRequest{Force: r.Force, Abandon: r.Abandon, By: r.By})
+}
+
+func (i identities) Revoke(ctx context.Context, r api.RevokeRequest) (mesh.Revocation, error) {
+	return i.Client.Revoke(ctx, admin.RevokeRequest{What: r.What, Reason: r.Reason, By: r.By})
 }
 
 // status is the HTTP status of an error of the parts behind the API, 0 for one it

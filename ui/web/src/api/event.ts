@@ -12,6 +12,7 @@ export const EVENT_KINDS = [
   "traffic",
   "instance",
   "refused",
+  "identity",
 ] as const;
 
 export type EventKind = (typeof EVENT_KINDS)[number];
