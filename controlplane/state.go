@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	auditBuffer = 1024        // events that wait to be appended; more are dropped and logged
-	author      = "sightline" // of what no person and no remedy did
+	auditBuffer    = 1024        // events that wait to be appended; more are dropped and logged
+	recordedAtOnce = 256         // in one commit
+	author         = "sightline" // of what no person and no remedy did
 )
 
 // snapshots are what sidecars are sent now, nil before the first.
@@ -77,18 +78,25 @@ func (p *plane) replaced(before, after *hub.State) {
 			p.tell(lifecycle(*i, "joined"))
 			continue
 		}
-		old := was[0].State
-		was = was[1:]
-		switch {
-		case old != i.State && i.State == mesh.Draining:
-			p.tell(lifecycle(*i, "is draining"))
-		case old == mesh.Starting && i.State == mesh.Ready:
-			p.tell(lifecycle(*i, "is ready"))
+		if what := became(was[0].State, i.State); what != "" {
+			p.tell(lifecycle(*i, what))
 		}
+		was = was[1:]
 	}
 	for _, i := range was {
 		p.tell(lifecycle(i, "left"))
 	}
+}
+
+// became is what a change of an instance's state is called, empty where it is not told.
+func became(old, now mesh.InstanceState) string {
+	switch {
+	case old != now && now == mesh.Draining:
+		return "is draining"
+	case old == mesh.Starting && now == mesh.Ready:
+		return "is ready"
+	}
+	return ""
 }
 
 func lifecycle(i mesh.Instance, what string) mesh.Event {
@@ -111,15 +119,31 @@ func (p *plane) tell(e mesh.Event) {
 	}
 }
 
+// record appends events, those that wait in one commit: two thousand sidecars that join
+// at once must not hold the store up with a write each.
 func (p *plane) record(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case e := <-p.audit:
-			if err := p.events.Append(ctx, e); err != nil && ctx.Err() == nil {
-				p.deps.Logger.Warn("event lost", "event", e.Summary, "reason", err)
+			batch := append([]mesh.Event{e}, p.waiting()...)
+			if err := p.events.Append(ctx, batch...); err != nil && ctx.Err() == nil {
+				p.deps.Logger.Warn("events lost", "events", len(batch), "first", e.Summary, "reason", err)
 			}
 		}
 	}
+}
+
+// waiting are events that have been told and not recorded, some of them.
+func (p *plane) waiting() (out []mesh.Event) {
+	for len(out) < recordedAtOnce-1 {
+		select {
+		case e := <-p.audit:
+			out = append(out, e)
+		default:
+			return out
+		}
+	}
+	return out
 }

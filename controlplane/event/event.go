@@ -46,10 +46,14 @@ func New(s *store.Store) *Log {
 	return &Log{store: s, table: store.TableOf[mesh.Event](s, store.Events), now: time.Now}
 }
 
-// Append adds an event at the end. Its id is made here; its time too, when it has
-// none.
-func (l *Log) Append(ctx context.Context, e mesh.Event) error {
-	if err := l.store.Commit(ctx, nil, l.Op(e)); err != nil {
+// Append adds events at the end, all or none. Their ids are made here; their times too,
+// when they have none.
+func (l *Log) Append(ctx context.Context, events ...mesh.Event) error {
+	ops := make([]store.Op, 0, len(events))
+	for _, e := range events {
+		ops = append(ops, l.Op(e))
+	}
+	if err := l.store.Commit(ctx, nil, ops...); err != nil {
 		return fmt.Errorf("append event: %w", err)
 	}
 	return l.Trim(ctx)

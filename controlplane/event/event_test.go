@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/controlplane/store"
 )
@@ -42,6 +44,16 @@ func summaries(t *testing.T, l *Log, q Query) []string {
 		out = append(out, e.Summary)
 	}
 	return out
+}
+
+func TestEventsOfOneAppendKeepTheirOrder(t *testing.T) {
+	l := newLog(t)
+	if err := l.Append(t.Context(), mesh.Event{Summary: "a"}, mesh.Event{Summary: "b"}, mesh.Event{Summary: "c"}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"c", "b", "a"}, summaries(t, l, Query{})); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestList(t *testing.T) {

@@ -82,17 +82,25 @@ func (s *session) receive(st *stream, silent *time.Timer) error {
 			silent.Stop()
 			s.c.connected()
 		}
-		set, err := s.merge(m)
-		if err != nil {
+		if err := s.take(m); err != nil {
 			return fmt.Errorf("receive push %d: %w", m.GetSequence(), err)
 		}
-		s.guard(m)
-		if m.GetTaps() != nil && s.c.cfg.Taps != nil {
-			s.c.cfg.Taps(wire.ToTaps(m.GetTaps()))
-		}
-		refused := errors.Join(s.inboundRefused, s.put(m, set))
-		s.c.answer(m, refused)
 	}
+}
+
+// take puts a push in force, or refuses it, and answers it. An error ends the stream.
+func (s *session) take(m *wire.Push) error {
+	set, err := s.merge(m)
+	if err != nil {
+		return err
+	}
+	s.guard(m)
+	if m.GetTaps() != nil && s.c.cfg.Taps != nil {
+		s.c.cfg.Taps(wire.ToTaps(m.GetTaps()))
+	}
+	refused := errors.Join(s.inboundRefused, s.put(m, set))
+	s.c.answer(m, refused)
+	return nil
 }
 
 // merge brings what is held up to date. An error means that the two sides do not

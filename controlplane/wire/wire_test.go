@@ -158,9 +158,10 @@ func TestProtocolsOfNewerSidecarsAreNotSaid(t *testing.T) {
 	}
 }
 
-func TestInboundSurvivesTheWire(t *testing.T) {
+// fullInbound sets every field there is.
+func fullInbound() mesh.Inbound {
 	s := func(v string) []string { return []string{v} }
-	want := mesh.Inbound{Version: 3, Authorization: []mesh.Authorization{{
+	return mesh.Inbound{Version: 3, Authorization: []mesh.Authorization{{
 		Name: "shop/a", Action: mesh.Deny, DryRun: true,
 		Rules: []mesh.AuthorizationRule{{
 			From: []mesh.Source{{
@@ -188,6 +189,10 @@ func TestInboundSurvivesTheWire(t *testing.T) {
 		Percentage: 12.5, KeepErrors: true, KeepSlower: time.Second,
 		Rules: []mesh.SamplingRule{{Host: "a", PathPrefix: "/b", Method: "GET", Headers: map[string]string{"c": "d"}, Percentage: 100}},
 	}, PathNormalization: mesh.PathMergeSlashes}
+}
+
+func TestInboundSurvivesTheWire(t *testing.T) {
+	want := fullInbound()
 	raw, err := proto.Marshal(FromInbound(want))
 	if err != nil {
 		t.Fatal(err)
