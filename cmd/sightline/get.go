@@ -4,26 +4,35 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
 
+	"github.com/sightline-mesh/sightline/controlplane/config"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
-// kinds are the spellings of a kind that people type.
-var kinds = map[string]string{
-	"virtualservice": "VirtualService", "virtualservices": "VirtualService", "vs": "VirtualService",
-	"destinationrule": "DestinationRule", "destinationrules": "DestinationRule", "dr": "DestinationRule",
-	"slo": "SLO", "slos": "SLO", "all": "", "": "",
+// abbreviations are the kinds as people abbreviate them.
+var abbreviations = map[string]string{
+	"vs": config.KindVirtualService, "dr": config.KindDestinationRule, "all": "", "": "",
 }
 
+// kindOf is a kind by any of its spellings: its name in any case, its plural, or abbreviated.
 func kindOf(s string) (string, error) {
-	k, ok := kinds[strings.ToLower(s)]
-	if !ok {
-		return "", fmt.Errorf("kind %q: want virtualservice (vs), destinationrule (dr), slo or all", s)
+	word := strings.ToLower(s)
+	if k, ok := abbreviations[word]; ok {
+		return k, nil
 	}
-	return k, nil
+	all := config.Kinds()
+	for i, k := range all {
+		all[i] = strings.ToLower(k)
+		if word == all[i] || word == all[i]+"s" || word == strings.TrimSuffix(all[i], "y")+"ies" {
+			return k, nil
+		}
+	}
+	return "", fmt.Errorf("kind %q: want %s, vs, dr or all", s, strings.Join(all, ", "))
 }
 
 func newGet(g *globals) *cobra.Command {
@@ -79,7 +88,11 @@ func manifest(c *cobra.Command, all []mesh.Resource, name string) error {
 			c.Println("---")
 		}
 		found = true
-		if _, err := fmt.Fprintln(c.OutOrStdout(), strings.TrimSpace(r.Manifest)); err != nil {
+		text, err := withStatus(r)
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintln(c.OutOrStdout(), text); err != nil {
 			return err
 		}
 	}
@@ -87,6 +100,21 @@ func manifest(c *cobra.Command, all []mesh.Resource, name string) error {
 		return fmt.Errorf("nothing is named %q", name)
 	}
 	return nil
+}
+
+// oldStatus is what a manifest says of its own status, which may be out of date.
+var oldStatus = regexp.MustCompile(`(?m)^status:.*\n?([ \t-].*\n?|\n)*`)
+
+// withStatus is the manifest of a resource and, if its kind has one, its status.
+func withStatus(r mesh.Resource) (string, error) {
+	if r.Status == nil {
+		return strings.TrimSpace(r.Manifest), nil
+	}
+	status, err := yaml.Marshal(map[string]any{"status": r.Status})
+	if err != nil {
+		return "", fmt.Errorf("write status of %s %s: %w", r.Kind, r.Name, err)
+	}
+	return strings.TrimSpace(oldStatus.ReplaceAllString(r.Manifest, "")) + "\n" + strings.TrimSpace(string(status)), nil
 }
 
 func newDelete(g *globals) *cobra.Command {

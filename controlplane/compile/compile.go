@@ -68,6 +68,7 @@ func Configured(objs []config.Object) Base {
 			b.known(o.Hedge.Service).Hedge = &h
 		}
 	}
+	b.gatewayRoutes(sorted)
 	out := Base{snaps: make(map[mesh.ServiceName]mesh.Snapshot, len(b.snaps)), modes: config.NewPeerModes(objs)}
 	for name, s := range b.snaps {
 		out.snaps[name] = *s

@@ -42,6 +42,12 @@ func languages() []language {
 		{"telemetry.istio.io", []string{"v1", "v1alpha1"}, []named{
 			{KindTelemetry, telemetryKind},
 		}},
+		{gatewayGroup, []string{"v1", "v1beta1"}, []named{
+			{KindHTTPRoute, httpRouteKind},
+		}},
+		{gatewayGroup, []string{"v1"}, []named{
+			{KindGRPCRoute, grpcRouteKind},
+		}},
 		{"openslo", []string{"v1"}, []named{
 			{KindSLO, sloKind},
 		}},
@@ -52,6 +58,17 @@ func languages() []language {
 			{KindTraceSampling, traceSamplingKind},
 		}},
 	}
+}
+
+// Kinds are the names of all kinds, in the order of FIELDS.md.
+func Kinds() []string {
+	var out []string
+	for _, l := range languages() {
+		for _, k := range l.kinds {
+			out = append(out, k.name)
+		}
+	}
+	return out
 }
 
 // newest is the API with its newest version, as a manifest names it.

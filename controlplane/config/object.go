@@ -25,6 +25,9 @@ const (
 	KindSidecar               = "Sidecar"
 	KindRateLimit             = "RateLimit"
 
+	KindHTTPRoute = "HTTPRoute"
+	KindGRPCRoute = "GRPCRoute"
+
 	KindTelemetry     = "Telemetry"
 	KindTraceSampling = "TraceSampling"
 )
@@ -58,7 +61,13 @@ type Object struct {
 	Telemetry     *telemetry.Telemetry
 	TraceSampling *TraceSampling
 
+	GatewayRoute *GatewayRoute // of an HTTPRoute or a GRPCRoute
+
 	annotations map[string]string
+
+	// Created orders resources by age: of two, the lower was there first. 0 is not known,
+	// and younger than all others.
+	Created int64
 
 	// Source is the YAML document the object was read from, comments included, and Line
 	// where in the manifest it begins, from 1. Without a Line, findings have none either.
@@ -85,6 +94,12 @@ func (o Object) Hosts() []mesh.ServiceName {
 		return []mesh.ServiceName{o.HealthCheck.Service}
 	case o.Hedge != nil:
 		return []mesh.ServiceName{o.Hedge.Service}
+	case o.GatewayRoute != nil:
+		var parents []mesh.ServiceName
+		for _, p := range o.GatewayRoute.Parents {
+			parents = append(parents, p.Service)
+		}
+		return parents
 	}
 	var out []mesh.ServiceName
 	for _, n := range names {

@@ -208,7 +208,11 @@ func read(tree map[string]any, where string) (Object, []mesh.Finding) {
 	if len(c.findings) > 0 {
 		return o, c.findings
 	}
-	if err := k.fill(&o, spec); err != nil {
+	err = k.fill(&o, spec)
+	if several, ok := errors.AsType[*Error](err); ok {
+		return o, several.Findings
+	}
+	if err != nil {
 		c.report("spec", "%v", err)
 	}
 	return o, c.findings

@@ -17,7 +17,8 @@ func Validate(all []Object, w World) []mesh.Finding {
 	v := validator{
 		world: w, rules: make(map[mesh.ServiceName]Object), routes: make(map[mesh.ServiceName]Object),
 		checks: make(map[mesh.ServiceName]Object),
-		hedges: make(map[mesh.ServiceName]Object),
+		hedges: make(map[mesh.ServiceName]Object), attached: make(map[mesh.ServiceName]Object),
+		all: all, heard: KnownServices(all, w),
 	}
 	sorted := slices.SortedFunc(slices.Values(all), func(a, b Object) int { return cmp.Compare(a.Key(), b.Key()) })
 	for _, o := range sorted { // "DestinationRule" sorts first, so that routes find their subsets
@@ -33,6 +34,8 @@ func Validate(all []Object, w World) []mesh.Finding {
 			v.hedge(o.Hedge)
 		case o.VirtualService != nil:
 			v.virtualService(o.VirtualService)
+		case o.GatewayRoute != nil:
+			v.gatewayRoute(o.GatewayRoute)
 		default:
 			v.workloads(o)
 		}
@@ -68,10 +71,13 @@ type validator struct {
 	routes   map[mesh.ServiceName]Object // VirtualServices by host
 	checks   map[mesh.ServiceName]Object // HealthChecks by service
 	hedges   map[mesh.ServiceName]Object // Hedges by service
-	adaptive []Object                    // RateLimits with inFlight.adaptive
-	peers    []Object                    // PeerAuthentications
-	sidecars []Object                    // Sidecars
-	object   Object                      // the one being looked at
+	attached map[mesh.ServiceName]Object // HTTPRoutes and GRPCRoutes by parent, one of each
+	all      []Object
+	heard    map[mesh.ServiceName]bool // see KnownServices
+	adaptive []Object                  // RateLimits with inFlight.adaptive
+	peers    []Object                  // PeerAuthentications
+	sidecars []Object                  // Sidecars
+	object   Object                    // the one being looked at
 	findings []mesh.Finding
 }
 

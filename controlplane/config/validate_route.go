@@ -35,6 +35,10 @@ func (v *validator) routed(host, path string) {
 		v.find(CodeRoutedTwice, path, "%q is already routed by %s; one VirtualService routes a host", host, other.Key())
 		return
 	}
+	if other, taken := v.attached[s]; taken { // whose kinds sort first
+		v.find(CodeRoutedTwice, path, "%q is already routed by %s; one VirtualService, or routes of Gateway API, route a host", host, other.Key())
+		return
+	}
 	v.routes[s] = v.object
 	if !v.known(s) {
 		v.find(CodeHost, path, "%s", v.world.absent(s, ", nor has it a DestinationRule"))

@@ -70,6 +70,8 @@ type Destination struct {
 	// Fail is the status that its share is answered with, as there is nothing to send it
 	// to; 0 is none. A retry does not go there either.
 	Fail int `json:"fail,omitempty"`
+	// Absent is the same for as long as its service is not known.
+	Absent int `json:"absent,omitempty"`
 }
 
 // Retry says when a request is tried again.

@@ -75,6 +75,8 @@ type Resource struct {
 	By        string    `json:"by"`
 	Manifest  string    `json:"manifest"`           // YAML as it was applied
 	Findings  []Finding `json:"findings,omitempty"` // remarks on it when it was applied; lines are those of Manifest
+
+	Status *RouteStatus `json:"status,omitempty"` // of a route of Gateway API
 }
 
 // Finding is one remark on a piece of configuration.
@@ -101,4 +103,34 @@ type Replica struct {
 // SortReplicas puts them in the order of their ids.
 func SortReplicas(all []Replica) {
 	slices.SortFunc(all, func(a, b Replica) int { return cmp.Compare(a.ID, b.ID) })
+}
+
+// RouteStatus is how a route of Gateway API stands with each of its parents, in that
+// API's own words.
+type RouteStatus struct {
+	Parents []RouteParentStatus `json:"parents"`
+}
+
+// RouteParentStatus is how a route stands with one parent.
+type RouteParentStatus struct {
+	ParentRef      RouteParent      `json:"parentRef"`
+	ControllerName string           `json:"controllerName"`
+	Conditions     []RouteCondition `json:"conditions"`
+}
+
+// RouteParent names the Service whose callers a route is for.
+type RouteParent struct {
+	Group     string `json:"group"`
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	Port      uint32 `json:"port,omitempty"` // 0 is any
+}
+
+// RouteCondition is one thing that is so or not.
+type RouteCondition struct {
+	Type    string `json:"type"`
+	Status  string `json:"status"` // "True" or "False"
+	Reason  string `json:"reason"`
+	Message string `json:"message"`
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -78,7 +79,7 @@ func (k *Keeper) Resources(ctx context.Context, kind string) ([]mesh.Resource, e
 			out = append(out, r)
 		}
 	}
-	return out, nil
+	return out, k.judge(ctx, out)
 }
 
 // Objects is what is stored, parsed, and the store's revision.
@@ -100,6 +101,7 @@ func (k *Keeper) Objects(ctx context.Context) ([]config.Object, int64, error) {
 			}
 			p = parsed{i.Revision, objects[0]}
 			p.object.Line = 0 // of no manifest that is handed in
+			p.object.Created = i.Created
 		}
 		next[i.Key] = p
 		out = append(out, p.object)
@@ -173,3 +175,28 @@ func (r Ref) String() string { return r.Kind + " " + r.Namespace + "/" + r.Name 
 func RefOf(o config.Object) Ref { return Ref{o.Kind, o.Namespace, o.Name} }
 
 func (r Ref) key() string { return r.Kind + "/" + r.Namespace + "/" + r.Name }
+
+// judge adds to routes of Gateway API how they stand.
+func (k *Keeper) judge(ctx context.Context, resources []mesh.Resource) error {
+	routes := func(r mesh.Resource) bool { return r.Kind == config.KindHTTPRoute || r.Kind == config.KindGRPCRoute }
+	if !slices.ContainsFunc(resources, routes) {
+		return nil
+	}
+	all, _, err := k.Objects(ctx)
+	if err != nil {
+		return err
+	}
+	instances, err := k.deps.Instances(ctx)
+	if err != nil {
+		return fmt.Errorf("judge routes: %w", err)
+	}
+	world := config.NewWorld(instances)
+	for _, o := range all {
+		for i, r := range resources {
+			if RefOf(o) == (Ref{Kind: r.Kind, Namespace: r.Namespace, Name: r.Name}) {
+				resources[i].Status = config.RouteStatus(o, all, world)
+			}
+		}
+	}
+	return nil
+}

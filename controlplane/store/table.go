@@ -39,6 +39,7 @@ type Item[T any] struct {
 	Key      string
 	Value    T
 	Revision int64 // of its last change; grows over the whole store
+	Created  int64 // the revision in which its key was made
 	Lease    Lease // 0 is none
 }
 
@@ -180,6 +181,7 @@ func (t Table[T]) item(kv *keyValue) (Item[T], error) {
 	item := Item[T]{
 		Key:      strings.TrimPrefix(string(kv.Key), t.path("")),
 		Revision: kv.ModRevision,
+		Created:  kv.CreateRevision,
 		Lease:    Lease(kv.Lease),
 	}
 	if err := json.Unmarshal(kv.Value, &item.Value); err != nil {

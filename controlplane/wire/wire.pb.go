@@ -3353,6 +3353,7 @@ type Destination struct {
 	Weight        uint32                 `protobuf:"varint,3,opt,name=weight,proto3" json:"weight,omitempty"`
 	Headers       *HeaderEdits           `protobuf:"bytes,4,opt,name=headers,proto3" json:"headers,omitempty"`
 	Fail          int64                  `protobuf:"varint,5,opt,name=fail,proto3" json:"fail,omitempty"`
+	Absent        int64                  `protobuf:"varint,6,opt,name=absent,proto3" json:"absent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3418,6 +3419,13 @@ func (x *Destination) GetHeaders() *HeaderEdits {
 func (x *Destination) GetFail() int64 {
 	if x != nil {
 		return x.Fail
+	}
+	return 0
+}
+
+func (x *Destination) GetAbsent() int64 {
+	if x != nil {
+		return x.Absent
 	}
 	return 0
 }
@@ -6076,13 +6084,14 @@ const file_wire_proto_rawDesc = "" +
 	"\x06prefix\x18\x02 \x01(\tH\x00R\x06prefix\x12\x16\n" +
 	"\x05regex\x18\x03 \x01(\tH\x00R\x05regex\x12\x1c\n" +
 	"\belements\x18\x04 \x01(\tH\x00R\belementsB\x06\n" +
-	"\x04kind\"\xa5\x01\n" +
+	"\x04kind\"\xbd\x01\n" +
 	"\vDestination\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x16\n" +
 	"\x06subset\x18\x02 \x01(\tR\x06subset\x12\x16\n" +
 	"\x06weight\x18\x03 \x01(\rR\x06weight\x128\n" +
 	"\aheaders\x18\x04 \x01(\v2\x1e.sightline.wire.v1.HeaderEditsR\aheaders\x12\x12\n" +
-	"\x04fail\x18\x05 \x01(\x03R\x04fail\"\xd0\x01\n" +
+	"\x04fail\x18\x05 \x01(\x03R\x04fail\x12\x16\n" +
+	"\x06absent\x18\x06 \x01(\x03R\x06absent\"\xd0\x01\n" +
 	"\x05Retry\x12\x1a\n" +
 	"\battempts\x18\x01 \x01(\x03R\battempts\x12A\n" +
 	"\x0fper_try_timeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\rperTryTimeout\x12\x0e\n" +

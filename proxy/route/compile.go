@@ -161,11 +161,15 @@ func (c *compiler) destinations(path string, all []mesh.Destination) []Destinati
 	var out []Destination
 	for i, d := range all {
 		c.destination(fmt.Sprintf("%s.destinations[%d]", path, i), d)
-		if d.Fail != 0 {
-			c.status(fmt.Sprintf("%s.destinations[%d].fail", path, i), d.Fail)
+		fail := d.Fail
+		if s := c.set[d.Service]; fail == 0 && s != nil && !s.Known {
+			fail = d.Absent
+		}
+		if fail != 0 {
+			c.status(fmt.Sprintf("%s.destinations[%d].fail", path, i), fail)
 		}
 		if d.Weight > 0 {
-			out = append(out, Destination{Service: d.Service, Subset: d.Subset, Weight: d.Weight, Fail: d.Fail})
+			out = append(out, Destination{Service: d.Service, Subset: d.Subset, Weight: d.Weight, Fail: fail})
 		}
 	}
 	if len(out) == 0 {

@@ -125,3 +125,21 @@ func TestLastEndsTheListOfItsCallers(t *testing.T) {
 		}
 	}
 }
+
+// TestAbsentFailsWhileUnknown: the share of a service is answered in its stead only for
+// as long as nobody has heard of it.
+func TestAbsentFailsWhileUnknown(t *testing.T) {
+	for known, want := range map[bool]int{true: 0, false: 500} {
+		s := mesh.Snapshot{Service: "reviews", Known: true, Routes: []mesh.Route{{
+			Name: "r", Destinations: []mesh.Destination{{Service: "other", Weight: 1, Absent: 500}},
+		}}}
+		table, err := Compile([]mesh.Snapshot{s, {Service: "other", Known: known}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := table.Match("reviews", request("GET", "/", nil))
+		if err != nil || r.Destinations()[0].Fail != want {
+			t.Errorf("known %v: %+v, %v; want %d", known, r, err, want)
+		}
+	}
+}
