@@ -130,6 +130,7 @@ func (t *tables) resource(c store.Change) {
 		t.bad[c.Table+"/"+c.Key] = fmt.Errorf("stored resource %s: %w", c.Key, err)
 		return
 	}
+	objects[0].Created = c.Created
 	t.resources[c.Key] = objects[0]
 }
 

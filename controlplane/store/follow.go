@@ -18,6 +18,7 @@ type Change struct {
 	Table    string
 	Key      string
 	Revision int64
+	Created  int64 // the revision in which its key was made
 	Removed  bool
 
 	raw []byte
@@ -112,6 +113,6 @@ func changeOf(e *clientv3.Event, tables []string) (Change, bool) {
 func change(table string, kv *keyValue) Change {
 	return Change{
 		Table: table, Key: strings.TrimPrefix(string(kv.Key), root+table+"/"),
-		Revision: kv.ModRevision, raw: kv.Value,
+		Revision: kv.ModRevision, Created: kv.CreateRevision, raw: kv.Value,
 	}
 }

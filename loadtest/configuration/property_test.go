@@ -1,0 +1,162 @@
+package configuration
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/sightline-mesh/sightline/controlplane/compile"
+	"github.com/sightline-mesh/sightline/controlplane/config"
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/controlplane/wire"
+	"github.com/sightline-mesh/sightline/proxy/route"
+)
+
+// running are the instances there are: cart has two versions, van one.
+func running() []mesh.Instance {
+	var out []mesh.Instance
+	for _, of := range [][2]string{{"cart", "v1"}, {"cart", "v2"}, {"van", "v1"}} {
+		out = append(out, mesh.Instance{
+			ID: mesh.InstanceID(of[0] + "-" + of[1]), Service: mesh.ServiceName(of[0]), Version: mesh.Version(of[1]),
+			Address: netip.MustParseAddrPort("127.0.0.1:15006"), State: mesh.Ready, Labels: map[string]string{"version": of[1], "app": of[0]},
+		})
+	}
+	return out
+}
+
+// take reads a manifest as the control plane does, and hands what comes of it to a
+// sidecar of each namespace. It says whether the manifest was let through; what it must
+// not do fails the test.
+func take(t testing.TB, manifest []byte) bool {
+	t.Helper()
+	objects, err := config.Parse(manifest)
+	if err != nil {
+		bad, ok := errors.AsType[*config.Error](err)
+		if !ok {
+			t.Fatalf("%v is a %T, which has no findings\n%s", err, err, manifest)
+		}
+		located(t, bad.Findings, manifest)
+		return false
+	}
+	world := config.NewWorld(running())
+	findings := config.Validate(objects, world)
+	located(t, findings, manifest)
+	if config.Refused(findings) {
+		return false
+	}
+	for _, o := range objects {
+		config.RouteStatus(o, objects, world)
+	}
+	all := compile.Snapshots(objects, running(), nil, 1)
+	for _, i := range running() {
+		compile.InboundPolicies(objects).For(i)
+	}
+	for _, name := range []mesh.ServiceName{"cart", "van", "calls"} {
+		set := compile.Closure(all, []mesh.ServiceName{name})
+		for i := range set {
+			if set[i], err = wire.ToSnapshot(wire.FromSnapshot(set[i])); err != nil {
+				t.Fatalf("%s does not survive the wire: %v\n%s", name, err, manifest)
+			}
+		}
+		for _, namespace := range []string{"default", "depot"} {
+			if _, err := (route.Caller{Namespace: namespace}).Compile(set); err != nil {
+				t.Fatalf("let through, and refused by the sidecar: %v\n%s", err, manifest)
+			}
+		}
+	}
+	return true
+}
+
+// located holds errors to saying where: the path of a field, unless the whole document
+// is no resource that the mesh knows.
+func located(t testing.TB, findings []mesh.Finding, manifest []byte) {
+	t.Helper()
+	for _, f := range findings {
+		if f.Message == "" || f.Path == "" && !strings.HasPrefix(f.Resource, "document") && len(findings) > 1 {
+			t.Fatalf("%+v does not say what is wrong, or where\n%s", f, manifest)
+		}
+	}
+}
+
+func TestEveryKindIsThere(t *testing.T) {
+	there := map[any]bool{}
+	for _, d := range documents {
+		there[tree(t, d)["kind"]] = true
+		if !take(t, []byte(d)) {
+			_, err := config.Parse([]byte(d))
+			objects, _ := config.Parse([]byte(d))
+			if err != nil || !named(config.Validate(objects, config.NewWorld(running()))) {
+				t.Errorf("%s\nis refused: %v", d, err)
+			}
+		}
+	}
+	for _, k := range config.Kinds() {
+		if !there[k] {
+			t.Errorf("no document of kind %s is tried; add one", k)
+		}
+	}
+}
+
+// named reports whether a document is refused only for what another one would define.
+func named(findings []mesh.Finding) bool {
+	for _, f := range findings {
+		if f.Severity == config.SeverityError && f.Code != string(config.CodeSubset) {
+			return false
+		}
+	}
+	return true
+}
+
+// TestAllTogetherCompile is random sets of valid resources.
+func TestAllTogetherCompile(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 200 {
+		parts := [][]byte{[]byte(documents[0])} // which defines the subsets
+		for _, d := range documents[1:] {
+			if r.IntN(2) == 0 {
+				parts = append(parts, []byte(d))
+			}
+		}
+		if all := bytes.Join(parts, []byte("\n---\n")); !take(t, all) {
+			objects, err := config.Parse(all)
+			t.Fatalf("refused: %v %+v\n%s", err, config.Validate(objects, config.NewWorld(running())), all)
+		}
+	}
+}
+
+// TestMutations changes valid resources at random: each either compiles or is refused
+// with a path.
+func TestMutations(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	passed, refused := map[string]int{}, map[string]int{}
+	for n := range 3_000 {
+		d := documents[n%len(documents)]
+		resource := tree(t, d)
+		kind, changed := fmt.Sprint(resource["kind"]), any(resource)
+		for range 1 + r.IntN(4)/3 {
+			if r.IntN(8) > 0 && resource["spec"] != nil {
+				resource["spec"] = mutate(r, resource["spec"])
+			} else {
+				changed = mutate(r, changed)
+			}
+		}
+		all := manifest(t, changed)
+		if n%len(documents) != 0 {
+			all = append([]byte(documents[0]+"\n---\n"), all...)
+		}
+		if take(t, all) {
+			passed[kind]++
+		} else {
+			refused[kind]++
+		}
+	}
+	for _, k := range config.Kinds() {
+		if passed[k] == 0 || refused[k] == 0 {
+			t.Errorf("%s: %d passed, %d refused; mutations that do one thing only show little", k, passed[k], refused[k])
+		}
+	}
+}
