@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/proxy/accesslog"
 	"github.com/sightline-mesh/sightline/proxy/authorize"
+	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/normalize"
 	"github.com/sightline-mesh/sightline/proxy/ratelimit"
 	"github.com/sightline-mesh/sightline/proxy/sampling"
@@ -27,6 +29,7 @@ type guards struct {
 	current atomic.Pointer[serve.Guard]
 	pushed  atomic.Pointer[mesh.Inbound] // what current was compiled from
 	sampler atomic.Pointer[sampling.Sampler]
+	logs    [2]atomic.Pointer[accesslog.Rule] // by direction
 	paths   normalize.Setting
 }
 
@@ -65,12 +68,19 @@ func (g *guards) apply(in mesh.Inbound) error {
 			return fmt.Errorf("compile sampling: %w", err)
 		}
 	}
+	logs, err := logRules(in.Logs)
+	if err != nil {
+		return err
+	}
 	paths, err := normalize.Parse(string(in.PathNormalization))
 	if err != nil {
 		return err
 	}
 	g.paths.Set(paths)
 	g.sampler.Store(sampler)
+	for direction, rule := range logs {
+		g.logs[direction].Store(rule)
+	}
 	g.keys.Keep(keySets(in.Tokens))
 	g.current.Store(next)
 	g.pushed.Store(&in)
@@ -106,6 +116,19 @@ func (g *guards) rate(r *mesh.RateRule) (serve.Rate, error) {
 		Name: r.Name, Match: match, PerCaller: r.PerCaller, PerHeader: r.PerHeader,
 		Limiter: ratelimit.New(ratelimit.Config{Requests: r.Requests, Unit: r.Unit, Burst: r.Burst}),
 	}, err
+}
+
+// logRules compiles which requests of each direction get a row in the access log.
+func logRules(l *mesh.AccessLogs) (out [2]*accesslog.Rule, err error) {
+	if l == nil {
+		return out, nil
+	}
+	for direction, a := range [...]*mesh.AccessLog{emit.Outbound: l.Outbound, emit.Inbound: l.Inbound} {
+		if out[direction], err = accesslog.Compile(a); err != nil {
+			return out, fmt.Errorf("compile access log: %w", err)
+		}
+	}
+	return out, nil
 }
 
 func mtlsOf(m mesh.MTLSMode) (serve.MTLS, error) {

@@ -162,6 +162,7 @@ func (p *Proxy) newOutbound(r *parts) *serve.Outbound {
 		Sink:    r.counted,
 		Tap:     r.tap,
 		Sampler: r.guards.sampler.Load,
+		Logs:    r.guards.logs[emit.Outbound].Load,
 		Logger:  p.log,
 		Heir:    p.passOn,
 	})
@@ -186,6 +187,7 @@ func (p *Proxy) newInbound(r *parts) *serve.Inbound {
 		Tap:    r.tap,
 
 		Sampler: r.guards.sampler.Load,
+		Logs:    r.guards.logs[emit.Inbound].Load,
 		Logger:  p.log,
 	})
 }

@@ -16,6 +16,7 @@ func TestWhatTheSidecarLinks(t *testing.T) {
 		{"github.com/prometheus/", "the metrics page is some lines of text, queries belong to the collector"},
 		{"go.etcd.io/", "state belongs to the control plane"},
 		{"go.opentelemetry.io/", "OTLP is encoded from the records themselves, without an SDK's allocations"},
+		{"cel.dev/cel-go", "the control plane reads expressions, and sends what they come to"},
 		{"google.golang.org/grpc", "gRPC is forwarded as frames; the control plane is spoken to with Connect"},
 		{"k8s.io/", "configuration comes compiled from the control plane"},
 		{"istio.io/", "configuration comes compiled from the control plane"},

@@ -29,6 +29,7 @@ type selected struct {
 	rates         []mesh.RateRule
 	inFlight      []mesh.InFlight
 	sampling      *sampling
+	logging       []logging
 	paths         mesh.PathNormalization
 }
 
@@ -49,7 +50,7 @@ func InboundPolicies(objs []config.Object) Policies {
 		case o.RateLimit != nil:
 			p.rates, p.inFlight = rates(o)
 		case o.Telemetry != nil, o.TraceSampling != nil:
-			p.sampling = samplingOf(o)
+			p.sampling, p.logging = samplingOf(o), loggingOf(o)
 		default:
 			continue
 		}
@@ -84,7 +85,7 @@ func (ps Policies) For(i mesh.Instance) mesh.Inbound {
 			in.PathNormalization = p.paths
 		}
 	}
-	in.Sampling = ps.samplingFor(i)
+	in.Sampling, in.Logs = ps.samplingFor(i), ps.logsFor(i)
 	if mode, _ := ps.peers.For(i.Service.Namespace(), i.Labels); mode != mesh.Strict {
 		in.MTLS = mode
 	}

@@ -26,6 +26,9 @@ func samplingOf(o config.Object) *sampling {
 	}
 	s := o.TraceSampling
 	if s == nil {
+		if out.percentage == nil {
+			return nil // it is about something else
+		}
 		return out
 	}
 	out.keep.KeepErrors, out.keep.KeepSlower = s.KeepErrors, s.KeepSlower

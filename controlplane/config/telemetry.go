@@ -6,8 +6,9 @@ import (
 	telemetry "istio.io/api/telemetry/v1alpha1"
 )
 
-// telemetryKind reads Istio's Telemetry, for the share of traces that are sampled.
-// Metrics and access logs are of every request here: what turns them off is refused.
+// telemetryKind reads Istio's Telemetry, for the share of traces that are sampled and
+// for which requests get a row in the access log. Metrics are of every request here:
+// what turns them off is refused.
 func telemetryKind() kind {
 	return kind{
 		shape:    func() shape { return messageShape((&telemetry.Telemetry{}).ProtoReflect().Descriptor()) },
@@ -21,7 +22,8 @@ func telemetryKind() kind {
 }
 
 var telemetryFields = fieldSet(map[string]string{
-	"": "selector tracing", "selector": "matchLabels", "tracing": "randomSamplingPercentage",
+	"": "selector tracing accessLogging", "selector": "matchLabels", "tracing": "randomSamplingPercentage",
+	"accessLogging": "match disabled filter", "accessLogging.match": "mode", "accessLogging.filter": "expression",
 })
 
 // telemetryAccepts says what is wrong with a value of a supported field.

@@ -14,8 +14,34 @@ import (
 
 func (v *validator) telemetry(t *telemetry.Telemetry) {
 	v.selects()
-	if len(t.GetTracing()) == 0 || t.GetTracing()[0].GetRandomSamplingPercentage() == nil {
-		v.fault("spec.tracing", "has no randomSamplingPercentage, so it says nothing; want one")
+	says := len(t.GetTracing()) > 0
+	if says && t.GetTracing()[0].GetRandomSamplingPercentage() == nil || !says && len(t.GetAccessLogging()) == 0 {
+		v.fault("spec.tracing", "has no randomSamplingPercentage, so it says nothing; want one, or accessLogging")
+	}
+	for i, a := range t.GetAccessLogging() {
+		v.accessLogging(a, fmt.Sprintf("spec.accessLogging[%d]", i))
+	}
+	path := fmt.Sprintf("metadata.annotations[%q]", DropErrorsAnnotation)
+	switch value, there := v.object.annotations[DropErrorsAnnotation]; {
+	case !there || value == "false":
+	case value != "true":
+		v.fault(path, "%q is not right; want \"true\" or \"false\"", value)
+	case len(t.GetAccessLogging()) == 0:
+		v.fault(path, "has nothing to drop without accessLogging; remove the annotation")
+	}
+}
+
+func (v *validator) accessLogging(a *telemetry.AccessLogging, at string) {
+	if a.GetFilter() == nil {
+		return
+	}
+	if a.GetDisabled().GetValue() {
+		v.fault(at+".filter", "has no meaning beside disabled: true; keep one")
+	}
+	if a.GetFilter().GetExpression() == "" {
+		v.fault(at+".filter.expression", "is missing; want one such as response.code >= 400")
+	} else if _, err := LogFilter(a.GetFilter().GetExpression()); err != nil {
+		v.fault(at+".filter.expression", "%v", err)
 	}
 }
 

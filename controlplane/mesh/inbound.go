@@ -16,6 +16,7 @@ type Inbound struct {
 	// PathNormalization is the mesh's, of requests either way.
 	PathNormalization PathNormalization `json:"pathNormalization,omitempty"`
 	MTLS              MTLSMode          `json:"mtls,omitempty"` // of connections that are taken; "" is Strict
+	Logs              *AccessLogs       `json:"logs,omitempty"` // of requests either way
 }
 
 // Authorization is an AuthorizationPolicy that selects the sidecar's workload.

@@ -1562,6 +1562,7 @@ type Inbound struct {
 	Sampling          *Sampling              `protobuf:"bytes,6,opt,name=sampling,proto3" json:"sampling,omitempty"`                                            // of both directions; absent is every trace
 	PathNormalization string                 `protobuf:"bytes,7,opt,name=path_normalization,json=pathNormalization,proto3" json:"path_normalization,omitempty"` // likewise; empty is BASE
 	Mtls              string                 `protobuf:"bytes,8,opt,name=mtls,proto3" json:"mtls,omitempty"`                                                    // STRICT, PERMISSIVE or DISABLE; empty is STRICT
+	Logs              *AccessLogs            `protobuf:"bytes,9,opt,name=logs,proto3" json:"logs,omitempty"`                                                    // absent is every row
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -1652,6 +1653,217 @@ func (x *Inbound) GetMtls() string {
 	return ""
 }
 
+func (x *Inbound) GetLogs() *AccessLogs {
+	if x != nil {
+		return x.Logs
+	}
+	return nil
+}
+
+type AccessLogs struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Outbound      *AccessLog             `protobuf:"bytes,1,opt,name=outbound,proto3" json:"outbound,omitempty"`
+	Inbound       *AccessLog             `protobuf:"bytes,2,opt,name=inbound,proto3" json:"inbound,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccessLogs) Reset() {
+	*x = AccessLogs{}
+	mi := &file_wire_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccessLogs) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccessLogs) ProtoMessage() {}
+
+func (x *AccessLogs) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccessLogs.ProtoReflect.Descriptor instead.
+func (*AccessLogs) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *AccessLogs) GetOutbound() *AccessLog {
+	if x != nil {
+		return x.Outbound
+	}
+	return nil
+}
+
+func (x *AccessLogs) GetInbound() *AccessLog {
+	if x != nil {
+		return x.Inbound
+	}
+	return nil
+}
+
+type AccessLog struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Off           bool                   `protobuf:"varint,1,opt,name=off,proto3" json:"off,omitempty"`
+	Only          *LogTest               `protobuf:"bytes,2,opt,name=only,proto3" json:"only,omitempty"` // absent is all
+	DropErrors    bool                   `protobuf:"varint,3,opt,name=drop_errors,json=dropErrors,proto3" json:"drop_errors,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccessLog) Reset() {
+	*x = AccessLog{}
+	mi := &file_wire_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccessLog) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccessLog) ProtoMessage() {}
+
+func (x *AccessLog) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccessLog.ProtoReflect.Descriptor instead.
+func (*AccessLog) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *AccessLog) GetOff() bool {
+	if x != nil {
+		return x.Off
+	}
+	return false
+}
+
+func (x *AccessLog) GetOnly() *LogTest {
+	if x != nil {
+		return x.Only
+	}
+	return nil
+}
+
+func (x *AccessLog) GetDropErrors() bool {
+	if x != nil {
+		return x.DropErrors
+	}
+	return false
+}
+
+type LogTest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Op            string                 `protobuf:"bytes,1,opt,name=op,proto3" json:"op,omitempty"`
+	Of            []*LogTest             `protobuf:"bytes,2,rep,name=of,proto3" json:"of,omitempty"`
+	Attribute     string                 `protobuf:"bytes,3,opt,name=attribute,proto3" json:"attribute,omitempty"`
+	Text          string                 `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
+	Number        float64                `protobuf:"fixed64,5,opt,name=number,proto3" json:"number,omitempty"`
+	Texts         []string               `protobuf:"bytes,6,rep,name=texts,proto3" json:"texts,omitempty"`
+	Numbers       []float64              `protobuf:"fixed64,7,rep,packed,name=numbers,proto3" json:"numbers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LogTest) Reset() {
+	*x = LogTest{}
+	mi := &file_wire_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LogTest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LogTest) ProtoMessage() {}
+
+func (x *LogTest) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LogTest.ProtoReflect.Descriptor instead.
+func (*LogTest) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *LogTest) GetOp() string {
+	if x != nil {
+		return x.Op
+	}
+	return ""
+}
+
+func (x *LogTest) GetOf() []*LogTest {
+	if x != nil {
+		return x.Of
+	}
+	return nil
+}
+
+func (x *LogTest) GetAttribute() string {
+	if x != nil {
+		return x.Attribute
+	}
+	return ""
+}
+
+func (x *LogTest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *LogTest) GetNumber() float64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *LogTest) GetTexts() []string {
+	if x != nil {
+		return x.Texts
+	}
+	return nil
+}
+
+func (x *LogTest) GetNumbers() []float64 {
+	if x != nil {
+		return x.Numbers
+	}
+	return nil
+}
+
 type Sampling struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Percentage    float64                `protobuf:"fixed64,1,opt,name=percentage,proto3" json:"percentage,omitempty"`
@@ -1664,7 +1876,7 @@ type Sampling struct {
 
 func (x *Sampling) Reset() {
 	*x = Sampling{}
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1676,7 +1888,7 @@ func (x *Sampling) String() string {
 func (*Sampling) ProtoMessage() {}
 
 func (x *Sampling) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1689,7 +1901,7 @@ func (x *Sampling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sampling.ProtoReflect.Descriptor instead.
 func (*Sampling) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{21}
+	return file_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Sampling) GetPercentage() float64 {
@@ -1733,7 +1945,7 @@ type SamplingRule struct {
 
 func (x *SamplingRule) Reset() {
 	*x = SamplingRule{}
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1745,7 +1957,7 @@ func (x *SamplingRule) String() string {
 func (*SamplingRule) ProtoMessage() {}
 
 func (x *SamplingRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1758,7 +1970,7 @@ func (x *SamplingRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SamplingRule.ProtoReflect.Descriptor instead.
 func (*SamplingRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{22}
+	return file_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SamplingRule) GetHost() string {
@@ -1811,7 +2023,7 @@ type RateRule struct {
 
 func (x *RateRule) Reset() {
 	*x = RateRule{}
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1823,7 +2035,7 @@ func (x *RateRule) String() string {
 func (*RateRule) ProtoMessage() {}
 
 func (x *RateRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1836,7 +2048,7 @@ func (x *RateRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateRule.ProtoReflect.Descriptor instead.
 func (*RateRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{23}
+	return file_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RateRule) GetName() string {
@@ -1901,7 +2113,7 @@ type InFlight struct {
 
 func (x *InFlight) Reset() {
 	*x = InFlight{}
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1913,7 +2125,7 @@ func (x *InFlight) String() string {
 func (*InFlight) ProtoMessage() {}
 
 func (x *InFlight) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1926,7 +2138,7 @@ func (x *InFlight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InFlight.ProtoReflect.Descriptor instead.
 func (*InFlight) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{24}
+	return file_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *InFlight) GetName() string {
@@ -1981,7 +2193,7 @@ type Adaptive struct {
 
 func (x *Adaptive) Reset() {
 	*x = Adaptive{}
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1993,7 +2205,7 @@ func (x *Adaptive) String() string {
 func (*Adaptive) ProtoMessage() {}
 
 func (x *Adaptive) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2006,7 +2218,7 @@ func (x *Adaptive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Adaptive.ProtoReflect.Descriptor instead.
 func (*Adaptive) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{25}
+	return file_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Adaptive) GetPercentile() float64 {
@@ -2091,7 +2303,7 @@ type TokenRule struct {
 
 func (x *TokenRule) Reset() {
 	*x = TokenRule{}
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2103,7 +2315,7 @@ func (x *TokenRule) String() string {
 func (*TokenRule) ProtoMessage() {}
 
 func (x *TokenRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2116,7 +2328,7 @@ func (x *TokenRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenRule.ProtoReflect.Descriptor instead.
 func (*TokenRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{26}
+	return file_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *TokenRule) GetIssuer() string {
@@ -2206,7 +2418,7 @@ type TokenHeader struct {
 
 func (x *TokenHeader) Reset() {
 	*x = TokenHeader{}
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2218,7 +2430,7 @@ func (x *TokenHeader) String() string {
 func (*TokenHeader) ProtoMessage() {}
 
 func (x *TokenHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2231,7 +2443,7 @@ func (x *TokenHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenHeader.ProtoReflect.Descriptor instead.
 func (*TokenHeader) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{27}
+	return file_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *TokenHeader) GetName() string {
@@ -2258,7 +2470,7 @@ type ClaimHeader struct {
 
 func (x *ClaimHeader) Reset() {
 	*x = ClaimHeader{}
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2270,7 +2482,7 @@ func (x *ClaimHeader) String() string {
 func (*ClaimHeader) ProtoMessage() {}
 
 func (x *ClaimHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2283,7 +2495,7 @@ func (x *ClaimHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimHeader.ProtoReflect.Descriptor instead.
 func (*ClaimHeader) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{28}
+	return file_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ClaimHeader) GetHeader() string {
@@ -2312,7 +2524,7 @@ type Authorization struct {
 
 func (x *Authorization) Reset() {
 	*x = Authorization{}
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2324,7 +2536,7 @@ func (x *Authorization) String() string {
 func (*Authorization) ProtoMessage() {}
 
 func (x *Authorization) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2337,7 +2549,7 @@ func (x *Authorization) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Authorization.ProtoReflect.Descriptor instead.
 func (*Authorization) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{29}
+	return file_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Authorization) GetName() string {
@@ -2379,7 +2591,7 @@ type AuthorizationRule struct {
 
 func (x *AuthorizationRule) Reset() {
 	*x = AuthorizationRule{}
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2391,7 +2603,7 @@ func (x *AuthorizationRule) String() string {
 func (*AuthorizationRule) ProtoMessage() {}
 
 func (x *AuthorizationRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2404,7 +2616,7 @@ func (x *AuthorizationRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorizationRule.ProtoReflect.Descriptor instead.
 func (*AuthorizationRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{30}
+	return file_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *AuthorizationRule) GetFrom() []*Source {
@@ -2448,7 +2660,7 @@ type Source struct {
 
 func (x *Source) Reset() {
 	*x = Source{}
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2460,7 +2672,7 @@ func (x *Source) String() string {
 func (*Source) ProtoMessage() {}
 
 func (x *Source) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2473,7 +2685,7 @@ func (x *Source) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Source.ProtoReflect.Descriptor instead.
 func (*Source) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{31}
+	return file_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Source) GetPrincipals() []string {
@@ -2576,7 +2788,7 @@ type Operation struct {
 
 func (x *Operation) Reset() {
 	*x = Operation{}
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2588,7 +2800,7 @@ func (x *Operation) String() string {
 func (*Operation) ProtoMessage() {}
 
 func (x *Operation) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2601,7 +2813,7 @@ func (x *Operation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operation.ProtoReflect.Descriptor instead.
 func (*Operation) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{32}
+	return file_wire_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Operation) GetHosts() []string {
@@ -2671,7 +2883,7 @@ type Condition struct {
 
 func (x *Condition) Reset() {
 	*x = Condition{}
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2683,7 +2895,7 @@ func (x *Condition) String() string {
 func (*Condition) ProtoMessage() {}
 
 func (x *Condition) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2696,7 +2908,7 @@ func (x *Condition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Condition.ProtoReflect.Descriptor instead.
 func (*Condition) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{33}
+	return file_wire_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Condition) GetKey() string {
@@ -2738,7 +2950,7 @@ type Snapshot struct {
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2750,7 +2962,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2763,7 +2975,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{34}
+	return file_wire_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Snapshot) GetService() string {
@@ -2855,7 +3067,7 @@ type Instance struct {
 
 func (x *Instance) Reset() {
 	*x = Instance{}
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2867,7 +3079,7 @@ func (x *Instance) String() string {
 func (*Instance) ProtoMessage() {}
 
 func (x *Instance) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2880,7 +3092,7 @@ func (x *Instance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Instance.ProtoReflect.Descriptor instead.
 func (*Instance) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{35}
+	return file_wire_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Instance) GetId() string {
@@ -2981,7 +3193,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2993,7 +3205,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3006,7 +3218,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{36}
+	return file_wire_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Route) GetName() string {
@@ -3120,7 +3332,7 @@ type Match struct {
 
 func (x *Match) Reset() {
 	*x = Match{}
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3132,7 +3344,7 @@ func (x *Match) String() string {
 func (*Match) ProtoMessage() {}
 
 func (x *Match) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3145,7 +3357,7 @@ func (x *Match) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Match.ProtoReflect.Descriptor instead.
 func (*Match) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{37}
+	return file_wire_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Match) GetPath() *StringMatch {
@@ -3247,7 +3459,7 @@ type StringMatch struct {
 
 func (x *StringMatch) Reset() {
 	*x = StringMatch{}
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3259,7 +3471,7 @@ func (x *StringMatch) String() string {
 func (*StringMatch) ProtoMessage() {}
 
 func (x *StringMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3272,7 +3484,7 @@ func (x *StringMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StringMatch.ProtoReflect.Descriptor instead.
 func (*StringMatch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{38}
+	return file_wire_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *StringMatch) GetKind() isStringMatch_Kind {
@@ -3360,7 +3572,7 @@ type Destination struct {
 
 func (x *Destination) Reset() {
 	*x = Destination{}
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3372,7 +3584,7 @@ func (x *Destination) String() string {
 func (*Destination) ProtoMessage() {}
 
 func (x *Destination) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3385,7 +3597,7 @@ func (x *Destination) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Destination.ProtoReflect.Descriptor instead.
 func (*Destination) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{39}
+	return file_wire_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Destination) GetService() string {
@@ -3443,7 +3655,7 @@ type Retry struct {
 
 func (x *Retry) Reset() {
 	*x = Retry{}
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3455,7 +3667,7 @@ func (x *Retry) String() string {
 func (*Retry) ProtoMessage() {}
 
 func (x *Retry) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3468,7 +3680,7 @@ func (x *Retry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retry.ProtoReflect.Descriptor instead.
 func (*Retry) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{40}
+	return file_wire_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Retry) GetAttempts() int64 {
@@ -3516,7 +3728,7 @@ type HeaderEdits struct {
 
 func (x *HeaderEdits) Reset() {
 	*x = HeaderEdits{}
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3528,7 +3740,7 @@ func (x *HeaderEdits) String() string {
 func (*HeaderEdits) ProtoMessage() {}
 
 func (x *HeaderEdits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3541,7 +3753,7 @@ func (x *HeaderEdits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeaderEdits.ProtoReflect.Descriptor instead.
 func (*HeaderEdits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{41}
+	return file_wire_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *HeaderEdits) GetRequest() *FieldEdits {
@@ -3569,7 +3781,7 @@ type FieldEdits struct {
 
 func (x *FieldEdits) Reset() {
 	*x = FieldEdits{}
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3581,7 +3793,7 @@ func (x *FieldEdits) String() string {
 func (*FieldEdits) ProtoMessage() {}
 
 func (x *FieldEdits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3594,7 +3806,7 @@ func (x *FieldEdits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldEdits.ProtoReflect.Descriptor instead.
 func (*FieldEdits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{42}
+	return file_wire_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *FieldEdits) GetRemove() []string {
@@ -3632,7 +3844,7 @@ type Rewrite struct {
 
 func (x *Rewrite) Reset() {
 	*x = Rewrite{}
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3644,7 +3856,7 @@ func (x *Rewrite) String() string {
 func (*Rewrite) ProtoMessage() {}
 
 func (x *Rewrite) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3657,7 +3869,7 @@ func (x *Rewrite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rewrite.ProtoReflect.Descriptor instead.
 func (*Rewrite) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{43}
+	return file_wire_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Rewrite) GetPath() string {
@@ -3718,7 +3930,7 @@ type Redirect struct {
 
 func (x *Redirect) Reset() {
 	*x = Redirect{}
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3730,7 +3942,7 @@ func (x *Redirect) String() string {
 func (*Redirect) ProtoMessage() {}
 
 func (x *Redirect) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3743,7 +3955,7 @@ func (x *Redirect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Redirect.ProtoReflect.Descriptor instead.
 func (*Redirect) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{44}
+	return file_wire_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Redirect) GetCode() int64 {
@@ -3812,7 +4024,7 @@ type DirectResponse struct {
 
 func (x *DirectResponse) Reset() {
 	*x = DirectResponse{}
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3824,7 +4036,7 @@ func (x *DirectResponse) String() string {
 func (*DirectResponse) ProtoMessage() {}
 
 func (x *DirectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3837,7 +4049,7 @@ func (x *DirectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectResponse.ProtoReflect.Descriptor instead.
 func (*DirectResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{45}
+	return file_wire_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *DirectResponse) GetStatus() int64 {
@@ -3869,7 +4081,7 @@ type CORS struct {
 
 func (x *CORS) Reset() {
 	*x = CORS{}
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3881,7 +4093,7 @@ func (x *CORS) String() string {
 func (*CORS) ProtoMessage() {}
 
 func (x *CORS) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3894,7 +4106,7 @@ func (x *CORS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CORS.ProtoReflect.Descriptor instead.
 func (*CORS) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{46}
+	return file_wire_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *CORS) GetOrigins() []*StringMatch {
@@ -3956,7 +4168,7 @@ type Fault struct {
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3968,7 +4180,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3981,7 +4193,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{47}
+	return file_wire_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Fault) GetDelay() *Delay {
@@ -4008,7 +4220,7 @@ type Delay struct {
 
 func (x *Delay) Reset() {
 	*x = Delay{}
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4020,7 +4232,7 @@ func (x *Delay) String() string {
 func (*Delay) ProtoMessage() {}
 
 func (x *Delay) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4033,7 +4245,7 @@ func (x *Delay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delay.ProtoReflect.Descriptor instead.
 func (*Delay) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{48}
+	return file_wire_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Delay) GetFixed() *durationpb.Duration {
@@ -4061,7 +4273,7 @@ type Abort struct {
 
 func (x *Abort) Reset() {
 	*x = Abort{}
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4073,7 +4285,7 @@ func (x *Abort) String() string {
 func (*Abort) ProtoMessage() {}
 
 func (x *Abort) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4086,7 +4298,7 @@ func (x *Abort) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Abort.ProtoReflect.Descriptor instead.
 func (*Abort) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{49}
+	return file_wire_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Abort) GetStatus() int64 {
@@ -4121,7 +4333,7 @@ type Mirror struct {
 
 func (x *Mirror) Reset() {
 	*x = Mirror{}
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4133,7 +4345,7 @@ func (x *Mirror) String() string {
 func (*Mirror) ProtoMessage() {}
 
 func (x *Mirror) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4146,7 +4358,7 @@ func (x *Mirror) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mirror.ProtoReflect.Descriptor instead.
 func (*Mirror) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{50}
+	return file_wire_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Mirror) GetService() string {
@@ -4181,7 +4393,7 @@ type StreamRoute struct {
 
 func (x *StreamRoute) Reset() {
 	*x = StreamRoute{}
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4193,7 +4405,7 @@ func (x *StreamRoute) String() string {
 func (*StreamRoute) ProtoMessage() {}
 
 func (x *StreamRoute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4206,7 +4418,7 @@ func (x *StreamRoute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRoute.ProtoReflect.Descriptor instead.
 func (*StreamRoute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{51}
+	return file_wire_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *StreamRoute) GetName() string {
@@ -4243,7 +4455,7 @@ type StreamMatch struct {
 
 func (x *StreamMatch) Reset() {
 	*x = StreamMatch{}
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4255,7 +4467,7 @@ func (x *StreamMatch) String() string {
 func (*StreamMatch) ProtoMessage() {}
 
 func (x *StreamMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4268,7 +4480,7 @@ func (x *StreamMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamMatch.ProtoReflect.Descriptor instead.
 func (*StreamMatch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{52}
+	return file_wire_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *StreamMatch) GetTls() bool {
@@ -4317,7 +4529,7 @@ type Subset struct {
 
 func (x *Subset) Reset() {
 	*x = Subset{}
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4329,7 +4541,7 @@ func (x *Subset) String() string {
 func (*Subset) ProtoMessage() {}
 
 func (x *Subset) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4342,7 +4554,7 @@ func (x *Subset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subset.ProtoReflect.Descriptor instead.
 func (*Subset) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{53}
+	return file_wire_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Subset) GetName() string {
@@ -4379,7 +4591,7 @@ type Hedge struct {
 
 func (x *Hedge) Reset() {
 	*x = Hedge{}
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4391,7 +4603,7 @@ func (x *Hedge) String() string {
 func (*Hedge) ProtoMessage() {}
 
 func (x *Hedge) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4404,7 +4616,7 @@ func (x *Hedge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hedge.ProtoReflect.Descriptor instead.
 func (*Hedge) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{54}
+	return file_wire_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Hedge) GetAfter() *durationpb.Duration {
@@ -4459,7 +4671,7 @@ type Policy struct {
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4471,7 +4683,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4484,7 +4696,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{55}
+	return file_wire_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Policy) GetLoadBalancer() string {
@@ -4566,7 +4778,7 @@ type Hash struct {
 
 func (x *Hash) Reset() {
 	*x = Hash{}
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4578,7 +4790,7 @@ func (x *Hash) String() string {
 func (*Hash) ProtoMessage() {}
 
 func (x *Hash) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4591,7 +4803,7 @@ func (x *Hash) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hash.ProtoReflect.Descriptor instead.
 func (*Hash) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{56}
+	return file_wire_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Hash) GetKey() isHash_Key {
@@ -4685,7 +4897,7 @@ type HashCookie struct {
 
 func (x *HashCookie) Reset() {
 	*x = HashCookie{}
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4697,7 +4909,7 @@ func (x *HashCookie) String() string {
 func (*HashCookie) ProtoMessage() {}
 
 func (x *HashCookie) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4710,7 +4922,7 @@ func (x *HashCookie) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HashCookie.ProtoReflect.Descriptor instead.
 func (*HashCookie) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{57}
+	return file_wire_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *HashCookie) GetName() string {
@@ -4758,7 +4970,7 @@ type CookieAttribute struct {
 
 func (x *CookieAttribute) Reset() {
 	*x = CookieAttribute{}
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4770,7 +4982,7 @@ func (x *CookieAttribute) String() string {
 func (*CookieAttribute) ProtoMessage() {}
 
 func (x *CookieAttribute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4783,7 +4995,7 @@ func (x *CookieAttribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CookieAttribute.ProtoReflect.Descriptor instead.
 func (*CookieAttribute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{58}
+	return file_wire_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *CookieAttribute) GetName() string {
@@ -4811,7 +5023,7 @@ type Warmup struct {
 
 func (x *Warmup) Reset() {
 	*x = Warmup{}
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4823,7 +5035,7 @@ func (x *Warmup) String() string {
 func (*Warmup) ProtoMessage() {}
 
 func (x *Warmup) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4836,7 +5048,7 @@ func (x *Warmup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warmup.ProtoReflect.Descriptor instead.
 func (*Warmup) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{59}
+	return file_wire_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Warmup) GetDuration() *durationpb.Duration {
@@ -4872,7 +5084,7 @@ type LocalityLB struct {
 
 func (x *LocalityLB) Reset() {
 	*x = LocalityLB{}
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4884,7 +5096,7 @@ func (x *LocalityLB) String() string {
 func (*LocalityLB) ProtoMessage() {}
 
 func (x *LocalityLB) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4897,7 +5109,7 @@ func (x *LocalityLB) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocalityLB.ProtoReflect.Descriptor instead.
 func (*LocalityLB) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{60}
+	return file_wire_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *LocalityLB) GetOff() bool {
@@ -4938,7 +5150,7 @@ type Distribute struct {
 
 func (x *Distribute) Reset() {
 	*x = Distribute{}
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4950,7 +5162,7 @@ func (x *Distribute) String() string {
 func (*Distribute) ProtoMessage() {}
 
 func (x *Distribute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4963,7 +5175,7 @@ func (x *Distribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Distribute.ProtoReflect.Descriptor instead.
 func (*Distribute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{61}
+	return file_wire_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Distribute) GetFrom() string {
@@ -4997,7 +5209,7 @@ type Outlier struct {
 
 func (x *Outlier) Reset() {
 	*x = Outlier{}
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5009,7 +5221,7 @@ func (x *Outlier) String() string {
 func (*Outlier) ProtoMessage() {}
 
 func (x *Outlier) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5022,7 +5234,7 @@ func (x *Outlier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outlier.ProtoReflect.Descriptor instead.
 func (*Outlier) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{62}
+	return file_wire_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Outlier) GetConsecutiveErrors() int64 {
@@ -5107,7 +5319,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5119,7 +5331,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5132,7 +5344,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{63}
+	return file_wire_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *Limits) GetConnections() int64 {
@@ -5223,7 +5435,7 @@ type Keepalive struct {
 
 func (x *Keepalive) Reset() {
 	*x = Keepalive{}
-	mi := &file_wire_proto_msgTypes[64]
+	mi := &file_wire_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5235,7 +5447,7 @@ func (x *Keepalive) String() string {
 func (*Keepalive) ProtoMessage() {}
 
 func (x *Keepalive) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[64]
+	mi := &file_wire_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5248,7 +5460,7 @@ func (x *Keepalive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Keepalive.ProtoReflect.Descriptor instead.
 func (*Keepalive) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{64}
+	return file_wire_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *Keepalive) GetProbes() int64 {
@@ -5283,7 +5495,7 @@ type RetryBudget struct {
 
 func (x *RetryBudget) Reset() {
 	*x = RetryBudget{}
-	mi := &file_wire_proto_msgTypes[65]
+	mi := &file_wire_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5295,7 +5507,7 @@ func (x *RetryBudget) String() string {
 func (*RetryBudget) ProtoMessage() {}
 
 func (x *RetryBudget) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[65]
+	mi := &file_wire_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5308,7 +5520,7 @@ func (x *RetryBudget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryBudget.ProtoReflect.Descriptor instead.
 func (*RetryBudget) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{65}
+	return file_wire_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *RetryBudget) GetPercent() float64 {
@@ -5351,7 +5563,7 @@ type HealthCheck struct {
 
 func (x *HealthCheck) Reset() {
 	*x = HealthCheck{}
-	mi := &file_wire_proto_msgTypes[66]
+	mi := &file_wire_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5363,7 +5575,7 @@ func (x *HealthCheck) String() string {
 func (*HealthCheck) ProtoMessage() {}
 
 func (x *HealthCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[66]
+	mi := &file_wire_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5376,7 +5588,7 @@ func (x *HealthCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthCheck.ProtoReflect.Descriptor instead.
 func (*HealthCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{66}
+	return file_wire_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *HealthCheck) GetHow() isHealthCheck_How {
@@ -5481,7 +5693,7 @@ type HTTPCheck struct {
 
 func (x *HTTPCheck) Reset() {
 	*x = HTTPCheck{}
-	mi := &file_wire_proto_msgTypes[67]
+	mi := &file_wire_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5493,7 +5705,7 @@ func (x *HTTPCheck) String() string {
 func (*HTTPCheck) ProtoMessage() {}
 
 func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[67]
+	mi := &file_wire_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5506,7 +5718,7 @@ func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HTTPCheck.ProtoReflect.Descriptor instead.
 func (*HTTPCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{67}
+	return file_wire_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *HTTPCheck) GetPath() string {
@@ -5540,7 +5752,7 @@ type StatusRange struct {
 
 func (x *StatusRange) Reset() {
 	*x = StatusRange{}
-	mi := &file_wire_proto_msgTypes[68]
+	mi := &file_wire_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5552,7 +5764,7 @@ func (x *StatusRange) String() string {
 func (*StatusRange) ProtoMessage() {}
 
 func (x *StatusRange) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[68]
+	mi := &file_wire_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5565,7 +5777,7 @@ func (x *StatusRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRange.ProtoReflect.Descriptor instead.
 func (*StatusRange) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{68}
+	return file_wire_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *StatusRange) GetFrom() int64 {
@@ -5591,7 +5803,7 @@ type GRPCCheck struct {
 
 func (x *GRPCCheck) Reset() {
 	*x = GRPCCheck{}
-	mi := &file_wire_proto_msgTypes[69]
+	mi := &file_wire_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5603,7 +5815,7 @@ func (x *GRPCCheck) String() string {
 func (*GRPCCheck) ProtoMessage() {}
 
 func (x *GRPCCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[69]
+	mi := &file_wire_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5616,7 +5828,7 @@ func (x *GRPCCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GRPCCheck.ProtoReflect.Descriptor instead.
 func (*GRPCCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{69}
+	return file_wire_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *GRPCCheck) GetService() string {
@@ -5646,7 +5858,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_wire_proto_msgTypes[70]
+	mi := &file_wire_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5658,7 +5870,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[70]
+	mi := &file_wire_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5671,7 +5883,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{70}
+	return file_wire_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *Verdict) GetId() string {
@@ -5886,7 +6098,7 @@ const file_wire_proto_rawDesc = "" +
 	"\bresponse\x18\x1b \x03(\v2\x1f.sightline.wire.v1.TappedHeaderR\bresponse\"8\n" +
 	"\fTappedHeader\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value\"\x8a\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\xbd\x03\n" +
 	"\aInbound\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12F\n" +
 	"\rauthorization\x18\x02 \x03(\v2 .sightline.wire.v1.AuthorizationR\rauthorization\x124\n" +
@@ -5895,7 +6107,25 @@ const file_wire_proto_rawDesc = "" +
 	"\tin_flight\x18\x05 \x03(\v2\x1b.sightline.wire.v1.InFlightR\binFlight\x127\n" +
 	"\bsampling\x18\x06 \x01(\v2\x1b.sightline.wire.v1.SamplingR\bsampling\x12-\n" +
 	"\x12path_normalization\x18\a \x01(\tR\x11pathNormalization\x12\x12\n" +
-	"\x04mtls\x18\b \x01(\tR\x04mtls\"\xbe\x01\n" +
+	"\x04mtls\x18\b \x01(\tR\x04mtls\x121\n" +
+	"\x04logs\x18\t \x01(\v2\x1d.sightline.wire.v1.AccessLogsR\x04logs\"~\n" +
+	"\n" +
+	"AccessLogs\x128\n" +
+	"\boutbound\x18\x01 \x01(\v2\x1c.sightline.wire.v1.AccessLogR\boutbound\x126\n" +
+	"\ainbound\x18\x02 \x01(\v2\x1c.sightline.wire.v1.AccessLogR\ainbound\"n\n" +
+	"\tAccessLog\x12\x10\n" +
+	"\x03off\x18\x01 \x01(\bR\x03off\x12.\n" +
+	"\x04only\x18\x02 \x01(\v2\x1a.sightline.wire.v1.LogTestR\x04only\x12\x1f\n" +
+	"\vdrop_errors\x18\x03 \x01(\bR\n" +
+	"dropErrors\"\xbf\x01\n" +
+	"\aLogTest\x12\x0e\n" +
+	"\x02op\x18\x01 \x01(\tR\x02op\x12*\n" +
+	"\x02of\x18\x02 \x03(\v2\x1a.sightline.wire.v1.LogTestR\x02of\x12\x1c\n" +
+	"\tattribute\x18\x03 \x01(\tR\tattribute\x12\x12\n" +
+	"\x04text\x18\x04 \x01(\tR\x04text\x12\x16\n" +
+	"\x06number\x18\x05 \x01(\x01R\x06number\x12\x14\n" +
+	"\x05texts\x18\x06 \x03(\tR\x05texts\x12\x18\n" +
+	"\anumbers\x18\a \x03(\x01R\anumbers\"\xbe\x01\n" +
 	"\bSampling\x12\x1e\n" +
 	"\n" +
 	"percentage\x18\x01 \x01(\x01R\n" +
@@ -6322,7 +6552,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 84)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 87)
 var file_wire_proto_goTypes = []any{
 	(*Workload)(nil),              // 0: sightline.wire.v1.Workload
 	(*EnrollRequest)(nil),         // 1: sightline.wire.v1.EnrollRequest
@@ -6345,215 +6575,223 @@ var file_wire_proto_goTypes = []any{
 	(*TappedRow)(nil),             // 18: sightline.wire.v1.TappedRow
 	(*TappedHeader)(nil),          // 19: sightline.wire.v1.TappedHeader
 	(*Inbound)(nil),               // 20: sightline.wire.v1.Inbound
-	(*Sampling)(nil),              // 21: sightline.wire.v1.Sampling
-	(*SamplingRule)(nil),          // 22: sightline.wire.v1.SamplingRule
-	(*RateRule)(nil),              // 23: sightline.wire.v1.RateRule
-	(*InFlight)(nil),              // 24: sightline.wire.v1.InFlight
-	(*Adaptive)(nil),              // 25: sightline.wire.v1.Adaptive
-	(*TokenRule)(nil),             // 26: sightline.wire.v1.TokenRule
-	(*TokenHeader)(nil),           // 27: sightline.wire.v1.TokenHeader
-	(*ClaimHeader)(nil),           // 28: sightline.wire.v1.ClaimHeader
-	(*Authorization)(nil),         // 29: sightline.wire.v1.Authorization
-	(*AuthorizationRule)(nil),     // 30: sightline.wire.v1.AuthorizationRule
-	(*Source)(nil),                // 31: sightline.wire.v1.Source
-	(*Operation)(nil),             // 32: sightline.wire.v1.Operation
-	(*Condition)(nil),             // 33: sightline.wire.v1.Condition
-	(*Snapshot)(nil),              // 34: sightline.wire.v1.Snapshot
-	(*Instance)(nil),              // 35: sightline.wire.v1.Instance
-	(*Route)(nil),                 // 36: sightline.wire.v1.Route
-	(*Match)(nil),                 // 37: sightline.wire.v1.Match
-	(*StringMatch)(nil),           // 38: sightline.wire.v1.StringMatch
-	(*Destination)(nil),           // 39: sightline.wire.v1.Destination
-	(*Retry)(nil),                 // 40: sightline.wire.v1.Retry
-	(*HeaderEdits)(nil),           // 41: sightline.wire.v1.HeaderEdits
-	(*FieldEdits)(nil),            // 42: sightline.wire.v1.FieldEdits
-	(*Rewrite)(nil),               // 43: sightline.wire.v1.Rewrite
-	(*Redirect)(nil),              // 44: sightline.wire.v1.Redirect
-	(*DirectResponse)(nil),        // 45: sightline.wire.v1.DirectResponse
-	(*CORS)(nil),                  // 46: sightline.wire.v1.CORS
-	(*Fault)(nil),                 // 47: sightline.wire.v1.Fault
-	(*Delay)(nil),                 // 48: sightline.wire.v1.Delay
-	(*Abort)(nil),                 // 49: sightline.wire.v1.Abort
-	(*Mirror)(nil),                // 50: sightline.wire.v1.Mirror
-	(*StreamRoute)(nil),           // 51: sightline.wire.v1.StreamRoute
-	(*StreamMatch)(nil),           // 52: sightline.wire.v1.StreamMatch
-	(*Subset)(nil),                // 53: sightline.wire.v1.Subset
-	(*Hedge)(nil),                 // 54: sightline.wire.v1.Hedge
-	(*Policy)(nil),                // 55: sightline.wire.v1.Policy
-	(*Hash)(nil),                  // 56: sightline.wire.v1.Hash
-	(*HashCookie)(nil),            // 57: sightline.wire.v1.HashCookie
-	(*CookieAttribute)(nil),       // 58: sightline.wire.v1.CookieAttribute
-	(*Warmup)(nil),                // 59: sightline.wire.v1.Warmup
-	(*LocalityLB)(nil),            // 60: sightline.wire.v1.LocalityLB
-	(*Distribute)(nil),            // 61: sightline.wire.v1.Distribute
-	(*Outlier)(nil),               // 62: sightline.wire.v1.Outlier
-	(*Limits)(nil),                // 63: sightline.wire.v1.Limits
-	(*Keepalive)(nil),             // 64: sightline.wire.v1.Keepalive
-	(*RetryBudget)(nil),           // 65: sightline.wire.v1.RetryBudget
-	(*HealthCheck)(nil),           // 66: sightline.wire.v1.HealthCheck
-	(*HTTPCheck)(nil),             // 67: sightline.wire.v1.HTTPCheck
-	(*StatusRange)(nil),           // 68: sightline.wire.v1.StatusRange
-	(*GRPCCheck)(nil),             // 69: sightline.wire.v1.GRPCCheck
-	(*Verdict)(nil),               // 70: sightline.wire.v1.Verdict
-	nil,                           // 71: sightline.wire.v1.TappedRequest.LimitedEntry
-	nil,                           // 72: sightline.wire.v1.SamplingRule.HeadersEntry
-	nil,                           // 73: sightline.wire.v1.Instance.LabelsEntry
-	nil,                           // 74: sightline.wire.v1.Match.HeadersEntry
-	nil,                           // 75: sightline.wire.v1.Match.WithoutEntry
-	nil,                           // 76: sightline.wire.v1.Match.QueryEntry
-	nil,                           // 77: sightline.wire.v1.Match.SourceLabelsEntry
-	nil,                           // 78: sightline.wire.v1.FieldEdits.SetEntry
-	nil,                           // 79: sightline.wire.v1.FieldEdits.AddEntry
-	nil,                           // 80: sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	nil,                           // 81: sightline.wire.v1.Subset.LabelsEntry
-	nil,                           // 82: sightline.wire.v1.LocalityLB.FailoverEntry
-	nil,                           // 83: sightline.wire.v1.Distribute.ToEntry
-	(*timestamppb.Timestamp)(nil), // 84: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 85: google.protobuf.Duration
+	(*AccessLogs)(nil),            // 21: sightline.wire.v1.AccessLogs
+	(*AccessLog)(nil),             // 22: sightline.wire.v1.AccessLog
+	(*LogTest)(nil),               // 23: sightline.wire.v1.LogTest
+	(*Sampling)(nil),              // 24: sightline.wire.v1.Sampling
+	(*SamplingRule)(nil),          // 25: sightline.wire.v1.SamplingRule
+	(*RateRule)(nil),              // 26: sightline.wire.v1.RateRule
+	(*InFlight)(nil),              // 27: sightline.wire.v1.InFlight
+	(*Adaptive)(nil),              // 28: sightline.wire.v1.Adaptive
+	(*TokenRule)(nil),             // 29: sightline.wire.v1.TokenRule
+	(*TokenHeader)(nil),           // 30: sightline.wire.v1.TokenHeader
+	(*ClaimHeader)(nil),           // 31: sightline.wire.v1.ClaimHeader
+	(*Authorization)(nil),         // 32: sightline.wire.v1.Authorization
+	(*AuthorizationRule)(nil),     // 33: sightline.wire.v1.AuthorizationRule
+	(*Source)(nil),                // 34: sightline.wire.v1.Source
+	(*Operation)(nil),             // 35: sightline.wire.v1.Operation
+	(*Condition)(nil),             // 36: sightline.wire.v1.Condition
+	(*Snapshot)(nil),              // 37: sightline.wire.v1.Snapshot
+	(*Instance)(nil),              // 38: sightline.wire.v1.Instance
+	(*Route)(nil),                 // 39: sightline.wire.v1.Route
+	(*Match)(nil),                 // 40: sightline.wire.v1.Match
+	(*StringMatch)(nil),           // 41: sightline.wire.v1.StringMatch
+	(*Destination)(nil),           // 42: sightline.wire.v1.Destination
+	(*Retry)(nil),                 // 43: sightline.wire.v1.Retry
+	(*HeaderEdits)(nil),           // 44: sightline.wire.v1.HeaderEdits
+	(*FieldEdits)(nil),            // 45: sightline.wire.v1.FieldEdits
+	(*Rewrite)(nil),               // 46: sightline.wire.v1.Rewrite
+	(*Redirect)(nil),              // 47: sightline.wire.v1.Redirect
+	(*DirectResponse)(nil),        // 48: sightline.wire.v1.DirectResponse
+	(*CORS)(nil),                  // 49: sightline.wire.v1.CORS
+	(*Fault)(nil),                 // 50: sightline.wire.v1.Fault
+	(*Delay)(nil),                 // 51: sightline.wire.v1.Delay
+	(*Abort)(nil),                 // 52: sightline.wire.v1.Abort
+	(*Mirror)(nil),                // 53: sightline.wire.v1.Mirror
+	(*StreamRoute)(nil),           // 54: sightline.wire.v1.StreamRoute
+	(*StreamMatch)(nil),           // 55: sightline.wire.v1.StreamMatch
+	(*Subset)(nil),                // 56: sightline.wire.v1.Subset
+	(*Hedge)(nil),                 // 57: sightline.wire.v1.Hedge
+	(*Policy)(nil),                // 58: sightline.wire.v1.Policy
+	(*Hash)(nil),                  // 59: sightline.wire.v1.Hash
+	(*HashCookie)(nil),            // 60: sightline.wire.v1.HashCookie
+	(*CookieAttribute)(nil),       // 61: sightline.wire.v1.CookieAttribute
+	(*Warmup)(nil),                // 62: sightline.wire.v1.Warmup
+	(*LocalityLB)(nil),            // 63: sightline.wire.v1.LocalityLB
+	(*Distribute)(nil),            // 64: sightline.wire.v1.Distribute
+	(*Outlier)(nil),               // 65: sightline.wire.v1.Outlier
+	(*Limits)(nil),                // 66: sightline.wire.v1.Limits
+	(*Keepalive)(nil),             // 67: sightline.wire.v1.Keepalive
+	(*RetryBudget)(nil),           // 68: sightline.wire.v1.RetryBudget
+	(*HealthCheck)(nil),           // 69: sightline.wire.v1.HealthCheck
+	(*HTTPCheck)(nil),             // 70: sightline.wire.v1.HTTPCheck
+	(*StatusRange)(nil),           // 71: sightline.wire.v1.StatusRange
+	(*GRPCCheck)(nil),             // 72: sightline.wire.v1.GRPCCheck
+	(*Verdict)(nil),               // 73: sightline.wire.v1.Verdict
+	nil,                           // 74: sightline.wire.v1.TappedRequest.LimitedEntry
+	nil,                           // 75: sightline.wire.v1.SamplingRule.HeadersEntry
+	nil,                           // 76: sightline.wire.v1.Instance.LabelsEntry
+	nil,                           // 77: sightline.wire.v1.Match.HeadersEntry
+	nil,                           // 78: sightline.wire.v1.Match.WithoutEntry
+	nil,                           // 79: sightline.wire.v1.Match.QueryEntry
+	nil,                           // 80: sightline.wire.v1.Match.SourceLabelsEntry
+	nil,                           // 81: sightline.wire.v1.FieldEdits.SetEntry
+	nil,                           // 82: sightline.wire.v1.FieldEdits.AddEntry
+	nil,                           // 83: sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	nil,                           // 84: sightline.wire.v1.Subset.LabelsEntry
+	nil,                           // 85: sightline.wire.v1.LocalityLB.FailoverEntry
+	nil,                           // 86: sightline.wire.v1.Distribute.ToEntry
+	(*timestamppb.Timestamp)(nil), // 87: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 88: google.protobuf.Duration
 }
 var file_wire_proto_depIdxs = []int32{
 	0,   // 0: sightline.wire.v1.EnrollRequest.workload:type_name -> sightline.wire.v1.Workload
-	84,  // 1: sightline.wire.v1.TrustReport.expires:type_name -> google.protobuf.Timestamp
+	87,  // 1: sightline.wire.v1.TrustReport.expires:type_name -> google.protobuf.Timestamp
 	6,   // 2: sightline.wire.v1.TrustUpdate.revoked:type_name -> sightline.wire.v1.Revocation
-	85,  // 3: sightline.wire.v1.TrustUpdate.spread:type_name -> google.protobuf.Duration
-	84,  // 4: sightline.wire.v1.Revocation.before:type_name -> google.protobuf.Timestamp
-	84,  // 5: sightline.wire.v1.Revocation.expires:type_name -> google.protobuf.Timestamp
+	88,  // 3: sightline.wire.v1.TrustUpdate.spread:type_name -> google.protobuf.Duration
+	87,  // 4: sightline.wire.v1.Revocation.before:type_name -> google.protobuf.Timestamp
+	87,  // 5: sightline.wire.v1.Revocation.expires:type_name -> google.protobuf.Timestamp
 	8,   // 6: sightline.wire.v1.SubscribeRequest.hello:type_name -> sightline.wire.v1.Hello
 	9,   // 7: sightline.wire.v1.SubscribeRequest.want:type_name -> sightline.wire.v1.Want
 	10,  // 8: sightline.wire.v1.SubscribeRequest.state:type_name -> sightline.wire.v1.State
 	11,  // 9: sightline.wire.v1.SubscribeRequest.ack:type_name -> sightline.wire.v1.Ack
 	12,  // 10: sightline.wire.v1.SubscribeRequest.goodbye:type_name -> sightline.wire.v1.Goodbye
-	35,  // 11: sightline.wire.v1.Hello.instance:type_name -> sightline.wire.v1.Instance
-	85,  // 12: sightline.wire.v1.Ack.ago:type_name -> google.protobuf.Duration
-	34,  // 13: sightline.wire.v1.Push.snapshots:type_name -> sightline.wire.v1.Snapshot
-	84,  // 14: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
+	38,  // 11: sightline.wire.v1.Hello.instance:type_name -> sightline.wire.v1.Instance
+	88,  // 12: sightline.wire.v1.Ack.ago:type_name -> google.protobuf.Duration
+	37,  // 13: sightline.wire.v1.Push.snapshots:type_name -> sightline.wire.v1.Snapshot
+	87,  // 14: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
 	20,  // 15: sightline.wire.v1.Push.inbound:type_name -> sightline.wire.v1.Inbound
 	14,  // 16: sightline.wire.v1.Push.taps:type_name -> sightline.wire.v1.Taps
 	15,  // 17: sightline.wire.v1.Taps.taps:type_name -> sightline.wire.v1.Tap
 	18,  // 18: sightline.wire.v1.TappedRequest.rows:type_name -> sightline.wire.v1.TappedRow
-	71,  // 19: sightline.wire.v1.TappedRequest.limited:type_name -> sightline.wire.v1.TappedRequest.LimitedEntry
-	84,  // 20: sightline.wire.v1.TappedRow.time:type_name -> google.protobuf.Timestamp
-	85,  // 21: sightline.wire.v1.TappedRow.took:type_name -> google.protobuf.Duration
-	85,  // 22: sightline.wire.v1.TappedRow.first_byte:type_name -> google.protobuf.Duration
+	74,  // 19: sightline.wire.v1.TappedRequest.limited:type_name -> sightline.wire.v1.TappedRequest.LimitedEntry
+	87,  // 20: sightline.wire.v1.TappedRow.time:type_name -> google.protobuf.Timestamp
+	88,  // 21: sightline.wire.v1.TappedRow.took:type_name -> google.protobuf.Duration
+	88,  // 22: sightline.wire.v1.TappedRow.first_byte:type_name -> google.protobuf.Duration
 	19,  // 23: sightline.wire.v1.TappedRow.request:type_name -> sightline.wire.v1.TappedHeader
 	19,  // 24: sightline.wire.v1.TappedRow.response:type_name -> sightline.wire.v1.TappedHeader
-	29,  // 25: sightline.wire.v1.Inbound.authorization:type_name -> sightline.wire.v1.Authorization
-	26,  // 26: sightline.wire.v1.Inbound.tokens:type_name -> sightline.wire.v1.TokenRule
-	23,  // 27: sightline.wire.v1.Inbound.rates:type_name -> sightline.wire.v1.RateRule
-	24,  // 28: sightline.wire.v1.Inbound.in_flight:type_name -> sightline.wire.v1.InFlight
-	21,  // 29: sightline.wire.v1.Inbound.sampling:type_name -> sightline.wire.v1.Sampling
-	22,  // 30: sightline.wire.v1.Sampling.rules:type_name -> sightline.wire.v1.SamplingRule
-	85,  // 31: sightline.wire.v1.Sampling.keep_slower:type_name -> google.protobuf.Duration
-	72,  // 32: sightline.wire.v1.SamplingRule.headers:type_name -> sightline.wire.v1.SamplingRule.HeadersEntry
-	30,  // 33: sightline.wire.v1.RateRule.match:type_name -> sightline.wire.v1.AuthorizationRule
-	85,  // 34: sightline.wire.v1.RateRule.unit:type_name -> google.protobuf.Duration
-	25,  // 35: sightline.wire.v1.InFlight.adaptive:type_name -> sightline.wire.v1.Adaptive
-	85,  // 36: sightline.wire.v1.Adaptive.interval:type_name -> google.protobuf.Duration
-	85,  // 37: sightline.wire.v1.Adaptive.min_rtt_fixed:type_name -> google.protobuf.Duration
-	85,  // 38: sightline.wire.v1.Adaptive.min_rtt_interval:type_name -> google.protobuf.Duration
-	27,  // 39: sightline.wire.v1.TokenRule.from_headers:type_name -> sightline.wire.v1.TokenHeader
-	28,  // 40: sightline.wire.v1.TokenRule.claim_headers:type_name -> sightline.wire.v1.ClaimHeader
-	30,  // 41: sightline.wire.v1.Authorization.rules:type_name -> sightline.wire.v1.AuthorizationRule
-	31,  // 42: sightline.wire.v1.AuthorizationRule.from:type_name -> sightline.wire.v1.Source
-	32,  // 43: sightline.wire.v1.AuthorizationRule.to:type_name -> sightline.wire.v1.Operation
-	33,  // 44: sightline.wire.v1.AuthorizationRule.when:type_name -> sightline.wire.v1.Condition
-	36,  // 45: sightline.wire.v1.Snapshot.routes:type_name -> sightline.wire.v1.Route
-	53,  // 46: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
-	55,  // 47: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
-	35,  // 48: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
-	70,  // 49: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
-	51,  // 50: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
-	54,  // 51: sightline.wire.v1.Snapshot.hedge:type_name -> sightline.wire.v1.Hedge
-	73,  // 52: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
-	37,  // 53: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
-	39,  // 54: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
-	85,  // 55: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
-	40,  // 56: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
-	41,  // 57: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
-	43,  // 58: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
-	44,  // 59: sightline.wire.v1.Route.redirect:type_name -> sightline.wire.v1.Redirect
-	45,  // 60: sightline.wire.v1.Route.respond:type_name -> sightline.wire.v1.DirectResponse
-	46,  // 61: sightline.wire.v1.Route.cors:type_name -> sightline.wire.v1.CORS
-	47,  // 62: sightline.wire.v1.Route.fault:type_name -> sightline.wire.v1.Fault
-	50,  // 63: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
-	38,  // 64: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
-	38,  // 65: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
-	74,  // 66: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
-	38,  // 67: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
-	38,  // 68: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
-	75,  // 69: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
-	76,  // 70: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
-	77,  // 71: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
-	41,  // 72: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
-	85,  // 73: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
-	85,  // 74: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
-	42,  // 75: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
-	42,  // 76: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
-	78,  // 77: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
-	79,  // 78: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
-	38,  // 79: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
-	85,  // 80: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
-	48,  // 81: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
-	49,  // 82: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
-	85,  // 83: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
-	52,  // 84: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
-	39,  // 85: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
-	80,  // 86: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	81,  // 87: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
-	55,  // 88: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
-	85,  // 89: sightline.wire.v1.Hedge.after:type_name -> google.protobuf.Duration
-	85,  // 90: sightline.wire.v1.Hedge.min:type_name -> google.protobuf.Duration
-	85,  // 91: sightline.wire.v1.Hedge.max:type_name -> google.protobuf.Duration
-	62,  // 92: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
-	63,  // 93: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
-	56,  // 94: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
-	59,  // 95: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
-	60,  // 96: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
-	65,  // 97: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
-	66,  // 98: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
-	57,  // 99: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
-	85,  // 100: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
-	58,  // 101: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
-	85,  // 102: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
-	61,  // 103: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
-	82,  // 104: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
-	83,  // 105: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
-	85,  // 106: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
-	85,  // 107: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
-	85,  // 108: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
-	85,  // 109: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
-	85,  // 110: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
-	85,  // 111: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
-	64,  // 112: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
-	85,  // 113: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
-	85,  // 114: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
-	85,  // 115: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
-	67,  // 116: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
-	69,  // 117: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
-	85,  // 118: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
-	85,  // 119: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
-	85,  // 120: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
-	68,  // 121: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
-	84,  // 122: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
-	84,  // 123: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
-	38,  // 124: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
-	38,  // 125: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
-	38,  // 126: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
-	1,   // 127: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
-	2,   // 128: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
-	7,   // 129: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
-	16,  // 130: sightline.wire.v1.ControlPlane.Tapped:input_type -> sightline.wire.v1.TappedRequest
-	4,   // 131: sightline.wire.v1.ControlPlane.Trust:input_type -> sightline.wire.v1.TrustReport
-	3,   // 132: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
-	3,   // 133: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
-	13,  // 134: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
-	17,  // 135: sightline.wire.v1.ControlPlane.Tapped:output_type -> sightline.wire.v1.TappedResponse
-	5,   // 136: sightline.wire.v1.ControlPlane.Trust:output_type -> sightline.wire.v1.TrustUpdate
-	132, // [132:137] is the sub-list for method output_type
-	127, // [127:132] is the sub-list for method input_type
-	127, // [127:127] is the sub-list for extension type_name
-	127, // [127:127] is the sub-list for extension extendee
-	0,   // [0:127] is the sub-list for field type_name
+	32,  // 25: sightline.wire.v1.Inbound.authorization:type_name -> sightline.wire.v1.Authorization
+	29,  // 26: sightline.wire.v1.Inbound.tokens:type_name -> sightline.wire.v1.TokenRule
+	26,  // 27: sightline.wire.v1.Inbound.rates:type_name -> sightline.wire.v1.RateRule
+	27,  // 28: sightline.wire.v1.Inbound.in_flight:type_name -> sightline.wire.v1.InFlight
+	24,  // 29: sightline.wire.v1.Inbound.sampling:type_name -> sightline.wire.v1.Sampling
+	21,  // 30: sightline.wire.v1.Inbound.logs:type_name -> sightline.wire.v1.AccessLogs
+	22,  // 31: sightline.wire.v1.AccessLogs.outbound:type_name -> sightline.wire.v1.AccessLog
+	22,  // 32: sightline.wire.v1.AccessLogs.inbound:type_name -> sightline.wire.v1.AccessLog
+	23,  // 33: sightline.wire.v1.AccessLog.only:type_name -> sightline.wire.v1.LogTest
+	23,  // 34: sightline.wire.v1.LogTest.of:type_name -> sightline.wire.v1.LogTest
+	25,  // 35: sightline.wire.v1.Sampling.rules:type_name -> sightline.wire.v1.SamplingRule
+	88,  // 36: sightline.wire.v1.Sampling.keep_slower:type_name -> google.protobuf.Duration
+	75,  // 37: sightline.wire.v1.SamplingRule.headers:type_name -> sightline.wire.v1.SamplingRule.HeadersEntry
+	33,  // 38: sightline.wire.v1.RateRule.match:type_name -> sightline.wire.v1.AuthorizationRule
+	88,  // 39: sightline.wire.v1.RateRule.unit:type_name -> google.protobuf.Duration
+	28,  // 40: sightline.wire.v1.InFlight.adaptive:type_name -> sightline.wire.v1.Adaptive
+	88,  // 41: sightline.wire.v1.Adaptive.interval:type_name -> google.protobuf.Duration
+	88,  // 42: sightline.wire.v1.Adaptive.min_rtt_fixed:type_name -> google.protobuf.Duration
+	88,  // 43: sightline.wire.v1.Adaptive.min_rtt_interval:type_name -> google.protobuf.Duration
+	30,  // 44: sightline.wire.v1.TokenRule.from_headers:type_name -> sightline.wire.v1.TokenHeader
+	31,  // 45: sightline.wire.v1.TokenRule.claim_headers:type_name -> sightline.wire.v1.ClaimHeader
+	33,  // 46: sightline.wire.v1.Authorization.rules:type_name -> sightline.wire.v1.AuthorizationRule
+	34,  // 47: sightline.wire.v1.AuthorizationRule.from:type_name -> sightline.wire.v1.Source
+	35,  // 48: sightline.wire.v1.AuthorizationRule.to:type_name -> sightline.wire.v1.Operation
+	36,  // 49: sightline.wire.v1.AuthorizationRule.when:type_name -> sightline.wire.v1.Condition
+	39,  // 50: sightline.wire.v1.Snapshot.routes:type_name -> sightline.wire.v1.Route
+	56,  // 51: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
+	58,  // 52: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
+	38,  // 53: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
+	73,  // 54: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
+	54,  // 55: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
+	57,  // 56: sightline.wire.v1.Snapshot.hedge:type_name -> sightline.wire.v1.Hedge
+	76,  // 57: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
+	40,  // 58: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
+	42,  // 59: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
+	88,  // 60: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
+	43,  // 61: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
+	44,  // 62: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
+	46,  // 63: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
+	47,  // 64: sightline.wire.v1.Route.redirect:type_name -> sightline.wire.v1.Redirect
+	48,  // 65: sightline.wire.v1.Route.respond:type_name -> sightline.wire.v1.DirectResponse
+	49,  // 66: sightline.wire.v1.Route.cors:type_name -> sightline.wire.v1.CORS
+	50,  // 67: sightline.wire.v1.Route.fault:type_name -> sightline.wire.v1.Fault
+	53,  // 68: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
+	41,  // 69: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
+	41,  // 70: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
+	77,  // 71: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
+	41,  // 72: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
+	41,  // 73: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
+	78,  // 74: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
+	79,  // 75: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
+	80,  // 76: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
+	44,  // 77: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
+	88,  // 78: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
+	88,  // 79: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
+	45,  // 80: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
+	45,  // 81: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
+	81,  // 82: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
+	82,  // 83: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
+	41,  // 84: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
+	88,  // 85: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
+	51,  // 86: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
+	52,  // 87: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
+	88,  // 88: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
+	55,  // 89: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
+	42,  // 90: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
+	83,  // 91: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	84,  // 92: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
+	58,  // 93: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
+	88,  // 94: sightline.wire.v1.Hedge.after:type_name -> google.protobuf.Duration
+	88,  // 95: sightline.wire.v1.Hedge.min:type_name -> google.protobuf.Duration
+	88,  // 96: sightline.wire.v1.Hedge.max:type_name -> google.protobuf.Duration
+	65,  // 97: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
+	66,  // 98: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
+	59,  // 99: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
+	62,  // 100: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
+	63,  // 101: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
+	68,  // 102: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
+	69,  // 103: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
+	60,  // 104: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
+	88,  // 105: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
+	61,  // 106: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
+	88,  // 107: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
+	64,  // 108: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
+	85,  // 109: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
+	86,  // 110: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
+	88,  // 111: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
+	88,  // 112: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
+	88,  // 113: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
+	88,  // 114: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
+	88,  // 115: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
+	88,  // 116: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
+	67,  // 117: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
+	88,  // 118: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
+	88,  // 119: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
+	88,  // 120: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
+	70,  // 121: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
+	72,  // 122: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
+	88,  // 123: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
+	88,  // 124: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
+	88,  // 125: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
+	71,  // 126: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
+	87,  // 127: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
+	87,  // 128: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
+	41,  // 129: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
+	41,  // 130: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
+	41,  // 131: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
+	1,   // 132: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
+	2,   // 133: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
+	7,   // 134: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
+	16,  // 135: sightline.wire.v1.ControlPlane.Tapped:input_type -> sightline.wire.v1.TappedRequest
+	4,   // 136: sightline.wire.v1.ControlPlane.Trust:input_type -> sightline.wire.v1.TrustReport
+	3,   // 137: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
+	3,   // 138: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
+	13,  // 139: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
+	17,  // 140: sightline.wire.v1.ControlPlane.Tapped:output_type -> sightline.wire.v1.TappedResponse
+	5,   // 141: sightline.wire.v1.ControlPlane.Trust:output_type -> sightline.wire.v1.TrustUpdate
+	137, // [137:142] is the sub-list for method output_type
+	132, // [132:137] is the sub-list for method input_type
+	132, // [132:132] is the sub-list for extension type_name
+	132, // [132:132] is the sub-list for extension extendee
+	0,   // [0:132] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -6568,20 +6806,20 @@ func file_wire_proto_init() {
 		(*SubscribeRequest_Ack)(nil),
 		(*SubscribeRequest_Goodbye)(nil),
 	}
-	file_wire_proto_msgTypes[38].OneofWrappers = []any{
+	file_wire_proto_msgTypes[41].OneofWrappers = []any{
 		(*StringMatch_Exact)(nil),
 		(*StringMatch_Prefix)(nil),
 		(*StringMatch_Regex)(nil),
 		(*StringMatch_Elements)(nil),
 	}
-	file_wire_proto_msgTypes[49].OneofWrappers = []any{}
-	file_wire_proto_msgTypes[56].OneofWrappers = []any{
+	file_wire_proto_msgTypes[52].OneofWrappers = []any{}
+	file_wire_proto_msgTypes[59].OneofWrappers = []any{
 		(*Hash_Header)(nil),
 		(*Hash_Query)(nil),
 		(*Hash_Cookie)(nil),
 		(*Hash_SourceIp)(nil),
 	}
-	file_wire_proto_msgTypes[66].OneofWrappers = []any{
+	file_wire_proto_msgTypes[69].OneofWrappers = []any{
 		(*HealthCheck_Http)(nil),
 		(*HealthCheck_Grpc)(nil),
 		(*HealthCheck_Tcp)(nil),
@@ -6592,7 +6830,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   84,
+			NumMessages:   87,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -188,7 +188,15 @@ func fullInbound() mesh.Inbound {
 	}}}, Sampling: &mesh.Sampling{
 		Percentage: 12.5, KeepErrors: true, KeepSlower: time.Second,
 		Rules: []mesh.SamplingRule{{Host: "a", PathPrefix: "/b", Method: "GET", Headers: map[string]string{"c": "d"}, Percentage: 100}},
-	}, PathNormalization: mesh.PathMergeSlashes}
+	}, PathNormalization: mesh.PathMergeSlashes, MTLS: mesh.Permissive, Logs: &mesh.AccessLogs{
+		Outbound: &mesh.AccessLog{Off: true, DropErrors: true},
+		Inbound: &mesh.AccessLog{Only: &mesh.LogTest{Op: mesh.LogOr, Of: []mesh.LogTest{
+			{Op: mesh.LogIn, Attribute: "response.code", Numbers: []float64{200, 204}},
+			{Op: mesh.LogIn, Attribute: "request.method", Texts: []string{"GET"}},
+			{Op: mesh.LogMore, Attribute: "request.duration", Number: 0.5},
+			{Op: mesh.LogPrefix, Attribute: "request.path", Text: "/a"},
+		}}},
+	}}
 }
 
 func TestInboundSurvivesTheWire(t *testing.T) {

@@ -67,6 +67,7 @@ type row struct {
 	shared                 uint32                      // bytes of the shared texts
 	tries                  uint16                      // index of the first
 	own                    [texts - sharedTexts]uint16 // lengths of the other texts
+	unlogged               bool
 }
 
 type tryRow struct {
@@ -103,6 +104,7 @@ func (c *chunk) add(r *Record) {
 	w.configVersion, w.status, w.grpc = r.ConfigVersion, int16(r.Status), int16(r.GRPCStatus)
 	w.direction, w.mtls, w.kept = r.Direction, r.MTLS, r.Kept && !r.Trace.Sampled
 	w.bad = signal.FailedHop(r.Protocol, r.Status, r.GRPCStatus, r.Flags)
+	w.unlogged = r.Unlogged
 	w.text = uint32(c.textLen)
 	for i, s := range [sharedTexts]string{
 		textProtocol: r.Protocol, textMethod: r.Method, textAuthority: r.Authority, textRoute: r.Route,

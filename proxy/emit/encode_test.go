@@ -171,6 +171,15 @@ func TestUnsampledHasARowButNoSpan(t *testing.T) {
 	}
 }
 
+func TestUnloggedHasASpanAndCountsButNoRow(t *testing.T) {
+	logged, unlogged := request(), request()
+	unlogged.Unlogged = true
+	f := sent(t, testConfig(), unlogged, logged, unlogged)
+	if len(f.spans()) != 3 || len(f.rows()) != 1 {
+		t.Errorf("%d spans, %d rows", len(f.spans()), len(f.rows()))
+	}
+}
+
 func TestKeptHasASpanThatIsNotSampled(t *testing.T) {
 	r := request()
 	r.Trace.Sampled, r.Kept = false, true

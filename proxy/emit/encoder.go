@@ -82,8 +82,10 @@ func (e *encoder) chunk(into encoded, c *chunk, red *redWindow) encoded {
 		w := &c.rows[i]
 		s := e.shapes.of(e, c, w)
 		red.count(s, c, w)
-		into.logs = e.logRow(into.logs, s, c, w)
-		into.logCount++
+		if !w.unlogged {
+			into.logs = e.logRow(into.logs, s, c, w)
+			into.logCount++
+		}
 		if n := w.spans(); n > 0 {
 			into.spans = e.spans(into.spans, s, c, w)
 			into.spanCount += n

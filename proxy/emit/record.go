@@ -24,6 +24,7 @@ type Record struct {
 	Trace    Trace  // of the span made here
 	ParentID SpanID // zero for a root
 	Kept     bool   // its span is told of though the trace is not sampled
+	Unlogged bool   // it gets no row in the access log
 
 	RequestID, Method, Path, Authority, UserAgent string
 	Protocol                                      string // "http/1.1", "h2", "grpc"

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/proxy/accesslog"
 	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/inflight"
 	"github.com/sightline-mesh/sightline/proxy/listen"
@@ -67,6 +68,9 @@ type InboundDeps struct {
 	// Sampler is the one in force; it may be nil, and return nil: every trace that starts
 	// here is sampled then.
 	Sampler func() *sampling.Sampler
+	// Logs is the rule in force of which requests get a row in the access log; it may be
+	// nil, and return nil: all do then.
+	Logs func() *accesslog.Rule
 }
 
 // Inbound serves the mesh's requests to the app.
@@ -103,6 +107,9 @@ func NewInbound(cfg InboundConfig, d InboundDeps) *Inbound {
 	}
 	if d.Sampler == nil {
 		d.Sampler = func() *sampling.Sampler { return nil }
+	}
+	if d.Logs == nil {
+		d.Logs = func() *accesslog.Rule { return nil }
 	}
 	in := &Inbound{cfg: cfg, deps: d, whole: inflight.NewGate(whole, patience), working: inflight.NewGate(working, patience)}
 	if app, err := netip.ParseAddrPort(cfg.App); err == nil {
@@ -160,7 +167,7 @@ func (in *Inbound) AppIdleTime() time.Duration { return in.app.h1.IdleTime() }
 
 // layers is the way of a request, from the outside in.
 func (in *Inbound) layers() handler {
-	return observe(in.deps.Sink, in.deps.Tap, in.deps.Sampler, // first, so that our own refusals are told too
+	return observe(in.deps.Sink, in.deps.Tap, keeps{in.deps.Sampler, in.deps.Logs}, // first, so that our own refusals are told too
 		rescue( // errors become responses here and nowhere else
 			in.limit( // the time there is
 				in.guard( // finds the policies in force, for the layers below

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/sightline-mesh/sightline/collector/signal"
+	"github.com/sightline-mesh/sightline/proxy/accesslog"
 	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/retry"
 	"github.com/sightline-mesh/sightline/proxy/sampling"
@@ -16,8 +18,32 @@ import (
 // handler takes an exchange to its end, or to an error that a layer above answers.
 type handler func(x *exchange) error
 
+// keeps say what is told of a request that has ended: its span, where its trace is not
+// sampled, and its row in the access log. Both return nil for what is told as a rule.
+type keeps struct {
+	spans func() *sampling.Sampler
+	rows  func() *accesslog.Rule
+}
+
+// logged is a request as rules of the access log look at it.
+func logged(r *emit.Record, header func(string) (string, bool)) *accesslog.Request {
+	q := &accesslog.Request{
+		Method: r.Method, Path: r.Path, Host: r.Authority, UserAgent: r.UserAgent, ID: r.RequestID,
+		Size: r.BytesIn, ResponseSize: r.BytesOut, Code: r.Status, GRPCStatus: r.GRPCStatus, Took: r.Took, MTLS: r.MTLS,
+		Failed: signal.FailedHop(r.Protocol, r.Status, r.GRPCStatus, r.Flags),
+	}
+	switch r.Protocol {
+	case signal.TCP:
+	case "http/1.1":
+		q.Protocol, q.Header = "HTTP/1.1", header
+	default:
+		q.Protocol, q.Header = "HTTP/2", header
+	}
+	return q
+}
+
 // observe tells of every request once it has ended, our own refusals included.
-func observe(sink emit.Sink, live *tap.Tap, sampler func() *sampling.Sampler, next handler) handler {
+func observe(sink emit.Sink, live *tap.Tap, keep keeps, next handler) handler {
 	return func(x *exchange) error {
 		if x.stream {
 			x.opening = sink
@@ -26,7 +52,10 @@ func observe(sink emit.Sink, live *tap.Tap, sampler func() *sampling.Sampler, ne
 		x.tellOpen() // a stream that nobody took, too: what is closed was open
 		x.rec.Took = time.Since(x.rec.Start)
 		if !x.rec.Trace.Sampled {
-			x.keepSpan(sampler())
+			x.keepSpan(keep.spans())
+		}
+		if r := keep.rows(); r != nil {
+			x.rec.Unlogged = !r.Writes(logged(&x.rec, x.ask.Header))
 		}
 		sink.Emit(&x.rec)
 		if live.Active() {

@@ -128,6 +128,9 @@ func (o *Outbound) post(ctx context.Context, l letter, r *route.Route, rec *emit
 		rec.Reason += ": " + f.reason
 	}
 	rec.Took = time.Since(rec.Start)
+	if r := o.deps.Logs(); r != nil {
+		rec.Unlogged = !r.Writes(logged(rec, nil))
+	}
 	o.deps.Sink.Emit(rec)
 }
 

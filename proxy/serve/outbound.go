@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/proxy/accesslog"
 	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/listen"
 	"github.com/sightline-mesh/sightline/proxy/pool"
@@ -77,6 +78,9 @@ type OutboundDeps struct {
 	// Sampler is the one in force; it may be nil, and return nil: every trace that starts
 	// here is sampled then.
 	Sampler func() *sampling.Sampler
+	// Logs is the rule in force of which requests get a row in the access log; it may be
+	// nil, and return nil: all do then.
+	Logs func() *accesslog.Rule
 	// Heir returns what passes an idle connection of a port on to the process that goes
 	// on, nil while there is none. It may be nil.
 	Heir func(p Port) listen.Pass
@@ -129,6 +133,9 @@ func NewOutbound(cfg OutboundConfig, d OutboundDeps) *Outbound {
 	}
 	if d.Sampler == nil {
 		d.Sampler = func() *sampling.Sampler { return nil }
+	}
+	if d.Logs == nil {
+		d.Logs = func() *accesslog.Rule { return nil }
 	}
 	o := &Outbound{
 		cfg: cfg, deps: d, hosts: hosts{namespace: cfg.Namespace},
@@ -204,7 +211,7 @@ func (o *Outbound) Remove(i *upstream.Instance) { o.links.remove(i) }
 
 // layers is the way of a request, from the outside in.
 func (o *Outbound) layers() handler {
-	return observe(o.deps.Sink, o.deps.Tap, o.deps.Sampler, // first, so that our own refusals are told too
+	return observe(o.deps.Sink, o.deps.Tap, keeps{o.deps.Sampler, o.deps.Logs}, // first, so that our own refusals are told too
 		rescue( // errors become responses here and nowhere else
 			o.match( // finds service and route; nothing below looks at a host name
 				o.tries(),

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/proxy/accesslog"
 	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/gather"
 	"github.com/sightline-mesh/sightline/proxy/retry"
@@ -155,6 +156,7 @@ type sidecar struct {
 	records *records
 	addr    netip.AddrPort
 	guard   atomic.Pointer[Guard]
+	logs    atomic.Pointer[accesslog.Rule]
 	stop    func() // drains and waits
 }
 
@@ -170,6 +172,7 @@ type testMesh struct {
 	addr      string // of the client's sidecar
 	stop      func()
 	untold    error // of Resolve
+	logs      atomic.Pointer[accesslog.Rule]
 }
 
 type meshConfig struct {
@@ -236,7 +239,7 @@ func startSidecar(t testing.TB, a *authority, cfg InboundConfig, sampler ...func
 			return emit.Peer{Service: name, Identity: "spiffe://mesh.local/ns/default/sa/" + name}, nil
 		},
 		Guard: s.guard.Load,
-		Sink:  s.records, Logger: slog.New(slog.DiscardHandler),
+		Sink:  s.records, Logger: slog.New(slog.DiscardHandler), Logs: s.logs.Load,
 	}
 	for _, f := range sampler {
 		deps.Sampler = f
@@ -291,7 +294,7 @@ func (m *testMesh) start(t testing.TB, cfg meshConfig, snap mesh.Snapshot) {
 			c.ServerName, c.NextProtos = "reviews", []string{alpn, stream.Mesh}
 			return gather.DialTLS(ctx, new(net.Dialer), to.Info.Address.String(), c)
 		},
-		Budget: retry.NewBudget(time.Now), Sink: m.records, Logger: slog.New(slog.DiscardHandler), Sampler: cfg.sampler,
+		Budget: retry.NewBudget(time.Now), Sink: m.records, Logger: slog.New(slog.DiscardHandler), Sampler: cfg.sampler, Logs: m.logs.Load,
 	})
 	m.set.Update([]mesh.Snapshot{snap})
 	m.snap = snap

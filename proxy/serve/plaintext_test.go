@@ -130,7 +130,7 @@ func TestPlaintextEndsWhenItIsForbidden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if res.Body.Close(); res.StatusCode != 200 {
+		if res.Body.Close(); res.StatusCode != http.StatusOK {
 			t.Fatalf("status %d", res.StatusCode)
 		}
 	}
