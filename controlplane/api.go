@@ -54,6 +54,7 @@ func (p *plane) routes() http.Handler {
 		Events:      p.listEvents,
 		Report:      p.report,
 		Proxies:     p.proxies,
+		Propagation: p.propagation,
 		Replicas:    p.listReplicas,
 		CreateToken: p.createToken,
 		Identity:    identities{p},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,10 +15,11 @@ import (
 
 // meshStatus is what `sightline status` shows.
 type meshStatus struct {
-	Planes   []mesh.Replica     `json:"controlPlanes"`
-	Proxies  []mesh.ProxyStatus `json:"proxies"`
-	Breakers []mesh.Verdict     `json:"breakers"`
-	Signals  []signal.Pipeline  `json:"signals"`
+	Planes   []mesh.Replica      `json:"controlPlanes"`
+	Proxies  []mesh.ProxyStatus  `json:"proxies"`
+	Changes  []mesh.ConfigChange `json:"changes"`
+	Breakers []mesh.Verdict      `json:"breakers"`
+	Signals  []signal.Pipeline   `json:"signals"`
 }
 
 func newStatus(g *globals) *cobra.Command {
@@ -49,21 +51,14 @@ func newStatus(g *globals) *cobra.Command {
 }
 
 func (s meshStatus) text(t *table) {
-	t.row("INSTANCE", "SERVICE", "VERSION", "STATE", "IN SYNC", "CERTIFICATE", "ADDRESS")
+	t.row("INSTANCE", "SERVICE", "VERSION", "STATE", "IN SYNC", "TOOK", "CERTIFICATE", "ADDRESS")
 	for _, p := range s.Proxies {
-		sync := "yes"
-		switch {
-		case p.Unknown != "":
-			sync = "unknown: " + p.Unknown
-		case !p.Connected:
-			sync = "not connected"
-		case p.Refusal != "":
-			sync = "refused: " + p.Refusal
-		case !p.InSync:
-			sync = "pending"
+		took := "-"
+		if p.PropagationMs > 0 {
+			took = fmt.Sprintf("%.1f ms", p.PropagationMs)
 		}
 		left := time.Until(p.CertExpires).Round(time.Minute)
-		t.row(p.Instance.ID, string(p.Instance.Service), string(p.Instance.Version), string(p.Instance.State), sync, left, p.Instance.Address)
+		t.row(p.Instance.ID, string(p.Instance.Service), string(p.Instance.Version), string(p.Instance.State), syncOf(p), took, left, p.Instance.Address)
 	}
 	t.row()
 	for _, c := range s.Planes {
@@ -72,6 +67,9 @@ func (s meshStatus) text(t *table) {
 			leads = "leads"
 		}
 		t.row("control plane", c.ID, leads, c.Address, "since", c.Since)
+	}
+	for _, c := range s.Changes[:min(len(s.Changes), changesShown)] {
+		t.row("change", c.Version, namesOf(c), fmt.Sprintf("%d of %d sidecars", c.Applied, c.Sidecars), fateOf(c), c.Committed.Local().Format(time.TimeOnly))
 	}
 	for _, v := range s.Breakers {
 		t.row("breaker", v.Target, string(v.Phase), v.By, v.Reason)
@@ -84,6 +82,57 @@ func (s meshStatus) text(t *table) {
 		t.row(p.Signal, fmt.Sprintf("received %d", p.Received), fmt.Sprintf("queued %d", p.Queued),
 			fmt.Sprintf("stored %d", p.Stored), fmt.Sprintf("dropped %d", dropped))
 	}
+}
+
+// syncOf is whether a sidecar has in force what the control plane says, and why not.
+func syncOf(p mesh.ProxyStatus) string {
+	switch {
+	case p.Unknown != "":
+		return "unknown: " + p.Unknown
+	case !p.Connected:
+		return "not connected"
+	case p.Refusal != "":
+		return "refused: " + p.Refusal
+	case !p.InSync && p.Behind.IsZero():
+		return "pending"
+	case !p.InSync:
+		return "pending for " + time.Since(p.Behind).Round(100*time.Millisecond).String()
+	}
+	return "yes"
+}
+
+// changesShown is how many of the newest changes are told.
+const changesShown = 5
+
+// namesOf are the services of a change, as many as there is room for.
+func namesOf(c mesh.ConfigChange) string {
+	const room = 3
+	var names []string
+	for _, s := range c.Services[:min(len(c.Services), room)] {
+		names = append(names, string(s))
+	}
+	if more := c.Changed - len(names); more > 0 {
+		names = append(names, fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(names, ", ")
+}
+
+// fateOf is how a change fared at the sidecars that have to have it.
+func fateOf(c mesh.ConfigChange) string {
+	var out []string
+	if c.Applied > 0 {
+		out = append(out, fmt.Sprintf("half in %.1f ms, all in %.1f ms", c.P50, c.Last))
+	}
+	if c.Refused > 0 {
+		out = append(out, fmt.Sprintf("%d refused", c.Refused))
+	}
+	if c.Left > 0 {
+		out = append(out, fmt.Sprintf("%d hung up", c.Left))
+	}
+	if c.Open() {
+		out = append(out, fmt.Sprintf("%d pending for %s", c.Sidecars-c.Applied-c.Refused-c.Left, time.Since(c.Committed).Round(100*time.Millisecond)))
+	}
+	return strings.Join(out, ", ")
 }
 
 // well reports whether every sidecar is connected and in sync and no breaker is tripped.

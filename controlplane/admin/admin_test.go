@@ -87,6 +87,9 @@ func (p *parts) handler() http.Handler {
 		Proxies: func(_ context.Context, own bool) ([]mesh.ProxyStatus, error) {
 			return nil, p.note("proxies", strconv.FormatBool(own))
 		},
+		Propagation: func(_ context.Context, own bool) (mesh.Propagation, error) {
+			return mesh.Propagation{}, p.note("propagation", strconv.FormatBool(own))
+		},
 		Replicas: func(context.Context) ([]mesh.Replica, error) { return nil, p.note("replicas") },
 		CreateToken: func(_ context.Context, r TokenRequest) (string, error) {
 			return "slt_…", p.note("token", r.Service, r.Namespace, r.By)
@@ -148,9 +151,11 @@ func TestCallsArrive(t *testing.T) {
 		"report reviewscp-1": func() error {
 			return c.PassOn(ctx, []mesh.Observation{{Target: mesh.Target{Service: "reviews"}}}, "cp-1")
 		},
-		"proxies false": func() error { _, err := c.Proxies(ctx); return err },
-		"proxies true":  func() error { _, err := c.OwnProxies(ctx); return err },
-		"replicas":      func() error { _, err := c.Replicas(ctx); return err },
+		"proxies false":     func() error { _, err := c.Proxies(ctx); return err },
+		"proxies true":      func() error { _, err := c.OwnProxies(ctx); return err },
+		"propagation false": func() error { return drop(c.Propagation(ctx)) },
+		"propagation true":  func() error { return drop(c.OwnPropagation(ctx)) },
+		"replicas":          func() error { _, err := c.Replicas(ctx); return err },
 		"events a s config reviews": func() error {
 			return drop(c.Events(ctx, EventQuery{After: "a", Since: "s", Kind: "config", Service: "reviews"}))
 		},

@@ -130,6 +130,10 @@ func (h *handler) proxies(r *http.Request) (any, error) {
 	return list(h.Proxies(r.Context(), r.URL.Query().Get("own") == "true"))
 }
 
+func (h *handler) propagation(r *http.Request) (any, error) {
+	return h.Propagation(r.Context(), r.URL.Query().Get("own") == "true")
+}
+
 func (h *handler) replicas(r *http.Request) (any, error) {
 	return list(h.Replicas(r.Context()))
 }

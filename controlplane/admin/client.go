@@ -175,6 +175,18 @@ func (c *Client) OwnProxies(ctx context.Context) ([]mesh.ProxyStatus, error) {
 	return out, err
 }
 
+// Propagation is how changes of the configuration reached the sidecars.
+func (c *Client) Propagation(ctx context.Context) (out mesh.Propagation, err error) {
+	err = c.get(ctx, "/propagation", nil, &out)
+	return out, err
+}
+
+// OwnPropagation is the same of the sidecars that have their stream at this control plane.
+func (c *Client) OwnPropagation(ctx context.Context) (out mesh.Propagation, err error) {
+	err = c.get(ctx, "/propagation", url.Values{"own": {"true"}}, &out)
+	return out, err
+}
+
 // Replicas are the control planes of the mesh.
 func (c *Client) Replicas(ctx context.Context) ([]mesh.Replica, error) {
 	var out []mesh.Replica

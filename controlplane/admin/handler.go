@@ -58,8 +58,10 @@ type Deps struct {
 	// Report takes observations; from is the control plane that passes them on, "" for none.
 	Report func(ctx context.Context, seen []mesh.Observation, from string) error
 	// Proxies is how sidecars stand: those that have their stream here, or all of the mesh.
-	Proxies     func(ctx context.Context, own bool) ([]mesh.ProxyStatus, error)
-	Replicas    func(ctx context.Context) ([]mesh.Replica, error)
+	Proxies  func(ctx context.Context, own bool) ([]mesh.ProxyStatus, error)
+	Replicas func(ctx context.Context) ([]mesh.Replica, error)
+	// Propagation is how changes reached sidecars, likewise.
+	Propagation func(ctx context.Context, own bool) (mesh.Propagation, error)
 	CreateToken func(ctx context.Context, r TokenRequest) (string, error)
 	Identity    Identity
 	// Tap opens a live look at requests, of sidecars that have their stream here or of all.
@@ -91,6 +93,7 @@ func NewHandler(d Deps) http.Handler {
 		"GET /admin/v1/events":                              h.events,
 		"GET /admin/v1/proxies":                             h.proxies,
 		"GET /admin/v1/replicas":                            h.replicas,
+		"GET /admin/v1/propagation":                         h.propagation,
 		"POST /admin/v1/tokens":                             h.createToken,
 		"GET /admin/v1/tokens":                              h.tokens,
 		"DELETE /admin/v1/tokens/{id}":                      h.revokeToken,

@@ -81,9 +81,9 @@ func changeOf(s *State) *change {
 	return c
 }
 
-// keep takes note of a change that so many sidecars are owed.
+// keep takes note of a change that so many sidecars are owed, unless it concerns none.
 func (l *changeLog) keep(c *change, owed int) {
-	if len(c.services) == 0 {
+	if owed == 0 {
 		return
 	}
 	l.mu.Lock()

@@ -42,6 +42,43 @@ type ConfigChange struct {
 	Left      int           `json:"left"`      // of them hung up first
 	P50       float64       `json:"p50Ms"`     // from the commit until it was in force, of those that have it
 	Last      float64       `json:"lastMs"`    // the slowest of them
+
+	ControlPlane string `json:"controlPlane,omitempty"` // whose sidecars these are
+}
+
+// Propagation is how long changes took from their commit until sidecars had them in
+// force: once for each change and each sidecar that it concerned.
+type Propagation struct {
+	Count   uint64         `json:"count"`
+	Sum     float64        `json:"sumSeconds"`
+	Buckets []Bucket       `json:"buckets"`
+	Changes []ConfigChange `json:"changes"`          // newest first, some of them
+	Silent  []string       `json:"silent,omitempty"` // control planes that did not answer, and are not in it
+}
+
+// Bucket counts what took so many seconds or less.
+type Bucket struct {
+	Le    float64 `json:"le"`
+	Count uint64  `json:"count"`
+}
+
+// Add takes in what another control plane counted, which has the same buckets unless it
+// is of another version: then only the buckets that both have stay.
+func (p *Propagation) Add(other Propagation) {
+	p.Count += other.Count
+	p.Sum += other.Sum
+	p.Changes = append(p.Changes, other.Changes...)
+	theirs := map[float64]uint64{}
+	for _, b := range other.Buckets {
+		theirs[b.Le] = b.Count
+	}
+	var both []Bucket
+	for _, b := range p.Buckets {
+		if n, ok := theirs[b.Le]; ok {
+			both = append(both, Bucket{b.Le, b.Count + n})
+		}
+	}
+	p.Buckets = both
 }
 
 // Open reports whether sidecars that are there have not said yet what they make of it.

@@ -69,8 +69,9 @@ type (
 		Alerts []Alert `json:"alerts"`
 	}
 	proxiesAnswer struct {
-		Proxies       []mesh.ProxyStatus `json:"proxies"`
-		ControlPlanes []mesh.Replica     `json:"controlPlanes"`
+		Proxies       []mesh.ProxyStatus  `json:"proxies"`
+		ControlPlanes []mesh.Replica      `json:"controlPlanes"`
+		Changes       []mesh.ConfigChange `json:"changes"` // newest first, and how far each has come
 	}
 	pipelineAnswer struct {
 		Signals []signal.Pipeline `json:"signals"`

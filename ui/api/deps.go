@@ -115,7 +115,9 @@ type Deps struct {
 	Config   Config
 	Proxies  Proxies
 	Replicas func(ctx context.Context) ([]mesh.Replica, error) // the control planes; may be nil
-	Identity Identity
+	// Propagation is how changes reach the sidecars; may be nil.
+	Propagation func(ctx context.Context) (mesh.Propagation, error)
+	Identity    Identity
 
 	Events       func(ctx context.Context, q EventQuery) ([]mesh.Event, error)
 	UndoTraffic  func(ctx context.Context, service mesh.ServiceName, by string) error

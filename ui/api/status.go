@@ -49,7 +49,14 @@ func (a *API) proxies(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read sidecars: %w", err)
 	}
-	out := proxiesAnswer{Proxies: list(all), ControlPlanes: []mesh.Replica{}}
+	out := proxiesAnswer{Proxies: list(all), ControlPlanes: []mesh.Replica{}, Changes: []mesh.ConfigChange{}}
+	if a.deps.Propagation != nil {
+		p, err := a.deps.Propagation(c)
+		if err != nil {
+			return nil, fmt.Errorf("read changes: %w", err)
+		}
+		out.Changes = list(p.Changes)
+	}
 	if a.deps.Replicas != nil {
 		planes, err := a.deps.Replicas(c)
 		if err != nil {

@@ -12,10 +12,10 @@ import (
 )
 
 // newMetrics is this process's own figures: is the pipeline keeping up, who was
-// turned away, how large is the process.
-func newMetrics(c *collector.Collector) http.Handler {
+// turned away, how large is the process; and how fast the control plane is heard.
+func newMetrics(c *collector.Collector, p propagation) http.Handler {
 	r := prometheus.NewRegistry()
-	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), pipelineMetrics{c})
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), pipelineMetrics{c}, planeMetrics{p})
 	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
 }
 

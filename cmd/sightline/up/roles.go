@@ -122,7 +122,7 @@ func (m *Mesh) newUI(ctx context.Context, r *roles, engine *promql.Engine) (*ui.
 		Accounting: r.collector.Accounting,
 		Ready:      r.check,
 		Prometheus: http.StripPrefix("/prometheus/api/v1", engine.Handler(r.rules)),
-		Metrics:    newMetrics(r.collector),
+		Metrics:    newMetrics(r.collector, r.plane),
 		SLOs:       r.rules.SLOs,
 		Alerts:     r.rules.Alerts,
 		Status:     status,

@@ -198,6 +198,14 @@ func (s *Shop) Proxies(context.Context) ([]mesh.ProxyStatus, error) {
 	return out, nil
 }
 
+// Propagation is that of two changes, one of them on its way.
+func (s *Shop) Propagation(context.Context) (mesh.Propagation, error) {
+	return mesh.Propagation{Changes: []mesh.ConfigChange{
+		{Version: 41, Committed: s.now().Add(-time.Second), Services: []mesh.ServiceName{"shipping"}, Changed: 1, Sidecars: 4, Applied: 2, Refused: 1, P50: 3.1, Last: 4.6},
+		{Version: 40, Committed: s.started, Services: []mesh.ServiceName{"catalog", "users"}, Changed: 2, Sidecars: 9, Applied: 9, P50: 2.8, Last: 11.2},
+	}}, nil
+}
+
 // SLOs are three objectives: one well, one in danger, one without traffic.
 func (s *Shop) SLOs() []signal.SLOStatus {
 	if s.silent {

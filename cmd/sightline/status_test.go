@@ -1,0 +1,35 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
+
+func TestChangesAreTold(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		change      mesh.ConfigChange
+		names, fate string
+	}{
+		{
+			mesh.ConfigChange{Services: []mesh.ServiceName{"a", "b"}, Changed: 2, Sidecars: 3, Applied: 3, P50: 2.5, Last: 7},
+			"a, b", "half in 2.5 ms, all in 7.0 ms",
+		},
+		{
+			mesh.ConfigChange{
+				Services: []mesh.ServiceName{"a", "b", "c", "d"}, Changed: 9, Sidecars: 9, Applied: 4, Refused: 1, Left: 2, P50: 1, Last: 2,
+				Committed: time.Now().Add(-3 * time.Second),
+			},
+			"a, b, c, 6 more", "half in 1.0 ms, all in 2.0 ms, 1 refused, 2 hung up, 2 pending for 3s",
+		},
+		{mesh.ConfigChange{Services: []mesh.ServiceName{"a"}, Changed: 1}, "a", ""},
+	} {
+		if diff := cmp.Diff([]string{c.names, c.fate}, []string{namesOf(c.change), fateOf(c.change)}); diff != "" {
+			t.Errorf("%+v: %s", c.change, diff)
+		}
+	}
+}
