@@ -69,6 +69,10 @@ func Configured(objs []config.Object) Base {
 		}
 	}
 	b.gatewayRoutes(sorted)
+	for _, i := range config.EntryInstances(sorted) {
+		s := b.known(i.Service)
+		s.Instances = append(s.Instances, i)
+	}
 	out := Base{snaps: make(map[mesh.ServiceName]mesh.Snapshot, len(b.snaps)), modes: config.NewPeerModes(objs)}
 	for name, s := range b.snaps {
 		out.snaps[name] = *s

@@ -32,6 +32,7 @@ func languages() []language {
 		{"networking.istio.io", []string{"v1", "v1beta1", "v1alpha3"}, []named{
 			{KindVirtualService, virtualServiceKind},
 			{KindDestinationRule, destinationRuleKind},
+			{KindServiceEntry, serviceEntryKind},
 			{KindSidecar, sidecarKind},
 		}},
 		{"security.istio.io", []string{"v1", "v1beta1"}, []named{

@@ -25,6 +25,8 @@ const (
 	KindSidecar               = "Sidecar"
 	KindRateLimit             = "RateLimit"
 
+	KindServiceEntry = "ServiceEntry"
+
 	KindHTTPRoute = "HTTPRoute"
 	KindGRPCRoute = "GRPCRoute"
 
@@ -61,6 +63,7 @@ type Object struct {
 	Telemetry     *telemetry.Telemetry
 	TraceSampling *TraceSampling
 
+	ServiceEntry *ServiceEntry
 	GatewayRoute *GatewayRoute // of an HTTPRoute or a GRPCRoute
 
 	annotations map[string]string
@@ -94,6 +97,8 @@ func (o Object) Hosts() []mesh.ServiceName {
 		return []mesh.ServiceName{o.HealthCheck.Service}
 	case o.Hedge != nil:
 		return []mesh.ServiceName{o.Hedge.Service}
+	case o.ServiceEntry != nil:
+		return o.ServiceEntry.Services
 	case o.GatewayRoute != nil:
 		var parents []mesh.ServiceName
 		for _, p := range o.GatewayRoute.Parents {

@@ -14,6 +14,7 @@ import (
 // at the world they would act on. Findings come in the order of the resources'
 // keys. It changes nothing it is given.
 func Validate(all []Object, w World) []mesh.Finding {
+	w = w.with(EntryInstances(all))
 	v := validator{
 		world: w, rules: make(map[mesh.ServiceName]Object), routes: make(map[mesh.ServiceName]Object),
 		checks: make(map[mesh.ServiceName]Object),

@@ -17,6 +17,7 @@ var documents = []string{
 	`{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: van}, spec: {parentRefs: [{group: "", kind: Service, name: van, port: 80}], rules: [{name: one, matches: [{path: {type: PathPrefix, value: /a}, method: GET, headers: [{name: X-A, value: b}], queryParams: [{name: q, type: RegularExpression, value: "a+"}]}], filters: [{type: URLRewrite, urlRewrite: {hostname: b, path: {type: ReplacePrefixMatch, replacePrefixMatch: /c}}}, {type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: x-b, value: c}], add: [{name: x-c, value: d}], remove: [x-d]}}, {type: RequestMirror, requestMirror: {backendRef: {name: cart, port: 80}, fraction: {numerator: 1, denominator: 3}}}], backendRefs: [{name: van, port: 80, weight: 3}, {name: nobody, port: 80}, {kind: Bucket, name: b, weight: 0}], timeouts: {request: 2s, backendRequest: 1s}, retry: {codes: [503], attempts: 2, backoff: 10ms}}, {filters: [{type: RequestRedirect, requestRedirect: {scheme: https, hostname: a.b, path: {type: ReplaceFullPath, replaceFullPath: /x}, port: 8443, statusCode: 301}}]}]}}`,
 	`{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: own, namespace: depot}, spec: {parentRefs: [{group: "", kind: Service, name: van, namespace: default}], rules: [{matches: [{path: {type: Exact, value: /a}}, {path: {type: RegularExpression, value: "/[ab]"}}], backendRefs: [{name: van, namespace: default, port: 80, filters: [{type: ResponseHeaderModifier, responseHeaderModifier: {add: [{name: x-e, value: f}]}}]}]}]}}`,
 	`{apiVersion: gateway.networking.k8s.io/v1, kind: GRPCRoute, metadata: {name: calls}, spec: {parentRefs: [{group: "", kind: Service, name: calls}], rules: [{matches: [{method: {service: shop.Cart, method: Get}, headers: [{name: x-a, value: b}]}, {method: {type: RegularExpression, service: "shop\\..*"}}], backendRefs: [{name: cart, port: 80}]}]}}`,
+	`{apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: {name: ledger}, spec: {hosts: [ledger], location: MESH_EXTERNAL, resolution: STATIC, ports: [{number: 80, name: http, protocol: HTTP, targetPort: 8080}], endpoints: [{address: 10.0.0.7, labels: {version: v1}}, {address: "::1", ports: {http: 8081}, locality: a/b}]}}`,
 	`{apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: {name: p}, spec: {selector: {matchLabels: {app: cart}}, action: DENY, rules: [{from: [{source: {namespaces: [depot]}}], to: [{operation: {methods: [GET], paths: [/a/*]}}], when: [{key: "request.headers[x]", values: [a]}]}]}}`,
 	`{apiVersion: security.istio.io/v1, kind: PeerAuthentication, metadata: {name: q}, spec: {mtls: {mode: PERMISSIVE}}}`,
 	`{apiVersion: security.istio.io/v1, kind: RequestAuthentication, metadata: {name: t}, spec: {jwtRules: [{issuer: a, jwksUri: "https://a/keys", fromHeaders: [{name: x, prefix: "p "}]}]}}`,
@@ -51,7 +52,11 @@ func manifest(t testing.TB, tree any) []byte {
 func strange(r *rand.Rand) any {
 	odd := []any{
 		nil, true, -1, 0, 1, 70000, 1e9, 0.5, "", "a", "A b", "*", "/", "//x", "/a/../b", "10s", "-1s", "0s", "99999h", "1.5s", "cart", "v1",
-		"a.b.c.d", "Exact", "RegularExpression", "(", "[a-z]+", "GET", "Service", "\x00", "é", []any{}, map[string]any{}, []any{"a"}, map[string]any{"a": "b"},
+		"a.b.c.d", "Exact", "RegularExpression", "(", "[a-z]+", "GET", "Service", "\x00", "é",
+		[]any{},
+		map[string]any{},
+		[]any{"a"},
+		map[string]any{"a": "b"},
 	}
 	return odd[r.IntN(len(odd))]
 }
