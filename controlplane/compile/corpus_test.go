@@ -32,6 +32,11 @@ var outcomes = map[string]string{
 	"virtual-service-parcels-test-v2.yaml":   "parcels: end-user=ada v2 | v1",
 	"virtual-service-parcels-v2-v3.yaml":     "parcels: v2 50 v3 50",
 	"virtual-service-parcels-v3.yaml":        "parcels: v3",
+	"gateway-api_route-all-v1.yaml":          "parcels: parcels-v1; front: front-v1; stamps: stamps-v1",
+	"gateway-api_route-parcels-50-v3.yaml":   "parcels: parcels-v1 50 parcels-v3 50",
+	"gateway-api_route-parcels-90-10.yaml":   "parcels: parcels-v1 90 parcels-v2 10",
+	"gateway-api_route-parcels-v1.yaml":      "parcels: parcels-v1",
+	"gateway-api_route-parcels-v3.yaml":      "parcels: parcels-v3",
 	"virtual-service-stamps-db.yaml":         "parcels: v3; stamps: v2",
 	"virtual-service-stamps-test-abort.yaml": "stamps: end-user=ada 500 for 100% v1 | v1",
 	"virtual-service-stamps-test-delay.yaml": "stamps: end-user=ada 7s for 100% v1 | v1",
@@ -39,7 +44,7 @@ var outcomes = map[string]string{
 
 // TestCorpus reads each as it is, beside the rules that define the subsets.
 func TestCorpus(t *testing.T) {
-	files, err := filepath.Glob("testdata/corpus/networking_*.yaml")
+	files, err := filepath.Glob("testdata/corpus/*.yaml")
 	if err != nil || len(files) < len(outcomes) {
 		t.Fatalf("%d files, %v", len(files), err)
 	}
@@ -151,7 +156,7 @@ func injects(f *mesh.Fault) (out []string) {
 
 func sends(r mesh.Route) (out []string) {
 	for _, d := range r.Destinations {
-		out = append(out, d.Subset)
+		out = append(out, cmp.Or(d.Subset, string(d.Service)))
 		if len(r.Destinations) > 1 {
 			out = append(out, strconv.Itoa(int(d.Weight)))
 		}

@@ -32,7 +32,7 @@ func policy(p *networking.TrafficPolicy) mesh.Policy {
 	lb := p.GetLoadBalancer()
 	out := mesh.Policy{
 		LoadBalancer: simple(lb.GetSimple()),
-		Warmup:       warmup(lb.GetWarmup()),
+		Warmup:       warmup(lb),
 		Locality:     locality(lb.GetLocalityLbSetting()),
 		Outlier:      outlier(p.GetOutlierDetection()),
 		Limits:       limits(p.GetConnectionPool()),
@@ -86,7 +86,11 @@ func consistentHash(h *networking.LoadBalancerSettings_ConsistentHashLB) (mesh.L
 	return mesh.RingHash, out
 }
 
-func warmup(w *networking.WarmupConfiguration) *mesh.Warmup {
+func warmup(lb *networking.LoadBalancerSettings) *mesh.Warmup {
+	w := lb.GetWarmup()
+	if old := lb.GetWarmupDurationSecs(); old != nil && w == nil {
+		w = &networking.WarmupConfiguration{Duration: old}
+	}
 	if w == nil {
 		return nil
 	}

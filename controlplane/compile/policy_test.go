@@ -46,6 +46,13 @@ func TestPolicies(t *testing.T) {
 			}}},
 		},
 		{
+			"the old warm-up", `{loadBalancer: {simple: RANDOM, warmupDurationSecs: 60s}}`, "",
+			mesh.Policy{LoadBalancer: mesh.Random, Warmup: &mesh.Warmup{Duration: time.Minute, MinPercent: 10, Aggression: 1}},
+		},
+		{
+			"what says how it is anyway", `{connectionPool: {http: {h2UpgradePolicy: DO_NOT_UPGRADE, useClientProtocol: true}}}`, "", mesh.Policy{},
+		},
+		{
 			"warm-up's defaults", `{loadBalancer: {simple: RANDOM, warmup: {duration: 60s}}}`, "",
 			mesh.Policy{LoadBalancer: mesh.Random, Warmup: &mesh.Warmup{Duration: time.Minute, MinPercent: 10, Aggression: 1}},
 		},

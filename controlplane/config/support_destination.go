@@ -10,14 +10,14 @@ func destinationRuleSupports(rule string) bool {
 	if inner, ok := strings.CutPrefix(rule, "subsets."); ok {
 		return inner == "name" || inner == "labels" || policySupports(inner)
 	}
-	return rule == "host" || rule == "subsets" || policySupports(rule)
+	return rule == "host" || rule == "subsets" || rule == "exportTo" || policySupports(rule)
 }
 
 // policyFields are the supported fields of a traffic policy, by where they stand.
 var policyFields = map[string][]string{
 	"":             {"loadBalancer", "connectionPool", "outlierDetection", "retryBudget", "tls"},
 	"tls":          {"mode"},
-	"loadBalancer": {"simple", "consistentHash", "warmup", "localityLbSetting"},
+	"loadBalancer": {"simple", "consistentHash", "warmup", "warmupDurationSecs", "localityLbSetting"},
 	"loadBalancer.consistentHash": {
 		"httpHeaderName", "httpCookie", "useSourceIp", "httpQueryParameterName", "ringHash", "maglev", "minimumRingSize",
 	},
@@ -36,7 +36,7 @@ var policyFields = map[string][]string{
 	"connectionPool.tcp.tcpKeepalive": {"probes", "time", "interval"},
 	"connectionPool.http": {
 		"http1MaxPendingRequests", "http2MaxRequests", "maxRetries", "maxRequestsPerConnection", "idleTimeout",
-		"maxConcurrentStreams",
+		"maxConcurrentStreams", "h2UpgradePolicy", "useClientProtocol",
 	},
 	"outlierDetection": {
 		"consecutive5xxErrors", "consecutiveGatewayErrors", "consecutiveLocalOriginFailures",
@@ -57,7 +57,8 @@ func policySupports(rule string) bool {
 
 // destinationRuleAccepts says what is wrong with a value of a supported field.
 func destinationRuleAccepts(rule string, value any) string {
-	switch strings.TrimPrefix(strings.TrimPrefix(rule, "subsets."), "trafficPolicy.") {
+	at := strings.TrimPrefix(strings.TrimPrefix(rule, "subsets."), "trafficPolicy.")
+	switch at {
 	case "tls":
 		if t, ok := value.(map[string]any); ok && t["mode"] == nil {
 			return "has no mode, which means DISABLE: write it out, or leave tls out"
@@ -73,6 +74,28 @@ func destinationRuleAccepts(rule string, value any) string {
 	case "loadBalancer.consistentHash.useSourceIp":
 		if value == false {
 			return "false says nothing to tell requests apart by; want true, or another key"
+		}
+	default:
+		return saysNothingNew(at, value)
+	}
+	return ""
+}
+
+// saysNothingNew looks at fields of which the mesh takes the one value that says what it
+// does anyway.
+func saysNothingNew(field string, value any) string {
+	switch field {
+	case "exportTo":
+		if !slices.Equal(words(value), []string{"*"}) {
+			return show(value) + ` is not supported: a rule holds for every caller of its host; want "*" or none`
+		}
+	case "connectionPool.http.h2UpgradePolicy":
+		if value == "UPGRADE" {
+			return "\"UPGRADE\" is not supported: requests go between sidecars in the version of HTTP that they came in; want DEFAULT or DO_NOT_UPGRADE"
+		}
+	case "connectionPool.http.useClientProtocol":
+		if value == false {
+			return "false is not supported: requests go between sidecars in the version of HTTP that they came in, and the callee's sidecar speaks what its app does; want true"
 		}
 	}
 	return ""

@@ -21,6 +21,7 @@ func (v *validator) loadBalancer(lb *networking.LoadBalancerSettings, at string)
 	if h := lb.GetConsistentHash(); h != nil {
 		v.consistentHash(h, at+"consistentHash")
 	}
+	v.oldWarmup(lb, at+"warmupDurationSecs")
 	if w := lb.GetWarmup(); w != nil {
 		if w.GetDuration() == nil {
 			v.fault(at+"warmup.duration", "is missing; want how long an instance warms up, such as 60s")
@@ -37,6 +38,21 @@ func (v *validator) loadBalancer(lb *networking.LoadBalancerSettings, at string)
 		}
 	}
 	v.locality(lb.GetLocalityLbSetting(), at+"localityLbSetting.")
+}
+
+// oldWarmup looks at the field that warmup has replaced.
+func (v *validator) oldWarmup(lb *networking.LoadBalancerSettings, path string) {
+	old := lb.GetWarmupDurationSecs()
+	if old == nil {
+		return
+	}
+	v.positive(old, path)
+	if lb.GetWarmup() != nil {
+		v.fault(path, "stands beside warmup, which replaced it; keep one")
+	}
+	if lb.GetConsistentHash() != nil {
+		v.fault(path, "has no meaning with consistentHash, which cannot give an instance a part of its share")
+	}
 }
 
 func (v *validator) consistentHash(h *networking.LoadBalancerSettings_ConsistentHashLB, path string) {

@@ -127,7 +127,14 @@ func TestWhatOfPeerAuthenticationIsRefused(t *testing.T) {
 		tlsRule("reviews", "SIMPLE"):                                     "SIMPLE\" is not supported: between sidecars there is the mesh's own mutual TLS or none",
 		tlsRule("reviews", "MUTUAL"):                                     "MUTUAL\" is not supported",
 		strings.Replace(tlsRule("reviews", "x"), "mode: x", "sni: x", 1): "sni: not supported yet",
-		strings.Replace(tlsRule("reviews", "x"), "{mode: x}", "{}", 1):   "has no mode, which means DISABLE",
+		strings.Replace(tlsRule("reviews", "x"), "tls: {mode: x}", "connectionPool: {http: {h2UpgradePolicy: UPGRADE}}", 1): `"UPGRADE" is not supported`,
+		strings.Replace(tlsRule("reviews", "x"), "tls: {mode: x}", "connectionPool: {http: {useClientProtocol: false}}", 1): "useClientProtocol: false is not supported",
+		strings.Replace(tlsRule("reviews", "x"), "tls: {mode: x}", "connectionPool: {http: {http2KeepAlive: {}}}", 1):       "http2KeepAlive: not supported yet",
+		strings.Replace(tlsRule("reviews", "x"), "tls: {mode: x}", "tunnel: {}", 1):                                         "tunnel: not supported yet",
+		strings.Replace(tlsRule("reviews", "x"), "tls: {mode: x}", "proxyProtocol: {}", 1):                                  "proxyProtocol: not supported yet",
+		strings.Replace(tlsRule("reviews", "x"), "  trafficPolicy", "  exportTo: ['.']\n  trafficPolicy", 1):                `spec.exportTo: ["."] is not supported`,
+		strings.Replace(tlsRule("reviews", "x"), "  trafficPolicy", "  workloadSelector: {}\n  trafficPolicy", 1):           "spec.workloadSelector: not supported yet",
+		strings.Replace(tlsRule("reviews", "x"), "{mode: x}", "{}", 1):                                                      "has no mode, which means DISABLE",
 	} {
 		_, err := Parse([]byte(manifest))
 		if err == nil || !strings.Contains(err.Error(), want) {
