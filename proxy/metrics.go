@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"runtime"
+	"time"
 
 	"github.com/sightline-mesh/sightline/proxy/admin"
 	"github.com/sightline-mesh/sightline/proxy/emit"
@@ -39,6 +40,7 @@ func (p *parts) metrics() []admin.Family {
 		breakers(p.set.State().Instances),
 		admin.Value("sightline_breaker_trips_total", "Times a breaker of this sidecar tripped.", float64(p.trips.Load())),
 		admin.Value("sightline_push_connected", "Whether the control plane's feed is connected.", connected),
+		admin.Value("sightline_config_age_seconds", "How old at most the configuration in force is; 0 is what the control plane says now.", feed.Age(time.Now()).Seconds()),
 		admin.Value("sightline_push_version", "Version of the configuration in force.", float64(feed.Version)),
 	)
 }

@@ -203,10 +203,11 @@ func (p *Proxy) breakerChanged(r *parts, i *upstream.Instance, c breaker.Change)
 func (r *parts) configuration() any {
 	return struct {
 		Identity identity.Status `json:"identity"`
+		Feed     push.Status     `json:"feed"`    // of the control plane, and how old what follows is
 		Inbound  *mesh.Inbound   `json:"inbound"` // null until it is known
 		Paths    string          `json:"pathNormalization"`
 		Services []mesh.Snapshot `json:"services"`
-	}{r.source.Status(), r.guards.policies(), r.intake.PathMode().String(), r.tables.snapshots()}
+	}{r.source.Status(), r.feed.Status(), r.guards.policies(), r.intake.PathMode().String(), r.tables.snapshots()}
 }
 
 func (p *Proxy) isReady() error {

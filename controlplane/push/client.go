@@ -58,6 +58,19 @@ type Status struct {
 	Version   uint64    `json:"version"`           // of the set in force; 0 before the first
 	Changed   time.Time `json:"changed,omitzero"`  // when the set in force was put there
 	Refusal   string    `json:"refusal,omitempty"` // why a newer set is not in force
+	// Stale is since when the set in force may not be what the control plane says any
+	// more: since the stream ended, since a newer set was refused, or, of a set from disk,
+	// since it was last known to be right. Zero is not stale, or no set. A control plane
+	// that falls silent is noticed by pings only.
+	Stale time.Time `json:"stale,omitzero"`
+}
+
+// Age is how old at most what the sidecar serves from is; 0 is up to date.
+func (s Status) Age(now time.Time) time.Duration {
+	if s.Stale.IsZero() {
+		return 0
+	}
+	return max(now.Sub(s.Stale), 0)
 }
 
 // has is what is in force: no control plane shall take a sidecar back to what was before.
@@ -286,4 +299,17 @@ func (c *Client) disconnected() {
 	defer c.mu.Unlock()
 	c.status.Connected, c.status.Since = false, time.Time{}
 	c.acks = nil
+	if c.stale(time.Now()) {
+		c.vouched()
+	}
+}
+
+// stale takes note that the set in force may be out of date from now on, unless it was
+// already. The caller holds mu.
+func (c *Client) stale(now time.Time) bool {
+	if c.status.Version == 0 || !c.status.Stale.IsZero() {
+		return false
+	}
+	c.status.Stale = now
+	return true
 }

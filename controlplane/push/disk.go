@@ -30,7 +30,8 @@ func (c *Client) restore() {
 	if c.cfg.Dir == "" {
 		return
 	}
-	saved, snaps, err := readSaved(filepath.Join(c.cfg.Dir, snapshotFile))
+	path := filepath.Join(c.cfg.Dir, snapshotFile)
+	saved, snaps, err := readSaved(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}
@@ -46,6 +47,18 @@ func (c *Client) restore() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.status.Version, c.status.Changed = saved.GetVersion(), time.Now()
+	c.status.Stale = c.status.Changed
+	if info, err := os.Stat(path); err == nil {
+		c.status.Stale = info.ModTime()
+	}
+}
+
+// vouched leaves on disk that the set there was right until now. Where that fails, the
+// set counts as older than it is.
+func (c *Client) vouched() {
+	if c.cfg.Dir != "" {
+		_ = os.Chtimes(filepath.Join(c.cfg.Dir, snapshotFile), time.Time{}, time.Now())
+	}
 }
 
 func (c *Client) restoreInbound(in *wire.Inbound) error {
@@ -67,6 +80,9 @@ func readSaved(path string) (*wire.Push, []mesh.Snapshot, error) {
 	var saved wire.Push
 	if err := proto.Unmarshal(raw, &saved); err != nil {
 		return nil, nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	if len(raw) == 0 { // the machine went down before the file was written out
+		return nil, nil, fmt.Errorf("read %s: the file is empty", path)
 	}
 	var snaps []mesh.Snapshot
 	for _, w := range saved.GetSnapshots() {

@@ -176,7 +176,9 @@ func (c *Client) answer(m *wire.Push, refused error) {
 	c.acks = append(c.acks, a)
 	c.status.Refusal = a.reason
 	if refused == nil {
-		c.status.Version, c.status.Changed = m.GetVersion(), a.at
+		c.status.Version, c.status.Changed, c.status.Stale = m.GetVersion(), a.at, time.Time{}
+	} else {
+		c.stale(a.at)
 	}
 	c.mu.Unlock()
 	c.notify()
