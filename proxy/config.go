@@ -33,7 +33,11 @@ type Config struct {
 	// and 4318. NoCollector tells nobody of any request.
 	Collector string
 	Token     string // join token; needed until a certificate is in Dir
-	Dir       string // keeps certificate and last good snapshot
+
+	// SPIRESocket is where a SPIRE agent answers, "unix:///run/spire/agent.sock", if that gives
+	// the certificate and not the control plane.
+	SPIRESocket string
+	Dir         string // keeps certificate and last good snapshot
 
 	// AppPort is where the app listens on this machine; 0 is an app that only calls.
 	AppPort int

@@ -50,7 +50,7 @@ type parts struct {
 // makes the parts. It starts nothing that has to be waited for.
 func (p *Proxy) assemble(ctx context.Context) (*parts, error) {
 	source, err := identity.Open(ctx, identity.Config{
-		ControlPlane: p.c.ControlPlane, Token: p.c.Token, Dir: p.c.Dir, Logger: p.log,
+		ControlPlane: p.c.ControlPlane, Token: p.c.Token, SPIRESocket: p.c.SPIRESocket, Dir: p.c.Dir, Logger: p.log,
 		Workload: identity.Workload{
 			Service: p.c.Service, Version: p.c.Version, Namespace: p.c.Namespace, Account: p.c.Account, Instance: p.c.Instance,
 		},

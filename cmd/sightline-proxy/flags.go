@@ -23,6 +23,7 @@ type command struct {
 
 	appUser        *run.User // nil is the sidecar's
 	tokenFile      string
+	identity       string // who gives the certificate: mesh or spire
 	readyPath      string
 	startupTimeout time.Duration
 }
@@ -56,10 +57,26 @@ func (c *command) validate() error {
 			bad = append(bad, fmt.Errorf("app-user: %w", err))
 		}
 	}
+	bad = append(bad, c.checkIdentity())
 	if c.startupTimeout < 0 {
 		bad = append(bad, fmt.Errorf("startup-timeout: %s is below 0", c.startupTimeout))
 	}
 	return errors.Join(append(bad, c.config.Validate())...)
+}
+
+// checkIdentity refuses what does not go together.
+func (c *command) checkIdentity() error {
+	switch spire := c.config.SPIRESocket != ""; {
+	case c.identity != "mesh" && c.identity != "spire":
+		return fmt.Errorf("identity: %q: want mesh or spire", c.identity)
+	case c.identity == "spire" && !spire:
+		return errors.New("spire-socket: must be given with --identity spire, such as unix:///run/spire/agent.sock")
+	case c.identity == "mesh" && spire:
+		return errors.New("spire-socket: needs --identity spire")
+	case spire && c.config.Token != "":
+		return errors.New("token: is of no use with --identity spire")
+	}
+	return nil
 }
 
 // parse reads a command line. Every flag may also be given as an environment variable:
@@ -90,6 +107,8 @@ func (c *command) flags(out io.Writer) *flag.FlagSet {
 	c.define(f)
 	f.StringVar(&c.config.Token, "token", "", "join token; others on this machine can see it here: prefer SIGHTLINE_TOKEN or --token-file")
 	f.StringVar(&c.tokenFile, "token-file", "", "file with the join token")
+	f.StringVar(&c.identity, "identity", "mesh", "who gives the certificate: mesh (the control plane) or spire (a SPIRE agent; its SVID needs the id spiffe://<trust domain>/ns/<namespace>/sa/<account> and the DNS name <instance>.<version or none>.<service>.<namespace>.sightline)")
+	f.StringVar(&c.config.SPIRESocket, "spire-socket", "", "`address` of the SPIFFE Workload API: unix:///run/spire/agent.sock")
 	return f
 }
 

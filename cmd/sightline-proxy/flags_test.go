@@ -97,6 +97,10 @@ func TestFaultsAreNamed(t *testing.T) {
 		want []string
 	}{
 		{nil, []string{"service:"}},
+		{[]string{"--service", "web", "--identity", "vault"}, []string{`identity: "vault": want mesh or spire`}},
+		{[]string{"--service", "web", "--identity", "spire"}, []string{"spire-socket: must be given"}},
+		{[]string{"--service", "web", "--spire-socket", "unix:///a"}, []string{"spire-socket: needs --identity spire"}},
+		{[]string{"--service", "web", "--identity", "spire", "--spire-socket", "unix:///a", "--token", "slt"}, []string{"token: is of no use"}},
 		{[]string{"--service", "Hello!", "--version", "v1.0", "--port", "70000"}, []string{"service:", "version:", "port:"}},
 		{[]string{"--service", "hello", "--upstream", "orders=9101"}, []string{"name=host:port"}},
 		{[]string{"--service", "hello", "--upstream", "db=127.0.0.1:1,protocol=smtp"}, []string{"want http, http2, grpc, tcp or tls"}},

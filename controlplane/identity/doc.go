@@ -7,6 +7,16 @@
 // <instance>.<version>.<service>.<namespace>.sightline, tells both ends of a
 // connection which workload the other one is, at no cost per request.
 //
+// Whom to trust is pushed: a Source follows the control plane, which tells it the roots
+// and what is revoked as they change, and hears which of it is in force. A root is
+// replaced that way without a failed handshake, and connections to peers whose
+// certificates are revoked end.
+//
+// A certificate may also come from a SPIRE agent, or another SPIFFE Workload API. The
+// control plane has to trust its root then, as an authority that is supplied below the
+// same root does, and gives the revocations alone. Such a certificate needs the names
+// above like any other.
+//
 // Every handshake uses the newest certificate; connections that stand are not
 // disturbed by a renewal.
 package identity

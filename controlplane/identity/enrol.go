@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -9,7 +10,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -27,6 +27,19 @@ const (
 	enrolBackoff = 100 * time.Millisecond
 	enrolCeiling = 5 * time.Second
 )
+
+// first is the certificate to begin with.
+func (s *Source) first(ctx context.Context) (*material, error) {
+	if s.agent != nil {
+		return s.askAgent(ctx)
+	}
+	m, err := s.load()
+	if err != nil {
+		s.cfg.Logger.Info("no certificate on disk to go on with", "reason", err)
+		return s.enrolUntil(ctx)
+	}
+	return m, nil
+}
 
 func (s *Source) enrolUntil(ctx context.Context) (*material, error) {
 	wait := enrolBackoff
@@ -107,7 +120,7 @@ func (s *Source) accept(key *ecdsa.PrivateKey, res *wire.CertificateResponse) (*
 	return m, nil
 }
 
-func newMaterial(key *ecdsa.PrivateKey, chain, roots [][]byte) (*material, error) {
+func newMaterial(key crypto.Signer, chain, roots [][]byte) (*material, error) {
 	if len(chain) == 0 || len(roots) == 0 {
 		return nil, errors.New("certificate received: no chain or no roots")
 	}
@@ -139,19 +152,19 @@ type rpc func(context.Context, wireconnect.ControlPlaneClient) (*connect.Respons
 // call makes a call at the control plane, at the next one where one does not answer.
 func (s *Source) call(ctx context.Context, config *tls.Config, do rpc) (res *wire.CertificateResponse, err error) {
 	err = s.planes.Try(func(address string) (err error) {
-		res, err = call(ctx, address, config, do)
+		res, err = s.callAt(ctx, address, config, do)
 		return err
 	}, func(err error) bool { return errors.Is(refusal(err), ErrRefused) || ctx.Err() != nil })
 	return res, err
 }
 
-// call makes one call on a connection of its own, so that it is made with the
+// callAt makes one call on a connection of its own, so that it is made with the
 // certificate of the moment and leaves nothing behind.
-func call(ctx context.Context, controlPlane string, config *tls.Config, do rpc) (*wire.CertificateResponse, error) {
+func (s *Source) callAt(ctx context.Context, controlPlane string, config *tls.Config, do rpc) (*wire.CertificateResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	transport := &http.Transport{
-		DialContext:     (&net.Dialer{Timeout: reachTimeout}).DialContext,
+		DialContext:     s.dial,
 		TLSClientConfig: config, TLSHandshakeTimeout: reachTimeout, ForceAttemptHTTP2: true,
 	}
 	defer transport.CloseIdleConnections()

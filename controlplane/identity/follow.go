@@ -55,9 +55,11 @@ func (s *Source) followOnce(ctx context.Context, address string) (heard bool, er
 	var protocols http.Protocols
 	protocols.SetHTTP2(true)
 	transport := &http.Transport{
-		TLSClientConfig: s.ClientTLS(s.ControlPlane(), "h2"),
-		Protocols:       &protocols,
-		HTTP2:           &http.HTTP2Config{SendPingTimeout: followPing, PingTimeout: followPing},
+		DialContext:         s.dial,
+		TLSClientConfig:     s.ClientTLS(s.ControlPlane(), "h2"),
+		TLSHandshakeTimeout: reachTimeout,
+		Protocols:           &protocols,
+		HTTP2:               &http.HTTP2Config{SendPingTimeout: followPing, PingTimeout: followPing},
 	}
 	defer transport.CloseIdleConnections()
 	st := wireconnect.NewControlPlaneClient(&http.Client{Transport: transport}, BaseURL(address)).Trust(ctx)

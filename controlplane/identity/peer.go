@@ -134,18 +134,38 @@ func WorkloadOf(c *x509.Certificate) (Workload, error) {
 	if !ok {
 		return Workload{}, fmt.Errorf("certificate: %s is not of the form /ns/<namespace>/sa/<account>", id)
 	}
-	if len(c.DNSNames) != 1 {
-		return Workload{}, fmt.Errorf("certificate of %s: %d DNS names, want one", id, len(c.DNSNames))
+	name, err := workloadName(c)
+	if err != nil {
+		return Workload{}, fmt.Errorf("certificate of %s: %w", id, err)
 	}
-	labels := strings.Split(c.DNSNames[0], ".")
-	if len(labels) != 5 || labels[4] != dnsZone || labels[3] != namespace {
-		return Workload{}, fmt.Errorf("certificate of %s: %q does not name a workload of it", id, c.DNSNames[0])
+	labels := strings.Split(name, ".")
+	if len(labels) != 5 || labels[3] != namespace {
+		return Workload{}, fmt.Errorf("certificate of %s: %q does not name a workload of it", id, name)
 	}
 	w := Workload{Instance: labels[0], Version: labels[1], Service: labels[2], Namespace: namespace, Account: account}
 	if w.Version == noVersion {
 		w.Version = ""
 	}
 	return w.Normal()
+}
+
+// workloadName is the one DNS name that carries a workload's labels. Authorities that are
+// not the mesh's own may give names for other ends beside it.
+func workloadName(c *x509.Certificate) (string, error) {
+	found := ""
+	for _, name := range c.DNSNames {
+		if !strings.HasSuffix(name, "."+dnsZone) {
+			continue
+		}
+		if found != "" {
+			return "", fmt.Errorf("%q and %q both name a workload, want one that does", found, name)
+		}
+		found = name
+	}
+	if found == "" {
+		return "", fmt.Errorf("none of its %d DNS names is of the form <instance>.<version>.<service>.<namespace>.%s", len(c.DNSNames), dnsZone)
+	}
+	return found, nil
 }
 
 func peerOfCertificate(c *x509.Certificate) (Peer, error) {

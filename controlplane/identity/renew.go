@@ -24,7 +24,11 @@ func (s *Source) Run(ctx context.Context) error {
 	var parts sync.WaitGroup
 	parts.Go(func() { s.follow(ctx) })
 	parts.Go(func() { s.warn(ctx) })
-	s.renewals(ctx)
+	if s.agent != nil {
+		s.followAgent(ctx)
+	} else {
+		s.renewals(ctx)
+	}
 	parts.Wait()
 	return nil
 }

@@ -2,13 +2,14 @@ package identity
 
 import (
 	"context"
-	"crypto/ecdsa"
+	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -43,8 +44,14 @@ type Config struct {
 	// can read. Empty keeps them in memory alone.
 	Dir      string
 	Workload Workload
+	// SPIRESocket is where a SPIRE agent, or another SPIFFE Workload API, answers:
+	// "unix:///run/spire/agent.sock". The certificate and the roots come from there then,
+	// nothing of them is kept in Dir, and Token is not used.
+	SPIRESocket string
 	// Logger gets what is done in the background; nil is silence.
 	Logger *slog.Logger
+	// Dial makes connections to the control plane, in place of TCP; nil is TCP.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Source holds the certificate of the moment. Its methods may be called from any
@@ -54,8 +61,10 @@ type Source struct {
 	cfg    Config
 	planes *endpoint.List
 	token  *token.Token // nil when none was given
+	agent  *agent       // nil when the control plane gives the certificate
 	bundle *x509bundle.Bundle
 	random func() float64 // in [0, 1)
+	dial   func(ctx context.Context, network, address string) (net.Conn, error)
 
 	replacing sync.Mutex    // held by who replaces current or the roots
 	hurry     chan struct{} // capacity 1: the certificate is to be renewed now
@@ -86,12 +95,9 @@ func Open(ctx context.Context, c Config) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open identity: %w", err)
 	}
-	m, err := s.load()
+	m, err := s.first(ctx)
 	if err != nil {
-		s.cfg.Logger.Info("no certificate on disk to go on with", "reason", err)
-		if m, err = s.enrolUntil(ctx); err != nil {
-			return nil, fmt.Errorf("open identity: %w", err)
-		}
+		return nil, fmt.Errorf("open identity: %w", err)
 	}
 	domain, err := spiffeid.TrustDomainFromString(m.certificate.Leaf.URIs[0].Host)
 	if err != nil {
@@ -116,7 +122,16 @@ func prepare(c Config) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("control plane: %w", err)
 	}
-	s := &Source{cfg: c, planes: planes, random: rand.Float64, hurry: make(chan struct{}, 1), told: make(chan struct{}, 1)}
+	s := &Source{cfg: c, planes: planes, random: rand.Float64, dial: (&net.Dialer{Timeout: reachTimeout}).DialContext, hurry: make(chan struct{}, 1), told: make(chan struct{}, 1)}
+	if c.SPIRESocket != "" {
+		if s.agent, err = newAgent(c.SPIRESocket); err != nil {
+			return nil, err
+		}
+		s.cfg.Dir, c.Token = "", ""
+	}
+	if c.Dial != nil {
+		s.dial = c.Dial
+	}
 	if c.Token != "" {
 		t, err := token.Parse(c.Token)
 		if err != nil {
@@ -170,8 +185,11 @@ func (s *Source) check(m *material) error {
 	if w != s.cfg.Workload {
 		return fmt.Errorf("certificate is for %s, want %s", w.DNSName(), s.cfg.Workload.DNSName())
 	}
-	key, ok := m.certificate.PrivateKey.(*ecdsa.PrivateKey)
-	if !ok || !key.PublicKey.Equal(leaf.PublicKey) {
+	key, ok := m.certificate.PrivateKey.(crypto.Signer)
+	if !ok {
+		return fmt.Errorf("key is a %T, which does not sign", m.certificate.PrivateKey)
+	}
+	if pub, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool }); !ok || !pub.Equal(leaf.PublicKey) {
 		return errors.New("certificate does not belong to the key")
 	}
 	domain, err := spiffeid.TrustDomainFromString(leaf.URIs[0].Host)

@@ -37,10 +37,12 @@ func (s *Source) adoptTrust(m *wire.TrustUpdate) error {
 		return err
 	}
 	s.replacing.Lock()
-	held := *s.current.Load()
-	held.roots = roots
-	s.setRoots(roots)
-	s.current.Store(&held)
+	if s.agent == nil { // else it says whom to trust
+		held := *s.current.Load()
+		held.roots = roots
+		s.setRoots(roots)
+		s.current.Store(&held)
+	}
 	s.trust.Store(trustOf(m))
 	s.replacing.Unlock()
 	s.watch.end(s.trust.Load().revoked)
@@ -120,7 +122,7 @@ func (s *Source) signer() string {
 // compare has the certificate renewed if another authority signs by now than signed it.
 // All who do so come over the time that the control plane said.
 func (s *Source) compare(m *wire.TrustUpdate) {
-	if m.GetSigner() == "" || m.GetSigner() == s.signer() {
+	if s.agent != nil || m.GetSigner() == "" || m.GetSigner() == s.signer() {
 		return
 	}
 	s.mu.Lock()

@@ -258,6 +258,157 @@ func (x *CertificateResponse) GetRoots() [][]byte {
 	return nil
 }
 
+// SVIDRequest, SVIDResponse and SVID are X509SVIDRequest, X509SVIDResponse and X509SVID
+// of the SPIFFE Workload API, field by field, under names of our own: a process that
+// also links another implementation of it must not have two of one name.
+type SVIDRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SVIDRequest) Reset() {
+	*x = SVIDRequest{}
+	mi := &file_wire_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SVIDRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SVIDRequest) ProtoMessage() {}
+
+func (x *SVIDRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SVIDRequest.ProtoReflect.Descriptor instead.
+func (*SVIDRequest) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{4}
+}
+
+type SVIDResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Svids         []*SVID                `protobuf:"bytes,1,rep,name=svids,proto3" json:"svids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SVIDResponse) Reset() {
+	*x = SVIDResponse{}
+	mi := &file_wire_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SVIDResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SVIDResponse) ProtoMessage() {}
+
+func (x *SVIDResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SVIDResponse.ProtoReflect.Descriptor instead.
+func (*SVIDResponse) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *SVIDResponse) GetSvids() []*SVID {
+	if x != nil {
+		return x.Svids
+	}
+	return nil
+}
+
+type SVID struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	SpiffeId      string                 `protobuf:"bytes,1,opt,name=spiffe_id,json=spiffeId,proto3" json:"spiffe_id,omitempty"`
+	X509Svid      []byte                 `protobuf:"bytes,2,opt,name=x509_svid,json=x509Svid,proto3" json:"x509_svid,omitempty"`            // DER, leaf first
+	X509SvidKey   []byte                 `protobuf:"bytes,3,opt,name=x509_svid_key,json=x509SvidKey,proto3" json:"x509_svid_key,omitempty"` // PKCS #8
+	Bundle        []byte                 `protobuf:"bytes,4,opt,name=bundle,proto3" json:"bundle,omitempty"`                                // DER, the roots of its trust domain
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SVID) Reset() {
+	*x = SVID{}
+	mi := &file_wire_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SVID) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SVID) ProtoMessage() {}
+
+func (x *SVID) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SVID.ProtoReflect.Descriptor instead.
+func (*SVID) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *SVID) GetSpiffeId() string {
+	if x != nil {
+		return x.SpiffeId
+	}
+	return ""
+}
+
+func (x *SVID) GetX509Svid() []byte {
+	if x != nil {
+		return x.X509Svid
+	}
+	return nil
+}
+
+func (x *SVID) GetX509SvidKey() []byte {
+	if x != nil {
+		return x.X509SvidKey
+	}
+	return nil
+}
+
+func (x *SVID) GetBundle() []byte {
+	if x != nil {
+		return x.Bundle
+	}
+	return nil
+}
+
 // TrustReport is how a holder of a certificate stands. It is sent at first and with every
 // change.
 type TrustReport struct {
@@ -274,7 +425,7 @@ type TrustReport struct {
 
 func (x *TrustReport) Reset() {
 	*x = TrustReport{}
-	mi := &file_wire_proto_msgTypes[4]
+	mi := &file_wire_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -286,7 +437,7 @@ func (x *TrustReport) String() string {
 func (*TrustReport) ProtoMessage() {}
 
 func (x *TrustReport) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[4]
+	mi := &file_wire_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -299,7 +450,7 @@ func (x *TrustReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrustReport.ProtoReflect.Descriptor instead.
 func (*TrustReport) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{4}
+	return file_wire_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *TrustReport) GetVersion() uint64 {
@@ -358,7 +509,7 @@ type TrustUpdate struct {
 
 func (x *TrustUpdate) Reset() {
 	*x = TrustUpdate{}
-	mi := &file_wire_proto_msgTypes[5]
+	mi := &file_wire_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -370,7 +521,7 @@ func (x *TrustUpdate) String() string {
 func (*TrustUpdate) ProtoMessage() {}
 
 func (x *TrustUpdate) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[5]
+	mi := &file_wire_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -383,7 +534,7 @@ func (x *TrustUpdate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrustUpdate.ProtoReflect.Descriptor instead.
 func (*TrustUpdate) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{5}
+	return file_wire_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *TrustUpdate) GetVersion() uint64 {
@@ -434,7 +585,7 @@ type Revocation struct {
 
 func (x *Revocation) Reset() {
 	*x = Revocation{}
-	mi := &file_wire_proto_msgTypes[6]
+	mi := &file_wire_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -446,7 +597,7 @@ func (x *Revocation) String() string {
 func (*Revocation) ProtoMessage() {}
 
 func (x *Revocation) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[6]
+	mi := &file_wire_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -459,7 +610,7 @@ func (x *Revocation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revocation.ProtoReflect.Descriptor instead.
 func (*Revocation) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{6}
+	return file_wire_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Revocation) GetSerial() string {
@@ -506,7 +657,7 @@ type SubscribeRequest struct {
 
 func (x *SubscribeRequest) Reset() {
 	*x = SubscribeRequest{}
-	mi := &file_wire_proto_msgTypes[7]
+	mi := &file_wire_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -518,7 +669,7 @@ func (x *SubscribeRequest) String() string {
 func (*SubscribeRequest) ProtoMessage() {}
 
 func (x *SubscribeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[7]
+	mi := &file_wire_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -531,7 +682,7 @@ func (x *SubscribeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscribeRequest.ProtoReflect.Descriptor instead.
 func (*SubscribeRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{7}
+	return file_wire_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *SubscribeRequest) GetMessage() isSubscribeRequest_Message {
@@ -636,7 +787,7 @@ type Hello struct {
 
 func (x *Hello) Reset() {
 	*x = Hello{}
-	mi := &file_wire_proto_msgTypes[8]
+	mi := &file_wire_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -648,7 +799,7 @@ func (x *Hello) String() string {
 func (*Hello) ProtoMessage() {}
 
 func (x *Hello) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[8]
+	mi := &file_wire_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -661,7 +812,7 @@ func (x *Hello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hello.ProtoReflect.Descriptor instead.
 func (*Hello) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{8}
+	return file_wire_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Hello) GetInstance() *Instance {
@@ -702,7 +853,7 @@ type Want struct {
 
 func (x *Want) Reset() {
 	*x = Want{}
-	mi := &file_wire_proto_msgTypes[9]
+	mi := &file_wire_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -714,7 +865,7 @@ func (x *Want) String() string {
 func (*Want) ProtoMessage() {}
 
 func (x *Want) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[9]
+	mi := &file_wire_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -727,7 +878,7 @@ func (x *Want) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Want.ProtoReflect.Descriptor instead.
 func (*Want) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{9}
+	return file_wire_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Want) GetServices() []string {
@@ -746,7 +897,7 @@ type State struct {
 
 func (x *State) Reset() {
 	*x = State{}
-	mi := &file_wire_proto_msgTypes[10]
+	mi := &file_wire_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -758,7 +909,7 @@ func (x *State) String() string {
 func (*State) ProtoMessage() {}
 
 func (x *State) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[10]
+	mi := &file_wire_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -771,7 +922,7 @@ func (x *State) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use State.ProtoReflect.Descriptor instead.
 func (*State) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{10}
+	return file_wire_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *State) GetState() string {
@@ -794,7 +945,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_wire_proto_msgTypes[11]
+	mi := &file_wire_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -806,7 +957,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[11]
+	mi := &file_wire_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -819,7 +970,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{11}
+	return file_wire_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Ack) GetSequence() uint64 {
@@ -859,7 +1010,7 @@ type Goodbye struct {
 
 func (x *Goodbye) Reset() {
 	*x = Goodbye{}
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -871,7 +1022,7 @@ func (x *Goodbye) String() string {
 func (*Goodbye) ProtoMessage() {}
 
 func (x *Goodbye) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -884,7 +1035,7 @@ func (x *Goodbye) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Goodbye.ProtoReflect.Descriptor instead.
 func (*Goodbye) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{12}
+	return file_wire_proto_rawDescGZIP(), []int{15}
 }
 
 // Push is the newest state of what a sidecar subscribes to. Services lists all of
@@ -905,7 +1056,7 @@ type Push struct {
 
 func (x *Push) Reset() {
 	*x = Push{}
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -917,7 +1068,7 @@ func (x *Push) String() string {
 func (*Push) ProtoMessage() {}
 
 func (x *Push) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -930,7 +1081,7 @@ func (x *Push) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Push.ProtoReflect.Descriptor instead.
 func (*Push) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{13}
+	return file_wire_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Push) GetSequence() uint64 {
@@ -999,7 +1150,7 @@ type Taps struct {
 
 func (x *Taps) Reset() {
 	*x = Taps{}
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1011,7 +1162,7 @@ func (x *Taps) String() string {
 func (*Taps) ProtoMessage() {}
 
 func (x *Taps) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1024,7 +1175,7 @@ func (x *Taps) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Taps.ProtoReflect.Descriptor instead.
 func (*Taps) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{14}
+	return file_wire_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Taps) GetTaps() []*Tap {
@@ -1052,7 +1203,7 @@ type Tap struct {
 
 func (x *Tap) Reset() {
 	*x = Tap{}
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1064,7 +1215,7 @@ func (x *Tap) String() string {
 func (*Tap) ProtoMessage() {}
 
 func (x *Tap) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1077,7 +1228,7 @@ func (x *Tap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tap.ProtoReflect.Descriptor instead.
 func (*Tap) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{15}
+	return file_wire_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Tap) GetId() string {
@@ -1161,7 +1312,7 @@ type TappedRequest struct {
 
 func (x *TappedRequest) Reset() {
 	*x = TappedRequest{}
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1173,7 +1324,7 @@ func (x *TappedRequest) String() string {
 func (*TappedRequest) ProtoMessage() {}
 
 func (x *TappedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1186,7 +1337,7 @@ func (x *TappedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TappedRequest.ProtoReflect.Descriptor instead.
 func (*TappedRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{16}
+	return file_wire_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *TappedRequest) GetRows() []*TappedRow {
@@ -1218,7 +1369,7 @@ type TappedResponse struct {
 
 func (x *TappedResponse) Reset() {
 	*x = TappedResponse{}
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1230,7 +1381,7 @@ func (x *TappedResponse) String() string {
 func (*TappedResponse) ProtoMessage() {}
 
 func (x *TappedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1243,7 +1394,7 @@ func (x *TappedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TappedResponse.ProtoReflect.Descriptor instead.
 func (*TappedResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{17}
+	return file_wire_proto_rawDescGZIP(), []int{20}
 }
 
 // TappedRow is one request. Service, version and instance are the certificate's.
@@ -1282,7 +1433,7 @@ type TappedRow struct {
 
 func (x *TappedRow) Reset() {
 	*x = TappedRow{}
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1294,7 +1445,7 @@ func (x *TappedRow) String() string {
 func (*TappedRow) ProtoMessage() {}
 
 func (x *TappedRow) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1307,7 +1458,7 @@ func (x *TappedRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TappedRow.ProtoReflect.Descriptor instead.
 func (*TappedRow) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{18}
+	return file_wire_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *TappedRow) GetTaps() []string {
@@ -1509,7 +1660,7 @@ type TappedHeader struct {
 
 func (x *TappedHeader) Reset() {
 	*x = TappedHeader{}
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1521,7 +1672,7 @@ func (x *TappedHeader) String() string {
 func (*TappedHeader) ProtoMessage() {}
 
 func (x *TappedHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1534,7 +1685,7 @@ func (x *TappedHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TappedHeader.ProtoReflect.Descriptor instead.
 func (*TappedHeader) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{19}
+	return file_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *TappedHeader) GetName() string {
@@ -1569,7 +1720,7 @@ type Inbound struct {
 
 func (x *Inbound) Reset() {
 	*x = Inbound{}
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1581,7 +1732,7 @@ func (x *Inbound) String() string {
 func (*Inbound) ProtoMessage() {}
 
 func (x *Inbound) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1594,7 +1745,7 @@ func (x *Inbound) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Inbound.ProtoReflect.Descriptor instead.
 func (*Inbound) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{20}
+	return file_wire_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Inbound) GetVersion() uint64 {
@@ -1670,7 +1821,7 @@ type AccessLogs struct {
 
 func (x *AccessLogs) Reset() {
 	*x = AccessLogs{}
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1682,7 +1833,7 @@ func (x *AccessLogs) String() string {
 func (*AccessLogs) ProtoMessage() {}
 
 func (x *AccessLogs) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1695,7 +1846,7 @@ func (x *AccessLogs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessLogs.ProtoReflect.Descriptor instead.
 func (*AccessLogs) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{21}
+	return file_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *AccessLogs) GetOutbound() *AccessLog {
@@ -1723,7 +1874,7 @@ type AccessLog struct {
 
 func (x *AccessLog) Reset() {
 	*x = AccessLog{}
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1735,7 +1886,7 @@ func (x *AccessLog) String() string {
 func (*AccessLog) ProtoMessage() {}
 
 func (x *AccessLog) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1748,7 +1899,7 @@ func (x *AccessLog) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessLog.ProtoReflect.Descriptor instead.
 func (*AccessLog) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{22}
+	return file_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *AccessLog) GetOff() bool {
@@ -1787,7 +1938,7 @@ type LogTest struct {
 
 func (x *LogTest) Reset() {
 	*x = LogTest{}
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1799,7 +1950,7 @@ func (x *LogTest) String() string {
 func (*LogTest) ProtoMessage() {}
 
 func (x *LogTest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1812,7 +1963,7 @@ func (x *LogTest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogTest.ProtoReflect.Descriptor instead.
 func (*LogTest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{23}
+	return file_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *LogTest) GetOp() string {
@@ -1876,7 +2027,7 @@ type Sampling struct {
 
 func (x *Sampling) Reset() {
 	*x = Sampling{}
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1888,7 +2039,7 @@ func (x *Sampling) String() string {
 func (*Sampling) ProtoMessage() {}
 
 func (x *Sampling) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1901,7 +2052,7 @@ func (x *Sampling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sampling.ProtoReflect.Descriptor instead.
 func (*Sampling) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{24}
+	return file_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Sampling) GetPercentage() float64 {
@@ -1945,7 +2096,7 @@ type SamplingRule struct {
 
 func (x *SamplingRule) Reset() {
 	*x = SamplingRule{}
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1957,7 +2108,7 @@ func (x *SamplingRule) String() string {
 func (*SamplingRule) ProtoMessage() {}
 
 func (x *SamplingRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1970,7 +2121,7 @@ func (x *SamplingRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SamplingRule.ProtoReflect.Descriptor instead.
 func (*SamplingRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{25}
+	return file_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SamplingRule) GetHost() string {
@@ -2023,7 +2174,7 @@ type RateRule struct {
 
 func (x *RateRule) Reset() {
 	*x = RateRule{}
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2035,7 +2186,7 @@ func (x *RateRule) String() string {
 func (*RateRule) ProtoMessage() {}
 
 func (x *RateRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2048,7 +2199,7 @@ func (x *RateRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateRule.ProtoReflect.Descriptor instead.
 func (*RateRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{26}
+	return file_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *RateRule) GetName() string {
@@ -2113,7 +2264,7 @@ type InFlight struct {
 
 func (x *InFlight) Reset() {
 	*x = InFlight{}
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2125,7 +2276,7 @@ func (x *InFlight) String() string {
 func (*InFlight) ProtoMessage() {}
 
 func (x *InFlight) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2138,7 +2289,7 @@ func (x *InFlight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InFlight.ProtoReflect.Descriptor instead.
 func (*InFlight) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{27}
+	return file_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *InFlight) GetName() string {
@@ -2193,7 +2344,7 @@ type Adaptive struct {
 
 func (x *Adaptive) Reset() {
 	*x = Adaptive{}
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2205,7 +2356,7 @@ func (x *Adaptive) String() string {
 func (*Adaptive) ProtoMessage() {}
 
 func (x *Adaptive) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2218,7 +2369,7 @@ func (x *Adaptive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Adaptive.ProtoReflect.Descriptor instead.
 func (*Adaptive) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{28}
+	return file_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Adaptive) GetPercentile() float64 {
@@ -2303,7 +2454,7 @@ type TokenRule struct {
 
 func (x *TokenRule) Reset() {
 	*x = TokenRule{}
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2315,7 +2466,7 @@ func (x *TokenRule) String() string {
 func (*TokenRule) ProtoMessage() {}
 
 func (x *TokenRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2328,7 +2479,7 @@ func (x *TokenRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenRule.ProtoReflect.Descriptor instead.
 func (*TokenRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{29}
+	return file_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *TokenRule) GetIssuer() string {
@@ -2418,7 +2569,7 @@ type TokenHeader struct {
 
 func (x *TokenHeader) Reset() {
 	*x = TokenHeader{}
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2430,7 +2581,7 @@ func (x *TokenHeader) String() string {
 func (*TokenHeader) ProtoMessage() {}
 
 func (x *TokenHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2443,7 +2594,7 @@ func (x *TokenHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenHeader.ProtoReflect.Descriptor instead.
 func (*TokenHeader) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{30}
+	return file_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *TokenHeader) GetName() string {
@@ -2470,7 +2621,7 @@ type ClaimHeader struct {
 
 func (x *ClaimHeader) Reset() {
 	*x = ClaimHeader{}
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2482,7 +2633,7 @@ func (x *ClaimHeader) String() string {
 func (*ClaimHeader) ProtoMessage() {}
 
 func (x *ClaimHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2495,7 +2646,7 @@ func (x *ClaimHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimHeader.ProtoReflect.Descriptor instead.
 func (*ClaimHeader) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{31}
+	return file_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ClaimHeader) GetHeader() string {
@@ -2524,7 +2675,7 @@ type Authorization struct {
 
 func (x *Authorization) Reset() {
 	*x = Authorization{}
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2536,7 +2687,7 @@ func (x *Authorization) String() string {
 func (*Authorization) ProtoMessage() {}
 
 func (x *Authorization) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2549,7 +2700,7 @@ func (x *Authorization) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Authorization.ProtoReflect.Descriptor instead.
 func (*Authorization) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{32}
+	return file_wire_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Authorization) GetName() string {
@@ -2591,7 +2742,7 @@ type AuthorizationRule struct {
 
 func (x *AuthorizationRule) Reset() {
 	*x = AuthorizationRule{}
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2603,7 +2754,7 @@ func (x *AuthorizationRule) String() string {
 func (*AuthorizationRule) ProtoMessage() {}
 
 func (x *AuthorizationRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2616,7 +2767,7 @@ func (x *AuthorizationRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorizationRule.ProtoReflect.Descriptor instead.
 func (*AuthorizationRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{33}
+	return file_wire_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *AuthorizationRule) GetFrom() []*Source {
@@ -2660,7 +2811,7 @@ type Source struct {
 
 func (x *Source) Reset() {
 	*x = Source{}
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2672,7 +2823,7 @@ func (x *Source) String() string {
 func (*Source) ProtoMessage() {}
 
 func (x *Source) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2685,7 +2836,7 @@ func (x *Source) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Source.ProtoReflect.Descriptor instead.
 func (*Source) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{34}
+	return file_wire_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Source) GetPrincipals() []string {
@@ -2788,7 +2939,7 @@ type Operation struct {
 
 func (x *Operation) Reset() {
 	*x = Operation{}
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2800,7 +2951,7 @@ func (x *Operation) String() string {
 func (*Operation) ProtoMessage() {}
 
 func (x *Operation) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2813,7 +2964,7 @@ func (x *Operation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operation.ProtoReflect.Descriptor instead.
 func (*Operation) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{35}
+	return file_wire_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Operation) GetHosts() []string {
@@ -2883,7 +3034,7 @@ type Condition struct {
 
 func (x *Condition) Reset() {
 	*x = Condition{}
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2895,7 +3046,7 @@ func (x *Condition) String() string {
 func (*Condition) ProtoMessage() {}
 
 func (x *Condition) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2908,7 +3059,7 @@ func (x *Condition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Condition.ProtoReflect.Descriptor instead.
 func (*Condition) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{36}
+	return file_wire_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Condition) GetKey() string {
@@ -2950,7 +3101,7 @@ type Snapshot struct {
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2962,7 +3113,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2975,7 +3126,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{37}
+	return file_wire_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Snapshot) GetService() string {
@@ -3067,7 +3218,7 @@ type Instance struct {
 
 func (x *Instance) Reset() {
 	*x = Instance{}
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3079,7 +3230,7 @@ func (x *Instance) String() string {
 func (*Instance) ProtoMessage() {}
 
 func (x *Instance) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3092,7 +3243,7 @@ func (x *Instance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Instance.ProtoReflect.Descriptor instead.
 func (*Instance) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{38}
+	return file_wire_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Instance) GetId() string {
@@ -3193,7 +3344,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3205,7 +3356,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3218,7 +3369,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{39}
+	return file_wire_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Route) GetName() string {
@@ -3332,7 +3483,7 @@ type Match struct {
 
 func (x *Match) Reset() {
 	*x = Match{}
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3344,7 +3495,7 @@ func (x *Match) String() string {
 func (*Match) ProtoMessage() {}
 
 func (x *Match) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3357,7 +3508,7 @@ func (x *Match) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Match.ProtoReflect.Descriptor instead.
 func (*Match) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{40}
+	return file_wire_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Match) GetPath() *StringMatch {
@@ -3459,7 +3610,7 @@ type StringMatch struct {
 
 func (x *StringMatch) Reset() {
 	*x = StringMatch{}
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3471,7 +3622,7 @@ func (x *StringMatch) String() string {
 func (*StringMatch) ProtoMessage() {}
 
 func (x *StringMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3484,7 +3635,7 @@ func (x *StringMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StringMatch.ProtoReflect.Descriptor instead.
 func (*StringMatch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{41}
+	return file_wire_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *StringMatch) GetKind() isStringMatch_Kind {
@@ -3572,7 +3723,7 @@ type Destination struct {
 
 func (x *Destination) Reset() {
 	*x = Destination{}
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3584,7 +3735,7 @@ func (x *Destination) String() string {
 func (*Destination) ProtoMessage() {}
 
 func (x *Destination) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3597,7 +3748,7 @@ func (x *Destination) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Destination.ProtoReflect.Descriptor instead.
 func (*Destination) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{42}
+	return file_wire_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Destination) GetService() string {
@@ -3655,7 +3806,7 @@ type Retry struct {
 
 func (x *Retry) Reset() {
 	*x = Retry{}
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3667,7 +3818,7 @@ func (x *Retry) String() string {
 func (*Retry) ProtoMessage() {}
 
 func (x *Retry) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3680,7 +3831,7 @@ func (x *Retry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retry.ProtoReflect.Descriptor instead.
 func (*Retry) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{43}
+	return file_wire_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Retry) GetAttempts() int64 {
@@ -3728,7 +3879,7 @@ type HeaderEdits struct {
 
 func (x *HeaderEdits) Reset() {
 	*x = HeaderEdits{}
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3740,7 +3891,7 @@ func (x *HeaderEdits) String() string {
 func (*HeaderEdits) ProtoMessage() {}
 
 func (x *HeaderEdits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3753,7 +3904,7 @@ func (x *HeaderEdits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeaderEdits.ProtoReflect.Descriptor instead.
 func (*HeaderEdits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{44}
+	return file_wire_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *HeaderEdits) GetRequest() *FieldEdits {
@@ -3781,7 +3932,7 @@ type FieldEdits struct {
 
 func (x *FieldEdits) Reset() {
 	*x = FieldEdits{}
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3793,7 +3944,7 @@ func (x *FieldEdits) String() string {
 func (*FieldEdits) ProtoMessage() {}
 
 func (x *FieldEdits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3806,7 +3957,7 @@ func (x *FieldEdits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldEdits.ProtoReflect.Descriptor instead.
 func (*FieldEdits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{45}
+	return file_wire_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *FieldEdits) GetRemove() []string {
@@ -3844,7 +3995,7 @@ type Rewrite struct {
 
 func (x *Rewrite) Reset() {
 	*x = Rewrite{}
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3856,7 +4007,7 @@ func (x *Rewrite) String() string {
 func (*Rewrite) ProtoMessage() {}
 
 func (x *Rewrite) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3869,7 +4020,7 @@ func (x *Rewrite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rewrite.ProtoReflect.Descriptor instead.
 func (*Rewrite) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{46}
+	return file_wire_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Rewrite) GetPath() string {
@@ -3930,7 +4081,7 @@ type Redirect struct {
 
 func (x *Redirect) Reset() {
 	*x = Redirect{}
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3942,7 +4093,7 @@ func (x *Redirect) String() string {
 func (*Redirect) ProtoMessage() {}
 
 func (x *Redirect) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3955,7 +4106,7 @@ func (x *Redirect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Redirect.ProtoReflect.Descriptor instead.
 func (*Redirect) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{47}
+	return file_wire_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Redirect) GetCode() int64 {
@@ -4024,7 +4175,7 @@ type DirectResponse struct {
 
 func (x *DirectResponse) Reset() {
 	*x = DirectResponse{}
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4036,7 +4187,7 @@ func (x *DirectResponse) String() string {
 func (*DirectResponse) ProtoMessage() {}
 
 func (x *DirectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4049,7 +4200,7 @@ func (x *DirectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectResponse.ProtoReflect.Descriptor instead.
 func (*DirectResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{48}
+	return file_wire_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *DirectResponse) GetStatus() int64 {
@@ -4081,7 +4232,7 @@ type CORS struct {
 
 func (x *CORS) Reset() {
 	*x = CORS{}
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4093,7 +4244,7 @@ func (x *CORS) String() string {
 func (*CORS) ProtoMessage() {}
 
 func (x *CORS) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4106,7 +4257,7 @@ func (x *CORS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CORS.ProtoReflect.Descriptor instead.
 func (*CORS) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{49}
+	return file_wire_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *CORS) GetOrigins() []*StringMatch {
@@ -4168,7 +4319,7 @@ type Fault struct {
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4180,7 +4331,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4193,7 +4344,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{50}
+	return file_wire_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Fault) GetDelay() *Delay {
@@ -4220,7 +4371,7 @@ type Delay struct {
 
 func (x *Delay) Reset() {
 	*x = Delay{}
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4232,7 +4383,7 @@ func (x *Delay) String() string {
 func (*Delay) ProtoMessage() {}
 
 func (x *Delay) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4245,7 +4396,7 @@ func (x *Delay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delay.ProtoReflect.Descriptor instead.
 func (*Delay) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{51}
+	return file_wire_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Delay) GetFixed() *durationpb.Duration {
@@ -4273,7 +4424,7 @@ type Abort struct {
 
 func (x *Abort) Reset() {
 	*x = Abort{}
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4285,7 +4436,7 @@ func (x *Abort) String() string {
 func (*Abort) ProtoMessage() {}
 
 func (x *Abort) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4298,7 +4449,7 @@ func (x *Abort) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Abort.ProtoReflect.Descriptor instead.
 func (*Abort) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{52}
+	return file_wire_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Abort) GetStatus() int64 {
@@ -4333,7 +4484,7 @@ type Mirror struct {
 
 func (x *Mirror) Reset() {
 	*x = Mirror{}
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4345,7 +4496,7 @@ func (x *Mirror) String() string {
 func (*Mirror) ProtoMessage() {}
 
 func (x *Mirror) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4358,7 +4509,7 @@ func (x *Mirror) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mirror.ProtoReflect.Descriptor instead.
 func (*Mirror) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{53}
+	return file_wire_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Mirror) GetService() string {
@@ -4393,7 +4544,7 @@ type StreamRoute struct {
 
 func (x *StreamRoute) Reset() {
 	*x = StreamRoute{}
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4405,7 +4556,7 @@ func (x *StreamRoute) String() string {
 func (*StreamRoute) ProtoMessage() {}
 
 func (x *StreamRoute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4418,7 +4569,7 @@ func (x *StreamRoute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRoute.ProtoReflect.Descriptor instead.
 func (*StreamRoute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{54}
+	return file_wire_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *StreamRoute) GetName() string {
@@ -4455,7 +4606,7 @@ type StreamMatch struct {
 
 func (x *StreamMatch) Reset() {
 	*x = StreamMatch{}
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4467,7 +4618,7 @@ func (x *StreamMatch) String() string {
 func (*StreamMatch) ProtoMessage() {}
 
 func (x *StreamMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4480,7 +4631,7 @@ func (x *StreamMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamMatch.ProtoReflect.Descriptor instead.
 func (*StreamMatch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{55}
+	return file_wire_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *StreamMatch) GetTls() bool {
@@ -4529,7 +4680,7 @@ type Subset struct {
 
 func (x *Subset) Reset() {
 	*x = Subset{}
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4541,7 +4692,7 @@ func (x *Subset) String() string {
 func (*Subset) ProtoMessage() {}
 
 func (x *Subset) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4554,7 +4705,7 @@ func (x *Subset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subset.ProtoReflect.Descriptor instead.
 func (*Subset) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{56}
+	return file_wire_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Subset) GetName() string {
@@ -4591,7 +4742,7 @@ type Hedge struct {
 
 func (x *Hedge) Reset() {
 	*x = Hedge{}
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4603,7 +4754,7 @@ func (x *Hedge) String() string {
 func (*Hedge) ProtoMessage() {}
 
 func (x *Hedge) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4616,7 +4767,7 @@ func (x *Hedge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hedge.ProtoReflect.Descriptor instead.
 func (*Hedge) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{57}
+	return file_wire_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *Hedge) GetAfter() *durationpb.Duration {
@@ -4671,7 +4822,7 @@ type Policy struct {
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4683,7 +4834,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4696,7 +4847,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{58}
+	return file_wire_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Policy) GetLoadBalancer() string {
@@ -4778,7 +4929,7 @@ type Hash struct {
 
 func (x *Hash) Reset() {
 	*x = Hash{}
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4790,7 +4941,7 @@ func (x *Hash) String() string {
 func (*Hash) ProtoMessage() {}
 
 func (x *Hash) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4803,7 +4954,7 @@ func (x *Hash) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hash.ProtoReflect.Descriptor instead.
 func (*Hash) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{59}
+	return file_wire_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Hash) GetKey() isHash_Key {
@@ -4897,7 +5048,7 @@ type HashCookie struct {
 
 func (x *HashCookie) Reset() {
 	*x = HashCookie{}
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4909,7 +5060,7 @@ func (x *HashCookie) String() string {
 func (*HashCookie) ProtoMessage() {}
 
 func (x *HashCookie) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4922,7 +5073,7 @@ func (x *HashCookie) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HashCookie.ProtoReflect.Descriptor instead.
 func (*HashCookie) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{60}
+	return file_wire_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *HashCookie) GetName() string {
@@ -4970,7 +5121,7 @@ type CookieAttribute struct {
 
 func (x *CookieAttribute) Reset() {
 	*x = CookieAttribute{}
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4982,7 +5133,7 @@ func (x *CookieAttribute) String() string {
 func (*CookieAttribute) ProtoMessage() {}
 
 func (x *CookieAttribute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4995,7 +5146,7 @@ func (x *CookieAttribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CookieAttribute.ProtoReflect.Descriptor instead.
 func (*CookieAttribute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{61}
+	return file_wire_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *CookieAttribute) GetName() string {
@@ -5023,7 +5174,7 @@ type Warmup struct {
 
 func (x *Warmup) Reset() {
 	*x = Warmup{}
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5035,7 +5186,7 @@ func (x *Warmup) String() string {
 func (*Warmup) ProtoMessage() {}
 
 func (x *Warmup) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5048,7 +5199,7 @@ func (x *Warmup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warmup.ProtoReflect.Descriptor instead.
 func (*Warmup) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{62}
+	return file_wire_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Warmup) GetDuration() *durationpb.Duration {
@@ -5084,7 +5235,7 @@ type LocalityLB struct {
 
 func (x *LocalityLB) Reset() {
 	*x = LocalityLB{}
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5096,7 +5247,7 @@ func (x *LocalityLB) String() string {
 func (*LocalityLB) ProtoMessage() {}
 
 func (x *LocalityLB) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5109,7 +5260,7 @@ func (x *LocalityLB) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocalityLB.ProtoReflect.Descriptor instead.
 func (*LocalityLB) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{63}
+	return file_wire_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *LocalityLB) GetOff() bool {
@@ -5150,7 +5301,7 @@ type Distribute struct {
 
 func (x *Distribute) Reset() {
 	*x = Distribute{}
-	mi := &file_wire_proto_msgTypes[64]
+	mi := &file_wire_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5162,7 +5313,7 @@ func (x *Distribute) String() string {
 func (*Distribute) ProtoMessage() {}
 
 func (x *Distribute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[64]
+	mi := &file_wire_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5175,7 +5326,7 @@ func (x *Distribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Distribute.ProtoReflect.Descriptor instead.
 func (*Distribute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{64}
+	return file_wire_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *Distribute) GetFrom() string {
@@ -5209,7 +5360,7 @@ type Outlier struct {
 
 func (x *Outlier) Reset() {
 	*x = Outlier{}
-	mi := &file_wire_proto_msgTypes[65]
+	mi := &file_wire_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5221,7 +5372,7 @@ func (x *Outlier) String() string {
 func (*Outlier) ProtoMessage() {}
 
 func (x *Outlier) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[65]
+	mi := &file_wire_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5234,7 +5385,7 @@ func (x *Outlier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outlier.ProtoReflect.Descriptor instead.
 func (*Outlier) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{65}
+	return file_wire_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *Outlier) GetConsecutiveErrors() int64 {
@@ -5319,7 +5470,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_wire_proto_msgTypes[66]
+	mi := &file_wire_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5331,7 +5482,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[66]
+	mi := &file_wire_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5344,7 +5495,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{66}
+	return file_wire_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *Limits) GetConnections() int64 {
@@ -5435,7 +5586,7 @@ type Keepalive struct {
 
 func (x *Keepalive) Reset() {
 	*x = Keepalive{}
-	mi := &file_wire_proto_msgTypes[67]
+	mi := &file_wire_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5447,7 +5598,7 @@ func (x *Keepalive) String() string {
 func (*Keepalive) ProtoMessage() {}
 
 func (x *Keepalive) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[67]
+	mi := &file_wire_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5460,7 +5611,7 @@ func (x *Keepalive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Keepalive.ProtoReflect.Descriptor instead.
 func (*Keepalive) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{67}
+	return file_wire_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *Keepalive) GetProbes() int64 {
@@ -5495,7 +5646,7 @@ type RetryBudget struct {
 
 func (x *RetryBudget) Reset() {
 	*x = RetryBudget{}
-	mi := &file_wire_proto_msgTypes[68]
+	mi := &file_wire_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5507,7 +5658,7 @@ func (x *RetryBudget) String() string {
 func (*RetryBudget) ProtoMessage() {}
 
 func (x *RetryBudget) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[68]
+	mi := &file_wire_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5520,7 +5671,7 @@ func (x *RetryBudget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryBudget.ProtoReflect.Descriptor instead.
 func (*RetryBudget) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{68}
+	return file_wire_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *RetryBudget) GetPercent() float64 {
@@ -5563,7 +5714,7 @@ type HealthCheck struct {
 
 func (x *HealthCheck) Reset() {
 	*x = HealthCheck{}
-	mi := &file_wire_proto_msgTypes[69]
+	mi := &file_wire_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5575,7 +5726,7 @@ func (x *HealthCheck) String() string {
 func (*HealthCheck) ProtoMessage() {}
 
 func (x *HealthCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[69]
+	mi := &file_wire_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5588,7 +5739,7 @@ func (x *HealthCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthCheck.ProtoReflect.Descriptor instead.
 func (*HealthCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{69}
+	return file_wire_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *HealthCheck) GetHow() isHealthCheck_How {
@@ -5693,7 +5844,7 @@ type HTTPCheck struct {
 
 func (x *HTTPCheck) Reset() {
 	*x = HTTPCheck{}
-	mi := &file_wire_proto_msgTypes[70]
+	mi := &file_wire_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5705,7 +5856,7 @@ func (x *HTTPCheck) String() string {
 func (*HTTPCheck) ProtoMessage() {}
 
 func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[70]
+	mi := &file_wire_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5718,7 +5869,7 @@ func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HTTPCheck.ProtoReflect.Descriptor instead.
 func (*HTTPCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{70}
+	return file_wire_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *HTTPCheck) GetPath() string {
@@ -5752,7 +5903,7 @@ type StatusRange struct {
 
 func (x *StatusRange) Reset() {
 	*x = StatusRange{}
-	mi := &file_wire_proto_msgTypes[71]
+	mi := &file_wire_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5764,7 +5915,7 @@ func (x *StatusRange) String() string {
 func (*StatusRange) ProtoMessage() {}
 
 func (x *StatusRange) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[71]
+	mi := &file_wire_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5777,7 +5928,7 @@ func (x *StatusRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRange.ProtoReflect.Descriptor instead.
 func (*StatusRange) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{71}
+	return file_wire_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *StatusRange) GetFrom() int64 {
@@ -5803,7 +5954,7 @@ type GRPCCheck struct {
 
 func (x *GRPCCheck) Reset() {
 	*x = GRPCCheck{}
-	mi := &file_wire_proto_msgTypes[72]
+	mi := &file_wire_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5815,7 +5966,7 @@ func (x *GRPCCheck) String() string {
 func (*GRPCCheck) ProtoMessage() {}
 
 func (x *GRPCCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[72]
+	mi := &file_wire_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5828,7 +5979,7 @@ func (x *GRPCCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GRPCCheck.ProtoReflect.Descriptor instead.
 func (*GRPCCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{72}
+	return file_wire_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *GRPCCheck) GetService() string {
@@ -5858,7 +6009,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_wire_proto_msgTypes[73]
+	mi := &file_wire_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5870,7 +6021,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[73]
+	mi := &file_wire_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5883,7 +6034,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{73}
+	return file_wire_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *Verdict) GetId() string {
@@ -5990,7 +6141,15 @@ const file_wire_proto_rawDesc = "" +
 	"\x03csr\x18\x01 \x01(\fR\x03csr\"A\n" +
 	"\x13CertificateResponse\x12\x14\n" +
 	"\x05chain\x18\x01 \x03(\fR\x05chain\x12\x14\n" +
-	"\x05roots\x18\x02 \x03(\fR\x05roots\"\xc3\x01\n" +
+	"\x05roots\x18\x02 \x03(\fR\x05roots\"\r\n" +
+	"\vSVIDRequest\"=\n" +
+	"\fSVIDResponse\x12-\n" +
+	"\x05svids\x18\x01 \x03(\v2\x17.sightline.wire.v1.SVIDR\x05svids\"|\n" +
+	"\x04SVID\x12\x1b\n" +
+	"\tspiffe_id\x18\x01 \x01(\tR\bspiffeId\x12\x1b\n" +
+	"\tx509_svid\x18\x02 \x01(\fR\bx509Svid\x12\"\n" +
+	"\rx509_svid_key\x18\x03 \x01(\fR\vx509SvidKey\x12\x16\n" +
+	"\x06bundle\x18\x04 \x01(\fR\x06bundle\"\xc3\x01\n" +
 	"\vTrustReport\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x16\n" +
 	"\x06serial\x18\x02 \x01(\tR\x06serial\x12\x16\n" +
@@ -6552,246 +6711,250 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 87)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 90)
 var file_wire_proto_goTypes = []any{
 	(*Workload)(nil),              // 0: sightline.wire.v1.Workload
 	(*EnrollRequest)(nil),         // 1: sightline.wire.v1.EnrollRequest
 	(*RenewRequest)(nil),          // 2: sightline.wire.v1.RenewRequest
 	(*CertificateResponse)(nil),   // 3: sightline.wire.v1.CertificateResponse
-	(*TrustReport)(nil),           // 4: sightline.wire.v1.TrustReport
-	(*TrustUpdate)(nil),           // 5: sightline.wire.v1.TrustUpdate
-	(*Revocation)(nil),            // 6: sightline.wire.v1.Revocation
-	(*SubscribeRequest)(nil),      // 7: sightline.wire.v1.SubscribeRequest
-	(*Hello)(nil),                 // 8: sightline.wire.v1.Hello
-	(*Want)(nil),                  // 9: sightline.wire.v1.Want
-	(*State)(nil),                 // 10: sightline.wire.v1.State
-	(*Ack)(nil),                   // 11: sightline.wire.v1.Ack
-	(*Goodbye)(nil),               // 12: sightline.wire.v1.Goodbye
-	(*Push)(nil),                  // 13: sightline.wire.v1.Push
-	(*Taps)(nil),                  // 14: sightline.wire.v1.Taps
-	(*Tap)(nil),                   // 15: sightline.wire.v1.Tap
-	(*TappedRequest)(nil),         // 16: sightline.wire.v1.TappedRequest
-	(*TappedResponse)(nil),        // 17: sightline.wire.v1.TappedResponse
-	(*TappedRow)(nil),             // 18: sightline.wire.v1.TappedRow
-	(*TappedHeader)(nil),          // 19: sightline.wire.v1.TappedHeader
-	(*Inbound)(nil),               // 20: sightline.wire.v1.Inbound
-	(*AccessLogs)(nil),            // 21: sightline.wire.v1.AccessLogs
-	(*AccessLog)(nil),             // 22: sightline.wire.v1.AccessLog
-	(*LogTest)(nil),               // 23: sightline.wire.v1.LogTest
-	(*Sampling)(nil),              // 24: sightline.wire.v1.Sampling
-	(*SamplingRule)(nil),          // 25: sightline.wire.v1.SamplingRule
-	(*RateRule)(nil),              // 26: sightline.wire.v1.RateRule
-	(*InFlight)(nil),              // 27: sightline.wire.v1.InFlight
-	(*Adaptive)(nil),              // 28: sightline.wire.v1.Adaptive
-	(*TokenRule)(nil),             // 29: sightline.wire.v1.TokenRule
-	(*TokenHeader)(nil),           // 30: sightline.wire.v1.TokenHeader
-	(*ClaimHeader)(nil),           // 31: sightline.wire.v1.ClaimHeader
-	(*Authorization)(nil),         // 32: sightline.wire.v1.Authorization
-	(*AuthorizationRule)(nil),     // 33: sightline.wire.v1.AuthorizationRule
-	(*Source)(nil),                // 34: sightline.wire.v1.Source
-	(*Operation)(nil),             // 35: sightline.wire.v1.Operation
-	(*Condition)(nil),             // 36: sightline.wire.v1.Condition
-	(*Snapshot)(nil),              // 37: sightline.wire.v1.Snapshot
-	(*Instance)(nil),              // 38: sightline.wire.v1.Instance
-	(*Route)(nil),                 // 39: sightline.wire.v1.Route
-	(*Match)(nil),                 // 40: sightline.wire.v1.Match
-	(*StringMatch)(nil),           // 41: sightline.wire.v1.StringMatch
-	(*Destination)(nil),           // 42: sightline.wire.v1.Destination
-	(*Retry)(nil),                 // 43: sightline.wire.v1.Retry
-	(*HeaderEdits)(nil),           // 44: sightline.wire.v1.HeaderEdits
-	(*FieldEdits)(nil),            // 45: sightline.wire.v1.FieldEdits
-	(*Rewrite)(nil),               // 46: sightline.wire.v1.Rewrite
-	(*Redirect)(nil),              // 47: sightline.wire.v1.Redirect
-	(*DirectResponse)(nil),        // 48: sightline.wire.v1.DirectResponse
-	(*CORS)(nil),                  // 49: sightline.wire.v1.CORS
-	(*Fault)(nil),                 // 50: sightline.wire.v1.Fault
-	(*Delay)(nil),                 // 51: sightline.wire.v1.Delay
-	(*Abort)(nil),                 // 52: sightline.wire.v1.Abort
-	(*Mirror)(nil),                // 53: sightline.wire.v1.Mirror
-	(*StreamRoute)(nil),           // 54: sightline.wire.v1.StreamRoute
-	(*StreamMatch)(nil),           // 55: sightline.wire.v1.StreamMatch
-	(*Subset)(nil),                // 56: sightline.wire.v1.Subset
-	(*Hedge)(nil),                 // 57: sightline.wire.v1.Hedge
-	(*Policy)(nil),                // 58: sightline.wire.v1.Policy
-	(*Hash)(nil),                  // 59: sightline.wire.v1.Hash
-	(*HashCookie)(nil),            // 60: sightline.wire.v1.HashCookie
-	(*CookieAttribute)(nil),       // 61: sightline.wire.v1.CookieAttribute
-	(*Warmup)(nil),                // 62: sightline.wire.v1.Warmup
-	(*LocalityLB)(nil),            // 63: sightline.wire.v1.LocalityLB
-	(*Distribute)(nil),            // 64: sightline.wire.v1.Distribute
-	(*Outlier)(nil),               // 65: sightline.wire.v1.Outlier
-	(*Limits)(nil),                // 66: sightline.wire.v1.Limits
-	(*Keepalive)(nil),             // 67: sightline.wire.v1.Keepalive
-	(*RetryBudget)(nil),           // 68: sightline.wire.v1.RetryBudget
-	(*HealthCheck)(nil),           // 69: sightline.wire.v1.HealthCheck
-	(*HTTPCheck)(nil),             // 70: sightline.wire.v1.HTTPCheck
-	(*StatusRange)(nil),           // 71: sightline.wire.v1.StatusRange
-	(*GRPCCheck)(nil),             // 72: sightline.wire.v1.GRPCCheck
-	(*Verdict)(nil),               // 73: sightline.wire.v1.Verdict
-	nil,                           // 74: sightline.wire.v1.TappedRequest.LimitedEntry
-	nil,                           // 75: sightline.wire.v1.SamplingRule.HeadersEntry
-	nil,                           // 76: sightline.wire.v1.Instance.LabelsEntry
-	nil,                           // 77: sightline.wire.v1.Match.HeadersEntry
-	nil,                           // 78: sightline.wire.v1.Match.WithoutEntry
-	nil,                           // 79: sightline.wire.v1.Match.QueryEntry
-	nil,                           // 80: sightline.wire.v1.Match.SourceLabelsEntry
-	nil,                           // 81: sightline.wire.v1.FieldEdits.SetEntry
-	nil,                           // 82: sightline.wire.v1.FieldEdits.AddEntry
-	nil,                           // 83: sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	nil,                           // 84: sightline.wire.v1.Subset.LabelsEntry
-	nil,                           // 85: sightline.wire.v1.LocalityLB.FailoverEntry
-	nil,                           // 86: sightline.wire.v1.Distribute.ToEntry
-	(*timestamppb.Timestamp)(nil), // 87: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 88: google.protobuf.Duration
+	(*SVIDRequest)(nil),           // 4: sightline.wire.v1.SVIDRequest
+	(*SVIDResponse)(nil),          // 5: sightline.wire.v1.SVIDResponse
+	(*SVID)(nil),                  // 6: sightline.wire.v1.SVID
+	(*TrustReport)(nil),           // 7: sightline.wire.v1.TrustReport
+	(*TrustUpdate)(nil),           // 8: sightline.wire.v1.TrustUpdate
+	(*Revocation)(nil),            // 9: sightline.wire.v1.Revocation
+	(*SubscribeRequest)(nil),      // 10: sightline.wire.v1.SubscribeRequest
+	(*Hello)(nil),                 // 11: sightline.wire.v1.Hello
+	(*Want)(nil),                  // 12: sightline.wire.v1.Want
+	(*State)(nil),                 // 13: sightline.wire.v1.State
+	(*Ack)(nil),                   // 14: sightline.wire.v1.Ack
+	(*Goodbye)(nil),               // 15: sightline.wire.v1.Goodbye
+	(*Push)(nil),                  // 16: sightline.wire.v1.Push
+	(*Taps)(nil),                  // 17: sightline.wire.v1.Taps
+	(*Tap)(nil),                   // 18: sightline.wire.v1.Tap
+	(*TappedRequest)(nil),         // 19: sightline.wire.v1.TappedRequest
+	(*TappedResponse)(nil),        // 20: sightline.wire.v1.TappedResponse
+	(*TappedRow)(nil),             // 21: sightline.wire.v1.TappedRow
+	(*TappedHeader)(nil),          // 22: sightline.wire.v1.TappedHeader
+	(*Inbound)(nil),               // 23: sightline.wire.v1.Inbound
+	(*AccessLogs)(nil),            // 24: sightline.wire.v1.AccessLogs
+	(*AccessLog)(nil),             // 25: sightline.wire.v1.AccessLog
+	(*LogTest)(nil),               // 26: sightline.wire.v1.LogTest
+	(*Sampling)(nil),              // 27: sightline.wire.v1.Sampling
+	(*SamplingRule)(nil),          // 28: sightline.wire.v1.SamplingRule
+	(*RateRule)(nil),              // 29: sightline.wire.v1.RateRule
+	(*InFlight)(nil),              // 30: sightline.wire.v1.InFlight
+	(*Adaptive)(nil),              // 31: sightline.wire.v1.Adaptive
+	(*TokenRule)(nil),             // 32: sightline.wire.v1.TokenRule
+	(*TokenHeader)(nil),           // 33: sightline.wire.v1.TokenHeader
+	(*ClaimHeader)(nil),           // 34: sightline.wire.v1.ClaimHeader
+	(*Authorization)(nil),         // 35: sightline.wire.v1.Authorization
+	(*AuthorizationRule)(nil),     // 36: sightline.wire.v1.AuthorizationRule
+	(*Source)(nil),                // 37: sightline.wire.v1.Source
+	(*Operation)(nil),             // 38: sightline.wire.v1.Operation
+	(*Condition)(nil),             // 39: sightline.wire.v1.Condition
+	(*Snapshot)(nil),              // 40: sightline.wire.v1.Snapshot
+	(*Instance)(nil),              // 41: sightline.wire.v1.Instance
+	(*Route)(nil),                 // 42: sightline.wire.v1.Route
+	(*Match)(nil),                 // 43: sightline.wire.v1.Match
+	(*StringMatch)(nil),           // 44: sightline.wire.v1.StringMatch
+	(*Destination)(nil),           // 45: sightline.wire.v1.Destination
+	(*Retry)(nil),                 // 46: sightline.wire.v1.Retry
+	(*HeaderEdits)(nil),           // 47: sightline.wire.v1.HeaderEdits
+	(*FieldEdits)(nil),            // 48: sightline.wire.v1.FieldEdits
+	(*Rewrite)(nil),               // 49: sightline.wire.v1.Rewrite
+	(*Redirect)(nil),              // 50: sightline.wire.v1.Redirect
+	(*DirectResponse)(nil),        // 51: sightline.wire.v1.DirectResponse
+	(*CORS)(nil),                  // 52: sightline.wire.v1.CORS
+	(*Fault)(nil),                 // 53: sightline.wire.v1.Fault
+	(*Delay)(nil),                 // 54: sightline.wire.v1.Delay
+	(*Abort)(nil),                 // 55: sightline.wire.v1.Abort
+	(*Mirror)(nil),                // 56: sightline.wire.v1.Mirror
+	(*StreamRoute)(nil),           // 57: sightline.wire.v1.StreamRoute
+	(*StreamMatch)(nil),           // 58: sightline.wire.v1.StreamMatch
+	(*Subset)(nil),                // 59: sightline.wire.v1.Subset
+	(*Hedge)(nil),                 // 60: sightline.wire.v1.Hedge
+	(*Policy)(nil),                // 61: sightline.wire.v1.Policy
+	(*Hash)(nil),                  // 62: sightline.wire.v1.Hash
+	(*HashCookie)(nil),            // 63: sightline.wire.v1.HashCookie
+	(*CookieAttribute)(nil),       // 64: sightline.wire.v1.CookieAttribute
+	(*Warmup)(nil),                // 65: sightline.wire.v1.Warmup
+	(*LocalityLB)(nil),            // 66: sightline.wire.v1.LocalityLB
+	(*Distribute)(nil),            // 67: sightline.wire.v1.Distribute
+	(*Outlier)(nil),               // 68: sightline.wire.v1.Outlier
+	(*Limits)(nil),                // 69: sightline.wire.v1.Limits
+	(*Keepalive)(nil),             // 70: sightline.wire.v1.Keepalive
+	(*RetryBudget)(nil),           // 71: sightline.wire.v1.RetryBudget
+	(*HealthCheck)(nil),           // 72: sightline.wire.v1.HealthCheck
+	(*HTTPCheck)(nil),             // 73: sightline.wire.v1.HTTPCheck
+	(*StatusRange)(nil),           // 74: sightline.wire.v1.StatusRange
+	(*GRPCCheck)(nil),             // 75: sightline.wire.v1.GRPCCheck
+	(*Verdict)(nil),               // 76: sightline.wire.v1.Verdict
+	nil,                           // 77: sightline.wire.v1.TappedRequest.LimitedEntry
+	nil,                           // 78: sightline.wire.v1.SamplingRule.HeadersEntry
+	nil,                           // 79: sightline.wire.v1.Instance.LabelsEntry
+	nil,                           // 80: sightline.wire.v1.Match.HeadersEntry
+	nil,                           // 81: sightline.wire.v1.Match.WithoutEntry
+	nil,                           // 82: sightline.wire.v1.Match.QueryEntry
+	nil,                           // 83: sightline.wire.v1.Match.SourceLabelsEntry
+	nil,                           // 84: sightline.wire.v1.FieldEdits.SetEntry
+	nil,                           // 85: sightline.wire.v1.FieldEdits.AddEntry
+	nil,                           // 86: sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	nil,                           // 87: sightline.wire.v1.Subset.LabelsEntry
+	nil,                           // 88: sightline.wire.v1.LocalityLB.FailoverEntry
+	nil,                           // 89: sightline.wire.v1.Distribute.ToEntry
+	(*timestamppb.Timestamp)(nil), // 90: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 91: google.protobuf.Duration
 }
 var file_wire_proto_depIdxs = []int32{
 	0,   // 0: sightline.wire.v1.EnrollRequest.workload:type_name -> sightline.wire.v1.Workload
-	87,  // 1: sightline.wire.v1.TrustReport.expires:type_name -> google.protobuf.Timestamp
-	6,   // 2: sightline.wire.v1.TrustUpdate.revoked:type_name -> sightline.wire.v1.Revocation
-	88,  // 3: sightline.wire.v1.TrustUpdate.spread:type_name -> google.protobuf.Duration
-	87,  // 4: sightline.wire.v1.Revocation.before:type_name -> google.protobuf.Timestamp
-	87,  // 5: sightline.wire.v1.Revocation.expires:type_name -> google.protobuf.Timestamp
-	8,   // 6: sightline.wire.v1.SubscribeRequest.hello:type_name -> sightline.wire.v1.Hello
-	9,   // 7: sightline.wire.v1.SubscribeRequest.want:type_name -> sightline.wire.v1.Want
-	10,  // 8: sightline.wire.v1.SubscribeRequest.state:type_name -> sightline.wire.v1.State
-	11,  // 9: sightline.wire.v1.SubscribeRequest.ack:type_name -> sightline.wire.v1.Ack
-	12,  // 10: sightline.wire.v1.SubscribeRequest.goodbye:type_name -> sightline.wire.v1.Goodbye
-	38,  // 11: sightline.wire.v1.Hello.instance:type_name -> sightline.wire.v1.Instance
-	88,  // 12: sightline.wire.v1.Ack.ago:type_name -> google.protobuf.Duration
-	37,  // 13: sightline.wire.v1.Push.snapshots:type_name -> sightline.wire.v1.Snapshot
-	87,  // 14: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
-	20,  // 15: sightline.wire.v1.Push.inbound:type_name -> sightline.wire.v1.Inbound
-	14,  // 16: sightline.wire.v1.Push.taps:type_name -> sightline.wire.v1.Taps
-	15,  // 17: sightline.wire.v1.Taps.taps:type_name -> sightline.wire.v1.Tap
-	18,  // 18: sightline.wire.v1.TappedRequest.rows:type_name -> sightline.wire.v1.TappedRow
-	74,  // 19: sightline.wire.v1.TappedRequest.limited:type_name -> sightline.wire.v1.TappedRequest.LimitedEntry
-	87,  // 20: sightline.wire.v1.TappedRow.time:type_name -> google.protobuf.Timestamp
-	88,  // 21: sightline.wire.v1.TappedRow.took:type_name -> google.protobuf.Duration
-	88,  // 22: sightline.wire.v1.TappedRow.first_byte:type_name -> google.protobuf.Duration
-	19,  // 23: sightline.wire.v1.TappedRow.request:type_name -> sightline.wire.v1.TappedHeader
-	19,  // 24: sightline.wire.v1.TappedRow.response:type_name -> sightline.wire.v1.TappedHeader
-	32,  // 25: sightline.wire.v1.Inbound.authorization:type_name -> sightline.wire.v1.Authorization
-	29,  // 26: sightline.wire.v1.Inbound.tokens:type_name -> sightline.wire.v1.TokenRule
-	26,  // 27: sightline.wire.v1.Inbound.rates:type_name -> sightline.wire.v1.RateRule
-	27,  // 28: sightline.wire.v1.Inbound.in_flight:type_name -> sightline.wire.v1.InFlight
-	24,  // 29: sightline.wire.v1.Inbound.sampling:type_name -> sightline.wire.v1.Sampling
-	21,  // 30: sightline.wire.v1.Inbound.logs:type_name -> sightline.wire.v1.AccessLogs
-	22,  // 31: sightline.wire.v1.AccessLogs.outbound:type_name -> sightline.wire.v1.AccessLog
-	22,  // 32: sightline.wire.v1.AccessLogs.inbound:type_name -> sightline.wire.v1.AccessLog
-	23,  // 33: sightline.wire.v1.AccessLog.only:type_name -> sightline.wire.v1.LogTest
-	23,  // 34: sightline.wire.v1.LogTest.of:type_name -> sightline.wire.v1.LogTest
-	25,  // 35: sightline.wire.v1.Sampling.rules:type_name -> sightline.wire.v1.SamplingRule
-	88,  // 36: sightline.wire.v1.Sampling.keep_slower:type_name -> google.protobuf.Duration
-	75,  // 37: sightline.wire.v1.SamplingRule.headers:type_name -> sightline.wire.v1.SamplingRule.HeadersEntry
-	33,  // 38: sightline.wire.v1.RateRule.match:type_name -> sightline.wire.v1.AuthorizationRule
-	88,  // 39: sightline.wire.v1.RateRule.unit:type_name -> google.protobuf.Duration
-	28,  // 40: sightline.wire.v1.InFlight.adaptive:type_name -> sightline.wire.v1.Adaptive
-	88,  // 41: sightline.wire.v1.Adaptive.interval:type_name -> google.protobuf.Duration
-	88,  // 42: sightline.wire.v1.Adaptive.min_rtt_fixed:type_name -> google.protobuf.Duration
-	88,  // 43: sightline.wire.v1.Adaptive.min_rtt_interval:type_name -> google.protobuf.Duration
-	30,  // 44: sightline.wire.v1.TokenRule.from_headers:type_name -> sightline.wire.v1.TokenHeader
-	31,  // 45: sightline.wire.v1.TokenRule.claim_headers:type_name -> sightline.wire.v1.ClaimHeader
-	33,  // 46: sightline.wire.v1.Authorization.rules:type_name -> sightline.wire.v1.AuthorizationRule
-	34,  // 47: sightline.wire.v1.AuthorizationRule.from:type_name -> sightline.wire.v1.Source
-	35,  // 48: sightline.wire.v1.AuthorizationRule.to:type_name -> sightline.wire.v1.Operation
-	36,  // 49: sightline.wire.v1.AuthorizationRule.when:type_name -> sightline.wire.v1.Condition
-	39,  // 50: sightline.wire.v1.Snapshot.routes:type_name -> sightline.wire.v1.Route
-	56,  // 51: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
-	58,  // 52: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
-	38,  // 53: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
-	73,  // 54: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
-	54,  // 55: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
-	57,  // 56: sightline.wire.v1.Snapshot.hedge:type_name -> sightline.wire.v1.Hedge
-	76,  // 57: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
-	40,  // 58: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
-	42,  // 59: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
-	88,  // 60: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
-	43,  // 61: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
-	44,  // 62: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
-	46,  // 63: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
-	47,  // 64: sightline.wire.v1.Route.redirect:type_name -> sightline.wire.v1.Redirect
-	48,  // 65: sightline.wire.v1.Route.respond:type_name -> sightline.wire.v1.DirectResponse
-	49,  // 66: sightline.wire.v1.Route.cors:type_name -> sightline.wire.v1.CORS
-	50,  // 67: sightline.wire.v1.Route.fault:type_name -> sightline.wire.v1.Fault
-	53,  // 68: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
-	41,  // 69: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
-	41,  // 70: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
-	77,  // 71: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
-	41,  // 72: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
-	41,  // 73: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
-	78,  // 74: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
-	79,  // 75: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
-	80,  // 76: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
-	44,  // 77: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
-	88,  // 78: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
-	88,  // 79: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
-	45,  // 80: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
-	45,  // 81: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
-	81,  // 82: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
-	82,  // 83: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
-	41,  // 84: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
-	88,  // 85: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
-	51,  // 86: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
-	52,  // 87: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
-	88,  // 88: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
-	55,  // 89: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
-	42,  // 90: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
-	83,  // 91: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	84,  // 92: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
-	58,  // 93: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
-	88,  // 94: sightline.wire.v1.Hedge.after:type_name -> google.protobuf.Duration
-	88,  // 95: sightline.wire.v1.Hedge.min:type_name -> google.protobuf.Duration
-	88,  // 96: sightline.wire.v1.Hedge.max:type_name -> google.protobuf.Duration
-	65,  // 97: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
-	66,  // 98: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
-	59,  // 99: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
-	62,  // 100: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
-	63,  // 101: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
-	68,  // 102: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
-	69,  // 103: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
-	60,  // 104: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
-	88,  // 105: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
-	61,  // 106: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
-	88,  // 107: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
-	64,  // 108: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
-	85,  // 109: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
-	86,  // 110: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
-	88,  // 111: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
-	88,  // 112: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
-	88,  // 113: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
-	88,  // 114: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
-	88,  // 115: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
-	88,  // 116: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
-	67,  // 117: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
-	88,  // 118: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
-	88,  // 119: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
-	88,  // 120: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
-	70,  // 121: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
-	72,  // 122: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
-	88,  // 123: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
-	88,  // 124: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
-	88,  // 125: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
-	71,  // 126: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
-	87,  // 127: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
-	87,  // 128: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
-	41,  // 129: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
-	41,  // 130: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
-	41,  // 131: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
-	1,   // 132: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
-	2,   // 133: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
-	7,   // 134: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
-	16,  // 135: sightline.wire.v1.ControlPlane.Tapped:input_type -> sightline.wire.v1.TappedRequest
-	4,   // 136: sightline.wire.v1.ControlPlane.Trust:input_type -> sightline.wire.v1.TrustReport
-	3,   // 137: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
-	3,   // 138: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
-	13,  // 139: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
-	17,  // 140: sightline.wire.v1.ControlPlane.Tapped:output_type -> sightline.wire.v1.TappedResponse
-	5,   // 141: sightline.wire.v1.ControlPlane.Trust:output_type -> sightline.wire.v1.TrustUpdate
-	137, // [137:142] is the sub-list for method output_type
-	132, // [132:137] is the sub-list for method input_type
-	132, // [132:132] is the sub-list for extension type_name
-	132, // [132:132] is the sub-list for extension extendee
-	0,   // [0:132] is the sub-list for field type_name
+	6,   // 1: sightline.wire.v1.SVIDResponse.svids:type_name -> sightline.wire.v1.SVID
+	90,  // 2: sightline.wire.v1.TrustReport.expires:type_name -> google.protobuf.Timestamp
+	9,   // 3: sightline.wire.v1.TrustUpdate.revoked:type_name -> sightline.wire.v1.Revocation
+	91,  // 4: sightline.wire.v1.TrustUpdate.spread:type_name -> google.protobuf.Duration
+	90,  // 5: sightline.wire.v1.Revocation.before:type_name -> google.protobuf.Timestamp
+	90,  // 6: sightline.wire.v1.Revocation.expires:type_name -> google.protobuf.Timestamp
+	11,  // 7: sightline.wire.v1.SubscribeRequest.hello:type_name -> sightline.wire.v1.Hello
+	12,  // 8: sightline.wire.v1.SubscribeRequest.want:type_name -> sightline.wire.v1.Want
+	13,  // 9: sightline.wire.v1.SubscribeRequest.state:type_name -> sightline.wire.v1.State
+	14,  // 10: sightline.wire.v1.SubscribeRequest.ack:type_name -> sightline.wire.v1.Ack
+	15,  // 11: sightline.wire.v1.SubscribeRequest.goodbye:type_name -> sightline.wire.v1.Goodbye
+	41,  // 12: sightline.wire.v1.Hello.instance:type_name -> sightline.wire.v1.Instance
+	91,  // 13: sightline.wire.v1.Ack.ago:type_name -> google.protobuf.Duration
+	40,  // 14: sightline.wire.v1.Push.snapshots:type_name -> sightline.wire.v1.Snapshot
+	90,  // 15: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
+	23,  // 16: sightline.wire.v1.Push.inbound:type_name -> sightline.wire.v1.Inbound
+	17,  // 17: sightline.wire.v1.Push.taps:type_name -> sightline.wire.v1.Taps
+	18,  // 18: sightline.wire.v1.Taps.taps:type_name -> sightline.wire.v1.Tap
+	21,  // 19: sightline.wire.v1.TappedRequest.rows:type_name -> sightline.wire.v1.TappedRow
+	77,  // 20: sightline.wire.v1.TappedRequest.limited:type_name -> sightline.wire.v1.TappedRequest.LimitedEntry
+	90,  // 21: sightline.wire.v1.TappedRow.time:type_name -> google.protobuf.Timestamp
+	91,  // 22: sightline.wire.v1.TappedRow.took:type_name -> google.protobuf.Duration
+	91,  // 23: sightline.wire.v1.TappedRow.first_byte:type_name -> google.protobuf.Duration
+	22,  // 24: sightline.wire.v1.TappedRow.request:type_name -> sightline.wire.v1.TappedHeader
+	22,  // 25: sightline.wire.v1.TappedRow.response:type_name -> sightline.wire.v1.TappedHeader
+	35,  // 26: sightline.wire.v1.Inbound.authorization:type_name -> sightline.wire.v1.Authorization
+	32,  // 27: sightline.wire.v1.Inbound.tokens:type_name -> sightline.wire.v1.TokenRule
+	29,  // 28: sightline.wire.v1.Inbound.rates:type_name -> sightline.wire.v1.RateRule
+	30,  // 29: sightline.wire.v1.Inbound.in_flight:type_name -> sightline.wire.v1.InFlight
+	27,  // 30: sightline.wire.v1.Inbound.sampling:type_name -> sightline.wire.v1.Sampling
+	24,  // 31: sightline.wire.v1.Inbound.logs:type_name -> sightline.wire.v1.AccessLogs
+	25,  // 32: sightline.wire.v1.AccessLogs.outbound:type_name -> sightline.wire.v1.AccessLog
+	25,  // 33: sightline.wire.v1.AccessLogs.inbound:type_name -> sightline.wire.v1.AccessLog
+	26,  // 34: sightline.wire.v1.AccessLog.only:type_name -> sightline.wire.v1.LogTest
+	26,  // 35: sightline.wire.v1.LogTest.of:type_name -> sightline.wire.v1.LogTest
+	28,  // 36: sightline.wire.v1.Sampling.rules:type_name -> sightline.wire.v1.SamplingRule
+	91,  // 37: sightline.wire.v1.Sampling.keep_slower:type_name -> google.protobuf.Duration
+	78,  // 38: sightline.wire.v1.SamplingRule.headers:type_name -> sightline.wire.v1.SamplingRule.HeadersEntry
+	36,  // 39: sightline.wire.v1.RateRule.match:type_name -> sightline.wire.v1.AuthorizationRule
+	91,  // 40: sightline.wire.v1.RateRule.unit:type_name -> google.protobuf.Duration
+	31,  // 41: sightline.wire.v1.InFlight.adaptive:type_name -> sightline.wire.v1.Adaptive
+	91,  // 42: sightline.wire.v1.Adaptive.interval:type_name -> google.protobuf.Duration
+	91,  // 43: sightline.wire.v1.Adaptive.min_rtt_fixed:type_name -> google.protobuf.Duration
+	91,  // 44: sightline.wire.v1.Adaptive.min_rtt_interval:type_name -> google.protobuf.Duration
+	33,  // 45: sightline.wire.v1.TokenRule.from_headers:type_name -> sightline.wire.v1.TokenHeader
+	34,  // 46: sightline.wire.v1.TokenRule.claim_headers:type_name -> sightline.wire.v1.ClaimHeader
+	36,  // 47: sightline.wire.v1.Authorization.rules:type_name -> sightline.wire.v1.AuthorizationRule
+	37,  // 48: sightline.wire.v1.AuthorizationRule.from:type_name -> sightline.wire.v1.Source
+	38,  // 49: sightline.wire.v1.AuthorizationRule.to:type_name -> sightline.wire.v1.Operation
+	39,  // 50: sightline.wire.v1.AuthorizationRule.when:type_name -> sightline.wire.v1.Condition
+	42,  // 51: sightline.wire.v1.Snapshot.routes:type_name -> sightline.wire.v1.Route
+	59,  // 52: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
+	61,  // 53: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
+	41,  // 54: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
+	76,  // 55: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
+	57,  // 56: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
+	60,  // 57: sightline.wire.v1.Snapshot.hedge:type_name -> sightline.wire.v1.Hedge
+	79,  // 58: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
+	43,  // 59: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
+	45,  // 60: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
+	91,  // 61: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
+	46,  // 62: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
+	47,  // 63: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
+	49,  // 64: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
+	50,  // 65: sightline.wire.v1.Route.redirect:type_name -> sightline.wire.v1.Redirect
+	51,  // 66: sightline.wire.v1.Route.respond:type_name -> sightline.wire.v1.DirectResponse
+	52,  // 67: sightline.wire.v1.Route.cors:type_name -> sightline.wire.v1.CORS
+	53,  // 68: sightline.wire.v1.Route.fault:type_name -> sightline.wire.v1.Fault
+	56,  // 69: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
+	44,  // 70: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
+	44,  // 71: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
+	80,  // 72: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
+	44,  // 73: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
+	44,  // 74: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
+	81,  // 75: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
+	82,  // 76: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
+	83,  // 77: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
+	47,  // 78: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
+	91,  // 79: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
+	91,  // 80: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
+	48,  // 81: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
+	48,  // 82: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
+	84,  // 83: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
+	85,  // 84: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
+	44,  // 85: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
+	91,  // 86: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
+	54,  // 87: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
+	55,  // 88: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
+	91,  // 89: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
+	58,  // 90: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
+	45,  // 91: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
+	86,  // 92: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	87,  // 93: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
+	61,  // 94: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
+	91,  // 95: sightline.wire.v1.Hedge.after:type_name -> google.protobuf.Duration
+	91,  // 96: sightline.wire.v1.Hedge.min:type_name -> google.protobuf.Duration
+	91,  // 97: sightline.wire.v1.Hedge.max:type_name -> google.protobuf.Duration
+	68,  // 98: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
+	69,  // 99: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
+	62,  // 100: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
+	65,  // 101: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
+	66,  // 102: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
+	71,  // 103: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
+	72,  // 104: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
+	63,  // 105: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
+	91,  // 106: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
+	64,  // 107: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
+	91,  // 108: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
+	67,  // 109: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
+	88,  // 110: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
+	89,  // 111: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
+	91,  // 112: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
+	91,  // 113: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
+	91,  // 114: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
+	91,  // 115: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
+	91,  // 116: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
+	91,  // 117: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
+	70,  // 118: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
+	91,  // 119: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
+	91,  // 120: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
+	91,  // 121: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
+	73,  // 122: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
+	75,  // 123: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
+	91,  // 124: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
+	91,  // 125: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
+	91,  // 126: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
+	74,  // 127: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
+	90,  // 128: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
+	90,  // 129: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
+	44,  // 130: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
+	44,  // 131: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
+	44,  // 132: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
+	1,   // 133: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
+	2,   // 134: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
+	10,  // 135: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
+	19,  // 136: sightline.wire.v1.ControlPlane.Tapped:input_type -> sightline.wire.v1.TappedRequest
+	7,   // 137: sightline.wire.v1.ControlPlane.Trust:input_type -> sightline.wire.v1.TrustReport
+	3,   // 138: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
+	3,   // 139: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
+	16,  // 140: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
+	20,  // 141: sightline.wire.v1.ControlPlane.Tapped:output_type -> sightline.wire.v1.TappedResponse
+	8,   // 142: sightline.wire.v1.ControlPlane.Trust:output_type -> sightline.wire.v1.TrustUpdate
+	138, // [138:143] is the sub-list for method output_type
+	133, // [133:138] is the sub-list for method input_type
+	133, // [133:133] is the sub-list for extension type_name
+	133, // [133:133] is the sub-list for extension extendee
+	0,   // [0:133] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -6799,27 +6962,27 @@ func file_wire_proto_init() {
 	if File_wire_proto != nil {
 		return
 	}
-	file_wire_proto_msgTypes[7].OneofWrappers = []any{
+	file_wire_proto_msgTypes[10].OneofWrappers = []any{
 		(*SubscribeRequest_Hello)(nil),
 		(*SubscribeRequest_Want)(nil),
 		(*SubscribeRequest_State)(nil),
 		(*SubscribeRequest_Ack)(nil),
 		(*SubscribeRequest_Goodbye)(nil),
 	}
-	file_wire_proto_msgTypes[41].OneofWrappers = []any{
+	file_wire_proto_msgTypes[44].OneofWrappers = []any{
 		(*StringMatch_Exact)(nil),
 		(*StringMatch_Prefix)(nil),
 		(*StringMatch_Regex)(nil),
 		(*StringMatch_Elements)(nil),
 	}
-	file_wire_proto_msgTypes[52].OneofWrappers = []any{}
-	file_wire_proto_msgTypes[59].OneofWrappers = []any{
+	file_wire_proto_msgTypes[55].OneofWrappers = []any{}
+	file_wire_proto_msgTypes[62].OneofWrappers = []any{
 		(*Hash_Header)(nil),
 		(*Hash_Query)(nil),
 		(*Hash_Cookie)(nil),
 		(*Hash_SourceIp)(nil),
 	}
-	file_wire_proto_msgTypes[69].OneofWrappers = []any{
+	file_wire_proto_msgTypes[72].OneofWrappers = []any{
 		(*HealthCheck_Http)(nil),
 		(*HealthCheck_Grpc)(nil),
 		(*HealthCheck_Tcp)(nil),
@@ -6830,7 +6993,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   87,
+			NumMessages:   90,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
