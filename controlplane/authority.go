@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,7 @@ const KeyFile = "ca.key"
 var errLagging = errors.New("the rotation has to wait")
 
 const (
+	watchEvery  = time.Minute // at who comes near the end of a certificate
 	maintenance = time.Hour
 	named       = 50 // of holders and certificates that a status lists
 )
@@ -56,16 +58,20 @@ func (p *plane) openAuthority(ctx context.Context) error {
 // keepAuthority takes over what other control planes change of the CA, and does what is
 // due once in a while, until ctx ends. It returns nil.
 func (p *plane) keepAuthority(ctx context.Context) error {
-	tick := time.NewTicker(maintenance)
+	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
-	said := map[string]string{}
-	for {
-		p.alarms(said)
+	var said map[string]string
+	for last := time.Now(); ; {
+		said = p.alarms(said)
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-p.authorityNews:
 		case <-tick.C:
+			if time.Since(last) < maintenance {
+				continue
+			}
+			last = time.Now()
 			p.tend(ctx, "certificate authority", p.authority.Maintain)
 			p.tend(ctx, "join tokens", p.tokens.Prune)
 		}
@@ -81,15 +87,16 @@ func (p *plane) tend(ctx context.Context, what string, do func(context.Context) 
 	}
 }
 
-// alarms tells, once for each step, of authorities that come near their end.
-func (p *plane) alarms(said map[string]string) {
+// alarms tells, once for each step, of authorities and of holders' certificates that come
+// near their end. It returns what it has said of those that still do.
+func (p *plane) alarms(said map[string]string) map[string]string {
+	now := map[string]string{}
 	at := p.authority.Standing()
-	for _, c := range append(at.Roots, at.Signing) {
+	for _, c := range append(slices.Clip(at.Roots), at.Signing) {
 		shown := describe(c)
-		if shown.Alarm == "" || said[shown.Fingerprint] == shown.Alarm {
+		if now[shown.Fingerprint] = shown.Alarm; shown.Alarm == "" || said[shown.Fingerprint] == shown.Alarm {
 			continue
 		}
-		said[shown.Fingerprint] = shown.Alarm
 		p.deps.Logger.Error("certificate authority comes to its end", "subject", shown.Subject, "expires", shown.Expires, "alarm", shown.Alarm)
 		p.tell(mesh.Event{
 			Kind: mesh.EventIdentity, By: author,
@@ -97,6 +104,19 @@ func (p *plane) alarms(said map[string]string) {
 			Detail:  map[string]string{"fingerprint": shown.Fingerprint, "alarm": shown.Alarm},
 		})
 	}
+	for _, h := range p.holders.Sum().Troubled {
+		key := string(h.Identity) + " " + string(h.Instance)
+		if now[key] = h.Alarm; h.Alarm == "" || said[key] == h.Alarm {
+			continue
+		}
+		p.deps.Logger.Error("certificate is not renewed", "instance", h.Instance, "expires", h.Expires, "alarm", h.Alarm, "reason", h.Failure)
+		p.tell(mesh.Event{
+			Kind: mesh.EventIdentity, By: author, Target: mesh.Target{Service: h.Service, Instance: h.Instance},
+			Summary: fmt.Sprintf("%s does not renew its certificate, which ends at %s", h.Instance, h.Expires.UTC().Format(time.RFC3339)),
+			Detail:  map[string]string{"serial": h.Serial, "alarm": h.Alarm, "reason": h.Failure},
+		})
+	}
+	return now
 }
 
 func describe(c *x509.Certificate) mesh.AuthorityCertificate {

@@ -2,7 +2,7 @@
 // to avoid. It is one process with one TLS listener: sidecars enrol, renew and
 // subscribe there, and the mesh's other parts use the admin API.
 //
-// Its steps are packages of their own. store holds the state in etcd; ca and token
+// Its steps are packages of their own. store holds the state in etcd; ca, token and trust
 // let workloads in; registry knows the instances; resource keeps what people wrote
 // and compile turns it all into snapshots; hub feeds those to the sidecars; remedy
 // turns what topology sees into verdicts; event keeps the timeline.

@@ -64,6 +64,8 @@ func TestStatusIsWell(t *testing.T) {
 		{"all in sync", meshStatus{Proxies: []mesh.ProxyStatus{good}}, true},
 		{"one away", meshStatus{Proxies: []mesh.ProxyStatus{good, {InSync: true}}}, false},
 		{"one behind", meshStatus{Proxies: []mesh.ProxyStatus{{Connected: true}}}, false},
+		{"a certificate that is not renewed", meshStatus{Authority: mesh.Authority{Troubled: []mesh.Holder{{Instance: "web-1", Failures: 3}}}}, false},
+		{"an authority that ends", meshStatus{Authority: mesh.Authority{Signing: mesh.AuthorityCertificate{Alarm: "critical"}}}, false},
 		{"a breaker", meshStatus{Proxies: []mesh.ProxyStatus{good}, Breakers: []mesh.Verdict{{ID: "v"}}}, false},
 	} {
 		if got := c.s.well(); got != c.ok {

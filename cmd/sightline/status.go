@@ -20,6 +20,8 @@ type meshStatus struct {
 	Changes  []mesh.ConfigChange `json:"changes"`
 	Breakers []mesh.Verdict      `json:"breakers"`
 	Signals  []signal.Pipeline   `json:"signals"`
+
+	Authority mesh.Authority `json:"authority"`
 }
 
 func newStatus(g *globals) *cobra.Command {
@@ -37,6 +39,9 @@ func newStatus(g *globals) *cobra.Command {
 				if err := api.Get(c.Context(), path, nil, &s); err != nil {
 					return fmt.Errorf("status: %w", err)
 				}
+			}
+			if err := api.Get(c.Context(), "/api/v1/ca", nil, &s.Authority); err != nil {
+				return fmt.Errorf("status: %w", err)
 			}
 			slices.SortFunc(s.Proxies, func(a, b mesh.ProxyStatus) int { return cmp.Compare(a.Instance.ID, b.Instance.ID) })
 			if err := g.print(c.OutOrStdout(), s, s.text); err != nil {
@@ -71,6 +76,7 @@ func (s meshStatus) text(t *table) {
 	for _, c := range s.Changes[:min(len(s.Changes), changesShown)] {
 		t.row("change", c.Version, namesOf(c), fmt.Sprintf("%d of %d sidecars", c.Applied, c.Sidecars), fateOf(c), c.Committed.Local().Format(time.TimeOnly))
 	}
+	s.identities(t)
 	for _, v := range s.Breakers {
 		t.row("breaker", v.Target, string(v.Phase), v.By, v.Reason)
 	}
@@ -135,8 +141,20 @@ func fateOf(c mesh.ConfigChange) string {
 	return strings.Join(out, ", ")
 }
 
+// identities are those that somebody has to see to.
+func (s meshStatus) identities(t *table) {
+	for _, c := range append(slices.Clip(s.Authority.Roots), s.Authority.Signing) {
+		if c.Alarm != "" {
+			t.row("authority", c.Subject, c.Alarm, "ends "+cell(c.Expires))
+		}
+	}
+	for _, h := range s.Authority.Troubled {
+		t.row("certificate", string(h.Instance), h.Alarm, "ends "+cell(h.Expires), h.Failure)
+	}
+}
+
 // well reports whether every sidecar is connected and in sync and no breaker is tripped.
 func (s meshStatus) well() bool {
 	bad := slices.ContainsFunc(s.Proxies, func(p mesh.ProxyStatus) bool { return !p.Connected || !p.InSync })
-	return !bad && len(s.Breakers) == 0
+	return !bad && len(s.Breakers) == 0 && authorityWell(s.Authority)
 }

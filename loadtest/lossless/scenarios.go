@@ -32,6 +32,7 @@ var scenarios = []scenario{
 	{name: "certificates-renewed", play: certificatesRenewed},
 	{name: "instance-killed", play: instanceKilled, unsafe: true},
 	{name: "collector-away", play: collectorAway},
+	{name: "root-rotated", play: rootRotated},
 }
 
 // rollingRestart restarts every workload that takes requests, one after the other.
