@@ -79,7 +79,7 @@ func status(err error) int {
 		return http.StatusConflict
 	case errors.Is(err, remedy.ErrNotLeading):
 		return http.StatusServiceUnavailable
-	case errors.Is(err, store.ErrNotFound), errors.Is(err, token.ErrUnknown), errors.Is(err, remedy.ErrUnknownVerdict), errors.Is(err, remedy.ErrUnknownTarget):
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, token.ErrUnknown), errors.Is(err, resource.ErrNoSuchChange), errors.Is(err, remedy.ErrUnknownVerdict), errors.Is(err, remedy.ErrUnknownTarget):
 		return http.StatusNotFound
 	}
 	return 0
@@ -91,6 +91,11 @@ type configuration struct{ *resource.Keeper }
 // Delete removes one resource.
 func (c configuration) Delete(ctx context.Context, kind, namespace, name, by string) ([]mesh.Finding, error) {
 	return c.Keeper.Delete(ctx, resource.Ref{Kind: kind, Namespace: namespace, Name: name}, by)
+}
+
+// History is what changed.
+func (c configuration) History(ctx context.Context, q admin.HistoryQuery) ([]mesh.Change, error) {
+	return c.Keeper.History(ctx, q.Below, q.Limit, resource.Ref{Kind: q.Kind, Namespace: q.Namespace, Name: q.Name})
 }
 
 // grants keeps join tokens in the store.

@@ -16,9 +16,6 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
-// couldNot is the status of an analysis that could not be made.
-const couldNot = 2
-
 func newAnalyze(g *globals) *cobra.Command {
 	var files []string
 	var offline bool
@@ -35,7 +32,7 @@ func newAnalyze(g *globals) *cobra.Command {
 		Example: "  sightline analyze --offline -f deploy/\n" +
 			"  sightline analyze -f canary.yaml --fail-on warning\n" +
 			"  sightline analyze -o json",
-		Args: func(c *cobra.Command, args []string) error { return fails(cobra.NoArgs(c, args)) },
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			a := analysis{files: files, stdin: c.InOrStdin(), offline: offline}
 			found, err := a.run(c.Context(), g)
@@ -43,7 +40,7 @@ func newAnalyze(g *globals) *cobra.Command {
 				err = g.printFindings(c.OutOrStdout(), found)
 			}
 			if err != nil {
-				return fails(err)
+				return err
 			}
 			if found.atLeast(failOn) {
 				return errFound
@@ -51,18 +48,10 @@ func newAnalyze(g *globals) *cobra.Command {
 			return nil
 		},
 	}
-	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fails(err) })
 	c.Flags().StringArrayVarP(&files, "file", "f", nil, "manifest, or a directory of them; - is standard input")
 	c.Flags().BoolVar(&offline, "offline", false, "look at the files alone, without a running mesh")
 	c.Flags().Var(newOneOf(&failOn, config.SeverityError, config.SeverityWarning, config.SeverityInfo), "fail-on", "error, warning or info: the least that gives status 1")
 	return c
-}
-
-func fails(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &statusError{couldNot, err}
 }
 
 // findings is the answer of an analysis.

@@ -16,7 +16,8 @@ import (
 
 // abbreviations are the kinds as people abbreviate them.
 var abbreviations = map[string]string{
-	"vs": config.KindVirtualService, "dr": config.KindDestinationRule, "all": "", "": "",
+	"vs": config.KindVirtualService, "dr": config.KindDestinationRule, "pa": config.KindPeerAuthentication,
+	"ra": config.KindRequestAuthentication, "ap": config.KindAuthorizationPolicy, "all": "", "": "",
 }
 
 // kindOf is a kind by any of its spellings: its name in any case, its plural, or abbreviated.
@@ -25,14 +26,22 @@ func kindOf(s string) (string, error) {
 	if k, ok := abbreviations[word]; ok {
 		return k, nil
 	}
-	all := config.Kinds()
-	for i, k := range all {
-		all[i] = strings.ToLower(k)
-		if word == all[i] || word == all[i]+"s" || word == strings.TrimSuffix(all[i], "y")+"ies" {
+	for _, k := range config.Kinds() {
+		name := strings.ToLower(k)
+		if word == name || word == name+"s" || word == strings.TrimSuffix(name, "y")+"ies" {
 			return k, nil
 		}
 	}
-	return "", fmt.Errorf("kind %q: want %s, vs, dr or all", s, strings.Join(all, ", "))
+	return "", fmt.Errorf("kind %q: want %s, vs, dr or all", s, strings.Join(kindNames(), ", "))
+}
+
+// kindNames are the kinds as they are typed.
+func kindNames() []string {
+	all := config.Kinds()
+	for i, k := range all {
+		all[i] = strings.ToLower(k)
+	}
+	return all
 }
 
 func newGet(g *globals) *cobra.Command {
@@ -40,6 +49,8 @@ func newGet(g *globals) *cobra.Command {
 		Use:   "get [kind] [name]",
 		Short: "Show configuration; with a name, the manifest",
 		Args:  cobra.MaximumNArgs(2),
+
+		ValidArgsFunction: g.completeResource,
 		RunE: func(c *cobra.Command, args []string) error {
 			args = append(args, "", "")
 			kind, err := kindOf(args[0])
@@ -123,6 +134,8 @@ func newDelete(g *globals) *cobra.Command {
 		Use:   "delete kind name",
 		Short: "Delete a piece of configuration",
 		Args:  cobra.ExactArgs(2),
+
+		ValidArgsFunction: g.completeResource,
 		RunE: func(c *cobra.Command, args []string) error {
 			kind, err := kindOf(args[0])
 			if err != nil {

@@ -23,10 +23,7 @@ func main() {
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "sightline:", err)
-		if e, ok := errors.AsType[*statusError](err); ok {
-			os.Exit(e.status)
-		}
-		os.Exit(1)
+		os.Exit(2)
 	}
 }
 

@@ -13,20 +13,9 @@ import (
 )
 
 // errFound ends a command with status 1 when what it looked at is not as it should
-// be, and the command has said so itself.
+// be, and the command has said so itself. Any other error, which is that the command
+// could not do what it should, is status 2.
 var errFound = errors.New("findings")
-
-// statusError ends a command with a status of its own.
-type statusError struct {
-	status int
-	cause  error
-}
-
-// Error is the cause's.
-func (e *statusError) Error() string { return e.cause.Error() }
-
-// Unwrap is the cause.
-func (e *statusError) Unwrap() error { return e.cause }
 
 // globals are the flags of all commands that talk to a running Sightline.
 type globals struct {
@@ -53,7 +42,8 @@ func newRoot() *cobra.Command {
 	root.AddCommand(
 		newUp(g), newDemo(g), newStore(g), newControlPlane(g),
 		newApply(g), newGet(g), newDelete(g), newStatus(g), newTraffic(g), newEvents(g),
-		newToken(g), newCA(g), newSignIn(g), newSLO(g), newWait(g), newTap(g), newTop(g), newAnalyze(g),
+		newEdit(g), newDiff(g), newAnalyze(g), newHistory(g), newRestore(g), newProxies(g), newDescribe(g), newWhy(g), newBreaker(g),
+		newToken(g), newCA(g), newSignIn(g), newSLO(g), newWait(g), newTap(g), newTop(g),
 	)
 	return root
 }

@@ -56,15 +56,7 @@ func newStatus(g *globals) *cobra.Command {
 }
 
 func (s meshStatus) text(t *table) {
-	t.row("INSTANCE", "SERVICE", "VERSION", "STATE", "IN SYNC", "TOOK", "CERTIFICATE", "ADDRESS")
-	for _, p := range s.Proxies {
-		took := "-"
-		if p.PropagationMs > 0 {
-			took = fmt.Sprintf("%.1f ms", p.PropagationMs)
-		}
-		left := time.Until(p.CertExpires).Round(time.Minute)
-		t.row(p.Instance.ID, string(p.Instance.Service), string(p.Instance.Version), string(p.Instance.State), syncOf(p), took, left, p.Instance.Address)
-	}
+	listProxies(t, s.Proxies)
 	t.row()
 	for _, c := range s.Planes {
 		leads := "follows"

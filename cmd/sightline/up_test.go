@@ -28,10 +28,10 @@ func TestUpSaysWhyItCannotStart(t *testing.T) {
 		flags []string
 		want  []string
 	}{
-		{"no engine", "", nil, []string{"run store: exit status 1: load ClickHouse engine ", "libchdb.so: no such file", "run `make engine`"}},
-		{"engine that cannot be loaded", "", []string{"--engine", noEngine}, []string{"run store: exit status 1: load ClickHouse engine " + noEngine}},
-		{"store's port", "store-listen", []string{"--engine", noEngine}, []string{"run store: exit status 1: listen for store: ", "address already in use"}},
-		{"control plane's port", "control-plane-listen", elsewhere, []string{"run controlplane: exit status 1: control plane: ", "address already in use"}},
+		{"no engine", "", nil, []string{"run store: exit status 2: load ClickHouse engine ", "libchdb.so: no such file", "run `make engine`"}},
+		{"engine that cannot be loaded", "", []string{"--engine", noEngine}, []string{"run store: exit status 2: load ClickHouse engine " + noEngine}},
+		{"store's port", "store-listen", []string{"--engine", noEngine}, []string{"run store: exit status 2: listen for store: ", "address already in use"}},
+		{"control plane's port", "control-plane-listen", elsewhere, []string{"run controlplane: exit status 2: control plane: ", "address already in use"}},
 		{"OTLP port", "otlp-grpc-listen", elsewhere, []string{"listen for telemetry: ", "address already in use"}},
 		{"web app's port", "listen", elsewhere, []string{"open UI: ", "address already in use"}},
 	} {
@@ -49,8 +49,8 @@ func TestUpSaysWhyItCannotStart(t *testing.T) {
 			said := strings.TrimSpace(p.said())
 			last := said[strings.LastIndexByte(said, '\n')+1:]
 			for _, want := range append(c.want, "sightline: ") {
-				if status != 1 || !strings.Contains(last, want) {
-					t.Errorf("status %d, last line %q; want 1 and %q; it said:\n%s", status, last, want, said)
+				if status != 2 || !strings.Contains(last, want) {
+					t.Errorf("status %d, last line %q; want 2 and %q; it said:\n%s", status, last, want, said)
 				}
 			}
 		})
@@ -94,9 +94,9 @@ func TestDemoSaysWhyItCannotStart(t *testing.T) {
 	args := upArgs(t, addresses(t))
 	args[0] = "demo"
 	p := launch(t, options{path: filepath.Join(bin, "sightline")}, args...)
-	status, want := p.end(t), "sightline: demo: run store: exit status 1: load ClickHouse engine "
-	if status != 1 || !strings.Contains(p.said(), want) {
-		t.Errorf("status %d, want 1 and %q; it said:\n%s", status, want, p.said())
+	status, want := p.end(t), "sightline: demo: run store: exit status 2: load ClickHouse engine "
+	if status != 2 || !strings.Contains(p.said(), want) {
+		t.Errorf("status %d, want 2 and %q; it said:\n%s", status, want, p.said())
 	}
 }
 
@@ -158,8 +158,8 @@ func TestBrokenLogIsNoEnd(t *testing.T) {
 		_ = read.Close()
 		p := launch(t, options{out: write}, append(args, "--dir", t.TempDir())...)
 		_ = write.Close()
-		if status := p.end(t); status != 1 {
-			t.Errorf("%s: %v, want status 1", args[0], p.cmd.ProcessState)
+		if status := p.end(t); status != 2 {
+			t.Errorf("%s: %v, want status 2", args[0], p.cmd.ProcessState)
 		}
 	}
 }

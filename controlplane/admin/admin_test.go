@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -44,7 +45,16 @@ func (p *parts) Resources(_ context.Context, kind string) ([]mesh.Resource, erro
 }
 
 func (p *parts) Analyze(context.Context) ([]mesh.Finding, error) { return nil, p.note("analyze") }
-func (p *parts) SLOs(context.Context) ([]mesh.SLO, error)        { return nil, p.note("slos") }
+
+func (p *parts) History(_ context.Context, q HistoryQuery) ([]mesh.Change, error) {
+	return nil, p.note("history", fmt.Sprint(q.Below, q.Limit), q.Kind, q.Namespace, q.Name)
+}
+
+func (p *parts) Restore(_ context.Context, change uint64, by string, _ bool) (mesh.Restoration, error) {
+	return mesh.Restoration{}, p.note("restore", strconv.FormatUint(change, 10), by)
+}
+
+func (p *parts) SLOs(context.Context) ([]mesh.SLO, error) { return nil, p.note("slos") }
 
 func (p *parts) Traffic(_ context.Context, s mesh.ServiceName) (mesh.Traffic, error) {
 	return mesh.Traffic{Service: s}, p.note("traffic", string(s))
@@ -137,11 +147,16 @@ func TestCallsArrive(t *testing.T) {
 		"resources SLO":                          func() error { return drop(c.Resources(ctx, "SLO")) },
 		"delete VirtualService shop reviews ada": func() error { return c.Delete(ctx, "VirtualService", "shop", "reviews", "ada") },
 		"analyze":                                func() error { return drop(c.Analyze(ctx)) },
-		"slos":                                   func() error { return drop(c.SLOs(ctx)) },
-		"traffic orders.production":              func() error { return drop(c.Traffic(ctx, "orders.production")) },
-		"set reviews ada":                        func() error { return drop(c.SetTraffic(ctx, "reviews", map[mesh.Version]uint32{"v1": 1}, "ada")) },
-		"undo reviews ada":                       func() error { return c.UndoTraffic(ctx, "reviews", "ada") },
-		"verdicts":                               func() error { return drop(c.Verdicts(ctx)) },
+		"history 7 3 SLO shop web": func() error {
+			return drop(c.History(ctx, HistoryQuery{Below: 7, Limit: 3, Kind: "SLO", Namespace: "shop", Name: "web"}))
+		},
+		"history 0 20   ":           func() error { return drop(c.History(ctx, HistoryQuery{})) },
+		"restore 41 ada":            func() error { return drop(c.Restore(ctx, 41, "ada", false)) },
+		"slos":                      func() error { return drop(c.SLOs(ctx)) },
+		"traffic orders.production": func() error { return drop(c.Traffic(ctx, "orders.production")) },
+		"set reviews ada":           func() error { return drop(c.SetTraffic(ctx, "reviews", map[mesh.Version]uint32{"v1": 1}, "ada")) },
+		"undo reviews ada":          func() error { return c.UndoTraffic(ctx, "reviews", "ada") },
+		"verdicts":                  func() error { return drop(c.Verdicts(ctx)) },
 		"trip reviews:v2 smells of ada ada": func() error {
 			return c.Trip(ctx, mesh.Target{Service: "reviews", Version: "v2"}, "smells of ada", "ada")
 		},

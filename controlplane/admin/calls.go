@@ -2,6 +2,7 @@ package admin
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -34,6 +35,55 @@ func (h *handler) remove(r *http.Request) (any, error) {
 
 func (h *handler) analyze(r *http.Request) (any, error) {
 	return list(h.Config.Analyze(r.Context()))
+}
+
+// mostChanges are in one answer, and usualChanges where no number is asked for. Each
+// holds its manifests whole.
+const mostChanges, usualChanges = 1000, 20
+
+func (h *handler) history(r *http.Request) (any, error) {
+	q := r.URL.Query()
+	below, err := number[uint64](q, "below")
+	if err != nil {
+		return nil, err
+	}
+	limit, err := number[int](q, "limit")
+	if err != nil {
+		return nil, err
+	}
+	if limit <= 0 {
+		limit = usualChanges
+	}
+	return list(h.Config.History(r.Context(), HistoryQuery{
+		Below: below, Limit: min(limit, mostChanges),
+		Kind: q.Get("kind"), Namespace: q.Get("namespace"), Name: q.Get("name"),
+	}))
+}
+
+func (h *handler) restore(r *http.Request) (any, error) {
+	change, err := strconv.ParseUint(r.PathValue("change"), 10, 64)
+	if err != nil {
+		return nil, &Error{Status: http.StatusBadRequest, Detail: "change: " + err.Error()}
+	}
+	q := r.URL.Query()
+	out, err := h.Config.Restore(r.Context(), change, q.Get("by"), q.Get("dryRun") == "true")
+	if len(out.Findings) > 0 { // as with apply, the findings say a refusal
+		return out, nil
+	}
+	return out, err
+}
+
+// number is a parameter that is a number, 0 where it is missing.
+func number[N uint64 | int](q url.Values, name string) (N, error) {
+	text := q.Get(name)
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(text, 10, 63)
+	if err != nil {
+		return 0, &Error{Status: http.StatusBadRequest, Detail: name + ": " + err.Error()}
+	}
+	return N(n), nil
 }
 
 func (h *handler) slos(r *http.Request) (any, error) {
@@ -113,9 +163,9 @@ func (h *handler) report(r *http.Request) (any, error) {
 
 func (h *handler) events(r *http.Request) (any, error) {
 	q := r.URL.Query()
-	limit, err := strconv.Atoi(q.Get("limit"))
-	if q.Get("limit") != "" && err != nil {
-		return nil, &Error{Status: http.StatusBadRequest, Detail: "limit: " + err.Error()}
+	limit, err := number[int](q, "limit")
+	if err != nil {
+		return nil, err
 	}
 	return list(h.Events(r.Context(), EventQuery{
 		After:   q.Get("after"),

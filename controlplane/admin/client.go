@@ -90,6 +90,28 @@ func (c *Client) Delete(ctx context.Context, kind, namespace, name, by string) e
 	return c.do(ctx, http.MethodDelete, path+"?"+url.Values{"by": {by}}.Encode(), nil, nil)
 }
 
+// History is what changed in the configuration, newest first.
+func (c *Client) History(ctx context.Context, q HistoryQuery) ([]mesh.Change, error) {
+	var out []mesh.Change
+	err := c.get(ctx, "/history", url.Values{
+		"below":     {strconv.FormatUint(q.Below, 10)},
+		"limit":     {strconv.Itoa(q.Limit)},
+		"kind":      {q.Kind},
+		"namespace": {q.Namespace},
+		"name":      {q.Name},
+	}, &out)
+	return out, err
+}
+
+// Restore brings the configuration back to how it stood after a change. A finding of
+// severity "error" means that nothing was changed. A dry run says what it would do.
+func (c *Client) Restore(ctx context.Context, change uint64, by string, dryRun bool) (mesh.Restoration, error) {
+	var out mesh.Restoration
+	query := url.Values{"by": {by}, "dryRun": {strconv.FormatBool(dryRun)}}
+	err := c.do(ctx, http.MethodPost, "/history/"+strconv.FormatUint(change, 10)+"/restore?"+query.Encode(), nil, &out)
+	return out, err
+}
+
 // SLOs are the objectives that are stored.
 func (c *Client) SLOs(ctx context.Context) ([]mesh.SLO, error) {
 	var out []mesh.SLO

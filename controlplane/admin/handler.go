@@ -23,6 +23,8 @@ type Config interface {
 	SLOs(ctx context.Context) ([]mesh.SLO, error)
 	// Analyze is what there is to say about all that is stored.
 	Analyze(ctx context.Context) ([]mesh.Finding, error)
+	History(ctx context.Context, q HistoryQuery) ([]mesh.Change, error)
+	Restore(ctx context.Context, change uint64, by string, dryRun bool) (mesh.Restoration, error)
 }
 
 // Traffic divides requests over versions.
@@ -81,6 +83,8 @@ func NewHandler(d Deps) http.Handler {
 		"GET /admin/v1/config":                              h.resources,
 		"DELETE /admin/v1/config/{kind}/{namespace}/{name}": h.remove,
 		"GET /admin/v1/config/findings":                     h.analyze,
+		"GET /admin/v1/history":                             h.history,
+		"POST /admin/v1/history/{change}/restore":           h.restore,
 		"GET /admin/v1/slos":                                h.slos,
 		"GET /admin/v1/traffic/{service}":                   h.traffic,
 		"PUT /admin/v1/traffic/{service}":                   h.setTraffic,

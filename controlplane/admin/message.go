@@ -18,6 +18,14 @@ type EventQuery struct {
 	Service mesh.ServiceName // "" is any
 }
 
+// HistoryQuery chooses changes of the configuration, newest first. Its zero value asks
+// for the newest there are.
+type HistoryQuery struct {
+	Below                 uint64 // only changes with a smaller number; 0 is any
+	Limit                 int    // 0 is the server's default
+	Kind, Namespace, Name string // of a resource that changed; "" is any
+}
+
 // TokenRequest asks for a join token.
 type TokenRequest struct {
 	TTL       time.Duration `json:"ttl"`       // 0 is 24 h

@@ -48,18 +48,23 @@ func (k *Keeper) Commit(ctx context.Context, plan func(now []config.Object) (Cha
 		if err != nil {
 			return findings, err
 		}
-		ops := k.ops(before, c, findings)
-		if len(ops) == 0 {
+		edits := c.edits(before)
+		if len(edits) == 0 {
 			return findings, nil
 		}
-		err = k.deps.Store.Commit(ctx, []store.Guard{k.table.UnmarkedSince(revision), k.table.UnchangedSince(revision)}, append(ops, k.table.Mark())...)
+		number, isNext, remembered, err := k.remember(ctx, c, edits)
+		if err != nil {
+			return nil, fmt.Errorf("change configuration: %w", err)
+		}
+		guards := []store.Guard{k.table.UnmarkedSince(revision), k.table.UnchangedSince(revision), isNext}
+		err = k.deps.Store.Commit(ctx, guards, append(k.ops(c, edits, findings), remembered, k.table.Mark())...)
 		if errors.Is(err, store.ErrConflict) {
 			continue
 		}
 		if err != nil {
 			return nil, fmt.Errorf("change configuration: %w", err)
 		}
-		return findings, k.deps.Events.Trim(ctx)
+		return findings, k.trim(ctx, number)
 	}
 	return nil, fmt.Errorf("change configuration: %w", store.ErrConflict)
 }
@@ -169,12 +174,18 @@ func warningsOf(o config.Object, findings []mesh.Finding) []mesh.Finding {
 	return out
 }
 
-// ops stores what differs, with the events that tell of it. A change of nothing is no op.
-func (k *Keeper) ops(before []config.Object, c Change, findings []mesh.Finding) []store.Op {
-	edits := c.edits(before)
-	if len(edits) == 0 {
-		return nil
+// trim removes what is older than is kept.
+func (k *Keeper) trim(ctx context.Context, number uint64) error {
+	if number%trimEvery == 0 {
+		if err := k.history.DeleteOldest(ctx, HistoryCap); err != nil {
+			return err
+		}
 	}
+	return k.deps.Events.Trim(ctx)
+}
+
+// ops stores what differs, with the events that tell of it.
+func (k *Keeper) ops(c Change, edits []edit, findings []mesh.Finding) []store.Op {
 	now := k.now().UTC()
 	var ops []store.Op
 	for _, e := range edits {

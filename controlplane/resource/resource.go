@@ -38,9 +38,10 @@ type Deps struct {
 
 // Keeper keeps the configuration. Its methods may be called from any goroutine.
 type Keeper struct {
-	deps  Deps
-	table store.Table[mesh.Resource]
-	now   func() time.Time
+	deps    Deps
+	table   store.Table[mesh.Resource]
+	history store.Table[record]
+	now     func() time.Time
 
 	changes sync.Mutex // one change at a time: a guard of the store does not see deletions
 
@@ -57,10 +58,11 @@ type parsed struct {
 // New keeps the configuration in d.Store.
 func New(d Deps) *Keeper {
 	return &Keeper{
-		deps:   d,
-		table:  store.TableOf[mesh.Resource](d.Store, store.Resources),
-		now:    time.Now,
-		parsed: map[string]parsed{},
+		deps:    d,
+		table:   store.TableOf[mesh.Resource](d.Store, store.Resources),
+		history: store.TableOf[record](d.Store, store.History),
+		now:     time.Now,
+		parsed:  map[string]parsed{},
 	}
 }
 

@@ -17,6 +17,7 @@ const (
 	Tokens    = "tokens"    // grants by token id
 	Instances = "instances" // by instance id, each with its lease
 	Resources = "resources" // configuration by kind/namespace/name
+	History   = "history"   // changes of it by number
 	Verdicts  = "verdicts"  // by verdict id
 	Events    = "events"    // by an id that sorts by time
 	Traffic   = "traffic"   // former weights by service

@@ -49,6 +49,10 @@ type (
 	configAnswer struct {
 		Resources []mesh.Resource `json:"resources"`
 	}
+	historyAnswer struct {
+		Changes []mesh.Change `json:"changes"`
+		Next    uint64        `json:"next,omitempty"` // for the parameter below; 0 on the last page
+	}
 	appliedAnswer struct {
 		Applied  bool           `json:"applied"`
 		Findings []mesh.Finding `json:"findings"`

@@ -71,6 +71,14 @@ type EventQuery struct {
 	Service string
 }
 
+// HistoryQuery selects changes of the configuration; zero fields select everything,
+// newest first.
+type HistoryQuery struct {
+	Below                 uint64 // number of the last change of the previous page
+	Limit                 int
+	Kind, Namespace, Name string // of a resource that changed
+}
+
 // TokenRequest asks for a join token.
 type TokenRequest struct {
 	TTL       time.Duration
@@ -122,10 +130,14 @@ type Deps struct {
 	Events       func(ctx context.Context, q EventQuery) ([]mesh.Event, error)
 	UndoTraffic  func(ctx context.Context, service mesh.ServiceName, by string) error
 	DeleteConfig func(ctx context.Context, kind, namespace, name, by string) error
-	Trip         func(ctx context.Context, target mesh.Target, reason, by string) error
-	Release      func(ctx context.Context, id, by string) error
-	Hold         func(ctx context.Context, id, by string) error
-	CreateToken  func(ctx context.Context, r TokenRequest) (string, error)
+	History      func(ctx context.Context, q HistoryQuery) ([]mesh.Change, error)
+	// Restore brings the configuration back to how it stood after a change. With a
+	// finding of severity "error" nothing was changed.
+	Restore     func(ctx context.Context, change uint64, by string, dryRun bool) (mesh.Restoration, error)
+	Trip        func(ctx context.Context, target mesh.Target, reason, by string) error
+	Release     func(ctx context.Context, id, by string) error
+	Hold        func(ctx context.Context, id, by string) error
+	CreateToken func(ctx context.Context, r TokenRequest) (string, error)
 	// Tap gives the function each line of a live look at requests, until ctx ends or the
 	// function returns an error. It returns an error before the first if there is none.
 	Tap        func(ctx context.Context, asked mesh.Tap, by string, line func(mesh.TapLine) error) error

@@ -95,6 +95,8 @@ func (p param) schema() object {
 	switch p.kind {
 	case count:
 		s = object{"type": "integer", "minimum": 1, "maximum": p.max}
+	case ordinal:
+		s = object{"type": "integer", "minimum": 0}
 	case instant:
 		s["format"] = "date-time"
 	case duration:

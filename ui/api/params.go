@@ -16,13 +16,14 @@ import (
 type paramKind int
 
 const (
-	text paramKind = iota
-	count
-	instant  // RFC 3339, or seconds since 1970
-	duration // "250ms", "5m"
-	flag     // "true" or "false"
-	traceID  // 32 hex digits
-	label    // a service or resource name
+	text     paramKind = iota
+	count              // from 1
+	ordinal            // from 0
+	instant            // RFC 3339, or seconds since 1970
+	duration           // "250ms", "5m"
+	flag               // "true" or "false"
+	traceID            // 32 hex digits
+	label              // a service or resource name
 )
 
 // param is one parameter that a route takes. Others are refused.
@@ -91,6 +92,8 @@ func (p param) shape(v string) (ok bool, want string) {
 	case count:
 		n, err := strconv.Atoi(v)
 		return err == nil && n >= 1 && n <= p.max, fmt.Sprintf("a number from 1 to %d", p.max)
+	case ordinal:
+		return isOrdinal(v), "a whole number, not below 0"
 	case instant:
 		_, err := parseInstant(v)
 		return err == nil, "a time such as 2026-03-01T12:00:00Z"
@@ -98,7 +101,7 @@ func (p param) shape(v string) (ok bool, want string) {
 		d, err := time.ParseDuration(v)
 		return err == nil && d > 0, "a duration such as 250ms or 5m"
 	case flag:
-		return v == "true" || v == "false", "true or false"
+		return slices.Contains([]string{"true", "false"}, v), "true or false"
 	case traceID:
 		return traceIDShape.MatchString(v), "32 lower-case hex digits"
 	case label:
@@ -106,6 +109,11 @@ func (p param) shape(v string) (ok bool, want string) {
 	case text:
 	}
 	return true, ""
+}
+
+func isOrdinal(v string) bool {
+	_, err := strconv.ParseUint(v, 10, 63)
+	return err == nil
 }
 
 func parseInstant(v string) (time.Time, error) {

@@ -222,6 +222,23 @@ func (a *API) configRoutes() []route {
 				{name: "name", in: "path", kind: label, about: "Its name."},
 			}, serve: a.deleteConfig,
 		},
+		{
+			method: "GET", path: "/api/v1/config/history", summary: "What changed in the configuration, newest first", role: session.Viewer,
+			params: []param{
+				limitParam,
+				{name: "below", in: "query", kind: ordinal, about: "The field next of the page before."},
+				{name: "kind", in: "query", about: "Only changes of a resource of this kind."},
+				{name: "namespace", in: "query", kind: label, about: "Only of one in this namespace."},
+				{name: "name", in: "query", kind: label, about: "Only of one of this name."},
+			}, result: historyAnswer{}, serve: a.history,
+		},
+		{
+			method: "POST", path: "/api/v1/config/history/{change}/restore", summary: "Bring the configuration back to how it stood after a change", role: session.Admin,
+			params: []param{
+				{name: "change", in: "path", kind: ordinal, about: "The change's number; 0 is before the first."},
+				{name: "dryRun", in: "query", kind: flag, about: "Only say what would change."},
+			}, result: mesh.Restoration{}, serve: a.restore,
+		},
 	}
 }
 

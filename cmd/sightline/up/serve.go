@@ -24,6 +24,10 @@ func acts(d *api.Deps, c *admin.Client) {
 			After: q.After, Limit: q.Limit, Kind: mesh.EventKind(q.Kind), Service: mesh.ServiceName(q.Service),
 		})
 	}
+	d.Restore = c.Restore
+	d.History = func(ctx context.Context, q api.HistoryQuery) ([]mesh.Change, error) {
+		return c.History(ctx, admin.HistoryQuery{Below: q.Below, Limit: q.Limit, Kind: q.Kind, Namespace: q.Namespace, Name: q.Name})
+	}
 	d.CreateToken = func(ctx context.Context, r api.TokenRequest) (string, error) {
 		return c.CreateToken(ctx, admin.TokenRequest{TTL: r.TTL, Uses: r.Uses, Service: r.Service, Namespace: r.Namespace, By: r.By})
 	}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
+
+func newProxies(g *globals) *cobra.Command {
+	var service string
+	c := &cobra.Command{
+		Use:               "proxies [instance]",
+		Short:             "Sidecars: connected, in sync, certificate, version; with an instance, all about one",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: g.completeInstance,
+		RunE: func(c *cobra.Command, args []string) error {
+			all, err := proxies(c, g)
+			if err != nil {
+				return err
+			}
+			if len(args) == 1 {
+				i := slices.IndexFunc(all, func(p mesh.ProxyStatus) bool { return string(p.Instance.ID) == args[0] })
+				if i < 0 {
+					return fmt.Errorf("proxies: there is no instance %q", args[0])
+				}
+				return g.print(c.OutOrStdout(), all[i], func(t *table) { describeProxy(t, all[i]) })
+			}
+			if service != "" {
+				all = slices.DeleteFunc(all, func(p mesh.ProxyStatus) bool { return string(p.Instance.Service) != service })
+			}
+			return g.print(c.OutOrStdout(), all, func(t *table) { listProxies(t, all) })
+		},
+	}
+	c.Flags().StringVar(&service, "service", "", "only of this service")
+	return c
+}
+
+// proxies is every sidecar, by instance.
+func proxies(c *cobra.Command, g *globals) ([]mesh.ProxyStatus, error) {
+	api, err := g.api()
+	if err != nil {
+		return nil, err
+	}
+	var out struct {
+		Proxies []mesh.ProxyStatus `json:"proxies"`
+	}
+	if err := api.Get(c.Context(), "/api/v1/proxies", nil, &out); err != nil {
+		return nil, fmt.Errorf("proxies: %w", err)
+	}
+	slices.SortFunc(out.Proxies, func(a, b mesh.ProxyStatus) int { return cmp.Compare(a.Instance.ID, b.Instance.ID) })
+	return out.Proxies, nil
+}
+
+func listProxies(t *table, all []mesh.ProxyStatus) {
+	t.row("INSTANCE", "SERVICE", "VERSION", "STATE", "IN SYNC", "TOOK", "CERTIFICATE", "ADDRESS")
+	for _, p := range all {
+		t.row(p.Instance.ID, string(p.Instance.Service), string(p.Instance.Version), string(p.Instance.State),
+			syncOf(p), took(p), left(p), p.Instance.Address)
+	}
+}
+
+// took is how long the newest change was on its way to a sidecar.
+func took(p mesh.ProxyStatus) string {
+	if p.PropagationMs <= 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f ms", p.PropagationMs)
+}
+
+// left is how long a sidecar's certificate is good for.
+func left(p mesh.ProxyStatus) string {
+	d := time.Until(p.CertExpires).Round(time.Minute)
+	if d <= 0 {
+		return "expired"
+	}
+	return d.String()
+}
+
+func describeProxy(t *table, p mesh.ProxyStatus) {
+	i := p.Instance
+	t.row("instance", string(i.ID))
+	t.row("service", string(i.Service))
+	t.row("version", string(i.Version))
+	t.row("identity", string(i.Identity))
+	t.row("address", i.Address)
+	t.row("state", string(i.State))
+	t.row("in sync", syncOf(p))
+	t.row("connected since", p.Since)
+	t.row("pushed, accepted", fmt.Sprintf("%d, %d", p.Pushed, p.Accepted))
+	t.row("subscribed to", strings.Join(p.Subscribed, " "))
+	t.row("certificate", left(p))
+	t.row("sidecar", p.Build)
+}

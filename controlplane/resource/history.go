@@ -1,0 +1,247 @@
+package resource
+
+import (
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sightline-mesh/sightline/controlplane/config"
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/controlplane/store"
+)
+
+const (
+	// HistoryCap is how many changes are kept; the oldest go first.
+	HistoryCap = 1000
+	// historyPage is how many are read at a time.
+	historyPage = 100
+	trimEvery   = 50        // changes
+	maxUnpacked = 256 << 20 // bytes of a stored change
+)
+
+// ErrNoSuchChange is wrapped when a change is not, or no longer, in the history.
+var ErrNoSuchChange = errors.New("no such change")
+
+// record is a mesh.Change in the store. Manifests are packed: a change holds each twice,
+// and a commit has a bound.
+type record struct {
+	Number  uint64    `json:"number"`
+	Time    time.Time `json:"time"`
+	By      string    `json:"by"`
+	Summary string    `json:"summary"`
+	Packed  []byte    `json:"packed"` // gzip of the JSON of []mesh.ChangedResource
+}
+
+func recordKey(number uint64) string { return fmt.Sprintf("%016x", number) }
+
+// History is up to limit changes, newest first, whose number is below the given one; 0
+// is no bound. With a ref only those that touched that resource, whose empty fields fit
+// anything.
+func (k *Keeper) History(ctx context.Context, below uint64, limit int, about Ref) ([]mesh.Change, error) {
+	out := []mesh.Change{}
+	err := k.backwards(ctx, below, func(c mesh.Change) bool {
+		if slices.ContainsFunc(c.Resources, about.fits) {
+			out = append(out, c)
+		}
+		return len(out) < limit
+	})
+	return out, err
+}
+
+// backwards gives each the changes below a number, newest first, until it has enough.
+func (k *Keeper) backwards(ctx context.Context, below uint64, each func(mesh.Change) bool) error {
+	from := ""
+	if below > 0 {
+		from = recordKey(below)
+	}
+	for {
+		items, err := k.history.Newest(ctx, from, "", historyPage)
+		if err != nil {
+			return err
+		}
+		for _, i := range items {
+			c, err := i.Value.unpack()
+			if err != nil || !each(c) {
+				return err
+			}
+		}
+		if len(items) < historyPage {
+			return nil
+		}
+		from = items[len(items)-1].Key
+	}
+}
+
+func (r record) unpack() (mesh.Change, error) {
+	c := mesh.Change{Number: r.Number, Time: r.Time, By: r.By, Summary: r.Summary}
+	z, err := gzip.NewReader(bytes.NewReader(r.Packed))
+	if err == nil {
+		err = json.NewDecoder(io.LimitReader(z, maxUnpacked)).Decode(&c.Resources)
+	}
+	if err != nil {
+		return c, fmt.Errorf("read change %d: %w", r.Number, err)
+	}
+	return c, nil
+}
+
+func pack(resources []mesh.ChangedResource) ([]byte, error) {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if err := json.NewEncoder(z).Encode(resources); err != nil {
+		return nil, fmt.Errorf("write history: %w", err)
+	}
+	if err := z.Close(); err != nil {
+		return nil, fmt.Errorf("write history: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// remember is what stores a change in the history, as part of the commit that makes it.
+func (k *Keeper) remember(ctx context.Context, c Change, edits []edit) (number uint64, g store.Guard, op store.Op, err error) {
+	newest, err := k.history.Newest(ctx, "", "", 1)
+	if err != nil {
+		return 0, g, op, err
+	}
+	number = 1
+	if len(newest) > 0 {
+		number = newest[0].Value.Number + 1
+	}
+	changed := make([]mesh.ChangedResource, len(edits))
+	for i, e := range edits {
+		changed[i] = mesh.ChangedResource{
+			Kind: e.object.Kind, Namespace: e.object.Namespace, Name: e.object.Name,
+			Before: string(e.before), After: string(e.after),
+		}
+	}
+	packed, err := pack(changed)
+	if err != nil {
+		return 0, g, op, err
+	}
+	key := recordKey(number)
+	r := record{Number: number, Time: k.now().UTC(), By: c.By, Summary: c.summary(edits), Packed: packed}
+	return number, k.history.Absent(key), k.history.Put(key, r), nil
+}
+
+// summary is what a change did, in one line.
+func (c Change) summary(edits []edit) string {
+	if c.Summary != "" {
+		return c.Summary
+	}
+	keys := make([]string, len(edits))
+	for i, e := range edits {
+		keys[i] = e.object.Key()
+	}
+	const most = 3
+	if more := len(keys) - most; more > 0 {
+		keys = append(keys[:most], fmt.Sprintf("%d more", more))
+	}
+	return c.Verb + " " + strings.Join(keys, ", ")
+}
+
+// Restore brings the configuration back to how it stood after the change of that
+// number, as one change: what came since is undone. A dry run says what that would do.
+// The findings are as Apply's.
+func (k *Keeper) Restore(ctx context.Context, number uint64, by string, dryRun bool) (mesh.Restoration, error) { //nolint:revive // the flag is the API's own
+	out := mesh.Restoration{To: number, Changes: []mesh.ChangedResource{}, Findings: []mesh.Finding{}}
+	plan := func(now []config.Object) (Change, error) {
+		was, err := k.stateAfter(ctx, number)
+		if err != nil {
+			return Change{}, err
+		}
+		c, changes, err := backTo(was, now)
+		out.Changes = changes
+		c.By, c.Kind = by, mesh.EventConfig
+		c.Verb, c.Summary = "restored", fmt.Sprintf("restored the configuration of change %d", number)
+		return c, err
+	}
+	var findings []mesh.Finding
+	var err error
+	if dryRun {
+		var now []config.Object
+		if now, _, err = k.Objects(ctx); err != nil {
+			return out, err
+		}
+		var c Change
+		if c, err = plan(now); err == nil {
+			findings, err = k.validate(ctx, now, c)
+		}
+	} else {
+		findings, err = k.Commit(ctx, plan)
+	}
+	out.Findings = append(out.Findings, findings...)
+	if err != nil {
+		return out, err
+	}
+	return out, nil
+}
+
+// stateAfter is how each resource that changed since stood after a change; empty is not
+// there.
+func (k *Keeper) stateAfter(ctx context.Context, number uint64) (map[Ref]string, error) {
+	was := map[Ref]string{}
+	newest, oldest, found := uint64(0), uint64(0), false
+	err := k.backwards(ctx, 0, func(c mesh.Change) bool {
+		newest, oldest = max(newest, c.Number), c.Number
+		if found = c.Number == number; found {
+			return false
+		}
+		for _, r := range c.Resources {
+			was[Ref{r.Kind, r.Namespace, r.Name}] = r.Before
+		}
+		return c.Number > number
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case found, number == 0 && oldest == 1: // before the first there was nothing
+		return was, nil
+	case oldest == 0:
+		return nil, fmt.Errorf("%w: nothing has been changed yet", ErrNoSuchChange)
+	case number > newest:
+		return nil, fmt.Errorf("%w: %d; the newest is %d", ErrNoSuchChange, number, newest)
+	}
+	return nil, fmt.Errorf("%w: %d; the oldest that is kept is %d", ErrNoSuchChange, number, oldest)
+}
+
+// backTo is the change that makes of now what was.
+func backTo(was map[Ref]string, now []config.Object) (Change, []mesh.ChangedResource, error) {
+	there := map[Ref]string{}
+	for _, o := range now {
+		there[RefOf(o)] = string(o.Source)
+	}
+	var c Change
+	changes := []mesh.ChangedResource{}
+	for _, r := range slices.SortedFunc(maps.Keys(was), Ref.compare) {
+		before, after := there[r], was[r]
+		if before == after {
+			continue
+		}
+		changes = append(changes, mesh.ChangedResource{Kind: r.Kind, Namespace: r.Namespace, Name: r.Name, Before: before, After: after})
+		if after == "" {
+			c.Remove = append(c.Remove, r)
+			continue
+		}
+		objects, err := config.Parse([]byte(after))
+		if err != nil {
+			return c, changes, fmt.Errorf("%w: %s as it was: %w", ErrRefused, r, err)
+		}
+		c.Put = append(c.Put, objects...)
+	}
+	return c, changes, nil
+}
+
+func (r Ref) compare(other Ref) int { return cmp.Compare(r.key(), other.key()) }
+
+// fits reports whether a resource is the one meant.
+func (r Ref) fits(c mesh.ChangedResource) bool {
+	return (r.Kind == "" || r.Kind == c.Kind) && (r.Namespace == "" || r.Namespace == c.Namespace) && (r.Name == "" || r.Name == c.Name)
+}
