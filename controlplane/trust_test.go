@@ -307,3 +307,26 @@ func TestUsesAreCountedOnce(t *testing.T) {
 		t.Errorf("%d were let in with 3 uses", let.Load())
 	}
 }
+
+// Steps that are asked of different control planes are one rotation, and each waits for
+// holders that are connected to another.
+func TestRotationOfSeveralControlPlanes(t *testing.T) {
+	t.Parallel()
+	all := fleet(t)
+	a, b, c := all[0], all[1], all[2]
+	first := a.admin()
+	token := a.token(first)
+	reviews, web := b.join(token, workload("reviews", "", "reviews-1"), ""), c.join(token, workload("web", "", "web-1"), "")
+	calls := startCallers(t, reviews, web)
+	old := web.Status()
+	step(t, first, "distribute")
+	step(t, b.admin(), "renew")
+	step(t, c.admin(), "steady")
+	calls.stop()
+	eventually(t, "the end of the old root everywhere", func() bool {
+		return web.Status().Roots == 1 && reviews.Status().Roots == 1 && web.Status().Serial != old.Serial
+	})
+	if calls.made.Load() == 0 {
+		t.Error("there was no traffic")
+	}
+}
