@@ -46,6 +46,9 @@ func (f findings) text(paint func(severity, s string) string) string {
 		fmt.Fprintf(&b, "%s of kinds that are not for the mesh: %s\n", count(n, "document"), kindsOf(f))
 	}
 	fmt.Fprintln(&b, f.sum())
+	if f.Replay != nil {
+		b.WriteString(replayText(f.Replay))
+	}
 	return b.String()
 }
 
@@ -107,14 +110,20 @@ func kindsOf(f findings) string {
 // colours paints severities where a person looks at a terminal that can show them.
 func colours(w io.Writer) func(severity, s string) string {
 	plain := func(_, s string) string { return s }
-	f, ok := w.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
-		return plain
-	}
-	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+	if !terminal(w) || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
 		return plain
 	}
 	return painted
+}
+
+// terminal reports whether a person sees at once what is written.
+func terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 func painted(severity, s string) string {

@@ -133,10 +133,13 @@ type Deps struct {
 	History      func(ctx context.Context, q HistoryQuery) ([]mesh.Change, error)
 	// Restore brings the configuration back to how it stood after a change. With a
 	// finding of severity "error" nothing was changed.
-	Restore     func(ctx context.Context, change uint64, by string, dryRun bool) (mesh.Restoration, error)
-	Trip        func(ctx context.Context, target mesh.Target, reason, by string) error
-	Release     func(ctx context.Context, id, by string) error
-	Hold        func(ctx context.Context, id, by string) error
+	Restore func(ctx context.Context, change uint64, by string, dryRun bool) (mesh.Restoration, error)
+	Trip    func(ctx context.Context, target mesh.Target, reason, by string) error
+	Release func(ctx context.Context, id, by string) error
+	Hold    func(ctx context.Context, id, by string) error
+	// Replay decides the requests recorded in a window as a manifest would have them
+	// decided, the newest ones where there are more than the limit.
+	Replay      func(ctx context.Context, manifest []byte, w signal.Window, limit int) (mesh.Replay, error)
 	CreateToken func(ctx context.Context, r TokenRequest) (string, error)
 	// Tap gives the function each line of a live look at requests, until ctx ends or the
 	// function returns an error. It returns an error before the first if there is none.

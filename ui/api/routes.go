@@ -215,6 +215,14 @@ func (a *API) configRoutes() []route {
 			result: appliedAnswer{}, serve: a.analyze,
 		},
 		{
+			method: "POST", path: "/api/v1/config/replay", role: session.Viewer, yaml: true,
+			summary: "What a manifest would have done to the requests recorded in a window",
+			params: []param{
+				startParam, endParam,
+				{name: "limit", in: "query", kind: count, max: maxReplayed, about: "How many requests at most, the newest ones; 200,000 when missing."},
+			}, result: mesh.Replay{}, serve: a.replay,
+		},
+		{
 			method: "DELETE", path: "/api/v1/config/{kind}/{namespace}/{name}", summary: "Delete a piece of configuration", role: session.Admin,
 			params: []param{
 				{name: "kind", in: "path", about: "VirtualService, DestinationRule, SLO…"},

@@ -129,6 +129,7 @@ func (m *Mesh) newUI(ctx context.Context, r *roles, engine *promql.Engine) (*ui.
 		Logger:     m.c.Logger,
 	}
 	acts(&d, r.plane)
+	d.Replay = (&replays{plane: r.plane, store: r.store}).run
 	return ui.New(ctx, ui.Config{Listen: m.c.Listen, Dir: filepath.Join(m.c.Dir, "ui")}, d)
 }
 

@@ -157,6 +157,13 @@ func (s *Shop) Apply(_ context.Context, manifest []byte, by string, dryRun bool)
 	return nil, nil
 }
 
+// Replay has one request that would have been routed otherwise.
+func (*Shop) Replay(_ context.Context, _ []byte, w signal.Window, limit int) (mesh.Replay, error) {
+	return mesh.Replay{Start: w.Start, End: w.End, Requests: min(limit, 1), Changed: min(limit, 1), Changes: []mesh.ReplayChange{{
+		What: mesh.ReplayRouted, Caller: "checkout", Service: "payments", Was: "payments v1", Becomes: "payments v2", Requests: 1,
+	}}}, nil
+}
+
 // Delete knows nothing to delete.
 func (*Shop) Delete(_ context.Context, kind, namespace, name, _ string) error {
 	if kind != "VirtualService" {

@@ -55,7 +55,7 @@ func (s *Shop) Deps() api.Deps {
 	return api.Deps{
 		Graphs: s, Traces: s, Logs: s, Series: s, Traffic: s, Breakers: s, Config: s, Proxies: s, Identity: s, Propagation: s.Propagation,
 		Events: s.Events, UndoTraffic: s.UndoTraffic, DeleteConfig: s.Delete,
-		Trip: s.Trip, Release: s.Release, Hold: s.Hold, CreateToken: s.CreateToken,
+		Trip: s.Trip, Release: s.Release, Hold: s.Hold, CreateToken: s.CreateToken, Replay: s.Replay,
 		SLOs: s.SLOs, Alerts: s.Alerts, Accounting: s.Accounting, Now: s.now,
 		Status: func(err error) int {
 			switch {
