@@ -41,6 +41,10 @@ func NewClient(addresses string, config *tls.Config) *Client {
 	if err != nil {
 		planes = endpoint.Of(addresses) // to dial it says what is wrong with it
 	}
+	silent := 5 * time.Second // for a ping, and for its answer
+	if planes.Len() > 1 {
+		silent = 700 * time.Millisecond // there is another one to ask
+	}
 	return &Client{
 		planes: planes,
 		http: &http.Client{
@@ -48,7 +52,7 @@ func NewClient(addresses string, config *tls.Config) *Client {
 				DialContext:         (&net.Dialer{Timeout: reachTimeout}).DialContext,
 				TLSClientConfig:     config,
 				ForceAttemptHTTP2:   true,
-				HTTP2:               &http.HTTP2Config{SendPingTimeout: 5 * time.Second, PingTimeout: 5 * time.Second},
+				HTTP2:               &http.HTTP2Config{SendPingTimeout: silent, PingTimeout: silent},
 				IdleConnTimeout:     time.Minute,
 				TLSHandshakeTimeout: 5 * time.Second,
 			},
