@@ -148,7 +148,11 @@ func (c *ControlPlane) assemble(ctx context.Context, s *store.Store) (*plane, er
 		frames:       newFrames(),
 		audit:        make(chan mesh.Event, auditBuffer),
 	}
-	err := keepSettings(ctx, s, &c.cfg)
+	err := s.Restored(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = keepSettings(ctx, s, &c.cfg)
 	if err != nil {
 		return nil, err
 	}

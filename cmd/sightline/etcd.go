@@ -15,7 +15,8 @@ type etcdFlags struct {
 	name, advertise string
 }
 
-func (e *etcdFlags) register(f *pflag.FlagSet) {
+// registerCluster has the flags of an etcd cluster that is there.
+func (e *etcdFlags) registerCluster(f *pflag.FlagSet) {
 	f.StringSliceVar(&e.endpoints, "etcd", nil, "endpoints of an etcd cluster to use instead of the embedded one (https://a:2379,https://b:2379); any number of control planes may")
 	f.StringSliceVar(&e.endpoints, "etcd-endpoints", nil, "the same as --etcd")
 	_ = f.MarkHidden("etcd-endpoints") // fails for an unknown flag alone
@@ -24,6 +25,10 @@ func (e *etcdFlags) register(f *pflag.FlagSet) {
 	f.StringVar(&e.access.KeyFile, "etcd-key-file", "", "its key")
 	f.StringVar(&e.access.User, "etcd-user", "", "user of the cluster")
 	f.StringVar(&e.access.PasswordFile, "etcd-password-file", "", "file with the user's password")
+}
+
+func (e *etcdFlags) register(f *pflag.FlagSet) {
+	e.registerCluster(f)
 	f.StringVar(&e.member.Name, "etcd-name", "", "name of the embedded etcd as one member of several")
 	f.StringVar(&e.member.Peers, "etcd-peers", "", "all members, this one too: a=https://10.0.0.1:2380,b=https://10.0.0.2:2380,c=https://10.0.0.3:2380; the state lives while more than half of them do")
 	f.StringVar(&e.member.Listen, "etcd-peer-listen", "", "address to listen to the other members at (default: that of this one's URL)")

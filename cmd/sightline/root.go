@@ -43,7 +43,7 @@ func newRoot() *cobra.Command {
 		newUp(g), newDemo(g), newStore(g), newControlPlane(g),
 		newApply(g), newGet(g), newDelete(g), newStatus(g), newTraffic(g), newEvents(g),
 		newEdit(g), newDiff(g), newAnalyze(g), newHistory(g), newRestore(g), newProxies(g), newDescribe(g), newWhy(g), newBreaker(g),
-		newToken(g), newCA(g), newSignIn(g), newSLO(g), newWait(g), newTap(g), newTop(g),
+		newToken(g), newCA(g), newSignIn(g), newSLO(g), newWait(g), newTap(g), newTop(g), newBackup(g),
 	)
 	return root
 }

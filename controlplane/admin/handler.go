@@ -64,6 +64,8 @@ type Deps struct {
 	Replicas func(ctx context.Context) ([]mesh.Replica, error)
 	// Propagation is how changes reached sidecars, likewise.
 	Propagation func(ctx context.Context, own bool) (mesh.Propagation, error)
+	// Backup writes the state to w.
+	Backup      func(ctx context.Context, w io.Writer, r BackupRequest) error
 	CreateToken func(ctx context.Context, r TokenRequest) (string, error)
 	Identity    Identity
 	// Tap opens a live look at requests, of sidecars that have their stream here or of all.
@@ -108,6 +110,7 @@ func NewHandler(d Deps) http.Handler {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { h.answer(w, r, serve) })
 	}
 	mux.HandleFunc("POST /admin/v1/taps", h.tap)
+	mux.HandleFunc("POST /admin/v1/backup", h.backup)
 	return mux
 }
 

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sightline-mesh/sightline/controlplane"
+	"github.com/sightline-mesh/sightline/controlplane/admin"
+	"github.com/sightline-mesh/sightline/controlplane/backup"
+	"github.com/sightline-mesh/sightline/controlplane/identity"
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
+
+func newBackup(g *globals) *cobra.Command {
+	var planes, passphrase string
+	c := &cobra.Command{
+		Use:   "backup -o file",
+		Short: "Write the control plane's state to a file, as of one moment",
+		Long: "Write the control plane's state to a file, as of one moment: configuration, verdicts, timeline,\n" +
+			"settings, and with a passphrase the CA and join tokens, sealed. It is run where the control plane\n" +
+			"is, by who may read its directory (--dir). The file is readable by its owner alone.",
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			out, asked := g.output, admin.BackupRequest{}
+			if !c.Flags().Changed("output") {
+				return errors.New("backup: want the file to write: -o mesh.backup")
+			}
+			var err error
+			if asked.Passphrase, err = passphraseIn(passphrase); err != nil {
+				return err
+			}
+			b, err := writeBackup(c.Context(), g, planes, asked, out)
+			if err != nil {
+				return fmt.Errorf("backup: %w", err)
+			}
+			ca := "without the CA: give --passphrase-file to have it"
+			if b.Secrets {
+				ca = "with the CA"
+			}
+			c.Printf("%s: %d records of mesh %s at revision %d, %s\n", out, len(b.Records), b.Mesh, b.Revision, ca)
+			return nil
+		},
+	}
+	c.AddCommand(newBackupRestore(g))
+	f := c.Flags()
+	f.StringVar(&planes, "control-plane", "127.0.0.1:15012", "host:port of the control plane, or of several")
+	f.StringVar(&passphrase, "passphrase-file", "", "file with the passphrase that seals the CA and join tokens in the backup (default: they are left out)")
+	return c
+}
+
+// writeBackup puts a backup into place once it has been read again.
+func writeBackup(ctx context.Context, g *globals, planes string, asked admin.BackupRequest, out string) (*backup.Backup, error) {
+	token, err := os.ReadFile(filepath.Join(g.dir, "controlplane", controlplane.TokenFile))
+	if err != nil {
+		return nil, fmt.Errorf("read the token of the mesh's own parts: %w (is the control plane's directory below --dir?)", err)
+	}
+	asked.Token = strings.TrimSpace(string(token))
+	source, err := identity.Open(ctx, identity.Config{
+		ControlPlane: planes, Token: asked.Token,
+		Workload: identity.Workload{Service: "backup", Namespace: mesh.SystemNamespace, Instance: "backup"},
+	})
+	if err != nil {
+		return nil, err
+	}
+	client := admin.NewClient(planes, source.ClientTLS(source.ControlPlane(), "h2"))
+	defer client.Close()
+	file, err := os.OpenFile(out+".new", os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	err = client.Backup(ctx, asked, file)
+	if err == nil {
+		_, err = file.Seek(0, 0)
+	}
+	var b *backup.Backup
+	if err == nil {
+		b, err = backup.Read(file)
+	}
+	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
+		err = os.Rename(out+".new", out)
+	}
+	if err != nil {
+		_ = os.Remove(out + ".new") // it is of no use
+		return nil, err
+	}
+	return b, nil
+}
+
+// passphraseIn is what a file holds; "" for no file.
+func passphraseIn(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("passphrase-file: %w", err)
+	}
+	text := strings.TrimRight(string(raw), "\r\n")
+	if text == "" {
+		return "", fmt.Errorf("passphrase-file: %s is empty", path)
+	}
+	return text, nil
+}

@@ -1,0 +1,86 @@
+package admin
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+// BackupRequest asks for a backup.
+type BackupRequest struct {
+	// Passphrase seals what is secret, the CA above all; without one that is left out.
+	Passphrase string `json:"passphrase,omitempty"`
+	// Token is the one that the control plane keeps for the mesh's own parts: to have the CA
+	// a certificate of theirs is not enough, but who can read the control plane's directory
+	// has it already.
+	Token string `json:"token,omitempty"`
+}
+
+// backup answers with the file. One that has no end was not finished.
+func (h *handler) backup(w http.ResponseWriter, r *http.Request) {
+	out := &late{w: w}
+	err := admitted(r)
+	if err == nil {
+		var in BackupRequest
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		if err = read(r, &in); err == nil {
+			err = h.Backup(r.Context(), out, in)
+		}
+	}
+	if err != nil && !out.begun {
+		refused := h.problem(r, err)
+		write(w, "application/problem+json", refused.Status, refused)
+		return
+	}
+	if err != nil {
+		h.Logger.Error("backup was not finished", "reason", err)
+	}
+}
+
+// late begins an answer with its first byte.
+type late struct {
+	w     http.ResponseWriter
+	begun bool
+}
+
+// Write writes to the answer's body.
+func (l *late) Write(b []byte) (int, error) {
+	if !l.begun {
+		l.begun = true
+		l.w.Header().Set("Content-Type", "application/x-ndjson")
+		l.w.WriteHeader(http.StatusOK)
+	}
+	return l.w.Write(b)
+}
+
+// Backup writes a backup of the state to w. What it writes is to be read before it is
+// relied on: a backup that was cut off is no error here.
+func (c *Client) Backup(ctx context.Context, asked BackupRequest, w io.Writer) error {
+	body, err := json.Marshal(asked)
+	if err != nil {
+		return fmt.Errorf("back up: %w", err)
+	}
+	address := c.planes.Current()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base(address)+"/backup", bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("ask control plane: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	endless := http.Client{Transport: c.http.Transport}
+	res, err := endless.Do(req)
+	if err != nil {
+		c.planes.Failed(address) // who asks again asks the next
+		return fmt.Errorf("ask control plane: %w", err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode/100 != 2 {
+		return refusalOf(res.StatusCode, io.LimitReader(res.Body, maxAnswer))
+	}
+	if _, err := io.Copy(w, res.Body); err != nil {
+		return fmt.Errorf("read backup: %w", err)
+	}
+	return nil
+}
