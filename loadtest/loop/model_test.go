@@ -29,6 +29,7 @@ type model struct {
 	fault    float64 // share of v2's requests that fails now
 	rows     map[int64][]signal.Edge
 	verdicts map[string]mesh.Verdict
+	revision int64 // grows with each Save
 	events   []mesh.Event
 	failed   int // requests that failed at v2
 
@@ -38,11 +39,20 @@ type model struct {
 }
 
 // Load and Save make the model a remedy.Journal.
-func (m *model) Load(context.Context) ([]mesh.Verdict, error) { return m.inForce(), nil }
-
-func (m *model) Save(_ context.Context, verdicts []mesh.Verdict, events []mesh.Event) error {
+func (m *model) Load(context.Context) ([]mesh.Verdict, int64, error) {
+	verdicts := m.inForce()
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	return verdicts, m.revision, nil
+}
+
+func (m *model) Save(_ context.Context, revision int64, verdicts []mesh.Verdict, events []mesh.Event) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if revision != m.revision {
+		return remedy.ErrChanged
+	}
+	m.revision++
 	for _, v := range verdicts {
 		if m.verdicts[v.ID] = v; v.Phase == mesh.Released {
 			delete(m.verdicts, v.ID)
@@ -206,7 +216,7 @@ func (m *model) start(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var parts sync.WaitGroup
 	parts.Go(func() { m.serve(ctx) })
-	parts.Go(func() { _ = r.Run(ctx) })
+	parts.Go(func() { _ = r.Run(ctx, m) })
 	parts.Go(func() { _ = top.Run(ctx) })
 	t.Cleanup(func() { cancel(); parts.Wait() })
 }

@@ -18,6 +18,7 @@ const icons: Record<EventKind, IconName> = {
   traffic: "traffic",
   instance: "proxies",
   refused: "fail",
+  identity: "lock",
 };
 
 /** What happened, newest first; the steps of one run of the loop stand together. */
