@@ -31,7 +31,7 @@ func TestInstanceWithoutASidecar(t *testing.T) {
 		}
 		body, err := io.ReadAll(res.Body)
 		res.Body.Close()
-		if err != nil || res.StatusCode != 200 || string(body) != "reviews hello" {
+		if err != nil || res.StatusCode != http.StatusOK || string(body) != "reviews hello" {
 			t.Errorf("%d %q %v", res.StatusCode, body, err)
 		}
 		if rec := m.records.await(t, n); rec.MTLS || rec.Peer.Identity != "" || rec.Status != 200 {
