@@ -129,7 +129,7 @@ func TestRecordsOfBothSides(t *testing.T) {
 		t.Errorf("took %v, first byte %v, tries %v", out.Took, out.FirstByte, out.Tries)
 	}
 	for _, r := range []*emit.Record{&out, &in} {
-		r.Trace, r.ParentID, r.RequestID, r.Took, r.FirstByte, r.Tries = emit.Trace{}, emit.SpanID{}, "", 0, 0, nil
+		r.Trace, r.ParentID, r.RequestID, r.Took, r.Waited, r.FirstByte, r.Tries = emit.Trace{}, emit.SpanID{}, "", 0, 0, 0, nil
 		r.Start = out.Start
 	}
 	want := emit.Record{
