@@ -82,6 +82,9 @@ type answer struct {
 	grpc   int // from the head; -1 when it is not there
 	// after is how long the answer asks to be left alone; 0 if it does not.
 	after time.Duration
+	// sidecar says that the answer came from a sidecar, which has proved to be one: only
+	// then is believed what is said in a sidecar's name.
+	sidecar bool
 	// overloaded says that the sidecar at the other end made the answer, because of a
 	// limit of its own.
 	overloaded bool

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/sightline-mesh/sightline/proxy/http1"
 	"github.com/sightline-mesh/sightline/proxy/http2"
@@ -73,7 +75,7 @@ func decided(err error) (fault, bool) {
 		return a.fault(), true
 	}
 	if r, ok := errors.AsType[*stream.RefusedError](err); ok { // the other sidecar knows best
-		return fault{status: http.StatusServiceUnavailable, flags: r.Flags, reason: err.Error()}, true
+		return fault{status: http.StatusServiceUnavailable, flags: knownFlags(r.Flags), reason: err.Error()}, true
 	}
 	if r, ok := errors.AsType[*rejection](err); ok {
 		return fault{status: r.status, flags: r.flags, reason: r.reason, grpc: &r.grpc, fields: r.fields}, true
@@ -159,4 +161,24 @@ func grpcOfStatus(status int) int {
 		return 14 // UNAVAILABLE
 	}
 	return 2 // UNKNOWN
+}
+
+// knownFlags are those of flags, as another sidecar tells them, that a sidecar can have
+// set, each once: they name series of metrics, of which nobody else may make more.
+func knownFlags(flags string) string {
+	known := ""
+	for flag := range strings.SplitSeq(flags, ",") {
+		if isFlag(flag) && !slices.Contains(strings.Split(known, ","), flag) {
+			known = joinFlags(known, flag)
+		}
+	}
+	return known
+}
+
+func isFlag(flag string) bool {
+	switch flag {
+	case "DC", "DI", "DPE", "DT", "FI", "LR", "NC", "NR", "RL", "SI", "UAEX", "UC", "UF", "UH", "UO", "UPE", "URX", "UT":
+		return true
+	}
+	return false
 }

@@ -87,8 +87,8 @@ func (l *h1Letter) post(ctx context.Context, to *link) (answer, error) {
 
 // answered is an answer whose head has come.
 func (*h1Letter) answered(to *link, res *http1.Response) answer {
-	a := answer{status: res.Status, grpc: -1}
-	if to.polite && res.Has(http1.SightlineFlags) {
+	a := answer{status: res.Status, grpc: -1, sidecar: to.proved()}
+	if a.sidecar && res.Has(http1.SightlineFlags) {
 		a.peerMade(res.Get(http1.SightlineFlags))
 	}
 	return a

@@ -53,7 +53,7 @@ func (h *h1) sendOnH2(x *exchange, to *link) (answer, error) {
 		h.drop()
 		return answer{grpc: -1}, err
 	}
-	return answer{status: h.res.Status, grpc: -1}, nil
+	return answer{status: h.res.Status, grpc: -1, sidecar: to.proved()}, nil
 }
 
 // translated is a head of HTTP/2 with what q says, in memory of its own: the tables of a

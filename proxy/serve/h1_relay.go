@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/http1"
 	"github.com/sightline-mesh/sightline/proxy/pool"
 )
@@ -132,10 +131,10 @@ func (h *h1) giveBack(up *pool.Conn) {
 }
 
 // blame notes who made the response: the sidecar at the other end says so. What an
-// app says of that kind is not believed.
+// app, or anybody else, says of that kind is not believed.
 func (h *h1) blame(x *exchange) {
 	x.rec.GeneratedBy = "app"
-	if h.cfg.direction == emit.Inbound {
+	if !x.answer.sidecar {
 		h.res.Drop(http1.SightlineReason)
 		h.res.Drop(http1.SightlineFlags)
 		return
@@ -146,10 +145,10 @@ func (h *h1) blame(x *exchange) {
 	}
 }
 
-// trailers are the lines of the answer's, an app's without what only a sidecar may say.
+// trailers are the lines of the answer's, those of whoever is no sidecar without what only a sidecar may say.
 func (h *h1) trailers(up *pool.Conn) []byte {
 	lines := up.In.Trailers()
-	if len(lines) == 0 || h.cfg.direction == emit.Outbound {
+	if len(lines) == 0 || h.x.answer.sidecar {
 		return lines
 	}
 	kept := lines[:0]

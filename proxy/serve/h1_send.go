@@ -56,8 +56,8 @@ func (h *h1) sendPlain(x *exchange, to *link) (answer, error) {
 	if err := h.readHeadOr(x, up); err != nil {
 		return answer{grpc: -1}, h.failed(x, to, err)
 	}
-	a := answer{status: h.res.Status, grpc: -1}
-	if to.polite && h.res.Has(http1.SightlineFlags) {
+	a := answer{status: h.res.Status, grpc: -1, sidecar: to.proved()}
+	if a.sidecar && h.res.Has(http1.SightlineFlags) {
 		a.peerMade(h.res.Get(http1.SightlineFlags))
 	}
 	a.after = h.pauseAsked()
@@ -190,7 +190,7 @@ func (h *h1) failed(x *exchange, to *link, err error) error {
 // unread reports whether a try that ended before an answer began was not read at the
 // other end. Early says that something of an answer has come.
 func (l *link) unread(err error, early bool) bool {
-	return l.polite && !l.plain && errors.Is(err, io.EOF) && !early
+	return l.proved() && errors.Is(err, io.EOF) && !early
 }
 
 // countRace counts a try without an answer if it met the end of a kept connection.

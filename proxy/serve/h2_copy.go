@@ -66,7 +66,7 @@ func (l *h2Letter) post(ctx context.Context, to *link) (answer, error) {
 	a, err := l.exchange(ctx, up, wake)
 	if err != nil {
 		up.Reset(http2.Cancel)
-	} else if to.polite {
+	} else if a.sidecar = to.proved(); a.sidecar {
 		a.peerMade(up.Head().Get("x-sightline-flags"))
 	}
 	return a, err

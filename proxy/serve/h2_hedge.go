@@ -49,7 +49,7 @@ func (l *h2Letter) begin(ctx context.Context, to *link) (beginning, answer, erro
 	}
 	up.Flush()
 	a := headOf(up)
-	if to.polite {
+	if a.sidecar = to.proved(); a.sidecar {
 		a.peerMade(up.Head().Get("x-sightline-flags"))
 	}
 	return r, a, nil

@@ -60,7 +60,7 @@ func (h *h2) sendOnH1(x *exchange, to *link) (answer, error) {
 	if err != nil {
 		return answer{grpc: -1}, h.failedOnH1(x, to, err)
 	}
-	return answer{status: t.res.Status, grpc: -1}, nil
+	return answer{status: t.res.Status, grpc: -1, sidecar: to.proved()}, nil
 }
 
 // translate makes a head of HTTP/1.1 of h. It is read back by the strict parser: what

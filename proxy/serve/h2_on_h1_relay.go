@@ -72,7 +72,7 @@ func (h *h2) bodyOnH1(x *exchange, t *onH1) error {
 
 func (h *h2) endOnH1(x *exchange, trailers *http2.Head) error {
 	if trailers != nil {
-		h.noteTrailers(x, trailers)
+		x.noteTrailers(trailers)
 		h.down.SendTrailers(trailers)
 		return nil
 	}

@@ -81,7 +81,7 @@ func (h *h2) passBack(x *exchange) (n int, done bool) {
 		return h.down.SendLast(h.back)
 	}
 	if n = h.down.Send(h.back); n == len(h.back) {
-		h.noteTrailers(x, trailers)
+		x.noteTrailers(trailers)
 		h.down.SendTrailers(trailers)
 		done = true
 	}

@@ -3,7 +3,6 @@ package serve
 import (
 	"errors"
 
-	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/http1"
 	"github.com/sightline-mesh/sightline/proxy/http2"
 )
@@ -76,7 +75,7 @@ func (h *h2) cutOff(x *exchange, err error) error {
 
 // noteTrailers takes what the record says of them, and out of them what only a sidecar
 // may say: the one at the other end, if it has made them in place of the app's.
-func (h *h2) noteTrailers(x *exchange, t *http2.Head) {
+func (x *exchange) noteTrailers(t *http2.Head) {
 	if code := grpcStatus(t); code >= 0 {
 		x.rec.GRPCStatus = code
 	}
@@ -87,7 +86,7 @@ func (h *h2) noteTrailers(x *exchange, t *http2.Head) {
 	}
 	t.Drop("x-sightline-reason")
 	t.Drop("x-sightline-flags")
-	if told && h.cfg.direction == emit.Outbound {
+	if told && x.answer.sidecar {
 		x.rec.GeneratedBy, x.rec.Reason = "peer", reason
 		x.flagged(flags)
 	}
@@ -97,15 +96,15 @@ func (h *h2) noteTrailers(x *exchange, t *http2.Head) {
 // caller's own would have found a moment later: gRPC's timeout goes along, and of trailers
 // it cannot be seen that the app did not send them.
 func (x *exchange) flagged(flags string) {
-	x.rec.Flags = joinFlags(flags, x.rec.Flags)
+	x.rec.Flags = joinFlags(knownFlags(flags), x.rec.Flags)
 	x.answer.late = flags == outOfTime
 }
 
 // blame notes who made the response: the sidecar at the other end says so. What an
-// app says of that kind is not believed.
+// app, or anybody else, says of that kind is not believed.
 func (h *h2) blame(x *exchange) {
 	x.rec.GeneratedBy = "app"
-	if h.cfg.direction == emit.Inbound {
+	if !x.answer.sidecar {
 		h.res.Drop("x-sightline-reason")
 		h.res.Drop("x-sightline-flags")
 		return

@@ -31,8 +31,8 @@ func (h *h2) send(x *exchange, to *link) (answer, error) {
 		return answer{grpc: -1}, err
 	}
 	h.res = h.up.Head()
-	a := answer{status: h.res.Status, grpc: -1}
-	if to.polite {
+	a := answer{status: h.res.Status, grpc: -1, sidecar: to.proved()}
+	if a.sidecar {
 		a.peerMade(h.res.Get("x-sightline-flags"))
 	}
 	if h.back, h.ended = h.up.Data(); h.ended && len(h.back) == 0 && h.up.Trailers() == nil {

@@ -106,6 +106,10 @@ func (l *link) endStream() {
 	}
 }
 
+// proved reports whether the other end has proved to be a sidecar of the mesh. A service
+// entry, or an instance that takes no mutual TLS, may be anybody.
+func (l *link) proved() bool { return l.polite && !l.plain }
+
 func (l *link) close() {
 	l.h1.Close()
 	l.h2.Close()

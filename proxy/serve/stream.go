@@ -56,7 +56,7 @@ type byteStream struct {
 func (s *byteStream) send(x *exchange, to *link) (answer, error) {
 	none := answer{grpc: -1}
 	up, err := to.stream(x.ctx)
-	if err == nil && to.polite && !to.plain {
+	if err == nil && to.proved() {
 		if err = greet(x, up); err != nil {
 			stream.Reset(up)
 			to.endStream()
