@@ -29,12 +29,6 @@ const KeyFile = "ca.key"
 // errLagging is wrapped when a rotation may not go on yet.
 var errLagging = errors.New("the rotation has to wait")
 
-const (
-	watchEvery  = time.Minute // at who comes near the end of a certificate
-	maintenance = time.Hour
-	named       = 50 // of holders and certificates that a status lists
-)
-
 // openAuthority loads the CA and what belongs to it.
 func (p *plane) openAuthority(ctx context.Context) error {
 	records := store.TableOf[ca.State](p.store, store.Authority)
@@ -49,42 +43,10 @@ func (p *plane) openAuthority(ctx context.Context) error {
 	p.leaves = trust.NewLedger(p.store)
 	p.holders = trust.New(rand.Text(), trust.Deps{Store: p.store, Logger: p.deps.Logger, Now: func() trust.Now {
 		t := a.Trust()
-		return trust.Now{Version: t.Version, Signer: t.Signer, Life: p.cfg.CertificateTTL}
+		return trust.Now{Version: t.Version, Signer: t.Signer, Former: t.Former}
 	}})
 	p.tokens = token.NewLedger(grants{p.store, store.TableOf[token.Grant](p.store, store.Tokens)}, a, time.Now)
 	return nil
-}
-
-// keepAuthority takes over what other control planes change of the CA, and does what is
-// due once in a while, until ctx ends. It returns nil.
-func (p *plane) keepAuthority(ctx context.Context) error {
-	tick := time.NewTicker(watchEvery)
-	defer tick.Stop()
-	var said map[string]string
-	for last := time.Now(); ; {
-		said = p.alarms(said)
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-p.authorityNews:
-		case <-tick.C:
-			if time.Since(last) < maintenance {
-				continue
-			}
-			last = time.Now()
-			p.tend(ctx, "certificate authority", p.authority.Maintain)
-			p.tend(ctx, "join tokens", p.tokens.Prune)
-		}
-		p.tend(ctx, "certificate authority", p.authority.Reload)
-		p.tend(ctx, "token of the mesh's own parts", p.writeToken)
-		p.holders.Notify()
-	}
-}
-
-func (p *plane) tend(ctx context.Context, what string, do func(context.Context) error) {
-	if err := do(ctx); err != nil && ctx.Err() == nil {
-		p.deps.Logger.Error(what+" is seen to again later", "reason", err)
-	}
 }
 
 // alarms tells, once for each step, of authorities and of holders' certificates that come
@@ -162,6 +124,9 @@ func (p *plane) standing(ctx context.Context) (mesh.Authority, error) {
 	if err := p.sumHolders(ctx, &out, now.Version); err != nil {
 		return out, err
 	}
+	if at.Phase != ca.Renew { // nobody waits for them
+		out.Outdated, out.Old = nil, 0
+	}
 	tokens, err := p.tokens.List(ctx)
 	for _, t := range tokens {
 		if t.OldRoot && t.State == "good" {
@@ -181,6 +146,8 @@ func (p *plane) sumHolders(ctx context.Context, out *mesh.Authority, version uin
 	for _, s := range sums {
 		out.Holders += s.Holders
 		out.Lagging = append(out.Lagging, s.Lagging...)
+		out.Outdated = append(out.Outdated, s.Outdated...)
+		out.Old += s.Old
 		out.Troubled = append(out.Troubled, s.Troubled...)
 		if time.Since(s.Started) < p.cfg.InstanceTTL && out.Leaves > 0 {
 			out.Returning = true
@@ -254,16 +221,27 @@ func lag(at mesh.Authority, force bool) error {
 	case len(at.Lagging) == 0:
 		return nil
 	}
-	names := make([]string, 0, named)
-	for _, h := range at.Lagging[:min(len(at.Lagging), 5)] {
-		names = append(names, string(h.Instance))
-	}
-	return fmt.Errorf("%w: %d who are connected do not trust the new root yet: %s", errLagging, len(at.Lagging), strings.Join(names, ", "))
+	return fmt.Errorf("%w: %d who are connected do not trust the new root yet: %s", errLagging, len(at.Lagging), firstOf(at.Lagging))
 }
 
-func outstanding(at mesh.Authority, force bool) error { //nolint:revive // force is the person's word
-	if err := lag(at, force); err != nil || force || len(at.Outstanding) == 0 {
+// firstOf names the first few.
+func firstOf(all []mesh.Holder) string {
+	names := make([]string, 0, 5)
+	for _, h := range all[:min(len(all), 5)] {
+		names = append(names, string(h.Instance))
+	}
+	return strings.Join(names, ", ")
+}
+
+func outstanding(at mesh.Authority, force bool) error {
+	err := lag(at, force)
+	switch {
+	case err != nil || force:
 		return err
+	case at.Old > 0: // the ledger has a certificate before its workload does
+		return fmt.Errorf("%w: %d who are connected still use a certificate of the old root: %s", errLagging, at.Old, firstOf(at.Outdated))
+	case len(at.Outstanding) == 0:
+		return nil
 	}
 	last := at.Outstanding[len(at.Outstanding)-1]
 	return fmt.Errorf("%w: %d certificates of the old root are in use, such as that of %s; the last of them ends at %s",

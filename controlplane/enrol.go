@@ -90,6 +90,9 @@ func (s *service) Renew(ctx context.Context, req *connect.Request[wire.RenewRequ
 		return nil, connect.NewError(connect.CodeInvalidArgument, err)
 	}
 	s.issued(ctx, leaf)
+	if err := s.stillGood(ctx); err != nil { // the caller takes its time over its request
+		return nil, connect.NewError(connect.CodePermissionDenied, err)
+	}
 	s.hub.Renewed(mesh.InstanceID(w.Instance), leaf.Expires)
 	return s.certificates(chain), nil
 }

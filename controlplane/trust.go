@@ -2,6 +2,7 @@ package controlplane
 
 import (
 	"context"
+	"crypto/x509"
 	"time"
 
 	"connectrpc.com/connect"
@@ -18,7 +19,7 @@ const renewalsPerSecond = 100
 
 // Trust tells one holder of a certificate whom to trust for as long as its stream lasts.
 func (s *service) Trust(ctx context.Context, st *connect.BidiStream[wire.TrustReport, wire.TrustUpdate]) error {
-	w, _, err := workloadOf(ctx)
+	w, certificate, err := workloadOf(ctx)
 	if err != nil {
 		return err
 	}
@@ -34,7 +35,7 @@ func (s *service) Trust(ctx context.Context, st *connect.BidiStream[wire.TrustRe
 	g, alive := errgroup.WithContext(ctx)
 	defer context.AfterFunc(alive, callerOf(ctx).interrupt)() // else a reader would outlive the stream
 	g.Go(func() error { return s.sendTrust(alive, st) })
-	g.Go(func() error { return hearReports(st, seat, holder) })
+	g.Go(func() error { return hearReports(st, seat, holder, certificate) })
 	return asEnd(ctx, g.Wait())
 }
 
@@ -59,20 +60,33 @@ func (s *service) sendTrust(ctx context.Context, st *connect.BidiStream[wire.Tru
 	}
 }
 
-func hearReports(st *connect.BidiStream[wire.TrustReport, wire.TrustUpdate], seat *trust.Seat, h mesh.Holder) error {
+func hearReports(st *connect.BidiStream[wire.TrustReport, wire.TrustUpdate], seat *trust.Seat, h mesh.Holder, caller *x509.Certificate) error {
 	for {
 		m, err := st.Receive()
 		if err != nil {
 			return err
 		}
-		h.Version, h.Serial, h.Signer = m.GetVersion(), m.GetSerial(), m.GetSigner()
-		h.Failures, h.Failure = m.GetFailures(), m.GetFailure()
-		h.Expires = time.Time{}
-		if m.GetExpires() != nil {
-			h.Expires = m.GetExpires().AsTime()
-		}
+		h = reported(h, m, caller, time.Now())
 		seat.Report(h)
 	}
+}
+
+// reported is the holder after a report. A certificate that it came with tells when its
+// life began; a later one is reported as soon as it is there.
+func reported(h mesh.Holder, m *wire.TrustReport, caller *x509.Certificate, now time.Time) mesh.Holder {
+	if serial := m.GetSerial(); serial != h.Serial || h.Issued.IsZero() {
+		h.Issued = now
+		if serial == caller.SerialNumber.Text(16) {
+			h.Issued = caller.NotBefore
+		}
+	}
+	h.Version, h.Serial, h.Signer = m.GetVersion(), m.GetSerial(), m.GetSigner()
+	h.Failures, h.Failure = m.GetFailures(), m.GetFailure()
+	h.Expires = time.Time{}
+	if m.GetExpires() != nil {
+		h.Expires = m.GetExpires().AsTime()
+	}
+	return h
 }
 
 // stillGood is an error once the caller's certificate was revoked.

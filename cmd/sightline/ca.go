@@ -69,6 +69,9 @@ func authorityText(t *table, at mesh.Authority) {
 	for _, h := range at.Lagging {
 		t.row("lags", string(h.Instance), fmt.Sprintf("trusts version %d", h.Version))
 	}
+	for _, h := range at.Outdated {
+		t.row("uses the old one", string(h.Instance), "ends "+cell(h.Expires))
+	}
 	for _, l := range at.Outstanding {
 		t.row("not renewed", l.Instance, "ends "+cell(l.Expires))
 	}

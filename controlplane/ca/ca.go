@@ -84,11 +84,11 @@ func Load(ctx context.Context, c Config, d Deps) (*Authority, error) {
 		return nil, fmt.Errorf("load authority: %w", err)
 	}
 	state, err := d.Records.GetOrCreate(ctx, stateKey, func() (State, error) { return a.first(ctx, supplied) })
-	if err == nil && supplied != nil {
-		state, err = a.propose(ctx, state, supplied)
-	}
 	if err == nil {
-		err = a.adopt(ctx, state)
+		err = a.adopt(ctx, state) // first: who cannot open the keys in force must not seal others
+	}
+	if err == nil && supplied != nil {
+		err = a.propose(ctx, supplied)
 	}
 	if err == nil {
 		err = a.Maintain(ctx)
@@ -138,6 +138,7 @@ type Trust struct {
 	Version uint64
 	Roots   [][]byte // DER
 	Signer  string   // key id, hex
+	Former  string   // the same of what signed before, while its certificates are replaced
 	Revoked []mesh.Revocation
 	Changed <-chan struct{} // closed when there is a newer one
 }
@@ -146,7 +147,7 @@ type Trust struct {
 func (a *Authority) Trust() Trust {
 	o := a.current.Load()
 	return Trust{
-		Version: o.state.Version, Roots: o.state.Roots, Signer: keyID(o.signing),
+		Version: o.state.Version, Roots: o.state.Roots, Signer: keyID(o.signing), Former: o.state.Former,
 		Revoked: alive(o.state.Revoked, a.now()), Changed: o.changed,
 	}
 }

@@ -2,6 +2,7 @@ package ca
 
 import (
 	"context"
+	"crypto"
 	"crypto/rand"
 	"crypto/x509"
 	"errors"
@@ -22,21 +23,15 @@ func (a *Authority) Phase() Phase { return a.current.Load().state.Phase }
 // new one of the mesh's own. The new root is trusted from now on, and signs nothing yet.
 func (a *Authority) Distribute(ctx context.Context) error {
 	o := a.current.Load()
-	next := o.state.Supplied
-	var err error
-	if next == nil {
-		next, err = a.makeOwn(ctx, a.now())
-	}
+	next, err := a.successor(ctx, o)
 	if err == nil {
-		next.Cross, err = a.cross(ctx, &o.state.Signer, next)
-	}
-	if err == nil {
-		err = a.step(ctx, o, Steady, func(s *State) {
+		err = a.step(ctx, o, Steady, func(s *State) error {
 			s.Next, s.Supplied = next, nil
 			if !slices.ContainsFunc(s.Roots, func(r []byte) bool { return string(r) == string(next.Root) }) {
 				s.Roots = append(s.Roots, next.Root)
 			}
 			s.Phase = Distribute
+			return nil
 		})
 	}
 	if err != nil {
@@ -45,11 +40,53 @@ func (a *Authority) Distribute(ctx context.Context) error {
 	return nil
 }
 
+// successor is the authority that a rotation goes to, proved to be able to sign.
+func (a *Authority) successor(ctx context.Context, o *opened) (*Material, error) {
+	var next Material
+	if o.state.Supplied != nil {
+		next = *o.state.Supplied
+	} else {
+		own, err := a.makeOwn(ctx, a.now())
+		if err != nil {
+			return nil, err
+		}
+		next = *own
+	}
+	if err := a.prove(ctx, &next); err != nil {
+		return nil, err
+	}
+	var err error
+	next.Cross, err = a.cross(ctx, &o.state.Signer, &next)
+	return &next, err
+}
+
+// prove is an error unless the key can be opened here and is that of the certificate: a
+// signer of which that is not so would end the mesh.
+func (a *Authority) prove(ctx context.Context, m *Material) error {
+	signing, err := x509.ParseCertificate(m.signing())
+	if err != nil {
+		return fmt.Errorf("read next signing certificate: %w", err)
+	}
+	key, err := a.unseal(ctx, m.Key)
+	if err != nil {
+		return fmt.Errorf("open the key of %q: %w", signing.Subject, err)
+	}
+	if pub, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool }); !ok || !pub.Equal(signing.PublicKey) {
+		return fmt.Errorf("the key that is stored is not that of %q", signing.Subject)
+	}
+	return nil
+}
+
 // SignWithNext has the new authority sign. Whoever verifies must trust its root by now.
 func (a *Authority) SignWithNext(ctx context.Context) error {
-	err := a.step(ctx, a.current.Load(), Distribute, func(s *State) {
-		s.Signer, s.Next = *s.Next, nil
+	o := a.current.Load()
+	err := a.step(ctx, o, Distribute, func(s *State) error {
+		if err := a.prove(ctx, s.Next); err != nil {
+			return err
+		}
+		s.Signer, s.Next, s.Former = *s.Next, nil, keyID(o.signing)
 		s.Phase = Renew
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("sign with the new authority: %w", err)
@@ -60,10 +97,11 @@ func (a *Authority) SignWithNext(ctx context.Context) error {
 // Retire ends a rotation: the root that signs is the only one that is trusted.
 // Certificates of the old one are worth nothing from now on.
 func (a *Authority) Retire(ctx context.Context) error {
-	err := a.step(ctx, a.current.Load(), Renew, func(s *State) {
+	err := a.step(ctx, a.current.Load(), Renew, func(s *State) error {
 		s.Roots = [][]byte{s.Signer.Root}
-		s.Signer.Cross = nil
+		s.Signer.Cross, s.Former = nil, ""
 		s.Phase = Steady
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("retire the old root: %w", err)
@@ -73,10 +111,11 @@ func (a *Authority) Retire(ctx context.Context) error {
 
 // Abandon takes back a rotation whose new authority has signed nothing yet.
 func (a *Authority) Abandon(ctx context.Context) error {
-	err := a.step(ctx, a.current.Load(), Distribute, func(s *State) {
+	err := a.step(ctx, a.current.Load(), Distribute, func(s *State) error {
 		s.Next = nil
 		s.Roots = [][]byte{s.Signer.Root}
 		s.Phase = Steady
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("abandon rotation: %w", err)
@@ -85,14 +124,13 @@ func (a *Authority) Abandon(ctx context.Context) error {
 }
 
 // step makes a change to the authority that was looked at, if it is in the phase.
-func (a *Authority) step(ctx context.Context, seen *opened, from Phase, how func(*State)) error {
+func (a *Authority) step(ctx context.Context, seen *opened, from Phase, how func(*State) error) error {
 	return a.change(ctx, func(s *State) error {
 		if s.Phase != from || string(s.Signer.Root) != string(seen.state.Signer.Root) {
 			return fmt.Errorf("%w: it is %q", ErrPhase, s.Phase)
 		}
-		how(s)
 		s.Since = a.now().UTC()
-		return nil
+		return how(s)
 	})
 }
 
@@ -140,14 +178,18 @@ func (a *Authority) Maintain(ctx context.Context) error {
 		return err
 	}
 	resealed, err := a.reseal(ctx, &next)
-	if err != nil || !renewed && !resealed {
+	if err != nil {
 		return err
+	}
+	waiting, supplied := a.resealed(ctx, o.state.Next), a.resealed(ctx, o.state.Supplied)
+	if !renewed && !resealed && waiting == o.state.Next && supplied == o.state.Supplied {
+		return nil
 	}
 	err = a.change(ctx, func(s *State) error {
 		if s.Version != o.state.Version {
 			return errMeanwhile
 		}
-		s.Signer = next
+		s.Signer, s.Next, s.Supplied = next, waiting, supplied
 		return nil
 	})
 	if errors.Is(err, errMeanwhile) {
@@ -201,6 +243,19 @@ func (a *Authority) reseal(ctx context.Context, m *Material) (bool, error) {
 		done = true
 	}
 	return done, nil
+}
+
+// resealed is m itself where there is nothing to do. One that does not sign yet and
+// cannot be opened is left as it is: a rotation to it is refused, and tells why.
+func (a *Authority) resealed(ctx context.Context, m *Material) *Material {
+	if m == nil {
+		return nil
+	}
+	anew := *m
+	if done, err := a.reseal(ctx, &anew); err != nil || !done {
+		return m
+	}
+	return &anew
 }
 
 // Standing is what people are told of an authority.

@@ -16,7 +16,8 @@ type State struct {
 	Next     *Material         `json:"next,omitempty"` // signs once the rotation is so far
 	Supplied *Material         `json:"supplied,omitempty"`
 	Phase    Phase             `json:"phase,omitempty"`
-	Since    time.Time         `json:"since,omitzero"` // of the phase
+	Former   string            `json:"former,omitempty"` // key id, hex, of what signed before; in phase Renew alone
+	Since    time.Time         `json:"since,omitzero"`   // of the phase
 	Revoked  []mesh.Revocation `json:"revoked,omitempty"`
 }
 

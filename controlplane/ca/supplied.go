@@ -228,23 +228,24 @@ func (a *Authority) sealSupplied(ctx context.Context, s *suppliedCA) (*Material,
 }
 
 // propose keeps a supplied authority that is not the one in force for a rotation to it.
-func (a *Authority) propose(ctx context.Context, s State, supplied *suppliedCA) (State, error) {
+// One that waits already is sealed anew where it cannot be opened.
+func (a *Authority) propose(ctx context.Context, supplied *suppliedCA) error {
+	s := a.current.Load().state
 	m := Material{Chain: supplied.chain, Root: supplied.root}
 	for _, known := range []*Material{&s.Signer, s.Next, s.Supplied} {
-		if known != nil && string(known.signing()) == string(m.signing()) {
-			return s, nil
+		if known == nil || string(known.signing()) != string(m.signing()) {
+			continue
+		}
+		if known != s.Supplied || a.prove(ctx, known) == nil {
+			return nil
 		}
 	}
 	sealed, err := a.sealSupplied(ctx, supplied)
 	if err != nil {
-		return s, err
+		return err
 	}
-	var stored State
-	err = a.records.Update(ctx, stateKey, func(s State) (State, error) {
+	return a.change(ctx, func(s *State) error {
 		s.Supplied = sealed
-		s.Version++
-		stored = s
-		return s, nil
+		return nil
 	})
-	return stored, err
 }

@@ -17,6 +17,8 @@ type Authority struct {
 	Returning   bool                   `json:"returning,omitempty"` // a control plane has just started: not all may be back
 	Lagging     []Holder               `json:"lagging"`             // of those, who does not trust all roots yet; the first of them
 	Outstanding []Leaf                 `json:"outstanding"`         // certificates of another authority that are still in use; the first of them
+	Outdated    []Holder               `json:"outdated,omitempty"`  // who is connected and still uses such a one; the first of them
+	Old         int                    `json:"old,omitempty"`       // how many they are
 	Troubled    []Holder               `json:"troubled"`            // whose renewals fail, or who come near the end of their certificate
 	Leaves      int                    `json:"leaves"`              // certificates that are good
 	Revoked     []Revocation           `json:"revoked"`
@@ -41,6 +43,7 @@ type Holder struct {
 	Version  uint64      `json:"version"`
 	Signer   string      `json:"signer"` // key id of what signed its certificate, hex
 	Serial   string      `json:"serial"`
+	Issued   time.Time   `json:"issued,omitzero"` // when its life began, as far as that is known
 	Expires  time.Time   `json:"expires"`
 	Alarm    string      `json:"alarm,omitempty"`
 	Failures uint64      `json:"failures,omitempty"` // renewals that failed in a row

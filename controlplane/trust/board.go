@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,13 +25,20 @@ const (
 	lease  = 15 * time.Second
 	gather = 200 * time.Millisecond // reports of this long are told together
 	named  = 200                    // of those who lag; the rest is counted
+	words  = 500                    // bytes of why a renewal failed, which the holder chooses
 )
 
 // Now is what holders are measured by.
 type Now struct {
-	Version uint64        // of whom to trust
-	Signer  string        // key id of what signs, hex
-	Life    time.Duration // of certificates
+	Version uint64 // of whom to trust
+	Signer  string // key id of what signs, hex
+	Former  string // the same of what signed before, while its certificates are replaced; "" if not known
+}
+
+// old reports whether a holder's certificate is one that a rotation replaces. One of
+// another issuer, such as a SPIRE agent's, never is.
+func (n Now) old(h mesh.Holder) bool {
+	return h.Signer != n.Signer && (n.Former == "" || h.Signer == n.Former)
 }
 
 // Summary is what one control plane knows of its holders.
@@ -41,7 +49,7 @@ type Summary struct {
 	Holders  int           `json:"holders"`
 	Lag      int           `json:"lag"`
 	Lagging  []mesh.Holder `json:"lagging,omitempty"`
-	Old      int           `json:"old"` // holders with a certificate of another signer
+	Old      int           `json:"old"` // holders with a certificate that a rotation waits for
 	Outdated []mesh.Holder `json:"outdated,omitempty"`
 	Troubled []mesh.Holder `json:"troubled,omitempty"`
 }
@@ -100,6 +108,9 @@ func (b *Board) Join(h mesh.Holder) *Seat {
 func (s *Seat) Report(h mesh.Holder) {
 	s.b.mu.Lock()
 	defer s.b.mu.Unlock()
+	if len(h.Failure) > words {
+		h.Failure = strings.ToValidUTF8(h.Failure[:words], "")
+	}
 	s.b.seats[s.id] = h
 	s.b.Notify()
 }
@@ -135,12 +146,14 @@ func (b *Board) Sum() Summary {
 	defer b.mu.Unlock()
 	out.Holders = len(b.seats)
 	for _, h := range b.seats {
-		h.Alarm = string(identity.AlarmOf(h.Expires.Add(-at.Life), h.Expires, time.Now()))
+		if !h.Expires.IsZero() { // else it has not reported yet
+			h.Alarm = string(identity.AlarmOf(h.Issued, h.Expires, time.Now()))
+		}
 		if h.Version < at.Version {
 			out.Lag++
 			out.Lagging = append(out.Lagging, h)
 		}
-		if h.Signer != at.Signer {
+		if at.old(h) {
 			out.Old++
 			out.Outdated = append(out.Outdated, h)
 		}
