@@ -25,6 +25,7 @@ var (
 type Hello struct {
 	ServerName string // SNI, in lower case; empty if there is none
 	ALPN       []string
+	OnlyTLS13  bool // no other version of TLS is offered
 }
 
 // The numbers of RFC 8446 and RFC 6066 that matter here.
@@ -36,6 +37,8 @@ const (
 	messageHeader      = 4
 	extServerName      = 0
 	extALPN            = 16
+	extVersions        = 43
+	versionTLS13       = 0x0304
 	nameTypeHost       = 0
 	maxALPN            = 32 // names that are kept
 )
@@ -126,6 +129,8 @@ func parseExtensions(r *reader) (Hello, error) {
 			h.ServerName = serverName(&body)
 		case extALPN:
 			h.ALPN = alpn(&body)
+		case extVersions:
+			h.OnlyTLS13 = onlyTLS13(&body)
 		}
 		r.bad = r.bad || body.bad
 	}
@@ -159,6 +164,16 @@ func alpn(r *reader) []string {
 	}
 	r.bad = r.bad || list.bad
 	return out
+}
+
+func onlyTLS13(r *reader) bool {
+	list := r.sub(int(r.u8()))
+	only := !list.end()
+	for !list.bad && !list.end() {
+		only = list.u16() == versionTLS13 && only
+	}
+	r.bad = r.bad || list.bad
+	return only && !r.bad
 }
 
 // lower is a host name as it is compared.

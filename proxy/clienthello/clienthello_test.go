@@ -52,6 +52,7 @@ func TestParse(t *testing.T) {
 		"in small records":   {split(full, 7), want},
 		"post-quantum":       {hello(t, &tls.Config{ServerName: "a", CurvePreferences: []tls.CurveID{tls.X25519MLKEM768}}), Hello{ServerName: "a"}},
 		"by address: no SNI": {hello(t, &tls.Config{ServerName: "10.0.0.1"}), Hello{}},
+		"TLS 1.3 alone":      {hello(t, &tls.Config{ServerName: "b", MinVersion: tls.VersionTLS13}), Hello{ServerName: "b", OnlyTLS13: true}},
 		"TLS 1.2":            {hello(t, &tls.Config{ServerName: "b", MaxVersion: tls.VersionTLS12}), Hello{ServerName: "b"}},
 	} {
 		got, err := Parse(c.in)

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/proxy/clienthello"
 	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/listen"
 	"github.com/sightline-mesh/sightline/proxy/route"
@@ -126,7 +127,14 @@ func (in *Inbound) detect(c *listen.Conn, mode MTLS) (listen.Protocol, error) {
 // isMesh reports whether TLS that begins is that of another sidecar.
 func isMesh(c *listen.Conn) bool {
 	hello, err := listen.PeekHello(c)
-	return err == nil && slices.Contains(hello.ALPN, stream.Mesh)
+	return err == nil && (slices.Contains(hello.ALPN, stream.Mesh) || isPrevious(hello))
+}
+
+// isPrevious reports whether it is the hello of a sidecar from before they offered
+// [stream.Mesh]: TLS 1.3 alone, no server name, and the one protocol to be spoken.
+func isPrevious(h clienthello.Hello) bool {
+	return h.OnlyTLS13 && h.ServerName == "" && len(h.ALPN) == 1 &&
+		slices.Contains([]string{stream.ALPN, "h2", "http/1.1"}, h.ALPN[0])
 }
 
 // servePlain serves a connection of which nothing is proved.
