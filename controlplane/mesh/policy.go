@@ -13,7 +13,9 @@ type Policy struct {
 	Limits       Limits       `json:"limits"`
 	RetryBudget  *RetryBudget `json:"retryBudget,omitempty"`
 	HealthCheck  *HealthCheck `json:"healthCheck,omitempty"`
-	MTLS         MTLSMode     `json:"mtls,omitempty"` // "" is what each instance takes, or Disable or Mutual
+	// MTLS is Disable, Mutual, or "" for what each instance takes. A sidecar that does not
+	// know it calls with mutual TLS.
+	MTLS MTLSMode `json:"mtls,omitempty"`
 }
 
 // LoadBalancer names how one of several instances is chosen.

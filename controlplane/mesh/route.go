@@ -23,7 +23,8 @@ type Route struct {
 	Mirrors  []Mirror        `json:"mirrors,omitempty"`
 
 	// Last ends the list for those whose requests a match is about: later routes are
-	// not theirs. A request of theirs that fits nothing before has no route.
+	// not theirs. A request of theirs that fits nothing before has no route. A sidecar
+	// that does not know it goes on to the later routes.
 	Last bool `json:"last,omitempty"`
 }
 
@@ -68,9 +69,11 @@ type Destination struct {
 	Weight  uint32       `json:"weight"` // relative to its siblings; 0 gets nothing
 	Headers *HeaderEdits `json:"headers,omitempty"`
 	// Fail is the status that its share is answered with, as there is nothing to send it
-	// to; 0 is none. A retry does not go there either.
+	// to; 0 is none. A retry does not go there either. A sidecar that does not know it sends
+	// the share to Service.
 	Fail int `json:"fail,omitempty"`
-	// Absent is the same for as long as its service is not known.
+	// Absent is the same for as long as its service is not known. A sidecar that does not
+	// know it answers as for a service without instances.
 	Absent int `json:"absent,omitempty"`
 }
 

@@ -25,7 +25,8 @@ type Rewrite struct {
 	Path      string `json:"path,omitempty"`
 	Authority string `json:"authority,omitempty"`
 	// Elements has Path, which may be "/", replace whole elements: those of the match's
-	// own Elements, or none. A slash at its end is not doubled.
+	// own Elements, or none. A slash at its end is not doubled. A sidecar that does not know
+	// it replaces the whole path; so it is with a Redirect's.
 	Elements bool `json:"elements,omitempty"`
 	// Whole has Path replace the whole path, whatever the match compared.
 	Whole bool `json:"whole,omitempty"`

@@ -43,7 +43,8 @@ type Instance struct {
 	AppProtocol AppProtocol `json:"appProtocol,omitempty"`
 	AppPort     uint16      `json:"appPort,omitempty"`
 	Locality    Locality    `json:"locality,omitempty"`
-	// Plaintext says that it takes no mutual TLS.
+	// Plaintext says that it takes no mutual TLS. A sidecar that does not know it calls with
+	// mutual TLS and fails: nothing goes out in the clear.
 	Plaintext bool `json:"plaintext,omitempty"`
 }
 

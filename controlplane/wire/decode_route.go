@@ -63,6 +63,9 @@ func toNamed(by map[string]*StringMatch) map[string]*mesh.StringMatch {
 
 // toStringMatch is nil for a match without a kind, which asks for presence.
 func toStringMatch(m *StringMatch) *mesh.StringMatch {
+	if e := m.GetElements(); e != "" {
+		return &mesh.StringMatch{Elements: e}
+	}
 	switch kind := m.GetKind().(type) {
 	case *StringMatch_Exact:
 		return &mesh.StringMatch{Exact: kind.Exact}
@@ -70,8 +73,6 @@ func toStringMatch(m *StringMatch) *mesh.StringMatch {
 		return &mesh.StringMatch{Prefix: kind.Prefix}
 	case *StringMatch_Regex:
 		return &mesh.StringMatch{Regex: kind.Regex}
-	case *StringMatch_Elements:
-		return &mesh.StringMatch{Elements: kind.Elements}
 	}
 	return nil
 }

@@ -1,6 +1,10 @@
 package wire
 
-import "github.com/sightline-mesh/sightline/controlplane/mesh"
+import (
+	"regexp"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
 
 func fromRoute(r mesh.Route) *Route {
 	return &Route{
@@ -73,7 +77,8 @@ func fromStringMatch(m *mesh.StringMatch) *StringMatch {
 	case m.Regex != "":
 		return &StringMatch{Kind: &StringMatch_Regex{Regex: m.Regex}}
 	case m.Elements != "":
-		return &StringMatch{Kind: &StringMatch_Elements{Elements: m.Elements}}
+		same := regexp.QuoteMeta(m.Elements) + "(?:/.*)?"
+		return &StringMatch{Elements: m.Elements, Kind: &StringMatch_Regex{Regex: same}}
 	}
 	return &StringMatch{Kind: &StringMatch_Exact{Exact: m.Exact}}
 }

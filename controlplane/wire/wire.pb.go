@@ -3602,8 +3602,10 @@ type StringMatch struct {
 	//	*StringMatch_Exact
 	//	*StringMatch_Prefix
 	//	*StringMatch_Regex
-	//	*StringMatch_Elements
-	Kind          isStringMatch_Kind `protobuf_oneof:"kind"`
+	Kind isStringMatch_Kind `protobuf_oneof:"kind"`
+	// Where this is set it is the comparison, and the regex one that comes to the same for
+	// a sidecar that does not know it.
+	Elements      string `protobuf:"bytes,4,opt,name=elements,proto3" json:"elements,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3674,9 +3676,7 @@ func (x *StringMatch) GetRegex() string {
 
 func (x *StringMatch) GetElements() string {
 	if x != nil {
-		if x, ok := x.Kind.(*StringMatch_Elements); ok {
-			return x.Elements
-		}
+		return x.Elements
 	}
 	return ""
 }
@@ -3697,17 +3697,11 @@ type StringMatch_Regex struct {
 	Regex string `protobuf:"bytes,3,opt,name=regex,proto3,oneof"`
 }
 
-type StringMatch_Elements struct {
-	Elements string `protobuf:"bytes,4,opt,name=elements,proto3,oneof"`
-}
-
 func (*StringMatch_Exact) isStringMatch_Kind() {}
 
 func (*StringMatch_Prefix) isStringMatch_Kind() {}
 
 func (*StringMatch_Regex) isStringMatch_Kind() {}
-
-func (*StringMatch_Elements) isStringMatch_Kind() {}
 
 type Destination struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -6467,12 +6461,12 @@ const file_wire_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2\x1e.sightline.wire.v1.StringMatchR\x05value:\x028\x01\x1a?\n" +
 	"\x11SourceLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"}\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"{\n" +
 	"\vStringMatch\x12\x16\n" +
 	"\x05exact\x18\x01 \x01(\tH\x00R\x05exact\x12\x18\n" +
 	"\x06prefix\x18\x02 \x01(\tH\x00R\x06prefix\x12\x16\n" +
-	"\x05regex\x18\x03 \x01(\tH\x00R\x05regex\x12\x1c\n" +
-	"\belements\x18\x04 \x01(\tH\x00R\belementsB\x06\n" +
+	"\x05regex\x18\x03 \x01(\tH\x00R\x05regex\x12\x1a\n" +
+	"\belements\x18\x04 \x01(\tR\belementsB\x06\n" +
 	"\x04kind\"\xbd\x01\n" +
 	"\vDestination\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x16\n" +
@@ -6973,7 +6967,6 @@ func file_wire_proto_init() {
 		(*StringMatch_Exact)(nil),
 		(*StringMatch_Prefix)(nil),
 		(*StringMatch_Regex)(nil),
-		(*StringMatch_Elements)(nil),
 	}
 	file_wire_proto_msgTypes[55].OneofWrappers = []any{}
 	file_wire_proto_msgTypes[62].OneofWrappers = []any{
