@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"net/http"
+	"reflect"
 	"slices"
 
 	"github.com/sightline-mesh/sightline/controlplane/config"
@@ -82,14 +83,58 @@ func routesFor(service mesh.ServiceName, by map[string][]binding) []mesh.Route {
 		if consumer == "" {
 			continue
 		}
-		own := inOrder(by[consumer])
-		own[len(own)-1].Last = true
+		own, everyPort := ofCallers(by[consumer])
+		own[len(own)-1].Last = everyPort
 		out = append(out, own...)
 	}
-	if producer, ok := by[""]; ok {
-		return append(out, inOrder(producer)...)
+	producer, everyPort := ofCallers(by[""])
+	out = append(out, producer...)
+	if everyPort {
+		return out
 	}
 	return append(out, mesh.Route{Name: "default", Destinations: []mesh.Destination{{Service: service, Weight: 1}}})
+}
+
+// ofCallers are the routes of bindings for the same callers, and whether those are for
+// every port: else the other ports stay as they were. Who names a port goes first.
+func ofCallers(all []binding) (routes []mesh.Route, everyPort bool) {
+	var onPort, rest []binding
+	for _, b := range all {
+		if b.parent.Port != 0 {
+			onPort = append(onPort, b)
+		} else {
+			rest = append(rest, b)
+		}
+	}
+	routes = inOrder(onPort)
+	routes = append(routes, ends(onPort, rest)...)
+	return append(routes, inOrder(rest)...), len(rest) > 0
+}
+
+// ends refuse, on each port that bindings name, what fits none of them: it may go on to the
+// rest if that is of the same kind, and to nothing else.
+func ends(onPort, rest []binding) []mesh.Route {
+	open := map[uint32]bool{} // by port: whether a request may fit none of its bindings
+	for _, b := range onPort {
+		goesOn := slices.ContainsFunc(rest, func(r binding) bool { return r.object.GatewayRoute.GRPC == b.object.GatewayRoute.GRPC })
+		if _, seen := open[b.parent.Port]; !seen {
+			open[b.parent.Port] = !goesOn
+		}
+		if reflect.DeepEqual(b.of().Matches[b.match].Match, mesh.Match{}) { // nothing is left
+			open[b.parent.Port] = false
+		}
+	}
+	var out []mesh.Route
+	for _, port := range slices.Sorted(maps.Keys(open)) {
+		if open[port] {
+			out = append(out, mesh.Route{
+				Name:    "none",
+				Matches: []mesh.Match{{Port: port, SourceNamespace: onPort[0].parent.Consumer}},
+				Respond: &mesh.DirectResponse{Status: http.StatusNotFound},
+			})
+		}
+	}
+	return out
 }
 
 // inOrder are the routes of bindings. Neighbours of one rule make one route.

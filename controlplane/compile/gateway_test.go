@@ -1,6 +1,7 @@
 package compile_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +89,7 @@ func TestHTTPRoute(t *testing.T) {
 			mesh.Match{Path: &mesh.StringMatch{Elements: "/a/b"}, Headers: map[string]*mesh.StringMatch{"x-user": {Exact: "j"}}, Port: 80},
 		),
 		all,
+		{Name: "default", Destinations: []mesh.Destination{{Service: "cart.shop", Weight: 1}}}, // of every other port
 	}
 	got := compile.Snapshots(objects(t, producer), instances, nil, 7)
 	if d := diff(want, got["cart.shop"].Routes); d != "" {
@@ -170,6 +172,56 @@ func TestOrderOfRoutes(t *testing.T) {
 						t.Errorf("%s is for callers of %q", r.Name, m.SourceNamespace)
 					}
 				}
+			}
+		})
+	}
+}
+
+// A parent with a port binds that port alone, and leaves the others as they were.
+func TestRoutesOfPorts(t *testing.T) {
+	const to, some = "backendRefs: [{name: a, namespace: shop, port: 80}]", "matches: [{path: {value: /x}}], "
+	on := func(port, kind, name, rule string) string {
+		return strings.Replace(bare(kind, name, rule+to), "name: a}]", "name: a, port: "+port+"}]", 1)
+	}
+	call := "matches: [{method: {service: a.B}}], "
+	tests := map[string]struct{ manifest, want string }{
+		"all of a port":        {on("80", "HTTPRoute", "shop/own", ""), "own[0]:80 default"},
+		"a part of a port":     {on("80", "HTTPRoute", "shop/own", some), "own[0]:80 none:80 default"},
+		"two ports":            {on("80", "HTTPRoute", "shop/a", some) + on("81", "HTTPRoute", "shop/b", ""), "a[0]:80 b[0]:81 none:80 default"},
+		"a port and every one": {on("80", "HTTPRoute", "shop/own", "") + bare("HTTPRoute", "shop/any", some+to), "own[0]:80 any[0]"},
+		"and a part of one":    {on("80", "HTTPRoute", "shop/own", some) + bare("HTTPRoute", "shop/any", some+to), "own[0]:80 any[0]"},
+		"of a consumer":        {on("80", "HTTPRoute", "van/own", some), "own[0]:80@van none:80@van default"},
+		"of a consumer, all":   {on("80", "HTTPRoute", "van/own", some) + bare("HTTPRoute", "van/any", some+to), "own[0]:80@van any[0].@van default"},
+		"of both": {
+			on("80", "HTTPRoute", "van/own", some) + on("81", "HTTPRoute", "shop/b", ""),
+			"own[0]:80@van none:80@van b[0]:81 default",
+		},
+		"gRPC on a port takes that from HTTP alone": {
+			bare("HTTPRoute", "shop/web", to) + on("80", "GRPCRoute", "shop/calls", call), "calls[0]:80 none:80 web[0]",
+		},
+		"gRPC goes on to gRPC": {
+			bare("GRPCRoute", "shop/any", to) + on("80", "GRPCRoute", "shop/calls", call), "calls[0]:80 any[0]",
+		},
+		"gRPC on every port takes HTTP's": {
+			on("80", "HTTPRoute", "shop/web", "") + bare("GRPCRoute", "shop/calls", call+to), "calls[0]",
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for _, r := range compile.Snapshots(objects(t, tt.manifest), []mesh.Instance{instance("1", "a.shop", mesh.Ready)}, nil, 1)["a.shop"].Routes {
+				line := namesOf([]mesh.Route{r})
+				if len(r.Matches) > 0 {
+					line = fmt.Sprintf("%s:%d@%s", line, r.Matches[0].Port, r.Matches[0].SourceNamespace)
+				}
+				line = strings.TrimSuffix(strings.Replace(line, ":0", "", 1), "@")
+				if (r.Respond != nil) != (r.Name == "none") || r.Respond != nil && r.Respond.Status != 404 {
+					t.Errorf("%s answers %+v", r.Name, r.Respond)
+				}
+				got = append(got, line)
+			}
+			if s := strings.Join(got, " "); s != tt.want {
+				t.Errorf("got  %s\nwant %s", s, tt.want)
 			}
 		})
 	}

@@ -67,7 +67,8 @@ func KnownServices(all []Object, w World) map[mesh.ServiceName]bool {
 }
 
 // Conflict is the GRPCRoute that keeps an HTTPRoute from a parent: of the two kinds, for
-// the same callers of the same port, only the GRPCRoutes hold.
+// the same callers of the same port, only the GRPCRoutes hold. An HTTPRoute for every
+// port has still those that no GRPCRoute names.
 func Conflict(o Object, p GatewayParent, all []Object) (Object, bool) {
 	if o.GatewayRoute.GRPC {
 		return Object{}, false
@@ -77,7 +78,7 @@ func Conflict(o Object, p GatewayParent, all []Object) (Object, bool) {
 			continue
 		}
 		for _, q := range other.GatewayRoute.Parents {
-			if p.Service == q.Service && p.Consumer == q.Consumer && (p.Port == q.Port || p.Port == 0 || q.Port == 0) {
+			if p.Service == q.Service && p.Consumer == q.Consumer && (p.Port == q.Port || q.Port == 0) {
 				return other, true
 			}
 		}

@@ -68,6 +68,10 @@ func TestRouteStatus(t *testing.T) {
 			gatewayRoute("HTTPRoute", "web", good) + gatewayRoute("GRPCRoute", "calls", good),
 			"Accepted=False/Conflicted ResolvedRefs=True/ResolvedRefs",
 		},
+		"gRPC on one port": {
+			gatewayRoute("HTTPRoute", "web", good) + strings.Replace(gatewayRoute("GRPCRoute", "calls", good), "name: parcels}]", "name: parcels, port: 80}]", 1),
+			"Accepted=True/Accepted ResolvedRefs=True/ResolvedRefs",
+		},
 		"of gRPC": {
 			gatewayRoute("GRPCRoute", "calls", good) + gatewayRoute("HTTPRoute", "web", good),
 			"Accepted=True/Accepted ResolvedRefs=True/ResolvedRefs",
