@@ -27,7 +27,7 @@ func newApply(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			path := "/api/v1/config"
+			path := configPath
 			if dry {
 				path += "/analyze"
 			}
@@ -40,23 +40,45 @@ func newApply(g *globals) *cobra.Command {
 	return c
 }
 
+// configPath is where the API has the configuration, and where it takes changes of it.
+const configPath = "/api/v1/config"
+
+// application is what became of a manifest.
+type application struct {
+	Applied  bool           `json:"applied"`
+	Findings []mesh.Finding `json:"findings"`
+}
+
+// submit sends a manifest to a path that takes it. An error among the findings says that
+// nothing was applied.
+func submit(c *cobra.Command, g *globals, manifest []byte, path string) (application, error) {
+	var out application
+	api, err := g.api()
+	if err != nil {
+		return out, err
+	}
+	err = api.Send(c.Context(), http.MethodPost, path, client.YAML(manifest), &out)
+	if out.Findings, err = refusalOf(err, out.Findings); err != nil {
+		return out, fmt.Errorf("apply: %w", err)
+	}
+	return out, nil
+}
+
+// refusalOf is the findings for which the API refused a change, in place of its error; what
+// was found and the error where it did not.
+func refusalOf(err error, found []mesh.Finding) ([]mesh.Finding, error) {
+	if p, ok := errors.AsType[*client.ProblemError](err); ok && len(p.Findings) > 0 {
+		return p.Findings, nil
+	}
+	return found, err
+}
+
 // apply sends a manifest to be applied, or only to be looked at, and shows what was
 // found.
 func apply(c *cobra.Command, g *globals, m *bundle.Bundle, path string) error {
-	api, err := g.api()
+	out, err := submit(c, g, m.Text, path)
 	if err != nil {
 		return err
-	}
-	var out struct {
-		Applied  bool           `json:"applied"`
-		Findings []mesh.Finding `json:"findings"`
-	}
-	err = api.Send(c.Context(), http.MethodPost, path, client.YAML(m.Text), &out)
-	if p, ok := errors.AsType[*client.ProblemError](err); ok && len(p.Findings) > 0 {
-		out.Findings, err = p.Findings, nil
-	}
-	if err != nil {
-		return fmt.Errorf("apply: %w", err)
 	}
 	out.Findings = m.Place(out.Findings)
 	err = g.print(c.OutOrStdout(), out, func(t *table) {

@@ -61,7 +61,7 @@ func describe(c *cobra.Command, api *client.Client, service string) (description
 	var all struct {
 		Resources []mesh.Resource `json:"resources"`
 	}
-	if err := api.Get(ctx, "/api/v1/config", nil, &all); err != nil {
+	if err := api.Get(ctx, configPath, nil, &all); err != nil {
 		return d, err
 	}
 	d.Resources = about(all.Resources, mesh.ServiceName(service))

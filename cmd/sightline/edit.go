@@ -2,9 +2,7 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sightline-mesh/sightline/cmd/sightline/client"
 	"github.com/sightline-mesh/sightline/controlplane/config"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
@@ -68,15 +65,15 @@ func edit(c *cobra.Command, g *globals, r mesh.Resource) error {
 			}
 			return os.RemoveAll(dir)
 		}
-		findings, err := applied(c, g, []byte(next))
+		made, err := submit(c, g, []byte(next), configPath)
 		if err != nil {
 			return fmt.Errorf("%w (what was written is in %s)", err, file)
 		}
-		if !config.Refused(findings) {
+		if !config.Refused(made.Findings) {
 			fmt.Fprintln(c.OutOrStdout(), "applied")
 			return os.RemoveAll(dir)
 		}
-		text, remarks = next, remarksOf(findings)
+		text, remarks = next, remarksOf(made.Findings)
 	}
 }
 
@@ -121,24 +118,4 @@ func inEditor(c *cobra.Command, file, text string) (string, error) {
 		return "", fmt.Errorf("edit: %w", err)
 	}
 	return string(bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n"))), nil
-}
-
-// applied sends a manifest and is what was found; an error among it says that nothing
-// was applied.
-func applied(c *cobra.Command, g *globals, manifest []byte) ([]mesh.Finding, error) {
-	api, err := g.api()
-	if err != nil {
-		return nil, err
-	}
-	var out struct {
-		Findings []mesh.Finding `json:"findings"`
-	}
-	err = api.Send(c.Context(), http.MethodPost, "/api/v1/config", client.YAML(manifest), &out)
-	if p, ok := errors.AsType[*client.ProblemError](err); ok && len(p.Findings) > 0 {
-		return p.Findings, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("apply: %w", err)
-	}
-	return out.Findings, nil
 }

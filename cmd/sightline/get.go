@@ -82,7 +82,7 @@ func resources(c *cobra.Command, g *globals, kind string) ([]mesh.Resource, erro
 	var out struct {
 		Resources []mesh.Resource `json:"resources"`
 	}
-	if err := api.Get(c.Context(), "/api/v1/config", url.Values{"kind": {kind}}, &out); err != nil {
+	if err := api.Get(c.Context(), configPath, url.Values{"kind": {kind}}, &out); err != nil {
 		return nil, fmt.Errorf("get %s: %w", kind, err)
 	}
 	return out.Resources, nil

@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sightline-mesh/sightline/cmd/sightline/bundle"
-	"github.com/sightline-mesh/sightline/cmd/sightline/client"
 	"github.com/sightline-mesh/sightline/controlplane/config"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
@@ -161,10 +160,7 @@ func restore(c *cobra.Command, g *globals, change string, dry bool) (mesh.Restor
 	}
 	path := fmt.Sprintf("/api/v1/config/history/%d/restore?dryRun=%t", number, dry)
 	err = api.Send(c.Context(), http.MethodPost, path, nil, &out)
-	if p, ok := errors.AsType[*client.ProblemError](err); ok && len(p.Findings) > 0 {
-		out.Findings, err = p.Findings, nil
-	}
-	if err != nil {
+	if out.Findings, err = refusalOf(err, out.Findings); err != nil {
 		return out, fmt.Errorf("restore: %w", err)
 	}
 	return out, nil

@@ -1,9 +1,7 @@
 package admin
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -59,26 +57,11 @@ func (l *late) Write(b []byte) (int, error) {
 // Backup writes a backup of the state to w. What it writes is to be read before it is
 // relied on: a backup that was cut off is no error here.
 func (c *Client) Backup(ctx context.Context, asked BackupRequest, w io.Writer) error {
-	body, err := json.Marshal(asked)
+	res, err := c.stream(ctx, "/backup", asked)
 	if err != nil {
-		return fmt.Errorf("back up: %w", err)
-	}
-	address := c.planes.Current()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base(address)+"/backup", bytes.NewReader(body))
-	if err != nil {
-		return fmt.Errorf("ask control plane: %w", err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	endless := http.Client{Transport: c.http.Transport}
-	res, err := endless.Do(req)
-	if err != nil {
-		c.planes.Failed(address) // who asks again asks the next
-		return fmt.Errorf("ask control plane: %w", err)
+		return err
 	}
 	defer res.Body.Close()
-	if res.StatusCode/100 != 2 {
-		return refusalOf(res.StatusCode, io.LimitReader(res.Body, maxAnswer))
-	}
 	if _, err := io.Copy(w, res.Body); err != nil {
 		return fmt.Errorf("read backup: %w", err)
 	}

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -99,28 +98,13 @@ func (c *Client) TapOwn(ctx context.Context, asked mesh.Tap, by string, line fun
 }
 
 func (c *Client) follow(ctx context.Context, asked tapRequest, line func(mesh.TapLine) error) error {
-	body, err := json.Marshal(asked)
-	if err != nil {
-		return fmt.Errorf("tap: %w", err)
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	address := c.planes.Current()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base(address)+"/taps", bytes.NewReader(body))
+	res, err := c.stream(ctx, "/taps", asked)
 	if err != nil {
-		return fmt.Errorf("ask control plane: %w", err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	endless := http.Client{Transport: c.http.Transport}
-	res, err := endless.Do(req)
-	if err != nil {
-		c.planes.Failed(address) // who asks again asks the next
-		return fmt.Errorf("ask control plane: %w", err)
+		return err
 	}
 	defer res.Body.Close()
-	if res.StatusCode/100 != 2 {
-		return refusalOf(res.StatusCode, io.LimitReader(res.Body, maxAnswer))
-	}
 	// A control plane that is silent for so long has gone.
 	silence := time.AfterFunc(tapPatience, cancel)
 	defer silence.Stop()
