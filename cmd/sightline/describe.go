@@ -68,7 +68,7 @@ func describe(c *cobra.Command, api *client.Client, service string) (description
 	return d, api.Get(ctx, "/api/v1/events", url.Values{"service": {service}, "limit": {strconv.Itoa(eventsDescribed)}}, &d)
 }
 
-// about are the resources that name a service as theirs.
+// about are the resources that may be about a service.
 func about(all []mesh.Resource, service mesh.ServiceName) []mesh.Resource {
 	out := []mesh.Resource{}
 	for _, r := range all {
@@ -76,7 +76,7 @@ func about(all []mesh.Resource, service mesh.ServiceName) []mesh.Resource {
 		if err != nil { // of a newer program: not ours to judge
 			continue
 		}
-		if slices.ContainsFunc(objects, func(o config.Object) bool { return slices.Contains(o.Hosts(), service) }) {
+		if slices.ContainsFunc(objects, func(o config.Object) bool { return o.Concerns(service) }) {
 			out = append(out, r)
 		}
 	}

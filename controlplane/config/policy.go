@@ -1,9 +1,12 @@
 package config
 
 import (
+	"slices"
 	"strings"
 
 	security "istio.io/api/security/v1beta1"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
 // DryRunAnnotation has, at "true", a policy decided and told, but not enforced.
@@ -105,4 +108,27 @@ func (o Object) Selector() map[string]string {
 		return o.TraceSampling.Selector
 	}
 	return o.AuthorizationPolicy.GetSelector().GetMatchLabels()
+}
+
+// Concerns reports whether the resource may be about a service: it names its host, or is
+// for workloads that some instance of the service may be.
+func (o Object) Concerns(s mesh.ServiceName) bool {
+	if slices.Contains(o.Hosts(), s) {
+		return true
+	}
+	if !o.selects() || !mesh.IsRoot(o.Namespace) && o.Namespace != s.Namespace() {
+		return false
+	}
+	app, one := o.Selector()["app"]
+	return !one || app == s.Name()
+}
+
+// selects reports whether the kind is for workloads, all or some, of a namespace.
+func (o Object) selects() bool {
+	switch o.Kind {
+	case KindAuthorizationPolicy, KindRequestAuthentication, KindPeerAuthentication,
+		KindSidecar, KindRateLimit, KindTelemetry, KindTraceSampling:
+		return true
+	}
+	return false
 }

@@ -13,49 +13,92 @@ import (
 	"time"
 )
 
-// tourPorts are the stable ports that the tour uses, as a reader's machine would.
-var tourPorts = []string{"8080", "15012", "4317", "4318", "8123", "9001", "9002", "9003", "9101"}
+// tourPorts are the stable ports that the tour and the guides use, as a reader's machine would.
+var tourPorts = []string{"8080", "15012", "4317", "4318", "8123", "9001", "9002", "9003", "9101", "9102", "9103"}
 
-var shellBlock = regexp.MustCompile("(?s)```sh\n(.*?)```")
+// shellBlock is a block that a reader is to type, in a list or not.
+var shellBlock = regexp.MustCompile("(?ms)^( *)```sh\n(.*?)```")
 
-// tour is the README's five-minute tour, word for word, but for the build, which the
+// script is what the text has in its blocks, word for word, but for the build, which the
 // tests have done.
-func tour(t *testing.T) string {
+func script(t *testing.T, text string) string {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, ok := strings.Cut(string(b), "## Five-minute tour")
-	if !ok {
-		t.Fatal("the README has no five-minute tour")
-	}
-	section, _, _ := strings.Cut(rest, "\n## ")
 	var script strings.Builder
 	script.WriteString("set -e\n")
-	for _, block := range shellBlock.FindAllStringSubmatch(section, -1) {
-		script.WriteString(block[1])
+	for _, block := range shellBlock.FindAllStringSubmatch(text, -1) {
+		indent := block[1]
+		for line := range strings.Lines(block[2]) {
+			script.WriteString(strings.TrimPrefix(line, indent))
+		}
 	}
 	built := strings.Replace(script.String(), "make build engine\n", "", 1)
 	if built == script.String() {
-		t.Fatal("the tour does not begin with a build")
+		t.Fatal("the text does not begin with a build")
 	}
 	return built
 }
 
 // TestTour follows the README and looks at what a reader would see.
 func TestTour(t *testing.T) {
+	_, rest, ok := strings.Cut(text(t, "README.md"), "## Five-minute tour")
+	if !ok {
+		t.Fatal("the README has no five-minute tour")
+	}
+	section, _, _ := strings.Cut(rest, "\n## ")
+	walk(t, section,
+		"hello; files answered 200", // through three sidecars
+		"files-v1-", "greeter-v1-",  // status
+		"v2       10",                // weights
+		"applied", `"v7" is unknown`, // the good manifest and the wrong one
+		"traffic of files set to v1=90 v2=10", // events
+		"/signin#token=",
+	)
+}
+
+// TestCanaryGuide follows the example of a canary, and looks at what a reader would see.
+func TestCanaryGuide(t *testing.T) {
+	out := walk(t, text(t, "deploy", "examples", "canary", "README.md"),
+		"3 warnings.",                        // v2 has no instance yet
+		"traffic of menu set to v1=90 v2=10", // history
+		"Replayed ",                          // what the policy would have done
+		"Status 403 was made by the sidecar of menu: RBAC: access denied by default: no rule fits of ALLOW policy default/menu-readers", // why
+		"CONFIGURED BY  AuthorizationPolicy default/menu-readers",                                                                       // describe
+	)
+	for want, times := range map[string]int{
+		"\nsoup\ncurry\n":         1, // everybody, and who previews
+		"RBAC: access denied":     3, // to a DELETE, to a visitor, and why
+		"curl: (":                 2, // plain text, and TLS without a certificate of the mesh
+		"applied DestinationRule": 1, // history
+	} {
+		if n := strings.Count(out, want); n < times {
+			t.Errorf("the guide shows %q %d times, want %d:\n%s", want, n, times, out)
+		}
+	}
+}
+
+func text(t *testing.T, path ...string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(append([]string{"..", ".."}, path...)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// walk runs what a text tells its reader to type; what it shows is to have each of wants.
+func walk(t *testing.T, text string, wants ...string) string {
+	t.Helper()
 	program(t, "sightline")
 	for _, port := range tourPorts {
 		l, err := net.Listen("tcp", "127.0.0.1:"+port)
 		if err != nil {
-			t.Fatalf("the tour needs port %s: %v", port, err)
+			t.Fatalf("the text needs port %s: %v", port, err)
 		}
 		_ = l.Close()
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	c := exec.CommandContext(ctx, "bash", "-c", tour(t))
+	c := exec.CommandContext(ctx, "bash", "-c", script(t, text))
 	c.Dir = clone(t)
 	c.Env = append(os.Environ(), "XDG_STATE_HOME="+t.TempDir())
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -64,23 +107,17 @@ func TestTour(t *testing.T) {
 	t.Cleanup(func() { _ = syscall.Kill(-c.Process.Pid, syscall.SIGTERM) }) // what a tour that broke off left behind
 	out, err := c.CombinedOutput()
 	if err != nil {
-		t.Fatalf("tour: %v\n%s", err, out)
+		t.Fatalf("walk: %v\n%s", err, out)
 	}
-	for _, want := range []string{
-		"hello; files answered 200", // through three sidecars
-		"files-v1-", "greeter-v1-",  // status
-		"v2       10",                // weights
-		"applied", `"v7" is unknown`, // the good manifest and the wrong one
-		"traffic of files set to v1=90 v2=10", // events
-		"/signin#token=",
-	} {
+	for _, want := range wants {
 		if !strings.Contains(string(out), want) {
-			t.Errorf("the tour does not show %q", want)
+			t.Errorf("%q is not shown", want)
 		}
 	}
 	if t.Failed() {
-		t.Logf("tour:\n%s", out)
+		t.Logf("shown:\n%s", out)
 	}
+	return string(out)
 }
 
 // clone is a directory that looks like a checkout to the tour, where it may leave its

@@ -40,12 +40,22 @@ func (r *Reader) readReady(fd uintptr) bool {
 	}
 	if err == syscall.EAGAIN { //nolint:errorlint // Recv returns it bare
 		r.err = r.beforeWait()
+		r.hasten(fd)
 		return r.err != nil
 	}
 	if err != nil {
 		r.err = os.NewSyscallError("read", err)
 	}
 	return true
+}
+
+// hasten has the rest of a message sent by a peer that waits to hear of its beginning.
+// Once in each is enough: head and body are what such peers write apart.
+func (r *Reader) hasten(fd uintptr) {
+	if !r.hastened && (r.w > r.r || !r.Done()) {
+		r.hastened = true
+		socket.Acknowledge(fd)
+	}
 }
 
 // beforeWait is called before a read waits.

@@ -26,14 +26,15 @@ type Reader struct {
 	flushErr error   // it could not
 	told     bool    // src calls beforeWait itself
 
-	raw   syscall.RawConn // nil when src cannot be waited for without reading
-	poll  func(fd uintptr) bool
-	await bool // poll waits for a message, without a buffer
-	pollN int
-	err   error // of poll
-	one   [1]byte
-	added bool  // heads may be larger by what a sidecar adds
-	large uint8 // above 0 when one of the last messages was larger than a small buffer
+	raw      syscall.RawConn // nil when src cannot be waited for without reading
+	poll     func(fd uintptr) bool
+	await    bool // poll waits for a message, without a buffer
+	hastened bool // the message has been waited for in its midst
+	pollN    int
+	err      error // of poll
+	one      [1]byte
+	added    bool  // heads may be larger by what a sidecar adds
+	large    uint8 // above 0 when one of the last messages was larger than a small buffer
 }
 
 // remembered is for how many messages a large one makes the next buffers large.
@@ -118,6 +119,7 @@ func (r *Reader) FlushError() error { return r.flushErr }
 // Finish ends the use of the message last read: its head and body are no longer
 // valid. Buffers go back unless bytes of the next message are in them.
 func (r *Reader) Finish() {
+	r.hastened = false
 	switch {
 	case r.pinned != nil || r.w > smallBuffer:
 		r.large = remembered

@@ -153,6 +153,25 @@ func TestWhySaysWhoMadeTheStatus(t *testing.T) {
 	}
 }
 
+// A refusal is no failure of the mesh, and yet what is asked about.
+func TestWhySaysWhoRefused(t *testing.T) {
+	caller := signal.Log{
+		Time: noon, Service: "visitor", Peer: "menu", Reporter: signal.Source, Status: 403,
+		Attributes: map[string]any{signal.KeyGenerated: "peer"},
+	}
+	refused := signal.Log{
+		Time: noon.Add(1), Service: "menu", Peer: "visitor", Reporter: signal.Destination, Status: 403, Flags: "UAEX",
+		Reason:     "RBAC: denied by policy default/menu",
+		Attributes: map[string]any{signal.KeyGenerated: "proxy"},
+	}
+	s := open(t, func(d *api.Deps) { d.Logs = fixedLogs{caller, refused} })
+	var w api.Why
+	s.get("/api/v1/why/req-1", &w)
+	if want := "Status 403 was made by the sidecar of menu: RBAC: denied by policy default/menu."; w.Summary != want {
+		t.Errorf("summary %q, want %q", w.Summary, want)
+	}
+}
+
 func TestReadiness(t *testing.T) {
 	s := open(t, func(d *api.Deps) {
 		d.Ready = func(context.Context) error { return errors.New("store: starting") }

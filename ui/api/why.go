@@ -129,20 +129,14 @@ func failed(l signal.Log) bool {
 	return signal.FailedHop(protocol, l.Status, grpcStatus(l), l.Flags)
 }
 
-// summarize names the hop that decided: the last one to start among those that
-// failed, because the ones before it only passed its failure on.
+// summarize names the hop that decided.
 func summarize(hops []Hop) string {
-	decided := -1
-	for i, h := range hops {
-		if failed(h.Log) {
-			decided = i
-		}
+	i := deciding(hops)
+	if i < 0 {
+		first := hops[0].Log
+		return fmt.Sprintf("%s answered %d in %.1f ms; nothing failed on the way.", first.Service, first.Status, first.DurationMS)
 	}
-	if decided < 0 {
-		last := hops[0].Log
-		return fmt.Sprintf("%s answered %d in %.1f ms; nothing failed on the way.", last.Service, last.Status, last.DurationMS)
-	}
-	h := hops[decided]
+	h := hops[i]
 	who := map[string]string{
 		"app":   "the application of " + cmp.Or(destinationOf(h.Log), h.Log.Service),
 		"proxy": "the sidecar of " + h.Log.Service,
@@ -156,6 +150,22 @@ func summarize(hops []Hop) string {
 		s += fmt.Sprintf(" (after %d attempts)", h.Attempts)
 	}
 	return s + "."
+}
+
+// deciding is the last hop to start among those that failed, because the ones before it
+// only passed its failure on; where none did, among those that refused the request, by a
+// policy or as the app's own answer. It is negative when all went well.
+func deciding(hops []Hop) int {
+	refused := -1
+	for i, h := range slices.Backward(hops) {
+		if failed(h.Log) {
+			return i
+		}
+		if refused < 0 && h.Log.Status >= http.StatusBadRequest {
+			refused = i
+		}
+	}
+	return refused
 }
 
 func grpcStatus(row signal.Log) int {

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package socket
+
+// Acknowledge does nothing here.
+func Acknowledge(uintptr) {}
