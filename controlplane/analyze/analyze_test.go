@@ -121,6 +121,10 @@ var cases = map[config.Code]struct{ bad, good string }{
 		policy("all", "{rules: [{}]}") + policy("get", "{rules: [{to: [{operation: {methods: [GET]}}]}]}"),
 		policy("all", "{rules: [{}]}"),
 	},
+	config.CodeClaimed: {
+		policy("p", "{rules: [{from: [{source: {remoteIpBlocks: [10.0.0.0/8]}}]}]}"),
+		policy("p", "{rules: [{from: [{source: {remoteIpBlocks: [10.0.0.0/8], namespaces: [shop]}}]}]}"),
+	},
 	config.CodeNotTaken:    {takes("a", "STRICT") + called("DISABLE"), takes("a", "PERMISSIVE") + called("DISABLE")},
 	config.CodeTwoPolicies: {takes("a", "STRICT") + takes("b", "PERMISSIVE"), takes("a", "STRICT")},
 }

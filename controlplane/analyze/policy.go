@@ -16,6 +16,7 @@ func (a *analyzer) authorizationPolicy() {
 	if a.object.DryRun() {
 		return
 	}
+	a.claimed(p)
 	others := a.otherAllows()
 	switch allow := p.GetAction() == security.AuthorizationPolicy_ALLOW; {
 	case allow && len(p.GetRules()) == 0 && len(others) == 0:
@@ -62,6 +63,34 @@ func together(x, y config.Object) bool {
 		}
 	}
 	return true
+}
+
+// claimed finds who is let in by an address alone that the caller itself writes.
+func (a *analyzer) claimed(p *security.AuthorizationPolicy) {
+	if p.GetAction() != security.AuthorizationPolicy_ALLOW {
+		return
+	}
+	const why = "asks for no identity beside the address, and X-Forwarded-For is what the caller writes"
+	for i, r := range p.GetRules() {
+		anyone := len(r.GetFrom()) == 0
+		for j, f := range r.GetFrom() {
+			s := f.GetSource()
+			anyone = anyone || !identified(s)
+			if len(s.GetRemoteIpBlocks())+len(s.GetNotRemoteIpBlocks()) > 0 && !identified(s) {
+				a.find(config.CodeClaimed, fmt.Sprintf("spec.rules[%d].from[%d].source", i, j), why)
+			}
+		}
+		for j, c := range r.GetWhen() {
+			if anyone && c.GetKey() == "remote.ip" {
+				a.find(config.CodeClaimed, fmt.Sprintf("spec.rules[%d].when[%d]", i, j), why)
+			}
+		}
+	}
+}
+
+// identified reports whether a source asks who the caller is.
+func identified(s *security.Source) bool {
+	return len(s.GetPrincipals())+len(s.GetNamespaces())+len(s.GetServiceAccounts())+len(s.GetTrustDomains())+len(s.GetIpBlocks()) > 0
 }
 
 func names(keys []string) string {

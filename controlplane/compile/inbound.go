@@ -145,6 +145,7 @@ func source(s *security.Source, namespace string) mesh.Source {
 		NotServiceAccounts: accounts(s.GetNotServiceAccounts(), namespace),
 		TrustDomains:       s.GetTrustDomains(), NotTrustDomains: s.GetNotTrustDomains(),
 		IPBlocks: s.GetIpBlocks(), NotIPBlocks: s.GetNotIpBlocks(),
+		RemoteIPBlocks: s.GetRemoteIpBlocks(), NotRemoteIPBlocks: s.GetNotRemoteIpBlocks(),
 	}
 }
 

@@ -30,7 +30,7 @@ spec:
   rules:
   - from:
     - source: {serviceAccounts: [van, other/van], notServiceAccounts: [x], principals: null, ipBlocks: [10.0.0.0/8], notIpBlocks: [10.1.0.0/16], requestPrincipals: ["*"], notRequestPrincipals: [i/s]}
-    - source: {principals: [cluster.local/ns/a/sa/b], notPrincipals: [p], namespaces: [n], notNamespaces: [m], trustDomains: [t], notTrustDomains: [u]}
+    - source: {principals: [cluster.local/ns/a/sa/b], notPrincipals: [p], namespaces: [n], notNamespaces: [m], trustDomains: [t], notTrustDomains: [u], remoteIpBlocks: [192.0.2.0/24], notRemoteIpBlocks: [192.0.2.1]}
     to:
     - operation: {hosts: [h], notHosts: [i], ports: ["80"], notPorts: ["81"], methods: [GET], notMethods: [PUT], paths: [/a], notPaths: ["/b/{*}"]}
     when:
@@ -136,7 +136,7 @@ func TestInboundPolicies(t *testing.T) {
 			},
 			{
 				Principals: s("cluster.local/ns/a/sa/b"), NotPrincipals: s("p"), Namespaces: s("n"), NotNamespaces: s("m"),
-				TrustDomains: s("t"), NotTrustDomains: s("u"),
+				TrustDomains: s("t"), NotTrustDomains: s("u"), RemoteIPBlocks: s("192.0.2.0/24"), NotRemoteIPBlocks: s("192.0.2.1"),
 			},
 		},
 		To: []mesh.Operation{{

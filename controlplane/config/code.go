@@ -56,6 +56,7 @@ const (
 	CodeAllowsAll   Code = "SL0304"
 	CodeNotTaken    Code = "SL0305"
 	CodeTwoPolicies Code = "SL0306"
+	CodeClaimed     Code = "SL0307"
 )
 
 // CodeInfo is what there is to know of a code.
@@ -195,6 +196,10 @@ var codes = []CodeInfo{
 	{
 		CodeTwoPolicies, SeverityError, "Two resources say the same thing of the same workloads",
 		"Only one of them could hold, and which would be left to their names. Keep one of them, or narrow its selector.",
+	},
+	{
+		CodeClaimed, SeverityInfo, "The policy allows by an address that callers only claim",
+		"remoteIpBlocks and remote.ip look at X-Forwarded-For, which a caller may write as it likes, in Istio too. Ask for its identity beside it, or for ipBlocks, if that is not meant.",
 	},
 }
 

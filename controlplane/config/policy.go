@@ -25,11 +25,10 @@ func authorizationPolicyKind() kind {
 }
 
 // authorizationPolicySupports lists the fields that the mesh acts on: all but the
-// target references of waypoints and gateways, external providers, and addresses
-// that a request only claims to come from.
+// target references of waypoints and gateways, and external providers.
 func authorizationPolicySupports(rule string) bool {
 	switch rule {
-	case "targetRef", "targetRefs", "provider", "rules.from.source.remoteIpBlocks", "rules.from.source.notRemoteIpBlocks":
+	case "targetRef", "targetRefs", "provider":
 		return false
 	}
 	return true

@@ -90,7 +90,10 @@ func (v *validator) fromSource(s *security.Source, at string) {
 		"trustDomains": s.GetTrustDomains(), "notTrustDomains": s.GetNotTrustDomains(),
 	}, affixed)
 	v.each(at, values{"serviceAccounts": s.GetServiceAccounts(), "notServiceAccounts": s.GetNotServiceAccounts()}, account)
-	v.each(at, values{"ipBlocks": s.GetIpBlocks(), "notIpBlocks": s.GetNotIpBlocks()}, block)
+	v.each(at, values{
+		"ipBlocks": s.GetIpBlocks(), "notIpBlocks": s.GetNotIpBlocks(),
+		"remoteIpBlocks": s.GetRemoteIpBlocks(), "notRemoteIpBlocks": s.GetNotRemoteIpBlocks(),
+	}, block)
 	if len(s.GetServiceAccounts()) > 0 && len(s.GetPrincipals())+len(s.GetNamespaces()) > 0 {
 		v.fault(at+".serviceAccounts", "cannot stand beside principals or namespaces; keep one")
 	}
@@ -113,7 +116,7 @@ func (v *validator) condition(c *security.Condition, at string) {
 	case !knownKey(key):
 		v.fault(at+".key", "%q is not supported; want %s", key, enumerate(slices.Concat(keys, bracketKeys)))
 		return
-	case key == "source.ip", key == "destination.ip":
+	case key == "source.ip", key == "remote.ip", key == "destination.ip":
 		check = block
 	case key == "destination.port":
 		check = port
@@ -210,7 +213,7 @@ func path(s string) string {
 
 var (
 	keys = []string{
-		"source.ip", "source.namespace", "source.principal", "source.serviceAccount", "source.trustDomain",
+		"source.ip", "remote.ip", "source.namespace", "source.principal", "source.serviceAccount", "source.trustDomain",
 		"request.auth.principal", "request.auth.audiences", "request.auth.presenter",
 		"destination.ip", "destination.port", "connection.sni",
 	}
@@ -224,7 +227,7 @@ func knownKey(key string) bool {
 	}
 	if inner, ok := strings.CutPrefix(key, "request.headers["); ok {
 		name, closed := strings.CutSuffix(inner, "]")
-		return closed && name != "" && !strings.ContainsAny(name, "[]")
+		return closed && (token(name) || name == ":authority" || name == ":method")
 	}
 	inner, ok := strings.CutPrefix(key, "request.auth.claims[")
 	inner, closed := strings.CutSuffix(inner, "]")

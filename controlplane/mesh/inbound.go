@@ -62,6 +62,11 @@ type Source struct {
 	NotTrustDomains      []string `json:"notTrustDomains,omitempty"`
 	IPBlocks             []string `json:"ipBlocks,omitempty"` // addresses and CIDR prefixes
 	NotIPBlocks          []string `json:"notIpBlocks,omitempty"`
+	// RemoteIPBlocks are about the address that a request says it came from, the last of
+	// its X-Forwarded-For, and that of its connection where it says none. A sidecar that
+	// does not know them asks for nothing.
+	RemoteIPBlocks    []string `json:"remoteIpBlocks,omitempty"`
+	NotRemoteIPBlocks []string `json:"notRemoteIpBlocks,omitempty"`
 }
 
 // Operation fits a request as Source fits a caller.

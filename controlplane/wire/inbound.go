@@ -112,6 +112,7 @@ func fromSource(s mesh.Source) *Source {
 		ServiceAccounts: s.ServiceAccounts, NotServiceAccounts: s.NotServiceAccounts,
 		TrustDomains: s.TrustDomains, NotTrustDomains: s.NotTrustDomains,
 		IpBlocks: s.IPBlocks, NotIpBlocks: s.NotIPBlocks,
+		RemoteIpBlocks: s.RemoteIPBlocks, NotRemoteIpBlocks: s.NotRemoteIPBlocks,
 	}
 }
 
@@ -123,6 +124,7 @@ func toSource(s *Source) mesh.Source {
 		ServiceAccounts: s.GetServiceAccounts(), NotServiceAccounts: s.GetNotServiceAccounts(),
 		TrustDomains: s.GetTrustDomains(), NotTrustDomains: s.GetNotTrustDomains(),
 		IPBlocks: s.GetIpBlocks(), NotIPBlocks: s.GetNotIpBlocks(),
+		RemoteIPBlocks: s.GetRemoteIpBlocks(), NotRemoteIPBlocks: s.GetNotRemoteIpBlocks(),
 	}
 }
 

@@ -2805,6 +2805,8 @@ type Source struct {
 	NotTrustDomains      []string               `protobuf:"bytes,10,rep,name=not_trust_domains,json=notTrustDomains,proto3" json:"not_trust_domains,omitempty"`
 	IpBlocks             []string               `protobuf:"bytes,11,rep,name=ip_blocks,json=ipBlocks,proto3" json:"ip_blocks,omitempty"`
 	NotIpBlocks          []string               `protobuf:"bytes,12,rep,name=not_ip_blocks,json=notIpBlocks,proto3" json:"not_ip_blocks,omitempty"`
+	RemoteIpBlocks       []string               `protobuf:"bytes,13,rep,name=remote_ip_blocks,json=remoteIpBlocks,proto3" json:"remote_ip_blocks,omitempty"`
+	NotRemoteIpBlocks    []string               `protobuf:"bytes,14,rep,name=not_remote_ip_blocks,json=notRemoteIpBlocks,proto3" json:"not_remote_ip_blocks,omitempty"`
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
 }
@@ -2919,6 +2921,20 @@ func (x *Source) GetIpBlocks() []string {
 func (x *Source) GetNotIpBlocks() []string {
 	if x != nil {
 		return x.NotIpBlocks
+	}
+	return nil
+}
+
+func (x *Source) GetRemoteIpBlocks() []string {
+	if x != nil {
+		return x.RemoteIpBlocks
+	}
+	return nil
+}
+
+func (x *Source) GetNotRemoteIpBlocks() []string {
+	if x != nil {
+		return x.NotRemoteIpBlocks
 	}
 	return nil
 }
@@ -6357,7 +6373,7 @@ const file_wire_proto_rawDesc = "" +
 	"\x11AuthorizationRule\x12-\n" +
 	"\x04from\x18\x01 \x03(\v2\x19.sightline.wire.v1.SourceR\x04from\x12,\n" +
 	"\x02to\x18\x02 \x03(\v2\x1c.sightline.wire.v1.OperationR\x02to\x120\n" +
-	"\x04when\x18\x03 \x03(\v2\x1c.sightline.wire.v1.ConditionR\x04when\"\xea\x03\n" +
+	"\x04when\x18\x03 \x03(\v2\x1c.sightline.wire.v1.ConditionR\x04when\"\xc5\x04\n" +
 	"\x06Source\x12\x1e\n" +
 	"\n" +
 	"principals\x18\x01 \x03(\tR\n" +
@@ -6375,7 +6391,9 @@ const file_wire_proto_rawDesc = "" +
 	"\x11not_trust_domains\x18\n" +
 	" \x03(\tR\x0fnotTrustDomains\x12\x1b\n" +
 	"\tip_blocks\x18\v \x03(\tR\bipBlocks\x12\"\n" +
-	"\rnot_ip_blocks\x18\f \x03(\tR\vnotIpBlocks\"\xdf\x01\n" +
+	"\rnot_ip_blocks\x18\f \x03(\tR\vnotIpBlocks\x12(\n" +
+	"\x10remote_ip_blocks\x18\r \x03(\tR\x0eremoteIpBlocks\x12/\n" +
+	"\x14not_remote_ip_blocks\x18\x0e \x03(\tR\x11notRemoteIpBlocks\"\xdf\x01\n" +
 	"\tOperation\x12\x14\n" +
 	"\x05hosts\x18\x01 \x03(\tR\x05hosts\x12\x1b\n" +
 	"\tnot_hosts\x18\x02 \x03(\tR\bnotHosts\x12\x14\n" +

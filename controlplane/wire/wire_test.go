@@ -168,6 +168,7 @@ func fullInbound() mesh.Inbound {
 				Principals: s("a"), NotPrincipals: s("b"), RequestPrincipals: s("c"), NotRequestPrincipals: s("d"),
 				Namespaces: s("e"), NotNamespaces: s("f"), ServiceAccounts: s("g"), NotServiceAccounts: s("h"),
 				TrustDomains: s("i"), NotTrustDomains: s("j"), IPBlocks: s("k"), NotIPBlocks: s("l"),
+				RemoteIPBlocks: s("m"), NotRemoteIPBlocks: s("n"),
 			}},
 			To: []mesh.Operation{{
 				Hosts: s("a"), NotHosts: s("b"), Ports: s("c"), NotPorts: s("d"),

@@ -33,7 +33,7 @@ func web() *Request {
 	return &Request{
 		Caller: caller("spiffe://mesh.local/ns/shop/sa/web"),
 		Method: "GET", Host: "Vault.shop:80", Path: "/secret/1",
-		Header: fields{"x-user": "ada", "x-empty": ""}.field,
+		Header: fields{"x-user": "ada", "x-empty": "", "x-forwarded-for": "10.7.7.7, 192.0.2.9"}.field,
 		Claims: claims{
 			"iss": {"https://issuer"}, "sub": {"ada"}, "aud": {"vault", "till"}, "azp": {"app"},
 			"groups": {"admin", "ops"}, "realm/roles": {"auditor"},
@@ -109,6 +109,11 @@ func TestEachFieldAlone(t *testing.T) {
 		"other block":              {from(source{IPBlocks: s("10.2.0.0/16", "::/0")}), false},
 		"not block":                {from(source{NotIPBlocks: s("10.0.0.0/8")}), false},
 		"block without a part":     {from(source{IPBlocks: s("10.0.0.0/8"), NotIPBlocks: s("10.1.2.0/24")}), false},
+		"remote block":             {from(source{RemoteIPBlocks: s("192.0.2.0/24")}), true},
+		"remote is the last":       {from(source{RemoteIPBlocks: s("10.7.7.7")}), false},
+		"remote is no connection":  {from(source{RemoteIPBlocks: s("10.1.2.3")}), false},
+		"not remote block":         {from(source{NotRemoteIPBlocks: s("192.0.2.9")}), false},
+		"not other remote block":   {from(source{NotRemoteIPBlocks: s("10.0.0.0/8")}), true},
 		"request principal":        {from(source{RequestPrincipals: s("https://issuer/ada")}), true},
 		"request principal prefix": {from(source{RequestPrincipals: s("https://issuer/*")}), true},
 		"request principal any":    {from(source{RequestPrincipals: s("*")}), true},
@@ -151,6 +156,11 @@ func TestEachFieldAlone(t *testing.T) {
 		"header not there":          {is("request.headers[x-other]", "*"), false},
 		"not header":                {isNot("request.headers[x-user]", "ada"), false},
 		"not a header not there":    {isNot("request.headers[x-other]", "*"), true},
+		"host as a header":          {is("request.headers[Host]", "Vault.shop:80"), true},
+		"authority as a header":     {is("request.headers[:authority]", "*.shop:80"), true},
+		"method as a header":        {isNot("request.headers[:method]", "GET"), false},
+		"remote.ip":                 {is("remote.ip", "192.0.2.9"), true},
+		"not remote.ip":             {isNot("remote.ip", "192.0.2.0/24"), false},
 		"source.ip":                 {is("source.ip", "10.0.0.0/8"), true},
 		"not source.ip":             {isNot("source.ip", "10.1.2.3"), false},
 		"source.namespace":          {is("source.namespace", "sh*"), true},
@@ -308,6 +318,8 @@ func TestStreams(t *testing.T) {
 		"allow by namespace":                       {policy("a", mesh.Allow, from(mesh.Source{Namespaces: shop})), true},
 		"allow by other namespace":                 {policy("a", mesh.Allow, from(mesh.Source{Namespaces: till})), false},
 		"allow by port":                            {policy("a", mesh.Allow, to(mesh.Operation{Ports: []string{"8080"}})), true},
+		"a remote address is the connection's":     {policy("a", mesh.Allow, is("remote.ip", "10.1.2.3")), true},
+		"and so of a source":                       {policy("d", mesh.Deny, from(mesh.Source{RemoteIPBlocks: []string{"10.1.2.3"}})), false},
 		"allow by sni":                             {policy("a", mesh.Allow, is("connection.sni", "vault.*")), true},
 		"a path cannot be known, so not allowed":   {policy("a", mesh.Allow, to(mesh.Operation{Paths: []string{"*"}})), false},
 		"nor by its absence":                       {policy("a", mesh.Allow, to(mesh.Operation{NotPaths: []string{"/x"}})), false},
@@ -333,6 +345,20 @@ func TestStreams(t *testing.T) {
 	}
 	if !(*Policies)(nil).Stream(web().Caller).Allowed {
 		t.Error("no policies deny")
+	}
+}
+
+func TestRemote(t *testing.T) {
+	for list, want := range map[string]string{
+		"": "10.1.2.3", "192.0.2.1": "192.0.2.1", "192.0.2.1,192.0.2.2": "192.0.2.2", "192.0.2.1 , \t192.0.2.2 ": "192.0.2.2",
+		"192.0.2.1:80": "192.0.2.1", "[2001:db8::1]:80": "2001:db8::1", "2001:db8::1": "2001:db8::1", "[2001:db8::1]": "2001:db8::1",
+		"::ffff:192.0.2.1": "192.0.2.1", "unknown": "10.1.2.3", "192.0.2.1,": "10.1.2.3", "192.0.2.1, _hidden": "10.1.2.3",
+	} {
+		q := web()
+		q.Header = fields{"x-forwarded-for": list}.field
+		if got := remote(q); got != netip.MustParseAddr(want) {
+			t.Errorf("X-Forwarded-For: %q comes from %s, want %s", list, got, want)
+		}
 	}
 }
 

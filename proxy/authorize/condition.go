@@ -14,9 +14,9 @@ type condition struct {
 	of     func(c *Caller) string // an attribute of the connection
 
 	blocks *blocks
-	at     func(c *Caller) netip.Addr
+	where  address
 
-	header string   // a field of the request
+	header string   // a field of the request; "host" and ":method" are those of its line
 	claims []string // the path of a claim
 	token  bool     // the token's principal
 }
@@ -26,7 +26,11 @@ func (w *condition) fits(r *Request) bool {
 	case w.of != nil:
 		return w.values.fits(w.of(r.Caller))
 	case w.blocks != nil:
-		return w.blocks.fits(w.at(r.Caller))
+		return w.blocks.fits(r.address(w.where))
+	case w.header == host:
+		return w.values.fits(r.Host)
+	case w.header == method:
+		return w.values.fits(r.Method)
 	case w.header != "":
 		return w.fitsHeader(r)
 	case w.token:
@@ -51,9 +55,11 @@ func (w *condition) aboutRequest() bool { return w.of == nil && w.blocks == nil 
 func (c *compiler) condition(m *mesh.Condition) condition {
 	switch m.Key {
 	case "source.ip":
-		return condition{blocks: c.ips(m), at: func(c *Caller) netip.Addr { return c.ip }}
+		return condition{blocks: c.ips(m), where: ofSource}
+	case "remote.ip":
+		return condition{blocks: c.ips(m), where: ofRemote}
 	case "destination.ip":
-		return condition{blocks: c.ips(m), at: func(c *Caller) netip.Addr { return c.local }}
+		return condition{blocks: c.ips(m), where: ofDestination}
 	}
 	w, ok := attribute(m.Key)
 	if !ok {
@@ -83,13 +89,46 @@ func attribute(key string) (w condition, ok bool) {
 	case key == "request.auth.presenter":
 		w.claims = []string{"azp"}
 	case strings.HasPrefix(key, "request.headers[") && bracketed && len(inner) == 1:
-		w.header = strings.ToLower(inner[0])
+		w.header = field(inner[0])
 	case strings.HasPrefix(key, "request.auth.claims[") && bracketed:
 		w.claims = inner
 	default:
 		return condition{}, false
 	}
 	return w, true
+}
+
+// host and method are what not every version of HTTP has among the headers.
+const (
+	host   = "host"
+	method = ":method"
+)
+
+// field is the name of a field of a request.
+func field(name string) string {
+	if name = strings.ToLower(name); name == ":authority" {
+		return host
+	}
+	return name
+}
+
+// address says which of a request's addresses is meant.
+type address uint8
+
+const (
+	ofSource address = iota
+	ofRemote
+	ofDestination
+)
+
+func (r *Request) address(of address) netip.Addr {
+	switch of {
+	case ofRemote:
+		return remote(r)
+	case ofDestination:
+		return r.Caller.local
+	}
+	return r.Caller.ip
 }
 
 func (c *compiler) ips(m *mesh.Condition) *blocks {

@@ -12,13 +12,14 @@ import (
 // source is a compiled mesh.Source.
 type source struct {
 	principal, request, namespace, account, domain pair
-	blocks                                         blocks
+	blocks, remote                                 blocks
 }
 
 func (s *source) fits(r *Request) bool {
 	c := r.Caller
 	return s.principal.fits(c.principal) && s.namespace.fits(c.namespace) && s.account.fits(c.account) &&
 		s.domain.fits(c.trustDomain) && s.blocks.fits(c.ip) &&
+		(!s.remote.asked() || s.remote.fits(remote(r))) &&
 		(!s.request.asked() || s.request.fits(requestPrincipal(r)))
 }
 
@@ -29,12 +30,33 @@ func requestPrincipal(r *Request) string {
 	return r.Claims.Principal()
 }
 
+// remote is the address that the request says it came from: the last that X-Forwarded-For
+// names, as nothing says how many proxies before the caller are to be trusted. Without one
+// it is that of the connection. A caller may write what it likes there.
+func remote(r *Request) netip.Addr {
+	if r.Header == nil {
+		return r.Caller.ip
+	}
+	list, _ := r.Header("x-forwarded-for")
+	last := strings.Trim(list[strings.LastIndexByte(list, ',')+1:], " \t")
+	if ip, err := netip.ParseAddr(strings.Trim(last, "[]")); err == nil {
+		return ip.Unmap().WithZone("")
+	}
+	if at, err := netip.ParseAddrPort(last); err == nil {
+		return at.Addr().Unmap().WithZone("")
+	}
+	return r.Caller.ip
+}
+
 // blocks are IP prefixes, and those that must not hold the address.
 type blocks struct{ want, not []netip.Prefix }
 
 func (b *blocks) fits(ip netip.Addr) bool {
 	return (b.want == nil || holds(b.want, ip)) && !holds(b.not, ip)
 }
+
+// asked reports whether the blocks ask for anything.
+func (b *blocks) asked() bool { return b.want != nil || b.not != nil }
 
 func holds(prefixes []netip.Prefix, ip netip.Addr) bool {
 	for _, p := range prefixes {
@@ -102,6 +124,7 @@ func (c *compiler) source(s *mesh.Source) source {
 		account:   c.pair("serviceAccounts", s.ServiceAccounts, s.NotServiceAccounts, 0),
 		domain:    c.pair("trustDomains", s.TrustDomains, s.NotTrustDomains, affixes),
 		blocks:    blocks{c.prefixes("ipBlocks", s.IPBlocks), c.prefixes("not ipBlocks", s.NotIPBlocks)},
+		remote:    blocks{c.prefixes("remoteIpBlocks", s.RemoteIPBlocks), c.prefixes("not remoteIpBlocks", s.NotRemoteIPBlocks)},
 	}
 }
 
