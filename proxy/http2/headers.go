@@ -58,6 +58,8 @@ func (c *conn) takeBlock(id uint32, flags http2.Flags, k kind) error {
 	switch {
 	case s.err != nil:
 		return s.afterReset()
+	case s.recvEnded && s.sentEnded: // and not put away yet
+		return errClosedStream
 	case s.recvEnded:
 		return &violation{id, http2.ErrCodeStreamClosed, "HEADERS after the end of the stream"}
 	}
@@ -93,6 +95,8 @@ func (c *conn) kindOf(id uint32) kind {
 	return responseHead
 }
 
+var errClosedStream = connErrorf(http2.ErrCodeStreamClosed, "HEADERS on a stream that is closed")
+
 // headersForNobody is about a stream that is not there, and cannot be opened.
 func (c *conn) headersForNobody(id uint32) error {
 	c.mu.Lock()
@@ -104,7 +108,7 @@ func (c *conn) headersForNobody(id uint32) error {
 	case ours:
 		return c.calm.chat()
 	case known:
-		return connErrorf(http2.ErrCodeStreamClosed, "HEADERS on a stream that is closed")
+		return errClosedStream
 	case c.server:
 		return connErrorf(http2.ErrCodeProtocol, "HEADERS on a stream lower than the newest")
 	}

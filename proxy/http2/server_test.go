@@ -144,6 +144,25 @@ func TestHeadsOfManyFrames(t *testing.T) {
 	}
 }
 
+// Both sides have ended a stream that its handler has not put away yet: it is closed all
+// the same (RFC 9113, section 5.1).
+func TestHeadersOnAStreamThatBothEnded(t *testing.T) {
+	release := make(chan struct{})
+	p, _ := serverAt(t, func(s *Stream) {
+		defer s.Close()
+		s.SendTrailers(&Head{Status: 200, Length: -1})
+		s.Flush()
+		<-release
+	})
+	defer close(release)
+	p.headers(1, true, request("GET")...)
+	p.await(http2.FrameHeaders)
+	p.headers(1, true, request("GET")...)
+	if f := p.await(http2.FrameGoAway, http2.FrameRSTStream); f.Type != http2.FrameGoAway || f.code != http2.ErrCodeStreamClosed {
+		t.Errorf("answered with %v %v", f.Type, f.code)
+	}
+}
+
 func TestPingAndSettingsAreAnswered(t *testing.T) {
 	p, _ := serverAt(t, echo)
 	p.try(p.fr.WritePing(false, [8]byte{1, 2, 3}))
