@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -72,16 +73,11 @@ func TestLimitsOfConnectionsAreTheServices(t *testing.T) {
 		}
 	}
 	// The last one ends when its answer has been passed on, which the client may outrun.
-	for deadline := time.Now().Add(5 * time.Second); ; {
-		got := m.set.State().Services[0].Connections
-		if got.Limit == 2 && got.Used == 0 {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("connections %+v: one request each, and all have ended", got)
-		}
-		<-time.After(time.Millisecond)
-	}
+	got := m.set.State().Services[0].Connections
+	eventually(t, func() string { return fmt.Sprintf("connections %+v: one request each, and all have ended", got) }, func() bool {
+		got = m.set.State().Services[0].Connections
+		return got.Limit == 2 && got.Used == 0
+	})
 }
 
 // TestRecordSaysWhoWasPassedOver is what the log tells of a choice.
@@ -91,12 +87,13 @@ func TestRecordSaysWhoWasPassedOver(t *testing.T) {
 		LoadBalancer: mesh.RoundRobin, Outlier: &mesh.Outlier{ConsecutiveErrors: 1, MaxEjectedPercent: 100},
 	}}, failing(503, &n), to(t, "good"))
 	c := m.client(t)
-	for n.Load() == 0 {
+	asked := 0
+	for ; n.Load() == 0; asked++ {
 		do(t, c, request(t, "GET", "/", nil))
+		m.records.await(t, asked)
 	}
-	m.records.settled()
 	do(t, c, request(t, "GET", "/", nil))
-	rec := m.records.await(t, 0)
+	rec := m.records.await(t, asked)
 	if rec.PassedOver != "reviews-1: outlier (1 consecutive errors)" || rec.Choice != "" {
 		t.Errorf("passed over %q, choice %q", rec.PassedOver, rec.Choice)
 	}

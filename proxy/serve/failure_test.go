@@ -164,14 +164,14 @@ func TestLargeBodyIsNotRetried(t *testing.T) {
 
 func TestPerTryTimeout(t *testing.T) {
 	var n atomic.Int32
-	m := newMesh(t, meshConfig{routes: everywhere(5*time.Second, &mesh.Retry{Attempts: 1, PerTryTimeout: 400 * time.Millisecond, On: []string{"5xx"}})},
+	m := newMesh(t, meshConfig{routes: everywhere(time.Minute, &mesh.Retry{Attempts: 1, PerTryTimeout: 2 * time.Second, On: []string{"5xx"}})},
 		app{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if n.Add(1) == 1 {
 				<-r.Context().Done()
 				return
 			}
 			flush(w)
-			<-time.After(600 * time.Millisecond) // the body may take longer than a try
+			<-time.After(2500 * time.Millisecond) // the body may take longer than a try
 			send(t, w, "late")
 		})})
 	res, body := do(t, m.client(t), request(t, "GET", "/", nil))
@@ -266,7 +266,7 @@ func TestClientThatHangsUpCancelsTheRequest(t *testing.T) {
 		}
 		select {
 		case <-cancelled:
-		case <-time.After(5 * time.Second):
+		case <-time.After(soon):
 			t.Fatalf("%s: the app was not told", name)
 		}
 		if rec := m.records.await(t, 0); rec.Flags != "DC" || rec.Status != 0 {

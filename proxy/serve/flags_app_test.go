@@ -89,7 +89,7 @@ func posts(_ *testing.T, r *http.Request) { r.Method = http.MethodPost }
 
 // leaves has the caller give up after a while.
 func leaves(t *testing.T, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	t.Cleanup(cancel)
 	*r = *r.WithContext(ctx)
 }
@@ -103,7 +103,6 @@ func neverEnds(t *testing.T, r *http.Request) {
 
 // appFlags are faults of the app, or of the caller's while the app has the request.
 func appFlags() []flagCase {
-	const ms = time.Millisecond
 	by := func(flags string) told { return told{flags: flags, by: "proxy"} }
 	gone := told{flags: "DC", by: "proxy", reason: "client closed the connection", grpc: -1}
 	// gRPC's timeout goes along: either sidecar may find out first.
@@ -114,35 +113,35 @@ func appFlags() []flagCase {
 	again := func(on string) []mesh.Route { return everywhere(0, &mesh.Retry{Attempts: 2, On: []string{on}}) }
 	return []flagCase{
 		{
-			name: "route timeout", only: "http1 h2", cfg: meshConfig{routes: single(time.Second)}, app: handled(stuckApp), warm: true,
-			status: 504, shown: "UT", reason: "route timeout after 1s", out: by("UT"), in: gone,
+			name: "route timeout", only: "http1 h2", cfg: meshConfig{routes: single(2 * time.Second)}, app: handled(stuckApp), warm: true,
+			status: 504, shown: "UT", reason: "route timeout after 2s", out: by("UT"), in: gone,
 		},
 		{
-			name: "route timeout amid the answer", only: "http1 h2", cfg: meshConfig{routes: single(time.Second)}, app: handled(beginsOnly), warm: true,
-			status: 200, cut: true, reason: "route timeout after 1s", out: by("UT"), in: gone,
+			name: "route timeout amid the answer", only: "http1 h2", cfg: meshConfig{routes: single(2 * time.Second)}, app: handled(beginsOnly), warm: true,
+			status: 200, cut: true, reason: "route timeout after 2s", out: by("UT"), in: gone,
 		},
 		{
-			name: "route timeout of gRPC", only: "grpc", cfg: meshConfig{routes: single(time.Second)}, app: handled(stuckApp), warm: true,
+			name: "route timeout of gRPC", only: "grpc", cfg: meshConfig{routes: single(2 * time.Second)}, app: handled(stuckApp), warm: true,
 			grpc: 4, shown: "UT", reason: "route timeout after ", out: late("UT"), in: there,
 		},
 		{
-			name: "route timeout of gRPC amid the answer", only: "grpc", cfg: meshConfig{routes: single(time.Second)}, app: handled(beginsOnly), warm: true,
+			name: "route timeout of gRPC amid the answer", only: "grpc", cfg: meshConfig{routes: single(2 * time.Second)}, app: handled(beginsOnly), warm: true,
 			status: 200, cut: true, grpc: 4, reason: "route timeout after ", out: late("UT"), in: there,
 		},
 		{
-			name: "time for each try", cfg: meshConfig{routes: everywhere(0, &mesh.Retry{Attempts: 1, On: []string{"reset"}, PerTryTimeout: 700 * ms})},
+			name: "time for each try", cfg: meshConfig{routes: everywhere(0, &mesh.Retry{Attempts: 1, On: []string{"reset"}, PerTryTimeout: 2 * time.Second})},
 			app: handled(stuckApp), warm: true, status: 504, grpc: 4, shown: "UT", reason: "no answer", out: by("UT,URX"), in: gone,
 		},
 		{
-			name: "no byte moves", only: "http1 h2", cfg: meshConfig{intake: Intake{Idle: 600 * ms}}, app: handled(stuckApp), warm: true,
+			name: "no byte moves", only: "http1 h2", cfg: meshConfig{intake: Intake{Idle: 2 * time.Second}}, app: handled(stuckApp), warm: true,
 			status: 504, grpc: 4, shown: "SI", reason: "no byte moved", out: by("SI"), in: gone,
 		},
 		{
-			name: "request that does not end", only: "http1", cfg: meshConfig{intake: Intake{Idle: 600 * ms}}, change: neverEnds,
+			name: "request that does not end", only: "http1", cfg: meshConfig{intake: Intake{Idle: 2 * time.Second}}, change: neverEnds,
 			status: 408, shown: "SI", reason: "no byte moved", out: by("SI"), // what is short is not sent on before it is whole
 		},
 		{
-			name: "request of HTTP/2 that does not end", only: "h2", cfg: meshConfig{intake: Intake{Idle: 600 * ms}}, change: neverEnds,
+			name: "request of HTTP/2 that does not end", only: "h2", cfg: meshConfig{intake: Intake{Idle: 2 * time.Second}}, change: neverEnds,
 			status: 408, shown: "SI", reason: "no byte moved", out: by("SI"), in: gone,
 		},
 		{name: "caller gives up", app: handled(stuckApp), warm: true, change: leaves, cut: true, reason: "client closed the connection", out: told{flags: "DC", by: "proxy", grpc: -1}, in: gone},

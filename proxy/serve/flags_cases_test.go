@@ -128,12 +128,12 @@ func outboundFlags() []flagCase {
 			status:  503, grpc: 14, shown: "UF", reason: "connect: ", out: proxy("UF"),
 		},
 		{
-			name: "route timeout while connecting", cfg: meshConfig{routes: single(150 * time.Millisecond)},
+			name: "route timeout while connecting", cfg: meshConfig{routes: single(time.Second)},
 			arrange: func(t *testing.T, m *testMesh) { moved(t, m, loopbackUntilEnd(t)) },
-			status:  504, grpc: 4, shown: "UT", reason: "route timeout after 150ms, connecting", out: proxy("UT"),
+			status:  504, grpc: 4, shown: "UT", reason: "route timeout after 1s, connecting", out: proxy("UT"),
 		},
 		{
-			name: "time for a try is over while connecting", cfg: meshConfig{routes: everywhere(0, &mesh.Retry{Attempts: 1, On: []string{"connect-failure"}, PerTryTimeout: 100 * time.Millisecond})},
+			name: "time for a try is over while connecting", cfg: meshConfig{routes: everywhere(0, &mesh.Retry{Attempts: 1, On: []string{"connect-failure"}, PerTryTimeout: 500 * time.Millisecond})},
 			arrange: func(t *testing.T, m *testMesh) { moved(t, m, loopbackUntilEnd(t)) },
 			status:  503, grpc: 14, shown: "UF", reason: "connect: ", out: proxy("UF,URX"),
 		},
@@ -153,15 +153,15 @@ func outboundFlags() []flagCase {
 			status:  503, grpc: 14, shown: "UO", reason: "http1MaxPendingRequests", out: proxy("UO"),
 		},
 		{
-			name: "route timeout in the queue", only: "http1", cfg: meshConfig{routes: patient(300 * time.Millisecond), policy: mesh.Policy{Limits: mesh.Limits{Connections: 1}}},
+			name: "route timeout in the queue", only: "http1", cfg: meshConfig{routes: patient(time.Second), policy: mesh.Policy{Limits: mesh.Limits{Connections: 1}}},
 			arrange: func(t *testing.T, m *testMesh) { hold(t, m.client(t)) },
-			status:  504, shown: "UT", reason: "route timeout after 300ms, in the queue for a connection", out: proxy("UT"),
+			status:  504, shown: "UT", reason: "route timeout after 1s, in the queue for a connection", out: proxy("UT"),
 		},
 		{
 			name: "route timeout in the queue for a stream", only: "h2 grpc",
-			cfg:     meshConfig{routes: patient(300 * time.Millisecond), policy: mesh.Policy{Limits: mesh.Limits{Connections: 1, Streams: 1}}},
+			cfg:     meshConfig{routes: patient(time.Second), policy: mesh.Policy{Limits: mesh.Limits{Connections: 1, Streams: 1}}},
 			arrange: func(t *testing.T, m *testMesh) { hold(t, m.client2(t)) },
-			status:  504, grpc: 4, shown: "UT", reason: "route timeout after 300ms, in the queue for a connection", out: proxy("UT"),
+			status:  504, grpc: 4, shown: "UT", reason: "route timeout after 1s, in the queue for a connection", out: proxy("UT"),
 		},
 		{
 			name: "injected failure", cfg: meshConfig{routes: []mesh.Route{{

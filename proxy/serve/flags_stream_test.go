@@ -52,8 +52,8 @@ func streamFlags() []streamCase {
 		{name: "too many connections", cfg: limited(mesh.Limits{Connections: 1}), arrange: func(t *testing.T, m *testMesh) {
 			openStream(t, dialTCP(t, m.fixed(t, Port{Service: "reviews", Protocol: mesh.TCP})))
 		}, out: "UO", in: "-", reason: "maxConnections"},
-		{name: "idle", cfg: limited(mesh.Limits{StreamIdle: 200 * time.Millisecond}), speak: stays, out: "SI", in: "LR|DC|UC", reason: "idle for too long"},
-		{name: "old", cfg: limited(mesh.Limits{ConnectionAge: 200 * time.Millisecond}), speak: stays, out: "DT", in: "LR|DC|UC", reason: "maxConnectionDuration"},
+		{name: "idle", cfg: limited(mesh.Limits{StreamIdle: 2 * time.Second}), speak: stays, out: "SI", in: "LR|DC|UC", reason: "idle for too long"},
+		{name: "old", cfg: limited(mesh.Limits{ConnectionAge: 2 * time.Second}), speak: stays, out: "DT", in: "LR|DC|UC", reason: "maxConnectionDuration"},
 		{name: "drain", cfg: meshConfig{drain: 100 * time.Millisecond}, drains: true, out: "LR", in: "LR|DC|UC", reason: "time to drain is over"},
 		{name: "app that resets", app: tcpApp(func(c *net.TCPConn) {
 			_, _ = c.Read(make([]byte, 1))
@@ -90,6 +90,7 @@ func passing(t *testing.T, m *testMesh, before func(*listen.Conn)) string {
 func TestEachFlagOfStreams(t *testing.T) {
 	for _, c := range streamFlags() {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			if c.app.listen == nil {
 				c.app = greeter("db")
 			}

@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/sightline-mesh/sightline/proxy/emit"
 )
@@ -64,13 +63,12 @@ func plainApp(w http.ResponseWriter, r *http.Request) {
 // of returns the record of the request with this id, when there is one.
 func (r *records) of(t *testing.T, id string) emit.Record {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); <-time.After(time.Millisecond) {
-		if i := r.index(id); i >= 0 {
-			return r.await(t, i)
-		}
-	}
-	t.Fatalf("no record of request %s after 10 s", id)
-	return emit.Record{}
+	i := -1
+	eventually(t, func() string { return "record of request " + id }, func() bool {
+		i = r.index(id)
+		return i >= 0
+	})
+	return r.await(t, i)
 }
 
 func (r *records) index(id string) int {
@@ -84,6 +82,7 @@ func (r *records) index(id string) int {
 func TestEachFlagByARealFault(t *testing.T) {
 	for _, c := range slices.Concat(outboundFlags(), inboundFlags(), appFlags()) {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel() // many wait for a time to be over
 			for _, protocol := range []string{"http1", "h2", "grpc"} {
 				if c.only == "" || slices.Contains(strings.Fields(c.only), protocol) {
 					t.Run(protocol, func(t *testing.T) { t.Parallel(); c.run(t, protocol) })
@@ -101,7 +100,7 @@ func (c flagCase) run(t *testing.T, protocol string) {
 	if c.arrange != nil {
 		c.arrange(t, m)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), soon)
 	defer cancel()
 	r := request(t, http.MethodGet, "/", nil).WithContext(ctx)
 	client := m.client(t)

@@ -178,8 +178,8 @@ func TestGRPCTimeoutIsPassedOn(t *testing.T) {
 		said, route time.Duration
 		least, most time.Duration
 	}{
-		"the client's": {10 * time.Second, 0, 9 * time.Second, 10 * time.Second},
-		"the route's":  {10 * time.Second, 5 * time.Second, 4 * time.Second, 5 * time.Second},
+		"the client's": {10 * time.Minute, 0, 9 * time.Minute, 10 * time.Minute},
+		"the route's":  {10 * time.Minute, 5 * time.Minute, 4 * time.Minute, 5 * time.Minute},
 		"neither":      {0, 0, 0, 0},
 	} {
 		m := newMesh(t, meshConfig{routes: everywhere(x.route, nil)}, app{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

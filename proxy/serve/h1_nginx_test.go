@@ -63,7 +63,7 @@ func startNginx(t *testing.T) (addr string, accessLog func() []string) {
 		cmd.Wait()         //nolint:errcheck // killed, as it says
 	})
 	addr = fmt.Sprintf("127.0.0.1:%d", port)
-	for deadline := time.Now().Add(10 * time.Second); ; <-time.After(10 * time.Millisecond) {
+	for deadline := time.Now().Add(soon); ; <-time.After(10 * time.Millisecond) {
 		if c, err := net.Dial("tcp", addr); err == nil {
 			c.Close()
 			break
@@ -143,13 +143,13 @@ func TestNginxSeesAsManyRequests(t *testing.T) {
 // sendCase sends a case over mutual TLS and waits for the answers there should be.
 func sendCase(t *testing.T, addr string, cfg *tls.Config, one *corpus.Case) {
 	t.Helper()
-	d := tls.Dialer{Config: cfg, NetDialer: &net.Dialer{Timeout: 10 * time.Second}}
+	d := tls.Dialer{Config: cfg, NetDialer: &net.Dialer{Timeout: soon}}
 	c, err := d.DialContext(context.Background(), "tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	must(t, c.SetDeadline(time.Now().Add(10*time.Second)))
+	must(t, c.SetDeadline(time.Now().Add(soon)))
 	c.Write(one.Sent) //nolint:errcheck // what is refused half-way may not be read to its end
 	closeWrite(c)
 	discard(c)

@@ -303,7 +303,7 @@ func TestClientThatGoesTakesNoHedge(t *testing.T) {
 // is seen when it comes.
 func TestIdleTimeBelowTheHedges(t *testing.T) {
 	seen := make(chan struct{})
-	cfg := meshConfig{hedge: &mesh.Hedge{After: time.Minute}, intake: Intake{Idle: 600 * time.Millisecond}}
+	cfg := meshConfig{hedge: &mesh.Hedge{After: time.Minute}, intake: Intake{Idle: 10 * time.Second}}
 	m := newMesh(t, cfg, app{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		hints, _ := strconv.Atoi(r.URL.Path[1:])
 		for range hints { // so many pieces of news before it
@@ -338,12 +338,18 @@ func TestIdleTimeBelowTheHedges(t *testing.T) {
 }
 
 // halting is an app that holds requests while it is told to, until they are given up.
-func halting(name string, halted *atomic.Bool, ended chan<- struct{}) app {
+type halting struct {
+	halted      atomic.Bool
+	held, ended atomic.Int32 // requests
+}
+
+func (h *halting) app(name string) app {
 	return app{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		if halted.Load() {
+		if h.halted.Load() {
+			h.held.Add(1)
 			<-r.Context().Done()
-			ended <- struct{}{}
+			h.ended.Add(1)
 			return
 		}
 		if r.ProtoMajor == 2 && strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
@@ -359,9 +365,8 @@ func halting(name string, halted *atomic.Bool, ended chan<- struct{}) app {
 // bodies included; what was given up is cancelled down to the app; and the connections
 // are good for what follows.
 func TestHedgesThroughSidecars(t *testing.T) {
-	var halted [2]atomic.Bool
-	ended := make(chan struct{}, 100)
-	m := newMesh(t, meshConfig{hedge: &mesh.Hedge{After: 5 * time.Millisecond, GRPC: []string{"a.B/C"}}}, halting("1", &halted[0], ended), halting("2", &halted[1], ended))
+	var apps [2]halting
+	m := newMesh(t, meshConfig{hedge: &mesh.Hedge{After: 5 * time.Millisecond, GRPC: []string{"a.B/C"}}}, apps[0].app("1"), apps[1].app("2"))
 	n := 0
 	ask := func(c *http.Client, method, path, body, contentType, want string) {
 		t.Helper()
@@ -389,17 +394,17 @@ func TestHedgesThroughSidecars(t *testing.T) {
 		}
 	}
 	for _, client := range []*http.Client{m.client(t), m.client2(t)} {
-		for i := range halted {
-			halted[i].Store(true)
+		for i := range apps {
+			apps[i].halted.Store(true)
 			want := string(rune('2' - i))
 			for range 10 {
 				ask(client, http.MethodGet, "/", "", "text/plain", want)
 				ask(client, http.MethodPut, "/", strings.Repeat("x", 3000), "text/plain", want)
 			}
-			halted[i].Store(false)
+			apps[i].halted.Store(false)
 		}
 	}
-	halted[0].Store(true)
+	apps[0].halted.Store(true)
 	for range 10 {
 		ask(m.client2(t), http.MethodPost, "/a.B/C", "\x00\x00\x00\x00\x00", "application/grpc", "2")
 	}
@@ -407,8 +412,12 @@ func TestHedgesThroughSidecars(t *testing.T) {
 	if sent == 0 || won == 0 {
 		t.Fatalf("%d hedges, %d won", sent, won)
 	}
-	for range won { // each was cancelled down to its app
-		<-ended
+	// Each that came as far as its app was cancelled there, which the answer may outrun.
+	for i := range apps {
+		if apps[i].held.Load() == 0 {
+			t.Errorf("app %d held no request", i+1)
+		}
+		eventually(t, func() string { return "the app is told of what was given up" }, func() bool { return apps[i].ended.Load() == apps[i].held.Load() })
 	}
 	for _, i := range m.set.State().Instances {
 		if i.Breaker != "admitting" {

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/big"
@@ -126,21 +127,34 @@ func (r *records) opens() []emit.Record {
 	return slices.Clone(r.opened)
 }
 
-// await returns the n-th record from the beginning, when there is one.
-func (r *records) await(t testing.TB, n int) emit.Record {
+// await returns the n-th record from the beginning, when there is one. A client has its
+// answer before the record of it is made: records of several connections come in the
+// order of their requests only if each is awaited before the next request.
+func (r *records) await(t testing.TB, n int) (rec emit.Record) {
 	t.Helper()
-	deadline := time.Now().Add(5 * time.Second)
-	for {
+	eventually(t, func() string { return fmt.Sprintf("record %d", n) }, func() bool {
 		r.mu.Lock()
-		if len(r.all) > n {
-			defer r.mu.Unlock()
-			return r.all[n]
+		defer r.mu.Unlock()
+		if len(r.all) <= n {
+			return false
 		}
-		r.mu.Unlock()
+		rec = r.all[n]
+		return true
+	})
+	return rec
+}
+
+// soon is how long a test waits for what should happen at once, on a machine that
+// may have much else to do.
+const soon = time.Minute
+
+// eventually waits until ok, and fails with what it has waited for.
+func eventually(t testing.TB, what func() string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(soon); !ok(); <-time.After(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("no record %d after 5 s", n)
+			t.Fatalf("not within %v: %s", soon, what())
 		}
-		<-time.After(time.Millisecond)
 	}
 }
 
@@ -346,7 +360,7 @@ func (m *testMesh) connect(t testing.TB) *net.TCPConn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	must(t, c.SetDeadline(time.Now().Add(10*time.Second)))
+	must(t, c.SetDeadline(time.Now().Add(soon)))
 	return c.(*net.TCPConn)
 }
 

@@ -174,20 +174,24 @@ func TestCallersFollowWhatAnInstanceTakes(t *testing.T) {
 	side := m.sidecars[0]
 	side.guard.Store(&Guard{MTLS: Permissive})
 	client := m.client(t)
-	get(t, client, "http://reviews/", 200)
+	asked := 0
+	ask := func(want bool) {
+		t.Helper()
+		get(t, client, "http://reviews/", 200)
+		if rec := side.records.await(t, asked); rec.MTLS != want {
+			t.Errorf("request %d: mutual TLS %v, want %v", asked, rec.MTLS, want)
+		}
+		asked++
+	}
+	ask(true)
 	snap := m.snap
 	snap.Instances = append([]mesh.Instance(nil), snap.Instances...)
 	snap.Instances[0].Plaintext = true
 	m.set.Update([]mesh.Snapshot{snap})
-	get(t, client, "http://reviews/", 200)
+	ask(false)
 	snap.Policy.MTLS = mesh.Mutual // a rule has the last word
 	m.set.Update([]mesh.Snapshot{snap})
-	get(t, client, "http://reviews/", 200)
-	for n, want := range []bool{true, false, true} {
-		if rec := side.records.await(t, n); rec.MTLS != want {
-			t.Errorf("request %d: mutual TLS %v, want %v", n, rec.MTLS, want)
-		}
-	}
+	ask(true)
 }
 
 func TestStreamsToAnInstanceWithoutMutualTLS(t *testing.T) {

@@ -71,7 +71,7 @@ func dialTCP(t *testing.T, addr string) *net.TCPConn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	must(t, c.SetDeadline(time.Now().Add(20*time.Second)))
+	must(t, c.SetDeadline(time.Now().Add(soon)))
 	return c.(*net.TCPConn)
 }
 
@@ -383,15 +383,10 @@ func TestPeersThatSayNoHeadAreCounted(t *testing.T) {
 	defer c.Close()
 	fmt.Fprint(c, "\xff\xffGET / HTTP/1.1\r\n\r\n")
 	_, _ = io.Copy(io.Discard, c)
-	for deadline := time.Now().Add(5 * time.Second); ; {
-		if _, unproved := m.sidecars[0].in.Refused(); unproved == 1 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("not counted")
-		}
-		<-time.After(time.Millisecond)
-	}
+	eventually(t, func() string { return "it is counted" }, func() bool {
+		_, unproved := m.sidecars[0].in.Refused()
+		return unproved == 1
+	})
 }
 
 func TestHostOf(t *testing.T) {

@@ -339,13 +339,8 @@ func TestPlaintextAndStrangersAreRefused(t *testing.T) {
 			t.Errorf("certificates %d: %v", len(cfg.Certificates), err)
 		}
 	}
-	deadline := time.Now().Add(5 * time.Second)
-	for time.Now().Before(deadline) {
-		if plaintext, unproved := s.in.Refused(); plaintext == 1 && unproved == 2 {
-			return
-		}
-		<-time.After(time.Millisecond)
-	}
-	plaintext, unproved := s.in.Refused()
-	t.Errorf("counted %d plaintext and %d unproved", plaintext, unproved)
+	eventually(t, func() string { return fmt.Sprint(s.in.Refused()) + " counted, of 1 plaintext and 2 unproved" }, func() bool {
+		plaintext, unproved := s.in.Refused()
+		return plaintext == 1 && unproved == 2
+	})
 }

@@ -236,7 +236,7 @@ func TestTranslatedRequestsEndWithTheirClients(t *testing.T) {
 		}
 		select {
 		case <-cancelled:
-		case <-time.After(10 * time.Second):
+		case <-time.After(soon):
 			t.Fatalf("%s: the app was not told", way.protocol)
 		}
 	}
