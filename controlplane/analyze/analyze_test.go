@@ -61,7 +61,7 @@ var cases = map[config.Code]struct{ bad, good string }{
 	config.CodeUnreadable:  {"kind: [", routes(all)},
 	config.CodeKind:        {"apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec: {}\n", routes(all)},
 	config.CodeField:       {routes("routes: []"), routes(all)},
-	config.CodeUnsupported: {routes(all + ", delegate: {name: x}"), routes(all)},
+	config.CodeUnsupported: {routes("match: [{statPrefix: x}], " + all), routes(all)},
 	config.CodeValue:       {routes(all + ", timeout: soon"), routes(all + ", timeout: 1s")},
 	config.CodeTwice:       {rule + "---\n" + rule, rule},
 	config.CodeNoEffect:    {routes("match: [{uri: {regex: /a|/b}, ignoreUriCase: true}], " + all), routes("match: [{uri: {prefix: /a}, ignoreUriCase: true}], " + all)},
@@ -73,6 +73,11 @@ var cases = map[config.Code]struct{ bad, good string }{
 	config.CodeNobodysRule:  {strings.ReplaceAll(rule, "host: parcels", "host: train"), rule},
 	config.CodeUnusedSubset: {rule + routes(all), rule + routes(both)},
 	config.CodeSelector:     {policy("p", "{selector: {matchLabels: {app: train}}, rules: [{to: [{operation: {methods: [GET]}}]}]}"), policy("p", "{selector: {matchLabels: {app: parcels}}, rules: [{to: [{operation: {methods: [GET]}}]}]}")},
+
+	config.CodeDelegate: {
+		routes("delegate: {name: part}", all),
+		routes("delegate: {name: part}", all) + object("VirtualService", "part", "{http: [{"+all+"}]}"),
+	},
 
 	config.CodeUnreachable: {
 		routes("match: [{uri: {prefix: /a}}], "+all, "match: [{uri: {exact: /a/b}}, {uri: {prefix: /a/c}, method: {exact: GET}}], "+all, all),
@@ -202,6 +207,14 @@ func TestFindings(t *testing.T) {
 		},
 		"a redirect of all that keeps the path": {
 			routes("redirect: {authority: parcels}"), []string{"SL0209 5 spec.http[0].redirect"},
+		},
+		"a rule behind a delegate, which need not take all": {
+			routes("delegate: {name: part}", all) + object("VirtualService", "part", "{http: [{match: [{uri: {prefix: /a}}], "+all+"}, {match: [{uri: {exact: /a/b}}], "+all+"}]}"),
+			[]string{"SL0201 10 spec.http[1]"},
+		},
+		"a delegate behind a rule for everything": {
+			routes(all, "match: [{uri: {prefix: /a}}], delegate: {name: part}") + object("VirtualService", "part", "{http: [{"+all+"}]}"),
+			[]string{"SL0201 5 spec.http[1]"},
 		},
 		"a redirect to TLS":      {routes("redirect: {scheme: https}"), nil},
 		"a redirect elsewhere":   {routes("redirect: {authority: example.org}"), nil},

@@ -19,7 +19,7 @@ import (
 func (a *analyzer) virtualService() {
 	s := a.object.VirtualService
 	routes, streams := compile.Routes(*a.object)
-	a.shadowed(requestRules(routes))
+	a.shadowed(requestRules{routes, func(i int) bool { return s.GetHttp()[i].GetDelegate() != nil }})
 	a.shadowed(streamRules(streams, len(s.GetTls())))
 	for i, h := range s.GetHttp() {
 		path := fmt.Sprintf("spec.http[%d]", i)

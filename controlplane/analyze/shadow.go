@@ -101,13 +101,22 @@ func firstTaken(o ordered, rule, match int) taken {
 	return best
 }
 
-type requestRules []mesh.Route
+// requestRules are the routes of a VirtualService as it is written.
+type requestRules struct {
+	routes []mesh.Route
+	// leaves says of a route whether it leaves requests to another VirtualService, which
+	// need not take all that it is about.
+	leaves func(rule int) bool
+}
 
-func (r requestRules) rules() int           { return len(r) }
+func (r requestRules) rules() int           { return len(r.routes) }
 func (requestRules) path(rule int) string   { return fmt.Sprintf("spec.http[%d]", rule) }
-func (r requestRules) matches(rule int) int { return len(r[rule].Matches) }
+func (r requestRules) matches(rule int) int { return len(r.routes[rule].Matches) }
 
 func (r requestRules) covers(rule, match, laterRule, laterMatch int) cover.Answer {
+	if rule < laterRule && r.leaves(rule) {
+		return cover.No
+	}
 	return cover.Match(r.match(rule, match), r.match(laterRule, laterMatch))
 }
 
@@ -115,7 +124,7 @@ func (r requestRules) match(rule, match int) mesh.Match {
 	if match < 0 {
 		return mesh.Match{}
 	}
-	return r[rule].Matches[match]
+	return r.routes[rule].Matches[match]
 }
 
 // tlsThenTCP are the routes of connections: those for TLS come first.

@@ -53,7 +53,7 @@ func (b Base) Names() iter.Seq[mesh.ServiceName] { return maps.Keys(b.snaps) }
 // Configured is the base of these resources.
 func Configured(objs []config.Object) Base {
 	b := builder{snaps: make(map[mesh.ServiceName]*mesh.Snapshot)}
-	sorted := slices.SortedFunc(slices.Values(objs), func(x, y config.Object) int { return cmp.Compare(x.Key(), y.Key()) })
+	sorted := slices.SortedFunc(slices.Values(config.Delegated(objs)), func(x, y config.Object) int { return cmp.Compare(x.Key(), y.Key()) })
 	for _, o := range sorted {
 		switch {
 		case o.VirtualService != nil:

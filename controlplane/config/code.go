@@ -30,6 +30,7 @@ const (
 	CodeNobodysRule  Code = "SL0105"
 	CodeUnusedSubset Code = "SL0106"
 	CodeSelector     Code = "SL0107"
+	CodeDelegate     Code = "SL0108"
 )
 
 // What is wrong with routes.
@@ -124,6 +125,10 @@ var codes = []CodeInfo{
 	{
 		CodeSelector, SeverityWarning, "The selector fits no instance",
 		"The policy protects and changes nothing as things are. Compare its labels with those of the instances, and its namespace with theirs.",
+	},
+	{
+		CodeDelegate, SeverityWarning, "There is no such delegate",
+		"The route that delegates to it is left out, as if it was not written. Look for a slip of spelling, or a missing namespace: a bare name is looked for in the namespace of the resource.",
 	},
 	{
 		CodeUnreachable, SeverityWarning, "No request gets to the rule",

@@ -10,7 +10,7 @@ import (
 // below their parents.
 var virtualServiceFields = fieldSet(map[string]string{
 	"":                  "hosts gateways http tcp tls", // gateways: only "mesh", see virtualServiceAccepts
-	"http":              "name match route redirect directResponse rewrite timeout retries fault mirror mirrorPercent mirrorPercentage mirrors corsPolicy headers",
+	"http":              "name match route redirect directResponse rewrite timeout retries fault mirror mirrorPercent mirrorPercentage mirrors corsPolicy headers delegate",
 	"http.match":        "name uri scheme method authority headers withoutHeaders queryParams port sourceLabels sourceNamespace gateways ignoreUriCase",
 	"http.route":        "destination weight headers",
 	"http.redirect":     "uri authority port derivePort scheme redirectCode prefixRewrite",
@@ -21,6 +21,7 @@ var virtualServiceFields = fieldSet(map[string]string{
 	"http.fault.delay":  "percent fixedDelay percentage",
 	"http.fault.abort":  "httpStatus grpcStatus percentage",
 	"http.mirrors":      "destination percentage",
+	"http.delegate":     "name namespace",
 	"tcp":               "match route",
 	"tcp.match":         "port sourceLabels sourceNamespace gateways",
 	"tcp.route":         "destination weight",

@@ -19,7 +19,7 @@ func Validate(all []Object, w World) []mesh.Finding {
 		world: w, rules: make(map[mesh.ServiceName]Object), routes: make(map[mesh.ServiceName]Object),
 		checks: make(map[mesh.ServiceName]Object),
 		hedges: make(map[mesh.ServiceName]Object), attached: make(map[mesh.ServiceName]Object),
-		all: all, heard: KnownServices(all, w),
+		all: all, delegates: delegatesOf(all), heard: KnownServices(all, w),
 	}
 	sorted := slices.SortedFunc(slices.Values(all), func(a, b Object) int { return cmp.Compare(a.Key(), b.Key()) })
 	for _, o := range sorted { // "DestinationRule" sorts first, so that routes find their subsets
@@ -67,19 +67,20 @@ func (v *validator) workloads(o Object) {
 
 // validator holds the resources seen so far against each other.
 type validator struct {
-	world    World
-	rules    map[mesh.ServiceName]Object // DestinationRules by host
-	routes   map[mesh.ServiceName]Object // VirtualServices by host
-	checks   map[mesh.ServiceName]Object // HealthChecks by service
-	hedges   map[mesh.ServiceName]Object // Hedges by service
-	attached map[mesh.ServiceName]Object // HTTPRoutes and GRPCRoutes by parent, one of each
-	all      []Object
-	heard    map[mesh.ServiceName]bool // see KnownServices
-	adaptive []Object                  // RateLimits with inFlight.adaptive
-	peers    []Object                  // PeerAuthentications
-	sidecars []Object                  // Sidecars
-	object   Object                    // the one being looked at
-	findings []mesh.Finding
+	world     World
+	rules     map[mesh.ServiceName]Object // DestinationRules by host
+	routes    map[mesh.ServiceName]Object // VirtualServices by host
+	checks    map[mesh.ServiceName]Object // HealthChecks by service
+	hedges    map[mesh.ServiceName]Object // Hedges by service
+	attached  map[mesh.ServiceName]Object // HTTPRoutes and GRPCRoutes by parent, one of each
+	all       []Object
+	delegates delegateSet
+	heard     map[mesh.ServiceName]bool // see KnownServices
+	adaptive  []Object                  // RateLimits with inFlight.adaptive
+	peers     []Object                  // PeerAuthentications
+	sidecars  []Object                  // Sidecars
+	object    Object                    // the one being looked at
+	findings  []mesh.Finding
 }
 
 func (v *validator) fault(path, format string, args ...any) {

@@ -10,12 +10,7 @@ import (
 )
 
 func (v *validator) virtualService(s *networking.VirtualService) {
-	if len(s.GetHosts()) == 0 {
-		v.fault("spec.hosts", "is empty; want the name of at least one service")
-	}
-	for i, host := range s.GetHosts() {
-		v.routed(host, fmt.Sprintf("spec.hosts[%d]", i))
-	}
+	v.hosts(s)
 	if len(s.GetHttp())+len(s.GetTcp())+len(s.GetTls()) == 0 {
 		v.fault("spec.http", "is empty; want at least one route")
 	}
@@ -47,6 +42,9 @@ func (v *validator) routed(host, path string) {
 
 // CatchesAll reports whether a route takes every request that reaches it.
 func CatchesAll(h *networking.HTTPRoute) bool {
+	if h.GetDelegate() != nil {
+		return false // who is delegated to need not take all
+	}
 	if len(h.GetMatch()) == 0 {
 		return true
 	}
@@ -63,7 +61,11 @@ func (v *validator) httpRoute(h *networking.HTTPRoute, path string) {
 	for i, m := range h.GetMatch() {
 		v.match(m, fmt.Sprintf("%s.match[%d]", path, i))
 	}
-	v.kindOfRoute(h, path)
+	if h.GetDelegate() != nil {
+		v.delegating(h, path)
+	} else {
+		v.kindOfRoute(h, path)
+	}
 	shares := make([]weighted, 0, len(h.GetRoute()))
 	for i, d := range h.GetRoute() {
 		shares = append(shares, weighted{d.GetDestination(), d.GetWeight()})

@@ -91,7 +91,7 @@ func TestValidate(t *testing.T) {
 		},
 		{
 			"no routes", strings.Replace(route(`[]`), "hosts: [parcels]", `hosts: []`, 1),
-			[]string{`error VirtualService default/parcels: spec.hosts: is empty`, `error VirtualService default/parcels: spec.http: is empty`},
+			[]string{`warning VirtualService default/parcels: spec.hosts: is empty, which makes this a delegate`, `error VirtualService default/parcels: spec.http: is empty`},
 		},
 		{"no destination", route(`[{route: []}]`), []string{`error VirtualService default/parcels: spec.http[0].route: is empty`}},
 		{
