@@ -56,6 +56,7 @@ func (p *plane) routes() http.Handler {
 		Proxies:     p.proxies,
 		Propagation: p.propagation,
 		Replicas:    p.listReplicas,
+		Unreadable:  p.unreadable,
 		Backup:      p.backup,
 		CreateToken: p.createToken,
 		Identity:    identities{p},

@@ -131,6 +131,7 @@ type plane struct {
 	epoch     string // names the store
 	leads     atomic.Bool
 	reporter  reporter
+	unread    unread
 	audit     chan mesh.Event // told in passing, appended by record
 
 	authorityNews chan struct{} // capacity 1: the CA's state has changed in the store
@@ -143,7 +144,7 @@ func (c *ControlPlane) assemble(ctx context.Context, s *store.Store) (*plane, er
 		registry:     registry.New(s, c.id, c.cfg.InstanceTTL),
 		gate:         newGate(),
 		progress:     newProgress(),
-		events:       event.New(s),
+		events:       event.New(s, c.deps.Logger),
 		mirror:       mirror.New(),
 		frames:       newFrames(),
 		audit:        make(chan mesh.Event, auditBuffer),
@@ -163,7 +164,7 @@ func (c *ControlPlane) assemble(ctx context.Context, s *store.Store) (*plane, er
 		return nil, err
 	}
 	p.passport = newPassport(p.authority, c.id)
-	p.resources = resource.New(resource.Deps{Store: s, Events: p.events, Instances: p.instances})
+	p.resources = resource.New(resource.Deps{Store: s, Events: p.events, Instances: p.instances, Logger: c.deps.Logger})
 	p.traffic = traffic.New(traffic.Deps{Store: s, Resources: p.resources, Instances: p.instances})
 	p.journal = &journal{store: s, verdicts: store.TableOf[mesh.Verdict](s, store.Verdicts), events: p.events}
 	p.remedy, err = remedy.New(c.cfg.Remedy, remedy.Deps{

@@ -31,6 +31,7 @@ func (p *plane) lead(ctx context.Context) {
 		Lead: func(ctx context.Context, t store.Term) {
 			p.deps.Logger.Info("leads the control planes", "replica", p.replicas.own)
 			p.leads.Store(true)
+			p.sayUnreadable()
 			defer p.leads.Store(false)
 			_ = p.remedy.Run(ctx, p.journal.termed(t)) // never an error
 			p.deps.Logger.Info("leads no more", "replica", p.replicas.own)

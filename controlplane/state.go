@@ -33,7 +33,9 @@ func (p *plane) instances(ctx context.Context) ([]mesh.Instance, error) {
 
 // changed is told of every change in the store.
 func (p *plane) changed(b store.Batch) {
-	switch p.mirror.Tell(b) {
+	news := p.mirror.Tell(b)
+	p.sayUnreadable()
+	switch news {
 	case mirror.Urgent:
 		p.hub.NotifyNow()
 	case mirror.Ordinary:

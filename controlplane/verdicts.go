@@ -20,9 +20,10 @@ type journal struct {
 	guards   []store.Guard
 }
 
-// Load is every verdict in force.
+// Load is every verdict in force that can be read. Those that cannot be are the mirror's
+// to tell of.
 func (j *journal) Load(ctx context.Context) ([]mesh.Verdict, int64, error) {
-	items, revision, err := j.verdicts.List(ctx)
+	items, _, revision, err := j.verdicts.Readable(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -58,7 +59,8 @@ func (j *journal) Save(ctx context.Context, revision int64, verdicts []mesh.Verd
 	if err != nil {
 		return err
 	}
-	return j.events.Trim(ctx)
+	j.events.Trim(ctx)
+	return nil
 }
 
 // termed is the journal of a leader: what it saves is refused once another leads.

@@ -34,7 +34,7 @@ func openShop(t *testing.T) shop {
 		t.Fatal(err)
 	}
 	keeper := resource.New(resource.Deps{
-		Store: kept, Events: event.New(kept),
+		Store: kept, Events: event.New(kept, nil),
 		Instances: func(context.Context) ([]mesh.Instance, error) {
 			return []mesh.Instance{{ID: "a", Service: "reviews", Version: "v1", Labels: map[string]string{"version": "v1"}}}, nil
 		},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -64,6 +65,7 @@ func newGet(g *globals) *cobra.Command {
 			if args[1] != "" {
 				return manifest(c, all, args[1])
 			}
+			defer sayUnreadable(c.ErrOrStderr(), all)
 			return g.print(c.OutOrStdout(), all, func(t *table) {
 				t.row("KIND", "NAMESPACE", "NAME", "VERSION", "CHANGED", "BY")
 				for _, r := range all {
@@ -99,6 +101,7 @@ func manifest(c *cobra.Command, all []mesh.Resource, name string) error {
 			c.Println("---")
 		}
 		found = true
+		sayUnreadable(c.ErrOrStderr(), []mesh.Resource{r})
 		text, err := withStatus(r)
 		if err != nil {
 			return err
@@ -111,6 +114,15 @@ func manifest(c *cobra.Command, all []mesh.Resource, name string) error {
 		return fmt.Errorf("nothing is named %q", name)
 	}
 	return nil
+}
+
+// sayUnreadable tells a person which of the resources the control plane cannot read.
+func sayUnreadable(w io.Writer, all []mesh.Resource) {
+	for _, r := range all {
+		if r.Unreadable != "" {
+			_, _ = fmt.Fprintf(w, "%s %s/%s cannot be read by the control plane: %s\n", r.Kind, r.Namespace, r.Name, r.Unreadable)
+		}
+	}
 }
 
 // oldStatus is what a manifest says of its own status, which may be out of date.

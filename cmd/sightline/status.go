@@ -20,6 +20,8 @@ type meshStatus struct {
 	Changes  []mesh.ConfigChange `json:"changes"`
 	Breakers []mesh.Verdict      `json:"breakers"`
 	Signals  []signal.Pipeline   `json:"signals"`
+	// Unreadable is what of the state the control plane cannot read.
+	Unreadable []mesh.Unreadable `json:"unreadable"`
 
 	Authority mesh.Authority `json:"authority"`
 }
@@ -67,6 +69,9 @@ func (s meshStatus) text(t *table) {
 	}
 	for _, c := range s.Changes[:min(len(s.Changes), changesShown)] {
 		t.row("change", c.Version, namesOf(c), fmt.Sprintf("%d of %d sidecars", c.Applied, c.Sidecars), fateOf(c), c.Committed.Local().Format(time.TimeOnly))
+	}
+	for _, u := range s.Unreadable {
+		t.row("unreadable", u.What(), u.Reason, u.Instead)
 	}
 	s.identities(t)
 	for _, v := range s.Breakers {
@@ -145,8 +150,9 @@ func (s meshStatus) identities(t *table) {
 	}
 }
 
-// well reports whether every sidecar is connected and in sync and no breaker is tripped.
+// well reports whether every sidecar is connected and in sync, all that is stored can be
+// read, and no breaker is tripped.
 func (s meshStatus) well() bool {
 	bad := slices.ContainsFunc(s.Proxies, func(p mesh.ProxyStatus) bool { return !p.Connected || !p.InSync })
-	return !bad && len(s.Breakers) == 0 && authorityWell(s.Authority)
+	return !bad && len(s.Breakers)+len(s.Unreadable) == 0 && authorityWell(s.Authority)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -31,5 +32,21 @@ func TestChangesAreTold(t *testing.T) {
 		if diff := cmp.Diff([]string{c.names, c.fate}, []string{namesOf(c.change), fateOf(c.change)}); diff != "" {
 			t.Errorf("%+v: %s", c.change, diff)
 		}
+	}
+}
+
+func TestAMeshWithWhatCannotBeReadIsNotWell(t *testing.T) {
+	t.Parallel()
+	s := meshStatus{}
+	if !s.well() {
+		t.Fatal("an empty mesh is not well")
+	}
+	s.Unreadable = []mesh.Unreadable{{Table: "resources", Resource: "DestinationRule default/reviews", Reason: "spec.x: unknown field", Instead: mesh.InsteadLastGood}}
+	var out strings.Builder
+	if err := (&globals{output: "text"}).print(&out, s, s.text); err != nil {
+		t.Fatal(err)
+	}
+	if s.well() || !strings.Contains(out.String(), "unreadable  DestinationRule default/reviews  spec.x: unknown field  what it said before holds") {
+		t.Errorf("well %v, told as\n%s", s.well(), out.String())
 	}
 }

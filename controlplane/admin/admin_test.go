@@ -100,7 +100,8 @@ func (p *parts) handler() http.Handler {
 		Propagation: func(_ context.Context, own bool) (mesh.Propagation, error) {
 			return mesh.Propagation{}, p.note("propagation", strconv.FormatBool(own))
 		},
-		Replicas: func(context.Context) ([]mesh.Replica, error) { return nil, p.note("replicas") },
+		Replicas:   func(context.Context) ([]mesh.Replica, error) { return nil, p.note("replicas") },
+		Unreadable: func(context.Context) ([]mesh.Unreadable, error) { return nil, p.note("unreadable") },
 		CreateToken: func(_ context.Context, r TokenRequest) (string, error) {
 			return "slt_…", p.note("token", r.Service, r.Namespace, r.By)
 		},
@@ -170,6 +171,7 @@ func TestCallsArrive(t *testing.T) {
 		"proxies true":      func() error { _, err := c.OwnProxies(ctx); return err },
 		"propagation false": func() error { return drop(c.Propagation(ctx)) },
 		"propagation true":  func() error { return drop(c.OwnPropagation(ctx)) },
+		"unreadable":        func() error { return drop(c.Unreadable(ctx)) },
 		"replicas":          func() error { _, err := c.Replicas(ctx); return err },
 		"events a s config reviews": func() error {
 			return drop(c.Events(ctx, EventQuery{After: "a", Since: "s", Kind: "config", Service: "reviews"}))

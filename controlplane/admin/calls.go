@@ -188,6 +188,10 @@ func (h *handler) replicas(r *http.Request) (any, error) {
 	return list(h.Replicas(r.Context()))
 }
 
+func (h *handler) unreadable(r *http.Request) (any, error) {
+	return list(h.Unreadable(r.Context()))
+}
+
 func (h *handler) createToken(r *http.Request) (any, error) {
 	var in TokenRequest
 	if err := read(r, &in); err != nil {

@@ -220,6 +220,13 @@ func (c *Client) Replicas(ctx context.Context) ([]mesh.Replica, error) {
 	return out, err
 }
 
+// Unreadable is what of the state the control plane that answers cannot read.
+func (c *Client) Unreadable(ctx context.Context) ([]mesh.Unreadable, error) {
+	var out []mesh.Unreadable
+	err := c.get(ctx, "/unreadable", nil, &out)
+	return out, err
+}
+
 // CreateToken makes a join token. It is shown this once.
 func (c *Client) CreateToken(ctx context.Context, r TokenRequest) (string, error) {
 	var out token

@@ -62,6 +62,8 @@ type Deps struct {
 	// Proxies is how sidecars stand: those that have their stream here, or all of the mesh.
 	Proxies  func(ctx context.Context, own bool) ([]mesh.ProxyStatus, error)
 	Replicas func(ctx context.Context) ([]mesh.Replica, error)
+	// Unreadable is what of the state this control plane cannot read.
+	Unreadable func(ctx context.Context) ([]mesh.Unreadable, error)
 	// Propagation is how changes reached sidecars, likewise.
 	Propagation func(ctx context.Context, own bool) (mesh.Propagation, error)
 	// Backup writes the state to w.
@@ -99,6 +101,7 @@ func NewHandler(d Deps) http.Handler {
 		"GET /admin/v1/events":                              h.events,
 		"GET /admin/v1/proxies":                             h.proxies,
 		"GET /admin/v1/replicas":                            h.replicas,
+		"GET /admin/v1/unreadable":                          h.unreadable,
 		"GET /admin/v1/propagation":                         h.propagation,
 		"POST /admin/v1/tokens":                             h.createToken,
 		"GET /admin/v1/tokens":                              h.tokens,

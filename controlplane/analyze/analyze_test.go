@@ -154,6 +154,9 @@ func has(findings []mesh.Finding, code config.Code) bool {
 
 func TestEveryCode(t *testing.T) {
 	for _, info := range config.Codes() {
+		if info.Code == config.CodeStored { // which no manifest has: package resource tells of it
+			continue
+		}
 		c, ok := cases[info.Code]
 		if !ok {
 			t.Errorf("%s has no case", info.Code)

@@ -19,6 +19,7 @@ const (
 	CodeValue       Code = "SL0005"
 	CodeTwice       Code = "SL0006"
 	CodeNoEffect    Code = "SL0007"
+	CodeStored      Code = "SL0008"
 )
 
 // What names something that is not there.
@@ -97,6 +98,10 @@ var codes = []CodeInfo{
 	{
 		CodeNoEffect, SeverityWarning, "The setting has no effect",
 		"It can stand, but changes nothing as things are. Remove it, or mend what keeps it from acting.",
+	},
+	{
+		CodeStored, SeverityError, "A stored resource cannot be read",
+		"Another version of the program stored it. All the rest is in force, and in its place what was last read of it; where nothing was, an AuthorizationPolicy that allows allows nothing, one that denies denies everything, a PeerAuthentication is STRICT, and anything else is left out. Mend it with sightline edit, apply it anew, or delete it.",
 	},
 	{
 		CodeHost, SeverityWarning, "No service has this name",

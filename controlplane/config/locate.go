@@ -49,8 +49,17 @@ func (o Object) place(findings []mesh.Finding) []mesh.Finding {
 
 // Written reports whether the manifest has the field at all, be its value null or 0.
 func (o Object) Written(path string) bool {
-	_, whole := find(o.tree(), path)
+	_, _, whole := find(o.tree(), path)
 	return whole
+}
+
+// says is the scalar that the manifest has at a path, "" where it has none or null.
+func (o Object) says(path string) string {
+	_, value, whole := find(o.tree(), path)
+	if !whole || value == nil || value.Kind != yaml.ScalarNode || value.Tag == "!!null" {
+		return ""
+	}
+	return value.Value
 }
 
 // tree is the object's document, nil if it cannot be read.
@@ -65,7 +74,7 @@ func (o Object) tree() *yaml.Node {
 // lineOf is the line, from 1, of what a path leads to, or of the last that is there on
 // the way.
 func lineOf(root *yaml.Node, path string) int {
-	n, _ := find(root, path)
+	n, _, _ := find(root, path)
 	if n == nil {
 		return 1
 	}
@@ -73,9 +82,10 @@ func lineOf(root *yaml.Node, path string) int {
 }
 
 // find follows a path such as spec.http[0].match[1].headers["x-user"].exact: to the key
-// of a field, or the item of a list. Whole is false where it stops before the end.
-func find(root *yaml.Node, path string) (at *yaml.Node, whole bool) {
-	at, value := root, root
+// of a field, or the item of a list, and to what it is. Whole is false where it stops
+// before the end.
+func find(root *yaml.Node, path string) (at, value *yaml.Node, whole bool) {
+	at, value = root, root
 	for path != "" {
 		var step string
 		step, path = cutStep(path)
@@ -84,11 +94,11 @@ func find(root *yaml.Node, path string) (at *yaml.Node, whole bool) {
 		}
 		next, inner := child(value, step)
 		if next == nil {
-			return at, false
+			return at, value, false
 		}
 		at, value = next, inner
 	}
-	return at, root != nil
+	return at, value, root != nil
 }
 
 // cutStep takes the first step off a path: a field's name, `[1]` or `["key"]`.

@@ -59,10 +59,6 @@ func policySupports(rule string) bool {
 func destinationRuleAccepts(rule string, value any) string {
 	at := strings.TrimPrefix(strings.TrimPrefix(rule, "subsets."), "trafficPolicy.")
 	switch at {
-	case "tls":
-		if t, ok := value.(map[string]any); ok && t["mode"] == nil {
-			return "has no mode, which means DISABLE: write it out, or leave tls out"
-		}
 	case "tls.mode":
 		if value != "ISTIO_MUTUAL" && value != "DISABLE" {
 			return show(value) + " is not supported: between sidecars there is the mesh's own mutual TLS or none, and the certificates of others are not read; want ISTIO_MUTUAL, DISABLE or no tls at all"

@@ -44,6 +44,7 @@ func (v *validator) policy(p *networking.TrafficPolicy, path string) {
 	v.connectionPool(p.GetConnectionPool(), path+".connectionPool.")
 	v.outlierDetection(p.GetOutlierDetection(), path+".outlierDetection.")
 	v.loadBalancer(p.GetLoadBalancer(), path+".loadBalancer.")
+	v.tlsMode(p.GetTls(), path+".tls")
 	if b := p.GetRetryBudget(); b != nil {
 		at := path + ".retryBudget."
 		if n := b.GetPercent(); n != nil {
@@ -53,6 +54,14 @@ func (v *validator) policy(p *networking.TrafficPolicy, path string) {
 		if p.GetConnectionPool().GetHttp().GetMaxRetries() > 0 {
 			v.warn(path+".connectionPool.http.maxRetries", "%d has no effect beside a retryBudget", p.GetConnectionPool().GetHttp().GetMaxRetries())
 		}
+	}
+}
+
+// tlsMode faults a tls that turns mutual TLS off without a word of it: Istio's types take
+// no mode for DISABLE. Such a rule may be stored, so that it is not for Parse to refuse.
+func (v *validator) tlsMode(tls *networking.ClientTLSSettings, path string) {
+	if tls != nil && tls.GetMode() == networking.ClientTLSSettings_DISABLE && v.object.says(path+".mode") == "" {
+		v.fault(path, "has no mode, which means DISABLE, so that requests would go in plaintext; want mode: ISTIO_MUTUAL, mode: DISABLE if plaintext is meant, or no tls at all")
 	}
 }
 

@@ -134,11 +134,37 @@ func TestWhatOfPeerAuthenticationIsRefused(t *testing.T) {
 		strings.Replace(tlsRule("reviews", "x"), "tls: {mode: x}", "proxyProtocol: {}", 1):                                  "proxyProtocol: not supported yet",
 		strings.Replace(tlsRule("reviews", "x"), "  trafficPolicy", "  exportTo: ['.']\n  trafficPolicy", 1):                `spec.exportTo: ["."] is not supported`,
 		strings.Replace(tlsRule("reviews", "x"), "  trafficPolicy", "  workloadSelector: {}\n  trafficPolicy", 1):           "spec.workloadSelector: not supported yet",
-		strings.Replace(tlsRule("reviews", "x"), "{mode: x}", "{}", 1):                                                      "has no mode, which means DISABLE",
 	} {
 		_, err := Parse([]byte(manifest))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s\n%v\nwant %s", manifest, err, want)
+		}
+	}
+}
+
+// A rule that was stored before its mode was asked for is read, and told of: what is
+// stored must not stop what is compiled of the rest.
+func TestATLSWithoutAModeIsReadAndRefused(t *testing.T) {
+	for _, tls := range []string{"{}", "{mode: null}", "{mode: ~}"} {
+		manifest := strings.Replace(tlsRule("reviews", "x"), "{mode: x}", tls, 1)
+		objects, err := Parse([]byte(manifest))
+		if err != nil {
+			t.Errorf("%s: %v", tls, err)
+			continue
+		}
+		var found []mesh.Finding
+		for _, f := range Validate(objects, World{Unknown: true}) {
+			if f.Path == "spec.trafficPolicy.tls" {
+				found = append(found, f)
+			}
+		}
+		if len(found) != 1 || found[0].Severity != SeverityError || found[0].Line != 6 || !strings.Contains(found[0].Message, "has no mode, which means DISABLE") {
+			t.Errorf("%s: found %+v, want one error in line 6 that says what no mode means", tls, found)
+		}
+	}
+	for _, f := range Validate(mustParse(t, tlsRule("reviews", "DISABLE")), World{Unknown: true}) {
+		if f.Path == "spec.trafficPolicy.tls" {
+			t.Errorf("DISABLE is written out, but: %+v", f)
 		}
 	}
 }

@@ -4,6 +4,7 @@ package event
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -39,11 +40,15 @@ type Log struct {
 	count   atomic.Uint64 // appended by this process; also tells ids of one microsecond apart
 	trimmed atomic.Uint64 // count at the last trim
 	now     func() time.Time
+	log     *slog.Logger
 }
 
-// New keeps the timeline in s.
-func New(s *store.Store) *Log {
-	return &Log{store: s, table: store.TableOf[mesh.Event](s, store.Events), now: time.Now}
+// New keeps the timeline in s. A nil logger is silence.
+func New(s *store.Store, logger *slog.Logger) *Log {
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	return &Log{store: s, table: store.TableOf[mesh.Event](s, store.Events), now: time.Now, log: logger}
 }
 
 // Append adds events at the end, all or none. Their ids are made here; their times too,
@@ -56,7 +61,8 @@ func (l *Log) Append(ctx context.Context, events ...mesh.Event) error {
 	if err := l.store.Commit(ctx, nil, ops...); err != nil {
 		return fmt.Errorf("append event: %w", err)
 	}
-	return l.Trim(ctx)
+	l.Trim(ctx)
+	return nil
 }
 
 // Op appends an event as part of a commit, so that what it tells of and the event
@@ -71,13 +77,16 @@ func (l *Log) Op(e mesh.Event) store.Op {
 }
 
 // Trim removes the oldest events above Cap, if enough were appended since the last
-// time to be worth a look.
-func (l *Log) Trim(ctx context.Context) error {
+// time to be worth a look. What was appended is there whatever becomes of that, so a
+// failure is only logged: the next time removes the more.
+func (l *Log) Trim(ctx context.Context) {
 	n := l.count.Load()
 	if last := l.trimmed.Load(); n-last < trimEvery || !l.trimmed.CompareAndSwap(last, n) {
-		return nil
+		return
 	}
-	return l.table.DeleteOldest(ctx, Cap)
+	if err := l.table.DeleteOldest(ctx, Cap); err != nil {
+		l.log.Warn("events that are too old are still there", "reason", err)
+	}
 }
 
 // List is what the query chooses, newest first.

@@ -23,7 +23,7 @@ func newLog(t *testing.T) *Log {
 			t.Error(err)
 		}
 	})
-	return New(s)
+	return New(s, nil)
 }
 
 func add(t *testing.T, l *Log, e mesh.Event) {

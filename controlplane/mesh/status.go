@@ -113,7 +113,40 @@ type Resource struct {
 	Manifest  string    `json:"manifest"`           // YAML as it was applied
 	Findings  []Finding `json:"findings,omitempty"` // remarks on it when it was applied; lines are those of Manifest
 
+	Unreadable string `json:"unreadable,omitempty"` // why the control plane cannot read the manifest
+
 	Status *RouteStatus `json:"status,omitempty"` // of a route of Gateway API
+}
+
+// Unreadable is a stored value that a control plane cannot read: a program of another
+// version stored it, or a hand. The rest of what is stored is in force.
+type Unreadable struct {
+	Table    string `json:"table"`              // "resources", "instances", "verdicts" or "settings"
+	Key      string `json:"key"`                // in the table
+	Resource string `json:"resource,omitempty"` // "DestinationRule default/reviews", of a resource
+	Reason   string `json:"reason"`
+	Instead  string `json:"instead"`  // what holds in its place, in words
+	Revision int64  `json:"revision"` // of the store, that has it
+}
+
+// What holds in place of what cannot be read.
+const (
+	InsteadLastGood = "what it said before holds"
+	InsteadLeast    = "a policy that lets in the least it may have said holds"
+	InsteadNothing  = "nothing of it holds"
+)
+
+// What is the value in words: "DestinationRule default/reviews", else by its table.
+func (u Unreadable) What() string {
+	if u.Resource != "" {
+		return u.Resource
+	}
+	return u.Table + " " + u.Key
+}
+
+// String says what cannot be read, why, and what holds instead.
+func (u Unreadable) String() string {
+	return "stored " + u.What() + " cannot be read: " + u.Reason + "; " + u.Instead
 }
 
 // Finding is one remark on a piece of configuration.

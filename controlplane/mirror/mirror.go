@@ -68,6 +68,7 @@ func (m *Mirror) Tell(b store.Batch) News {
 	defer m.mu.Unlock()
 	m.changes.revision = b.Revision
 	defer m.prime()
+	before := m.copy
 	if b.Whole {
 		m.copy = newTables()
 		m.changes.configured = first(m.changes.configured, b.Seen)
@@ -77,13 +78,22 @@ func (m *Mirror) Tell(b store.Batch) News {
 		news = max(news, m.tell(c, b.Seen))
 	}
 	if b.Whole {
+		m.copy.carry(before)
 		return Urgent
 	}
 	return news
 }
 
-// Load waits until there is a copy, and is the state of the moment. Of a copy with a
-// value that cannot be read there is none: the last one stays in force.
+// Unreadable is every stored value that cannot be read, and what holds in its place: what
+// was read of it last, or of a policy that was never read what config.StandIn says.
+func (m *Mirror) Unreadable() []mesh.Unreadable {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.copy.unreadable()
+}
+
+// Load waits until there is a copy, and is the state of the moment. A value that cannot
+// be read does not hold the others up: see Unreadable.
 func (m *Mirror) Load(ctx context.Context) (hub.State, error) {
 	select {
 	case <-m.primed:
@@ -92,9 +102,6 @@ func (m *Mirror) Load(ctx context.Context) (hub.State, error) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock() // what is compiled is small, and nobody but Tell waits
-	if err := m.copy.unreadable(); err != nil {
-		return hub.State{}, err
-	}
 	next := m.last
 	next.Version, next.Built = uint64(m.changes.revision), time.Now()
 	if m.changes.configured.IsZero() {
@@ -165,7 +172,7 @@ func (m *Mirror) compileAll(next *hub.State) {
 	next.Policies = compile.InboundPolicies(objects).With(m.copy.settings.PathNormalization)
 	next.Instances = m.copy.all()
 	next.Snapshots = make(map[mesh.ServiceName]mesh.Snapshot, len(m.last.Snapshots))
-	for name := range m.copy.named(m.base) {
+	for name := range m.copy.spokenOf(m.base) {
 		m.compile(next, name)
 	}
 	next.Changed = map[mesh.ServiceName]time.Time{}

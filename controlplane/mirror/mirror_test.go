@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -200,24 +199,6 @@ func (r *rig) arrived() bool {
 		if news := <-r.told; news == Nothing {
 			return n > 0
 		}
-	}
-}
-
-func TestAValueThatCannotBeReadKeepsTheLastState(t *testing.T) {
-	r := newRig(t)
-	good := mesh.Resource{Manifest: fmt.Sprintf(split, 1, 1, 1, 1)}
-	r.commit(Ordinary, r.resources.Put("a", good))
-	r.load()
-	r.commit(Ordinary, r.resources.Put("a", mesh.Resource{Manifest: "kind: FromTheFuture"}))
-	r.commit(Urgent, store.TableOf[string](r.store, store.Verdicts).Put("v", "not a verdict"))
-	_, err := r.mirror.Load(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "FromTheFuture") || !strings.Contains(err.Error(), `verdicts "v"`) {
-		t.Errorf("load: %v, want both values named", err)
-	}
-	r.commit(Ordinary, r.resources.Put("a", good))
-	r.commit(Urgent, r.verdicts.Delete("v"))
-	if s := r.load(); len(s.Changed) != 0 || len(s.Snapshots) != 1 {
-		t.Errorf("after both were mended: %+v, want what was there before", s)
 	}
 }
 

@@ -2,10 +2,9 @@ package mirror
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/sightline-mesh/sightline/controlplane/compile"
 	"github.com/sightline-mesh/sightline/controlplane/config"
@@ -18,70 +17,90 @@ type Settings struct {
 	PathNormalization mesh.PathNormalization `json:"pathNormalization,omitempty"`
 }
 
-// tables are the store's, decoded.
+// tables are the store's, decoded. A value that cannot be read replaces nothing.
 type tables struct {
 	resources map[string]config.Object
+	standIns  map[string]config.Object             // in place of what was never read
 	instances []*mesh.Instance                     // by id; what they point to is never changed
 	members   map[mesh.ServiceName][]mesh.Instance // the same, by id; lists are replaced, never changed
 	verdicts  map[string]mesh.Verdict
 	settings  Settings
 
-	bad map[string]error // why a value could not be read, by table and key
+	bad map[place]unreadable
+}
+
+// place is where the store has a value.
+type place struct{ table, key string }
+
+// unreadable is a value that could not be read: a newer program, or a hand, stored it.
+type unreadable struct {
+	change store.Change
+	err    error
 }
 
 func newTables() tables {
 	return tables{
 		resources: map[string]config.Object{},
+		standIns:  map[string]config.Object{},
 		members:   map[mesh.ServiceName][]mesh.Instance{},
 		verdicts:  map[string]mesh.Verdict{},
-		bad:       map[string]error{},
+		bad:       map[place]unreadable{},
 	}
-}
-
-// unreadable names every value that could not be read: a newer program, or a hand,
-// stored it.
-func (t *tables) unreadable() error {
-	out := make([]error, 0, len(t.bad))
-	for _, key := range slices.Sorted(maps.Keys(t.bad)) {
-		out = append(out, t.bad[key])
-	}
-	return errors.Join(out...)
 }
 
 // read decodes the value of a change, and remembers whether that worked. Nothing is
 // read of a value that is gone.
 func (t *tables) read(c store.Change, into any) bool {
-	key := c.Table + "/" + c.Key
-	delete(t.bad, key)
+	at := place{c.Table, c.Key}
+	delete(t.bad, at)
 	if c.Removed {
 		return false
 	}
 	if err := c.Decode(into); err != nil {
-		t.bad[key] = err
+		t.bad[at] = unreadable{c, err}
 		return false
 	}
 	return true
 }
 
+// lost reports whether a change leaves a value that cannot be read.
+func (t *tables) lost(c store.Change) bool {
+	_, bad := t.bad[place{c.Table, c.Key}]
+	return bad
+}
+
 // instance takes a change of an instance in, and tells which services it touches.
 func (t *tables) instance(c store.Change) (touched []mesh.ServiceName) {
-	at, ok := slices.BinarySearchFunc(t.instances, mesh.InstanceID(c.Key), func(i *mesh.Instance, id mesh.InstanceID) int {
-		return cmp.Compare(i.ID, id)
-	})
-	if ok {
+	var i mesh.Instance
+	ok := t.read(c, &i)
+	if t.lost(c) {
+		return nil
+	}
+	if at, there := t.find(c.Key); there {
 		old := t.instances[at]
 		touched = append(touched, old.Service)
 		t.instances = slices.Delete(t.instances, at, at+1)
 		t.leave(old)
 	}
-	var i mesh.Instance
-	if !t.read(c, &i) {
+	if !ok {
 		return touched
 	}
 	i.ID = mesh.InstanceID(c.Key) // by which it is found again
-	t.instances = slices.Insert(t.instances, at, &i)
-	t.join(&i)
+	t.insert(&i)
 	return append(touched, i.Service)
+}
+
+// find is where an instance is, or would be.
+func (t *tables) find(key string) (at int, there bool) {
+	return slices.BinarySearchFunc(t.instances, mesh.InstanceID(key), func(i *mesh.Instance, id mesh.InstanceID) int {
+		return cmp.Compare(i.ID, id)
+	})
+}
+
+func (t *tables) insert(i *mesh.Instance) {
+	at, _ := t.find(string(i.ID))
+	t.instances = slices.Insert(t.instances, at, i)
+	t.join(i)
 }
 
 func (t *tables) join(i *mesh.Instance) {
@@ -104,12 +123,16 @@ func (t *tables) leave(old *mesh.Instance) {
 
 // verdict takes a change of a verdict in, and tells which services it touches.
 func (t *tables) verdict(c store.Change) (touched []mesh.ServiceName) {
-	if old, ok := t.verdicts[c.Key]; ok {
+	var v mesh.Verdict
+	ok := t.read(c, &v)
+	if t.lost(c) {
+		return nil
+	}
+	if old, there := t.verdicts[c.Key]; there {
 		touched = append(touched, old.Target.Service)
 		delete(t.verdicts, c.Key)
 	}
-	var v mesh.Verdict
-	if !t.read(c, &v) {
+	if !ok {
 		return touched
 	}
 	t.verdicts[c.Key] = v
@@ -117,29 +140,111 @@ func (t *tables) verdict(c store.Change) (touched []mesh.ServiceName) {
 }
 
 func (t *tables) resource(c store.Change) {
-	delete(t.resources, c.Key)
 	var r mesh.Resource
-	if !t.read(c, &r) {
+	delete(t.standIns, c.Key)
+	if t.read(c, &r) {
+		o, err := config.Stored(r.Manifest)
+		if err == nil {
+			o.Created = c.Created
+			t.resources[c.Key] = o
+			return
+		}
+		t.bad[place{c.Table, c.Key}] = unreadable{c, err}
+	}
+	if last, there := t.resources[c.Key]; there && t.lost(c) && last.Created == c.Created {
 		return
 	}
-	objects, err := config.Parse([]byte(r.Manifest))
-	if err == nil && len(objects) != 1 {
-		err = fmt.Errorf("the manifest holds %d objects, want one", len(objects))
-	}
-	if err != nil {
-		t.bad[c.Table+"/"+c.Key] = fmt.Errorf("stored resource %s: %w", c.Key, err)
+	delete(t.resources, c.Key)
+	if !t.lost(c) {
 		return
 	}
-	objects[0].Created = c.Created
-	t.resources[c.Key] = objects[0]
+	if o, stands := config.StandIn(named(c.Key), r.Manifest); stands {
+		o.Created = c.Created
+		t.standIns[c.Key] = o
+	}
+}
+
+// named is what the key of a resource says of it.
+func named(key string) config.Object {
+	kind, rest, _ := strings.Cut(key, "/")
+	namespace, name, _ := strings.Cut(rest, "/")
+	return config.Object{Kind: kind, Namespace: namespace, Name: name}
 }
 
 func (t *tables) setting(c store.Change) {
-	t.settings = Settings{}
-	t.read(c, &t.settings)
+	var s Settings
+	t.read(c, &s)
+	if !t.lost(c) {
+		t.settings = s
+	}
 }
 
-func (t *tables) objects() []config.Object { return slices.Collect(maps.Values(t.resources)) }
+// carry takes over from the tables of before what cannot be read any more, or not again.
+func (t *tables) carry(before tables) {
+	for at, u := range t.bad {
+		switch at.table {
+		case store.Resources:
+			if o, there := before.resources[at.key]; there && o.Created == u.change.Created {
+				t.resources[at.key] = o
+				delete(t.standIns, at.key)
+			}
+		case store.Instances:
+			if i, there := before.find(at.key); there {
+				t.insert(before.instances[i])
+			}
+		case store.Verdicts:
+			if v, there := before.verdicts[at.key]; there {
+				t.verdicts[at.key] = v
+			}
+		case store.Settings:
+			t.settings = before.settings
+		}
+	}
+}
+
+// unreadable is every value that cannot be read, in the order of tables and keys.
+func (t *tables) unreadable() []mesh.Unreadable {
+	var out []mesh.Unreadable
+	for at, u := range t.bad {
+		told := mesh.Unreadable{Table: at.table, Key: at.key, Reason: u.err.Error(), Instead: t.instead(at), Revision: u.change.Revision}
+		if at.table == store.Resources {
+			told.Resource = named(at.key).Key()
+			// Each line of a refusal begins with the resource.
+			told.Reason = strings.ReplaceAll(strings.ReplaceAll(told.Reason, told.Resource+": ", ""), "\n", "; ")
+		}
+		out = append(out, told)
+	}
+	slices.SortFunc(out, func(a, b mesh.Unreadable) int {
+		return cmp.Or(cmp.Compare(a.Table, b.Table), cmp.Compare(a.Key, b.Key))
+	})
+	return out
+}
+
+// instead is what holds in place of a value that cannot be read.
+func (t *tables) instead(at place) string {
+	held := false
+	switch at.table {
+	case store.Resources:
+		if _, stands := t.standIns[at.key]; stands {
+			return mesh.InsteadLeast
+		}
+		_, held = t.resources[at.key]
+	case store.Instances:
+		_, held = t.find(at.key)
+	case store.Verdicts:
+		_, held = t.verdicts[at.key]
+	case store.Settings:
+		held = t.settings != Settings{}
+	}
+	if held {
+		return mesh.InsteadLastGood
+	}
+	return mesh.InsteadNothing
+}
+
+func (t *tables) objects() []config.Object {
+	return slices.AppendSeq(slices.Collect(maps.Values(t.resources)), maps.Values(t.standIns))
+}
 
 // all is every instance in the order of their ids.
 func (t *tables) all() []mesh.Instance {
@@ -159,8 +264,8 @@ func (t *tables) judged(s mesh.ServiceName) (out []mesh.Verdict) {
 	return out
 }
 
-// named are the services that anything speaks of.
-func (t *tables) named(base compile.Base) map[mesh.ServiceName]struct{} {
+// spokenOf are the services that anything speaks of.
+func (t *tables) spokenOf(base compile.Base) map[mesh.ServiceName]struct{} {
 	out := make(map[mesh.ServiceName]struct{}, len(t.members))
 	for name := range base.Names() {
 		out[name] = struct{}{}

@@ -61,9 +61,10 @@ func New(s *store.Store, own string, ttl time.Duration) *Registry {
 	}
 }
 
-// List is every instance, in the order of their ids, and the store's revision.
+// List is every instance that can be read, in the order of their ids, and the store's
+// revision. Those that cannot be are the mirror's to tell of.
 func (r *Registry) List(ctx context.Context) ([]mesh.Instance, int64, error) {
-	items, revision, err := r.table.List(ctx)
+	items, _, revision, err := r.table.Readable(ctx)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -33,10 +33,14 @@ type Change struct {
 // Commit makes the change that plan asks for on top of what is there. plan runs
 // again, on the newer state, when someone else was faster.
 func (k *Keeper) Commit(ctx context.Context, plan func(now []config.Object) (Change, error)) ([]mesh.Finding, error) {
+	return k.commit(ctx, func(now stored) (Change, error) { return plan(now.objects) })
+}
+
+func (k *Keeper) commit(ctx context.Context, plan func(now stored) (Change, error)) ([]mesh.Finding, error) {
 	k.changes.Lock()
 	defer k.changes.Unlock()
 	for range tries {
-		before, revision, err := k.Objects(ctx)
+		before, err := k.stored(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -44,7 +48,7 @@ func (k *Keeper) Commit(ctx context.Context, plan func(now []config.Object) (Cha
 		if err != nil {
 			return nil, err
 		}
-		findings, err := k.validate(ctx, before, c)
+		findings, err := k.validate(ctx, before.objects, c)
 		if err != nil {
 			return findings, err
 		}
@@ -52,29 +56,40 @@ func (k *Keeper) Commit(ctx context.Context, plan func(now []config.Object) (Cha
 		if len(edits) == 0 {
 			return findings, nil
 		}
-		number, isNext, remembered, err := k.remember(ctx, c, edits)
-		if err != nil {
-			return nil, fmt.Errorf("change configuration: %w", err)
-		}
-		guards := []store.Guard{k.table.UnmarkedSince(revision), k.table.UnchangedSince(revision), isNext}
-		err = k.deps.Store.Commit(ctx, guards, append(k.ops(c, edits, findings), remembered, k.table.Mark())...)
+		err = k.store(ctx, before.revision, c, edits, findings)
 		if errors.Is(err, store.ErrConflict) {
 			continue
 		}
 		if err != nil {
 			return nil, fmt.Errorf("change configuration: %w", err)
 		}
-		return findings, k.trim(ctx, number)
+		return findings, nil
 	}
 	return nil, fmt.Errorf("change configuration: %w", store.ErrConflict)
 }
 
+// store makes a change, in one step, of what was there at a revision; store.ErrConflict
+// where somebody was faster.
+func (k *Keeper) store(ctx context.Context, revision int64, c Change, edits []edit, findings []mesh.Finding) error {
+	number, isNext, remembered, err := k.remember(ctx, c, edits)
+	if err != nil {
+		return err
+	}
+	guards := []store.Guard{k.table.UnmarkedSince(revision), k.table.UnchangedSince(revision), isNext}
+	err = k.deps.Store.Commit(ctx, guards, append(k.ops(c, edits, findings), remembered, k.table.Mark())...)
+	if err != nil {
+		return err
+	}
+	k.trim(ctx, number)
+	return nil
+}
+
 func (k *Keeper) check(ctx context.Context, c Change) ([]mesh.Finding, error) {
-	before, _, err := k.Objects(ctx)
+	before, err := k.stored(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return k.validate(ctx, before, c)
+	return k.validate(ctx, before.objects, c)
 }
 
 // validate looks at the whole configuration as it would be, but reports only what
@@ -135,28 +150,42 @@ func after(before []config.Object, c Change) []config.Object {
 
 // edit is what a change does to one resource.
 type edit struct {
-	object        config.Object
-	before, after []byte // nil where it is not there
+	object        config.Object // of one that cannot be read it is the name alone
+	before, after []byte        // nil where it is not there
 }
 
 // edits are what a change does, without what is so already.
-func (c Change) edits(before []config.Object) []edit {
-	was := map[Ref]config.Object{}
-	for _, o := range before {
-		was[RefOf(o)] = o
-	}
+func (c Change) edits(before stored) []edit {
 	var out []edit
 	for _, o := range c.Put {
-		if old, there := was[RefOf(o)]; !there || !bytes.Equal(old.Source, o.Source) {
-			out = append(out, edit{o, old.Source, o.Source})
+		if was := before.sources[RefOf(o)]; was != string(o.Source) {
+			out = append(out, edit{o, source(was), o.Source})
 		}
+	}
+	gone := map[Ref]config.Object{}
+	for _, o := range before.objects {
+		gone[RefOf(o)] = o
 	}
 	for _, r := range c.Remove {
-		if old, there := was[r]; there {
-			out = append(out, edit{old, old.Source, nil})
+		was := before.sources[r]
+		if was == "" {
+			continue
 		}
+		o, ok := gone[r]
+		if !ok {
+			o = config.Object{Kind: r.Kind, Namespace: r.Namespace, Name: r.Name}
+		}
+		out = append(out, edit{o, source(was), nil})
 	}
 	return out
+}
+
+// source is a manifest, nil for none.
+func source(manifest string) []byte {
+	if manifest == "" {
+		return nil
+	}
+	return []byte(manifest)
 }
 
 // warningsOf are the warnings about an object, with the lines of its own manifest.
@@ -174,14 +203,16 @@ func warningsOf(o config.Object, findings []mesh.Finding) []mesh.Finding {
 	return out
 }
 
-// trim removes what is older than is kept.
-func (k *Keeper) trim(ctx context.Context, number uint64) error {
-	if number%trimEvery == 0 {
-		if err := k.history.DeleteOldest(ctx, HistoryCap); err != nil {
-			return err
-		}
+// trim removes what is older than is kept. The change before it is made whatever becomes
+// of that, so a failure is only logged: the next trim removes the more.
+func (k *Keeper) trim(ctx context.Context, number uint64) {
+	k.deps.Events.Trim(ctx)
+	if number%trimEvery != 0 {
+		return
 	}
-	return k.deps.Events.Trim(ctx)
+	if err := k.trimHistory(ctx); err != nil {
+		k.deps.Logger.Warn("changes that are too old for the history are still there", "reason", err)
+	}
 }
 
 // ops stores what differs, with the events that tell of it.

@@ -152,7 +152,7 @@ func (c Change) summary(edits []edit) string {
 // The findings are as Apply's.
 func (k *Keeper) Restore(ctx context.Context, number uint64, by string, dryRun bool) (mesh.Restoration, error) { //nolint:revive // the flag is the API's own
 	out := mesh.Restoration{To: number, Changes: []mesh.ChangedResource{}, Findings: []mesh.Finding{}}
-	plan := func(now []config.Object) (Change, error) {
+	plan := func(now stored) (Change, error) {
 		was, err := k.stateAfter(ctx, number)
 		if err != nil {
 			return Change{}, err
@@ -166,22 +166,33 @@ func (k *Keeper) Restore(ctx context.Context, number uint64, by string, dryRun b
 	var findings []mesh.Finding
 	var err error
 	if dryRun {
-		var now []config.Object
-		if now, _, err = k.Objects(ctx); err != nil {
+		var now stored
+		if now, err = k.stored(ctx); err != nil {
 			return out, err
 		}
 		var c Change
 		if c, err = plan(now); err == nil {
-			findings, err = k.validate(ctx, now, c)
+			findings, err = k.validate(ctx, now.objects, c)
 		}
 	} else {
-		findings, err = k.Commit(ctx, plan)
+		findings, err = k.commit(ctx, plan)
 	}
-	out.Findings = append(out.Findings, findings...)
-	if err != nil {
-		return out, err
+	if bad, ok := errors.AsType[*config.Error](err); ok && len(findings) == 0 { // as it was it is refused today
+		findings = bad.Findings
 	}
-	return out, nil
+	out.Findings = append(out.Findings, inDiff(findings)...)
+	return out, err
+}
+
+// inDiff are findings with the file that a resource is in the diff of a change.
+func inDiff(findings []mesh.Finding) []mesh.Finding {
+	out := slices.Clone(findings)
+	for i, f := range out {
+		if kind, rest, ok := strings.Cut(f.Resource, " "); ok && f.Line > 0 {
+			out[i].File = kind + "/" + rest
+		}
+	}
+	return out
 }
 
 // stateAfter is how each resource that changed since stood after a change; empty is not
@@ -213,15 +224,11 @@ func (k *Keeper) stateAfter(ctx context.Context, number uint64) (map[Ref]string,
 }
 
 // backTo is the change that makes of now what was.
-func backTo(was map[Ref]string, now []config.Object) (Change, []mesh.ChangedResource, error) {
-	there := map[Ref]string{}
-	for _, o := range now {
-		there[RefOf(o)] = string(o.Source)
-	}
+func backTo(was map[Ref]string, now stored) (Change, []mesh.ChangedResource, error) {
 	var c Change
 	changes := []mesh.ChangedResource{}
 	for _, r := range slices.SortedFunc(maps.Keys(was), Ref.compare) {
-		before, after := there[r], was[r]
+		before, after := now.sources[r], was[r]
 		if before == after {
 			continue
 		}

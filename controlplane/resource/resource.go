@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -34,6 +35,7 @@ type Deps struct {
 	Events *event.Log
 	// Instances are those that run, as validation looks at them.
 	Instances func(ctx context.Context) ([]mesh.Instance, error)
+	Logger    *slog.Logger // nil is silence
 }
 
 // Keeper keeps the configuration. Its methods may be called from any goroutine.
@@ -42,6 +44,8 @@ type Keeper struct {
 	table   store.Table[mesh.Resource]
 	history store.Table[record]
 	now     func() time.Time
+	// trimHistory removes what is older than is kept.
+	trimHistory func(context.Context) error
 
 	changes sync.Mutex // one change at a time: a guard of the store does not see deletions
 
@@ -49,67 +53,47 @@ type Keeper struct {
 	parsed map[string]parsed
 }
 
-// parsed remembers the work on one stored manifest.
-type parsed struct {
-	revision int64
-	object   config.Object
-}
-
 // New keeps the configuration in d.Store.
 func New(d Deps) *Keeper {
-	return &Keeper{
+	if d.Logger == nil {
+		d.Logger = slog.New(slog.DiscardHandler)
+	}
+	k := &Keeper{
 		deps:    d,
 		table:   store.TableOf[mesh.Resource](d.Store, store.Resources),
 		history: store.TableOf[record](d.Store, store.History),
 		now:     time.Now,
 		parsed:  map[string]parsed{},
 	}
+	k.trimHistory = func(ctx context.Context) error { return k.history.DeleteOldest(ctx, HistoryCap) }
+	return k
 }
 
 // Resources is what is stored, in the order of kind, namespace and name; of one
-// kind alone unless that is "".
+// kind alone unless that is "". What cannot be read is among it.
 func (k *Keeper) Resources(ctx context.Context, kind string) ([]mesh.Resource, error) {
-	items, _, err := k.table.List(ctx)
+	now, err := k.stored(ctx)
 	if err != nil {
 		return nil, err
 	}
 	out := []mesh.Resource{}
-	for _, i := range items {
-		if kind == "" || kind == i.Value.Kind {
-			r := i.Value
-			r.Version = uint64(i.Revision)
-			out = append(out, r)
+	for _, i := range now.all {
+		ref := refOf(i.Key)
+		if kind != "" && kind != ref.Kind {
+			continue
 		}
+		r := i.Value
+		r.Kind, r.Namespace, r.Name = ref.Kind, ref.Namespace, ref.Name
+		r.Version, r.Unreadable = uint64(i.Revision), now.reason(ref)
+		out = append(out, r)
 	}
-	return out, k.judge(ctx, out)
+	return out, k.judge(ctx, out, now.objects)
 }
 
-// Objects is what is stored, parsed, and the store's revision.
+// Objects is what is stored and can be read, parsed, and the store's revision.
 func (k *Keeper) Objects(ctx context.Context) ([]config.Object, int64, error) {
-	items, revision, err := k.table.List(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	next := make(map[string]parsed, len(items))
-	out := make([]config.Object, 0, len(items))
-	for _, i := range items {
-		p, ok := k.parsed[i.Key]
-		if !ok || p.revision != i.Revision {
-			objects, err := config.Parse([]byte(i.Value.Manifest))
-			if err != nil || len(objects) != 1 { // stored by a newer program, or by hand
-				return nil, 0, fmt.Errorf("stored resource %s holds %d objects: %w", i.Key, len(objects), err)
-			}
-			p = parsed{i.Revision, objects[0]}
-			p.object.Line = 0 // of no manifest that is handed in
-			p.object.Created = i.Created
-		}
-		next[i.Key] = p
-		out = append(out, p.object)
-	}
-	k.parsed = next
-	return out, revision, nil
+	now, err := k.stored(ctx)
+	return now.objects, now.revision, err
 }
 
 // Apply stores every resource of a manifest, in place of those of the same name.
@@ -132,7 +116,7 @@ func (k *Keeper) Apply(ctx context.Context, manifest []byte, by string, dryRun b
 
 // Analyze is what there is to say about all that is stored.
 func (k *Keeper) Analyze(ctx context.Context) ([]mesh.Finding, error) {
-	objects, _, err := k.Objects(ctx)
+	now, err := k.stored(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -140,16 +124,18 @@ func (k *Keeper) Analyze(ctx context.Context) ([]mesh.Finding, error) {
 	if err != nil {
 		return nil, fmt.Errorf("analyze configuration: %w", err)
 	}
-	return analyze.Analyze(objects, config.NewWorld(instances)), nil
+	return append(now.unreadable(), analyze.Analyze(now.objects, config.NewWorld(instances))...), nil
 }
 
-// Delete removes one resource. What is left must hold together without it.
+// Delete removes one resource, be it that it cannot be read. What is left must hold
+// together without it.
 func (k *Keeper) Delete(ctx context.Context, r Ref, by string) ([]mesh.Finding, error) {
-	if _, err := k.table.Get(ctx, r.key()); err != nil {
-		return nil, fmt.Errorf("delete %s: %w", r, err)
-	}
-	c := Change{By: by, Remove: []Ref{r}, Kind: mesh.EventConfig, Verb: "deleted"}
-	return k.Commit(ctx, func([]config.Object) (Change, error) { return c, nil })
+	return k.commit(ctx, func(now stored) (Change, error) {
+		if now.sources[r] == "" {
+			return Change{}, fmt.Errorf("delete %s: %w", r, ErrNotFound)
+		}
+		return Change{By: by, Remove: []Ref{r}, Kind: mesh.EventConfig, Verb: "deleted"}, nil
+	})
 }
 
 // SLOs are the objectives that are stored.
@@ -179,14 +165,10 @@ func RefOf(o config.Object) Ref { return Ref{o.Kind, o.Namespace, o.Name} }
 func (r Ref) key() string { return r.Kind + "/" + r.Namespace + "/" + r.Name }
 
 // judge adds to routes of Gateway API how they stand.
-func (k *Keeper) judge(ctx context.Context, resources []mesh.Resource) error {
+func (k *Keeper) judge(ctx context.Context, resources []mesh.Resource, all []config.Object) error {
 	routes := func(r mesh.Resource) bool { return r.Kind == config.KindHTTPRoute || r.Kind == config.KindGRPCRoute }
 	if !slices.ContainsFunc(resources, routes) {
 		return nil
-	}
-	all, _, err := k.Objects(ctx)
-	if err != nil {
-		return err
 	}
 	instances, err := k.deps.Instances(ctx)
 	if err != nil {

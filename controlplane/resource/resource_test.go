@@ -26,7 +26,7 @@ func newKeeper(t *testing.T) *Keeper {
 			t.Error(err)
 		}
 	})
-	return New(Deps{Store: s, Events: event.New(s), Instances: func(context.Context) ([]mesh.Instance, error) {
+	return New(Deps{Store: s, Events: event.New(s, nil), Instances: func(context.Context) ([]mesh.Instance, error) {
 		return []mesh.Instance{{ID: "a", Service: "reviews", Version: "v1", Labels: map[string]string{"version": "v1"}}}, nil
 	}})
 }

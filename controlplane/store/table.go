@@ -82,6 +82,34 @@ func (t Table[T]) ListAt(ctx context.Context, revision int64) ([]Item[T], int64,
 	return items, res.Header.GetRevision(), err
 }
 
+// Unread is a value that is not of its table's type.
+type Unread struct {
+	Key      string
+	Revision int64
+	Raw      []byte
+	Err      error
+}
+
+// Readable is List for who has to go on without the values that cannot be read: those are
+// handed out apart.
+func (t Table[T]) Readable(ctx context.Context) ([]Item[T], []Unread, int64, error) {
+	res, err := t.s.client.Get(ctx, t.path(""), clientv3.WithPrefix())
+	if err != nil {
+		return nil, nil, 0, fmt.Errorf("list %s: %w", t.name, err)
+	}
+	items := make([]Item[T], 0, len(res.Kvs))
+	var unread []Unread
+	for _, kv := range res.Kvs {
+		item, err := t.item(kv)
+		if err != nil {
+			unread = append(unread, Unread{item.Key, item.Revision, kv.Value, err})
+			continue
+		}
+		items = append(items, item)
+	}
+	return items, unread, res.Header.GetRevision(), nil
+}
+
 // Newest is up to limit values whose keys are below the given one (or any, when
 // that is empty) and above the other, from the last key down.
 func (t Table[T]) Newest(ctx context.Context, below, above string, limit int64) ([]Item[T], error) {

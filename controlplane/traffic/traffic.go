@@ -177,6 +177,9 @@ func (p step) back(now []config.Object, name mesh.ServiceName) (resource.Change,
 		return resource.Change{Remove: []resource.Ref{resource.RefOf(*route)}}, nil
 	case untouched:
 		put, err := config.Parse([]byte(p.Route))
+		if err != nil { // another version of the program took it
+			err = fmt.Errorf("%w: the route as it was: %w", resource.ErrRefused, err)
+		}
 		return resource.Change{Put: put}, err
 	case len(p.Before) == 0:
 		return resource.Change{}, fmt.Errorf("%w: its configuration was edited since, and there were no weights before", resource.ErrRefused)

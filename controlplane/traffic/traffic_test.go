@@ -60,7 +60,7 @@ func newShifter(t *testing.T, manifest string) (*Shifter, *resource.Keeper) {
 			{ID: "d", Service: "ratings", Version: "v7"},
 		}, nil
 	}
-	keeper := resource.New(resource.Deps{Store: s, Events: event.New(s), Instances: instances})
+	keeper := resource.New(resource.Deps{Store: s, Events: event.New(s, nil), Instances: instances})
 	if manifest != "" {
 		put(t, keeper, manifest)
 	}
@@ -156,7 +156,7 @@ func TestAShiftIsOneEvent(t *testing.T) {
 // told is what the timeline says of traffic, newest first.
 func told(t *testing.T, s *Shifter) []mesh.Event {
 	t.Helper()
-	events, err := event.New(s.deps.Store).List(t.Context(), event.Query{Kind: mesh.EventTraffic})
+	events, err := event.New(s.deps.Store, nil).List(t.Context(), event.Query{Kind: mesh.EventTraffic})
 	if err != nil {
 		t.Fatal(err)
 	}

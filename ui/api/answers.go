@@ -76,6 +76,7 @@ type (
 		Proxies       []mesh.ProxyStatus  `json:"proxies"`
 		ControlPlanes []mesh.Replica      `json:"controlPlanes"`
 		Changes       []mesh.ConfigChange `json:"changes"` // newest first, and how far each has come
+		Unreadable    []mesh.Unreadable   `json:"unreadable"`
 	}
 	pipelineAnswer struct {
 		Signals []signal.Pipeline `json:"signals"`

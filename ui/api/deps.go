@@ -123,6 +123,8 @@ type Deps struct {
 	Config   Config
 	Proxies  Proxies
 	Replicas func(ctx context.Context) ([]mesh.Replica, error) // the control planes; may be nil
+	// Unreadable is what of the state the control plane cannot read; may be nil.
+	Unreadable func(ctx context.Context) ([]mesh.Unreadable, error)
 	// Propagation is how changes reach the sidecars; may be nil.
 	Propagation func(ctx context.Context) (mesh.Propagation, error)
 	Identity    Identity

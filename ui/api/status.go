@@ -49,13 +49,18 @@ func (a *API) proxies(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read sidecars: %w", err)
 	}
-	out := proxiesAnswer{Proxies: list(all), ControlPlanes: []mesh.Replica{}, Changes: []mesh.ConfigChange{}}
+	out := proxiesAnswer{Proxies: list(all), ControlPlanes: []mesh.Replica{}, Changes: []mesh.ConfigChange{}, Unreadable: []mesh.Unreadable{}}
 	if a.deps.Propagation != nil {
 		p, err := a.deps.Propagation(c)
 		if err != nil {
 			return nil, fmt.Errorf("read changes: %w", err)
 		}
 		out.Changes = list(p.Changes)
+	}
+	if a.deps.Unreadable != nil {
+		if out.Unreadable, err = a.deps.Unreadable(c); err != nil {
+			return nil, fmt.Errorf("read what cannot be read: %w", err)
+		}
 	}
 	if a.deps.Replicas != nil {
 		planes, err := a.deps.Replicas(c)
