@@ -14,7 +14,7 @@ import (
 
 func TestSidecarsLearnOfEachOther(t *testing.T) {
 	t.Parallel()
-	p := newPlant(t)
+	p := newPlant(t, func(c *Config) { c.InstanceTTL = time.Hour })
 	token := p.token(p.admin())
 	web := p.sidecar(token, workload("web", "v1", "web-1"), "reviews")
 	web.until(t, "first push", "reviews", func(s mesh.Snapshot) bool { return !s.Known })
@@ -34,12 +34,8 @@ func TestSidecarsLearnOfEachOther(t *testing.T) {
 	web.until(t, "draining of reviews", "reviews", func(s mesh.Snapshot) bool {
 		return len(s.Instances) == 1 && s.Instances[0].State == mesh.Draining
 	})
-	start := time.Now()
-	reviews.leave()
+	reviews.leave() // its lease would be good for longer than the test waits
 	web.until(t, "goodbye of reviews", "reviews", instances(0))
-	if took := time.Since(start); took > 5*time.Second {
-		t.Errorf("a goodbye took %s to be known, as if its lease had run out", took)
-	}
 }
 
 func TestCallerIsShownAndGetsNothing(t *testing.T) {
@@ -111,7 +107,7 @@ func TestRefusalIsShownAndOldSetStays(t *testing.T) {
 
 func TestRestartLosesNoInstance(t *testing.T) {
 	t.Parallel()
-	p := newPlant(t, func(c *Config) { c.InstanceTTL = 5 * time.Second })
+	p := newPlant(t)
 	token := p.token(p.admin())
 	web := p.sidecar(token, workload("web", "v1", "web-1"), "reviews")
 	p.sidecar(token, workload("reviews", "v1", "reviews-1"))

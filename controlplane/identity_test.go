@@ -68,7 +68,7 @@ func say(ctx context.Context, address string, config *tls.Config) (tls.Connectio
 
 func TestCertificatesAreRenewedUnderLoad(t *testing.T) {
 	t.Parallel()
-	const life = 3 * time.Second
+	const life = 9 * time.Second
 	p := newPlant(t, func(c *Config) { c.CertificateTTL = life })
 	token := p.token(p.admin())
 	server := p.join(token, workload("reviews", "v1", "reviews-1"), "")

@@ -18,6 +18,7 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/identity"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/controlplane/push"
+	"github.com/sightline-mesh/sightline/loadtest/freeport"
 )
 
 func TestMain(m *testing.M) {
@@ -29,7 +30,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience is how long a test waits for what should happen at once.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // plant is a control plane that a test can stop and start again in place.
 type plant struct {
@@ -39,15 +40,25 @@ type plant struct {
 	stop    func()
 }
 
-// newPlant starts a control plane on an address of its own.
-func newPlant(t *testing.T, change ...func(*Config)) *plant {
+// freeAddress is one that stays free until something listens on it, or does so again.
+func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	found, err := freeport.Find(t.Context(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return found[0].String()
+}
+
+// newPlant starts a control plane on an address of its own.
+func newPlant(t *testing.T, change ...func(*Config)) *plant {
+	t.Helper()
 	cfg := DefaultConfig(t.TempDir())
-	cfg.Listen = l.Addr().String()
+	cfg.Listen = freeAddress(t)
+	l, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range change {
 		c(&cfg)
 	}

@@ -88,7 +88,7 @@ func (e *elder) hear() heard {
 // plane is upgraded before its sidecars.
 func TestPreviousSidecar(t *testing.T) {
 	t.Parallel()
-	p := newPlant(t)
+	p := newPlant(t, func(c *Config) { c.InstanceTTL = time.Hour })
 	c := p.admin()
 	token := p.token(c)
 	old := newElder(t, p, p.join(token, workload("web", "v1", "web-1"), ""))
@@ -131,9 +131,6 @@ func TestPreviousSidecar(t *testing.T) {
 	if err := old.stream.CloseRequest(); err != nil {
 		t.Error(err)
 	}
-	before := time.Now()
+	// Its lease would be good for longer than the test waits.
 	eventually(t, "its end", func() bool { return status().Instance.ID == "" })
-	if took := time.Since(before); took > 5*time.Second {
-		t.Errorf("its goodbye took %s, as if its lease had run out", took)
-	}
 }

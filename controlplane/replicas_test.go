@@ -2,7 +2,6 @@ package controlplane
 
 import (
 	"context"
-	"net"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -19,14 +18,7 @@ import (
 // etcd is one that control planes share, by its endpoint.
 func etcd(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := url.URL{Scheme: "http", Host: l.Addr().String()}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	at := url.URL{Scheme: "http", Host: freeAddress(t)}
 	e := embed.NewConfig()
 	e.Dir, e.LogLevel = t.TempDir(), "error"
 	e.ListenClientUrls, e.AdvertiseClientUrls = []url.URL{at}, []url.URL{at}

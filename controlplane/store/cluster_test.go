@@ -23,6 +23,8 @@ import (
 	"go.etcd.io/etcd/client/pkg/v3/transport"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
+
+	"github.com/sightline-mesh/sightline/loadtest/freeport"
 )
 
 // files are the TLS files of a cluster on loopback: one certificate for all.
@@ -62,14 +64,14 @@ func makeFiles(t *testing.T) files {
 	return f
 }
 
+// freeAddress is one that stays free until a member listens on it, or does so again.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	found, err := freeport.Find(t.Context(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return found[0].String()
 }
 
 // members opens a store on each of three embedded members.
@@ -195,7 +197,7 @@ func TestClusterIsReachedWithCertificatesAndAUser(t *testing.T) {
 	t.Parallel()
 	f := makeFiles(t)
 	at := server(t, f)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	access := Access{CAFile: f.ca, CertFile: f.cert, KeyFile: f.key}
 	s, err := Open(ctx, Config{Endpoints: []string{at}, Access: access})
@@ -269,6 +271,7 @@ func TestOneLeadsAndAnOldOneIsRefused(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s := open(t, t.TempDir())
 	notes := TableOf[note](s, "notes")
+	const life = 5 * time.Second // of a lease, which a busy machine does not sleep through
 	terms := make(chan Term)
 	var all sync.WaitGroup
 	defer all.Wait()
@@ -276,7 +279,7 @@ func TestOneLeadsAndAnOldOneIsRefused(t *testing.T) {
 	first, leave := context.WithCancel(ctx)
 	stand := func(ctx context.Context, id string) {
 		all.Go(func() {
-			s.Campaign(ctx, Candidate{Office: "test", ID: id, TTL: 2 * time.Second, Lead: func(ctx context.Context, t Term) {
+			s.Campaign(ctx, Candidate{Office: "test", ID: id, TTL: life, Lead: func(ctx context.Context, t Term) {
 				terms <- t
 				<-ctx.Done()
 			}})
@@ -294,7 +297,7 @@ func TestOneLeadsAndAnOldOneIsRefused(t *testing.T) {
 	select {
 	case <-terms:
 		t.Fatal("two lead")
-	case <-time.After(3 * time.Second): // longer than a lease that is not kept
+	case <-time.After(life * 3 / 2): // longer than a lease that is not kept
 	}
 	leave()
 	next := <-terms
@@ -313,14 +316,15 @@ func TestOneLeadsAndAnOldOneIsRefused(t *testing.T) {
 func TestALeaderWithoutALeaseStops(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
-	lease, err := s.Grant(t.Context(), 2*time.Second)
+	const life = 12 * time.Second // renewed at a quarter
+	lease, err := s.Grant(t.Context(), life)
 	if err != nil {
 		t.Fatal(err)
 	}
 	led, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		s.serve(t.Context(), lease, Candidate{TTL: 2 * time.Second, Lead: func(ctx context.Context, _ Term) {
+		s.serve(t.Context(), lease, Candidate{TTL: life, Lead: func(ctx context.Context, _ Term) {
 			close(led)
 			<-ctx.Done()
 		}}, Term{})
@@ -331,7 +335,7 @@ func TestALeaderWithoutALeaseStops(t *testing.T) {
 	}
 	select {
 	case <-ended:
-	case <-time.After(2 * time.Second):
+	case <-time.After(life):
 		t.Error("leads longer than its lease would have lasted")
 	}
 }
