@@ -101,6 +101,10 @@ func (s *service) welcome(ctx context.Context, st *feedStream) (hub.Joining, err
 
 		AppProtocol: said.AppProtocol,
 		AppPort:     said.AppPort,
+		Ports:       said.Ports,
+	}
+	if len(i.Ports) > 0 {
+		i.AppPort, i.AppProtocol = i.Ports[0].Number, i.Ports[0].Protocol
 	}
 	if i.Version != "" {
 		if i.Labels == nil {

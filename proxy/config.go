@@ -39,9 +39,11 @@ type Config struct {
 	SPIRESocket string
 	Dir         string // keeps certificate and last good snapshot
 
-	// AppPort is where the app listens on this machine; 0 is an app that only calls.
-	AppPort int
-	// AppProtocol is what the app speaks there; empty lets callers tell by looking.
+	// Ports are where the app listens on this machine; none is an app that only calls. The
+	// first is who callers mean that name no port. What is spoken on one is its Protocol,
+	// else what its name says (mesh.ProtocolOf); with neither callers tell by looking.
+	Ports []mesh.Port
+	// AppProtocol is what the app speaks on the first port, if that does not say itself.
 	AppProtocol mesh.AppProtocol
 
 	// Outbound, Inbound and Admin are the listeners' addresses. One left empty takes
@@ -49,7 +51,7 @@ type Config struct {
 	Outbound  string              // default 127.0.0.1:15001
 	Inbound   string              // default :15006
 	Admin     string              // default 127.0.0.1:15000
-	Upstreams map[string]Upstream // by service
+	Upstreams map[string]Upstream // by service, "orders", or by service and port, "orders:9090"
 	// Advertise is the host others reach the inbound listener at; default the address
 	// this machine has towards the control plane.
 	Advertise string
@@ -125,9 +127,7 @@ const maxDetect = time.Second
 // Validate names every fault at once.
 func (c Config) Validate() error {
 	bad := append(c.badNames(), c.badAddresses()...)
-	if c.AppPort < 0 || c.AppPort > 65535 {
-		bad = append(bad, fmt.Errorf("port: %d is not a port", c.AppPort))
-	}
+	bad = append(bad, c.badPorts()...)
 	if _, err := mesh.ParseAppProtocol(string(c.AppProtocol)); err != nil {
 		bad = append(bad, fmt.Errorf("app-protocol: %w", err))
 	}
@@ -222,7 +222,7 @@ func (c Config) badAddresses() (bad []error) {
 		if _, err := mesh.ParseAppProtocol(string(c.Upstreams[service].Protocol)); err != nil {
 			bad = append(bad, fmt.Errorf("upstream %s: %w", service, err))
 		}
-		if _, err := mesh.ResolveHost(service, c.Namespace); err != nil {
+		if _, err := portOf(service, Upstream{}, c.Namespace); err != nil {
 			bad = append(bad, fmt.Errorf("upstream: %w", err))
 		}
 	}

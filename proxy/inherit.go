@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -112,7 +113,10 @@ func listenerOf(p serve.Port) string {
 	if p.Service == "" {
 		return outboundName
 	}
-	return upstreamPrefix + string(p.Service)
+	if p.Number == 0 {
+		return upstreamPrefix + string(p.Service)
+	}
+	return upstreamPrefix + string(p.Service) + ":" + strconv.Itoa(int(p.Number))
 }
 
 // Estate is what another process needs to go on as this sidecar. The caller closes it.

@@ -95,7 +95,15 @@ func alsoOnIPv6(ctx context.Context, outbound net.Addr) (net.Listener, error) {
 
 func portOf(name string, u Upstream, namespace string) (serve.Port, error) {
 	service, err := mesh.ResolveHost(name, namespace)
-	return serve.Port{Service: service, Protocol: u.Protocol}, err
+	out := serve.Port{Service: service, Protocol: u.Protocol}
+	if _, port, bad := net.SplitHostPort(name); bad == nil && err == nil {
+		n, bad := strconv.ParseUint(port, 10, 16)
+		if bad != nil || n == 0 {
+			return out, fmt.Errorf("%q is not a port", port)
+		}
+		out.Number = uint16(n)
+	}
+	return out, err
 }
 
 // listenOn listens on the address asked for or, when none was, on the stable one; if

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/sightline-mesh/sightline/proxy/admin"
@@ -115,7 +116,11 @@ func tapped(told, dropped uint64) admin.Family {
 
 func breakers(states []upstream.InstanceState) admin.Family {
 	f := admin.Family{Name: "sightline_instance_breaker", Help: "1 for the state each instance's breaker is in.", Gauge: true}
-	for _, s := range states {
+	for i, s := range states {
+		if i > 0 && sameCopy(s, states[i-1]) {
+			worst(&f.Samples[len(f.Samples)-1], s.Breaker)
+			continue
+		}
 		f.Samples = append(f.Samples, admin.Sample{Value: 1, Labels: []admin.Label{
 			{Name: "service", Value: string(s.Service)},
 			{Name: "version", Value: string(s.Version)},
@@ -124,4 +129,19 @@ func breakers(states []upstream.InstanceState) admin.Family {
 		}})
 	}
 	return f
+}
+
+// sameCopy reports whether two states are of one instance at two of its ports.
+func sameCopy(a, b upstream.InstanceState) bool {
+	return a.Service == b.Service && a.Version == b.Version && a.Instance == b.Instance
+}
+
+// worst has a sample tell of an instance's breaker at the port where it is in the worst
+// state: the metric has no label for ports.
+func worst(s *admin.Sample, breaker string) {
+	state := &s.Labels[len(s.Labels)-1].Value
+	order := []string{"admitting", "probing", "tripped"}
+	if slices.Index(order, breaker) > slices.Index(order, *state) {
+		*state = breaker
+	}
 }

@@ -94,7 +94,7 @@ func (m *testMesh) start(service, version string, a *app) *sidecar {
 	c.Collector = strings.TrimPrefix(m.collector.URL, "https://")
 	c.Drain = 5 * time.Second
 	if a != nil {
-		c.AppPort = m.serve(a)
+		c.Ports = []mesh.Port{{Number: uint16(m.serve(a))}}
 	}
 	p, err := New(m.Context(), c, Deps{Logger: slog.New(slog.NewTextHandler(m.Output(), nil))})
 	if err != nil {

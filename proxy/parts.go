@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"sync/atomic"
 	"time"
@@ -96,12 +97,8 @@ func (p *Proxy) newFeed(ctx context.Context, r *parts) (*push.Client, error) {
 	r.tables = newTables(route.Caller{Namespace: p.c.Namespace, Labels: p.labels()}, r.set.Update)
 	feed := push.New(push.Config{
 		ControlPlane: p.c.ControlPlane, TLS: r.source.ClientTLS(r.source.ControlPlane(), "h2"),
-		Instance: mesh.Instance{
-			Address: at, Labels: p.labels(), State: p.state,
-			Locality:    p.c.Locality,
-			AppProtocol: p.c.AppProtocol, AppPort: uint16(p.c.AppPort),
-		},
-		Build: p.c.Build, Dir: p.c.Dir, Logger: p.log,
+		Instance: p.c.announced(mesh.Instance{Address: at, Labels: p.labels(), State: p.state, Locality: p.c.Locality}),
+		Build:    p.c.Build, Dir: p.c.Dir, Logger: p.log,
 		Inbound: r.guards.apply,
 		Taps:    r.tap.Ask,
 	}, r.tables.apply)
@@ -111,7 +108,7 @@ func (p *Proxy) newFeed(ctx context.Context, r *parts) (*push.Client, error) {
 
 // firstState is the instance's before its app answers.
 func (c Config) firstState() mesh.InstanceState {
-	if c.AppPort == 0 {
+	if len(c.Ports) == 0 {
 		return mesh.Caller // nothing is to come that would make it ready
 	}
 	return mesh.Starting
@@ -130,9 +127,14 @@ func dialer(k *mesh.Keepalive) *net.Dialer {
 func (r *parts) dial(ctx context.Context, to *upstream.Instance, alpn string) (net.Conn, error) {
 	d, at := dialer(to.Limits().Keepalive), to.Info.Address.String()
 	if to.Plaintext() {
+		if to.Port != 0 { // the bytes cannot say so, and must not come to another port
+			return nil, fmt.Errorf("port %d can only be asked for with mutual TLS: without, there is the first alone", to.Port)
+		}
 		return d.DialContext(ctx, "tcp", at)
 	}
-	c, err := gather.DialTLS(ctx, d, at, r.source.ClientTLS(to.Info.Identity, alpn, stream.Mesh))
+	cfg := r.source.ClientTLS(to.Info.Identity, alpn, stream.Mesh)
+	cfg.ServerName = serve.ServerName(to.Port, to.Info.Service)
+	c, err := gather.DialTLS(ctx, d, at, cfg)
 	if t, ok := c.(*tls.Conn); ok && err == nil {
 		r.source.Watch(t)
 	}
@@ -170,7 +172,7 @@ func (p *Proxy) newOutbound(r *parts) *serve.Outbound {
 
 func (p *Proxy) newInbound(r *parts) *serve.Inbound {
 	return serve.NewInbound(serve.InboundConfig{
-		App: p.c.appAddress(), Protocol: p.c.AppProtocol, Drain: p.c.Drain,
+		Apps: p.c.apps(), Drain: p.c.Drain,
 		Intake: r.intake, StreamIdle: p.c.StreamIdle,
 	}, serve.InboundDeps{
 		TLS: r.source.ServerTLS(stream.ALPN, "h2", "http/1.1"),

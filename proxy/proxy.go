@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -179,7 +178,7 @@ func (p *Proxy) askForUpstreams() {
 // serveInbound serves until the app is to be drained or ctx ends.
 func (p *Proxy) serveInbound(ctx context.Context) error {
 	defer close(p.drained)
-	if p.c.AppPort == 0 {
+	if len(p.c.Ports) == 0 {
 		select {
 		case <-ctx.Done():
 		case <-p.drain:
@@ -211,6 +210,3 @@ func (c Config) collectorURL() string {
 	}
 	return "https://" + c.Collector
 }
-
-// appAddress is where the app listens.
-func (c Config) appAddress() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(c.AppPort)) }

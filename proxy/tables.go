@@ -212,8 +212,8 @@ func appAddresses(snaps []mesh.Snapshot) map[netip.AddrPort]mesh.ServiceName {
 	out := map[netip.AddrPort]mesh.ServiceName{}
 	for n := range snaps {
 		for _, i := range snaps[n].Instances {
-			if i.AppPort != 0 {
-				out[netip.AddrPortFrom(i.Address.Addr().Unmap(), i.AppPort)] = snaps[n].Service
+			for _, p := range i.AppPorts() {
+				out[netip.AddrPortFrom(i.Address.Addr().Unmap(), p.Number)] = snaps[n].Service
 			}
 		}
 	}

@@ -67,7 +67,7 @@ func TestDeployedEnvironment(t *testing.T) {
 			}
 		}
 		c, err := parse(nil, environ(vars), io.Discard)
-		if err != nil || c.config.AppPort == 0 || c.config.Inbound == "" {
+		if err != nil || len(c.config.Ports) == 0 || c.config.Inbound == "" {
 			t.Errorf("%s describes %+v, %v", file, c.config, err)
 		}
 	}

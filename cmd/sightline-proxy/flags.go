@@ -5,12 +5,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"strings"
 	"time"
 
-	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy"
 	"github.com/sightline-mesh/sightline/proxy/redact"
 	"github.com/sightline-mesh/sightline/proxy/run"
@@ -21,6 +19,7 @@ type command struct {
 	config proxy.Config
 	app    []string // program and arguments of the app; none runs the sidecar alone
 
+	ports          portFlag
 	appUser        *run.User // nil is the sidecar's
 	tokenFile      string
 	identity       string // who gives the certificate: mesh or spire
@@ -30,7 +29,11 @@ type command struct {
 
 // probe tells when the app takes requests.
 func (c *command) probe() run.Probe {
-	return run.Probe{Port: c.config.AppPort, Path: c.readyPath, Within: c.startupTimeout}
+	p := run.Probe{Path: c.readyPath, Within: c.startupTimeout}
+	for _, port := range c.config.Ports {
+		p.Ports = append(p.Ports, int(port.Number))
+	}
+	return p
 }
 
 // again is the command line of a process that goes on as this sidecar, without the app,
@@ -45,11 +48,11 @@ func (c *command) again(args []string, dir string) []string {
 
 // validate names every fault at once.
 func (c *command) validate() error {
-	var bad []error
+	bad := c.ports.bad
 	if c.readyPath != "" && !strings.HasPrefix(c.readyPath, "/") {
 		bad = append(bad, fmt.Errorf("ready-path: %q: want a path, such as /healthz", c.readyPath))
 	}
-	if c.readyPath != "" && c.config.AppPort == 0 {
+	if c.readyPath != "" && len(c.config.Ports) == 0 {
 		bad = append(bad, errors.New("ready-path: needs --port, the port that the app listens on"))
 	}
 	if c.appUser != nil {
@@ -87,6 +90,7 @@ func parse(args []string, getenv func(string) string, out io.Writer) (command, e
 	if err := fromEnv(f, getenv); err != nil {
 		return c, err
 	}
+	c.ports.outranked = true
 	if err := f.Parse(args); err != nil {
 		return c, err
 	}
@@ -123,8 +127,9 @@ func (c *command) define(f *flag.FlagSet) {
 	f.StringVar(&p.ControlPlane, "control-plane", p.ControlPlane, "host:port of the control plane, or of several, with commas between them: the next is used when one dies or falls silent")
 	f.StringVar(&p.Collector, "collector", p.Collector, "host:port of OTLP over HTTP, none to send no telemetry (default: the first control plane's host, port 4318)")
 	f.StringVar(&p.Dir, "dir", p.Dir, "keeps certificate and last good configuration (default: in the user's state directory)")
-	f.IntVar(&p.AppPort, "port", p.AppPort, "port the app listens on; none for an app that only calls")
-	f.StringVar((*string)(&p.AppProtocol), "app-protocol", "", "what the app speaks: http, http2, grpc, tcp or tls (default: told by looking)")
+	c.ports.into = &p.Ports
+	f.Var(&c.ports, "port", "`port` the app listens on, [name=]number[,protocol=grpc]; may be repeated: callers that name none mean the first; a name such as grpc-api tells the protocol; none for an app that only calls")
+	f.StringVar((*string)(&p.AppProtocol), "app-protocol", "", "what the app speaks on its first port: http, http2, grpc, tcp or tls (default: what the port says, else told by looking)")
 	f.StringVar(&p.Outbound, "outbound", p.Outbound, "listener for the app's requests (default: "+proxy.DefaultOutbound+", or a free port)")
 	f.StringVar(&p.Inbound, "inbound", p.Inbound, "listener for the mesh's requests (default: "+proxy.DefaultInbound+", or a free port)")
 	f.StringVar(&p.Admin, "admin", p.Admin, "admin page (default: "+proxy.DefaultAdmin+", or a free port)")
@@ -147,7 +152,7 @@ func (c *command) define(f *flag.FlagSet) {
 	f.DurationVar(&p.RequestIdle, "request-idle", p.RequestIdle, "how long a request and its answer may move no byte; gRPC, event streams and upgrades may always (default for ever)")
 	listFlag(f, "server-first-ports", "`ports` of apps where servers speak first or no HTTP is spoken: nobody is waited for (default: those of SMTP, databases and caches)", &p.ServerFirst, parsePort)
 	f.Func("secret-params", "query `parameters` whose values are left out of telemetry beside those whose names look like a secret's, or none to tell all values (default: "+strings.Join(redact.Defaults(), ",")+")", c.secretParams)
-	f.Func("upstream", "listener for one service, name=host:port[,protocol=tcp]; a name alone only makes the service known; may be repeated", c.upstream)
+	f.Func("upstream", "listener for one service, name=host:port[,port=9090][,protocol=tcp], of which port is that of the service (default: its first); a name alone only makes the service known; may be repeated", c.upstream)
 	p.Build = version
 }
 
@@ -162,33 +167,6 @@ func (c *command) secretParams(s string) error {
 			return fmt.Errorf("%q is not the name of a query parameter", name)
 		}
 		c.config.SecretParams = append(c.config.SecretParams, name)
-	}
-	return nil
-}
-
-// upstream reads "name=host:port" or a name alone, each with "protocol=tcp" after it
-// if that is known.
-func (c *command) upstream(s string) error {
-	if c.config.Upstreams == nil {
-		c.config.Upstreams = map[string]proxy.Upstream{}
-	}
-	last := ""
-	for one := range strings.SplitSeq(s, ",") {
-		name, value, ok := strings.Cut(one, "=")
-		u := c.config.Upstreams[name]
-		switch _, _, err := net.SplitHostPort(value); {
-		case name == "protocol" && last != "" && err != nil:
-			name = last
-			u = c.config.Upstreams[name]
-			if u.Protocol, err = mesh.ParseAppProtocol(value); err != nil {
-				return err
-			}
-		case ok && err != nil, name == "":
-			return errors.New("want name=host:port, such as orders=127.0.0.1:9101 or db=127.0.0.1:9102,protocol=tcp; or a name alone")
-		default:
-			u.Address = value
-		}
-		c.config.Upstreams[name], last = u, name
 	}
 	return nil
 }

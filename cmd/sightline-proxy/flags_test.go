@@ -29,7 +29,7 @@ func TestParse(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := c.config
-	if p.Service != "hello" || p.Version != "v1" || p.AppPort != 8080 || p.AppProtocol != mesh.TCP || p.Drain != 5*time.Second {
+	if p.Service != "hello" || p.Version != "v1" || !slices.Equal(p.Ports, []mesh.Port{{Number: 8080}}) || p.AppProtocol != mesh.TCP || p.Drain != 5*time.Second {
 		t.Errorf("config %+v", p)
 	}
 	want := map[string]proxy.Upstream{
@@ -53,7 +53,7 @@ func TestEnvironmentStandsInForFlags(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p := c.config; p.Service != "hello" || p.ControlPlane != "10.0.0.1:15012" || p.AppPort != 9090 || len(p.Upstreams) != 2 {
+	if p := c.config; p.Service != "hello" || p.ControlPlane != "10.0.0.1:15012" || !slices.Equal(p.Ports, []mesh.Port{{Number: 9090}}) || len(p.Upstreams) != 2 {
 		t.Errorf("config %+v", p)
 	}
 	_, err = parse([]string{"--service", "hello"}, environ(map[string]string{"SIGHTLINE_PORT": "many"}), io.Discard)

@@ -63,7 +63,7 @@ func (w *workloads) config(service string) proxy.Config {
 func (w *workloads) startCallee() {
 	w.Helper()
 	c := w.config("vault")
-	c.Dir, c.Inbound, c.AppPort = w.calleeDir, w.inbound, w.appPort
+	c.Dir, c.Inbound, c.Ports = w.calleeDir, w.inbound, []mesh.Port{{Number: uint16(w.appPort)}}
 	w.callee, w.stopCallee = w.sidecar(c)
 }
 
@@ -79,7 +79,7 @@ func (w *workloads) sidecar(c proxy.Config) (*proxy.Proxy, func()) {
 	case <-time.After(patience):
 		w.Fatalf("the sidecar of %s is not ready", c.Service)
 	}
-	if c.AppPort != 0 {
+	if len(c.Ports) > 0 {
 		p.SetState(mesh.Ready)
 	}
 	return p, func() { p.DrainInbound(); stop() }

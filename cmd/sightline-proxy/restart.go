@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/sightline-mesh/sightline/proxy/restart"
@@ -35,6 +36,7 @@ func restartSidecar(args []string) (status int, err error) {
 // are added to those that the sidecar was started with.
 func parseRestart(args []string, getenv func(string) string) (dir string, flags []string, err error) {
 	dir = getenv("SIGHTLINE_DIR")
+	ported := false
 	for i := 0; i < len(args); i++ {
 		switch args[i] {
 		case "--dir", "-dir":
@@ -45,6 +47,10 @@ func parseRestart(args []string, getenv func(string) string) (dir string, flags 
 		case "--":
 			return "", nil, errors.New("restart: the app runs on; want flags of run, and no app")
 		default:
+			if !ported && isPortFlag(args[i]) { // in the place of those it runs with, as every flag
+				ported = true
+				flags = append(flags, "--port=")
+			}
 			flags = append(flags, args[i])
 		}
 	}
@@ -58,6 +64,11 @@ func parseRestart(args []string, getenv func(string) string) (dir string, flags 
 		}
 	}
 	return dir, flags, nil
+}
+
+func isPortFlag(arg string) bool {
+	name, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(arg, "-"), "-"), "=")
+	return name == "port" && strings.HasPrefix(arg, "-")
 }
 
 // check parses flags alone, to say at once which one is unknown.

@@ -121,7 +121,8 @@ func (m *smallMesh) sidecar(service string, app http.Handler) place {
 	c.Service, c.Version, c.Instance = service, "v1", service+"-v1-1"
 	c.ControlPlane, c.Token, c.Collector, c.Dir = m.address, token, proxy.NoCollector, filepath.Join(m.dir, service)
 	c.Outbound, c.Inbound, c.Admin = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
-	c.AppPort, c.Drain = server.Listener.Addr().(*net.TCPAddr).Port, time.Second
+	c.Drain = time.Second
+	c.Ports = []mesh.Port{{Number: uint16(server.Listener.Addr().(*net.TCPAddr).Port)}}
 	p, err := proxy.New(m.Context(), c, proxy.Deps{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		m.Fatal(err)

@@ -43,6 +43,7 @@ const (
 	KeyMethod     = "http.request.method"
 	KeyPath       = "url.path"
 	KeyAuthority  = "server.address"
+	KeyPort       = "server.port" // of the callee's app
 	KeyStatus     = "http.response.status_code"
 	KeyGRPCStatus = "rpc.grpc.status_code"
 	KeyProtocol   = "network.protocol.name" // "http/1.1", "h2", "grpc", "tcp"

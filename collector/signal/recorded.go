@@ -13,7 +13,8 @@ type Recorded struct {
 	Route                           string // of the source
 	Method, Path, Authority         string // Path with its query, secrets left out
 	UserAgent, RequestID            string
-	Status                          int // 0 is none
+	Port                            uint16 // of the app that it was for; 0 is not recorded
+	Status                          int    // 0 is none
 	Flags                           string
 	DurationMS                      float64
 	Tries                           string // JSON, as KeyTries

@@ -95,6 +95,7 @@ func (b Base) Service(name mesh.ServiceName, instances []mesh.Instance, verdicts
 			s.Instances = append(s.Instances, i)
 		}
 	}
+	s.Ports = servicePorts(slices.Concat(b.snaps[name].Instances, instances))
 	for _, v := range verdicts {
 		if v.Phase != mesh.Released {
 			s.Known = true

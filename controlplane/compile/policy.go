@@ -16,12 +16,12 @@ func (b *builder) destinationRule(o config.Object) {
 	for _, host := range o.Hosts() {
 		s := b.known(host)
 		s.Policy = policy(o.DestinationRule.GetTrafficPolicy())
-		s.Subsets = nil
+		s.PortPolicies, s.Subsets = portPolicies(o.DestinationRule.GetTrafficPolicy()), nil
 		for _, sub := range o.DestinationRule.GetSubsets() {
 			out := mesh.Subset{Name: sub.GetName(), Labels: sub.GetLabels()}
 			if sub.GetTrafficPolicy() != nil {
 				p := policy(sub.GetTrafficPolicy())
-				out.Policy = &p
+				out.Policy, out.PortPolicies = &p, portPolicies(sub.GetTrafficPolicy())
 			}
 			s.Subsets = append(s.Subsets, out)
 		}

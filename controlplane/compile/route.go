@@ -69,7 +69,7 @@ func destination(o config.Object, d *networking.Destination, weight int32, of in
 	if of == 1 {
 		weight = 100 // the only destination takes all, weight or not
 	}
-	return mesh.Destination{Service: s, Subset: d.GetSubset(), Weight: uint32(max(weight, 0))}, err == nil
+	return mesh.Destination{Service: s, Subset: d.GetSubset(), Port: port(d.GetPort()), Weight: uint32(max(weight, 0))}, err == nil
 }
 
 func retry(r *networking.HTTPRetry) *mesh.Retry {

@@ -121,7 +121,7 @@ func mirrors(o config.Object, h *networking.HTTPRoute) []mesh.Mirror {
 	var out []mesh.Mirror
 	add := func(d *networking.Destination, percent float64) {
 		if to, ok := destination(o, d, 0, 1); ok {
-			out = append(out, mesh.Mirror{Service: to.Service, Subset: to.Subset, Percent: percent})
+			out = append(out, mesh.Mirror{Service: to.Service, Subset: to.Subset, Port: to.Port, Percent: percent})
 		}
 	}
 	if h.GetMirror() != nil {

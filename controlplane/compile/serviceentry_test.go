@@ -2,6 +2,7 @@ package compile_test
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/sightline-mesh/sightline/controlplane/compile"
@@ -29,6 +30,32 @@ kind: VirtualService
 metadata: {name: ledger, namespace: shop}
 spec: {hosts: [ledger], http: [{route: [{destination: {host: ledger, subset: v1}}]}]}
 `
+
+// TestServiceEntryHasItsPort beside those of workloads that have several: who asks for that
+// one is understood, and a manifest may name it.
+func TestServiceEntryHasItsPort(t *testing.T) {
+	objs := objects(t, entry)
+	joined := instance("ledger-1", "ledger.shop", mesh.Ready)
+	joined.AppPort, joined.Ports = 8080, []mesh.Port{one(8080, ""), one(9090, "grpc")}
+	got := compile.Snapshots(objs, []mesh.Instance{joined}, nil, 1)["ledger.shop"]
+	for number, group := range map[uint16]uint16{8080: 0, 8081: 0, 9090: 9090} {
+		if g, ok := got.Group(number); !ok || g != group {
+			t.Errorf("port %d is of group %d, %v; want %d", number, g, ok, group)
+		}
+	}
+	for port, want := range map[string]int{"8081": 0, "9090": 0, "8082": 1} {
+		to := objects(t, entry+"---\n"+strings.Replace(`
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: to-ledger, namespace: shop}
+spec: {hosts: [books], http: [{route: [{destination: {host: ledger, port: {number: PORT}}}]}]}
+`, "PORT", port, 1))
+		world := config.NewWorld([]mesh.Instance{joined, instance("books-1", "books.shop", mesh.Ready)})
+		if findings := config.Validate(to, world); len(findings) != want {
+			t.Errorf("port %s: findings %+v, want %d", port, findings, want)
+		}
+	}
+}
 
 // TestServiceEntry: its endpoints are instances beside those that joined, and need no
 // identity, as they are not asked for one.

@@ -43,6 +43,8 @@ func healthCheckShape() shape {
 		"tcp":     object(nil),
 
 		"interval": duration(), "timeout": duration(), "noTrafficInterval": duration(),
+		"port": whole(1, 65535),
+
 		"healthyThreshold": whole(1, 100), "unhealthyThreshold": whole(1, 100),
 	})
 }
@@ -78,6 +80,7 @@ func fillHealthCheck(o *Object, spec map[string]any) error {
 		NoTrafficInterval: durationOr(spec["noTrafficInterval"], checkNoTraffic),
 		Healthy:           wholeOr(spec["healthyThreshold"], checkHealthy),
 		Unhealthy:         wholeOr(spec["unhealthyThreshold"], checkUnhealthy),
+		Port:              uint16(wholeOr(spec["port"], 0)),
 	}
 	ways := 0
 	if http, ok := spec["http"].(map[string]any); ok {
@@ -160,6 +163,9 @@ func (v *validator) healthCheck(h *HealthCheck) {
 	v.onlyOne(v.checks, h.Service)
 	if _, runs := v.world.Services[h.Service]; !runs && !v.world.Unknown {
 		v.find(CodeHost, "spec.service", "%s", v.world.absent(h.Service, ""))
+	}
+	if h.Check.Port != 0 {
+		v.servicePort(h.Service, uint32(h.Check.Port), "spec.port")
 	}
 	if h.Check.Timeout > h.Check.Interval {
 		v.warn("spec.timeout", "%v is longer than the interval of %v: an instance is asked again only after it answered", h.Check.Timeout, h.Check.Interval)

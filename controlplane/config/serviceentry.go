@@ -182,13 +182,17 @@ func (w World) with(instances []mesh.Instance) World {
 	if len(instances) == 0 {
 		return w
 	}
-	services := maps.Clone(w.Services)
+	services, ports := maps.Clone(w.Services), maps.Clone(w.Ports)
 	if services == nil {
 		services = map[mesh.ServiceName][]map[string]string{}
 	}
+	if ports == nil {
+		ports = map[mesh.ServiceName][]mesh.Port{}
+	}
 	for _, i := range instances {
 		services[i.Service] = append(slices.Clip(services[i.Service]), i.Labels)
+		ports[i.Service] = sortedPorts(slices.Concat(ports[i.Service], i.AppPorts()))
 	}
-	w.Services = services
+	w.Services, w.Ports = services, ports
 	return w
 }

@@ -15,9 +15,11 @@ func destinationRuleSupports(rule string) bool {
 
 // policyFields are the supported fields of a traffic policy, by where they stand.
 var policyFields = map[string][]string{
-	"":             {"loadBalancer", "connectionPool", "outlierDetection", "retryBudget", "tls"},
-	"tls":          {"mode"},
-	"loadBalancer": {"simple", "consistentHash", "warmup", "warmupDurationSecs", "localityLbSetting"},
+	"":                       {"loadBalancer", "connectionPool", "outlierDetection", "retryBudget", "tls", "portLevelSettings"},
+	"portLevelSettings":      {"port", "loadBalancer", "connectionPool", "outlierDetection", "tls"},
+	"portLevelSettings.port": {"number"},
+	"tls":                    {"mode"},
+	"loadBalancer":           {"simple", "consistentHash", "warmup", "warmupDurationSecs", "localityLbSetting"},
 	"loadBalancer.consistentHash": {
 		"httpHeaderName", "httpCookie", "useSourceIp", "httpQueryParameterName", "ringHash", "maglev", "minimumRingSize",
 	},
@@ -51,6 +53,9 @@ func policySupports(rule string) bool {
 	if !ok || inner == "" {
 		return ok
 	}
+	if setting, ok := strings.CutPrefix(inner, ".portLevelSettings"); ok && strings.Count(setting, ".") > 1 && !strings.HasPrefix(setting, ".port.") {
+		inner = setting // as without a port
+	}
 	at := strings.LastIndexByte(inner, '.')
 	return slices.Contains(policyFields[strings.TrimPrefix(inner[:at], ".")], inner[at+1:])
 }
@@ -58,6 +63,7 @@ func policySupports(rule string) bool {
 // destinationRuleAccepts says what is wrong with a value of a supported field.
 func destinationRuleAccepts(rule string, value any) string {
 	at := strings.TrimPrefix(strings.TrimPrefix(rule, "subsets."), "trafficPolicy.")
+	at = strings.TrimPrefix(at, "portLevelSettings.")
 	switch at {
 	case "tls.mode":
 		if value != "ISTIO_MUTUAL" && value != "DISABLE" {

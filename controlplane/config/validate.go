@@ -80,6 +80,7 @@ type validator struct {
 	peers     []Object                  // PeerAuthentications
 	sidecars  []Object                  // Sidecars
 	object    Object                    // the one being looked at
+	named     []mesh.ServiceName        // hosts of the VirtualService being looked at
 	findings  []mesh.Finding
 }
 

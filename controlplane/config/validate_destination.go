@@ -21,6 +21,7 @@ func (v *validator) destinationRule(d *networking.DestinationRule) {
 		}
 	}
 	v.policy(d.GetTrafficPolicy(), "spec.trafficPolicy")
+	v.portPolicies(s, d.GetTrafficPolicy(), "spec.trafficPolicy")
 	seen := map[string]bool{}
 	for i, sub := range d.GetSubsets() {
 		path := fmt.Sprintf("spec.subsets[%d]", i)
@@ -37,6 +38,7 @@ func (v *validator) destinationRule(d *networking.DestinationRule) {
 				show(sub.GetLabels()), s, enumerate(v.world.versions(s)))
 		}
 		v.policy(sub.GetTrafficPolicy(), path+".trafficPolicy")
+		v.portPolicies(s, sub.GetTrafficPolicy(), path+".trafficPolicy")
 	}
 }
 

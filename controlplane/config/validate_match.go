@@ -32,7 +32,7 @@ func (v *validator) match(m *networking.HTTPMatchRequest, path string) {
 			v.stringMatch(is, here)
 		}
 	}
-	v.port(m.GetPort(), path+".port")
+	v.addressed(m.GetPort(), path+".port")
 	v.source(m.GetSourceNamespace(), path+".sourceNamespace")
 }
 
@@ -42,12 +42,6 @@ func (v *validator) slash(m *networking.StringMatch, path string) {
 		if value != "" && value[0] != '/' && value != "*" { // OPTIONS * has that path
 			v.find(CodeFitsNothing, path+"."+kind, "%q fits no path: each begins with a slash", value)
 		}
-	}
-}
-
-func (v *validator) port(p uint32, path string) {
-	if p > 65535 {
-		v.fault(path, "%d is not a port; want 1 to 65535", p)
 	}
 }
 

@@ -105,6 +105,7 @@ func (v *validator) operation(o *security.Operation, at string) {
 	}, affixed)
 	v.each(at, values{"paths": o.GetPaths(), "notPaths": o.GetNotPaths()}, path)
 	v.each(at, values{"ports": o.GetPorts(), "notPorts": o.GetNotPorts()}, port)
+	v.workloadPorts(o, at)
 }
 
 func (v *validator) condition(c *security.Condition, at string) {

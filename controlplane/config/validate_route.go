@@ -10,6 +10,7 @@ import (
 )
 
 func (v *validator) virtualService(s *networking.VirtualService) {
+	v.named = nil
 	v.hosts(s)
 	if len(s.GetHttp())+len(s.GetTcp())+len(s.GetTls()) == 0 {
 		v.fault("spec.http", "is empty; want at least one route")
@@ -34,7 +35,7 @@ func (v *validator) routed(host, path string) {
 		v.find(CodeRoutedTwice, path, "%q is already routed by %s; one VirtualService, or routes of Gateway API, route a host", host, other.Key())
 		return
 	}
-	v.routes[s] = v.object
+	v.routes[s], v.named = v.object, append(v.named, s)
 	if !v.known(s) {
 		v.find(CodeHost, path, "%s", v.world.absent(s, ", nor has it a DestinationRule"))
 	}
@@ -149,6 +150,9 @@ func (v *validator) destination(d *networking.Destination, path string) {
 	}
 	if !v.known(s) {
 		v.find(CodeHost, path+".host", "%s", v.world.absent(s, ", nor has it a DestinationRule"))
+	}
+	if d.GetPort() != nil {
+		v.servicePort(s, d.GetPort().GetNumber(), path+".port.number")
 	}
 	if d.GetSubset() == "" {
 		return

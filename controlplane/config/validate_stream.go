@@ -15,7 +15,7 @@ func (v *validator) streamRoutes(s *networking.VirtualService) {
 		path := fmt.Sprintf("spec.tcp[%d]", i)
 		for j, m := range t.GetMatch() {
 			at := fmt.Sprintf("%s.match[%d]", path, j)
-			v.port(m.GetPort(), at+".port")
+			v.addressed(m.GetPort(), at+".port")
 			v.source(m.GetSourceNamespace(), at+".sourceNamespace")
 		}
 		v.streamShares(t.GetRoute(), path)
@@ -33,7 +33,7 @@ func (v *validator) streamRoutes(s *networking.VirtualService) {
 			for k, name := range m.GetSniHosts() {
 				v.serverName(name, fmt.Sprintf("%s.sniHosts[%d]", at, k))
 			}
-			v.port(m.GetPort(), at+".port")
+			v.addressed(m.GetPort(), at+".port")
 			v.source(m.GetSourceNamespace(), at+".sourceNamespace")
 		}
 		v.streamShares(t.GetRoute(), path)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -18,17 +19,30 @@ type World struct {
 	// have instances that no file tells of.
 	Files  bool
 	Unseen map[mesh.ServiceName]bool
+	// Ports are those that an instance of the service has, each number once, in order.
+	Ports map[mesh.ServiceName][]mesh.Port
+
+	several map[mesh.ServiceName]bool // that have an instance with more than one port
 }
 
 // NewWorld is the world in which these instances run. A service in known counts
 // as registered even when it has none.
 func NewWorld(instances []mesh.Instance, known ...mesh.ServiceName) World {
-	w := World{Services: make(map[mesh.ServiceName][]map[string]string)}
+	w := World{
+		Services: make(map[mesh.ServiceName][]map[string]string),
+		Ports:    make(map[mesh.ServiceName][]mesh.Port), several: make(map[mesh.ServiceName]bool),
+	}
 	for _, s := range known {
 		w.Services[s] = nil
 	}
 	for _, i := range instances {
 		w.Services[i.Service] = append(w.Services[i.Service], i.Labels)
+		ports := i.AppPorts()
+		w.Ports[i.Service] = append(w.Ports[i.Service], ports...)
+		w.several[i.Service] = w.several[i.Service] || len(ports) > 1
+	}
+	for s, ports := range w.Ports {
+		w.Ports[s] = sortedPorts(ports)
 	}
 	return w
 }
@@ -39,6 +53,12 @@ func (w World) absent(s mesh.ServiceName, more string) string {
 		return fmt.Sprintf("the files have no service %q%s", s, more)
 	}
 	return fmt.Sprintf("no service %q has joined yet%s", s, more)
+}
+
+// sortedPorts are in the order of their numbers, each once.
+func sortedPorts(all []mesh.Port) []mesh.Port {
+	slices.SortStableFunc(all, func(a, b mesh.Port) int { return cmp.Compare(a.Number, b.Number) })
+	return slices.CompactFunc(all, func(a, b mesh.Port) bool { return a.Number == b.Number })
 }
 
 // selected counts the instances of s that carry all of the labels.

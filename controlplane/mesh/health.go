@@ -8,6 +8,9 @@ type HealthCheck struct {
 	HTTP *HTTPCheck `json:"http,omitempty"`
 	GRPC *GRPCCheck `json:"grpc,omitempty"`
 	TCP  bool       `json:"tcp,omitempty"` // a connection, handshake included, is enough
+	// Port is where the app is asked, of those it has; 0 is the first. What comes of it
+	// holds for all of them.
+	Port uint16 `json:"port,omitempty"`
 
 	Interval time.Duration `json:"interval"`
 	Timeout  time.Duration `json:"timeout"`

@@ -3,6 +3,7 @@ package mesh
 import (
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 )
 
@@ -79,6 +80,20 @@ func ResolveHost(host, namespace string) (ServiceName, error) {
 		return NewServiceName(labels[0], labels[1]), nil
 	}
 	return "", fmt.Errorf("host %q: want name, name.namespace or name.namespace.svc.cluster.local", host)
+}
+
+// PortOf is the port that a host names, 0 where that is none: what is no port is as good
+// as none.
+func PortOf(host string) uint16 {
+	_, port, err := net.SplitHostPort(host)
+	if err != nil {
+		return 0
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return 0
+	}
+	return uint16(n)
 }
 
 // IsLabel reports whether s is a lower-case DNS label (RFC 1123): letters, digits

@@ -18,6 +18,26 @@ type Policy struct {
 	MTLS MTLSMode `json:"mtls,omitempty"`
 }
 
+// PortPolicy is the policy for requests to a port. As in Istio it takes the place of the
+// service's as a whole: what it does not set is the mesh's default. The retry budget and
+// the health check, which are no port's own, stay.
+type PortPolicy struct {
+	Port   uint16 `json:"port"`
+	Policy Policy `json:"policy"`
+}
+
+// For is the policy for requests to a port of the group, of which p is the rest.
+func (p Policy) For(group uint16, by []PortPolicy, s *Snapshot) Policy {
+	for i := range by {
+		if s.isPort(by[i].Port, group) {
+			out := by[i].Policy
+			out.RetryBudget, out.HealthCheck = p.RetryBudget, p.HealthCheck
+			return out
+		}
+	}
+	return p
+}
+
 // LoadBalancer names how one of several instances is chosen.
 type LoadBalancer string
 

@@ -66,7 +66,8 @@ type StringMatch struct {
 type Destination struct {
 	Service ServiceName  `json:"service"`
 	Subset  string       `json:"subset,omitempty"`
-	Weight  uint32       `json:"weight"` // relative to its siblings; 0 gets nothing
+	Port    uint16       `json:"port,omitempty"` // 0 is the one that was asked for, if the service has it
+	Weight  uint32       `json:"weight"`         // relative to its siblings; 0 gets nothing
 	Headers *HeaderEdits `json:"headers,omitempty"`
 	// Fail is the status that its share is answered with, as there is nothing to send it
 	// to; 0 is none. A retry does not go there either. A sidecar that does not know it sends

@@ -94,7 +94,8 @@ type Abort struct {
 type Mirror struct {
 	Service ServiceName `json:"service"`
 	Subset  string      `json:"subset,omitempty"`
-	Percent float64     `json:"percent"` // of requests, 0 to 100
+	Port    uint16      `json:"port,omitempty"` // as a Destination's
+	Percent float64     `json:"percent"`        // of requests, 0 to 100
 }
 
 // StreamRoute sends connections, whose bytes the mesh does not understand, to its

@@ -15,10 +15,15 @@ type Snapshot struct {
 	Routes []Route `json:"routes,omitempty"` // tried in order; none means: to every instance
 	// Streams are the routes of connections that carry no HTTP, tried in order; none
 	// means: to every instance.
-	Streams   []StreamRoute `json:"streams,omitempty"`
-	Subsets   []Subset      `json:"subsets,omitempty"`
-	Policy    Policy        `json:"policy"`
-	Hedge     *Hedge        `json:"hedge,omitempty"`
+	Streams []StreamRoute `json:"streams,omitempty"`
+	Subsets []Subset      `json:"subsets,omitempty"`
+	Policy  Policy        `json:"policy"`
+	// PortPolicies hold in the place of Policy for requests to a port.
+	PortPolicies []PortPolicy `json:"portPolicies,omitempty"`
+	Hedge        *Hedge       `json:"hedge,omitempty"`
+	// Ports are those of all instances, whatever their state, where the service has more
+	// than one; with none, requests to any port go to the one there is.
+	Ports     []ServicePort `json:"ports,omitempty"`
 	Instances []Instance    `json:"instances,omitempty"`
 	Verdicts  []Verdict     `json:"verdicts,omitempty"`
 }
@@ -28,6 +33,8 @@ type Subset struct {
 	Name   string            `json:"name"`
 	Labels map[string]string `json:"labels"`
 	Policy *Policy           `json:"policy,omitempty"` // replaces the service's, field by field where set
+	// PortPolicies hold in the place of all that for requests to a port.
+	PortPolicies []PortPolicy `json:"portPolicies,omitempty"`
 }
 
 // Instance is one running copy of a service that can receive traffic.
@@ -42,7 +49,10 @@ type Instance struct {
 	// AppProtocol is what its app speaks, AppPort the port it does so on; zero is not said.
 	AppProtocol AppProtocol `json:"appProtocol,omitempty"`
 	AppPort     uint16      `json:"appPort,omitempty"`
-	Locality    Locality    `json:"locality,omitempty"`
+	// Ports are all that its app listens on, the first one being AppPort; none where its
+	// sidecar knows of one at the most.
+	Ports    []Port   `json:"ports,omitempty"`
+	Locality Locality `json:"locality,omitempty"`
 	// Plaintext says that it takes no mutual TLS. A sidecar that does not know it calls with
 	// mutual TLS and fails: nothing goes out in the clear.
 	Plaintext bool `json:"plaintext,omitempty"`

@@ -16,15 +16,17 @@ import (
 // use, an instance without an address for one, and names it.
 func ToSnapshot(s *Snapshot) (mesh.Snapshot, error) {
 	out := mesh.Snapshot{
-		Service:  mesh.ServiceName(s.GetService()),
-		Version:  s.GetVersion(),
-		Known:    s.GetKnown(),
-		Routes:   each(s.GetRoutes(), toRoute),
-		Hedge:    toHedge(s.GetHedge()),
-		Streams:  each(s.GetStreams(), toStreamRoute),
-		Subsets:  each(s.GetSubsets(), toSubset),
-		Policy:   toPolicy(s.GetPolicy()),
-		Verdicts: each(s.GetVerdicts(), toVerdict),
+		Service:      mesh.ServiceName(s.GetService()),
+		Version:      s.GetVersion(),
+		Known:        s.GetKnown(),
+		Routes:       each(s.GetRoutes(), toRoute),
+		Hedge:        toHedge(s.GetHedge()),
+		Streams:      each(s.GetStreams(), toStreamRoute),
+		Subsets:      each(s.GetSubsets(), toSubset),
+		Ports:        each(s.GetPorts(), toServicePort),
+		Policy:       toPolicy(s.GetPolicy()),
+		PortPolicies: each(s.GetPortPolicies(), toPortPolicy),
+		Verdicts:     each(s.GetVerdicts(), toVerdict),
 	}
 	if out.Service == "" {
 		return mesh.Snapshot{}, fmt.Errorf("snapshot of version %d: no service name", out.Version)
@@ -48,6 +50,10 @@ func ToInstance(i *Instance) (mesh.Instance, error) {
 	if i.GetAppPort() > math.MaxUint16 {
 		return mesh.Instance{}, fmt.Errorf("instance %q: app_port: %d is not a port", i.GetId(), i.GetAppPort())
 	}
+	ports, err := toPorts(i.GetPorts())
+	if err != nil {
+		return mesh.Instance{}, fmt.Errorf("instance %q: %w", i.GetId(), err)
+	}
 	return mesh.Instance{
 		ID:          mesh.InstanceID(i.GetId()),
 		Service:     mesh.ServiceName(i.GetService()),
@@ -60,6 +66,7 @@ func ToInstance(i *Instance) (mesh.Instance, error) {
 		Locality:    mesh.Locality(i.GetLocality()),
 		AppPort:     uint16(i.GetAppPort()),
 		Plaintext:   i.GetPlaintext(),
+		Ports:       ports,
 	}, nil
 }
 
@@ -86,7 +93,7 @@ func ToTime(t *timestamppb.Timestamp) time.Time {
 }
 
 func toSubset(s *Subset) mesh.Subset {
-	out := mesh.Subset{Name: s.GetName(), Labels: s.GetLabels()}
+	out := mesh.Subset{Name: s.GetName(), Labels: s.GetLabels(), PortPolicies: each(s.GetPortPolicies(), toPortPolicy)}
 	if s.GetPolicy() != nil {
 		policy := toPolicy(s.GetPolicy())
 		out.Policy = &policy

@@ -103,7 +103,7 @@ func toHealthCheck(h *HealthCheck) *mesh.HealthCheck {
 	out := &mesh.HealthCheck{
 		TCP:      h.GetTcp(),
 		Interval: toDuration(h.GetInterval()), Timeout: toDuration(h.GetTimeout()), NoTrafficInterval: toDuration(h.GetNoTrafficInterval()),
-		Healthy: int(h.GetHealthy()), Unhealthy: int(h.GetUnhealthy()),
+		Healthy: int(h.GetHealthy()), Unhealthy: int(h.GetUnhealthy()), Port: uint16(h.GetPort()),
 	}
 	if c := h.GetHttp(); c != nil {
 		out.HTTP = &mesh.HTTPCheck{

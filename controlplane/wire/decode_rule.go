@@ -76,5 +76,5 @@ func toFault(f *Fault) *mesh.Fault {
 }
 
 func toMirror(m *Mirror) mesh.Mirror {
-	return mesh.Mirror{Service: mesh.ServiceName(m.GetService()), Subset: m.GetSubset(), Percent: m.GetPercent()}
+	return mesh.Mirror{Service: mesh.ServiceName(m.GetService()), Subset: m.GetSubset(), Port: uint16(m.GetPort()), Percent: m.GetPercent()}
 }

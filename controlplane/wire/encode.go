@@ -12,16 +12,18 @@ import (
 // FromSnapshot is s as it goes over the wire.
 func FromSnapshot(s mesh.Snapshot) *Snapshot {
 	return &Snapshot{
-		Service:   string(s.Service),
-		Version:   s.Version,
-		Known:     s.Known,
-		Routes:    each(s.Routes, fromRoute),
-		Streams:   each(s.Streams, fromStreamRoute),
-		Subsets:   each(s.Subsets, fromSubset),
-		Policy:    fromPolicy(s.Policy),
-		Hedge:     fromHedge(s.Hedge),
-		Instances: each(s.Instances, FromInstance),
-		Verdicts:  each(s.Verdicts, fromVerdict),
+		Service:      string(s.Service),
+		Version:      s.Version,
+		Known:        s.Known,
+		Routes:       each(s.Routes, fromRoute),
+		Streams:      each(s.Streams, fromStreamRoute),
+		Subsets:      each(s.Subsets, fromSubset),
+		Ports:        each(s.Ports, fromServicePort),
+		Policy:       fromPolicy(s.Policy),
+		PortPolicies: each(s.PortPolicies, fromPortPolicy),
+		Hedge:        fromHedge(s.Hedge),
+		Instances:    each(s.Instances, FromInstance),
+		Verdicts:     each(s.Verdicts, fromVerdict),
 	}
 }
 
@@ -43,6 +45,7 @@ func FromInstance(i mesh.Instance) *Instance {
 		Locality:    string(i.Locality),
 		AppPort:     uint32(i.AppPort),
 		Plaintext:   i.Plaintext,
+		Ports:       each(i.Ports, fromPort),
 	}
 }
 
@@ -52,7 +55,7 @@ func FromServices(names []mesh.ServiceName) []string {
 }
 
 func fromSubset(s mesh.Subset) *Subset {
-	out := &Subset{Name: s.Name, Labels: s.Labels}
+	out := &Subset{Name: s.Name, Labels: s.Labels, PortPolicies: each(s.PortPolicies, fromPortPolicy)}
 	if s.Policy != nil {
 		out.Policy = fromPolicy(*s.Policy)
 	}

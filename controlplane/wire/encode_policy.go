@@ -105,7 +105,7 @@ func fromHealthCheck(h *mesh.HealthCheck) *HealthCheck {
 	}
 	out := &HealthCheck{
 		Interval: fromDuration(h.Interval), Timeout: fromDuration(h.Timeout), NoTrafficInterval: fromDuration(h.NoTrafficInterval),
-		Healthy: int64(h.Healthy), Unhealthy: int64(h.Unhealthy),
+		Healthy: int64(h.Healthy), Unhealthy: int64(h.Unhealthy), Port: uint32(h.Port),
 	}
 	switch {
 	case h.HTTP != nil:

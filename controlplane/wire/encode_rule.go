@@ -70,5 +70,5 @@ func fromFault(f *mesh.Fault) *Fault {
 }
 
 func fromMirror(m mesh.Mirror) *Mirror {
-	return &Mirror{Service: string(m.Service), Subset: m.Subset, Percent: m.Percent}
+	return &Mirror{Service: string(m.Service), Subset: m.Subset, Port: uint32(m.Port), Percent: m.Percent}
 }

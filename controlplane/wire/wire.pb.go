@@ -3111,6 +3111,8 @@ type Snapshot struct {
 	Verdicts      []*Verdict             `protobuf:"bytes,8,rep,name=verdicts,proto3" json:"verdicts,omitempty"`
 	Streams       []*StreamRoute         `protobuf:"bytes,9,rep,name=streams,proto3" json:"streams,omitempty"`
 	Hedge         *Hedge                 `protobuf:"bytes,10,opt,name=hedge,proto3" json:"hedge,omitempty"`
+	Ports         []*ServicePort         `protobuf:"bytes,11,rep,name=ports,proto3" json:"ports,omitempty"` // of all instances, where there is more than one port
+	PortPolicies  []*PortPolicy          `protobuf:"bytes,12,rep,name=port_policies,json=portPolicies,proto3" json:"port_policies,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3215,6 +3217,184 @@ func (x *Snapshot) GetHedge() *Hedge {
 	return nil
 }
 
+func (x *Snapshot) GetPorts() []*ServicePort {
+	if x != nil {
+		return x.Ports
+	}
+	return nil
+}
+
+func (x *Snapshot) GetPortPolicies() []*PortPolicy {
+	if x != nil {
+		return x.PortPolicies
+	}
+	return nil
+}
+
+type Port struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        uint32                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Protocol      string                 `protobuf:"bytes,3,opt,name=protocol,proto3" json:"protocol,omitempty"` // as app_protocol
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Port) Reset() {
+	*x = Port{}
+	mi := &file_wire_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Port) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Port) ProtoMessage() {}
+
+func (x *Port) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Port.ProtoReflect.Descriptor instead.
+func (*Port) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *Port) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Port) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Port) GetProtocol() string {
+	if x != nil {
+		return x.Protocol
+	}
+	return ""
+}
+
+type ServicePort struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Port          *Port                  `protobuf:"bytes,1,opt,name=port,proto3" json:"port,omitempty"`
+	Group         uint32                 `protobuf:"varint,2,opt,name=group,proto3" json:"group,omitempty"` // numbers of one group are one port; 0 is every instance's first
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ServicePort) Reset() {
+	*x = ServicePort{}
+	mi := &file_wire_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServicePort) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServicePort) ProtoMessage() {}
+
+func (x *ServicePort) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServicePort.ProtoReflect.Descriptor instead.
+func (*ServicePort) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *ServicePort) GetPort() *Port {
+	if x != nil {
+		return x.Port
+	}
+	return nil
+}
+
+func (x *ServicePort) GetGroup() uint32 {
+	if x != nil {
+		return x.Group
+	}
+	return 0
+}
+
+type PortPolicy struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Port          uint32                 `protobuf:"varint,1,opt,name=port,proto3" json:"port,omitempty"`
+	Policy        *Policy                `protobuf:"bytes,2,opt,name=policy,proto3" json:"policy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PortPolicy) Reset() {
+	*x = PortPolicy{}
+	mi := &file_wire_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PortPolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PortPolicy) ProtoMessage() {}
+
+func (x *PortPolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PortPolicy.ProtoReflect.Descriptor instead.
+func (*PortPolicy) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *PortPolicy) GetPort() uint32 {
+	if x != nil {
+		return x.Port
+	}
+	return 0
+}
+
+func (x *PortPolicy) GetPolicy() *Policy {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
 type Instance struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -3228,13 +3408,14 @@ type Instance struct {
 	AppPort       uint32                 `protobuf:"varint,9,opt,name=app_port,json=appPort,proto3" json:"app_port,omitempty"`
 	Locality      string                 `protobuf:"bytes,10,opt,name=locality,proto3" json:"locality,omitempty"`    // region/zone/subzone, the last ones optional
 	Plaintext     bool                   `protobuf:"varint,11,opt,name=plaintext,proto3" json:"plaintext,omitempty"` // it takes no mutual TLS
+	Ports         []*Port                `protobuf:"bytes,12,rep,name=ports,proto3" json:"ports,omitempty"`          // all of the app's, app_port being the first
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Instance) Reset() {
 	*x = Instance{}
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3246,7 +3427,7 @@ func (x *Instance) String() string {
 func (*Instance) ProtoMessage() {}
 
 func (x *Instance) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3259,7 +3440,7 @@ func (x *Instance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Instance.ProtoReflect.Descriptor instead.
 func (*Instance) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{41}
+	return file_wire_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Instance) GetId() string {
@@ -3339,6 +3520,13 @@ func (x *Instance) GetPlaintext() bool {
 	return false
 }
 
+func (x *Instance) GetPorts() []*Port {
+	if x != nil {
+		return x.Ports
+	}
+	return nil
+}
+
 type Route struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -3360,7 +3548,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3372,7 +3560,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3385,7 +3573,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{42}
+	return file_wire_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Route) GetName() string {
@@ -3499,7 +3687,7 @@ type Match struct {
 
 func (x *Match) Reset() {
 	*x = Match{}
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3511,7 +3699,7 @@ func (x *Match) String() string {
 func (*Match) ProtoMessage() {}
 
 func (x *Match) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3524,7 +3712,7 @@ func (x *Match) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Match.ProtoReflect.Descriptor instead.
 func (*Match) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{43}
+	return file_wire_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Match) GetPath() *StringMatch {
@@ -3628,7 +3816,7 @@ type StringMatch struct {
 
 func (x *StringMatch) Reset() {
 	*x = StringMatch{}
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3640,7 +3828,7 @@ func (x *StringMatch) String() string {
 func (*StringMatch) ProtoMessage() {}
 
 func (x *StringMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3653,7 +3841,7 @@ func (x *StringMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StringMatch.ProtoReflect.Descriptor instead.
 func (*StringMatch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{44}
+	return file_wire_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *StringMatch) GetKind() isStringMatch_Kind {
@@ -3727,13 +3915,14 @@ type Destination struct {
 	Headers       *HeaderEdits           `protobuf:"bytes,4,opt,name=headers,proto3" json:"headers,omitempty"`
 	Fail          int64                  `protobuf:"varint,5,opt,name=fail,proto3" json:"fail,omitempty"`
 	Absent        int64                  `protobuf:"varint,6,opt,name=absent,proto3" json:"absent,omitempty"`
+	Port          uint32                 `protobuf:"varint,7,opt,name=port,proto3" json:"port,omitempty"` // 0 is the one that was asked for
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Destination) Reset() {
 	*x = Destination{}
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3745,7 +3934,7 @@ func (x *Destination) String() string {
 func (*Destination) ProtoMessage() {}
 
 func (x *Destination) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3758,7 +3947,7 @@ func (x *Destination) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Destination.ProtoReflect.Descriptor instead.
 func (*Destination) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{45}
+	return file_wire_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Destination) GetService() string {
@@ -3803,6 +3992,13 @@ func (x *Destination) GetAbsent() int64 {
 	return 0
 }
 
+func (x *Destination) GetPort() uint32 {
+	if x != nil {
+		return x.Port
+	}
+	return 0
+}
+
 type Retry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Attempts      int64                  `protobuf:"varint,1,opt,name=attempts,proto3" json:"attempts,omitempty"`
@@ -3816,7 +4012,7 @@ type Retry struct {
 
 func (x *Retry) Reset() {
 	*x = Retry{}
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3828,7 +4024,7 @@ func (x *Retry) String() string {
 func (*Retry) ProtoMessage() {}
 
 func (x *Retry) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3841,7 +4037,7 @@ func (x *Retry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retry.ProtoReflect.Descriptor instead.
 func (*Retry) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{46}
+	return file_wire_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Retry) GetAttempts() int64 {
@@ -3889,7 +4085,7 @@ type HeaderEdits struct {
 
 func (x *HeaderEdits) Reset() {
 	*x = HeaderEdits{}
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3901,7 +4097,7 @@ func (x *HeaderEdits) String() string {
 func (*HeaderEdits) ProtoMessage() {}
 
 func (x *HeaderEdits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3914,7 +4110,7 @@ func (x *HeaderEdits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeaderEdits.ProtoReflect.Descriptor instead.
 func (*HeaderEdits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{47}
+	return file_wire_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *HeaderEdits) GetRequest() *FieldEdits {
@@ -3942,7 +4138,7 @@ type FieldEdits struct {
 
 func (x *FieldEdits) Reset() {
 	*x = FieldEdits{}
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3954,7 +4150,7 @@ func (x *FieldEdits) String() string {
 func (*FieldEdits) ProtoMessage() {}
 
 func (x *FieldEdits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3967,7 +4163,7 @@ func (x *FieldEdits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldEdits.ProtoReflect.Descriptor instead.
 func (*FieldEdits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{48}
+	return file_wire_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *FieldEdits) GetRemove() []string {
@@ -4005,7 +4201,7 @@ type Rewrite struct {
 
 func (x *Rewrite) Reset() {
 	*x = Rewrite{}
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4017,7 +4213,7 @@ func (x *Rewrite) String() string {
 func (*Rewrite) ProtoMessage() {}
 
 func (x *Rewrite) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4030,7 +4226,7 @@ func (x *Rewrite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rewrite.ProtoReflect.Descriptor instead.
 func (*Rewrite) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{49}
+	return file_wire_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Rewrite) GetPath() string {
@@ -4091,7 +4287,7 @@ type Redirect struct {
 
 func (x *Redirect) Reset() {
 	*x = Redirect{}
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4103,7 +4299,7 @@ func (x *Redirect) String() string {
 func (*Redirect) ProtoMessage() {}
 
 func (x *Redirect) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4116,7 +4312,7 @@ func (x *Redirect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Redirect.ProtoReflect.Descriptor instead.
 func (*Redirect) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{50}
+	return file_wire_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Redirect) GetCode() int64 {
@@ -4185,7 +4381,7 @@ type DirectResponse struct {
 
 func (x *DirectResponse) Reset() {
 	*x = DirectResponse{}
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4197,7 +4393,7 @@ func (x *DirectResponse) String() string {
 func (*DirectResponse) ProtoMessage() {}
 
 func (x *DirectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4210,7 +4406,7 @@ func (x *DirectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectResponse.ProtoReflect.Descriptor instead.
 func (*DirectResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{51}
+	return file_wire_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *DirectResponse) GetStatus() int64 {
@@ -4242,7 +4438,7 @@ type CORS struct {
 
 func (x *CORS) Reset() {
 	*x = CORS{}
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4254,7 +4450,7 @@ func (x *CORS) String() string {
 func (*CORS) ProtoMessage() {}
 
 func (x *CORS) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4267,7 +4463,7 @@ func (x *CORS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CORS.ProtoReflect.Descriptor instead.
 func (*CORS) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{52}
+	return file_wire_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *CORS) GetOrigins() []*StringMatch {
@@ -4329,7 +4525,7 @@ type Fault struct {
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4341,7 +4537,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4354,7 +4550,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{53}
+	return file_wire_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Fault) GetDelay() *Delay {
@@ -4381,7 +4577,7 @@ type Delay struct {
 
 func (x *Delay) Reset() {
 	*x = Delay{}
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4393,7 +4589,7 @@ func (x *Delay) String() string {
 func (*Delay) ProtoMessage() {}
 
 func (x *Delay) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4406,7 +4602,7 @@ func (x *Delay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delay.ProtoReflect.Descriptor instead.
 func (*Delay) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{54}
+	return file_wire_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Delay) GetFixed() *durationpb.Duration {
@@ -4434,7 +4630,7 @@ type Abort struct {
 
 func (x *Abort) Reset() {
 	*x = Abort{}
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4446,7 +4642,7 @@ func (x *Abort) String() string {
 func (*Abort) ProtoMessage() {}
 
 func (x *Abort) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4459,7 +4655,7 @@ func (x *Abort) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Abort.ProtoReflect.Descriptor instead.
 func (*Abort) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{55}
+	return file_wire_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Abort) GetStatus() int64 {
@@ -4488,13 +4684,14 @@ type Mirror struct {
 	Service       string                 `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
 	Subset        string                 `protobuf:"bytes,2,opt,name=subset,proto3" json:"subset,omitempty"`
 	Percent       float64                `protobuf:"fixed64,3,opt,name=percent,proto3" json:"percent,omitempty"`
+	Port          uint32                 `protobuf:"varint,4,opt,name=port,proto3" json:"port,omitempty"` // as a destination's
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Mirror) Reset() {
 	*x = Mirror{}
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4506,7 +4703,7 @@ func (x *Mirror) String() string {
 func (*Mirror) ProtoMessage() {}
 
 func (x *Mirror) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4519,7 +4716,7 @@ func (x *Mirror) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mirror.ProtoReflect.Descriptor instead.
 func (*Mirror) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{56}
+	return file_wire_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Mirror) GetService() string {
@@ -4543,6 +4740,13 @@ func (x *Mirror) GetPercent() float64 {
 	return 0
 }
 
+func (x *Mirror) GetPort() uint32 {
+	if x != nil {
+		return x.Port
+	}
+	return 0
+}
+
 type StreamRoute struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -4554,7 +4758,7 @@ type StreamRoute struct {
 
 func (x *StreamRoute) Reset() {
 	*x = StreamRoute{}
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4566,7 +4770,7 @@ func (x *StreamRoute) String() string {
 func (*StreamRoute) ProtoMessage() {}
 
 func (x *StreamRoute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4579,7 +4783,7 @@ func (x *StreamRoute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRoute.ProtoReflect.Descriptor instead.
 func (*StreamRoute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{57}
+	return file_wire_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *StreamRoute) GetName() string {
@@ -4616,7 +4820,7 @@ type StreamMatch struct {
 
 func (x *StreamMatch) Reset() {
 	*x = StreamMatch{}
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4628,7 +4832,7 @@ func (x *StreamMatch) String() string {
 func (*StreamMatch) ProtoMessage() {}
 
 func (x *StreamMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4641,7 +4845,7 @@ func (x *StreamMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamMatch.ProtoReflect.Descriptor instead.
 func (*StreamMatch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{58}
+	return file_wire_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *StreamMatch) GetTls() bool {
@@ -4684,13 +4888,14 @@ type Subset struct {
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Labels        map[string]string      `protobuf:"bytes,2,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	Policy        *Policy                `protobuf:"bytes,3,opt,name=policy,proto3" json:"policy,omitempty"`
+	PortPolicies  []*PortPolicy          `protobuf:"bytes,4,rep,name=port_policies,json=portPolicies,proto3" json:"port_policies,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Subset) Reset() {
 	*x = Subset{}
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4702,7 +4907,7 @@ func (x *Subset) String() string {
 func (*Subset) ProtoMessage() {}
 
 func (x *Subset) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4715,7 +4920,7 @@ func (x *Subset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subset.ProtoReflect.Descriptor instead.
 func (*Subset) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{59}
+	return file_wire_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Subset) GetName() string {
@@ -4739,6 +4944,13 @@ func (x *Subset) GetPolicy() *Policy {
 	return nil
 }
 
+func (x *Subset) GetPortPolicies() []*PortPolicy {
+	if x != nil {
+		return x.PortPolicies
+	}
+	return nil
+}
+
 type Hedge struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	After         *durationpb.Duration   `protobuf:"bytes,1,opt,name=after,proto3" json:"after,omitempty"`
@@ -4752,7 +4964,7 @@ type Hedge struct {
 
 func (x *Hedge) Reset() {
 	*x = Hedge{}
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4764,7 +4976,7 @@ func (x *Hedge) String() string {
 func (*Hedge) ProtoMessage() {}
 
 func (x *Hedge) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4777,7 +4989,7 @@ func (x *Hedge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hedge.ProtoReflect.Descriptor instead.
 func (*Hedge) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{60}
+	return file_wire_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Hedge) GetAfter() *durationpb.Duration {
@@ -4832,7 +5044,7 @@ type Policy struct {
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4844,7 +5056,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4857,7 +5069,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{61}
+	return file_wire_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Policy) GetLoadBalancer() string {
@@ -4939,7 +5151,7 @@ type Hash struct {
 
 func (x *Hash) Reset() {
 	*x = Hash{}
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4951,7 +5163,7 @@ func (x *Hash) String() string {
 func (*Hash) ProtoMessage() {}
 
 func (x *Hash) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4964,7 +5176,7 @@ func (x *Hash) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hash.ProtoReflect.Descriptor instead.
 func (*Hash) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{62}
+	return file_wire_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Hash) GetKey() isHash_Key {
@@ -5058,7 +5270,7 @@ type HashCookie struct {
 
 func (x *HashCookie) Reset() {
 	*x = HashCookie{}
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5070,7 +5282,7 @@ func (x *HashCookie) String() string {
 func (*HashCookie) ProtoMessage() {}
 
 func (x *HashCookie) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5083,7 +5295,7 @@ func (x *HashCookie) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HashCookie.ProtoReflect.Descriptor instead.
 func (*HashCookie) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{63}
+	return file_wire_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *HashCookie) GetName() string {
@@ -5131,7 +5343,7 @@ type CookieAttribute struct {
 
 func (x *CookieAttribute) Reset() {
 	*x = CookieAttribute{}
-	mi := &file_wire_proto_msgTypes[64]
+	mi := &file_wire_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5143,7 +5355,7 @@ func (x *CookieAttribute) String() string {
 func (*CookieAttribute) ProtoMessage() {}
 
 func (x *CookieAttribute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[64]
+	mi := &file_wire_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5156,7 +5368,7 @@ func (x *CookieAttribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CookieAttribute.ProtoReflect.Descriptor instead.
 func (*CookieAttribute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{64}
+	return file_wire_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *CookieAttribute) GetName() string {
@@ -5184,7 +5396,7 @@ type Warmup struct {
 
 func (x *Warmup) Reset() {
 	*x = Warmup{}
-	mi := &file_wire_proto_msgTypes[65]
+	mi := &file_wire_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5196,7 +5408,7 @@ func (x *Warmup) String() string {
 func (*Warmup) ProtoMessage() {}
 
 func (x *Warmup) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[65]
+	mi := &file_wire_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5209,7 +5421,7 @@ func (x *Warmup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warmup.ProtoReflect.Descriptor instead.
 func (*Warmup) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{65}
+	return file_wire_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *Warmup) GetDuration() *durationpb.Duration {
@@ -5245,7 +5457,7 @@ type LocalityLB struct {
 
 func (x *LocalityLB) Reset() {
 	*x = LocalityLB{}
-	mi := &file_wire_proto_msgTypes[66]
+	mi := &file_wire_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5257,7 +5469,7 @@ func (x *LocalityLB) String() string {
 func (*LocalityLB) ProtoMessage() {}
 
 func (x *LocalityLB) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[66]
+	mi := &file_wire_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5270,7 +5482,7 @@ func (x *LocalityLB) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocalityLB.ProtoReflect.Descriptor instead.
 func (*LocalityLB) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{66}
+	return file_wire_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *LocalityLB) GetOff() bool {
@@ -5311,7 +5523,7 @@ type Distribute struct {
 
 func (x *Distribute) Reset() {
 	*x = Distribute{}
-	mi := &file_wire_proto_msgTypes[67]
+	mi := &file_wire_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5323,7 +5535,7 @@ func (x *Distribute) String() string {
 func (*Distribute) ProtoMessage() {}
 
 func (x *Distribute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[67]
+	mi := &file_wire_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5336,7 +5548,7 @@ func (x *Distribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Distribute.ProtoReflect.Descriptor instead.
 func (*Distribute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{67}
+	return file_wire_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *Distribute) GetFrom() string {
@@ -5370,7 +5582,7 @@ type Outlier struct {
 
 func (x *Outlier) Reset() {
 	*x = Outlier{}
-	mi := &file_wire_proto_msgTypes[68]
+	mi := &file_wire_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5382,7 +5594,7 @@ func (x *Outlier) String() string {
 func (*Outlier) ProtoMessage() {}
 
 func (x *Outlier) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[68]
+	mi := &file_wire_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5395,7 +5607,7 @@ func (x *Outlier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outlier.ProtoReflect.Descriptor instead.
 func (*Outlier) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{68}
+	return file_wire_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *Outlier) GetConsecutiveErrors() int64 {
@@ -5480,7 +5692,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_wire_proto_msgTypes[69]
+	mi := &file_wire_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5492,7 +5704,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[69]
+	mi := &file_wire_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5505,7 +5717,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{69}
+	return file_wire_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *Limits) GetConnections() int64 {
@@ -5596,7 +5808,7 @@ type Keepalive struct {
 
 func (x *Keepalive) Reset() {
 	*x = Keepalive{}
-	mi := &file_wire_proto_msgTypes[70]
+	mi := &file_wire_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5608,7 +5820,7 @@ func (x *Keepalive) String() string {
 func (*Keepalive) ProtoMessage() {}
 
 func (x *Keepalive) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[70]
+	mi := &file_wire_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5621,7 +5833,7 @@ func (x *Keepalive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Keepalive.ProtoReflect.Descriptor instead.
 func (*Keepalive) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{70}
+	return file_wire_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *Keepalive) GetProbes() int64 {
@@ -5656,7 +5868,7 @@ type RetryBudget struct {
 
 func (x *RetryBudget) Reset() {
 	*x = RetryBudget{}
-	mi := &file_wire_proto_msgTypes[71]
+	mi := &file_wire_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5668,7 +5880,7 @@ func (x *RetryBudget) String() string {
 func (*RetryBudget) ProtoMessage() {}
 
 func (x *RetryBudget) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[71]
+	mi := &file_wire_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5681,7 +5893,7 @@ func (x *RetryBudget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryBudget.ProtoReflect.Descriptor instead.
 func (*RetryBudget) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{71}
+	return file_wire_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *RetryBudget) GetPercent() float64 {
@@ -5718,13 +5930,14 @@ type HealthCheck struct {
 	NoTrafficInterval *durationpb.Duration `protobuf:"bytes,6,opt,name=no_traffic_interval,json=noTrafficInterval,proto3" json:"no_traffic_interval,omitempty"`
 	Healthy           int64                `protobuf:"varint,7,opt,name=healthy,proto3" json:"healthy,omitempty"`
 	Unhealthy         int64                `protobuf:"varint,8,opt,name=unhealthy,proto3" json:"unhealthy,omitempty"`
+	Port              uint32               `protobuf:"varint,9,opt,name=port,proto3" json:"port,omitempty"` // where the app is asked; 0 is its first
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
 
 func (x *HealthCheck) Reset() {
 	*x = HealthCheck{}
-	mi := &file_wire_proto_msgTypes[72]
+	mi := &file_wire_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5736,7 +5949,7 @@ func (x *HealthCheck) String() string {
 func (*HealthCheck) ProtoMessage() {}
 
 func (x *HealthCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[72]
+	mi := &file_wire_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5749,7 +5962,7 @@ func (x *HealthCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthCheck.ProtoReflect.Descriptor instead.
 func (*HealthCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{72}
+	return file_wire_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *HealthCheck) GetHow() isHealthCheck_How {
@@ -5821,6 +6034,13 @@ func (x *HealthCheck) GetUnhealthy() int64 {
 	return 0
 }
 
+func (x *HealthCheck) GetPort() uint32 {
+	if x != nil {
+		return x.Port
+	}
+	return 0
+}
+
 type isHealthCheck_How interface {
 	isHealthCheck_How()
 }
@@ -5854,7 +6074,7 @@ type HTTPCheck struct {
 
 func (x *HTTPCheck) Reset() {
 	*x = HTTPCheck{}
-	mi := &file_wire_proto_msgTypes[73]
+	mi := &file_wire_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5866,7 +6086,7 @@ func (x *HTTPCheck) String() string {
 func (*HTTPCheck) ProtoMessage() {}
 
 func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[73]
+	mi := &file_wire_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5879,7 +6099,7 @@ func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HTTPCheck.ProtoReflect.Descriptor instead.
 func (*HTTPCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{73}
+	return file_wire_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *HTTPCheck) GetPath() string {
@@ -5913,7 +6133,7 @@ type StatusRange struct {
 
 func (x *StatusRange) Reset() {
 	*x = StatusRange{}
-	mi := &file_wire_proto_msgTypes[74]
+	mi := &file_wire_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5925,7 +6145,7 @@ func (x *StatusRange) String() string {
 func (*StatusRange) ProtoMessage() {}
 
 func (x *StatusRange) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[74]
+	mi := &file_wire_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5938,7 +6158,7 @@ func (x *StatusRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRange.ProtoReflect.Descriptor instead.
 func (*StatusRange) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{74}
+	return file_wire_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *StatusRange) GetFrom() int64 {
@@ -5964,7 +6184,7 @@ type GRPCCheck struct {
 
 func (x *GRPCCheck) Reset() {
 	*x = GRPCCheck{}
-	mi := &file_wire_proto_msgTypes[75]
+	mi := &file_wire_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5976,7 +6196,7 @@ func (x *GRPCCheck) String() string {
 func (*GRPCCheck) ProtoMessage() {}
 
 func (x *GRPCCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[75]
+	mi := &file_wire_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5989,7 +6209,7 @@ func (x *GRPCCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GRPCCheck.ProtoReflect.Descriptor instead.
 func (*GRPCCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{75}
+	return file_wire_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *GRPCCheck) GetService() string {
@@ -6019,7 +6239,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_wire_proto_msgTypes[76]
+	mi := &file_wire_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6031,7 +6251,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[76]
+	mi := &file_wire_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6044,7 +6264,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{76}
+	return file_wire_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *Verdict) GetId() string {
@@ -6408,7 +6628,7 @@ const file_wire_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x16\n" +
 	"\x06values\x18\x02 \x03(\tR\x06values\x12\x1d\n" +
 	"\n" +
-	"not_values\x18\x03 \x03(\tR\tnotValues\"\xcb\x03\n" +
+	"not_values\x18\x03 \x03(\tR\tnotValues\"\xc5\x04\n" +
 	"\bSnapshot\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x14\n" +
@@ -6420,7 +6640,20 @@ const file_wire_proto_rawDesc = "" +
 	"\bverdicts\x18\b \x03(\v2\x1a.sightline.wire.v1.VerdictR\bverdicts\x128\n" +
 	"\astreams\x18\t \x03(\v2\x1e.sightline.wire.v1.StreamRouteR\astreams\x12.\n" +
 	"\x05hedge\x18\n" +
-	" \x01(\v2\x18.sightline.wire.v1.HedgeR\x05hedge\"\x8e\x03\n" +
+	" \x01(\v2\x18.sightline.wire.v1.HedgeR\x05hedge\x124\n" +
+	"\x05ports\x18\v \x03(\v2\x1e.sightline.wire.v1.ServicePortR\x05ports\x12B\n" +
+	"\rport_policies\x18\f \x03(\v2\x1d.sightline.wire.v1.PortPolicyR\fportPolicies\"N\n" +
+	"\x04Port\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\rR\x06number\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1a\n" +
+	"\bprotocol\x18\x03 \x01(\tR\bprotocol\"P\n" +
+	"\vServicePort\x12+\n" +
+	"\x04port\x18\x01 \x01(\v2\x17.sightline.wire.v1.PortR\x04port\x12\x14\n" +
+	"\x05group\x18\x02 \x01(\rR\x05group\"S\n" +
+	"\n" +
+	"PortPolicy\x12\x12\n" +
+	"\x04port\x18\x01 \x01(\rR\x04port\x121\n" +
+	"\x06policy\x18\x02 \x01(\v2\x19.sightline.wire.v1.PolicyR\x06policy\"\xbd\x03\n" +
 	"\bInstance\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aservice\x18\x02 \x01(\tR\aservice\x12\x18\n" +
@@ -6433,7 +6666,8 @@ const file_wire_proto_rawDesc = "" +
 	"\bapp_port\x18\t \x01(\rR\aappPort\x12\x1a\n" +
 	"\blocality\x18\n" +
 	" \x01(\tR\blocality\x12\x1c\n" +
-	"\tplaintext\x18\v \x01(\bR\tplaintext\x1a9\n" +
+	"\tplaintext\x18\v \x01(\bR\tplaintext\x12-\n" +
+	"\x05ports\x18\f \x03(\v2\x17.sightline.wire.v1.PortR\x05ports\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x84\x05\n" +
@@ -6485,14 +6719,15 @@ const file_wire_proto_rawDesc = "" +
 	"\x06prefix\x18\x02 \x01(\tH\x00R\x06prefix\x12\x16\n" +
 	"\x05regex\x18\x03 \x01(\tH\x00R\x05regex\x12\x1a\n" +
 	"\belements\x18\x04 \x01(\tR\belementsB\x06\n" +
-	"\x04kind\"\xbd\x01\n" +
+	"\x04kind\"\xd1\x01\n" +
 	"\vDestination\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x16\n" +
 	"\x06subset\x18\x02 \x01(\tR\x06subset\x12\x16\n" +
 	"\x06weight\x18\x03 \x01(\rR\x06weight\x128\n" +
 	"\aheaders\x18\x04 \x01(\v2\x1e.sightline.wire.v1.HeaderEditsR\aheaders\x12\x12\n" +
 	"\x04fail\x18\x05 \x01(\x03R\x04fail\x12\x16\n" +
-	"\x06absent\x18\x06 \x01(\x03R\x06absent\"\xd0\x01\n" +
+	"\x06absent\x18\x06 \x01(\x03R\x06absent\x12\x12\n" +
+	"\x04port\x18\a \x01(\rR\x04port\"\xd0\x01\n" +
 	"\x05Retry\x12\x1a\n" +
 	"\battempts\x18\x01 \x01(\x03R\battempts\x12A\n" +
 	"\x0fper_try_timeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\rperTryTimeout\x12\x0e\n" +
@@ -6550,11 +6785,12 @@ const file_wire_proto_rawDesc = "" +
 	"\x06status\x18\x01 \x01(\x03R\x06status\x12\x17\n" +
 	"\x04grpc\x18\x02 \x01(\x03H\x00R\x04grpc\x88\x01\x01\x12\x18\n" +
 	"\apercent\x18\x03 \x01(\x01R\apercentB\a\n" +
-	"\x05_grpc\"T\n" +
+	"\x05_grpc\"h\n" +
 	"\x06Mirror\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x16\n" +
 	"\x06subset\x18\x02 \x01(\tR\x06subset\x12\x18\n" +
-	"\apercent\x18\x03 \x01(\x01R\apercent\"\x9f\x01\n" +
+	"\apercent\x18\x03 \x01(\x01R\apercent\x12\x12\n" +
+	"\x04port\x18\x04 \x01(\rR\x04port\"\x9f\x01\n" +
 	"\vStreamRoute\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x128\n" +
 	"\amatches\x18\x02 \x03(\v2\x1e.sightline.wire.v1.StreamMatchR\amatches\x12B\n" +
@@ -6567,11 +6803,12 @@ const file_wire_proto_rawDesc = "" +
 	"\rsource_labels\x18\x05 \x03(\v20.sightline.wire.v1.StreamMatch.SourceLabelsEntryR\fsourceLabels\x1a?\n" +
 	"\x11SourceLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc9\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8d\x02\n" +
 	"\x06Subset\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12=\n" +
 	"\x06labels\x18\x02 \x03(\v2%.sightline.wire.v1.Subset.LabelsEntryR\x06labels\x121\n" +
-	"\x06policy\x18\x03 \x01(\v2\x19.sightline.wire.v1.PolicyR\x06policy\x1a9\n" +
+	"\x06policy\x18\x03 \x01(\v2\x19.sightline.wire.v1.PolicyR\x06policy\x12B\n" +
+	"\rport_policies\x18\x04 \x03(\v2\x1d.sightline.wire.v1.PortPolicyR\fportPolicies\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc6\x01\n" +
@@ -6670,7 +6907,7 @@ const file_wire_proto_rawDesc = "" +
 	"\apercent\x18\x01 \x01(\x01R\apercent\x12\x1f\n" +
 	"\vmin_retries\x18\x02 \x01(\x03R\n" +
 	"minRetries\x125\n" +
-	"\binterval\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\binterval\"\xff\x02\n" +
+	"\binterval\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\binterval\"\x93\x03\n" +
 	"\vHealthCheck\x122\n" +
 	"\x04http\x18\x01 \x01(\v2\x1c.sightline.wire.v1.HTTPCheckH\x00R\x04http\x122\n" +
 	"\x04grpc\x18\x02 \x01(\v2\x1c.sightline.wire.v1.GRPCCheckH\x00R\x04grpc\x12\x12\n" +
@@ -6679,7 +6916,8 @@ const file_wire_proto_rawDesc = "" +
 	"\atimeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x12I\n" +
 	"\x13no_traffic_interval\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x11noTrafficInterval\x12\x18\n" +
 	"\ahealthy\x18\a \x01(\x03R\ahealthy\x12\x1c\n" +
-	"\tunhealthy\x18\b \x01(\x03R\tunhealthyB\x05\n" +
+	"\tunhealthy\x18\b \x01(\x03R\tunhealthy\x12\x12\n" +
+	"\x04port\x18\t \x01(\rR\x04portB\x05\n" +
 	"\x03how\"o\n" +
 	"\tHTTPCheck\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x12\n" +
@@ -6723,7 +6961,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 90)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 93)
 var file_wire_proto_goTypes = []any{
 	(*Workload)(nil),              // 0: sightline.wire.v1.Workload
 	(*EnrollRequest)(nil),         // 1: sightline.wire.v1.EnrollRequest
@@ -6766,83 +7004,86 @@ var file_wire_proto_goTypes = []any{
 	(*Operation)(nil),             // 38: sightline.wire.v1.Operation
 	(*Condition)(nil),             // 39: sightline.wire.v1.Condition
 	(*Snapshot)(nil),              // 40: sightline.wire.v1.Snapshot
-	(*Instance)(nil),              // 41: sightline.wire.v1.Instance
-	(*Route)(nil),                 // 42: sightline.wire.v1.Route
-	(*Match)(nil),                 // 43: sightline.wire.v1.Match
-	(*StringMatch)(nil),           // 44: sightline.wire.v1.StringMatch
-	(*Destination)(nil),           // 45: sightline.wire.v1.Destination
-	(*Retry)(nil),                 // 46: sightline.wire.v1.Retry
-	(*HeaderEdits)(nil),           // 47: sightline.wire.v1.HeaderEdits
-	(*FieldEdits)(nil),            // 48: sightline.wire.v1.FieldEdits
-	(*Rewrite)(nil),               // 49: sightline.wire.v1.Rewrite
-	(*Redirect)(nil),              // 50: sightline.wire.v1.Redirect
-	(*DirectResponse)(nil),        // 51: sightline.wire.v1.DirectResponse
-	(*CORS)(nil),                  // 52: sightline.wire.v1.CORS
-	(*Fault)(nil),                 // 53: sightline.wire.v1.Fault
-	(*Delay)(nil),                 // 54: sightline.wire.v1.Delay
-	(*Abort)(nil),                 // 55: sightline.wire.v1.Abort
-	(*Mirror)(nil),                // 56: sightline.wire.v1.Mirror
-	(*StreamRoute)(nil),           // 57: sightline.wire.v1.StreamRoute
-	(*StreamMatch)(nil),           // 58: sightline.wire.v1.StreamMatch
-	(*Subset)(nil),                // 59: sightline.wire.v1.Subset
-	(*Hedge)(nil),                 // 60: sightline.wire.v1.Hedge
-	(*Policy)(nil),                // 61: sightline.wire.v1.Policy
-	(*Hash)(nil),                  // 62: sightline.wire.v1.Hash
-	(*HashCookie)(nil),            // 63: sightline.wire.v1.HashCookie
-	(*CookieAttribute)(nil),       // 64: sightline.wire.v1.CookieAttribute
-	(*Warmup)(nil),                // 65: sightline.wire.v1.Warmup
-	(*LocalityLB)(nil),            // 66: sightline.wire.v1.LocalityLB
-	(*Distribute)(nil),            // 67: sightline.wire.v1.Distribute
-	(*Outlier)(nil),               // 68: sightline.wire.v1.Outlier
-	(*Limits)(nil),                // 69: sightline.wire.v1.Limits
-	(*Keepalive)(nil),             // 70: sightline.wire.v1.Keepalive
-	(*RetryBudget)(nil),           // 71: sightline.wire.v1.RetryBudget
-	(*HealthCheck)(nil),           // 72: sightline.wire.v1.HealthCheck
-	(*HTTPCheck)(nil),             // 73: sightline.wire.v1.HTTPCheck
-	(*StatusRange)(nil),           // 74: sightline.wire.v1.StatusRange
-	(*GRPCCheck)(nil),             // 75: sightline.wire.v1.GRPCCheck
-	(*Verdict)(nil),               // 76: sightline.wire.v1.Verdict
-	nil,                           // 77: sightline.wire.v1.TappedRequest.LimitedEntry
-	nil,                           // 78: sightline.wire.v1.SamplingRule.HeadersEntry
-	nil,                           // 79: sightline.wire.v1.Instance.LabelsEntry
-	nil,                           // 80: sightline.wire.v1.Match.HeadersEntry
-	nil,                           // 81: sightline.wire.v1.Match.WithoutEntry
-	nil,                           // 82: sightline.wire.v1.Match.QueryEntry
-	nil,                           // 83: sightline.wire.v1.Match.SourceLabelsEntry
-	nil,                           // 84: sightline.wire.v1.FieldEdits.SetEntry
-	nil,                           // 85: sightline.wire.v1.FieldEdits.AddEntry
-	nil,                           // 86: sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	nil,                           // 87: sightline.wire.v1.Subset.LabelsEntry
-	nil,                           // 88: sightline.wire.v1.LocalityLB.FailoverEntry
-	nil,                           // 89: sightline.wire.v1.Distribute.ToEntry
-	(*timestamppb.Timestamp)(nil), // 90: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 91: google.protobuf.Duration
+	(*Port)(nil),                  // 41: sightline.wire.v1.Port
+	(*ServicePort)(nil),           // 42: sightline.wire.v1.ServicePort
+	(*PortPolicy)(nil),            // 43: sightline.wire.v1.PortPolicy
+	(*Instance)(nil),              // 44: sightline.wire.v1.Instance
+	(*Route)(nil),                 // 45: sightline.wire.v1.Route
+	(*Match)(nil),                 // 46: sightline.wire.v1.Match
+	(*StringMatch)(nil),           // 47: sightline.wire.v1.StringMatch
+	(*Destination)(nil),           // 48: sightline.wire.v1.Destination
+	(*Retry)(nil),                 // 49: sightline.wire.v1.Retry
+	(*HeaderEdits)(nil),           // 50: sightline.wire.v1.HeaderEdits
+	(*FieldEdits)(nil),            // 51: sightline.wire.v1.FieldEdits
+	(*Rewrite)(nil),               // 52: sightline.wire.v1.Rewrite
+	(*Redirect)(nil),              // 53: sightline.wire.v1.Redirect
+	(*DirectResponse)(nil),        // 54: sightline.wire.v1.DirectResponse
+	(*CORS)(nil),                  // 55: sightline.wire.v1.CORS
+	(*Fault)(nil),                 // 56: sightline.wire.v1.Fault
+	(*Delay)(nil),                 // 57: sightline.wire.v1.Delay
+	(*Abort)(nil),                 // 58: sightline.wire.v1.Abort
+	(*Mirror)(nil),                // 59: sightline.wire.v1.Mirror
+	(*StreamRoute)(nil),           // 60: sightline.wire.v1.StreamRoute
+	(*StreamMatch)(nil),           // 61: sightline.wire.v1.StreamMatch
+	(*Subset)(nil),                // 62: sightline.wire.v1.Subset
+	(*Hedge)(nil),                 // 63: sightline.wire.v1.Hedge
+	(*Policy)(nil),                // 64: sightline.wire.v1.Policy
+	(*Hash)(nil),                  // 65: sightline.wire.v1.Hash
+	(*HashCookie)(nil),            // 66: sightline.wire.v1.HashCookie
+	(*CookieAttribute)(nil),       // 67: sightline.wire.v1.CookieAttribute
+	(*Warmup)(nil),                // 68: sightline.wire.v1.Warmup
+	(*LocalityLB)(nil),            // 69: sightline.wire.v1.LocalityLB
+	(*Distribute)(nil),            // 70: sightline.wire.v1.Distribute
+	(*Outlier)(nil),               // 71: sightline.wire.v1.Outlier
+	(*Limits)(nil),                // 72: sightline.wire.v1.Limits
+	(*Keepalive)(nil),             // 73: sightline.wire.v1.Keepalive
+	(*RetryBudget)(nil),           // 74: sightline.wire.v1.RetryBudget
+	(*HealthCheck)(nil),           // 75: sightline.wire.v1.HealthCheck
+	(*HTTPCheck)(nil),             // 76: sightline.wire.v1.HTTPCheck
+	(*StatusRange)(nil),           // 77: sightline.wire.v1.StatusRange
+	(*GRPCCheck)(nil),             // 78: sightline.wire.v1.GRPCCheck
+	(*Verdict)(nil),               // 79: sightline.wire.v1.Verdict
+	nil,                           // 80: sightline.wire.v1.TappedRequest.LimitedEntry
+	nil,                           // 81: sightline.wire.v1.SamplingRule.HeadersEntry
+	nil,                           // 82: sightline.wire.v1.Instance.LabelsEntry
+	nil,                           // 83: sightline.wire.v1.Match.HeadersEntry
+	nil,                           // 84: sightline.wire.v1.Match.WithoutEntry
+	nil,                           // 85: sightline.wire.v1.Match.QueryEntry
+	nil,                           // 86: sightline.wire.v1.Match.SourceLabelsEntry
+	nil,                           // 87: sightline.wire.v1.FieldEdits.SetEntry
+	nil,                           // 88: sightline.wire.v1.FieldEdits.AddEntry
+	nil,                           // 89: sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	nil,                           // 90: sightline.wire.v1.Subset.LabelsEntry
+	nil,                           // 91: sightline.wire.v1.LocalityLB.FailoverEntry
+	nil,                           // 92: sightline.wire.v1.Distribute.ToEntry
+	(*timestamppb.Timestamp)(nil), // 93: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 94: google.protobuf.Duration
 }
 var file_wire_proto_depIdxs = []int32{
 	0,   // 0: sightline.wire.v1.EnrollRequest.workload:type_name -> sightline.wire.v1.Workload
 	6,   // 1: sightline.wire.v1.SVIDResponse.svids:type_name -> sightline.wire.v1.SVID
-	90,  // 2: sightline.wire.v1.TrustReport.expires:type_name -> google.protobuf.Timestamp
+	93,  // 2: sightline.wire.v1.TrustReport.expires:type_name -> google.protobuf.Timestamp
 	9,   // 3: sightline.wire.v1.TrustUpdate.revoked:type_name -> sightline.wire.v1.Revocation
-	91,  // 4: sightline.wire.v1.TrustUpdate.spread:type_name -> google.protobuf.Duration
-	90,  // 5: sightline.wire.v1.Revocation.before:type_name -> google.protobuf.Timestamp
-	90,  // 6: sightline.wire.v1.Revocation.expires:type_name -> google.protobuf.Timestamp
+	94,  // 4: sightline.wire.v1.TrustUpdate.spread:type_name -> google.protobuf.Duration
+	93,  // 5: sightline.wire.v1.Revocation.before:type_name -> google.protobuf.Timestamp
+	93,  // 6: sightline.wire.v1.Revocation.expires:type_name -> google.protobuf.Timestamp
 	11,  // 7: sightline.wire.v1.SubscribeRequest.hello:type_name -> sightline.wire.v1.Hello
 	12,  // 8: sightline.wire.v1.SubscribeRequest.want:type_name -> sightline.wire.v1.Want
 	13,  // 9: sightline.wire.v1.SubscribeRequest.state:type_name -> sightline.wire.v1.State
 	14,  // 10: sightline.wire.v1.SubscribeRequest.ack:type_name -> sightline.wire.v1.Ack
 	15,  // 11: sightline.wire.v1.SubscribeRequest.goodbye:type_name -> sightline.wire.v1.Goodbye
-	41,  // 12: sightline.wire.v1.Hello.instance:type_name -> sightline.wire.v1.Instance
-	91,  // 13: sightline.wire.v1.Ack.ago:type_name -> google.protobuf.Duration
+	44,  // 12: sightline.wire.v1.Hello.instance:type_name -> sightline.wire.v1.Instance
+	94,  // 13: sightline.wire.v1.Ack.ago:type_name -> google.protobuf.Duration
 	40,  // 14: sightline.wire.v1.Push.snapshots:type_name -> sightline.wire.v1.Snapshot
-	90,  // 15: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
+	93,  // 15: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
 	23,  // 16: sightline.wire.v1.Push.inbound:type_name -> sightline.wire.v1.Inbound
 	17,  // 17: sightline.wire.v1.Push.taps:type_name -> sightline.wire.v1.Taps
 	18,  // 18: sightline.wire.v1.Taps.taps:type_name -> sightline.wire.v1.Tap
 	21,  // 19: sightline.wire.v1.TappedRequest.rows:type_name -> sightline.wire.v1.TappedRow
-	77,  // 20: sightline.wire.v1.TappedRequest.limited:type_name -> sightline.wire.v1.TappedRequest.LimitedEntry
-	90,  // 21: sightline.wire.v1.TappedRow.time:type_name -> google.protobuf.Timestamp
-	91,  // 22: sightline.wire.v1.TappedRow.took:type_name -> google.protobuf.Duration
-	91,  // 23: sightline.wire.v1.TappedRow.first_byte:type_name -> google.protobuf.Duration
+	80,  // 20: sightline.wire.v1.TappedRequest.limited:type_name -> sightline.wire.v1.TappedRequest.LimitedEntry
+	93,  // 21: sightline.wire.v1.TappedRow.time:type_name -> google.protobuf.Timestamp
+	94,  // 22: sightline.wire.v1.TappedRow.took:type_name -> google.protobuf.Duration
+	94,  // 23: sightline.wire.v1.TappedRow.first_byte:type_name -> google.protobuf.Duration
 	22,  // 24: sightline.wire.v1.TappedRow.request:type_name -> sightline.wire.v1.TappedHeader
 	22,  // 25: sightline.wire.v1.TappedRow.response:type_name -> sightline.wire.v1.TappedHeader
 	35,  // 26: sightline.wire.v1.Inbound.authorization:type_name -> sightline.wire.v1.Authorization
@@ -6856,117 +7097,123 @@ var file_wire_proto_depIdxs = []int32{
 	26,  // 34: sightline.wire.v1.AccessLog.only:type_name -> sightline.wire.v1.LogTest
 	26,  // 35: sightline.wire.v1.LogTest.of:type_name -> sightline.wire.v1.LogTest
 	28,  // 36: sightline.wire.v1.Sampling.rules:type_name -> sightline.wire.v1.SamplingRule
-	91,  // 37: sightline.wire.v1.Sampling.keep_slower:type_name -> google.protobuf.Duration
-	78,  // 38: sightline.wire.v1.SamplingRule.headers:type_name -> sightline.wire.v1.SamplingRule.HeadersEntry
+	94,  // 37: sightline.wire.v1.Sampling.keep_slower:type_name -> google.protobuf.Duration
+	81,  // 38: sightline.wire.v1.SamplingRule.headers:type_name -> sightline.wire.v1.SamplingRule.HeadersEntry
 	36,  // 39: sightline.wire.v1.RateRule.match:type_name -> sightline.wire.v1.AuthorizationRule
-	91,  // 40: sightline.wire.v1.RateRule.unit:type_name -> google.protobuf.Duration
+	94,  // 40: sightline.wire.v1.RateRule.unit:type_name -> google.protobuf.Duration
 	31,  // 41: sightline.wire.v1.InFlight.adaptive:type_name -> sightline.wire.v1.Adaptive
-	91,  // 42: sightline.wire.v1.Adaptive.interval:type_name -> google.protobuf.Duration
-	91,  // 43: sightline.wire.v1.Adaptive.min_rtt_fixed:type_name -> google.protobuf.Duration
-	91,  // 44: sightline.wire.v1.Adaptive.min_rtt_interval:type_name -> google.protobuf.Duration
+	94,  // 42: sightline.wire.v1.Adaptive.interval:type_name -> google.protobuf.Duration
+	94,  // 43: sightline.wire.v1.Adaptive.min_rtt_fixed:type_name -> google.protobuf.Duration
+	94,  // 44: sightline.wire.v1.Adaptive.min_rtt_interval:type_name -> google.protobuf.Duration
 	33,  // 45: sightline.wire.v1.TokenRule.from_headers:type_name -> sightline.wire.v1.TokenHeader
 	34,  // 46: sightline.wire.v1.TokenRule.claim_headers:type_name -> sightline.wire.v1.ClaimHeader
 	36,  // 47: sightline.wire.v1.Authorization.rules:type_name -> sightline.wire.v1.AuthorizationRule
 	37,  // 48: sightline.wire.v1.AuthorizationRule.from:type_name -> sightline.wire.v1.Source
 	38,  // 49: sightline.wire.v1.AuthorizationRule.to:type_name -> sightline.wire.v1.Operation
 	39,  // 50: sightline.wire.v1.AuthorizationRule.when:type_name -> sightline.wire.v1.Condition
-	42,  // 51: sightline.wire.v1.Snapshot.routes:type_name -> sightline.wire.v1.Route
-	59,  // 52: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
-	61,  // 53: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
-	41,  // 54: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
-	76,  // 55: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
-	57,  // 56: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
-	60,  // 57: sightline.wire.v1.Snapshot.hedge:type_name -> sightline.wire.v1.Hedge
-	79,  // 58: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
-	43,  // 59: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
-	45,  // 60: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
-	91,  // 61: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
-	46,  // 62: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
-	47,  // 63: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
-	49,  // 64: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
-	50,  // 65: sightline.wire.v1.Route.redirect:type_name -> sightline.wire.v1.Redirect
-	51,  // 66: sightline.wire.v1.Route.respond:type_name -> sightline.wire.v1.DirectResponse
-	52,  // 67: sightline.wire.v1.Route.cors:type_name -> sightline.wire.v1.CORS
-	53,  // 68: sightline.wire.v1.Route.fault:type_name -> sightline.wire.v1.Fault
-	56,  // 69: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
-	44,  // 70: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
-	44,  // 71: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
-	80,  // 72: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
-	44,  // 73: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
-	44,  // 74: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
-	81,  // 75: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
-	82,  // 76: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
-	83,  // 77: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
-	47,  // 78: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
-	91,  // 79: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
-	91,  // 80: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
-	48,  // 81: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
-	48,  // 82: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
-	84,  // 83: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
-	85,  // 84: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
-	44,  // 85: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
-	91,  // 86: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
-	54,  // 87: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
-	55,  // 88: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
-	91,  // 89: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
-	58,  // 90: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
-	45,  // 91: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
-	86,  // 92: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	87,  // 93: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
-	61,  // 94: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
-	91,  // 95: sightline.wire.v1.Hedge.after:type_name -> google.protobuf.Duration
-	91,  // 96: sightline.wire.v1.Hedge.min:type_name -> google.protobuf.Duration
-	91,  // 97: sightline.wire.v1.Hedge.max:type_name -> google.protobuf.Duration
-	68,  // 98: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
-	69,  // 99: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
-	62,  // 100: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
-	65,  // 101: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
-	66,  // 102: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
-	71,  // 103: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
-	72,  // 104: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
-	63,  // 105: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
-	91,  // 106: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
-	64,  // 107: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
-	91,  // 108: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
-	67,  // 109: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
-	88,  // 110: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
-	89,  // 111: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
-	91,  // 112: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
-	91,  // 113: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
-	91,  // 114: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
-	91,  // 115: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
-	91,  // 116: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
-	91,  // 117: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
-	70,  // 118: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
-	91,  // 119: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
-	91,  // 120: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
-	91,  // 121: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
-	73,  // 122: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
-	75,  // 123: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
-	91,  // 124: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
-	91,  // 125: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
-	91,  // 126: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
-	74,  // 127: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
-	90,  // 128: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
-	90,  // 129: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
-	44,  // 130: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
-	44,  // 131: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
-	44,  // 132: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
-	1,   // 133: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
-	2,   // 134: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
-	10,  // 135: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
-	19,  // 136: sightline.wire.v1.ControlPlane.Tapped:input_type -> sightline.wire.v1.TappedRequest
-	7,   // 137: sightline.wire.v1.ControlPlane.Trust:input_type -> sightline.wire.v1.TrustReport
-	3,   // 138: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
-	3,   // 139: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
-	16,  // 140: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
-	20,  // 141: sightline.wire.v1.ControlPlane.Tapped:output_type -> sightline.wire.v1.TappedResponse
-	8,   // 142: sightline.wire.v1.ControlPlane.Trust:output_type -> sightline.wire.v1.TrustUpdate
-	138, // [138:143] is the sub-list for method output_type
-	133, // [133:138] is the sub-list for method input_type
-	133, // [133:133] is the sub-list for extension type_name
-	133, // [133:133] is the sub-list for extension extendee
-	0,   // [0:133] is the sub-list for field type_name
+	45,  // 51: sightline.wire.v1.Snapshot.routes:type_name -> sightline.wire.v1.Route
+	62,  // 52: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
+	64,  // 53: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
+	44,  // 54: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
+	79,  // 55: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
+	60,  // 56: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
+	63,  // 57: sightline.wire.v1.Snapshot.hedge:type_name -> sightline.wire.v1.Hedge
+	42,  // 58: sightline.wire.v1.Snapshot.ports:type_name -> sightline.wire.v1.ServicePort
+	43,  // 59: sightline.wire.v1.Snapshot.port_policies:type_name -> sightline.wire.v1.PortPolicy
+	41,  // 60: sightline.wire.v1.ServicePort.port:type_name -> sightline.wire.v1.Port
+	64,  // 61: sightline.wire.v1.PortPolicy.policy:type_name -> sightline.wire.v1.Policy
+	82,  // 62: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
+	41,  // 63: sightline.wire.v1.Instance.ports:type_name -> sightline.wire.v1.Port
+	46,  // 64: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
+	48,  // 65: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
+	94,  // 66: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
+	49,  // 67: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
+	50,  // 68: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
+	52,  // 69: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
+	53,  // 70: sightline.wire.v1.Route.redirect:type_name -> sightline.wire.v1.Redirect
+	54,  // 71: sightline.wire.v1.Route.respond:type_name -> sightline.wire.v1.DirectResponse
+	55,  // 72: sightline.wire.v1.Route.cors:type_name -> sightline.wire.v1.CORS
+	56,  // 73: sightline.wire.v1.Route.fault:type_name -> sightline.wire.v1.Fault
+	59,  // 74: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
+	47,  // 75: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
+	47,  // 76: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
+	83,  // 77: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
+	47,  // 78: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
+	47,  // 79: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
+	84,  // 80: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
+	85,  // 81: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
+	86,  // 82: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
+	50,  // 83: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
+	94,  // 84: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
+	94,  // 85: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
+	51,  // 86: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
+	51,  // 87: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
+	87,  // 88: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
+	88,  // 89: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
+	47,  // 90: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
+	94,  // 91: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
+	57,  // 92: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
+	58,  // 93: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
+	94,  // 94: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
+	61,  // 95: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
+	48,  // 96: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
+	89,  // 97: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	90,  // 98: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
+	64,  // 99: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
+	43,  // 100: sightline.wire.v1.Subset.port_policies:type_name -> sightline.wire.v1.PortPolicy
+	94,  // 101: sightline.wire.v1.Hedge.after:type_name -> google.protobuf.Duration
+	94,  // 102: sightline.wire.v1.Hedge.min:type_name -> google.protobuf.Duration
+	94,  // 103: sightline.wire.v1.Hedge.max:type_name -> google.protobuf.Duration
+	71,  // 104: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
+	72,  // 105: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
+	65,  // 106: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
+	68,  // 107: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
+	69,  // 108: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
+	74,  // 109: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
+	75,  // 110: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
+	66,  // 111: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
+	94,  // 112: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
+	67,  // 113: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
+	94,  // 114: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
+	70,  // 115: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
+	91,  // 116: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
+	92,  // 117: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
+	94,  // 118: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
+	94,  // 119: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
+	94,  // 120: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
+	94,  // 121: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
+	94,  // 122: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
+	94,  // 123: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
+	73,  // 124: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
+	94,  // 125: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
+	94,  // 126: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
+	94,  // 127: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
+	76,  // 128: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
+	78,  // 129: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
+	94,  // 130: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
+	94,  // 131: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
+	94,  // 132: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
+	77,  // 133: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
+	93,  // 134: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
+	93,  // 135: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
+	47,  // 136: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
+	47,  // 137: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
+	47,  // 138: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
+	1,   // 139: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
+	2,   // 140: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
+	10,  // 141: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
+	19,  // 142: sightline.wire.v1.ControlPlane.Tapped:input_type -> sightline.wire.v1.TappedRequest
+	7,   // 143: sightline.wire.v1.ControlPlane.Trust:input_type -> sightline.wire.v1.TrustReport
+	3,   // 144: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
+	3,   // 145: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
+	16,  // 146: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
+	20,  // 147: sightline.wire.v1.ControlPlane.Tapped:output_type -> sightline.wire.v1.TappedResponse
+	8,   // 148: sightline.wire.v1.ControlPlane.Trust:output_type -> sightline.wire.v1.TrustUpdate
+	144, // [144:149] is the sub-list for method output_type
+	139, // [139:144] is the sub-list for method input_type
+	139, // [139:139] is the sub-list for extension type_name
+	139, // [139:139] is the sub-list for extension extendee
+	0,   // [0:139] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -6981,19 +7228,19 @@ func file_wire_proto_init() {
 		(*SubscribeRequest_Ack)(nil),
 		(*SubscribeRequest_Goodbye)(nil),
 	}
-	file_wire_proto_msgTypes[44].OneofWrappers = []any{
+	file_wire_proto_msgTypes[47].OneofWrappers = []any{
 		(*StringMatch_Exact)(nil),
 		(*StringMatch_Prefix)(nil),
 		(*StringMatch_Regex)(nil),
 	}
-	file_wire_proto_msgTypes[55].OneofWrappers = []any{}
-	file_wire_proto_msgTypes[62].OneofWrappers = []any{
+	file_wire_proto_msgTypes[58].OneofWrappers = []any{}
+	file_wire_proto_msgTypes[65].OneofWrappers = []any{
 		(*Hash_Header)(nil),
 		(*Hash_Query)(nil),
 		(*Hash_Cookie)(nil),
 		(*Hash_SourceIp)(nil),
 	}
-	file_wire_proto_msgTypes[72].OneofWrappers = []any{
+	file_wire_proto_msgTypes[75].OneofWrappers = []any{
 		(*HealthCheck_Http)(nil),
 		(*HealthCheck_Grpc)(nil),
 		(*HealthCheck_Tcp)(nil),
@@ -7004,7 +7251,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   90,
+			NumMessages:   93,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -38,7 +38,7 @@ func full() mesh.Snapshot {
 		RetryBudget: &mesh.RetryBudget{Percent: 12.5, MinRetries: 3, Interval: time.Second},
 		HealthCheck: &mesh.HealthCheck{
 			HTTP:     &mesh.HTTPCheck{Path: "/healthz", Host: "reviews", Statuses: []mesh.StatusRange{{From: 200, To: 299}}},
-			Interval: time.Second, Timeout: 2 * time.Second, NoTrafficInterval: time.Minute, Healthy: 1, Unhealthy: 2,
+			Interval: time.Second, Timeout: 2 * time.Second, NoTrafficInterval: time.Minute, Healthy: 1, Unhealthy: 2, Port: 8081,
 		},
 	}
 	return mesh.Snapshot{
@@ -55,14 +55,23 @@ func full() mesh.Snapshot {
 			}},
 			Destinations: []mesh.Destination{{Service: "reviews", Subset: "v2", Weight: 1}},
 		}},
-		Subsets: []mesh.Subset{{Name: "v2", Labels: map[string]string{"version": "v2"}, Policy: &policy}},
-		Policy:  policy,
+		Subsets: []mesh.Subset{{
+			Name: "v2", Labels: map[string]string{"version": "v2"}, Policy: &policy,
+			PortPolicies: []mesh.PortPolicy{{Port: 9090, Policy: policy}},
+		}},
+		Policy:       policy,
+		PortPolicies: []mesh.PortPolicy{{Port: 5432, Policy: policy}},
+		Ports: []mesh.ServicePort{
+			{Port: mesh.Port{Number: 5432, Protocol: mesh.TCP}},
+			{Port: mesh.Port{Number: 9090, Name: "grpc-api", Protocol: mesh.GRPC}, Group: 9090},
+		},
 		Instances: []mesh.Instance{{
 			ID: "reviews-1", Service: "reviews", Version: "v2",
 			Address:  netip.MustParseAddrPort("127.0.0.1:15006"),
 			Identity: "spiffe://mesh.local/ns/default/sa/reviews",
 			Labels:   map[string]string{"version": "v2"}, State: mesh.Ready,
 			AppProtocol: mesh.TCP, AppPort: 5432, Locality: "eu/a/7", Plaintext: true,
+			Ports: []mesh.Port{{Number: 5432, Protocol: mesh.TCP}, {Number: 9090, Name: "grpc-api", Protocol: mesh.GRPC}},
 		}},
 		Verdicts: []mesh.Verdict{{
 			ID: "v-1", Target: mesh.Target{Service: "reviews", Version: "v2", Instance: "reviews-1"},
@@ -93,7 +102,7 @@ func fullRoute() mesh.Route {
 			IgnoreCase: true, Port: 9080,
 			SourceNamespace: "shop", SourceLabels: map[string]string{"app": "cart"},
 		}},
-		Destinations: []mesh.Destination{{Service: "reviews", Subset: "v2", Weight: 100, Headers: edits, Fail: 500, Absent: 503}}, Last: true,
+		Destinations: []mesh.Destination{{Service: "reviews", Subset: "v2", Port: 9090, Weight: 100, Headers: edits, Fail: 500, Absent: 503}}, Last: true,
 		Timeout: 1500 * time.Millisecond,
 		Retry: &mesh.Retry{
 			Attempts: 3, PerTryTimeout: time.Second, On: []string{"5xx"}, Backoff: time.Second, SameInstance: true,
@@ -110,7 +119,7 @@ func fullRoute() mesh.Route {
 			Delay: &mesh.Delay{Fixed: 7 * time.Second, Percent: 0.5},
 			Abort: &mesh.Abort{Status: 555, GRPC: new(14), Percent: 100},
 		},
-		Mirrors: []mesh.Mirror{{Service: "reviews", Subset: "v3", Percent: 12.5}},
+		Mirrors: []mesh.Mirror{{Service: "reviews", Subset: "v3", Port: 9090, Percent: 12.5}},
 	}
 }
 
@@ -229,6 +238,10 @@ func TestToSnapshotRefuses(t *testing.T) {
 	}{
 		"nothing at all":  {nil, "no service name"},
 		"no address":      {&Snapshot{Service: "a", Instances: []*Instance{{Id: "a-1"}}}, `instance "a-1": address`},
+		"port 0":          {&Snapshot{Service: "a", Instances: []*Instance{{Id: "a-1", Address: "1.2.3.4:5", Ports: []*Port{{Number: 1}, {}}}}}, `instance "a-1": ports[1]: 0 is not a port`},
+		"one port twice":  {&Snapshot{Service: "a", Instances: []*Instance{{Id: "a-1", Address: "1.2.3.4:5", Ports: []*Port{{Number: 1}, {Number: 1}}}}}, `instance "a-1": ports[1]: 1 is not a port, or is there twice`},
+		"port's name":     {&Snapshot{Service: "a", Instances: []*Instance{{Id: "a-1", Address: "1.2.3.4:5", Ports: []*Port{{Number: 1, Name: "A"}}}}}, `ports[0]: name "A" is not a DNS label`},
+		"too many ports":  {&Snapshot{Service: "a", Instances: []*Instance{{Id: "a-1", Address: "1.2.3.4:5", Ports: make([]*Port, 33)}}}, `ports: there are 33; at most 32`},
 		"no port":         {&Snapshot{Service: "a", Instances: []*Instance{{Id: "a-1", Address: "1.2.3.4:5", AppPort: 1 << 16}}}, `instance "a-1": app_port: 65536 is not a port`},
 		"a name for host": {&Snapshot{Service: "a", Instances: []*Instance{{Id: "a-1", Address: "host:1"}}}, `instance "a-1": address`},
 	} {

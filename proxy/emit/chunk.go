@@ -48,6 +48,7 @@ type facts struct {
 	configVersion uint64
 	status, grpc  int16
 	triesLen      uint16
+	port          uint16 // of the callee's app
 	direction     Direction
 	mtls, bad     bool
 	kept          bool                // of a trace that is not sampled
@@ -103,6 +104,7 @@ func (c *chunk) add(r *Record) {
 	w.bytesIn, w.bytesOut = r.BytesIn, r.BytesOut
 	w.configVersion, w.status, w.grpc = r.ConfigVersion, int16(r.Status), int16(r.GRPCStatus)
 	w.direction, w.mtls, w.kept = r.Direction, r.MTLS, r.Kept && !r.Trace.Sampled
+	w.port = r.Port
 	w.bad = signal.FailedHop(r.Protocol, r.Status, r.GRPCStatus, r.Flags)
 	w.unlogged = r.Unlogged
 	w.text = uint32(c.textLen)

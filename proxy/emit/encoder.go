@@ -111,6 +111,9 @@ func common(b []byte, f protowire.Number, w *row, t *splitTexts) []byte {
 	b = attrText(b, f, signal.KeyChoice, t[textChoice])
 	b = attrText(b, f, signal.KeyPassedOver, t[textPassedOver])
 	b = attrText(b, f, signal.KeyGenerated, t[textGeneratedBy])
+	if w.port > 0 {
+		b = attrInt(b, f, signal.KeyPort, int64(w.port))
+	}
 	b = attrBool(b, f, signal.KeyMTLS, w.mtls)
 	b = attrInt(b, f, signal.KeyStatus, int64(w.status))
 	if w.grpc >= 0 {

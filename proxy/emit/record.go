@@ -37,6 +37,7 @@ type Record struct {
 	ConfigVersion                                 uint64
 	Peer                                          Peer
 	MTLS                                          bool
+	Port                                          uint16 // of the callee's app; 0 is not known
 	BytesIn, BytesOut                             uint64
 	Tries                                         []Try  // outbound only
 	ClosedBy                                      string // of a stream: "client" or "server"; empty if neither

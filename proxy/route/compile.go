@@ -67,7 +67,7 @@ func (c *compiler) service(s *mesh.Snapshot) *service {
 	if s.Service == "" {
 		c.fault("a snapshot names no service")
 	}
-	out := &service{known: s.Known}
+	out := &service{known: s.Known, ports: s.Ports}
 	if !s.Known {
 		return out
 	}
@@ -89,7 +89,11 @@ func (c *compiler) service(s *mesh.Snapshot) *service {
 			r.Hedge = h
 		}
 	}
-	out.streams, out.stream, out.app = c.streams(s), streamOf(s, out.routes), appOf(s.Instances)
+	out.streams, out.stream, out.app = c.streams(s), streamOf(s, out.routes), appOf(s, 0)
+	for _, group := range s.Groups() {
+		out.others = append(out.others, c.at(s, &out.port, group))
+	}
+	c.lead(s, &out.port)
 	return out
 }
 
@@ -169,7 +173,7 @@ func (c *compiler) destinations(path string, all []mesh.Destination) []Destinati
 			c.status(fmt.Sprintf("%s.destinations[%d].fail", path, i), fail)
 		}
 		if d.Weight > 0 {
-			out = append(out, Destination{Service: d.Service, Subset: d.Subset, Weight: d.Weight, Fail: fail})
+			out = append(out, Destination{Service: d.Service, Subset: d.Subset, Port: d.Port, Weight: d.Weight, Fail: fail})
 		}
 	}
 	if len(out) == 0 {

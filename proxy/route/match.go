@@ -94,6 +94,9 @@ func (r *Request) scheme() string { return cmp.Or(r.Scheme, "http") }
 
 // port is the one that the request was meant for.
 func (r *Request) port() uint32 {
+	if r.Port != 0 {
+		return uint32(r.Port)
+	}
 	if port := portOf(r.Authority); port != "" {
 		n, _ := strconv.ParseUint(port, 10, 16)
 		return uint32(n)

@@ -131,7 +131,7 @@ func (c *compiler) mirror(path string, s *mesh.Snapshot, r *mesh.Route, m mesh.M
 		Share: c.share(path+".percent", m.Percent),
 		Route: &Route{
 			Name: r.Name + ".mirror", Service: m.Service, ConfigVersion: s.Version,
-			destinations: []Destination{{Service: m.Service, Subset: m.Subset, Weight: 1}},
+			destinations: []Destination{{Service: m.Service, Subset: m.Subset, Port: m.Port, Weight: 1}},
 		},
 	}
 }

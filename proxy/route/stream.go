@@ -12,10 +12,14 @@ type App struct {
 	Port     uint16
 }
 
-// App is what the instances of s say of their apps.
-func (t *Table) App(s mesh.ServiceName) App {
-	if found, ok := t.services[s]; ok {
-		return found.app
+// App is what the instances of s say of their apps at a port; 0 is the first.
+func (t *Table) App(s mesh.ServiceName, number uint16) App {
+	found, ok := t.services[s]
+	if !ok {
+		return App{}
+	}
+	if at := found.at(number); at != nil {
+		return at.app
 	}
 	return App{}
 }
@@ -35,19 +39,23 @@ func streamOf(s *mesh.Snapshot, routes []*Route) *Route {
 	return out
 }
 
-// appOf is what all instances of a service say alike.
-func appOf(all []mesh.Instance) App {
+// appOf is what all instances of a service that have a port say alike of it.
+func appOf(s *mesh.Snapshot, group uint16) App {
 	var out App
-	for n := range all {
-		i := &all[n]
-		if n == 0 {
-			out = App{Protocol: i.AppProtocol, Port: i.AppPort}
+	first := true
+	for n := range s.Instances {
+		p, ok := s.PortAt(&s.Instances[n], group)
+		if !ok {
 			continue
 		}
-		if i.AppProtocol != out.Protocol {
+		if first {
+			out, first = App{Protocol: p.Protocol, Port: p.Number}, false
+			continue
+		}
+		if p.Protocol != out.Protocol {
 			out.Protocol = ""
 		}
-		if i.AppPort != out.Port {
+		if p.Number != out.Port {
 			out.Port = 0
 		}
 	}

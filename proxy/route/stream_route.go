@@ -10,6 +10,7 @@ import (
 // Stream is what routes of connections without HTTP look at.
 type Stream struct {
 	Port uint32 // that the connection was made to; 0 where it is not known
+	To   uint16 // the port of the service that is asked for; 0 is the first
 	TLS  bool   // it begins with TLS, which is passed through
 	SNI  string // server name that the client asks for; empty if none
 }
@@ -28,15 +29,21 @@ type streamMatch struct {
 // Stream finds the first route of s that fits a connection. Routes for TLS are about
 // connections that begin with it. A connection that no route is about takes the one
 // for requests that asks nothing of them, or goes to every instance. The error is
-// ErrUnknownService or ErrNoRoute.
+// ErrUnknownService, ErrUnknownPort or ErrNoRoute.
 func (t *Table) Stream(s mesh.ServiceName, c Stream) (*Route, error) {
 	found, ok := t.services[s]
 	if !ok || !found.known {
 		return nil, fmt.Errorf("%w: %s", ErrUnknownService, s)
 	}
+	at := &found.port
+	if to := c.To; to != 0 && len(found.ports) > 0 {
+		if at = found.at(to); at == nil {
+			return nil, found.noPort(s, to)
+		}
+	}
 	ruled := false
-	for i := range found.streams {
-		r := &found.streams[i]
+	for i := range at.streams {
+		r := &at.streams[i]
 		ruled = ruled || c.TLS || !r.onlyTLS()
 		if r.fits(&c) {
 			return r.Route, nil
@@ -45,7 +52,7 @@ func (t *Table) Stream(s mesh.ServiceName, c Stream) (*Route, error) {
 	if ruled {
 		return nil, fmt.Errorf("%w: port %d, server name %q of %s", ErrNoRoute, c.Port, c.SNI, s)
 	}
-	return found.stream, nil
+	return at.stream, nil
 }
 
 func (r *streamRoute) onlyTLS() bool {

@@ -57,7 +57,7 @@ func TestAppIsWhatAllInstancesSayAlike(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := table.App("db"); got != c.want {
+		if got := table.App("db", 0); got != c.want {
 			t.Errorf("%v: %+v, want %+v", c.instances, got, c.want)
 		}
 	}

@@ -15,6 +15,8 @@ var (
 	// ErrUnknownService says that the mesh has no service of that name, or that the
 	// table does not speak of it.
 	ErrUnknownService = errors.New("unknown service")
+	// ErrUnknownPort says that the service is known and has no such port.
+	ErrUnknownPort = errors.New("unknown port")
 	// ErrNoRoute says that the service is known and none of its routes fits the request.
 	ErrNoRoute = errors.New("no route fits the request")
 )
@@ -25,7 +27,16 @@ type Table struct {
 }
 
 type service struct {
-	known   bool
+	known bool
+	port  // the first of its instances
+
+	ports  []mesh.ServicePort // none where there is one alone
+	others []port
+}
+
+// port is a service as it is asked for at one of its ports.
+type port struct {
+	group   uint16
 	routes  []*Route
 	streams []streamRoute // that were written for streams
 	stream  *Route        // of streams that none of those is about
@@ -55,6 +66,7 @@ type Route struct {
 type Destination struct {
 	Service mesh.ServiceName
 	Subset  string // "" is every instance
+	Port    uint16 // its group, see mesh.ServicePort; 0 is the first of each instance
 	Weight  uint32 // relative to its siblings; never 0
 	Fail    int    // status that its share is answered with; 0 is sent to an instance
 }
@@ -78,6 +90,7 @@ type Request struct {
 	Method, Path, Authority string
 	Source                  netip.Addr // of the client; the zero value is not known
 	Scheme                  string     // empty is http
+	Port                    uint16     // that was addressed; 0 is not known, or none
 	// Header returns the value of a header by its lower-case name, and whether the
 	// request has it. It is not called after Match returned.
 	Header func(lowerName string) (value string, ok bool)
@@ -98,14 +111,20 @@ func (t *Table) Known(s mesh.ServiceName) bool {
 	return ok && found.known
 }
 
-// Match finds the first route of s that fits r. The error is ErrUnknownService or
-// ErrNoRoute.
+// Match finds the first route of s that fits r. The error is ErrUnknownService,
+// ErrUnknownPort or ErrNoRoute.
 func (t *Table) Match(s mesh.ServiceName, r *Request) (*Route, error) {
 	found, ok := t.services[s]
 	if !ok || !found.known {
 		return nil, fmt.Errorf("%w: %s", ErrUnknownService, s)
 	}
-	for _, route := range found.routes {
+	at := &found.port
+	if r.Port != 0 && len(found.ports) > 0 {
+		if at = found.at(r.Port); at == nil {
+			return nil, found.noPort(s, r.Port)
+		}
+	}
+	for _, route := range at.routes {
 		if route.fits(r) {
 			return route, nil
 		}

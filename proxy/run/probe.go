@@ -19,11 +19,11 @@ const (
 
 // Probe tells when an app takes requests.
 type Probe struct {
-	// Port is where the app listens on this machine; 0 is an app that only calls, and
+	// Ports are where the app listens on this machine; none is an app that only calls, and
 	// never takes requests.
-	Port int
-	// Path is asked with GET until an answer is a success or a redirect; empty is content
-	// with a port that accepts.
+	Ports []int
+	// Path is asked with GET, on the first port, until an answer is a success or a redirect;
+	// empty is content with a port that accepts, as the other ports have to in any case.
 	Path string
 	// Within bounds the wait; 0 is no bound.
 	Within time.Duration
@@ -31,40 +31,65 @@ type Probe struct {
 
 // Await waits until the app takes requests, ctx ends, or the time for it has passed.
 func (p Probe) Await(ctx context.Context) error {
+	within, cancel := ctx, context.CancelFunc(func() {})
 	if p.Within > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, p.Within, fmt.Errorf("the app took no requests on port %d within %s", p.Port, p.Within))
-		defer cancel()
+		within, cancel = context.WithTimeout(ctx, p.Within)
 	}
+	defer cancel()
 	client := &http.Client{
 		Transport:     &http.Transport{DisableKeepAlives: true}, // no proxy: this one is not in the mesh
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
+	silent := 0
 	for {
-		if p.once(ctx, client) == nil {
+		port, err := p.once(within, client)
+		if err == nil {
 			return nil
+		}
+		if end, bounded := within.Deadline(); silent == 0 || !bounded || time.Now().Before(end) {
+			silent = port // else it is the time that is over
 		}
 		select {
 		case <-tick.C:
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		case <-within.Done():
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return fmt.Errorf("the app took no requests on port %d within %s", silent, p.Within)
 		}
 	}
 }
 
-func (p Probe) once(ctx context.Context, client *http.Client) error {
+// once asks at each port, and tells the first that does not take requests.
+func (p Probe) once(ctx context.Context, client *http.Client) (silent int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
-	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(p.Port))
-	if p.Path == "" {
-		c, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
-		if err != nil {
-			return err
+	for i, port := range p.Ports {
+		if i == 0 && p.Path != "" {
+			err = p.get(ctx, client, address(port))
+		} else {
+			err = accepts(ctx, address(port))
 		}
-		return c.Close()
+		if err != nil {
+			return port, err
+		}
 	}
+	return 0, nil
+}
+
+func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+func accepts(ctx context.Context, addr string) error {
+	c, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	return c.Close()
+}
+
+func (p Probe) get(ctx context.Context, client *http.Client, addr string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+p.Path, nil)
 	if err != nil {
 		return err

@@ -46,7 +46,7 @@ func Beside(ctx context.Context, s Sidecar, app *App, p Probe, signals <-chan os
 	late := context.Cause(alive) // nil when the app ended
 	end(nil)
 	<-announced
-	if p.Port != 0 {
+	if len(p.Ports) > 0 {
 		s.DrainInbound()
 	}
 	if !over(app) {
@@ -79,7 +79,7 @@ func Alone(ctx context.Context, s Sidecar, p Probe) error {
 func announce(ctx context.Context, s Sidecar, p Probe) error {
 	// An app without a port only calls: announced, it would get its share of the
 	// requests for its service and answer none.
-	if p.Port == 0 {
+	if len(p.Ports) == 0 {
 		return nil
 	}
 	err := p.Await(ctx)

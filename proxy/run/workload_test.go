@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -65,7 +66,7 @@ func TestAppEndsAfterItsRequests(t *testing.T) {
 	app := shell("sleep 100")
 	ended := make(chan int, 1)
 	go func() {
-		status, err := Beside(ctx, s, app, Probe{Port: l.Addr().(*net.TCPAddr).Port}, nil)
+		status, err := Beside(ctx, s, app, Probe{Ports: []int{l.Addr().(*net.TCPAddr).Port}}, nil)
 		if err != nil {
 			t.Error(err)
 		}
@@ -109,7 +110,7 @@ func TestSignalsReachTheApp(t *testing.T) {
 // An app that ends by itself leaves the mesh in order: its callers are told.
 func TestEndedAppIsDrained(t *testing.T) {
 	s := newSidecar()
-	status, err := Beside(t.Context(), s, shell("exit 3"), Probe{Port: 1}, nil)
+	status, err := Beside(t.Context(), s, shell("exit 3"), Probe{Ports: []int{1}}, nil)
 	if err != nil || status != 3 {
 		t.Errorf("Beside = %d, %v; want 3", status, err)
 	}
@@ -126,7 +127,7 @@ func TestAppThatDoesNotStart(t *testing.T) {
 	}
 	port := l.Addr().(*net.TCPAddr).Port
 	_ = l.Close()
-	p := Probe{Port: port, Within: 100 * time.Millisecond}
+	p := Probe{Ports: []int{port}, Within: 100 * time.Millisecond}
 	status, err := Beside(t.Context(), s, shell("sleep 100"), p, nil)
 	if err == nil || !strings.Contains(err.Error(), "within 100ms") || status == 0 {
 		t.Errorf("Beside = %d, %v; want an error that says how long it waited", status, err)
@@ -157,7 +158,7 @@ func TestAppIsAnnouncedWhenItSaysThatItIsHealthy(t *testing.T) {
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() {
-		ended <- Alone(ctx, s, Probe{Port: app.Listener.Addr().(*net.TCPAddr).Port, Path: "/healthz"})
+		ended <- Alone(ctx, s, Probe{Ports: []int{app.Listener.Addr().(*net.TCPAddr).Port}, Path: "/healthz"})
 	}()
 	<-asked
 	<-asked
@@ -175,5 +176,31 @@ func TestAppIsAnnouncedWhenItSaysThatItIsHealthy(t *testing.T) {
 	}
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// An app is ready when every port of it takes requests.
+func TestEveryPortHasToAccept(t *testing.T) {
+	var ports []int
+	for range 2 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	if err := (Probe{Ports: ports}).Await(t.Context()); err != nil {
+		t.Errorf("both accept: %v", err)
+	}
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	silent := closed.Addr().(*net.TCPAddr).Port
+	closed.Close()
+	err = (Probe{Ports: append(ports, silent), Within: 100 * time.Millisecond}).Await(t.Context())
+	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("on port %d", silent)) {
+		t.Errorf("err = %v, want it to name port %d", err, silent)
 	}
 }

@@ -18,6 +18,8 @@ type Port struct {
 	// Service is whom its connections are for; "" is whoever each request, or TLS's
 	// server name, asks for.
 	Service mesh.ServiceName
+	// Number is the port of the service that they are for; 0 is the first of each instance.
+	Number uint16
 	// Protocol is what is spoken there; "" is told by the service's instances, else by
 	// looking.
 	Protocol mesh.AppProtocol
@@ -46,7 +48,9 @@ func (o *Outbound) accept(ctx context.Context, c *listen.Conn, port Port) {
 		a.original, _ = socket.OriginalDst(c.Conn)
 	}
 	if a.intercepted() {
-		a.port.Service, _ = o.deps.Find(a.original)
+		if s, ok := o.deps.Find(a.original); ok {
+			a.port.Service, a.port.Number = s, a.original.Port()
+		}
 	}
 	protocol, err := o.detect(ctx, a)
 	if err != nil { // it never sent a byte
@@ -64,10 +68,10 @@ func (o *Outbound) accept(ctx context.Context, c *listen.Conn, port Port) {
 	}
 }
 
-func (o *Outbound) http(s mesh.ServiceName) h1Config {
+func (o *Outbound) http(s mesh.ServiceName, port uint16) h1Config {
 	return h1Config{
 		traces: &o.traces, sampler: o.deps.Sampler,
-		direction: emit.Outbound, fixed: s, handle: o.handle, intake: o.cfg.Intake,
+		direction: emit.Outbound, fixed: s, port: port, handle: o.handle, intake: o.cfg.Intake,
 		streamIdle: o.cfg.StreamIdle, streams: &o.streams,
 	}
 }
@@ -114,13 +118,13 @@ func (o *Outbound) said(ctx context.Context, a *arrival) (mesh.AppProtocol, uint
 	case err != nil: // it is told by looking; the route is asked for again
 		return "", a.original.Port(), nil //nolint:nilerr // that answers with the reason
 	}
-	app := table.App(a.port.Service)
+	app := table.App(a.port.Service, a.port.Number)
 	return app.Protocol, cmp.Or(a.original.Port(), app.Port), nil
 }
 
-func (o *Outbound) stream(fixed mesh.ServiceName, authority string) streamConfig {
+func (o *Outbound) stream(to Port, authority string) streamConfig {
 	return streamConfig{
-		direction: emit.Outbound, fixed: fixed, authority: authority, idle: o.cfg.StreamIdle, handle: o.handle, count: &o.streams,
+		direction: emit.Outbound, fixed: to.Service, port: to.Number, authority: authority, idle: o.cfg.StreamIdle, handle: o.handle, count: &o.streams,
 	}
 }
 
@@ -130,8 +134,8 @@ func (o *Outbound) serveTCP(ctx context.Context, a *arrival) {
 		o.pass(ctx, a, "")
 		return
 	}
-	cfg := o.stream(a.port.Service, "")
-	cfg.asks.Port = uint32(a.original.Port())
+	cfg := o.stream(a.port, "")
+	cfg.asks.Port = uint32(cmp.Or(a.original.Port(), a.port.Number))
 	serveStream(ctx, a.conn, a.conn.Conn, rawClient{a.conn}, cfg)
 }
 
@@ -141,8 +145,8 @@ func (o *Outbound) serveTLS(ctx context.Context, a *arrival) {
 	if hello, err := listen.PeekHello(a.conn); err == nil {
 		name = hello.ServerName
 	}
-	cfg := o.stream(a.port.Service, name)
-	cfg.asks = route.Stream{TLS: true, SNI: name, Port: uint32(a.original.Port())}
+	cfg := o.stream(a.port, name)
+	cfg.asks = route.Stream{TLS: true, SNI: name, Port: uint32(cmp.Or(a.original.Port(), a.port.Number))}
 	switch {
 	case !a.intercepted(): // of a port without a service, or of one
 	case o.inMesh(ctx, name):
@@ -160,12 +164,12 @@ const tellWithin = 2 * time.Second
 
 // inMesh reports whether a host names a service of the mesh, as far as that is known.
 func (o *Outbound) inMesh(ctx context.Context, host string) bool {
-	s, err := o.hosts.service(host)
+	to, err := o.hosts.service(host)
 	if err != nil {
 		return false
 	}
-	table, err := o.deps.Resolve(ctx, s, time.Now().Add(tellWithin))
-	return err == nil && table.Known(s)
+	table, err := o.deps.Resolve(ctx, to.service, time.Now().Add(tellWithin))
+	return err == nil && table.Known(to.service)
 }
 
 // serveHTTP1 serves requests by their hosts. A connection that was going out of the
@@ -184,13 +188,13 @@ func (o *Outbound) serveHTTP1(ctx context.Context, a *arrival) {
 			return
 		}
 	}
-	serveH1(ctx, a.conn, a.conn.Conn, o.http(fixed))
+	serveH1(ctx, a.conn, a.conn.Conn, o.http(fixed, a.port.Number))
 }
 
 // serveHTTP2 serves requests by their hosts, each for itself: those of a connection that
 // was going out of the mesh are passed on to where it was going.
 func (o *Outbound) serveHTTP2(ctx context.Context, a *arrival) {
-	cfg := o.http(a.port.Service)
+	cfg := o.http(a.port.Service, a.port.Number)
 	if a.intercepted() && a.port.Service == "" && o.cfg.AllowAny {
 		there := o.outside.link(a.original, o.cfg.ConnectTime)
 		defer there.close()

@@ -26,7 +26,7 @@ func plainMesh(t testing.TB, a app) *testMesh {
 	l := loopback(t)
 	server := listen.New(listen.Config{}, func(ctx context.Context, c *listen.Conn) {
 		serveH1(ctx, c, c.Conn, h1Config{
-			direction: emit.Inbound, mtls: true, handle: one.in.handle, traces: &one.in.traces, sampler: one.in.deps.Sampler,
+			direction: emit.Inbound, mtls: true, app: one.in.apps[0], handle: one.in.handle, traces: &one.in.traces, sampler: one.in.deps.Sampler,
 		})
 	})
 	run(t, func(ctx context.Context) error { return server.Serve(ctx, l) })

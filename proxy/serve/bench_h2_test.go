@@ -111,7 +111,7 @@ func benchPairGRPC(b *testing.B, width int) {
 	m.out.deps.Sink = silent{}
 	m.out.handle = m.out.layers()
 	m.sidecars[0].in.deps.Sink = silent{}
-	m.sidecars[0].in.handle = m.sidecars[0].in.layers()
+	m.sidecars[0].in.handle = m.sidecars[0].in.layers(m.sidecars[0].in.forward)
 	calls(b, m.addr, width)
 }
 

@@ -104,7 +104,7 @@ func TestConnectionsThatComeAndGoLeaveNothing(t *testing.T) {
 	after := settles(t, before)
 	t.Logf("%d connections: before %+v, after %+v", n, before, after)
 	// What stays are connections to instances, up to the number that were used at once.
-	kept := m.out.links.open() + m.sidecars[0].in.app.h1.Open()
+	kept := m.out.links.open() + m.sidecars[0].in.apps[0].h1.Open()
 	if after.goroutines > before.goroutines+4*kept || after.descriptors > before.descriptors+4*kept || after.bytes > before.bytes+16<<20 {
 		t.Errorf("before %+v, after %d connections %+v with %d kept", before, n, after, kept)
 	}

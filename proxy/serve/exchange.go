@@ -27,6 +27,8 @@ type exchange struct {
 	extended   bool  // CONNECT names a protocol (RFC 8441)
 	malformed  error // the request cannot be understood; it only gets an answer
 	fixed      mesh.ServiceName
+	port       uint16            // that the connection is for; 0 where the request says, or its first
+	app        *appPort          // inbound only: where the request is for; nil is a port that the app has not
 	caller     *authorize.Caller // inbound only
 	seat       *inflight.Caller  // inbound only: the same, as limits count it
 	trace      [55]byte          // the traceparent for the next hop
@@ -148,7 +150,7 @@ type codec interface {
 func (x *exchange) reset() {
 	tried, tries, header, edits := x.tried[:0], x.rec.Tries[:0], x.ask.Header, x.edits[:0]
 	clear(x.tried)
-	*x = exchange{ctx: x.ctx, via: x.via, fixed: x.fixed, caller: x.caller, seat: x.seat, tried: tried, edits: edits}
+	*x = exchange{ctx: x.ctx, via: x.via, fixed: x.fixed, port: x.port, app: x.app, caller: x.caller, seat: x.seat, tried: tried, edits: edits}
 	x.ask.Header, x.answer.grpc = header, -1
 	x.rec = emit.Record{Start: time.Now(), Tries: tries, GRPCStatus: -1}
 }

@@ -99,7 +99,7 @@ func TestNotKnownIsNotAbsent(t *testing.T) {
 func TestPeersFaultsAreToldApart(t *testing.T) {
 	m := newMesh(t, meshConfig{}, app{listen: func(net.Listener) {}}) // listens, and never accepts
 	for i, s := range []string{"GET", "POST"} {
-		a := startSidecar(t, m.authority, InboundConfig{App: "127.0.0.1:1"})
+		a := startSidecar(t, m.authority, InboundConfig{Apps: []App{{Address: "127.0.0.1:1"}}})
 		m.pointAt(t, a)
 		res, _ := do(t, m.client(t), request(t, s, "/", nil))
 		wantFault(t, res, 503, "UF", "connect")

@@ -41,6 +41,7 @@ var faults = []struct {
 	{errClientGone, 0, "DC"},
 	{errTimeout, http.StatusGatewayTimeout, "UT"},
 	{route.ErrUnknownService, http.StatusNotFound, "NR"},
+	{route.ErrUnknownPort, http.StatusNotFound, "NR"},
 	{route.ErrNoRoute, http.StatusNotFound, "NR"},
 	{errBadHostName, http.StatusNotFound, "NR"},
 	{upstream.ErrOverflow, http.StatusServiceUnavailable, "UO"},

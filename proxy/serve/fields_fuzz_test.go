@@ -58,16 +58,35 @@ func FuzzHosts(f *testing.F) {
 		first, err := h.service(host)
 		second, again := h.service(host)
 		if first != second || (err == nil) != (again == nil) {
-			t.Errorf("%q: %q, %v and then %q, %v", host, first, err, second, again)
+			t.Errorf("%q: %v, %v and then %v, %v", host, first, err, second, again)
 		}
 		if err != nil || strings.ContainsAny(host, ":[]") {
 			return
 		}
-		if other, err := h.service(host + ":80"); err != nil || other != first {
-			t.Errorf("%q: %q; with a port %q, %v", host, first, other, err)
+		if other, err := h.service(host + ":80"); err != nil || other != (named{first.service, 80}) {
+			t.Errorf("%q: %v; with a port %v, %v", host, first, other, err)
 		}
-		if strings.ContainsAny(string(first), "/: \r\n\x00") {
-			t.Errorf("%q names %q", host, first)
+		if strings.ContainsAny(string(first.service), "/: \r\n\x00") {
+			t.Errorf("%q names %q", host, first.service)
+		}
+	})
+}
+
+// FuzzServerName: what a caller says of ports in a handshake is a port or none, and what
+// a sidecar says is understood.
+func FuzzServerName(f *testing.F) {
+	for _, s := range []string{"", "reviews", "outbound_.9090_._.hello.default.svc.cluster.local", "outbound_.0_._.a", "outbound_.99999_._.a", "outbound_.-1_._.a", "outbound_.9090"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		port, ok := askedPort(s)
+		if ok == (port == 0) {
+			t.Errorf("%q: %d, %v", s, port, ok)
+		}
+		if ok {
+			if again, ok := askedPort(ServerName(port, "hello.shop")); !ok || again != port {
+				t.Errorf("%d becomes %d, %v", port, again, ok)
+			}
 		}
 	})
 }

@@ -236,7 +236,7 @@ func inboundFlags() []flagCase {
 // startSidecarOf starts a sidecar of a mesh and returns where.
 func startSidecarOf(t *testing.T, a *authority) net.Addr {
 	t.Helper()
-	return net.TCPAddrFromAddrPort(startSidecar(t, a, InboundConfig{App: "127.0.0.1:1"}).addr)
+	return net.TCPAddrFromAddrPort(startSidecar(t, a, InboundConfig{Apps: []App{{Address: "127.0.0.1:1"}}}).addr)
 }
 
 // loopbackUntilEnd listens and accepts nothing.

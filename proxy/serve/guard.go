@@ -150,10 +150,14 @@ func pathOf(target string) string {
 }
 
 // callerOf is what policies ask of a connection.
-func (in *Inbound) callerOf(c net.Conn, identity, sni string) *authorize.Caller {
+func callerOf(c net.Conn, identity, sni string, to *appPort) *authorize.Caller {
+	port := uint16(0)
+	if to != nil {
+		port = to.port
+	}
 	source, _ := netip.ParseAddrPort(c.RemoteAddr().String())
 	local, _ := netip.ParseAddrPort(c.LocalAddr().String())
 	return authorize.NewCaller(authorize.Connection{
-		Identity: identity, Source: source.Addr(), To: netip.AddrPortFrom(local.Addr(), in.port), SNI: sni,
+		Identity: identity, Source: source.Addr(), To: netip.AddrPortFrom(local.Addr(), port), SNI: sni,
 	})
 }

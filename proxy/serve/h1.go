@@ -65,6 +65,8 @@ type h1Config struct {
 	peer      emit.Peer // inbound: who calls
 	mtls      bool
 	fixed     mesh.ServiceName
+	port      uint16            // that the connection is for, as far as is known
+	app       *appPort          // inbound: the same
 	caller    *authorize.Caller // inbound: the same, as policies ask
 	seat      *inflight.Caller  // inbound: the same, as limits count it
 	handle    handler
@@ -119,7 +121,7 @@ func serveH1(ctx context.Context, conn *listen.Conn, nc net.Conn, cfg h1Config) 
 func (h *h1) bind(ctx context.Context) (release func()) {
 	h.x.ctx, h.end = context.WithCancelCause(ctx) //nolint:fatcontext // one for each connection
 	h.x.via, h.x.fixed, h.x.ask.Header = h, h.cfg.fixed, h.req.Lookup
-	h.x.caller, h.x.seat = h.cfg.caller, h.cfg.seat
+	h.x.port, h.x.app, h.x.caller, h.x.seat = h.cfg.port, h.cfg.app, h.cfg.caller, h.cfg.seat
 	return func() { h.end(nil) }
 }
 

@@ -117,7 +117,7 @@ func TestNginxSeesAsManyRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := newAuthority(t)
-	s := startSidecar(t, a, InboundConfig{App: addr, Intake: Intake{Paths: normalize.None}})
+	s := startSidecar(t, a, InboundConfig{Apps: []App{{Address: addr}}, Intake: Intake{Paths: normalize.None}})
 	cfg := a.config(t, "productpage")
 	cfg.ServerName, cfg.NextProtos = "reviews", []string{"http/1.1"}
 	logged, refused := 0, 0

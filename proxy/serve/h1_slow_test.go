@@ -21,7 +21,7 @@ func (m *testMesh) impatient(t testing.TB) {
 	t.Helper()
 	l := loopback(t)
 	server := listen.New(listen.Config{Head: little, Body: little, Every: 10 * time.Millisecond},
-		func(ctx context.Context, c *listen.Conn) { serveH1(ctx, c, c.Conn, m.out.http("")) })
+		func(ctx context.Context, c *listen.Conn) { serveH1(ctx, c, c.Conn, m.out.http("", 0)) })
 	run(t, func(ctx context.Context) error { return server.Serve(ctx, l) })
 	m.addr = l.Addr().String()
 }

@@ -62,7 +62,7 @@ func serveRequest(s *http2.Stream, cfg *h1Config) {
 	h := h2s.Get().(*h2)
 	h.cfg, h.down = cfg, s
 	h.x.ctx = s.Context() //nolint:fatcontext // it is the stream's own, of no other
-	h.x.fixed, h.x.caller, h.x.seat = cfg.fixed, cfg.caller, cfg.seat
+	h.x.fixed, h.x.port, h.x.app, h.x.caller, h.x.seat = cfg.fixed, cfg.port, cfg.app, cfg.caller, cfg.seat
 	s.SetWaker(h.wake)
 	h.x.reset()
 	h.req = s.Head()
@@ -75,7 +75,7 @@ func serveRequest(s *http2.Stream, cfg *h1Config) {
 	h.cfg, h.down, h.req, h.res, h.back = nil, nil, nil, nil, nil
 	h.grpc, h.lasts, h.idled, h.ended, h.begun, h.code = false, false, false, false, false, 0
 	h.changed.Reset()
-	h.x.ctx, h.x.seat = nil, nil
+	h.x.ctx, h.x.seat, h.x.app = nil, nil, nil
 	h2s.Put(h)
 }
 

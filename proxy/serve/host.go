@@ -16,27 +16,34 @@ type hosts struct {
 	namespace string
 
 	mu    sync.RWMutex
-	known map[string]mesh.ServiceName
+	known map[string]named
 }
 
-// service is the service that a host, with or without a port, names.
-func (h *hosts) service(host string) (mesh.ServiceName, error) {
+// named is what a host names: a service, and a port if it has one.
+type named struct {
+	service mesh.ServiceName
+	port    uint16
+}
+
+// service is what a host, with or without a port, names.
+func (h *hosts) service(host string) (named, error) {
 	h.mu.RLock()
-	s, ok := h.known[host]
+	to, ok := h.known[host]
 	h.mu.RUnlock()
 	if ok {
-		return s, nil
+		return to, nil
 	}
 	host = strings.Clone(host)
 	s, err := mesh.ResolveHost(host, h.namespace)
 	if err != nil {
-		return "", fmt.Errorf("%w: %w", errBadHostName, err)
+		return named{}, fmt.Errorf("%w: %w", errBadHostName, err)
 	}
+	to = named{service: s, port: mesh.PortOf(host)}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.known == nil || len(h.known) >= maxHosts {
-		h.known = make(map[string]mesh.ServiceName)
+		h.known = make(map[string]named)
 	}
-	h.known[host] = s
-	return s, nil
+	h.known[host] = to
+	return to, nil
 }

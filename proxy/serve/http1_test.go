@@ -143,6 +143,7 @@ func TestRecordsOfBothSides(t *testing.T) {
 	want.Direction, want.Route, want.ConfigVersion, want.Peer = emit.Inbound, "", 0, emit.Peer{
 		Service: "productpage", Identity: "spiffe://mesh.local/ns/default/sa/productpage",
 	}
+	want.Port = m.sidecars[0].in.apps[0].port
 	if diff := cmp.Diff(want, in); diff != "" {
 		t.Errorf("inbound: %s", diff)
 	}

@@ -7,29 +7,23 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"sync/atomic"
 	"time"
 
-	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/accesslog"
 	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/inflight"
 	"github.com/sightline-mesh/sightline/proxy/listen"
-	"github.com/sightline-mesh/sightline/proxy/pool"
 	"github.com/sightline-mesh/sightline/proxy/retry"
 	"github.com/sightline-mesh/sightline/proxy/sampling"
 	"github.com/sightline-mesh/sightline/proxy/stream"
 	"github.com/sightline-mesh/sightline/proxy/tap"
 )
 
-// InboundConfig is how requests of the mesh are served. App is required.
+// InboundConfig is how requests of the mesh are served. Apps is required.
 type InboundConfig struct {
-	// App is where the app listens: "127.0.0.1:8080".
-	App string
-	// Protocol is what the app speaks; empty is found out: an app that does not answer
-	// HTTP/2 in kind is spoken to in HTTP/1.1.
-	Protocol mesh.AppProtocol
+	// Apps are the ports of the app. The first is who callers mean that name none.
+	Apps []App
 	// Drain is how long requests may go on when Serve's context has ended. 0 is 30 s.
 	Drain time.Duration
 	// Connections is how many the listener may have at once. 0 is listen.Config's default.
@@ -78,8 +72,7 @@ type Inbound struct {
 	cfg    InboundConfig
 	deps   InboundDeps
 	handle handler
-	app    *link
-	port   uint16 // of the app
+	apps   []*appPort // at least one
 
 	guards         guardCounts
 	callers        inflight.Callers
@@ -112,14 +105,13 @@ func NewInbound(cfg InboundConfig, d InboundDeps) *Inbound {
 		d.Logs = func() *accesslog.Rule { return nil }
 	}
 	in := &Inbound{cfg: cfg, deps: d, whole: inflight.NewGate(whole, patience), working: inflight.NewGate(working, patience)}
-	if app, err := netip.ParseAddrPort(cfg.App); err == nil {
-		in.port = app.Port()
+	if len(cfg.Apps) == 0 {
+		cfg.Apps = []App{{}} // an app that only calls: nobody is let in to it
 	}
-	var dialer net.Dialer
-	in.app = newLink(pool.Config{IdleTime: cfg.IdleTime, Learn: true, MaxIdle: 128, Dialling: maxDialling, Patience: cfg.ConnectTime}, cfg.ConnectTime,
-		func(ctx context.Context, _ string) (net.Conn, error) { return dialer.DialContext(ctx, "tcp", cfg.App) })
-	in.app.races, in.app.app.said = &in.races, cfg.Protocol
-	in.handle = in.layers()
+	for _, a := range cfg.Apps {
+		in.apps = append(in.apps, in.newApp(a))
+	}
+	in.handle = in.layers(in.forward)
 	return in
 }
 
@@ -141,7 +133,11 @@ func (in *Inbound) Serve(ctx context.Context, l net.Listener) error {
 }
 
 // Close closes the connections to the app. Call it when no Serve runs.
-func (in *Inbound) Close() { in.app.close() }
+func (in *Inbound) Close() {
+	for _, a := range in.apps {
+		a.close()
+	}
+}
 
 // Refused tells how many connections were turned away: for not being TLS, and for
 // failing to prove an identity of the mesh.
@@ -162,11 +158,11 @@ func (in *Inbound) Races() uint64 { return in.races.Load() }
 // Traces counts what was left out of trace contexts.
 func (in *Inbound) Traces() *TraceCounts { return &in.traces }
 
-// AppIdleTime is how long an unused connection to the app is kept at present.
-func (in *Inbound) AppIdleTime() time.Duration { return in.app.h1.IdleTime() }
+// AppIdleTime is how long an unused connection to the app's first port is kept at present.
+func (in *Inbound) AppIdleTime() time.Duration { return in.apps[0].h1.IdleTime() }
 
 // layers is the way of a request, from the outside in.
-func (in *Inbound) layers() handler {
+func (in *Inbound) layers(forward handler) handler {
 	return observe(in.deps.Sink, in.deps.Tap, keeps{in.deps.Sampler, in.deps.Logs}, // first, so that our own refusals are told too
 		rescue( // errors become responses here and nowhere else
 			in.limit( // the time there is
@@ -178,7 +174,7 @@ func (in *Inbound) layers() handler {
 									relay(in.deps.Tap, // passes the app's answer on
 										in.begin( // what counts ends here where the rest may go on for long
 											once( // hides a kept connection that the app had closed
-												in.forward)))))))))))
+												forward)))))))))))
 }
 
 func (in *Inbound) serve(ctx context.Context, c *listen.Conn) {
@@ -206,8 +202,11 @@ func (in *Inbound) serve(ctx context.Context, c *listen.Conn) {
 		return
 	}
 	defer in.callers.Quit(seat)
-	cfg := h1Config{direction: emit.Inbound, seat: seat, peer: peer, mtls: true, handle: in.handle, intake: in.cfg.Intake, traces: &in.traces, sampler: in.deps.Sampler, streamIdle: in.cfg.StreamIdle}
-	cfg.caller = in.callerOf(t, peer.Identity, state.ServerName)
+	cfg := h1Config{direction: emit.Inbound, app: in.appOf(state.ServerName), seat: seat, peer: peer, mtls: true, handle: in.handle, intake: in.cfg.Intake, traces: &in.traces, sampler: in.deps.Sampler, streamIdle: in.cfg.StreamIdle}
+	if cfg.app == nil {
+		cfg.handle = in.layers(func(*exchange) error { return errNoPort(state.ServerName) })
+	}
+	cfg.caller = callerOf(t, peer.Identity, state.ServerName, cfg.app)
 	switch state.NegotiatedProtocol {
 	case "h2":
 		serveH2(ctx, c, t, cfg)
@@ -240,7 +239,7 @@ func (in *Inbound) serveStream(ctx context.Context, c *listen.Conn, t net.Conn, 
 		return
 	}
 	serveStream(ctx, c, t, peerClient{conn: c, tls: t}, streamConfig{
-		direction: emit.Inbound, peer: by.peer, mtls: true, caller: by.caller, seat: by.seat, head: head, idle: in.cfg.StreamIdle, handle: in.handle,
+		direction: emit.Inbound, peer: by.peer, mtls: true, app: by.app, caller: by.caller, seat: by.seat, head: head, idle: in.cfg.StreamIdle, handle: by.handle,
 		count: &in.streams,
 	})
 }
@@ -265,7 +264,9 @@ func (in *Inbound) sweep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			in.app.h1.Sweep(now)
+			for _, a := range in.apps {
+				a.h1.Sweep(now)
+			}
 			if in.mtls() == Strict {
 				in.plain.retire()
 			}
@@ -275,6 +276,9 @@ func (in *Inbound) sweep(ctx context.Context) {
 
 func (in *Inbound) limit(next handler) handler {
 	return func(x *exchange) error {
+		if x.app != nil {
+			x.rec.Port = x.app.port
+		}
 		if x.ask.Method == http.MethodConnect && !x.extended {
 			return errNotDone
 		}
@@ -299,8 +303,8 @@ func once(next handler) handler {
 	}
 }
 
-func (in *Inbound) forward(x *exchange) error {
-	a, err := x.via.send(x, in.app)
+func (*Inbound) forward(x *exchange) error {
+	a, err := x.via.send(x, x.app.link)
 	x.answer = a
 	return err
 }

@@ -246,13 +246,17 @@ func (o *Outbound) match(plain, ruled handler) handler {
 		if x.ask.Method == http.MethodConnect && !x.stream && !x.extended {
 			return fmt.Errorf("CONNECT: %w", errNotDone)
 		}
-		service := x.fixed
+		service, port := x.fixed, x.port
 		if service == "" {
-			var err error
-			if service, err = o.hosts.service(x.ask.Authority); err != nil {
+			to, err := o.hosts.service(x.ask.Authority)
+			if err != nil {
 				return err
 			}
+			if service = to.service; to.port != 0 {
+				port = to.port
+			}
 		}
+		x.ask.Port = port
 		x.rec.Peer.Service = string(service)
 		table, err := o.deps.Resolve(x.ctx, service, x.deadline)
 		if err != nil {
@@ -276,7 +280,7 @@ func (o *Outbound) match(plain, ruled handler) handler {
 // find is the route of a request or of a stream.
 func find(t *route.Table, s mesh.ServiceName, x *exchange) (*route.Route, error) {
 	if x.stream {
-		return t.Stream(s, x.wants(t.App(s)))
+		return t.Stream(s, x.wants(t.App(s, x.ask.Port)))
 	}
 	return t.Match(s, &x.ask)
 }
@@ -301,6 +305,7 @@ func (*Outbound) takeUp(x *exchange, lease upstream.Lease, sent time.Time) {
 	x.lease, x.leased, x.sent = lease, true, sent
 	x.takeEdits(lease)
 	x.rec.Choice, x.rec.PassedOver = lease.Why, lease.Passed
+	x.rec.Port = lease.Instance.Info.AppPort
 	x.rec.Peer, x.rec.MTLS = peerOf(lease.Instance)
 }
 

@@ -101,7 +101,7 @@ func (o *Outbound) pass(ctx context.Context, a *arrival, name string) {
 	if name == "" {
 		name = a.original.String()
 	}
-	cfg := o.stream("", name)
+	cfg := o.stream(Port{}, name)
 	cfg.handle = o.out(a, o.outside.link(a.original, o.cfg.ConnectTime))
 	serveStream(ctx, a.conn, a.conn.Conn, rawClient{a.conn}, cfg)
 }

@@ -275,7 +275,7 @@ func newMesh(t testing.TB, cfg meshConfig, apps ...app) *testMesh {
 	snap := mesh.Snapshot{Service: "reviews", Version: 7, Known: true, Routes: cfg.routes, Policy: cfg.policy, Hedge: cfg.hedge}
 	for i, a := range apps {
 		s := startSidecar(t, m.authority, InboundConfig{
-			App: startApp(t, a), Drain: cfg.drain, Protocol: cfg.protocol, Intake: Intake{Paths: cfg.intake.Paths},
+			Apps: []App{{Address: startApp(t, a), Protocol: cfg.protocol}}, Drain: cfg.drain, Intake: Intake{Paths: cfg.intake.Paths},
 		}, cfg.sampler)
 		m.sidecars = append(m.sidecars, s)
 		snap.Instances = append(snap.Instances, mesh.Instance{

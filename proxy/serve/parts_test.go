@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/http1"
 	"github.com/sightline-mesh/sightline/proxy/http2"
 	"github.com/sightline-mesh/sightline/proxy/pool"
@@ -88,13 +87,13 @@ func TestWhatIsNoFaultOfTheInstances(t *testing.T) {
 
 func TestHosts(t *testing.T) {
 	h := hosts{namespace: "shop"}
-	for host, want := range map[string]mesh.ServiceName{
-		"cart": "cart.shop", "cart:8080": "cart.shop", "cart.default": "cart",
-		"cart.other.svc.cluster.local:80": "cart.other", "CART": "cart.shop",
+	for host, want := range map[string]named{
+		"cart": {"cart.shop", 0}, "cart:8080": {"cart.shop", 8080}, "cart.default": {"cart", 0},
+		"cart.other.svc.cluster.local:80": {"cart.other", 80}, "CART": {"cart.shop", 0}, "cart:99999": {"cart.shop", 0},
 	} {
 		for range 2 { // worked out, and remembered
 			if got, err := h.service(host); err != nil || got != want {
-				t.Errorf("%s: %q, %v", host, got, err)
+				t.Errorf("%s: %v, %v", host, got, err)
 			}
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/listen"
 	"github.com/sightline-mesh/sightline/proxy/route"
+	"github.com/sightline-mesh/sightline/proxy/socket"
 	"github.com/sightline-mesh/sightline/proxy/stream"
 )
 
@@ -87,7 +88,8 @@ func (in *Inbound) unsecured(ctx context.Context, c *listen.Conn) bool {
 	if mode == Strict {
 		return false
 	}
-	protocol, err := in.detect(c, mode)
+	app := in.redirectedTo(c)
+	protocol, err := detectPlain(c, mode, app)
 	if err != nil {
 		return true // it has gone
 	}
@@ -97,15 +99,30 @@ func (in *Inbound) unsecured(ctx context.Context, c *listen.Conn) bool {
 		}
 		protocol = listen.TCP
 	}
-	in.servePlain(ctx, c, protocol)
+	in.servePlain(ctx, c, protocol, app)
 	return true
 }
 
-// detect tells what a connection begins with, where that may be TLS of the mesh, or what
+// redirectedTo is the port of the app that a connection was going to when the kernel
+// redirected it; else the first: plaintext has no other way to say which one it is for.
+func (in *Inbound) redirectedTo(c *listen.Conn) *appPort {
+	if len(in.apps) > 1 {
+		if original, ok := socket.OriginalDst(c.Conn); ok {
+			for _, a := range in.apps {
+				if a.port == original.Port() {
+					return a
+				}
+			}
+		}
+	}
+	return in.apps[0]
+}
+
+// detectPlain tells what a connection begins with, where that may be TLS of the mesh, or what
 // its app speaks, where that is known.
-func (in *Inbound) detect(c *listen.Conn, mode MTLS) (listen.Protocol, error) {
-	said := in.cfg.Protocol
-	bytes := said == mesh.TCP || said == mesh.TLS || said == "" && slices.Contains(ServerFirst(), in.port)
+func detectPlain(c *listen.Conn, mode MTLS, to *appPort) (listen.Protocol, error) {
+	said := to.app.said
+	bytes := said == mesh.TCP || said == mesh.TLS || said == "" && slices.Contains(ServerFirst(), to.port)
 	if bytes && mode == Disable {
 		return listen.TCP, nil
 	}
@@ -138,7 +155,7 @@ func isPrevious(h clienthello.Hello) bool {
 }
 
 // servePlain serves a connection of which nothing is proved.
-func (in *Inbound) servePlain(ctx context.Context, c *listen.Conn, protocol listen.Protocol) {
+func (in *Inbound) servePlain(ctx context.Context, c *listen.Conn, protocol listen.Protocol, to *appPort) {
 	seat, ok := in.callers.Join("plaintext "+sourceOf(c.Conn).String(), in.connections())
 	if !ok {
 		in.overCaller.Add(1)
@@ -147,18 +164,18 @@ func (in *Inbound) servePlain(ctx context.Context, c *listen.Conn, protocol list
 	}
 	defer in.callers.Quit(seat)
 	defer in.plain.leave(c)
-	caller := in.callerOf(c.Conn, "", "")
+	caller := callerOf(c.Conn, "", "", to)
 	if protocol == listen.TCP {
 		ctx, cut := context.WithCancel(ctx)
 		defer cut()
 		in.plain.join(c, cut)
 		serveStream(ctx, c, c.Conn, rawClient{c}, streamConfig{
-			direction: emit.Inbound, caller: caller, seat: seat, asks: route.Stream{}, idle: in.cfg.StreamIdle, handle: in.handle, count: &in.streams,
+			direction: emit.Inbound, app: to, caller: caller, seat: seat, asks: route.Stream{}, idle: in.cfg.StreamIdle, handle: in.handle, count: &in.streams,
 		})
 		return
 	}
 	in.plain.join(c, nil)
-	cfg := h1Config{direction: emit.Inbound, seat: seat, caller: caller, handle: in.handle, intake: in.cfg.Intake, traces: &in.traces, sampler: in.deps.Sampler, streamIdle: in.cfg.StreamIdle}
+	cfg := h1Config{direction: emit.Inbound, app: to, seat: seat, caller: caller, handle: in.handle, intake: in.cfg.Intake, traces: &in.traces, sampler: in.deps.Sampler, streamIdle: in.cfg.StreamIdle}
 	if protocol == listen.HTTP2 {
 		serveH2(ctx, c, c.Conn, cfg)
 		return

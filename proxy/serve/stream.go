@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -183,6 +182,8 @@ type streamConfig struct {
 	caller    *authorize.Caller // inbound: the same as peer, as policies ask
 	seat      *inflight.Caller  // inbound: the same, as limits count it
 	fixed     mesh.ServiceName
+	port      uint16       // that the connection is for, as far as is known
+	app       *appPort     // inbound: the same
 	authority string       // as the client wrote it; may be empty
 	asks      route.Stream // as far as is known
 	head      stream.Head
@@ -216,7 +217,7 @@ func serveStream(ctx context.Context, conn *listen.Conn, nc net.Conn, c client, 
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	s := &byteStream{conn: nc, client: c, idle: cfg.idle}
-	x := &exchange{ctx: ctx, via: s, fixed: cfg.fixed, caller: cfg.caller, seat: cfg.seat}
+	x := &exchange{ctx: ctx, via: s, fixed: cfg.fixed, port: cfg.port, app: cfg.app, caller: cfg.caller, seat: cfg.seat}
 	x.reset()
 	x.describeStream(cfg)
 	conn.OnGone(func(e socket.End) {
@@ -245,13 +246,12 @@ func (x *exchange) describeStream(cfg streamConfig) {
 func (x *exchange) wants(app route.App) route.Stream {
 	asks := x.asks
 	if _, port, err := net.SplitHostPort(x.ask.Authority); asks.Port == 0 && err == nil {
-		if n, err := strconv.ParseUint(port, 10, 16); err == nil {
-			asks.Port = uint32(n)
-		}
+		asks.Port = uint32(numberOf(port))
 	}
 	if asks.Port == 0 {
 		asks.Port = uint32(app.Port)
 	}
+	asks.To = x.ask.Port
 	return asks
 }
 

@@ -17,7 +17,7 @@ func TestTimeThatIsOverAtTheOtherSidecarIsTold(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a := handled(begins)
 			m := newMesh(t, meshConfig{}, a)
-			m.pointAt(t, startSidecar(t, m.authority, InboundConfig{App: startApp(t, a), Timeout: 500 * time.Millisecond}))
+			m.pointAt(t, startSidecar(t, m.authority, InboundConfig{Apps: []App{{Address: startApp(t, a)}}, Timeout: 500 * time.Millisecond}))
 			r := request(t, "POST", "/pkg.Service/Method", strings.NewReader("\x00\x00\x00\x00\x00"))
 			r.Header.Set("Content-Type", "application/grpc")
 			res, _ := do(t, m.client2(t), r)

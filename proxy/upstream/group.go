@@ -10,10 +10,11 @@ import (
 	"github.com/sightline-mesh/sightline/proxy/balance"
 )
 
-// destination names a group: a service, or a subset of one.
+// destination names a group: a service, or a subset of one, at one of its ports.
 type destination struct {
 	service mesh.ServiceName
 	subset  string
+	port    uint16 // its group; 0 is the first of each instance
 }
 
 // group is what one destination chooses from. It is made anew by each update, but

@@ -21,20 +21,34 @@ type Checked struct {
 	Check    mesh.HealthCheck
 }
 
-// Checks lists the instances that a policy wants checked.
+// Checks lists the instances that a policy wants checked, each at the port that it names.
 func (s *Set) Checks() []Checked {
 	var out []Checked
 	for _, i := range s.view.Load().instances {
-		if t := i.terms.Load(); t.check != nil && t.state == mesh.Ready {
+		if t := i.terms.Load(); t.check != nil && t.checked && t.state == mesh.Ready {
 			out = append(out, Checked{Instance: i, Check: *t.check})
 		}
 	}
 	return out
 }
 
-// SetHealth says what checks found out. An instance that got well again is let back in
-// by outlier detection, and warms up anew.
+// SetHealth says what checks found out, of the copy at all of its ports. An instance that
+// got well again is let back in by outlier detection, and warms up anew.
 func (s *Set) SetHealth(i *Instance, h Health) {
+	s.setHealth(i, h)
+	if !i.terms.Load().ported {
+		return
+	}
+	copied := keyOf(&i.Info, i.Port)
+	for k, other := range s.view.Load().instances {
+		k.port = i.Port
+		if other != i && k == copied {
+			s.setHealth(other, h)
+		}
+	}
+}
+
+func (s *Set) setHealth(i *Instance, h Health) {
 	old := i.health.Swap(&h)
 	was := old == nil || old.Well
 	if was == h.Well {

@@ -11,13 +11,18 @@ import (
 	"github.com/sightline-mesh/sightline/proxy/outlier"
 )
 
-// Instance is one running copy of a service and what this sidecar knows of it. The
-// same copy is the same *Instance for as long as it is pushed, whatever else changes.
+// Instance is one running copy of a service, at one of its ports, and what this sidecar
+// knows of it. The same copy is the same *Instance for as long as it is pushed, whatever
+// else changes. As in Envoy, each port has breakers, limits and connections of its own.
 type Instance struct {
 	// Info is the instance as it was first pushed. Its State and Labels may have
 	// changed since; ID, Address, Version and Identity never do.
 	Info mesh.Instance
+	// Port is the one of its app that requests are for, which Info's AppPort then is too;
+	// 0 is the app's first.
+	Port uint16
 
+	group   uint16 // of the port
 	load    *balance.Load
 	breaker *breaker.Breaker // has a say where there is no outlier detection
 	service *service
@@ -37,6 +42,8 @@ type terms struct {
 	errors   []int           // statuses that count as errors; none means every 5xx
 	check    *mesh.HealthCheck
 	plain    bool // connections to it have no mutual TLS
+	checked  bool // at this port
+	ported   bool // the service has several ports
 }
 
 // key says whether an instance of a push is one that is known.
@@ -46,10 +53,11 @@ type key struct {
 	address  string
 	version  mesh.Version
 	identity mesh.Identity
+	port     uint16 // of the app; 0 is its first
 }
 
-func keyOf(i *mesh.Instance) key {
-	return key{i.Service, i.ID, i.Address.String(), i.Version, i.Identity}
+func keyOf(i *mesh.Instance, port uint16) key {
+	return key{i.Service, i.ID, i.Address.String(), i.Version, i.Identity, port}
 }
 
 // InFlight is the number of requests the instance has of this sidecar.

@@ -145,7 +145,7 @@ func (p *picker) group(d route.Destination) *group {
 	if d.Fail != 0 {
 		return nil
 	}
-	return p.view.groups[destination{d.Service, d.Subset}]
+	return p.view.groups[destination{d.Service, d.Subset, d.Port}]
 }
 
 // share is the largest share of its usual traffic that any instance of g may have.

@@ -44,7 +44,13 @@ type view struct {
 	instances map[key]*Instance
 	groups    map[destination]*group
 	gone      map[destination]bool // groups that are not in the newest update; see keep
-	services  map[mesh.ServiceName]*service
+	services  map[portOf]*service
+}
+
+// portOf is a service at one of its ports, by its group.
+type portOf struct {
+	service mesh.ServiceName
+	port    uint16
 }
 
 // New makes an empty set.
@@ -77,12 +83,15 @@ func (s *Set) Update(snaps []mesh.Snapshot) {
 		instances: make(map[key]*Instance, len(old.instances)),
 		groups:    make(map[destination]*group, len(old.groups)),
 		gone:      make(map[destination]bool),
-		services:  make(map[mesh.ServiceName]*service, len(snaps)),
+		services:  make(map[portOf]*service, len(snaps)),
 	}
 	var changed []*Instance
 	for i := range snaps {
-		if snaps[i].Known {
-			u := update{set: s, old: old, next: next, snap: &snaps[i], scopes: make(map[string]*scope)}
+		if !snaps[i].Known {
+			continue
+		}
+		for _, port := range append([]uint16{0}, snaps[i].Groups()...) {
+			u := update{set: s, old: old, next: next, snap: &snaps[i], port: port, scopes: make(map[string]*scope)}
 			u.run()
 			changed = append(changed, u.changed...)
 		}
@@ -119,11 +128,12 @@ func (i *Instance) leave() {
 	i.service.generation.Add(1)
 }
 
-// update is the part of an Update that is about one service.
+// update is the part of an Update that is about one port of a service.
 type update struct {
 	set       *Set
 	old, next *view
 	snap      *mesh.Snapshot
+	port      uint16 // its group
 	service   *service
 	joined    bool // the service was known before: who is new joins others
 	scopes    map[string]*scope
@@ -131,20 +141,25 @@ type update struct {
 }
 
 func (u *update) run() {
-	u.service, u.joined = u.old.services[u.snap.Service], true
+	at := portOf{u.snap.Service, u.port}
+	u.service, u.joined = u.old.services[at], true
 	if u.service == nil {
-		u.service, u.joined = newService(), false
+		u.service, u.joined = newService(u.next.services[portOf{service: u.snap.Service}]), false
 	}
-	u.next.services[u.snap.Service] = u.service
+	u.next.services[at] = u.service
 	now := u.set.deps.Now()
 	var ready []*Instance
 	infos := make(map[*Instance]*mesh.Instance, len(u.snap.Instances))
 	able := 0
 	for n := range u.snap.Instances {
 		info := &u.snap.Instances[n]
-		i := u.instance(info)
+		port, ok := u.snap.PortAt(info, u.port)
+		if !ok {
+			continue
+		}
+		i := u.instance(info, port)
 		infos[i] = info
-		u.next.instances[keyOf(info)] = i
+		u.next.instances[keyOf(info, i.Port)] = i
 		t := u.terms(i, info)
 		i.terms.Store(t)
 		if info.State != mesh.Ready {
@@ -162,7 +177,7 @@ func (u *update) run() {
 
 // terms is what the snapshot says of an instance.
 func (u *update) terms(i *Instance, info *mesh.Instance) *terms {
-	name, p := scopeOf(u.snap, info)
+	name, p := scopeOf(u.snap, info, u.port)
 	sc := u.scopes[name]
 	if sc == nil {
 		sc = u.service.scope(name, &p, u.set.deps.Now)
@@ -171,7 +186,12 @@ func (u *update) terms(i *Instance, info *mesh.Instance) *terms {
 	t := &terms{
 		state: info.State, verdicts: verdictsAbout(u.snap.Verdicts, info), limits: p.Limits,
 		labels: info.Labels, locality: info.Locality, scope: sc, check: p.HealthCheck,
-		plain: plaintext(p.MTLS, info),
+		plain:  plaintext(p.MTLS, info),
+		ported: len(u.snap.Ports) > 0,
+	}
+	if p.HealthCheck != nil {
+		at, ok := u.snap.Group(p.HealthCheck.Port)
+		t.checked = ok && at == u.port
 	}
 	old := i.terms.Load()
 	if old != nil && (old.scope != sc || old.plain != t.plain || !sameLimits(old.limits, t.limits)) {
@@ -221,7 +241,7 @@ func (s *Set) outlierChanged(i *Instance, c outlier.Change) {
 
 // groups makes the groups of the service and of its subsets.
 func (u *update) groups(ready []*Instance, infos map[*Instance]*mesh.Instance) {
-	u.group("", u.snap.Policy, ready)
+	u.group("", basePolicy(u.snap, u.port), ready)
 	for n := range u.snap.Subsets {
 		sub := &u.snap.Subsets[n]
 		var members []*Instance
@@ -230,23 +250,30 @@ func (u *update) groups(ready []*Instance, infos map[*Instance]*mesh.Instance) {
 				members = append(members, i)
 			}
 		}
-		u.group(sub.Name, merge(u.snap.Policy, sub.Policy), members)
+		u.group(sub.Name, subsetPolicy(u.snap, sub, u.port), members)
 	}
 }
 
 func (u *update) group(subset string, p mesh.Policy, members []*Instance) {
-	d := destination{u.snap.Service, subset}
+	d := destination{u.snap.Service, subset, u.port}
 	g := &group{name: d, service: u.service, policy: p}
 	u.next.groups[d] = u.set.regroup(u.old.groups[d], g, members)
 }
 
 // instance is the one that is known, or a new one.
-func (u *update) instance(info *mesh.Instance) *Instance {
-	if i := u.old.instances[keyOf(info)]; i != nil && i.service == u.service {
+func (u *update) instance(info *mesh.Instance, port mesh.Port) *Instance {
+	number := uint16(0)
+	if u.port != 0 {
+		number = port.Number
+	}
+	if i := u.old.instances[keyOf(info, number)]; i != nil && i.service == u.service {
 		return i
 	}
 	s := u.set
-	i := &Instance{Info: *info, service: u.service, load: balance.NewLoad(s.deps.Now())}
+	i := &Instance{Info: *info, Port: number, group: u.port, service: u.service, load: balance.NewLoad(s.deps.Now())}
+	if number != 0 {
+		i.Info.AppPort, i.Info.AppProtocol = number, port.Protocol
+	}
 	if u.joined {
 		i.load.Warm(s.deps.Now())
 	}

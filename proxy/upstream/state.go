@@ -19,6 +19,7 @@ type State struct {
 type ServiceState struct {
 	Service      mesh.ServiceName  `json:"service"`
 	Subset       string            `json:"subset,omitempty"`
+	Port         uint16            `json:"port,omitempty"` // the lowest of its numbers; 0 is each instance's first
 	LoadBalancer mesh.LoadBalancer `json:"loadBalancer"`
 	Ready        int               `json:"ready"` // instances
 	Able         int               `json:"able"`  // of those, now
@@ -51,6 +52,7 @@ type InstanceState struct {
 	Version   mesh.Version       `json:"version,omitempty"`
 	Instance  mesh.InstanceID    `json:"instance"`
 	Address   string             `json:"address"`
+	Port      uint16             `json:"port,omitempty"` // of its app, where that is not its first
 	Locality  mesh.Locality      `json:"locality,omitempty"`
 	Lifecycle mesh.InstanceState `json:"lifecycle"`
 	// Breaker is admitting, tripped or probing. With outlier detection, which Outlier
@@ -98,14 +100,14 @@ func (s *Set) State() State {
 		}
 	}
 	for _, i := range v.instances {
-		out.Instances = append(out.Instances, i.state(now, v.groups[destination{service: i.Info.Service}]))
+		out.Instances = append(out.Instances, i.state(now, v.groups[destination{service: i.Info.Service, port: i.group}]))
 	}
 	slices.SortFunc(out.Services, func(a, b ServiceState) int {
-		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Subset, b.Subset))
+		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Subset, b.Subset), cmp.Compare(a.Port, b.Port))
 	})
 	slices.SortFunc(out.Instances, func(a, b InstanceState) int {
 		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Version, b.Version),
-			cmp.Compare(a.Instance, b.Instance), cmp.Compare(a.Address, b.Address))
+			cmp.Compare(a.Instance, b.Instance), cmp.Compare(a.Address, b.Address), cmp.Compare(a.Port, b.Port))
 	})
 	return out
 }
@@ -113,7 +115,7 @@ func (s *Set) State() State {
 func (g *group) state(now time.Time) ServiceState {
 	c, m := g.offer(now), g.limits.max.Load()
 	out := ServiceState{
-		Service: g.name.service, Subset: g.name.subset, LoadBalancer: cmp.Or(g.policy.LoadBalancer, mesh.PeakEWMA),
+		Service: g.name.service, Subset: g.name.subset, Port: g.name.port, LoadBalancer: cmp.Or(g.policy.LoadBalancer, mesh.PeakEWMA),
 		Ready: g.size, Mode: c.mode, PassedOver: c.passed,
 		Requests: Usage{g.limits.inFlight.Load(), int64(m.requests)}, Retries: Usage{g.limits.retries.Load(), int64(m.retries)},
 	}
@@ -146,7 +148,7 @@ func (g *group) quota() *Quota {
 func (i *Instance) state(now time.Time, g *group) InstanceState {
 	t := i.terms.Load()
 	out := InstanceState{
-		Service: i.Info.Service, Version: i.Info.Version, Instance: i.Info.ID, Address: i.Info.Address.String(),
+		Service: i.Info.Service, Version: i.Info.Version, Instance: i.Info.ID, Address: i.Info.Address.String(), Port: i.Port,
 		Locality: t.locality, Lifecycle: t.state, Verdict: t.verdict(now), Load: i.load.Score(now), InFlight: i.InFlight(),
 	}
 	if t.member != nil {

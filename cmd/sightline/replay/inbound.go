@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -14,7 +15,7 @@ import (
 // workload is what one instance enforces, by both configurations.
 type workload struct {
 	affected  bool
-	port      uint16
+	port      uint16 // of its app, the first
 	now, then *authorize.Policies
 	err       error
 }
@@ -66,7 +67,7 @@ func (r *Replayer) inbound(q *signal.Recorded) difference {
 		return difference{told: cannotTell}
 	}
 	where, _, _ := strings.Cut(q.Path, "?")
-	caller := authorize.NewCaller(authorize.Connection{Identity: q.PeerIdentity, To: netip.AddrPortFrom(netip.Addr{}, w.port)})
+	caller := authorize.NewCaller(authorize.Connection{Identity: q.PeerIdentity, To: netip.AddrPortFrom(netip.Addr{}, cmp.Or(q.Port, w.port))})
 	headers := map[string]string{"host": q.Authority, "user-agent": q.UserAgent, "x-request-id": q.RequestID}
 	all, ok := explore(&r.questions, headers, func(header func(string) (string, bool)) ruling {
 		ask := &authorize.Request{Caller: caller, Method: q.Method, Host: q.Authority, Path: where, Header: header}

@@ -136,7 +136,7 @@ func (r *Replayer) decide(q *signal.Recorded, s mesh.ServiceName, where string) 
 	headers := map[string]string{"user-agent": q.UserAgent, "x-request-id": q.RequestID}
 	all, ok := explore(&r.questions, headers, func(header func(string) (string, bool)) hop {
 		ask := func() *route.Request {
-			return &route.Request{Method: q.Method, Path: where, Authority: q.Authority, Header: header}
+			return &route.Request{Method: q.Method, Path: where, Authority: q.Authority, Port: mesh.PortOf(q.Authority), Header: header}
 		}
 		return hop{now: pathOf(t.now, s, ask(), r.now), then: pathOf(t.then, s, ask(), r.then), told: same}
 	})

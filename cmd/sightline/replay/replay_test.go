@@ -165,6 +165,15 @@ func TestReplay(t *testing.T) {
 		"a header that makes no difference to a path": {
 			base, base + policy("{action: DENY, rules: [{to: [{operation: {paths: [/b]}}], when: [{key: 'request.headers[x]', values: [y]}]}]}"), inbound(nil), "same",
 		},
+		"the port that it was for": {
+			base, base + policy("{action: DENY, rules: [{to: [{operation: {ports: ['9090']}}]}]}"), inbound(func(r *signal.Recorded) { r.Port = 9090 }),
+			"refused: allowed -> 403: RBAC: access denied by policy default/p rule 0",
+		},
+		"the first port, where none is recorded": {base, base + policy("{action: DENY, rules: [{to: [{operation: {ports: ['9090']}}]}]}"), inbound(nil), "same"},
+		"a route for the port that is asked for": {
+			rule + routes(toV1), rule + routes("{match: [{port: 9090}], route: [{destination: {host: reviews, subset: v2}}]}, "+toV1),
+			outbound(func(r *signal.Recorded) { r.Authority = "reviews:9090" }), "routed: reviews v1 -> reviews v2",
+		},
 		"let in again": {
 			base + policy("{action: DENY, rules: [{}]}"), base, inbound(func(r *signal.Recorded) { r.Status, r.Flags = 403, "UAEX" }),
 			"allowed: RBAC: access denied by policy default/p rule 0 -> allowed",
