@@ -137,7 +137,7 @@ func storedAll(col *Collector, n uint64) bool {
 // until waits for what other processes do.
 func until(t *testing.T, col *Collector, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(30 * time.Second)
+	deadline := time.NewTimer(time.Minute)
 	defer deadline.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

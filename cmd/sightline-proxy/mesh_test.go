@@ -26,7 +26,7 @@ import (
 )
 
 // patience is how long a test waits for what should happen at once.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // plant is a real control plane and something that takes telemetry.
 type plant struct {

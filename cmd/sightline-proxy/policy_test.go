@@ -46,7 +46,7 @@ func newWorkloads(t *testing.T, app http.Handler) *workloads {
 	outbound := &url.URL{Scheme: "http", Host: w.caller.Place().Outbound}
 	transport := &http.Transport{Proxy: http.ProxyURL(outbound)}
 	t.Cleanup(transport.CloseIdleConnections)
-	w.client = &http.Client{Transport: transport, Timeout: 10 * time.Second}
+	w.client = &http.Client{Transport: transport, Timeout: patience}
 	w.eventually("web reaches vault", func() bool { return w.status("/") == http.StatusOK })
 	return w
 }

@@ -209,7 +209,7 @@ func (r *running) traces() signal.Pipeline { return r.ledger.Accounting()[0] }
 // until waits for a condition that another process or the network brings about.
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(20 * time.Second)
+	deadline := time.NewTimer(time.Minute)
 	defer deadline.Stop()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

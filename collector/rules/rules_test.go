@@ -26,7 +26,7 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // posted is an alert as an Alertmanager receives it.
 type posted struct {

@@ -73,10 +73,10 @@ func cancels(t *testing.T, s *storetest.Server) {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want deadline exceeded", err)
 	}
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for running(t, c) > 0 {
 		if time.Now().After(deadline) {
-			t.Fatal("the statement still runs 10 s after its client has gone")
+			t.Fatal("the statement still runs a minute after its client has gone")
 		}
 	}
 }

@@ -214,7 +214,7 @@ func (p *sidecar) transport(h2 bool) http.RoundTripper {
 // take returns what was noted so far, once there are as many records as wanted.
 func (p *sidecar) take(t testing.TB, records int) ([]got, []emit.Record) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; {
 		p.mu.Lock()
 		if len(p.records) >= records || time.Now().After(deadline) {
 			seen, recs := p.seen, p.records

@@ -167,7 +167,7 @@ func openStore(t *testing.T, dsn string) (*clickhouse.Store, string) {
 // until waits for what other processes do.
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(30 * time.Second)
+	deadline := time.NewTimer(time.Minute)
 	defer deadline.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

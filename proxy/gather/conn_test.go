@@ -25,7 +25,7 @@ func pair(t *testing.T) (here, there net.Conn) {
 	}
 	for _, c := range []net.Conn{here, there} {
 		t.Cleanup(func() { c.Close() })
-		if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -63,7 +63,7 @@ func rest(t *testing.T, s *Stream) (string, error) {
 		}
 		select {
 		case <-s.Waker():
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatal("no news")
 		}
 	}

@@ -38,7 +38,7 @@ type seen struct {
 
 func newPeer(t *testing.T, nc net.Conn) *peer {
 	t.Helper()
-	p := &peer{T: t, nc: nc, patience: 10 * time.Second, frames: make(chan any, 10000)}
+	p := &peer{T: t, nc: nc, patience: time.Minute, frames: make(chan any, 10000)}
 	p.fr = http2.NewFramer(nc, nc)
 	p.fr.AllowIllegalWrites = true
 	p.enc = hpack.NewEncoder(&p.block)
