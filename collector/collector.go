@@ -75,6 +75,7 @@ func newGate(c Config, d Deps, socket, alpn string) *gate.Gate {
 			var d net.Dialer
 			return d.DialContext(ctx, "unix", socket)
 		},
+		Proved: d.Watch,
 		Logger: d.Logger,
 	}
 	if d.ServerTLS != nil {

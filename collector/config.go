@@ -36,6 +36,9 @@ type Deps struct {
 	// collector's certificate and requires one of the mesh. Nil leaves plaintext from
 	// loopback as the only way in.
 	ServerTLS func(alpn ...string) *tls.Config
+	// Watch, if set, is told of each TLS connection once its handshake is done, to end it
+	// should its peer not be trusted any more.
+	Watch func(*tls.Conn)
 	// Logger is told of what a person should know. Nil discards.
 	Logger *slog.Logger
 }

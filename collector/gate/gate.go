@@ -35,6 +35,9 @@ type Deps struct {
 	// protocol. Its callbacks see every handshake, so certificates rotate live. Nil
 	// refuses TLS, which leaves plaintext from loopback.
 	TLS *tls.Config
+	// Proved, if set, is told of each connection whose client has proved who it is, and may
+	// end it at any time by its NetConn.
+	Proved func(*tls.Conn)
 	// Dial connects to the receiver.
 	Dial func(ctx context.Context) (net.Conn, error)
 	// Logger is told of refusals, at debug level. Nil discards.
@@ -206,6 +209,9 @@ func (g *Gate) secure(ctx context.Context, c net.Conn) (*tls.Conn, error) {
 	// like one that does not.
 	if len(t.ConnectionState().PeerCertificates) == 0 {
 		return nil, errNoPeer
+	}
+	if g.deps.Proved != nil {
+		g.deps.Proved(t)
 	}
 	return t, nil
 }

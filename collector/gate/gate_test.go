@@ -134,6 +134,31 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+// Who watches the clients that proved who they are can end their connections.
+func TestProvedConnectionsCanBeEnded(t *testing.T) {
+	a := newAuthority(t)
+	synctest.Test(t, func(t *testing.T) {
+		l, done, proved := newListener(), make(chan error, 1), make(chan *tls.Conn, 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		g := New(Config{}, Deps{TLS: a.server(t), Dial: dialEcho, Proved: func(c *tls.Conn) { proved <- c }})
+		go func() { done <- g.Serve(ctx, l) }()
+		raw := l.dial("10.0.0.9:999")
+		c := tls.Client(raw, a.client(t, a))
+		if err := echoes(c); err != nil {
+			t.Fatal(err)
+		}
+		_ = (<-proved).NetConn().Close()
+		if err := echoes(c); err == nil {
+			t.Error("the connection stands")
+		}
+		_ = raw.Close()
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+}
+
 func TestSilentClientIsCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, end := open(t, Config{Handshake: time.Second}, nil)

@@ -97,7 +97,7 @@ func (m *Mesh) assemble(ctx context.Context) (*roles, error) {
 	r.collector, err = collector.New(collector.Config{
 		Dir: filepath.Join(m.c.Dir, "collector"), Store: m.dsn,
 		GRPC: m.c.OTLPGRPCListen, HTTP: m.c.OTLPHTTPListen,
-	}, collector.Deps{ServerTLS: source.ServerTLS, Logger: m.c.Logger})
+	}, collector.Deps{ServerTLS: source.ServerTLS, Watch: source.Watch, Logger: m.c.Logger})
 	if err != nil {
 		return nil, err
 	}
