@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -105,18 +106,18 @@ func requested(t *testing.T) []byte {
 	return csr
 }
 
-// leafOf is a certificate that a control plane has issued.
-func leafOf(t *testing.T, p *plane, w identity.Workload) *x509.Certificate {
+// callerAs is who calls with a certificate that a control plane has issued.
+func callerAs(t *testing.T, p *plane, w identity.Workload) caller {
 	t.Helper()
 	chain, _, err := p.authority.IssueRequest(requested(t), w)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := x509.ParseCertificate(chain[0])
+	certificates, err := x509.ParseCertificates(slices.Concat(chain...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c
+	return caller{certificate: certificates[0], chain: certificates}
 }
 
 // issuerFunc signs.
@@ -131,7 +132,7 @@ func (f issuerFunc) IssueRequest(csr []byte, w identity.Workload) ([][]byte, mes
 func TestRevokedWhileItRenews(t *testing.T) {
 	t.Parallel()
 	p := assembled(t)
-	thief := leafOf(t, p, workload("web", "", "web-1"))
+	thief := callerAs(t, p, workload("web", "", "web-1"))
 	revoke := func() {}
 	s := &service{
 		authority: p.authority, leaves: p.leaves, hub: p.hub, log: logger(t),
@@ -140,7 +141,7 @@ func TestRevokedWhileItRenews(t *testing.T) {
 			return p.authority.IssueRequest(csr, w)
 		}),
 	}
-	ctx := context.WithValue(t.Context(), callerKey{}, caller{certificate: thief})
+	ctx := context.WithValue(t.Context(), callerKey{}, thief)
 	renew := func() error {
 		_, err := s.Renew(ctx, connect.NewRequest(&wire.RenewRequest{Csr: requested(t)}))
 		return err
@@ -149,7 +150,7 @@ func TestRevokedWhileItRenews(t *testing.T) {
 		t.Fatalf("before: %v", err)
 	}
 	revoke = func() {
-		if _, err := p.revoke(t.Context(), thief.SerialNumber.Text(16), "ada", "stolen"); err != nil {
+		if _, err := p.revoke(t.Context(), thief.certificate.SerialNumber.Text(16), "ada", "stolen"); err != nil {
 			t.Error(err)
 		}
 	}
@@ -162,7 +163,7 @@ func TestRevokedWhileItRenews(t *testing.T) {
 func TestReportedLife(t *testing.T) {
 	t.Parallel()
 	p := assembled(t)
-	c, now := leafOf(t, p, workload("web", "", "web-1")), time.Now()
+	c, now := callerAs(t, p, workload("web", "", "web-1")).certificate, time.Now()
 	report := func(serial string) *wire.TrustReport {
 		return &wire.TrustReport{Serial: serial, Expires: timestamppb.New(now.Add(time.Hour))}
 	}

@@ -25,6 +25,9 @@ type Config struct {
 	// CertificateTTL is how long a certificate is good for; it is renewed at half of
 	// that.
 	CertificateTTL time.Duration
+	// Drain is how long streams of callers go on whose root was retired: who has a newer
+	// certificate comes again with it meanwhile.
+	Drain time.Duration
 	// InstanceTTL is how long an instance stays registered whose sidecar is gone
 	// without a goodbye.
 	InstanceTTL time.Duration
@@ -64,6 +67,7 @@ func DefaultConfig(dir string) Config {
 		Listen:         ":15012",
 		TrustDomain:    "mesh.local",
 		CertificateTTL: 24 * time.Hour,
+		Drain:          30 * time.Second,
 		InstanceTTL:    15 * time.Second,
 		Quiet:          100 * time.Millisecond,
 		MostQuiet:      time.Second,
@@ -88,6 +92,7 @@ func (c Config) Validate() error {
 		value, min time.Duration
 	}{
 		{"certificate ttl", c.CertificateTTL, time.Second},
+		{"drain", c.Drain, 0},
 		{"instance ttl", c.InstanceTTL, 2 * time.Second}, // a lease is whole seconds, and kept each third
 		{"quiet", c.Quiet, time.Millisecond},
 		{"most quiet", c.MostQuiet, c.Quiet},

@@ -267,7 +267,7 @@ func (p *plane) writeToken(ctx context.Context) error {
 // serve ends every feed with ctx, then waits a moment for other calls.
 func (p *plane) serve(ctx context.Context, l net.Listener) error {
 	server := &http.Server{
-		Handler:           withCaller(p.authority.CheckRevoked, p.atTheGate(p.routes())),
+		Handler:           withCaller(p.authority.Admit, p.atTheGate(p.routes())),
 		TLSConfig:         p.authority.ListenerTLS("controlplane"),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"connectrpc.com/connect"
 
@@ -41,7 +42,8 @@ type service struct {
 	taps      *tap.Board
 	gate      *gate
 	progress  *progress
-	epoch     string // names the store
+	epoch     string        // names the store
+	drain     time.Duration // of streams whose caller's root is retired
 	log       *slog.Logger
 }
 
@@ -90,7 +92,7 @@ func (s *service) Renew(ctx context.Context, req *connect.Request[wire.RenewRequ
 		return nil, connect.NewError(connect.CodeInvalidArgument, err)
 	}
 	s.issued(ctx, leaf)
-	if err := s.stillGood(ctx); err != nil { // the caller takes its time over its request
+	if err := stillGood(ctx, s.authority); err != nil { // the caller takes its time over its request
 		return nil, connect.NewError(connect.CodePermissionDenied, err)
 	}
 	s.hub.Renewed(mesh.InstanceID(w.Instance), leaf.Expires)

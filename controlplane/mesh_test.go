@@ -104,7 +104,7 @@ func (p *plant) join(token string, w identity.Workload, dir string) *identity.So
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
 	defer cancel()
-	src, err := identity.Open(ctx, identity.Config{ControlPlane: p.address, Token: token, Dir: dir, Workload: w, Logger: logger(p.t)})
+	src, err := identity.Open(ctx, identity.Config{ControlPlane: p.address, Token: token, Dir: dir, Workload: w, Drain: time.Second, Logger: logger(p.t)})
 	if err != nil {
 		p.t.Fatal(err)
 	}

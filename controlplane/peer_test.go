@@ -28,4 +28,4 @@ func TestInterruptAfterTheCall(t *testing.T) {
 	(<-late)() // panicked
 }
 
-func nobody(*x509.Certificate) error { return nil }
+func nobody([]*x509.Certificate) error { return nil }

@@ -58,7 +58,7 @@ func (s *service) Subscribe(ctx context.Context, st *feedStream) error {
 	g.Go(func() error { return attached.Keep(alive) })
 	g.Go(func() error { return s.sendPushes(alive, feed, st) })
 	g.Go(func() error { return listen(alive, feed, attached, st) })
-	g.Go(func() error { return s.untilRevoked(alive) })
+	g.Go(func() error { return untilUnfit(alive, s.authority, s.drain) })
 	err = g.Wait()
 	if errors.Is(err, identity.ErrRevoked) {
 		return errors.Join(connect.NewError(connect.CodePermissionDenied, err), s.dismiss(ctx, attached)) // nobody shall go on to dial it

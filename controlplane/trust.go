@@ -3,12 +3,17 @@ package controlplane
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"time"
 
 	"connectrpc.com/connect"
+	"github.com/spiffe/go-spiffe/v2/bundle/x509bundle"
+	"github.com/spiffe/go-spiffe/v2/spiffeid"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/sightline-mesh/sightline/controlplane/ca"
+	"github.com/sightline-mesh/sightline/controlplane/identity"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/controlplane/trust"
 	"github.com/sightline-mesh/sightline/controlplane/wire"
@@ -34,15 +39,16 @@ func (s *service) Trust(ctx context.Context, st *connect.BidiStream[wire.TrustRe
 	defer seat.Leave()
 	g, alive := errgroup.WithContext(ctx)
 	defer context.AfterFunc(alive, callerOf(ctx).interrupt)() // else a reader would outlive the stream
-	g.Go(func() error { return s.sendTrust(alive, st) })
+	g.Go(func() error { return s.sendTrust(alive, st, certificate) })
+	g.Go(func() error { return untilUnfit(alive, s.authority, s.drain) })
 	g.Go(func() error { return hearReports(st, seat, holder, certificate) })
 	return asEnd(ctx, g.Wait())
 }
 
-func (s *service) sendTrust(ctx context.Context, st *connect.BidiStream[wire.TrustReport, wire.TrustUpdate]) error {
+func (s *service) sendTrust(ctx context.Context, st *connect.BidiStream[wire.TrustReport, wire.TrustUpdate], caller *x509.Certificate) error {
 	for {
 		now := s.authority.Trust()
-		if err := s.stillGood(ctx); err != nil {
+		if err := s.authority.CheckRevoked(caller); err != nil {
 			return err
 		}
 		m := &wire.TrustUpdate{
@@ -89,23 +95,53 @@ func reported(h mesh.Holder, m *wire.TrustReport, caller *x509.Certificate, now 
 	return h
 }
 
-// stillGood is an error once the caller's certificate was revoked.
-func (s *service) stillGood(ctx context.Context) error {
-	if c := callerOf(ctx).certificate; c != nil {
-		return s.authority.CheckRevoked(c)
+// stillGood is an error once the caller's certificate was revoked or its root is gone.
+func stillGood(ctx context.Context, a *ca.Authority) error {
+	c := callerOf(ctx)
+	if c.certificate == nil {
+		return nil
 	}
-	return nil
+	if err := a.CheckRevoked(c.certificate); err != nil {
+		return err
+	}
+	domain, err := spiffeid.TrustDomainFromString(a.TrustDomain())
+	if err != nil {
+		return err
+	}
+	return identity.Stands(c.chain, x509bundle.FromX509Authorities(domain, a.Roots()))
 }
 
-// untilRevoked ends a stream whose caller's certificate is revoked.
-func (s *service) untilRevoked(ctx context.Context) error {
+// errExpired ends the stream of a certificate that has come to its end.
+var errExpired = errors.New("the certificate that the stream began with has expired")
+
+// untilUnfit ends a stream whose caller would not be let in any more: at once when its
+// certificate is revoked or expires, and drain later when its root is retired. Who renews
+// in time, at half of a certificate's life, has another stream long before.
+func untilUnfit(ctx context.Context, a *ca.Authority, drain time.Duration) error {
+	c := callerOf(ctx).certificate
+	if c == nil {
+		<-ctx.Done()
+		return nil
+	}
+	expiry := time.NewTimer(time.Until(c.NotAfter))
+	defer expiry.Stop()
+	var rootless error
+	var late <-chan time.Time
 	for {
-		now := s.authority.Trust()
-		if err := s.stillGood(ctx); err != nil {
+		now := a.Trust()
+		err := stillGood(ctx, a)
+		if errors.Is(err, identity.ErrRevoked) {
 			return err
+		}
+		if err != nil && late == nil {
+			rootless, late = err, time.After(drain)
 		}
 		select {
 		case <-now.Changed:
+		case <-expiry.C:
+			return errExpired
+		case <-late:
+			return rootless
 		case <-ctx.Done():
 			return nil
 		}

@@ -5,7 +5,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +18,7 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/admin"
 	"github.com/sightline-mesh/sightline/controlplane/identity"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/controlplane/push"
 )
 
 // callers make handshake after handshake until the test ends, and count those that
@@ -328,5 +331,139 @@ func TestRotationOfSeveralControlPlanes(t *testing.T) {
 	})
 	if calls.made.Load() == 0 {
 		t.Error("there was no traffic")
+	}
+}
+
+// A root that is gone takes with it what was let in by it: calls on a connection that
+// stands, streams, and connections between workloads. Those with a new certificate go on.
+func TestRetiredRootEndsConnections(t *testing.T) {
+	t.Parallel()
+	p := newPlant(t, func(c *Config) { c.InstanceTTL = 2 * time.Second })
+	c := p.admin()
+	token := p.token(c)
+	server := p.join(token, workload("reviews", "", "reviews-1"), "")
+	old := func(token string, w identity.Workload) *identity.Source { // it never renews
+		s, err := identity.Open(t.Context(), identity.Config{ControlPlane: p.address, Token: token, Workload: w})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	stands := open(t, watchedEcho(t, server), old(token, workload("web", "", "web-1")), server)
+	thief := old(p.systemToken(), identity.Workload{Service: "ui", Namespace: mesh.SystemNamespace, Instance: "ui-2"})
+	transport := &http.Transport{TLSClientConfig: thief.ClientTLS(thief.ControlPlane(), "h2"), ForceAttemptHTTP2: true}
+	defer transport.CloseIdleConnections()
+	ask := func() (int, error) {
+		res, err := (&http.Client{Transport: transport}).Get("https://" + p.address + "/admin/v1/proxies")
+		if err != nil {
+			return 0, err
+		}
+		_, err = io.Copy(io.Discard, res.Body)
+		return res.StatusCode, errors.Join(err, res.Body.Close())
+	}
+	if status, err := ask(); status != http.StatusOK {
+		t.Fatalf("before: %d, %v", status, err)
+	}
+	step(t, c, "distribute")
+	step(t, c, "renew")
+	eventually(t, "all but two to have renewed", func() bool {
+		at, err := c.Authority(t.Context())
+		return err == nil && len(at.Outstanding) == 2
+	})
+	if _, err := c.Rotate(t.Context(), admin.RotateRequest{By: "ada", Force: true}); err != nil {
+		t.Fatal(err)
+	}
+	if status, err := ask(); err != nil || status != http.StatusMisdirectedRequest {
+		t.Errorf("on a connection of the old root: %d, %v", status, err)
+	}
+	eventually(t, "end of that connection", func() bool {
+		_, err := ask()
+		return err != nil
+	})
+	_ = stands.SetReadDeadline(time.Now().Add(patience))
+	if _, err := stands.Read(make([]byte, 1)); err == nil || strings.Contains(err.Error(), "timeout") {
+		t.Errorf("a connection of the old root stands: %v", err)
+	}
+	if _, err := c.Authority(t.Context()); err != nil {
+		t.Errorf("an honest client's call, on a connection from before: %v", err)
+	}
+}
+
+// A workload whose certificate on disk was revoked comes back by a restart with its token.
+func TestRevokedWorkloadComesBackByItsToken(t *testing.T) {
+	t.Parallel()
+	p := newPlant(t)
+	c := p.admin()
+	token, dir, w := p.token(c), t.TempDir(), workload("web", "", "web-1")
+	first, err := identity.Open(t.Context(), identity.Config{ControlPlane: p.address, Token: token, Dir: dir, Workload: w})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Revoke(t.Context(), admin.RevokeRequest{What: first.Status().Serial, By: "ada"}); err != nil {
+		t.Fatal(err)
+	}
+	again := p.join(token, w, dir)
+	eventually(t, "a certificate that is not revoked", func() bool {
+		return again.Status().Serial != first.Status().Serial && deafened(t, p, again) == nil
+	})
+}
+
+// ends counts the streams that ended without another to take their place.
+type ends struct {
+	slog.Handler
+
+	n *atomic.Int64
+}
+
+func (ends) Enabled(context.Context, slog.Level) bool { return true }
+
+func (e ends) Handle(_ context.Context, r slog.Record) error {
+	if r.Message == "control plane feed ended" {
+		e.n.Add(1)
+	}
+	return nil
+}
+
+// fed is a stream to the control plane with the certificate of a workload.
+func fed(t *testing.T, p *plant, cfg identity.Config) (feed *push.Client, source *identity.Source, ended *atomic.Int64) {
+	t.Helper()
+	cfg.ControlPlane, cfg.Renewed = p.address, func() { feed.Reopen() }
+	source, err := identity.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended = new(atomic.Int64)
+	feed = push.New(push.Config{
+		ControlPlane: p.address, TLS: source.ClientTLS(source.ControlPlane(), "h2"),
+		Instance: mesh.Instance{Address: netip.MustParseAddrPort("127.0.0.1:15006"), State: mesh.Ready},
+		Logger:   slog.New(ends{slog.DiscardHandler, ended}),
+	}, func([]mesh.Snapshot) error { return nil })
+	feed.Subscribe("reviews")
+	background(t, feed.Run)
+	return feed, source, ended
+}
+
+// A stream is made anew with each certificate, before the old one ends: none is missing
+// over several lives of certificates. Who does not renew is sent away when its certificate
+// expires.
+func TestStreamsLastNoLongerThanCertificates(t *testing.T) {
+	t.Parallel()
+	p := newPlant(t, func(c *Config) { c.CertificateTTL = 4 * time.Second })
+	token := p.token(p.admin())
+	web, source, ended := fed(t, p, identity.Config{Token: token, Workload: workload("web", "", "web-1")})
+	stale, old, sentAway := fed(t, p, identity.Config{Token: token, Workload: workload("stale", "", "stale-1")})
+	eventually(t, "streams", func() bool { return web.Status().Connected && stale.Status().Connected })
+	background(t, source.Run)
+	for first := source.Expires(); source.Expires().Before(first.Add(12 * time.Second)); {
+		serial, since := source.Status().Serial, web.Status().Since
+		eventually(t, "another certificate and stream", func() bool {
+			return source.Status().Serial != serial && web.Status().Since.After(since)
+		})
+	}
+	if n := ended.Load(); n > 0 {
+		t.Errorf("%d streams ended before there was another", n)
+	}
+	if time.Now().Before(old.Expires()) || sentAway.Load() == 0 || stale.Status().Connected {
+		t.Errorf("the stream of an expired certificate: %d ends, %+v", sentAway.Load(), stale.Status())
 	}
 }

@@ -50,8 +50,10 @@ type parts struct {
 // assemble gets a certificate, which may take until a control plane answers, and
 // makes the parts. It starts nothing that has to be waited for.
 func (p *Proxy) assemble(ctx context.Context) (*parts, error) {
+	r := &parts{tap: tap.New(p.c.SecretParams)}
 	source, err := identity.Open(ctx, identity.Config{
 		ControlPlane: p.c.ControlPlane, Token: p.c.Token, SPIRESocket: p.c.SPIRESocket, Dir: p.c.Dir, Logger: p.log,
+		Retired: r.retire, Drain: p.c.Drain, Renewed: func() { r.feed.Reopen() },
 		Workload: identity.Workload{
 			Service: p.c.Service, Version: p.c.Version, Namespace: p.c.Namespace, Account: p.c.Account, Instance: p.c.Instance,
 		},
@@ -59,7 +61,7 @@ func (p *Proxy) assemble(ctx context.Context) (*parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &parts{source: source, tap: tap.New(p.c.SecretParams), guards: newGuards(source.TrustDomain(), p.log)}
+	r.source, r.guards = source, newGuards(source.TrustDomain(), p.log)
 	r.intake = p.c.intake(&r.guards.paths)
 	if r.feed, err = p.newFeed(ctx, r); err != nil {
 		return nil, err
@@ -139,6 +141,20 @@ func (r *parts) dial(ctx context.Context, to *upstream.Instance, alpn string) (n
 		r.source.Watch(t)
 	}
 	return c, err
+}
+
+// retire has connections end whose peers are below a root that is gone, and those to the
+// collector: it does the same with who came by such a root, and cannot say so before.
+func (r *parts) retire(gone []*tls.Conn) {
+	r.inbound.Retire(gone)
+	callees := map[mesh.InstanceID]bool{}
+	for _, t := range gone {
+		if peer, err := identity.PeerOf(t.ConnectionState()); err == nil {
+			callees[peer.Instance] = true
+		}
+	}
+	r.outbound.Retire(func(i mesh.InstanceID) bool { return callees[i] })
+	r.emitter.Reconnect()
 }
 
 // labels are the instance's, for subsets to choose by.

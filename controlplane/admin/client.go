@@ -24,6 +24,7 @@ const (
 	callTimeout  = 15 * time.Second
 	reachTimeout = 3 * time.Second // for a connection, before another control plane is asked
 	maxAnswer    = 64 << 20
+	freshTries   = 3 // an old connection may be picked once more before it is known to end
 )
 
 // Client speaks to a control plane. Its methods may be called from any goroutine;
@@ -263,11 +264,25 @@ type call struct {
 // made, or where it may be made again.
 func (c *Client) send(ctx context.Context, asked call, out any) error {
 	return c.planes.Try(func(address string) error {
-		return c.sendTo(ctx, address, asked, out)
+		return c.sendFresh(ctx, address, asked, out)
 	}, func(err error) bool {
 		_, undone := errors.AsType[*undoneError](err)
 		return ctx.Err() != nil || !undone
 	})
+}
+
+// sendFresh makes a call on another connection where the control plane does not take the
+// certificate that the one at hand was made with any more: it has done nothing then, and
+// there may be a newer one.
+func (c *Client) sendFresh(ctx context.Context, address string, asked call, out any) error {
+	for try := 1; ; try++ {
+		err := c.sendTo(ctx, address, asked, out)
+		refused, ok := errors.AsType[*Error](err)
+		if !ok || refused.Status != http.StatusMisdirectedRequest || try == freshTries {
+			return err
+		}
+		c.http.CloseIdleConnections()
+	}
 }
 
 // undoneError is of a call that another control plane may be asked to do.

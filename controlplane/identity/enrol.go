@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -38,6 +39,7 @@ func (s *Source) first(ctx context.Context) (*material, error) {
 		s.cfg.Logger.Info("no certificate on disk to go on with", "reason", err)
 		return s.enrolUntil(ctx)
 	}
+	s.restored = true
 	return m, nil
 }
 
@@ -189,6 +191,19 @@ func refusal(err error) error {
 	}
 	return err
 }
+
+// unwelcome reports whether a control plane was reached and does not take the certificate.
+func unwelcome(err error) bool {
+	switch connect.CodeOf(err) {
+	case connect.CodePermissionDenied, connect.CodeUnauthenticated:
+		return true
+	}
+	remote, ok := errors.AsType[*net.OpError](err)
+	return ok && remote.Op == "remote error" && remote.Err.Error() == tls.AlertError(alertBadCertificate).Error()
+}
+
+// alertBadCertificate is the alert by which Go's TLS says what VerifyConnection did.
+const alertBadCertificate = 42
 
 // sleep reports whether it slept to the end.
 func sleep(ctx context.Context, d time.Duration) bool {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 
 	"connectrpc.com/connect"
@@ -29,7 +30,7 @@ func (s *Source) follow(ctx context.Context) {
 	wait := followFirst
 	for ctx.Err() == nil {
 		address := s.planes.Current()
-		heard, err := s.followOnce(ctx, address)
+		heard, err := s.followOn(ctx, address)
 		if ctx.Err() != nil {
 			return
 		}
@@ -39,6 +40,10 @@ func (s *Source) follow(ctx context.Context) {
 		case heard:
 			wait = followFirst
 		}
+		if heard {
+			s.restored = false
+		}
+		s.doubt(err)
 		s.planes.Failed(address)
 		s.cfg.Logger.Debug("trust is asked for again", "control plane", address, "in", wait, "reason", err)
 		if !sleep(ctx, wait/2+time.Duration(s.random()*float64(wait/2))) {
@@ -48,9 +53,71 @@ func (s *Source) follow(ctx context.Context) {
 	}
 }
 
-// followOnce holds one stream, and reports whether the control plane said anything.
-func (s *Source) followOnce(ctx context.Context, address string) (heard bool, err error) {
+// doubt has a certificate from disk replaced at once if the control plane does not take it:
+// it was revoked, or a rotation went by, while this workload was not there.
+func (s *Source) doubt(err error) {
+	if s.restored && s.token != nil && unwelcome(err) {
+		s.restored = false
+		signal(s.hurry)
+	}
+}
+
+// followOn holds a stream until it ends, and reports whether the control plane said
+// anything. With each renewal another takes its place, made with the new certificate,
+// once the control plane speaks on that.
+func (s *Source) followOn(ctx context.Context, address string) (heard bool, err error) {
+	select {
+	case <-s.renewed: // before this stream
+	default:
+	}
+	for now := s.beginFollowing(ctx, address); ; {
+		select {
+		case <-now.over:
+			return now.hasSpoken(), now.err
+		case <-s.renewed:
+		}
+		next := s.beginFollowing(ctx, address)
+		select {
+		case <-next.spoken:
+			now.end()
+			now = next
+			signal(s.told) // the other one may have taken it
+		case <-next.over:
+			s.cfg.Logger.Debug("the stream of whom to trust is not made anew", "control plane", address, "reason", next.err)
+		}
+	}
+}
+
+// following is a stream that says whom to trust.
+type following struct {
+	end    func()        // and waits for it
+	spoken chan struct{} // closed when the control plane has said something
+	over   chan struct{} // closed when it has ended
+	err    error         // why; after over
+}
+
+func (s *Source) beginFollowing(ctx context.Context, address string) *following {
 	ctx, cancel := context.WithCancel(ctx)
+	f := &following{spoken: make(chan struct{}), over: make(chan struct{})}
+	f.end = func() { cancel(); <-f.over }
+	go func() {
+		defer close(f.over)
+		f.err = s.followOnce(ctx, cancel, address, sync.OnceFunc(func() { close(f.spoken) }))
+	}()
+	return f
+}
+
+func (f *following) hasSpoken() bool {
+	select {
+	case <-f.spoken:
+		return true
+	default:
+		return false
+	}
+}
+
+// followOnce holds one stream, and says when the control plane says something.
+func (s *Source) followOnce(ctx context.Context, cancel func(), address string, heard func()) error {
 	defer cancel()
 	var protocols http.Protocols
 	protocols.SetHTTP2(true)
@@ -65,23 +132,23 @@ func (s *Source) followOnce(ctx context.Context, address string) (heard bool, er
 	st := wireconnect.NewControlPlaneClient(&http.Client{Transport: transport}, BaseURL(address)).Trust(ctx)
 	sent := make(chan error, 1)
 	go func() { sent <- s.report(ctx, st) }()
-	heard, err = s.hear(st)
+	err := s.hear(st, heard)
 	cancel()
 	err = errors.Join(err, <-sent)
 	_ = st.CloseResponse() // the stream is over; what it says now is of no use
-	return heard, err
+	return err
 }
 
-func (s *Source) hear(st *trustStream) (heard bool, err error) {
+func (s *Source) hear(st *trustStream, heard func()) error {
 	for {
 		m, err := st.Receive()
 		if errors.Is(err, io.EOF) {
-			return heard, nil
+			return nil
 		}
 		if err != nil {
-			return heard, fmt.Errorf("receive trust: %w", err)
+			return fmt.Errorf("receive trust: %w", err)
 		}
-		heard = true
+		heard()
 		if err := s.adoptTrust(m); err != nil {
 			s.cfg.Logger.Warn("trust update is refused", "reason", err)
 			continue

@@ -19,10 +19,12 @@ const (
 // that was started at once does not renew at once, and at once when another authority
 // signs. It follows whom the control plane says to trust. It returns nil when ctx ends.
 // A control plane that cannot be reached is asked again and again; should the
-// certificate run out meanwhile, it enrols anew if it has a token.
+// certificate run out meanwhile, or the control plane refuse it, it enrols anew if it has
+// a token: at once when the certificate is one from disk, else when it is to be renewed.
 func (s *Source) Run(ctx context.Context) error {
 	var parts sync.WaitGroup
 	parts.Go(func() { s.follow(ctx) })
+	parts.Go(func() { s.retire(ctx) })
 	parts.Go(func() { s.warn(ctx) })
 	if s.agent != nil {
 		s.followAgent(ctx)
@@ -85,7 +87,7 @@ func (s *Source) note(err error) (failures uint64) {
 
 func (s *Source) replace(ctx context.Context) error {
 	m, err := s.renew(ctx)
-	if err != nil && s.token != nil && !time.Now().Before(s.Expires()) {
+	if err != nil && s.token != nil && (unwelcome(err) || !time.Now().Before(s.Expires())) {
 		var enrolErr error
 		m, enrolErr = s.enrol(ctx)
 		err = errors.Join(err, enrolErr)

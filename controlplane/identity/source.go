@@ -48,6 +48,15 @@ type Config struct {
 	// "unix:///run/spire/agent.sock". The certificate and the roots come from there then,
 	// nothing of them is kept in Dir, and Token is not used.
 	SPIRESocket string
+	// Retired is told, while Run runs, that a root is not trusted any more, with the watched
+	// connections whose peers are below it: they are to end once what is under way on them
+	// is over. It must not block for long. It may be nil.
+	Retired func([]*tls.Conn)
+	// Renewed is told, while Run runs, that there is a new certificate: what is held open
+	// for long is to be opened anew with it. It must not block. It may be nil.
+	Renewed func()
+	// Drain is how long such a connection goes on at most. 0 is 30 s, as a sidecar's own.
+	Drain time.Duration
 	// Logger gets what is done in the background; nil is silence.
 	Logger *slog.Logger
 	// Dial makes connections to the control plane, in place of TCP; nil is TCP.
@@ -69,10 +78,16 @@ type Source struct {
 	replacing sync.Mutex    // held by who replaces current or the roots
 	hurry     chan struct{} // capacity 1: the certificate is to be renewed now
 	told      chan struct{} // capacity 1: there is something to report
+	retiring  chan struct{} // capacity 1: a root is gone
+	renewed   chan struct{} // capacity 1: the stream to the control plane is to be made anew
+	adopting  sync.Mutex    // held by who takes over what the control plane says of trust
 	watch     watched
+	restored  bool // the certificate is from disk, and no control plane has taken it yet; follow's own
 
 	current atomic.Pointer[material]
 	trust   atomic.Pointer[trust]
+
+	rootGone atomic.Int64 // when a root was last taken out, in Unix nanoseconds
 
 	mu       sync.Mutex // guards what follows
 	failures uint64     // renewals that failed since the last that did not
@@ -118,11 +133,17 @@ func prepare(c Config) (*Source, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	if c.Drain == 0 {
+		c.Drain = 30 * time.Second
+	}
 	planes, err := endpoint.New(c.ControlPlane)
 	if err != nil {
 		return nil, fmt.Errorf("control plane: %w", err)
 	}
-	s := &Source{cfg: c, planes: planes, random: rand.Float64, dial: (&net.Dialer{Timeout: reachTimeout}).DialContext, hurry: make(chan struct{}, 1), told: make(chan struct{}, 1)}
+	s := &Source{
+		cfg: c, planes: planes, random: rand.Float64, dial: (&net.Dialer{Timeout: reachTimeout}).DialContext,
+		hurry: make(chan struct{}, 1), told: make(chan struct{}, 1), retiring: make(chan struct{}, 1), renewed: make(chan struct{}, 1),
+	}
 	if c.SPIRESocket != "" {
 		if s.agent, err = newAgent(c.SPIRESocket); err != nil {
 			return nil, err
@@ -169,11 +190,23 @@ func (s *Source) adopt(m *material) error {
 	s.current.Store(m)
 	s.replacing.Unlock()
 	signal(s.told)
+	signal(s.renewed)
+	if s.cfg.Renewed != nil {
+		s.cfg.Renewed()
+	}
 	return nil
 }
 
-// setRoots replaces those that are trusted.
-func (s *Source) setRoots(roots []*x509.Certificate) { s.bundle.SetX509Authorities(roots) }
+// setRoots replaces those that are trusted, and has the connections end of who is below
+// one that is gone.
+func (s *Source) setRoots(roots []*x509.Certificate) {
+	before := s.bundle.X509Authorities()
+	s.bundle.SetX509Authorities(roots)
+	if slices.ContainsFunc(before, func(r *x509.Certificate) bool { return !s.bundle.HasX509Authority(r) }) {
+		s.rootGone.Store(time.Now().UnixNano())
+		signal(s.retiring)
+	}
+}
 
 // check refuses material that is not this workload's or does not hold together.
 func (s *Source) check(m *material) error {

@@ -33,6 +33,8 @@ func (s *Source) adoptTrust(m *wire.TrustUpdate) error {
 	if len(m.GetRevoked()) > mostRevoked {
 		return fmt.Errorf("trust update %d: %d revocations, want %d at most", m.GetVersion(), len(m.GetRevoked()), mostRevoked)
 	}
+	s.adopting.Lock()
+	defer s.adopting.Unlock()
 	if err := s.saveTrust(m, roots); err != nil {
 		return err
 	}
@@ -45,7 +47,9 @@ func (s *Source) adoptTrust(m *wire.TrustUpdate) error {
 	}
 	s.trust.Store(trustOf(m))
 	s.replacing.Unlock()
-	s.watch.end(s.trust.Load().revoked)
+	if r := s.trust.Load().revoked; r.Len() > 0 {
+		s.watch.end(func(chain []*x509.Certificate) error { return r.Check(chain[0]) })
+	}
 	return nil
 }
 

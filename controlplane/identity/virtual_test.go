@@ -178,12 +178,16 @@ func newPlane(t *testing.T) *plane {
 }
 
 // source is a workload of the plane's that runs until the test ends.
-func source(t *testing.T, p *plane, logs io.Writer, joinToken string) *identity.Source {
+func source(t *testing.T, p *plane, logs io.Writer, joinToken string, more ...func(*identity.Config)) *identity.Source {
 	t.Helper()
-	s, err := identity.Open(t.Context(), identity.Config{
+	cfg := identity.Config{
 		ControlPlane: "cp:15012", Token: joinToken, Workload: web, Dial: p.dial,
 		Logger: slog.New(slog.NewTextHandler(logs, nil)),
-	})
+	}
+	for _, set := range more {
+		set(&cfg)
+	}
+	s, err := identity.Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -367,6 +371,93 @@ func TestNewRootAndRevocationReachHolders(t *testing.T) {
 		time.Sleep(time.Second)
 		if err := shake(s); !errors.Is(err, identity.ErrRevoked) {
 			t.Errorf("revoked: %v", err)
+		}
+	})
+}
+
+// watched is a connection with s of a workload that never renews, which s watches.
+func watched(t *testing.T, p *plane, s *identity.Source, joinToken string) (theirs net.Conn, ours *tls.Conn) {
+	t.Helper()
+	old, err := identity.Open(t.Context(), identity.Config{ControlPlane: "cp:15012", Token: joinToken, Workload: web, Dial: p.dial})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := net.Pipe()
+	ours = tls.Server(b, s.ServerTLS("x"))
+	echoed := make(chan struct{})
+	go func() {
+		defer close(echoed)
+		if ours.Handshake() == nil {
+			s.Watch(ours)
+			_, _ = io.Copy(ours, ours)
+		}
+		_ = ours.Close()
+	}()
+	t.Cleanup(func() {
+		_ = a.Close()
+		<-echoed
+	})
+	client := tls.Client(a, old.ClientTLS(s.Self().Identity, "x"))
+	if err := echoes(client); err != nil {
+		t.Fatal(err)
+	}
+	return client, ours
+}
+
+func echoes(c net.Conn) error {
+	if _, err := c.Write([]byte("x")); err != nil {
+		return err
+	}
+	_, err := io.ReadFull(c, make([]byte, 1))
+	return err
+}
+
+// Who is below a root that is gone is told of, to be ended in order, and cut off when the
+// drain time is over; who is revoked is cut off at once; and the end of a certificate's
+// life alone cuts nobody off.
+func TestConnectionsOfOldRootsDrain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlane(t)
+		joinToken := token.New(p.authority.Root()).String()
+		var retired [][]*tls.Conn
+		s := source(t, p, io.Discard, joinToken, func(c *identity.Config) {
+			c.Drain, c.Retired = 20*time.Second, func(gone []*tls.Conn) { retired = append(retired, gone) }
+		})
+		first, ours := watched(t, p, s, joinToken)
+		time.Sleep(26 * time.Hour)
+		if err := echoes(first); err != nil {
+			t.Errorf("its certificate has expired: %v", err)
+		}
+		for _, do := range []func(context.Context) error{p.authority.Distribute, p.authority.SignWithNext, p.authority.Retire} {
+			if len(retired) > 0 {
+				t.Error("no root is gone yet")
+			}
+			if err := do(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		if len(retired) != 1 || len(retired[0]) != 1 || retired[0][0] != ours {
+			t.Errorf("told of %v, want the connection once", retired)
+		}
+		later, _ := watched(t, p, s, token.New(p.authority.Root()).String())
+		time.Sleep(18 * time.Second)
+		if err := echoes(first); err != nil {
+			t.Errorf("19 s after its root is gone: %v", err)
+		}
+		time.Sleep(2 * time.Second)
+		if err := echoes(first); err == nil {
+			t.Error("21 s after its root is gone, the connection stands")
+		}
+		if err := echoes(later); err != nil {
+			t.Errorf("of the new root: %v", err)
+		}
+		if _, err := p.authority.Revoke(t.Context(), string(s.Self().Identity), mesh.Leaf{}, "ada", ""); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if err := echoes(later); err == nil {
+			t.Error("revoked, and the connection stands")
 		}
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/controlplane/wire/wireconnect"
 )
 
 const (
@@ -88,7 +89,8 @@ type Client struct {
 	planes *planes
 	random func() float64 // in [0, 1)
 
-	wake chan struct{} // capacity 1: there is something to say
+	wake   chan struct{} // capacity 1: there is something to say
+	reopen chan struct{} // capacity 1: the stream is to be made anew
 
 	restored chan struct{} // closed by Run
 
@@ -102,7 +104,8 @@ type Client struct {
 	acks   []ack // of the present stream, not sent yet
 	has    has
 	status Status
-	guards bool // it is known what to enforce
+	rpc    wireconnect.ControlPlaneClient // of the present stream; nil when there is none
+	guards bool                           // it is known what to enforce
 }
 
 // New makes a client that hands its sets to apply. It does nothing before Run.
@@ -122,6 +125,7 @@ func New(c Config, apply Apply) *Client {
 		planes: newPlanes(c),
 		random: rand.Float64,
 		wake:   make(chan struct{}, 1),
+		reopen: make(chan struct{}, 1),
 		wanted: map[mesh.ServiceName]bool{},
 		state:  c.Instance.State,
 		guards: c.Inbound == nil,
@@ -178,6 +182,15 @@ func (c *Client) Restored() <-chan struct{} { return c.restored }
 // Yield has Run end without taking leave: another process goes on as this instance.
 func (c *Client) Yield() { c.yield() }
 
+// Reopen has another stream made, with the certificate of the moment. It takes the place
+// of the present one once the control plane has pushed on it.
+func (c *Client) Reopen() {
+	select {
+	case c.reopen <- struct{}{}:
+	default:
+	}
+}
+
 // Status is how the feed stands now.
 func (c *Client) Status() Status {
 	c.mu.Lock()
@@ -189,7 +202,6 @@ func (c *Client) Status() Status {
 // ends, and takes its leave: the instance is then gone from the registry at once.
 // It returns nil.
 func (c *Client) Run(ctx context.Context) error {
-	defer c.planes.idle()
 	ctx, end := context.WithCancel(ctx)
 	watched := make(chan struct{})
 	go func() {
@@ -203,30 +215,44 @@ func (c *Client) Run(ctx context.Context) error {
 	defer func() { end(); <-watched }()
 	c.restore()
 	close(c.restored)
+	c.feed(ctx)
+	return nil
+}
+
+// feed has one stream after the other until ctx ends.
+func (c *Client) feed(ctx context.Context) {
 	failures := 0 // in a row
-	for ctx.Err() == nil {
-		address, rpc := c.planes.current()
-		s := &session{c: c, rpc: rpc, held: map[mesh.ServiceName]held{}}
-		err := s.run(ctx)
-		c.disconnected()
-		if c.cfg.Taps != nil {
-			c.cfg.Taps(nil) // who had asked asks again on the next stream
-		}
-		if ctx.Err() != nil {
-			break
-		}
+	for s := c.fresh(ctx); ; {
+		next, err := s.run(ctx)
 		if s.pushed {
 			failures = 0
 		}
+		if next != nil {
+			s = next
+			continue
+		}
+		c.disconnected()
+		if ctx.Err() != nil {
+			return
+		}
 		wait := c.planes.rest(failures)
 		failures++
-		c.planes.Failed(address)
-		c.cfg.Logger.Info("control plane feed ended", "control plane", address, "again within", wait, "reason", err)
+		c.planes.Failed(s.address)
+		c.cfg.Logger.Info("control plane feed ended", "control plane", s.address, "again within", wait, "reason", err)
 		if !c.pause(ctx, wait) {
-			break
+			return
 		}
+		s = c.fresh(ctx)
 	}
-	return nil
+}
+
+// fresh begins a stream that takes no other's place.
+func (c *Client) fresh(ctx context.Context) *session {
+	select {
+	case <-c.reopen: // which this does
+	default:
+	}
+	return c.session(ctx, c.planes.Current())
 }
 
 func (c *Client) hasYielded() bool {
@@ -288,6 +314,13 @@ func (c *Client) enforces() bool {
 	return c.guards
 }
 
+// speakOver has calls beside the stream go over the stream's connection.
+func (c *Client) speakOver(rpc wireconnect.ControlPlaneClient) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.rpc = rpc
+}
+
 func (c *Client) connected() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -298,9 +331,27 @@ func (c *Client) disconnected() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.status.Connected, c.status.Since = false, time.Time{}
-	c.acks = nil
+	c.acks, c.rpc = nil, nil
 	if c.stale(time.Now()) {
 		c.vouched()
+	}
+	c.untap()
+}
+
+// succeeded is called between a stream and the one that takes its place.
+func (c *Client) succeeded() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.acks = nil
+	c.untap()
+	c.notify() // the other stream may have taken the news
+}
+
+// untap takes back what was asked on a stream that has ended: who had asked asks again on
+// the next.
+func (c *Client) untap() {
+	if c.cfg.Taps != nil {
+		c.cfg.Taps(nil)
 	}
 }
 

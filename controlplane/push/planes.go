@@ -2,6 +2,7 @@ package push
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"time"
@@ -36,9 +37,9 @@ var (
 type planes struct {
 	*endpoint.List
 
-	pace pace
-	rpc  map[string]wireconnect.ControlPlaneClient // by address
-	idle func()
+	pace      pace
+	tls       *tls.Config
+	protocols http.Protocols
 }
 
 func newPlanes(c Config) *planes {
@@ -46,31 +47,27 @@ func newPlanes(c Config) *planes {
 	if err != nil {
 		list = endpoint.Of(c.ControlPlane) // to dial it says what is wrong with it
 	}
-	p := &planes{List: list, pace: alone, rpc: map[string]wireconnect.ControlPlaneClient{}}
+	p := &planes{List: list, pace: alone, tls: c.TLS}
 	if p.Len() > 1 {
 		p.pace = several
 	}
-	var protocols http.Protocols
-	protocols.SetHTTP2(true)
-	transport := &http.Transport{
-		DialContext:         (&net.Dialer{Timeout: p.pace.dial}).DialContext,
-		TLSClientConfig:     c.TLS,
-		TLSHandshakeTimeout: p.pace.handshake,
-		Protocols:           &protocols,
-		HTTP2:               &http.HTTP2Config{SendPingTimeout: p.pace.pingAfter, PingTimeout: p.pace.ping},
-	}
-	p.idle = transport.CloseIdleConnections
-	for _, address := range p.Addresses() {
-		p.rpc[address] = wireconnect.NewControlPlaneClient(&http.Client{Transport: transport}, "https://"+address,
-			connect.WithAcceptCompression("gzip", nil, nil)) // the control plane encodes once for all
-	}
+	p.protocols.SetHTTP2(true)
 	return p
 }
 
-// current is the one to speak to now.
-func (p *planes) current() (string, wireconnect.ControlPlaneClient) {
-	address := p.Current()
-	return address, p.rpc[address]
+// to makes a client of one of them whose connection is its own, made with the certificate
+// of the moment. It leaves nothing behind once idle was called.
+func (p *planes) to(address string) (rpc wireconnect.ControlPlaneClient, idle func()) {
+	transport := &http.Transport{
+		DialContext:         (&net.Dialer{Timeout: p.pace.dial}).DialContext,
+		TLSClientConfig:     p.tls,
+		TLSHandshakeTimeout: p.pace.handshake,
+		Protocols:           &p.protocols,
+		HTTP2:               &http.HTTP2Config{SendPingTimeout: p.pace.pingAfter, PingTimeout: p.pace.ping},
+	}
+	return wireconnect.NewControlPlaneClient(&http.Client{Transport: transport}, "https://"+address,
+			connect.WithAcceptCompression("gzip", nil, nil)), // the control plane encodes once for all
+		transport.CloseIdleConnections
 }
 
 // rest is how long to wait at most after so many failures in a row: the same for every

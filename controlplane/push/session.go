@@ -18,10 +18,20 @@ import (
 
 type stream = connect.BidiStreamForClient[wire.SubscribeRequest, wire.Push]
 
-// session is one stream. Its fields belong to the goroutine that receives.
+// session is one stream. Its fields belong to the goroutine that receives, but for what
+// begin has set.
 type session struct {
-	c      *Client
-	rpc    wireconnect.ControlPlaneClient
+	c       *Client
+	address string
+	rpc     wireconnect.ControlPlaneClient
+	idle    func() // ends rpc's connection, once the stream has ended
+	st      *stream
+	live    context.Context // the stream's; it outlives the client's for a goodbye
+	cancel  context.CancelFunc
+	parted  chan struct{} // closed when nothing waits for a goodbye any more
+	said    *spoken       // nil before the hello
+
+	first  *wire.Push                // that has come already
 	held   map[mesh.ServiceName]held // what was received, accepted or not
 	pushed bool                      // a push has come: the control plane is well
 
@@ -35,42 +45,66 @@ type held struct {
 	err      error
 }
 
-// run ends when the stream does, or with a goodbye when ctx does.
-func (s *session) run(ctx context.Context) error {
-	live, cancel := context.WithCancel(context.WithoutCancel(ctx)) // outlives ctx for the goodbye
-	defer cancel()
-	st := s.rpc.Subscribe(live)
-	sent := make(chan error, 1)
-	received := make(chan struct{})
-	go func() { sent <- s.c.send(ctx, live, st) }()
+// session begins a stream on a connection of its own. Its end has to follow.
+func (c *Client) session(ctx context.Context, address string) *session {
+	s := &session{c: c, address: address, held: map[mesh.ServiceName]held{}, parted: make(chan struct{})}
+	s.live, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	s.rpc, s.idle = c.planes.to(address)
+	s.st = s.rpc.Subscribe(s.live) //nolint:contextcheck // it outlives ctx for a goodbye
 	go func() { // a goodbye that is not answered must not hold up the end
-		defer close(received)
+		defer close(s.parted)
 		select {
 		case <-ctx.Done():
-		case <-live.Done():
+		case <-s.live.Done():
 			return
 		}
 		t := time.NewTimer(farewell)
 		defer t.Stop()
 		select {
 		case <-t.C:
-			cancel()
-		case <-live.Done():
+			s.cancel()
+		case <-s.live.Done():
 		}
 	}()
-	silent := s.c.planes.silence(cancel)
-	err := s.receive(st, silent)
-	silent.Stop()
-	cancel()
-	err = errors.Join(err, <-sent)
-	<-received
-	_ = st.CloseResponse() // the stream is over; what it says now is of no use
-	return err
+	return s
 }
 
-func (s *session) receive(st *stream, silent *time.Timer) error {
+// end ends the stream, which nobody receives from or sends on any more.
+func (s *session) end() {
+	s.cancel()
+	<-s.parted
+	_ = s.st.CloseRequest()
+	_ = s.st.CloseResponse() // the stream is over; what it says now is of no use
+	s.idle()
+}
+
+// run ends when the stream does, or with a goodbye when ctx does. It returns the session
+// that takes this one's place, if there is one.
+func (s *session) run(ctx context.Context) (next *session, err error) {
+	defer s.end()
+	s.c.speakOver(s.rpc)
+	sent, succession := make(chan error, 1), make(chan *session, 1)
+	go func() { sent <- s.send(ctx) }()
+	go func() { succession <- s.succession(ctx) }()
+	silent := s.c.planes.silence(s.cancel)
+	err = s.receive(silent)
+	silent.Stop()
+	s.cancel()
+	err = errors.Join(err, <-sent)
+	if next = <-succession; next == nil {
+		return nil, err
+	}
+	s.c.succeeded()
+	if s.c.isBefore(next.first) {
+		next.end()
+		return nil, errors.Join(err, errBehind)
+	}
+	return next, nil
+}
+
+func (s *session) receive(silent *time.Timer) error {
 	for {
-		m, err := st.Receive()
+		m, err := s.next()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -86,6 +120,15 @@ func (s *session) receive(st *stream, silent *time.Timer) error {
 			return fmt.Errorf("receive push %d: %w", m.GetSequence(), err)
 		}
 	}
+}
+
+// next is the next push.
+func (s *session) next() (*wire.Push, error) {
+	if m := s.first; m != nil {
+		s.first = nil
+		return m, nil
+	}
+	return s.st.Receive()
 }
 
 // take puts a push in force, or refuses it, and answers it. An error ends the stream.
@@ -195,29 +238,42 @@ func (a ack) message(now time.Time) *wire.SubscribeRequest {
 	}}}
 }
 
+// greet says hello and what is wanted.
+func (s *session) greet() error {
+	s.said = &spoken{}
+	if err := s.st.Send(&wire.SubscribeRequest{Message: &wire.SubscribeRequest_Hello{Hello: s.c.hello(s.said)}}); err != nil {
+		return err
+	}
+	if m := s.c.want(s.said); m != nil {
+		return s.st.Send(m)
+	}
+	return nil
+}
+
 // send says hello, then whatever there is to say until the stream ends, or
 // goodbye when ctx does.
-func (c *Client) send(ctx, live context.Context, st *stream) error {
-	said := spoken{}
-	if err := st.Send(&wire.SubscribeRequest{Message: &wire.SubscribeRequest_Hello{Hello: c.hello(&said)}}); err != nil {
-		return ignoreEOF(err)
+func (s *session) send(ctx context.Context) error {
+	if s.said == nil {
+		if err := s.greet(); err != nil {
+			return ignoreEOF(err)
+		}
 	}
 	for {
-		for _, m := range c.news(&said) {
-			if err := st.Send(m); err != nil {
+		for _, m := range s.c.news(s.said) {
+			if err := s.st.Send(m); err != nil {
 				return ignoreEOF(err)
 			}
 		}
 		select {
-		case <-c.wake:
-		case <-live.Done():
-			return nil
+		case <-s.c.wake:
+		case <-s.live.Done():
+			return ignoreEOF(s.st.CloseRequest()) // else a reader does not notice
 		case <-ctx.Done():
-			if c.hasYielded() {
-				return ignoreEOF(st.CloseRequest())
+			if s.c.hasYielded() {
+				return ignoreEOF(s.st.CloseRequest())
 			}
-			err := st.Send(&wire.SubscribeRequest{Message: &wire.SubscribeRequest_Goodbye{Goodbye: &wire.Goodbye{}}})
-			return errors.Join(ignoreEOF(err), st.CloseRequest())
+			err := s.st.Send(&wire.SubscribeRequest{Message: &wire.SubscribeRequest_Goodbye{Goodbye: &wire.Goodbye{}}})
+			return errors.Join(ignoreEOF(err), s.st.CloseRequest())
 		}
 	}
 }
@@ -238,12 +294,21 @@ func (c *Client) hello(said *spoken) *wire.Hello {
 	return &wire.Hello{Instance: wire.FromInstance(instance), Build: c.cfg.Build, Version: c.has.version, Epoch: c.has.epoch}
 }
 
+// want is what is subscribed to, nil if that was said.
+func (c *Client) want(said *spoken) *wire.SubscribeRequest {
+	want := c.Services()
+	if said.asked && slices.Equal(want, said.want) {
+		return nil
+	}
+	said.want, said.asked = want, true
+	return &wire.SubscribeRequest{Message: &wire.SubscribeRequest_Want{Want: &wire.Want{Services: wire.FromServices(want)}}}
+}
+
 // news is what changed since it was last said.
 func (c *Client) news(said *spoken) []*wire.SubscribeRequest {
 	var out []*wire.SubscribeRequest
-	if want := c.Services(); !said.asked || !slices.Equal(want, said.want) {
-		said.want, said.asked = want, true
-		out = append(out, &wire.SubscribeRequest{Message: &wire.SubscribeRequest_Want{Want: &wire.Want{Services: wire.FromServices(want)}}})
+	if m := c.want(said); m != nil {
+		out = append(out, m)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -67,6 +67,10 @@ func (e *Emitter) Open(r *Record) {
 	}
 }
 
+// Reconnect has what is sent next go to the collector over a new connection, which
+// presents the certificate of the moment.
+func (e *Emitter) Reconnect() { e.sender.reconnect() }
+
 // Run sends until ctx ends, then goes on for at most Config.Grace with what is left.
 // Records emitted after that are dropped and counted.
 func (e *Emitter) Run(ctx context.Context) error {

@@ -68,6 +68,9 @@ func newSender(c Config, d Deps, q *queue, a *accounts) *sender {
 	}
 }
 
+// reconnect has what is sent next go over a new connection. A request under way is finished.
+func (s *sender) reconnect() { s.client.CloseIdleConnections() }
+
 // run sends what is queued until ctx ends, and goes on with what is left until grace
 // has passed. ended says that nothing will be queued any more. The end of ctx does not
 // cut off a request under way: the collector may have taken it already, and would be

@@ -50,7 +50,8 @@ type InboundDeps struct {
 	TLS *tls.Config
 	// PeerOf tells who is at the other end.
 	PeerOf func(cs tls.ConnectionState) (emit.Peer, error)
-	// Proved is told of every connection whose peer has proved who it is. It may be nil.
+	// Proved is told of every connection whose peer has proved who it is, which may end it
+	// by its NetConn or by Retire. It may be nil.
 	Proved func(*tls.Conn)
 	// Guard is what is enforced now. While it returns nil, nothing is let in. It may be
 	// nil itself: nothing is enforced then.
@@ -78,6 +79,7 @@ type Inbound struct {
 	callers        inflight.Callers
 	whole, working *inflight.Gate
 	plain          plaintexts
+	peers          peers
 
 	plaintext, refused, races, overflow, overCaller atomic.Uint64
 	streams                                         StreamCount
@@ -193,6 +195,7 @@ func (in *Inbound) serve(ctx context.Context, c *listen.Conn) {
 		return
 	}
 	if in.deps.Proved != nil {
+		defer in.peers.join(t, c)()
 		in.deps.Proved(t)
 	}
 	seat, ok := in.callers.Join(peer.Identity, in.connections())

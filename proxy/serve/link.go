@@ -156,6 +156,22 @@ func (ls *links[K]) remove(k K) {
 	}
 }
 
+// removeOf closes the links that gone says it of, as remove does.
+func (ls *links[K]) removeOf(gone func(K) bool) {
+	ls.mu.Lock()
+	var closing []*link
+	for k, l := range ls.all {
+		if gone(k) {
+			closing = append(closing, l)
+			delete(ls.all, k)
+		}
+	}
+	ls.mu.Unlock()
+	for _, l := range closing {
+		l.close()
+	}
+}
+
 // closeAll removes every link.
 func (ls *links[K]) closeAll() {
 	ls.mu.Lock()

@@ -209,6 +209,12 @@ func (o *Outbound) Silent() uint64 { return o.silent.Load() }
 // have changed. Requests on them are finished.
 func (o *Outbound) Remove(i *upstream.Instance) { o.links.remove(i) }
 
+// Retire does as Remove with the instances that it is to be done with. They get new
+// connections when they are called next; a stream of bytes goes on.
+func (o *Outbound) Retire(which func(mesh.InstanceID) bool) {
+	o.links.removeOf(func(i *upstream.Instance) bool { return which(i.Info.ID) })
+}
+
 // layers is the way of a request, from the outside in.
 func (o *Outbound) layers() handler {
 	return observe(o.deps.Sink, o.deps.Tap, keeps{o.deps.Sampler, o.deps.Logs}, // first, so that our own refusals are told too
@@ -334,7 +340,11 @@ func (x *exchange) takeEdits(lease upstream.Lease) {
 // forward sends the request and awaits the head of the answer.
 func (o *Outbound) forward(x *exchange) error {
 	i := x.lease.Instance
-	a, err := x.via.send(x, o.links.to(i, func() *link { return o.open(i) }))
+	open := func() *link { return o.open(i) }
+	a, err := x.via.send(x, o.links.to(i, open))
+	if isClosed(err) && x.via.repeatable() { // just now: there is a new link by then
+		a, err = x.via.send(x, o.links.to(i, open))
+	}
 	x.answer = a
 	return err
 }

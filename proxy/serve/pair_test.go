@@ -172,6 +172,16 @@ type sidecar struct {
 	guard   atomic.Pointer[Guard]
 	logs    atomic.Pointer[accesslog.Rule]
 	stop    func() // drains and waits
+
+	mu    sync.Mutex // guards what follows
+	peers []*tls.Conn
+}
+
+// proved are the connections whose clients have proved who they are.
+func (s *sidecar) proved() []*tls.Conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.peers)
 }
 
 // mesh of one service with some instances, and a client's sidecar.
@@ -251,6 +261,11 @@ func startSidecar(t testing.TB, a *authority, cfg InboundConfig, sampler ...func
 		PeerOf: func(cs tls.ConnectionState) (emit.Peer, error) {
 			name := cs.PeerCertificates[0].DNSNames[0]
 			return emit.Peer{Service: name, Identity: "spiffe://mesh.local/ns/default/sa/" + name}, nil
+		},
+		Proved: func(c *tls.Conn) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.peers = append(s.peers, c)
 		},
 		Guard: s.guard.Load,
 		Sink:  s.records, Logger: slog.New(slog.DiscardHandler), Logs: s.logs.Load,

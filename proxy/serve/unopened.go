@@ -39,3 +39,7 @@ func unconnectedBy(err error) *broken {
 func isQueued(err error) bool {
 	return errors.Is(err, pool.ErrQueued) || errors.Is(err, http2.ErrQueued)
 }
+
+func isClosed(err error) bool {
+	return err != nil && (errors.Is(err, pool.ErrClosed) || errors.Is(err, http2.ErrClosed))
+}
