@@ -128,7 +128,7 @@ type plane struct {
 	replicas  *replicas
 	gate      *gate
 	progress  *progress
-	epoch     string // names the store
+	epoch     *epoch
 	leads     atomic.Bool
 	reporter  reporter
 	unread    unread
@@ -160,7 +160,7 @@ func (c *ControlPlane) assemble(ctx context.Context, s *store.Store) (*plane, er
 	if err := p.openAuthority(ctx); err != nil {
 		return nil, err
 	}
-	if p.epoch, err = s.Epoch(ctx); err != nil {
+	if p.epoch, err = openEpoch(ctx, s); err != nil {
 		return nil, err
 	}
 	p.passport = newPassport(p.authority, c.id)

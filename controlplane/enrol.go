@@ -42,7 +42,7 @@ type service struct {
 	taps      *tap.Board
 	gate      *gate
 	progress  *progress
-	epoch     string        // names the store
+	epoch     *epoch
 	drain     time.Duration // of streams whose caller's root is retired
 	log       *slog.Logger
 }

@@ -129,6 +129,13 @@ func (p *progress) reach(version uint64) {
 	}
 }
 
+// has reports whether the version is reached.
+func (p *progress) has(version uint64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.version >= version
+}
+
 // await waits until the version is reached, having it loaded if it is not.
 func (p *progress) await(ctx context.Context, version uint64, load func()) error {
 	again := time.NewTicker(loadEvery)

@@ -121,11 +121,18 @@ func (s *service) welcome(ctx context.Context, st *feedStream) (hub.Joining, err
 // caughtUp waits until this control plane knows what the sidecar has been told by another:
 // a sidecar is never taken back. One that had its word of another store is told anew.
 func (s *service) caughtUp(ctx context.Context, hello *wire.Hello) error {
-	if hello.GetEpoch() != s.epoch {
-		return nil
-	}
 	ctx, cancel := context.WithTimeout(ctx, catchUp)
 	defer cancel()
+	if !s.epoch.is(ctx, hello.GetEpoch()) || s.progress.has(hello.GetVersion()) {
+		return nil
+	}
+	switch past, err := s.epoch.past(ctx, hello.GetVersion()); {
+	case err != nil:
+		return connect.NewError(connect.CodeUnavailable, err)
+	case past:
+		s.log.Warn("the store was set back: sidecars are told anew", "version", hello.GetVersion())
+		return nil
+	}
 	load := func() {
 		s.progress.stir(time.Now(), func() { _ = s.registry.Stir(ctx) }) // one that fails is done again
 		s.hub.NotifyNow()
@@ -149,7 +156,7 @@ func (s *service) sendPushes(ctx context.Context, feed *hub.Feed, st *feedStream
 		} else if m, err = s.frames.push(&p); err != nil {
 			return err
 		}
-		m.Epoch = s.epoch
+		m.Epoch = s.epoch.name()
 		if err := st.Send(m); err != nil {
 			return fmt.Errorf("send push: %w", err)
 		}

@@ -132,3 +132,24 @@ func office(name string) string { return root + Offices + "/" + name }
 func (s *Store) Epoch(ctx context.Context) (string, error) {
 	return TableOf[string](s, Epoch).GetOrCreate(ctx, Epoch, func() (string, error) { return rand.Text(), nil })
 }
+
+// BeginEpoch gives the store another name than the one that is known, unless it has one by
+// now.
+func (s *Store) BeginEpoch(ctx context.Context, known string) error {
+	return TableOf[string](s, Epoch).Update(ctx, Epoch, func(now string) (string, error) {
+		if now == known {
+			now = rand.Text()
+		}
+		return now, nil
+	})
+}
+
+// Revision is how far the store has come as of now, which more than half of its members
+// must agree on.
+func (s *Store) Revision(ctx context.Context) (int64, error) {
+	res, err := s.client.Get(ctx, root, clientv3.WithKeysOnly())
+	if err != nil {
+		return 0, fmt.Errorf("ask store: %w", err)
+	}
+	return res.Header.GetRevision(), nil
+}
