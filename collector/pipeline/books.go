@@ -15,20 +15,22 @@ import (
 
 const booksType = "sightline_books"
 
-// booksFactory makes the processor that counts what the queue took. It stands between
-// the memory limiter and the queue: what either refuses is not received.
-func booksFactory(l *account.Ledger) processor.Factory {
+// booksFactory makes the processor that counts what the queue took, and holds the
+// acknowledgement until the disk has it. It stands between the memory limiter and the
+// queue: what either refuses is not received.
+func booksFactory(l *account.Ledger, q *queues) processor.Factory {
+	b := books{ledger: l, queues: q}
 	return processor.NewFactory(
 		component.MustNewType(booksType),
 		func() component.Config { return &struct{}{} },
 		processor.WithTraces(func(_ context.Context, _ processor.Settings, _ component.Config, next consumer.Traces) (processor.Traces, error) {
-			return traceBooks{books: books{ledger: l}, next: next}, nil
+			return traceBooks{books: b, next: next}, nil
 		}, component.StabilityLevelStable),
 		processor.WithLogs(func(_ context.Context, _ processor.Settings, _ component.Config, next consumer.Logs) (processor.Logs, error) {
-			return logBooks{books: books{ledger: l}, next: next}, nil
+			return logBooks{books: b, next: next}, nil
 		}, component.StabilityLevelStable),
 		processor.WithMetrics(func(_ context.Context, _ processor.Settings, _ component.Config, next consumer.Metrics) (processor.Metrics, error) {
-			return metricBooks{books: books{ledger: l}, next: next}, nil
+			return metricBooks{books: b, next: next}, nil
 		}, component.StabilityLevelStable),
 	)
 }
@@ -38,19 +40,21 @@ type books struct {
 	component.StartFunc
 	component.ShutdownFunc
 	ledger *account.Ledger
+	queues *queues
 }
 
 // Capabilities implements consumer.Traces, Logs and Metrics.
 func (books) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
 
-// count enters n items that pass hands on, unless it fails.
+// count enters n items that pass hands on, unless it fails. An error of the disk after
+// that is the sender's, who sends them again: they are in the queue all the same.
 func (b books) count(signal string, n int, pass func() error) error {
 	b.ledger.Received(signal, n)
-	err := pass()
-	if err != nil {
+	if err := pass(); err != nil {
 		b.ledger.Refused(signal, n)
+		return err
 	}
-	return err
+	return b.queues.flush(signal)
 }
 
 type traceBooks struct {

@@ -13,6 +13,7 @@ import (
 // factories is the list of every component this Collector is built of.
 func factories(d Deps) (otelcol.Factories, error) {
 	f := otelcol.Factories{Telemetry: telemetryFactory(d.Logger)}
+	q := newQueues(d)
 	var err error
 	if f.Receivers, err = otelcol.MakeFactoryMap[receiver.Factory](
 		otlpreceiver.NewFactory(),
@@ -21,7 +22,7 @@ func factories(d Deps) (otelcol.Factories, error) {
 	}
 	if f.Processors, err = otelcol.MakeFactoryMap[processor.Factory](
 		memorylimiterprocessor.NewFactory(),
-		booksFactory(d.Ledger),
+		booksFactory(d.Ledger, q),
 	); err != nil {
 		return f, err
 	}
@@ -31,7 +32,7 @@ func factories(d Deps) (otelcol.Factories, error) {
 		return f, err
 	}
 	f.Extensions, err = otelcol.MakeFactoryMap[extension.Factory](
-		queueFactory(d.Ledger),
+		q.factory(),
 	)
 	return f, err
 }

@@ -3,61 +3,95 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
 
-	"github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/filestorage"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/extension"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/sightline-mesh/sightline/collector/account"
+	"github.com/sightline-mesh/sightline/collector/journal"
 )
 
 const queueType = "sightline_queue"
 
-// queueFactory makes the storage of the exporters' queues: contrib's file storage,
-// watched for what an earlier process left in it, so that the books begin right.
-func queueFactory(l *account.Ledger) extension.Factory {
-	files := filestorage.NewFactory()
+// queues keeps the exporters' queues in journals, one for each signal, watched for what an
+// earlier process left in them, so that the books begin right.
+type queues struct {
+	ledger *account.Ledger
+	logger *slog.Logger
+
+	mu       sync.RWMutex
+	journals map[string]*journal.Journal // by signal
+}
+
+func newQueues(d Deps) *queues {
+	return &queues{ledger: d.Ledger, logger: d.Logger, journals: map[string]*journal.Journal{}}
+}
+
+// flush returns when what the queue of a signal has taken is on disk.
+func (q *queues) flush(signal string) error {
+	q.mu.RLock()
+	j := q.journals[signal]
+	q.mu.RUnlock()
+	if j == nil {
+		return nil // an exporter that queues nothing
+	}
+	return j.Sync()
+}
+
+type storageConfig struct {
+	// Directory holds a directory for each signal.
+	Directory string `mapstructure:"directory"`
+}
+
+// factory makes the storage of the exporters' queues.
+func (q *queues) factory() extension.Factory {
 	return extension.NewFactory(
 		component.MustNewType(queueType),
-		files.CreateDefaultConfig,
-		func(ctx context.Context, set extension.Settings, conf component.Config) (extension.Extension, error) {
-			set.ID = component.NewIDWithName(files.Type(), set.ID.Name())
-			e, err := files.Create(ctx, set, conf)
-			if err != nil {
-				return nil, err
-			}
-			s, ok := e.(storage.Extension)
-			if !ok {
-				return nil, fmt.Errorf("%s is no storage: %T", files.Type(), e)
-			}
-			return queueStorage{Extension: s, ledger: l}, nil
+		func() component.Config { return &storageConfig{} },
+		func(_ context.Context, _ extension.Settings, conf component.Config) (extension.Extension, error) {
+			return &queueStorage{queues: q, dir: conf.(*storageConfig).Directory}, nil
 		},
 		component.StabilityLevelStable,
 	)
 }
 
 type queueStorage struct {
-	storage.Extension
-	ledger *account.Ledger
+	component.StartFunc
+	component.ShutdownFunc
+	*queues
+	dir string
 }
 
 // GetClient implements storage.Extension. An exporter's queue names its storage after
 // the signal it holds.
-func (s queueStorage) GetClient(ctx context.Context, kind component.Kind, id component.ID, name string) (storage.Client, error) {
-	c, err := s.Extension.GetClient(ctx, kind, id, name)
+func (s *queueStorage) GetClient(_ context.Context, _ component.Kind, id component.ID, name string) (storage.Client, error) {
+	dir := filepath.Join(s.dir, name)
+	j, err := journal.Open(dir, journal.Config{})
 	if err != nil {
 		return nil, err
 	}
-	return &queueClient{Client: c, ledger: s.ledger, signal: name}, nil
+	if n := j.Damaged(); n > 0 {
+		s.logger.Warn("the end of a queue cannot be read: what a crash cut off, or lost telemetry", "queue", dir, "bytes", n)
+	}
+	if err := adopt(filepath.Join(s.dir, formerName(id, name)), j); err != nil {
+		return nil, fmt.Errorf("take over the queue of an earlier version: %w", err)
+	}
+	s.mu.Lock()
+	s.journals[name] = j
+	s.mu.Unlock()
+	return &queueClient{journal: j, ledger: s.ledger, signal: name}, nil
 }
 
 // queueClient is the storage of one queue.
 type queueClient struct {
-	storage.Client
-	ledger *account.Ledger
-	signal string
+	journal *journal.Journal
+	ledger  *account.Ledger
+	signal  string
 }
 
 // What exporterhelper's persistent queue keeps about itself: its key, and the field of
@@ -69,13 +103,52 @@ const (
 
 // Get implements storage.Client. The queue reads its metadata once, before anything
 // goes in or out: what it finds there was received by an earlier process.
-func (c *queueClient) Get(ctx context.Context, key string) ([]byte, error) {
-	value, err := c.Client.Get(ctx, key)
+func (c *queueClient) Get(_ context.Context, key string) ([]byte, error) {
+	value, err := c.journal.Get(key)
 	if err == nil && key == queueMetadataKey {
 		c.ledger.Received(c.signal, itemsIn(value))
 	}
 	return value, err
 }
+
+// Set implements storage.Client.
+func (c *queueClient) Set(_ context.Context, key string, value []byte) error {
+	return c.journal.Apply(journal.Op{Key: key, Value: value})
+}
+
+// Delete implements storage.Client.
+func (c *queueClient) Delete(_ context.Context, key string) error {
+	return c.journal.Apply(journal.Op{Key: key, Delete: true})
+}
+
+// Batch implements storage.Client.
+func (c *queueClient) Batch(_ context.Context, ops ...*storage.Operation) error {
+	changes := make([]journal.Op, 0, len(ops))
+	for _, op := range ops {
+		if op.Type != storage.Get {
+			changes = append(changes, journal.Op{Key: op.Key, Value: op.Value, Delete: op.Type == storage.Delete})
+		}
+	}
+	if len(changes) > 0 {
+		if err := c.journal.Apply(changes...); err != nil {
+			return err
+		}
+	}
+	for _, op := range ops {
+		if op.Type != storage.Get {
+			continue
+		}
+		value, err := c.journal.Get(op.Key)
+		if err != nil {
+			return err
+		}
+		op.Value = value
+	}
+	return nil
+}
+
+// Close implements storage.Client.
+func (c *queueClient) Close(context.Context) error { return c.journal.Close() }
 
 // itemsIn reads the number of items from a queue's metadata; 0 if there is none.
 func itemsIn(metadata []byte) int {

@@ -53,10 +53,7 @@ func overrides(c Config) map[string]any {
 	endpoint := func(socket string) map[string]any { return map[string]any{"endpoint": socket} }
 	return map[string]any{
 		"extensions": map[string]any{
-			queueType: map[string]any{
-				"directory":  c.Dir,
-				"compaction": map[string]any{"directory": c.Dir},
-			},
+			queueType: map[string]any{"directory": c.Dir},
 		},
 		"receivers": map[string]any{"otlp": map[string]any{"protocols": map[string]any{
 			"grpc": endpoint(c.GRPCSocket),
