@@ -30,6 +30,7 @@ type guards struct {
 	pushed  atomic.Pointer[mesh.Inbound] // what current was compiled from
 	sampler atomic.Pointer[sampling.Sampler]
 	logs    [2]atomic.Pointer[accesslog.Rule] // by direction
+	spans   [2]atomic.Pointer[emit.SpanRule]  // likewise
 	paths   normalize.Setting
 }
 
@@ -72,6 +73,10 @@ func (g *guards) apply(in mesh.Inbound) error {
 	if err != nil {
 		return err
 	}
+	spans, err := spanRules(in.Spans)
+	if err != nil {
+		return err
+	}
 	paths, err := normalize.Parse(string(in.PathNormalization))
 	if err != nil {
 		return err
@@ -80,6 +85,9 @@ func (g *guards) apply(in mesh.Inbound) error {
 	g.sampler.Store(sampler)
 	for direction, rule := range logs {
 		g.logs[direction].Store(rule)
+	}
+	for direction, rule := range spans {
+		g.spans[direction].Store(rule)
 	}
 	g.keys.Keep(keySets(in.Tokens))
 	g.current.Store(next)
@@ -126,6 +134,19 @@ func logRules(l *mesh.AccessLogs) (out [2]*accesslog.Rule, err error) {
 	for direction, a := range [...]*mesh.AccessLog{emit.Outbound: l.Outbound, emit.Inbound: l.Inbound} {
 		if out[direction], err = accesslog.Compile(a); err != nil {
 			return out, fmt.Errorf("compile access log: %w", err)
+		}
+	}
+	return out, nil
+}
+
+// spanRules compiles what is said of the spans of each direction.
+func spanRules(s *mesh.Spans) (out [2]*emit.SpanRule, err error) {
+	if s == nil {
+		return out, nil
+	}
+	for direction, r := range [...]*mesh.SpanRule{emit.Outbound: s.Outbound, emit.Inbound: s.Inbound} {
+		if out[direction], err = emit.CompileSpans(r); err != nil {
+			return out, fmt.Errorf("compile spans: %w", err)
 		}
 	}
 	return out, nil

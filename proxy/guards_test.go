@@ -17,13 +17,14 @@ func TestGuardsAreRefusedWhole(t *testing.T) {
 	}
 	was := g.load()
 	for want, in := range map[string]mesh.Inbound{
-		"compile authorization: policy a/b: action": {Authorization: []mesh.Authorization{{Name: "a/b", Action: "CUSTOM"}}},
-		"compile tokens: rule 0, issuer":            {Tokens: []mesh.TokenRule{{Issuer: "i"}}},
-		"compile limits: rate limit r: 0 requests":  {Rates: []mesh.RateRule{{Name: "r", Unit: time.Second}}},
-		"in flight f: adaptive: percentile: 50 is":  {InFlight: []mesh.InFlight{{Name: "f", Adaptive: &mesh.Adaptive{Percentile: 50}}}},
-		`mtls "ISTIO_MUTUAL": want STRICT`:          {MTLS: mesh.Mutual},
-		"compile access log: \"\" of \"x\" is not":  {Logs: &mesh.AccessLogs{Inbound: &mesh.AccessLog{Only: &mesh.LogTest{Attribute: "x"}}}},
-		"rate limit r: when: key":                   {Rates: []mesh.RateRule{{Name: "r", Requests: 1, Unit: time.Second, Match: mesh.AuthorizationRule{When: []mesh.Condition{{Key: "x"}}}}}},
+		"compile authorization: policy a/b: action":   {Authorization: []mesh.Authorization{{Name: "a/b", Action: "CUSTOM"}}},
+		"compile tokens: rule 0, issuer":              {Tokens: []mesh.TokenRule{{Issuer: "i"}}},
+		"compile limits: rate limit r: 0 requests":    {Rates: []mesh.RateRule{{Name: "r", Unit: time.Second}}},
+		"in flight f: adaptive: percentile: 50 is":    {InFlight: []mesh.InFlight{{Name: "f", Adaptive: &mesh.Adaptive{Percentile: 50}}}},
+		`mtls "ISTIO_MUTUAL": want STRICT`:            {MTLS: mesh.Mutual},
+		"compile access log: \"\" of \"x\" is not":    {Logs: &mesh.AccessLogs{Inbound: &mesh.AccessLog{Only: &mesh.LogTest{Attribute: "x"}}}},
+		"compile spans: tag \"url.path\": is no name": {Spans: &mesh.Spans{Outbound: &mesh.SpanRule{Tags: []mesh.SpanTag{{Name: "url.path"}}}}},
+		"rate limit r: when: key":                     {Rates: []mesh.RateRule{{Name: "r", Requests: 1, Unit: time.Second, Match: mesh.AuthorizationRule{When: []mesh.Condition{{Key: "x"}}}}}},
 	} {
 		if err := g.apply(in); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)

@@ -181,6 +181,7 @@ func (p *Proxy) newOutbound(r *parts) *serve.Outbound {
 		Tap:     r.tap,
 		Sampler: r.guards.sampler.Load,
 		Logs:    r.guards.logs[emit.Outbound].Load,
+		Spans:   r.guards.spans[emit.Outbound].Load,
 		Logger:  p.log,
 		Heir:    p.passOn,
 	})
@@ -206,6 +207,7 @@ func (p *Proxy) newInbound(r *parts) *serve.Inbound {
 
 		Sampler: r.guards.sampler.Load,
 		Logs:    r.guards.logs[emit.Inbound].Load,
+		Spans:   r.guards.spans[emit.Inbound].Load,
 		Logger:  p.log,
 	})
 }

@@ -30,6 +30,7 @@ type selected struct {
 	inFlight      []mesh.InFlight
 	sampling      *sampling
 	logging       []logging
+	telling       []telling
 	paths         mesh.PathNormalization
 }
 
@@ -50,7 +51,7 @@ func InboundPolicies(objs []config.Object) Policies {
 		case o.RateLimit != nil:
 			p.rates, p.inFlight = rates(o)
 		case o.Telemetry != nil, o.TraceSampling != nil:
-			p.sampling, p.logging = samplingOf(o), loggingOf(o)
+			p.sampling, p.logging, p.telling = samplingOf(o), loggingOf(o), tellingOf(o)
 		default:
 			continue
 		}
@@ -85,7 +86,7 @@ func (ps Policies) For(i mesh.Instance) mesh.Inbound {
 			in.PathNormalization = p.paths
 		}
 	}
-	in.Sampling, in.Logs = ps.samplingFor(i), ps.logsFor(i)
+	in.Sampling, in.Logs, in.Spans = ps.samplingFor(i), ps.logsFor(i), ps.spansFor(i)
 	if mode, _ := ps.peers.For(i.Service.Namespace(), i.Labels); mode != mesh.Strict {
 		in.MTLS = mode
 	}

@@ -210,19 +210,20 @@ func both[V any](first, last map[string]V) map[string]V {
 // conflicts reports whether the delegate's match is not a part of the root's, as far as
 // that can be told of texts, exactly as Istio tells it.
 func conflicts(root, sub *networking.HTTPMatchRequest) bool {
-	if apart(root.GetUri(), sub.GetUri()) || apart(root.GetScheme(), sub.GetScheme()) ||
-		apart(root.GetMethod(), sub.GetMethod()) || apart(root.GetAuthority(), sub.GetAuthority()) ||
-		anyApart(root.GetHeaders(), sub.GetHeaders()) || anyApart(root.GetWithoutHeaders(), sub.GetWithoutHeaders()) ||
-		anyApart(root.GetQueryParams(), sub.GetQueryParams()) {
-		return true
-	}
 	for name, value := range sub.GetSourceLabels() {
 		if other, set := root.GetSourceLabels()[name]; set && other != value {
 			return true
 		}
 	}
-	return root.GetIgnoreUriCase() != sub.GetIgnoreUriCase() ||
-		differ(root.GetPort(), sub.GetPort()) || differ(root.GetSourceNamespace(), sub.GetSourceNamespace())
+	return root.GetIgnoreUriCase() != sub.GetIgnoreUriCase() || differ(root.GetPort(), sub.GetPort()) ||
+		differ(root.GetSourceNamespace(), sub.GetSourceNamespace()) || textsApart(root, sub)
+}
+
+func textsApart(root, sub *networking.HTTPMatchRequest) bool {
+	return apart(root.GetUri(), sub.GetUri()) || apart(root.GetScheme(), sub.GetScheme()) ||
+		apart(root.GetMethod(), sub.GetMethod()) || apart(root.GetAuthority(), sub.GetAuthority()) ||
+		anyApart(root.GetHeaders(), sub.GetHeaders()) || anyApart(root.GetWithoutHeaders(), sub.GetWithoutHeaders()) ||
+		anyApart(root.GetQueryParams(), sub.GetQueryParams())
 }
 
 // differ reports whether both are given, and not the same.

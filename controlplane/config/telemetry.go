@@ -6,9 +6,9 @@ import (
 	telemetry "istio.io/api/telemetry/v1alpha1"
 )
 
-// telemetryKind reads Istio's Telemetry, for the share of traces that are sampled and
-// for which requests get a row in the access log. Metrics are of every request here:
-// what turns them off is refused.
+// telemetryKind reads Istio's Telemetry, for the share of traces that are sampled, what
+// spans tell and for which requests get a row in the access log. Metrics are of every
+// request here: what turns them off is refused.
 func telemetryKind() kind {
 	return kind{
 		shape:    func() shape { return messageShape((&telemetry.Telemetry{}).ProtoReflect().Descriptor()) },
@@ -22,16 +22,26 @@ func telemetryKind() kind {
 }
 
 var telemetryFields = fieldSet(map[string]string{
-	"": "selector tracing accessLogging", "selector": "matchLabels", "tracing": "randomSamplingPercentage",
-	"accessLogging": "match disabled filter", "accessLogging.match": "mode", "accessLogging.filter": "expression",
+	"": "selector tracing accessLogging", "selector": "matchLabels",
+	"tracing": "match providers randomSamplingPercentage disableSpanReporting customTags", "tracing.match": "mode", "tracing.providers": "name",
+	"tracing.customTags": "literal header", "tracing.customTags.literal": "value", "tracing.customTags.header": "name defaultValue",
+	"accessLogging": "match providers disabled filter", "accessLogging.match": "mode", "accessLogging.providers": "name",
+	"accessLogging.filter": "expression",
 })
+
+// builtIn is the one provider there is: the mesh's own store.
+const builtIn = "sightline"
 
 // telemetryAccepts says what is wrong with a value of a supported field.
 func telemetryAccepts(rule string, value any) string {
 	switch rule {
-	case "tracing":
-		if entries, _ := value.([]any); len(entries) > 1 {
-			return "has several entries, of which only one can hold; keep one"
+	case "tracing.providers.name", "accessLogging.providers.name":
+		if value != builtIn {
+			return show(value) + ` is not supported: spans and rows go to the mesh's own store, from where others may read them; want "` + builtIn + `", or no providers at all`
+		}
+	case "tracing.providers", "accessLogging.providers":
+		if list, _ := value.([]any); len(list) > 1 {
+			return "names several, of which there is one; keep one"
 		}
 	case "tracing.randomSamplingPercentage":
 		return percentageAccepts(value)

@@ -10,14 +10,16 @@ import (
 	"strings"
 
 	telemetry "istio.io/api/telemetry/v1alpha1"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
 func (v *validator) telemetry(t *telemetry.Telemetry) {
 	v.selects()
-	says := len(t.GetTracing()) > 0
-	if says && t.GetTracing()[0].GetRandomSamplingPercentage() == nil || !says && len(t.GetAccessLogging()) == 0 {
-		v.fault("spec.tracing", "has no randomSamplingPercentage, so it says nothing; want one, or accessLogging")
+	if len(t.GetTracing()) == 0 && len(t.GetAccessLogging()) == 0 {
+		v.fault("spec.tracing", "is missing, so nothing is said; want an entry, or accessLogging")
 	}
+	v.tracing(t.GetTracing())
 	for i, a := range t.GetAccessLogging() {
 		v.accessLogging(a, fmt.Sprintf("spec.accessLogging[%d]", i))
 	}
@@ -28,6 +30,65 @@ func (v *validator) telemetry(t *telemetry.Telemetry) {
 		v.fault(path, "%q is not right; want \"true\" or \"false\"", value)
 	case len(t.GetAccessLogging()) == 0:
 		v.fault(path, "has nothing to drop without accessLogging; remove the annotation")
+	}
+}
+
+// tracing holds the entries for each direction to one.
+func (v *validator) tracing(all []*telemetry.Tracing) {
+	taken := map[telemetry.WorkloadMode]int{}
+	for i, t := range all {
+		at, mode := fmt.Sprintf("spec.tracing[%d]", i), t.GetMatch().GetMode()
+		for other, first := range taken {
+			if mode == other || mode == telemetry.WorkloadMode_CLIENT_AND_SERVER || other == telemetry.WorkloadMode_CLIENT_AND_SERVER {
+				v.fault(at, "is about the same requests as spec.tracing[%d], of which only one can hold; keep one", first)
+				break
+			}
+		}
+		taken[mode] = i
+		if t.GetRandomSamplingPercentage() == nil && t.GetDisableSpanReporting() == nil && len(t.GetCustomTags()) == 0 {
+			v.fault(at, "says nothing; want randomSamplingPercentage, disableSpanReporting or customTags")
+		}
+		if t.GetRandomSamplingPercentage() != nil && mode != telemetry.WorkloadMode_CLIENT_AND_SERVER {
+			v.fault(at+".randomSamplingPercentage", "holds either way: a sidecar decides on the traces that start at it; leave match out, or give another entry")
+		}
+		v.spanTags(t.GetCustomTags(), at+".customTags")
+	}
+}
+
+// secretHeaders are not to be kept anywhere.
+var secretHeaders = []string{"authorization", "proxy-authorization", "cookie", "set-cookie"}
+
+func (v *validator) spanTags(tags map[string]*telemetry.Tracing_CustomTag, path string) {
+	if len(tags) > mesh.MaxSpanTags {
+		v.fault(path, "has %d tags; at most %d are told", len(tags), mesh.MaxSpanTags)
+	}
+	for _, name := range slices.Sorted(maps.Keys(tags)) {
+		at, t := fmt.Sprintf("%s[%q]", path, name), tags[name]
+		switch {
+		case name == "" || len(name) > mesh.MaxSpanTagName:
+			v.fault(at, "%q is not a name; want 1 to %d bytes", name, mesh.MaxSpanTagName)
+		case mesh.OwnSpanKey(name):
+			v.fault(at, "%q is the mesh's own; choose another name", name)
+		}
+		v.spanTag(t, at)
+	}
+}
+
+func (v *validator) spanTag(t *telemetry.Tracing_CustomTag, at string) {
+	switch h := t.GetHeader(); {
+	case t.GetType() == nil:
+		v.fault(at, "has no value; want literal or header")
+	case h == nil:
+		if n := len(t.GetLiteral().GetValue()); n == 0 || n > mesh.MaxSpanTagValue {
+			v.fault(at+".literal.value", "has %d bytes; want 1 to %d", n, mesh.MaxSpanTagValue)
+		}
+	case slices.Contains(secretHeaders, strings.ToLower(h.GetName())):
+		v.fault(at+".header.name", "%q holds secrets, which are kept nowhere; name another header", h.GetName())
+	default:
+		v.headerName(h.GetName(), at+".header.name")
+		if n := len(h.GetDefaultValue()); n > mesh.MaxSpanTagValue {
+			v.fault(at+".header.defaultValue", "has %d bytes; want at most %d", n, mesh.MaxSpanTagValue)
+		}
 	}
 }
 

@@ -17,6 +17,7 @@ type Inbound struct {
 	PathNormalization PathNormalization `json:"pathNormalization,omitempty"`
 	MTLS              MTLSMode          `json:"mtls,omitempty"` // of connections that are taken; "" is Strict
 	Logs              *AccessLogs       `json:"logs,omitempty"` // of requests either way
+	Spans             *Spans            `json:"spans,omitempty"`
 }
 
 // Authorization is an AuthorizationPolicy that selects the sidecar's workload.

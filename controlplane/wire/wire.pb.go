@@ -1714,6 +1714,7 @@ type Inbound struct {
 	PathNormalization string                 `protobuf:"bytes,7,opt,name=path_normalization,json=pathNormalization,proto3" json:"path_normalization,omitempty"` // likewise; empty is BASE
 	Mtls              string                 `protobuf:"bytes,8,opt,name=mtls,proto3" json:"mtls,omitempty"`                                                    // STRICT, PERMISSIVE or DISABLE; empty is STRICT
 	Logs              *AccessLogs            `protobuf:"bytes,9,opt,name=logs,proto3" json:"logs,omitempty"`                                                    // absent is every row
+	Spans             *Spans                 `protobuf:"bytes,10,opt,name=spans,proto3" json:"spans,omitempty"`                                                 // what they tell beside the rest
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -1811,6 +1812,185 @@ func (x *Inbound) GetLogs() *AccessLogs {
 	return nil
 }
 
+func (x *Inbound) GetSpans() *Spans {
+	if x != nil {
+		return x.Spans
+	}
+	return nil
+}
+
+type Spans struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Outbound      *SpanRule              `protobuf:"bytes,1,opt,name=outbound,proto3" json:"outbound,omitempty"`
+	Inbound       *SpanRule              `protobuf:"bytes,2,opt,name=inbound,proto3" json:"inbound,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Spans) Reset() {
+	*x = Spans{}
+	mi := &file_wire_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Spans) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Spans) ProtoMessage() {}
+
+func (x *Spans) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Spans.ProtoReflect.Descriptor instead.
+func (*Spans) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Spans) GetOutbound() *SpanRule {
+	if x != nil {
+		return x.Outbound
+	}
+	return nil
+}
+
+func (x *Spans) GetInbound() *SpanRule {
+	if x != nil {
+		return x.Inbound
+	}
+	return nil
+}
+
+type SpanRule struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Off           bool                   `protobuf:"varint,1,opt,name=off,proto3" json:"off,omitempty"`
+	Tags          []*SpanTag             `protobuf:"bytes,2,rep,name=tags,proto3" json:"tags,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SpanRule) Reset() {
+	*x = SpanRule{}
+	mi := &file_wire_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SpanRule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SpanRule) ProtoMessage() {}
+
+func (x *SpanRule) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SpanRule.ProtoReflect.Descriptor instead.
+func (*SpanRule) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *SpanRule) GetOff() bool {
+	if x != nil {
+		return x.Off
+	}
+	return false
+}
+
+func (x *SpanRule) GetTags() []*SpanTag {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+type SpanTag struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Literal       string                 `protobuf:"bytes,2,opt,name=literal,proto3" json:"literal,omitempty"`
+	Header        string                 `protobuf:"bytes,3,opt,name=header,proto3" json:"header,omitempty"`
+	Default       string                 `protobuf:"bytes,4,opt,name=default,proto3" json:"default,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SpanTag) Reset() {
+	*x = SpanTag{}
+	mi := &file_wire_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SpanTag) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SpanTag) ProtoMessage() {}
+
+func (x *SpanTag) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SpanTag.ProtoReflect.Descriptor instead.
+func (*SpanTag) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *SpanTag) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SpanTag) GetLiteral() string {
+	if x != nil {
+		return x.Literal
+	}
+	return ""
+}
+
+func (x *SpanTag) GetHeader() string {
+	if x != nil {
+		return x.Header
+	}
+	return ""
+}
+
+func (x *SpanTag) GetDefault() string {
+	if x != nil {
+		return x.Default
+	}
+	return ""
+}
+
 type AccessLogs struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Outbound      *AccessLog             `protobuf:"bytes,1,opt,name=outbound,proto3" json:"outbound,omitempty"`
@@ -1821,7 +2001,7 @@ type AccessLogs struct {
 
 func (x *AccessLogs) Reset() {
 	*x = AccessLogs{}
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1833,7 +2013,7 @@ func (x *AccessLogs) String() string {
 func (*AccessLogs) ProtoMessage() {}
 
 func (x *AccessLogs) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1846,7 +2026,7 @@ func (x *AccessLogs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessLogs.ProtoReflect.Descriptor instead.
 func (*AccessLogs) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{24}
+	return file_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *AccessLogs) GetOutbound() *AccessLog {
@@ -1874,7 +2054,7 @@ type AccessLog struct {
 
 func (x *AccessLog) Reset() {
 	*x = AccessLog{}
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1886,7 +2066,7 @@ func (x *AccessLog) String() string {
 func (*AccessLog) ProtoMessage() {}
 
 func (x *AccessLog) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1899,7 +2079,7 @@ func (x *AccessLog) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessLog.ProtoReflect.Descriptor instead.
 func (*AccessLog) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{25}
+	return file_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *AccessLog) GetOff() bool {
@@ -1938,7 +2118,7 @@ type LogTest struct {
 
 func (x *LogTest) Reset() {
 	*x = LogTest{}
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1950,7 +2130,7 @@ func (x *LogTest) String() string {
 func (*LogTest) ProtoMessage() {}
 
 func (x *LogTest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1963,7 +2143,7 @@ func (x *LogTest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogTest.ProtoReflect.Descriptor instead.
 func (*LogTest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{26}
+	return file_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *LogTest) GetOp() string {
@@ -2027,7 +2207,7 @@ type Sampling struct {
 
 func (x *Sampling) Reset() {
 	*x = Sampling{}
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2039,7 +2219,7 @@ func (x *Sampling) String() string {
 func (*Sampling) ProtoMessage() {}
 
 func (x *Sampling) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2052,7 +2232,7 @@ func (x *Sampling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sampling.ProtoReflect.Descriptor instead.
 func (*Sampling) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{27}
+	return file_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Sampling) GetPercentage() float64 {
@@ -2096,7 +2276,7 @@ type SamplingRule struct {
 
 func (x *SamplingRule) Reset() {
 	*x = SamplingRule{}
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2108,7 +2288,7 @@ func (x *SamplingRule) String() string {
 func (*SamplingRule) ProtoMessage() {}
 
 func (x *SamplingRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2121,7 +2301,7 @@ func (x *SamplingRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SamplingRule.ProtoReflect.Descriptor instead.
 func (*SamplingRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{28}
+	return file_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *SamplingRule) GetHost() string {
@@ -2174,7 +2354,7 @@ type RateRule struct {
 
 func (x *RateRule) Reset() {
 	*x = RateRule{}
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2186,7 +2366,7 @@ func (x *RateRule) String() string {
 func (*RateRule) ProtoMessage() {}
 
 func (x *RateRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2199,7 +2379,7 @@ func (x *RateRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateRule.ProtoReflect.Descriptor instead.
 func (*RateRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{29}
+	return file_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *RateRule) GetName() string {
@@ -2264,7 +2444,7 @@ type InFlight struct {
 
 func (x *InFlight) Reset() {
 	*x = InFlight{}
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2276,7 +2456,7 @@ func (x *InFlight) String() string {
 func (*InFlight) ProtoMessage() {}
 
 func (x *InFlight) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2289,7 +2469,7 @@ func (x *InFlight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InFlight.ProtoReflect.Descriptor instead.
 func (*InFlight) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{30}
+	return file_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *InFlight) GetName() string {
@@ -2344,7 +2524,7 @@ type Adaptive struct {
 
 func (x *Adaptive) Reset() {
 	*x = Adaptive{}
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2356,7 +2536,7 @@ func (x *Adaptive) String() string {
 func (*Adaptive) ProtoMessage() {}
 
 func (x *Adaptive) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2369,7 +2549,7 @@ func (x *Adaptive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Adaptive.ProtoReflect.Descriptor instead.
 func (*Adaptive) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{31}
+	return file_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Adaptive) GetPercentile() float64 {
@@ -2454,7 +2634,7 @@ type TokenRule struct {
 
 func (x *TokenRule) Reset() {
 	*x = TokenRule{}
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2466,7 +2646,7 @@ func (x *TokenRule) String() string {
 func (*TokenRule) ProtoMessage() {}
 
 func (x *TokenRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2479,7 +2659,7 @@ func (x *TokenRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenRule.ProtoReflect.Descriptor instead.
 func (*TokenRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{32}
+	return file_wire_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *TokenRule) GetIssuer() string {
@@ -2569,7 +2749,7 @@ type TokenHeader struct {
 
 func (x *TokenHeader) Reset() {
 	*x = TokenHeader{}
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2581,7 +2761,7 @@ func (x *TokenHeader) String() string {
 func (*TokenHeader) ProtoMessage() {}
 
 func (x *TokenHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2594,7 +2774,7 @@ func (x *TokenHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenHeader.ProtoReflect.Descriptor instead.
 func (*TokenHeader) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{33}
+	return file_wire_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *TokenHeader) GetName() string {
@@ -2621,7 +2801,7 @@ type ClaimHeader struct {
 
 func (x *ClaimHeader) Reset() {
 	*x = ClaimHeader{}
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2633,7 +2813,7 @@ func (x *ClaimHeader) String() string {
 func (*ClaimHeader) ProtoMessage() {}
 
 func (x *ClaimHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2646,7 +2826,7 @@ func (x *ClaimHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimHeader.ProtoReflect.Descriptor instead.
 func (*ClaimHeader) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{34}
+	return file_wire_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ClaimHeader) GetHeader() string {
@@ -2675,7 +2855,7 @@ type Authorization struct {
 
 func (x *Authorization) Reset() {
 	*x = Authorization{}
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2687,7 +2867,7 @@ func (x *Authorization) String() string {
 func (*Authorization) ProtoMessage() {}
 
 func (x *Authorization) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2700,7 +2880,7 @@ func (x *Authorization) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Authorization.ProtoReflect.Descriptor instead.
 func (*Authorization) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{35}
+	return file_wire_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Authorization) GetName() string {
@@ -2742,7 +2922,7 @@ type AuthorizationRule struct {
 
 func (x *AuthorizationRule) Reset() {
 	*x = AuthorizationRule{}
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2754,7 +2934,7 @@ func (x *AuthorizationRule) String() string {
 func (*AuthorizationRule) ProtoMessage() {}
 
 func (x *AuthorizationRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2767,7 +2947,7 @@ func (x *AuthorizationRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorizationRule.ProtoReflect.Descriptor instead.
 func (*AuthorizationRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{36}
+	return file_wire_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *AuthorizationRule) GetFrom() []*Source {
@@ -2813,7 +2993,7 @@ type Source struct {
 
 func (x *Source) Reset() {
 	*x = Source{}
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2825,7 +3005,7 @@ func (x *Source) String() string {
 func (*Source) ProtoMessage() {}
 
 func (x *Source) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2838,7 +3018,7 @@ func (x *Source) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Source.ProtoReflect.Descriptor instead.
 func (*Source) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{37}
+	return file_wire_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Source) GetPrincipals() []string {
@@ -2955,7 +3135,7 @@ type Operation struct {
 
 func (x *Operation) Reset() {
 	*x = Operation{}
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2967,7 +3147,7 @@ func (x *Operation) String() string {
 func (*Operation) ProtoMessage() {}
 
 func (x *Operation) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2980,7 +3160,7 @@ func (x *Operation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operation.ProtoReflect.Descriptor instead.
 func (*Operation) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{38}
+	return file_wire_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Operation) GetHosts() []string {
@@ -3050,7 +3230,7 @@ type Condition struct {
 
 func (x *Condition) Reset() {
 	*x = Condition{}
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3062,7 +3242,7 @@ func (x *Condition) String() string {
 func (*Condition) ProtoMessage() {}
 
 func (x *Condition) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3075,7 +3255,7 @@ func (x *Condition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Condition.ProtoReflect.Descriptor instead.
 func (*Condition) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{39}
+	return file_wire_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Condition) GetKey() string {
@@ -3119,7 +3299,7 @@ type Snapshot struct {
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3131,7 +3311,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3144,7 +3324,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{40}
+	return file_wire_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Snapshot) GetService() string {
@@ -3242,7 +3422,7 @@ type Port struct {
 
 func (x *Port) Reset() {
 	*x = Port{}
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3254,7 +3434,7 @@ func (x *Port) String() string {
 func (*Port) ProtoMessage() {}
 
 func (x *Port) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3267,7 +3447,7 @@ func (x *Port) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Port.ProtoReflect.Descriptor instead.
 func (*Port) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{41}
+	return file_wire_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Port) GetNumber() uint32 {
@@ -3301,7 +3481,7 @@ type ServicePort struct {
 
 func (x *ServicePort) Reset() {
 	*x = ServicePort{}
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3313,7 +3493,7 @@ func (x *ServicePort) String() string {
 func (*ServicePort) ProtoMessage() {}
 
 func (x *ServicePort) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3326,7 +3506,7 @@ func (x *ServicePort) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServicePort.ProtoReflect.Descriptor instead.
 func (*ServicePort) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{42}
+	return file_wire_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ServicePort) GetPort() *Port {
@@ -3353,7 +3533,7 @@ type PortPolicy struct {
 
 func (x *PortPolicy) Reset() {
 	*x = PortPolicy{}
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3365,7 +3545,7 @@ func (x *PortPolicy) String() string {
 func (*PortPolicy) ProtoMessage() {}
 
 func (x *PortPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3378,7 +3558,7 @@ func (x *PortPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PortPolicy.ProtoReflect.Descriptor instead.
 func (*PortPolicy) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{43}
+	return file_wire_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *PortPolicy) GetPort() uint32 {
@@ -3415,7 +3595,7 @@ type Instance struct {
 
 func (x *Instance) Reset() {
 	*x = Instance{}
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3427,7 +3607,7 @@ func (x *Instance) String() string {
 func (*Instance) ProtoMessage() {}
 
 func (x *Instance) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3440,7 +3620,7 @@ func (x *Instance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Instance.ProtoReflect.Descriptor instead.
 func (*Instance) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{44}
+	return file_wire_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Instance) GetId() string {
@@ -3548,7 +3728,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3560,7 +3740,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3573,7 +3753,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{45}
+	return file_wire_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Route) GetName() string {
@@ -3687,7 +3867,7 @@ type Match struct {
 
 func (x *Match) Reset() {
 	*x = Match{}
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3699,7 +3879,7 @@ func (x *Match) String() string {
 func (*Match) ProtoMessage() {}
 
 func (x *Match) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3712,7 +3892,7 @@ func (x *Match) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Match.ProtoReflect.Descriptor instead.
 func (*Match) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{46}
+	return file_wire_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Match) GetPath() *StringMatch {
@@ -3816,7 +3996,7 @@ type StringMatch struct {
 
 func (x *StringMatch) Reset() {
 	*x = StringMatch{}
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3828,7 +4008,7 @@ func (x *StringMatch) String() string {
 func (*StringMatch) ProtoMessage() {}
 
 func (x *StringMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3841,7 +4021,7 @@ func (x *StringMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StringMatch.ProtoReflect.Descriptor instead.
 func (*StringMatch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{47}
+	return file_wire_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *StringMatch) GetKind() isStringMatch_Kind {
@@ -3922,7 +4102,7 @@ type Destination struct {
 
 func (x *Destination) Reset() {
 	*x = Destination{}
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3934,7 +4114,7 @@ func (x *Destination) String() string {
 func (*Destination) ProtoMessage() {}
 
 func (x *Destination) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3947,7 +4127,7 @@ func (x *Destination) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Destination.ProtoReflect.Descriptor instead.
 func (*Destination) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{48}
+	return file_wire_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Destination) GetService() string {
@@ -4012,7 +4192,7 @@ type Retry struct {
 
 func (x *Retry) Reset() {
 	*x = Retry{}
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4024,7 +4204,7 @@ func (x *Retry) String() string {
 func (*Retry) ProtoMessage() {}
 
 func (x *Retry) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4037,7 +4217,7 @@ func (x *Retry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retry.ProtoReflect.Descriptor instead.
 func (*Retry) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{49}
+	return file_wire_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Retry) GetAttempts() int64 {
@@ -4085,7 +4265,7 @@ type HeaderEdits struct {
 
 func (x *HeaderEdits) Reset() {
 	*x = HeaderEdits{}
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4097,7 +4277,7 @@ func (x *HeaderEdits) String() string {
 func (*HeaderEdits) ProtoMessage() {}
 
 func (x *HeaderEdits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4110,7 +4290,7 @@ func (x *HeaderEdits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeaderEdits.ProtoReflect.Descriptor instead.
 func (*HeaderEdits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{50}
+	return file_wire_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *HeaderEdits) GetRequest() *FieldEdits {
@@ -4138,7 +4318,7 @@ type FieldEdits struct {
 
 func (x *FieldEdits) Reset() {
 	*x = FieldEdits{}
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4150,7 +4330,7 @@ func (x *FieldEdits) String() string {
 func (*FieldEdits) ProtoMessage() {}
 
 func (x *FieldEdits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4163,7 +4343,7 @@ func (x *FieldEdits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldEdits.ProtoReflect.Descriptor instead.
 func (*FieldEdits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{51}
+	return file_wire_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *FieldEdits) GetRemove() []string {
@@ -4201,7 +4381,7 @@ type Rewrite struct {
 
 func (x *Rewrite) Reset() {
 	*x = Rewrite{}
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4213,7 +4393,7 @@ func (x *Rewrite) String() string {
 func (*Rewrite) ProtoMessage() {}
 
 func (x *Rewrite) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4226,7 +4406,7 @@ func (x *Rewrite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rewrite.ProtoReflect.Descriptor instead.
 func (*Rewrite) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{52}
+	return file_wire_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Rewrite) GetPath() string {
@@ -4287,7 +4467,7 @@ type Redirect struct {
 
 func (x *Redirect) Reset() {
 	*x = Redirect{}
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4299,7 +4479,7 @@ func (x *Redirect) String() string {
 func (*Redirect) ProtoMessage() {}
 
 func (x *Redirect) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4312,7 +4492,7 @@ func (x *Redirect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Redirect.ProtoReflect.Descriptor instead.
 func (*Redirect) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{53}
+	return file_wire_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Redirect) GetCode() int64 {
@@ -4381,7 +4561,7 @@ type DirectResponse struct {
 
 func (x *DirectResponse) Reset() {
 	*x = DirectResponse{}
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4393,7 +4573,7 @@ func (x *DirectResponse) String() string {
 func (*DirectResponse) ProtoMessage() {}
 
 func (x *DirectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4406,7 +4586,7 @@ func (x *DirectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectResponse.ProtoReflect.Descriptor instead.
 func (*DirectResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{54}
+	return file_wire_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *DirectResponse) GetStatus() int64 {
@@ -4438,7 +4618,7 @@ type CORS struct {
 
 func (x *CORS) Reset() {
 	*x = CORS{}
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4450,7 +4630,7 @@ func (x *CORS) String() string {
 func (*CORS) ProtoMessage() {}
 
 func (x *CORS) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4463,7 +4643,7 @@ func (x *CORS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CORS.ProtoReflect.Descriptor instead.
 func (*CORS) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{55}
+	return file_wire_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *CORS) GetOrigins() []*StringMatch {
@@ -4525,7 +4705,7 @@ type Fault struct {
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4537,7 +4717,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4550,7 +4730,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{56}
+	return file_wire_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Fault) GetDelay() *Delay {
@@ -4577,7 +4757,7 @@ type Delay struct {
 
 func (x *Delay) Reset() {
 	*x = Delay{}
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4589,7 +4769,7 @@ func (x *Delay) String() string {
 func (*Delay) ProtoMessage() {}
 
 func (x *Delay) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4602,7 +4782,7 @@ func (x *Delay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delay.ProtoReflect.Descriptor instead.
 func (*Delay) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{57}
+	return file_wire_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *Delay) GetFixed() *durationpb.Duration {
@@ -4630,7 +4810,7 @@ type Abort struct {
 
 func (x *Abort) Reset() {
 	*x = Abort{}
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4642,7 +4822,7 @@ func (x *Abort) String() string {
 func (*Abort) ProtoMessage() {}
 
 func (x *Abort) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4655,7 +4835,7 @@ func (x *Abort) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Abort.ProtoReflect.Descriptor instead.
 func (*Abort) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{58}
+	return file_wire_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Abort) GetStatus() int64 {
@@ -4691,7 +4871,7 @@ type Mirror struct {
 
 func (x *Mirror) Reset() {
 	*x = Mirror{}
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4703,7 +4883,7 @@ func (x *Mirror) String() string {
 func (*Mirror) ProtoMessage() {}
 
 func (x *Mirror) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4716,7 +4896,7 @@ func (x *Mirror) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mirror.ProtoReflect.Descriptor instead.
 func (*Mirror) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{59}
+	return file_wire_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Mirror) GetService() string {
@@ -4758,7 +4938,7 @@ type StreamRoute struct {
 
 func (x *StreamRoute) Reset() {
 	*x = StreamRoute{}
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4770,7 +4950,7 @@ func (x *StreamRoute) String() string {
 func (*StreamRoute) ProtoMessage() {}
 
 func (x *StreamRoute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4783,7 +4963,7 @@ func (x *StreamRoute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRoute.ProtoReflect.Descriptor instead.
 func (*StreamRoute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{60}
+	return file_wire_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *StreamRoute) GetName() string {
@@ -4820,7 +5000,7 @@ type StreamMatch struct {
 
 func (x *StreamMatch) Reset() {
 	*x = StreamMatch{}
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4832,7 +5012,7 @@ func (x *StreamMatch) String() string {
 func (*StreamMatch) ProtoMessage() {}
 
 func (x *StreamMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4845,7 +5025,7 @@ func (x *StreamMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamMatch.ProtoReflect.Descriptor instead.
 func (*StreamMatch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{61}
+	return file_wire_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *StreamMatch) GetTls() bool {
@@ -4895,7 +5075,7 @@ type Subset struct {
 
 func (x *Subset) Reset() {
 	*x = Subset{}
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4907,7 +5087,7 @@ func (x *Subset) String() string {
 func (*Subset) ProtoMessage() {}
 
 func (x *Subset) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4920,7 +5100,7 @@ func (x *Subset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subset.ProtoReflect.Descriptor instead.
 func (*Subset) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{62}
+	return file_wire_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Subset) GetName() string {
@@ -4964,7 +5144,7 @@ type Hedge struct {
 
 func (x *Hedge) Reset() {
 	*x = Hedge{}
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4976,7 +5156,7 @@ func (x *Hedge) String() string {
 func (*Hedge) ProtoMessage() {}
 
 func (x *Hedge) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4989,7 +5169,7 @@ func (x *Hedge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hedge.ProtoReflect.Descriptor instead.
 func (*Hedge) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{63}
+	return file_wire_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *Hedge) GetAfter() *durationpb.Duration {
@@ -5044,7 +5224,7 @@ type Policy struct {
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_wire_proto_msgTypes[64]
+	mi := &file_wire_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5056,7 +5236,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[64]
+	mi := &file_wire_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5069,7 +5249,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{64}
+	return file_wire_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *Policy) GetLoadBalancer() string {
@@ -5151,7 +5331,7 @@ type Hash struct {
 
 func (x *Hash) Reset() {
 	*x = Hash{}
-	mi := &file_wire_proto_msgTypes[65]
+	mi := &file_wire_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5163,7 +5343,7 @@ func (x *Hash) String() string {
 func (*Hash) ProtoMessage() {}
 
 func (x *Hash) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[65]
+	mi := &file_wire_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5176,7 +5356,7 @@ func (x *Hash) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hash.ProtoReflect.Descriptor instead.
 func (*Hash) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{65}
+	return file_wire_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *Hash) GetKey() isHash_Key {
@@ -5270,7 +5450,7 @@ type HashCookie struct {
 
 func (x *HashCookie) Reset() {
 	*x = HashCookie{}
-	mi := &file_wire_proto_msgTypes[66]
+	mi := &file_wire_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5282,7 +5462,7 @@ func (x *HashCookie) String() string {
 func (*HashCookie) ProtoMessage() {}
 
 func (x *HashCookie) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[66]
+	mi := &file_wire_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5295,7 +5475,7 @@ func (x *HashCookie) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HashCookie.ProtoReflect.Descriptor instead.
 func (*HashCookie) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{66}
+	return file_wire_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *HashCookie) GetName() string {
@@ -5343,7 +5523,7 @@ type CookieAttribute struct {
 
 func (x *CookieAttribute) Reset() {
 	*x = CookieAttribute{}
-	mi := &file_wire_proto_msgTypes[67]
+	mi := &file_wire_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5355,7 +5535,7 @@ func (x *CookieAttribute) String() string {
 func (*CookieAttribute) ProtoMessage() {}
 
 func (x *CookieAttribute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[67]
+	mi := &file_wire_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5368,7 +5548,7 @@ func (x *CookieAttribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CookieAttribute.ProtoReflect.Descriptor instead.
 func (*CookieAttribute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{67}
+	return file_wire_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *CookieAttribute) GetName() string {
@@ -5396,7 +5576,7 @@ type Warmup struct {
 
 func (x *Warmup) Reset() {
 	*x = Warmup{}
-	mi := &file_wire_proto_msgTypes[68]
+	mi := &file_wire_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5408,7 +5588,7 @@ func (x *Warmup) String() string {
 func (*Warmup) ProtoMessage() {}
 
 func (x *Warmup) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[68]
+	mi := &file_wire_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5421,7 +5601,7 @@ func (x *Warmup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warmup.ProtoReflect.Descriptor instead.
 func (*Warmup) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{68}
+	return file_wire_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *Warmup) GetDuration() *durationpb.Duration {
@@ -5457,7 +5637,7 @@ type LocalityLB struct {
 
 func (x *LocalityLB) Reset() {
 	*x = LocalityLB{}
-	mi := &file_wire_proto_msgTypes[69]
+	mi := &file_wire_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5469,7 +5649,7 @@ func (x *LocalityLB) String() string {
 func (*LocalityLB) ProtoMessage() {}
 
 func (x *LocalityLB) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[69]
+	mi := &file_wire_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5482,7 +5662,7 @@ func (x *LocalityLB) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocalityLB.ProtoReflect.Descriptor instead.
 func (*LocalityLB) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{69}
+	return file_wire_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *LocalityLB) GetOff() bool {
@@ -5523,7 +5703,7 @@ type Distribute struct {
 
 func (x *Distribute) Reset() {
 	*x = Distribute{}
-	mi := &file_wire_proto_msgTypes[70]
+	mi := &file_wire_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5535,7 +5715,7 @@ func (x *Distribute) String() string {
 func (*Distribute) ProtoMessage() {}
 
 func (x *Distribute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[70]
+	mi := &file_wire_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5548,7 +5728,7 @@ func (x *Distribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Distribute.ProtoReflect.Descriptor instead.
 func (*Distribute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{70}
+	return file_wire_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *Distribute) GetFrom() string {
@@ -5582,7 +5762,7 @@ type Outlier struct {
 
 func (x *Outlier) Reset() {
 	*x = Outlier{}
-	mi := &file_wire_proto_msgTypes[71]
+	mi := &file_wire_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5594,7 +5774,7 @@ func (x *Outlier) String() string {
 func (*Outlier) ProtoMessage() {}
 
 func (x *Outlier) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[71]
+	mi := &file_wire_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5607,7 +5787,7 @@ func (x *Outlier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outlier.ProtoReflect.Descriptor instead.
 func (*Outlier) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{71}
+	return file_wire_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *Outlier) GetConsecutiveErrors() int64 {
@@ -5692,7 +5872,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_wire_proto_msgTypes[72]
+	mi := &file_wire_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5704,7 +5884,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[72]
+	mi := &file_wire_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5717,7 +5897,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{72}
+	return file_wire_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *Limits) GetConnections() int64 {
@@ -5808,7 +5988,7 @@ type Keepalive struct {
 
 func (x *Keepalive) Reset() {
 	*x = Keepalive{}
-	mi := &file_wire_proto_msgTypes[73]
+	mi := &file_wire_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5820,7 +6000,7 @@ func (x *Keepalive) String() string {
 func (*Keepalive) ProtoMessage() {}
 
 func (x *Keepalive) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[73]
+	mi := &file_wire_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5833,7 +6013,7 @@ func (x *Keepalive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Keepalive.ProtoReflect.Descriptor instead.
 func (*Keepalive) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{73}
+	return file_wire_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *Keepalive) GetProbes() int64 {
@@ -5868,7 +6048,7 @@ type RetryBudget struct {
 
 func (x *RetryBudget) Reset() {
 	*x = RetryBudget{}
-	mi := &file_wire_proto_msgTypes[74]
+	mi := &file_wire_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5880,7 +6060,7 @@ func (x *RetryBudget) String() string {
 func (*RetryBudget) ProtoMessage() {}
 
 func (x *RetryBudget) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[74]
+	mi := &file_wire_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5893,7 +6073,7 @@ func (x *RetryBudget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryBudget.ProtoReflect.Descriptor instead.
 func (*RetryBudget) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{74}
+	return file_wire_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *RetryBudget) GetPercent() float64 {
@@ -5937,7 +6117,7 @@ type HealthCheck struct {
 
 func (x *HealthCheck) Reset() {
 	*x = HealthCheck{}
-	mi := &file_wire_proto_msgTypes[75]
+	mi := &file_wire_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5949,7 +6129,7 @@ func (x *HealthCheck) String() string {
 func (*HealthCheck) ProtoMessage() {}
 
 func (x *HealthCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[75]
+	mi := &file_wire_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5962,7 +6142,7 @@ func (x *HealthCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthCheck.ProtoReflect.Descriptor instead.
 func (*HealthCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{75}
+	return file_wire_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *HealthCheck) GetHow() isHealthCheck_How {
@@ -6074,7 +6254,7 @@ type HTTPCheck struct {
 
 func (x *HTTPCheck) Reset() {
 	*x = HTTPCheck{}
-	mi := &file_wire_proto_msgTypes[76]
+	mi := &file_wire_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6086,7 +6266,7 @@ func (x *HTTPCheck) String() string {
 func (*HTTPCheck) ProtoMessage() {}
 
 func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[76]
+	mi := &file_wire_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6099,7 +6279,7 @@ func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HTTPCheck.ProtoReflect.Descriptor instead.
 func (*HTTPCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{76}
+	return file_wire_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *HTTPCheck) GetPath() string {
@@ -6133,7 +6313,7 @@ type StatusRange struct {
 
 func (x *StatusRange) Reset() {
 	*x = StatusRange{}
-	mi := &file_wire_proto_msgTypes[77]
+	mi := &file_wire_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6145,7 +6325,7 @@ func (x *StatusRange) String() string {
 func (*StatusRange) ProtoMessage() {}
 
 func (x *StatusRange) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[77]
+	mi := &file_wire_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6158,7 +6338,7 @@ func (x *StatusRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRange.ProtoReflect.Descriptor instead.
 func (*StatusRange) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{77}
+	return file_wire_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *StatusRange) GetFrom() int64 {
@@ -6184,7 +6364,7 @@ type GRPCCheck struct {
 
 func (x *GRPCCheck) Reset() {
 	*x = GRPCCheck{}
-	mi := &file_wire_proto_msgTypes[78]
+	mi := &file_wire_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6196,7 +6376,7 @@ func (x *GRPCCheck) String() string {
 func (*GRPCCheck) ProtoMessage() {}
 
 func (x *GRPCCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[78]
+	mi := &file_wire_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6209,7 +6389,7 @@ func (x *GRPCCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GRPCCheck.ProtoReflect.Descriptor instead.
 func (*GRPCCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{78}
+	return file_wire_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *GRPCCheck) GetService() string {
@@ -6239,7 +6419,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_wire_proto_msgTypes[79]
+	mi := &file_wire_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6251,7 +6431,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[79]
+	mi := &file_wire_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6264,7 +6444,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{79}
+	return file_wire_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *Verdict) GetId() string {
@@ -6487,7 +6667,7 @@ const file_wire_proto_rawDesc = "" +
 	"\bresponse\x18\x1b \x03(\v2\x1f.sightline.wire.v1.TappedHeaderR\bresponse\"8\n" +
 	"\fTappedHeader\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value\"\xbd\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\xed\x03\n" +
 	"\aInbound\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12F\n" +
 	"\rauthorization\x18\x02 \x03(\v2 .sightline.wire.v1.AuthorizationR\rauthorization\x124\n" +
@@ -6497,7 +6677,20 @@ const file_wire_proto_rawDesc = "" +
 	"\bsampling\x18\x06 \x01(\v2\x1b.sightline.wire.v1.SamplingR\bsampling\x12-\n" +
 	"\x12path_normalization\x18\a \x01(\tR\x11pathNormalization\x12\x12\n" +
 	"\x04mtls\x18\b \x01(\tR\x04mtls\x121\n" +
-	"\x04logs\x18\t \x01(\v2\x1d.sightline.wire.v1.AccessLogsR\x04logs\"~\n" +
+	"\x04logs\x18\t \x01(\v2\x1d.sightline.wire.v1.AccessLogsR\x04logs\x12.\n" +
+	"\x05spans\x18\n" +
+	" \x01(\v2\x18.sightline.wire.v1.SpansR\x05spans\"w\n" +
+	"\x05Spans\x127\n" +
+	"\boutbound\x18\x01 \x01(\v2\x1b.sightline.wire.v1.SpanRuleR\boutbound\x125\n" +
+	"\ainbound\x18\x02 \x01(\v2\x1b.sightline.wire.v1.SpanRuleR\ainbound\"L\n" +
+	"\bSpanRule\x12\x10\n" +
+	"\x03off\x18\x01 \x01(\bR\x03off\x12.\n" +
+	"\x04tags\x18\x02 \x03(\v2\x1a.sightline.wire.v1.SpanTagR\x04tags\"i\n" +
+	"\aSpanTag\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aliteral\x18\x02 \x01(\tR\aliteral\x12\x16\n" +
+	"\x06header\x18\x03 \x01(\tR\x06header\x12\x18\n" +
+	"\adefault\x18\x04 \x01(\tR\adefault\"~\n" +
 	"\n" +
 	"AccessLogs\x128\n" +
 	"\boutbound\x18\x01 \x01(\v2\x1c.sightline.wire.v1.AccessLogR\boutbound\x126\n" +
@@ -6961,7 +7154,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 93)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 96)
 var file_wire_proto_goTypes = []any{
 	(*Workload)(nil),              // 0: sightline.wire.v1.Workload
 	(*EnrollRequest)(nil),         // 1: sightline.wire.v1.EnrollRequest
@@ -6987,233 +7180,240 @@ var file_wire_proto_goTypes = []any{
 	(*TappedRow)(nil),             // 21: sightline.wire.v1.TappedRow
 	(*TappedHeader)(nil),          // 22: sightline.wire.v1.TappedHeader
 	(*Inbound)(nil),               // 23: sightline.wire.v1.Inbound
-	(*AccessLogs)(nil),            // 24: sightline.wire.v1.AccessLogs
-	(*AccessLog)(nil),             // 25: sightline.wire.v1.AccessLog
-	(*LogTest)(nil),               // 26: sightline.wire.v1.LogTest
-	(*Sampling)(nil),              // 27: sightline.wire.v1.Sampling
-	(*SamplingRule)(nil),          // 28: sightline.wire.v1.SamplingRule
-	(*RateRule)(nil),              // 29: sightline.wire.v1.RateRule
-	(*InFlight)(nil),              // 30: sightline.wire.v1.InFlight
-	(*Adaptive)(nil),              // 31: sightline.wire.v1.Adaptive
-	(*TokenRule)(nil),             // 32: sightline.wire.v1.TokenRule
-	(*TokenHeader)(nil),           // 33: sightline.wire.v1.TokenHeader
-	(*ClaimHeader)(nil),           // 34: sightline.wire.v1.ClaimHeader
-	(*Authorization)(nil),         // 35: sightline.wire.v1.Authorization
-	(*AuthorizationRule)(nil),     // 36: sightline.wire.v1.AuthorizationRule
-	(*Source)(nil),                // 37: sightline.wire.v1.Source
-	(*Operation)(nil),             // 38: sightline.wire.v1.Operation
-	(*Condition)(nil),             // 39: sightline.wire.v1.Condition
-	(*Snapshot)(nil),              // 40: sightline.wire.v1.Snapshot
-	(*Port)(nil),                  // 41: sightline.wire.v1.Port
-	(*ServicePort)(nil),           // 42: sightline.wire.v1.ServicePort
-	(*PortPolicy)(nil),            // 43: sightline.wire.v1.PortPolicy
-	(*Instance)(nil),              // 44: sightline.wire.v1.Instance
-	(*Route)(nil),                 // 45: sightline.wire.v1.Route
-	(*Match)(nil),                 // 46: sightline.wire.v1.Match
-	(*StringMatch)(nil),           // 47: sightline.wire.v1.StringMatch
-	(*Destination)(nil),           // 48: sightline.wire.v1.Destination
-	(*Retry)(nil),                 // 49: sightline.wire.v1.Retry
-	(*HeaderEdits)(nil),           // 50: sightline.wire.v1.HeaderEdits
-	(*FieldEdits)(nil),            // 51: sightline.wire.v1.FieldEdits
-	(*Rewrite)(nil),               // 52: sightline.wire.v1.Rewrite
-	(*Redirect)(nil),              // 53: sightline.wire.v1.Redirect
-	(*DirectResponse)(nil),        // 54: sightline.wire.v1.DirectResponse
-	(*CORS)(nil),                  // 55: sightline.wire.v1.CORS
-	(*Fault)(nil),                 // 56: sightline.wire.v1.Fault
-	(*Delay)(nil),                 // 57: sightline.wire.v1.Delay
-	(*Abort)(nil),                 // 58: sightline.wire.v1.Abort
-	(*Mirror)(nil),                // 59: sightline.wire.v1.Mirror
-	(*StreamRoute)(nil),           // 60: sightline.wire.v1.StreamRoute
-	(*StreamMatch)(nil),           // 61: sightline.wire.v1.StreamMatch
-	(*Subset)(nil),                // 62: sightline.wire.v1.Subset
-	(*Hedge)(nil),                 // 63: sightline.wire.v1.Hedge
-	(*Policy)(nil),                // 64: sightline.wire.v1.Policy
-	(*Hash)(nil),                  // 65: sightline.wire.v1.Hash
-	(*HashCookie)(nil),            // 66: sightline.wire.v1.HashCookie
-	(*CookieAttribute)(nil),       // 67: sightline.wire.v1.CookieAttribute
-	(*Warmup)(nil),                // 68: sightline.wire.v1.Warmup
-	(*LocalityLB)(nil),            // 69: sightline.wire.v1.LocalityLB
-	(*Distribute)(nil),            // 70: sightline.wire.v1.Distribute
-	(*Outlier)(nil),               // 71: sightline.wire.v1.Outlier
-	(*Limits)(nil),                // 72: sightline.wire.v1.Limits
-	(*Keepalive)(nil),             // 73: sightline.wire.v1.Keepalive
-	(*RetryBudget)(nil),           // 74: sightline.wire.v1.RetryBudget
-	(*HealthCheck)(nil),           // 75: sightline.wire.v1.HealthCheck
-	(*HTTPCheck)(nil),             // 76: sightline.wire.v1.HTTPCheck
-	(*StatusRange)(nil),           // 77: sightline.wire.v1.StatusRange
-	(*GRPCCheck)(nil),             // 78: sightline.wire.v1.GRPCCheck
-	(*Verdict)(nil),               // 79: sightline.wire.v1.Verdict
-	nil,                           // 80: sightline.wire.v1.TappedRequest.LimitedEntry
-	nil,                           // 81: sightline.wire.v1.SamplingRule.HeadersEntry
-	nil,                           // 82: sightline.wire.v1.Instance.LabelsEntry
-	nil,                           // 83: sightline.wire.v1.Match.HeadersEntry
-	nil,                           // 84: sightline.wire.v1.Match.WithoutEntry
-	nil,                           // 85: sightline.wire.v1.Match.QueryEntry
-	nil,                           // 86: sightline.wire.v1.Match.SourceLabelsEntry
-	nil,                           // 87: sightline.wire.v1.FieldEdits.SetEntry
-	nil,                           // 88: sightline.wire.v1.FieldEdits.AddEntry
-	nil,                           // 89: sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	nil,                           // 90: sightline.wire.v1.Subset.LabelsEntry
-	nil,                           // 91: sightline.wire.v1.LocalityLB.FailoverEntry
-	nil,                           // 92: sightline.wire.v1.Distribute.ToEntry
-	(*timestamppb.Timestamp)(nil), // 93: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 94: google.protobuf.Duration
+	(*Spans)(nil),                 // 24: sightline.wire.v1.Spans
+	(*SpanRule)(nil),              // 25: sightline.wire.v1.SpanRule
+	(*SpanTag)(nil),               // 26: sightline.wire.v1.SpanTag
+	(*AccessLogs)(nil),            // 27: sightline.wire.v1.AccessLogs
+	(*AccessLog)(nil),             // 28: sightline.wire.v1.AccessLog
+	(*LogTest)(nil),               // 29: sightline.wire.v1.LogTest
+	(*Sampling)(nil),              // 30: sightline.wire.v1.Sampling
+	(*SamplingRule)(nil),          // 31: sightline.wire.v1.SamplingRule
+	(*RateRule)(nil),              // 32: sightline.wire.v1.RateRule
+	(*InFlight)(nil),              // 33: sightline.wire.v1.InFlight
+	(*Adaptive)(nil),              // 34: sightline.wire.v1.Adaptive
+	(*TokenRule)(nil),             // 35: sightline.wire.v1.TokenRule
+	(*TokenHeader)(nil),           // 36: sightline.wire.v1.TokenHeader
+	(*ClaimHeader)(nil),           // 37: sightline.wire.v1.ClaimHeader
+	(*Authorization)(nil),         // 38: sightline.wire.v1.Authorization
+	(*AuthorizationRule)(nil),     // 39: sightline.wire.v1.AuthorizationRule
+	(*Source)(nil),                // 40: sightline.wire.v1.Source
+	(*Operation)(nil),             // 41: sightline.wire.v1.Operation
+	(*Condition)(nil),             // 42: sightline.wire.v1.Condition
+	(*Snapshot)(nil),              // 43: sightline.wire.v1.Snapshot
+	(*Port)(nil),                  // 44: sightline.wire.v1.Port
+	(*ServicePort)(nil),           // 45: sightline.wire.v1.ServicePort
+	(*PortPolicy)(nil),            // 46: sightline.wire.v1.PortPolicy
+	(*Instance)(nil),              // 47: sightline.wire.v1.Instance
+	(*Route)(nil),                 // 48: sightline.wire.v1.Route
+	(*Match)(nil),                 // 49: sightline.wire.v1.Match
+	(*StringMatch)(nil),           // 50: sightline.wire.v1.StringMatch
+	(*Destination)(nil),           // 51: sightline.wire.v1.Destination
+	(*Retry)(nil),                 // 52: sightline.wire.v1.Retry
+	(*HeaderEdits)(nil),           // 53: sightline.wire.v1.HeaderEdits
+	(*FieldEdits)(nil),            // 54: sightline.wire.v1.FieldEdits
+	(*Rewrite)(nil),               // 55: sightline.wire.v1.Rewrite
+	(*Redirect)(nil),              // 56: sightline.wire.v1.Redirect
+	(*DirectResponse)(nil),        // 57: sightline.wire.v1.DirectResponse
+	(*CORS)(nil),                  // 58: sightline.wire.v1.CORS
+	(*Fault)(nil),                 // 59: sightline.wire.v1.Fault
+	(*Delay)(nil),                 // 60: sightline.wire.v1.Delay
+	(*Abort)(nil),                 // 61: sightline.wire.v1.Abort
+	(*Mirror)(nil),                // 62: sightline.wire.v1.Mirror
+	(*StreamRoute)(nil),           // 63: sightline.wire.v1.StreamRoute
+	(*StreamMatch)(nil),           // 64: sightline.wire.v1.StreamMatch
+	(*Subset)(nil),                // 65: sightline.wire.v1.Subset
+	(*Hedge)(nil),                 // 66: sightline.wire.v1.Hedge
+	(*Policy)(nil),                // 67: sightline.wire.v1.Policy
+	(*Hash)(nil),                  // 68: sightline.wire.v1.Hash
+	(*HashCookie)(nil),            // 69: sightline.wire.v1.HashCookie
+	(*CookieAttribute)(nil),       // 70: sightline.wire.v1.CookieAttribute
+	(*Warmup)(nil),                // 71: sightline.wire.v1.Warmup
+	(*LocalityLB)(nil),            // 72: sightline.wire.v1.LocalityLB
+	(*Distribute)(nil),            // 73: sightline.wire.v1.Distribute
+	(*Outlier)(nil),               // 74: sightline.wire.v1.Outlier
+	(*Limits)(nil),                // 75: sightline.wire.v1.Limits
+	(*Keepalive)(nil),             // 76: sightline.wire.v1.Keepalive
+	(*RetryBudget)(nil),           // 77: sightline.wire.v1.RetryBudget
+	(*HealthCheck)(nil),           // 78: sightline.wire.v1.HealthCheck
+	(*HTTPCheck)(nil),             // 79: sightline.wire.v1.HTTPCheck
+	(*StatusRange)(nil),           // 80: sightline.wire.v1.StatusRange
+	(*GRPCCheck)(nil),             // 81: sightline.wire.v1.GRPCCheck
+	(*Verdict)(nil),               // 82: sightline.wire.v1.Verdict
+	nil,                           // 83: sightline.wire.v1.TappedRequest.LimitedEntry
+	nil,                           // 84: sightline.wire.v1.SamplingRule.HeadersEntry
+	nil,                           // 85: sightline.wire.v1.Instance.LabelsEntry
+	nil,                           // 86: sightline.wire.v1.Match.HeadersEntry
+	nil,                           // 87: sightline.wire.v1.Match.WithoutEntry
+	nil,                           // 88: sightline.wire.v1.Match.QueryEntry
+	nil,                           // 89: sightline.wire.v1.Match.SourceLabelsEntry
+	nil,                           // 90: sightline.wire.v1.FieldEdits.SetEntry
+	nil,                           // 91: sightline.wire.v1.FieldEdits.AddEntry
+	nil,                           // 92: sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	nil,                           // 93: sightline.wire.v1.Subset.LabelsEntry
+	nil,                           // 94: sightline.wire.v1.LocalityLB.FailoverEntry
+	nil,                           // 95: sightline.wire.v1.Distribute.ToEntry
+	(*timestamppb.Timestamp)(nil), // 96: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 97: google.protobuf.Duration
 }
 var file_wire_proto_depIdxs = []int32{
 	0,   // 0: sightline.wire.v1.EnrollRequest.workload:type_name -> sightline.wire.v1.Workload
 	6,   // 1: sightline.wire.v1.SVIDResponse.svids:type_name -> sightline.wire.v1.SVID
-	93,  // 2: sightline.wire.v1.TrustReport.expires:type_name -> google.protobuf.Timestamp
+	96,  // 2: sightline.wire.v1.TrustReport.expires:type_name -> google.protobuf.Timestamp
 	9,   // 3: sightline.wire.v1.TrustUpdate.revoked:type_name -> sightline.wire.v1.Revocation
-	94,  // 4: sightline.wire.v1.TrustUpdate.spread:type_name -> google.protobuf.Duration
-	93,  // 5: sightline.wire.v1.Revocation.before:type_name -> google.protobuf.Timestamp
-	93,  // 6: sightline.wire.v1.Revocation.expires:type_name -> google.protobuf.Timestamp
+	97,  // 4: sightline.wire.v1.TrustUpdate.spread:type_name -> google.protobuf.Duration
+	96,  // 5: sightline.wire.v1.Revocation.before:type_name -> google.protobuf.Timestamp
+	96,  // 6: sightline.wire.v1.Revocation.expires:type_name -> google.protobuf.Timestamp
 	11,  // 7: sightline.wire.v1.SubscribeRequest.hello:type_name -> sightline.wire.v1.Hello
 	12,  // 8: sightline.wire.v1.SubscribeRequest.want:type_name -> sightline.wire.v1.Want
 	13,  // 9: sightline.wire.v1.SubscribeRequest.state:type_name -> sightline.wire.v1.State
 	14,  // 10: sightline.wire.v1.SubscribeRequest.ack:type_name -> sightline.wire.v1.Ack
 	15,  // 11: sightline.wire.v1.SubscribeRequest.goodbye:type_name -> sightline.wire.v1.Goodbye
-	44,  // 12: sightline.wire.v1.Hello.instance:type_name -> sightline.wire.v1.Instance
-	94,  // 13: sightline.wire.v1.Ack.ago:type_name -> google.protobuf.Duration
-	40,  // 14: sightline.wire.v1.Push.snapshots:type_name -> sightline.wire.v1.Snapshot
-	93,  // 15: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
+	47,  // 12: sightline.wire.v1.Hello.instance:type_name -> sightline.wire.v1.Instance
+	97,  // 13: sightline.wire.v1.Ack.ago:type_name -> google.protobuf.Duration
+	43,  // 14: sightline.wire.v1.Push.snapshots:type_name -> sightline.wire.v1.Snapshot
+	96,  // 15: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
 	23,  // 16: sightline.wire.v1.Push.inbound:type_name -> sightline.wire.v1.Inbound
 	17,  // 17: sightline.wire.v1.Push.taps:type_name -> sightline.wire.v1.Taps
 	18,  // 18: sightline.wire.v1.Taps.taps:type_name -> sightline.wire.v1.Tap
 	21,  // 19: sightline.wire.v1.TappedRequest.rows:type_name -> sightline.wire.v1.TappedRow
-	80,  // 20: sightline.wire.v1.TappedRequest.limited:type_name -> sightline.wire.v1.TappedRequest.LimitedEntry
-	93,  // 21: sightline.wire.v1.TappedRow.time:type_name -> google.protobuf.Timestamp
-	94,  // 22: sightline.wire.v1.TappedRow.took:type_name -> google.protobuf.Duration
-	94,  // 23: sightline.wire.v1.TappedRow.first_byte:type_name -> google.protobuf.Duration
+	83,  // 20: sightline.wire.v1.TappedRequest.limited:type_name -> sightline.wire.v1.TappedRequest.LimitedEntry
+	96,  // 21: sightline.wire.v1.TappedRow.time:type_name -> google.protobuf.Timestamp
+	97,  // 22: sightline.wire.v1.TappedRow.took:type_name -> google.protobuf.Duration
+	97,  // 23: sightline.wire.v1.TappedRow.first_byte:type_name -> google.protobuf.Duration
 	22,  // 24: sightline.wire.v1.TappedRow.request:type_name -> sightline.wire.v1.TappedHeader
 	22,  // 25: sightline.wire.v1.TappedRow.response:type_name -> sightline.wire.v1.TappedHeader
-	35,  // 26: sightline.wire.v1.Inbound.authorization:type_name -> sightline.wire.v1.Authorization
-	32,  // 27: sightline.wire.v1.Inbound.tokens:type_name -> sightline.wire.v1.TokenRule
-	29,  // 28: sightline.wire.v1.Inbound.rates:type_name -> sightline.wire.v1.RateRule
-	30,  // 29: sightline.wire.v1.Inbound.in_flight:type_name -> sightline.wire.v1.InFlight
-	27,  // 30: sightline.wire.v1.Inbound.sampling:type_name -> sightline.wire.v1.Sampling
-	24,  // 31: sightline.wire.v1.Inbound.logs:type_name -> sightline.wire.v1.AccessLogs
-	25,  // 32: sightline.wire.v1.AccessLogs.outbound:type_name -> sightline.wire.v1.AccessLog
-	25,  // 33: sightline.wire.v1.AccessLogs.inbound:type_name -> sightline.wire.v1.AccessLog
-	26,  // 34: sightline.wire.v1.AccessLog.only:type_name -> sightline.wire.v1.LogTest
-	26,  // 35: sightline.wire.v1.LogTest.of:type_name -> sightline.wire.v1.LogTest
-	28,  // 36: sightline.wire.v1.Sampling.rules:type_name -> sightline.wire.v1.SamplingRule
-	94,  // 37: sightline.wire.v1.Sampling.keep_slower:type_name -> google.protobuf.Duration
-	81,  // 38: sightline.wire.v1.SamplingRule.headers:type_name -> sightline.wire.v1.SamplingRule.HeadersEntry
-	36,  // 39: sightline.wire.v1.RateRule.match:type_name -> sightline.wire.v1.AuthorizationRule
-	94,  // 40: sightline.wire.v1.RateRule.unit:type_name -> google.protobuf.Duration
-	31,  // 41: sightline.wire.v1.InFlight.adaptive:type_name -> sightline.wire.v1.Adaptive
-	94,  // 42: sightline.wire.v1.Adaptive.interval:type_name -> google.protobuf.Duration
-	94,  // 43: sightline.wire.v1.Adaptive.min_rtt_fixed:type_name -> google.protobuf.Duration
-	94,  // 44: sightline.wire.v1.Adaptive.min_rtt_interval:type_name -> google.protobuf.Duration
-	33,  // 45: sightline.wire.v1.TokenRule.from_headers:type_name -> sightline.wire.v1.TokenHeader
-	34,  // 46: sightline.wire.v1.TokenRule.claim_headers:type_name -> sightline.wire.v1.ClaimHeader
-	36,  // 47: sightline.wire.v1.Authorization.rules:type_name -> sightline.wire.v1.AuthorizationRule
-	37,  // 48: sightline.wire.v1.AuthorizationRule.from:type_name -> sightline.wire.v1.Source
-	38,  // 49: sightline.wire.v1.AuthorizationRule.to:type_name -> sightline.wire.v1.Operation
-	39,  // 50: sightline.wire.v1.AuthorizationRule.when:type_name -> sightline.wire.v1.Condition
-	45,  // 51: sightline.wire.v1.Snapshot.routes:type_name -> sightline.wire.v1.Route
-	62,  // 52: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
-	64,  // 53: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
-	44,  // 54: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
-	79,  // 55: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
-	60,  // 56: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
-	63,  // 57: sightline.wire.v1.Snapshot.hedge:type_name -> sightline.wire.v1.Hedge
-	42,  // 58: sightline.wire.v1.Snapshot.ports:type_name -> sightline.wire.v1.ServicePort
-	43,  // 59: sightline.wire.v1.Snapshot.port_policies:type_name -> sightline.wire.v1.PortPolicy
-	41,  // 60: sightline.wire.v1.ServicePort.port:type_name -> sightline.wire.v1.Port
-	64,  // 61: sightline.wire.v1.PortPolicy.policy:type_name -> sightline.wire.v1.Policy
-	82,  // 62: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
-	41,  // 63: sightline.wire.v1.Instance.ports:type_name -> sightline.wire.v1.Port
-	46,  // 64: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
-	48,  // 65: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
-	94,  // 66: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
-	49,  // 67: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
-	50,  // 68: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
-	52,  // 69: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
-	53,  // 70: sightline.wire.v1.Route.redirect:type_name -> sightline.wire.v1.Redirect
-	54,  // 71: sightline.wire.v1.Route.respond:type_name -> sightline.wire.v1.DirectResponse
-	55,  // 72: sightline.wire.v1.Route.cors:type_name -> sightline.wire.v1.CORS
-	56,  // 73: sightline.wire.v1.Route.fault:type_name -> sightline.wire.v1.Fault
-	59,  // 74: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
-	47,  // 75: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
-	47,  // 76: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
-	83,  // 77: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
-	47,  // 78: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
-	47,  // 79: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
-	84,  // 80: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
-	85,  // 81: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
-	86,  // 82: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
-	50,  // 83: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
-	94,  // 84: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
-	94,  // 85: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
-	51,  // 86: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
-	51,  // 87: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
-	87,  // 88: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
-	88,  // 89: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
-	47,  // 90: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
-	94,  // 91: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
-	57,  // 92: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
-	58,  // 93: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
-	94,  // 94: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
-	61,  // 95: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
-	48,  // 96: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
-	89,  // 97: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	90,  // 98: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
-	64,  // 99: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
-	43,  // 100: sightline.wire.v1.Subset.port_policies:type_name -> sightline.wire.v1.PortPolicy
-	94,  // 101: sightline.wire.v1.Hedge.after:type_name -> google.protobuf.Duration
-	94,  // 102: sightline.wire.v1.Hedge.min:type_name -> google.protobuf.Duration
-	94,  // 103: sightline.wire.v1.Hedge.max:type_name -> google.protobuf.Duration
-	71,  // 104: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
-	72,  // 105: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
-	65,  // 106: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
-	68,  // 107: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
-	69,  // 108: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
-	74,  // 109: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
-	75,  // 110: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
-	66,  // 111: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
-	94,  // 112: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
-	67,  // 113: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
-	94,  // 114: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
-	70,  // 115: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
-	91,  // 116: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
-	92,  // 117: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
-	94,  // 118: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
-	94,  // 119: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
-	94,  // 120: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
-	94,  // 121: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
-	94,  // 122: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
-	94,  // 123: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
-	73,  // 124: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
-	94,  // 125: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
-	94,  // 126: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
-	94,  // 127: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
-	76,  // 128: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
-	78,  // 129: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
-	94,  // 130: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
-	94,  // 131: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
-	94,  // 132: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
-	77,  // 133: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
-	93,  // 134: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
-	93,  // 135: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
-	47,  // 136: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
-	47,  // 137: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
-	47,  // 138: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
-	1,   // 139: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
-	2,   // 140: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
-	10,  // 141: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
-	19,  // 142: sightline.wire.v1.ControlPlane.Tapped:input_type -> sightline.wire.v1.TappedRequest
-	7,   // 143: sightline.wire.v1.ControlPlane.Trust:input_type -> sightline.wire.v1.TrustReport
-	3,   // 144: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
-	3,   // 145: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
-	16,  // 146: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
-	20,  // 147: sightline.wire.v1.ControlPlane.Tapped:output_type -> sightline.wire.v1.TappedResponse
-	8,   // 148: sightline.wire.v1.ControlPlane.Trust:output_type -> sightline.wire.v1.TrustUpdate
-	144, // [144:149] is the sub-list for method output_type
-	139, // [139:144] is the sub-list for method input_type
-	139, // [139:139] is the sub-list for extension type_name
-	139, // [139:139] is the sub-list for extension extendee
-	0,   // [0:139] is the sub-list for field type_name
+	38,  // 26: sightline.wire.v1.Inbound.authorization:type_name -> sightline.wire.v1.Authorization
+	35,  // 27: sightline.wire.v1.Inbound.tokens:type_name -> sightline.wire.v1.TokenRule
+	32,  // 28: sightline.wire.v1.Inbound.rates:type_name -> sightline.wire.v1.RateRule
+	33,  // 29: sightline.wire.v1.Inbound.in_flight:type_name -> sightline.wire.v1.InFlight
+	30,  // 30: sightline.wire.v1.Inbound.sampling:type_name -> sightline.wire.v1.Sampling
+	27,  // 31: sightline.wire.v1.Inbound.logs:type_name -> sightline.wire.v1.AccessLogs
+	24,  // 32: sightline.wire.v1.Inbound.spans:type_name -> sightline.wire.v1.Spans
+	25,  // 33: sightline.wire.v1.Spans.outbound:type_name -> sightline.wire.v1.SpanRule
+	25,  // 34: sightline.wire.v1.Spans.inbound:type_name -> sightline.wire.v1.SpanRule
+	26,  // 35: sightline.wire.v1.SpanRule.tags:type_name -> sightline.wire.v1.SpanTag
+	28,  // 36: sightline.wire.v1.AccessLogs.outbound:type_name -> sightline.wire.v1.AccessLog
+	28,  // 37: sightline.wire.v1.AccessLogs.inbound:type_name -> sightline.wire.v1.AccessLog
+	29,  // 38: sightline.wire.v1.AccessLog.only:type_name -> sightline.wire.v1.LogTest
+	29,  // 39: sightline.wire.v1.LogTest.of:type_name -> sightline.wire.v1.LogTest
+	31,  // 40: sightline.wire.v1.Sampling.rules:type_name -> sightline.wire.v1.SamplingRule
+	97,  // 41: sightline.wire.v1.Sampling.keep_slower:type_name -> google.protobuf.Duration
+	84,  // 42: sightline.wire.v1.SamplingRule.headers:type_name -> sightline.wire.v1.SamplingRule.HeadersEntry
+	39,  // 43: sightline.wire.v1.RateRule.match:type_name -> sightline.wire.v1.AuthorizationRule
+	97,  // 44: sightline.wire.v1.RateRule.unit:type_name -> google.protobuf.Duration
+	34,  // 45: sightline.wire.v1.InFlight.adaptive:type_name -> sightline.wire.v1.Adaptive
+	97,  // 46: sightline.wire.v1.Adaptive.interval:type_name -> google.protobuf.Duration
+	97,  // 47: sightline.wire.v1.Adaptive.min_rtt_fixed:type_name -> google.protobuf.Duration
+	97,  // 48: sightline.wire.v1.Adaptive.min_rtt_interval:type_name -> google.protobuf.Duration
+	36,  // 49: sightline.wire.v1.TokenRule.from_headers:type_name -> sightline.wire.v1.TokenHeader
+	37,  // 50: sightline.wire.v1.TokenRule.claim_headers:type_name -> sightline.wire.v1.ClaimHeader
+	39,  // 51: sightline.wire.v1.Authorization.rules:type_name -> sightline.wire.v1.AuthorizationRule
+	40,  // 52: sightline.wire.v1.AuthorizationRule.from:type_name -> sightline.wire.v1.Source
+	41,  // 53: sightline.wire.v1.AuthorizationRule.to:type_name -> sightline.wire.v1.Operation
+	42,  // 54: sightline.wire.v1.AuthorizationRule.when:type_name -> sightline.wire.v1.Condition
+	48,  // 55: sightline.wire.v1.Snapshot.routes:type_name -> sightline.wire.v1.Route
+	65,  // 56: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
+	67,  // 57: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
+	47,  // 58: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
+	82,  // 59: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
+	63,  // 60: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
+	66,  // 61: sightline.wire.v1.Snapshot.hedge:type_name -> sightline.wire.v1.Hedge
+	45,  // 62: sightline.wire.v1.Snapshot.ports:type_name -> sightline.wire.v1.ServicePort
+	46,  // 63: sightline.wire.v1.Snapshot.port_policies:type_name -> sightline.wire.v1.PortPolicy
+	44,  // 64: sightline.wire.v1.ServicePort.port:type_name -> sightline.wire.v1.Port
+	67,  // 65: sightline.wire.v1.PortPolicy.policy:type_name -> sightline.wire.v1.Policy
+	85,  // 66: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
+	44,  // 67: sightline.wire.v1.Instance.ports:type_name -> sightline.wire.v1.Port
+	49,  // 68: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
+	51,  // 69: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
+	97,  // 70: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
+	52,  // 71: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
+	53,  // 72: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
+	55,  // 73: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
+	56,  // 74: sightline.wire.v1.Route.redirect:type_name -> sightline.wire.v1.Redirect
+	57,  // 75: sightline.wire.v1.Route.respond:type_name -> sightline.wire.v1.DirectResponse
+	58,  // 76: sightline.wire.v1.Route.cors:type_name -> sightline.wire.v1.CORS
+	59,  // 77: sightline.wire.v1.Route.fault:type_name -> sightline.wire.v1.Fault
+	62,  // 78: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
+	50,  // 79: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
+	50,  // 80: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
+	86,  // 81: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
+	50,  // 82: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
+	50,  // 83: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
+	87,  // 84: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
+	88,  // 85: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
+	89,  // 86: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
+	53,  // 87: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
+	97,  // 88: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
+	97,  // 89: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
+	54,  // 90: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
+	54,  // 91: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
+	90,  // 92: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
+	91,  // 93: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
+	50,  // 94: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
+	97,  // 95: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
+	60,  // 96: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
+	61,  // 97: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
+	97,  // 98: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
+	64,  // 99: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
+	51,  // 100: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
+	92,  // 101: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	93,  // 102: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
+	67,  // 103: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
+	46,  // 104: sightline.wire.v1.Subset.port_policies:type_name -> sightline.wire.v1.PortPolicy
+	97,  // 105: sightline.wire.v1.Hedge.after:type_name -> google.protobuf.Duration
+	97,  // 106: sightline.wire.v1.Hedge.min:type_name -> google.protobuf.Duration
+	97,  // 107: sightline.wire.v1.Hedge.max:type_name -> google.protobuf.Duration
+	74,  // 108: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
+	75,  // 109: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
+	68,  // 110: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
+	71,  // 111: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
+	72,  // 112: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
+	77,  // 113: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
+	78,  // 114: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
+	69,  // 115: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
+	97,  // 116: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
+	70,  // 117: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
+	97,  // 118: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
+	73,  // 119: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
+	94,  // 120: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
+	95,  // 121: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
+	97,  // 122: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
+	97,  // 123: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
+	97,  // 124: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
+	97,  // 125: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
+	97,  // 126: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
+	97,  // 127: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
+	76,  // 128: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
+	97,  // 129: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
+	97,  // 130: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
+	97,  // 131: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
+	79,  // 132: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
+	81,  // 133: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
+	97,  // 134: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
+	97,  // 135: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
+	97,  // 136: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
+	80,  // 137: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
+	96,  // 138: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
+	96,  // 139: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
+	50,  // 140: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
+	50,  // 141: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
+	50,  // 142: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
+	1,   // 143: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
+	2,   // 144: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
+	10,  // 145: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
+	19,  // 146: sightline.wire.v1.ControlPlane.Tapped:input_type -> sightline.wire.v1.TappedRequest
+	7,   // 147: sightline.wire.v1.ControlPlane.Trust:input_type -> sightline.wire.v1.TrustReport
+	3,   // 148: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
+	3,   // 149: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
+	16,  // 150: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
+	20,  // 151: sightline.wire.v1.ControlPlane.Tapped:output_type -> sightline.wire.v1.TappedResponse
+	8,   // 152: sightline.wire.v1.ControlPlane.Trust:output_type -> sightline.wire.v1.TrustUpdate
+	148, // [148:153] is the sub-list for method output_type
+	143, // [143:148] is the sub-list for method input_type
+	143, // [143:143] is the sub-list for extension type_name
+	143, // [143:143] is the sub-list for extension extendee
+	0,   // [0:143] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -7228,19 +7428,19 @@ func file_wire_proto_init() {
 		(*SubscribeRequest_Ack)(nil),
 		(*SubscribeRequest_Goodbye)(nil),
 	}
-	file_wire_proto_msgTypes[47].OneofWrappers = []any{
+	file_wire_proto_msgTypes[50].OneofWrappers = []any{
 		(*StringMatch_Exact)(nil),
 		(*StringMatch_Prefix)(nil),
 		(*StringMatch_Regex)(nil),
 	}
-	file_wire_proto_msgTypes[58].OneofWrappers = []any{}
-	file_wire_proto_msgTypes[65].OneofWrappers = []any{
+	file_wire_proto_msgTypes[61].OneofWrappers = []any{}
+	file_wire_proto_msgTypes[68].OneofWrappers = []any{
 		(*Hash_Header)(nil),
 		(*Hash_Query)(nil),
 		(*Hash_Cookie)(nil),
 		(*Hash_SourceIp)(nil),
 	}
-	file_wire_proto_msgTypes[75].OneofWrappers = []any{
+	file_wire_proto_msgTypes[78].OneofWrappers = []any{
 		(*HealthCheck_Http)(nil),
 		(*HealthCheck_Grpc)(nil),
 		(*HealthCheck_Tcp)(nil),
@@ -7251,7 +7451,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   93,
+			NumMessages:   96,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -206,6 +206,9 @@ func fullInbound() mesh.Inbound {
 			{Op: mesh.LogMore, Attribute: "request.duration", Number: 0.5},
 			{Op: mesh.LogPrefix, Attribute: "request.path", Text: "/a"},
 		}}},
+	}, Spans: &mesh.Spans{
+		Outbound: &mesh.SpanRule{Off: true},
+		Inbound:  &mesh.SpanRule{Tags: []mesh.SpanTag{{Name: "a", Literal: "b"}, {Name: "c", Header: "d", Default: "e"}}},
 	}}
 }
 

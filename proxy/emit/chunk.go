@@ -24,6 +24,7 @@ const (
 	textRequestID = iota - 1
 	textUserAgent
 	textPath
+	textTags // encoded
 	texts
 )
 
@@ -40,7 +41,7 @@ const (
 	chunkRows  = 64
 	chunkText  = 32 << 10
 	chunkTries = 96
-	mostText   = (texts-1)*maxText + maxPath + maxTries*2*maxText
+	mostText   = (texts-2)*maxText + maxPath + maxTags + maxTries*2*maxText
 )
 
 // facts is what rows may have alike beside their shared texts.
@@ -68,7 +69,7 @@ type row struct {
 	shared                 uint32                      // bytes of the shared texts
 	tries                  uint16                      // index of the first
 	own                    [texts - sharedTexts]uint16 // lengths of the other texts
-	unlogged               bool
+	unlogged, untold       bool
 }
 
 type tryRow struct {
@@ -106,7 +107,7 @@ func (c *chunk) add(r *Record) {
 	w.direction, w.mtls, w.kept = r.Direction, r.MTLS, r.Kept && !r.Trace.Sampled
 	w.port = r.Port
 	w.bad = signal.FailedHop(r.Protocol, r.Status, r.GRPCStatus, r.Flags)
-	w.unlogged = r.Unlogged
+	w.unlogged, w.untold = r.Unlogged, r.Untold
 	w.text = uint32(c.textLen)
 	for i, s := range [sharedTexts]string{
 		textProtocol: r.Protocol, textMethod: r.Method, textAuthority: r.Authority, textRoute: r.Route,
@@ -118,7 +119,7 @@ func (c *chunk) add(r *Record) {
 		w.lens[i] = c.keep(s, maxText)
 	}
 	w.shared = uint32(c.textLen) - w.text
-	w.own = [...]uint16{c.keep(r.RequestID, maxText), c.keep(r.UserAgent, maxText), c.keep(r.Path, maxPath)}
+	w.own = [...]uint16{c.keep(r.RequestID, maxText), c.keep(r.UserAgent, maxText), c.keep(r.Path, maxPath), keep(c, r.Tags, maxTags)}
 	w.tries, w.triesLen = uint16(c.triesLen), 0
 	for i := range r.Tries[:min(len(r.Tries), maxTries)] {
 		c.addTry(&r.Tries[i])
@@ -133,8 +134,10 @@ func (c *chunk) addTry(t *Try) {
 	w.instanceLen, w.reasonLen = c.keep(t.Instance, maxText), c.keep(t.Reason, maxText)
 }
 
+func (c *chunk) keep(s string, limit int) uint16 { return keep(c, s, limit) }
+
 // keep copies at most limit bytes of s behind what is there and says how many.
-func (c *chunk) keep(s string, limit int) uint16 {
+func keep[T string | []byte](c *chunk, s T, limit int) uint16 {
 	n := copy(c.text[c.textLen:], s[:min(len(s), limit)])
 	c.textLen += n
 	return uint16(n)
@@ -164,12 +167,24 @@ func (c *chunk) reasonOf(t *tryRow) []byte {
 	return c.text[at : at+uint32(t.reasonLen)]
 }
 
-// spans is how many spans w becomes; see spansOf.
-func (w *row) spans() int { return spanCount(w.trace.Sampled || w.kept, int(w.triesLen)) }
+// shown is the trace of w if its span is there to be looked at.
+func (w *row) shown() Trace {
+	if w.untold {
+		return Trace{}
+	}
+	return w.trace
+}
 
-// spansOf is how many spans r becomes: none if its trace is not sampled and it is not kept, else one, and
-// one more for each try if there was more than one.
-func spansOf(r *Record) int { return spanCount(r.Trace.Sampled || r.Kept, min(len(r.Tries), maxTries)) }
+// spans is how many spans w becomes; see spansOf.
+func (w *row) spans() int {
+	return spanCount((w.trace.Sampled || w.kept) && !w.untold, int(w.triesLen))
+}
+
+// spansOf is how many spans r becomes: none if its trace is not sampled and it is not kept, or
+// they are not told of, else one, and one more for each try if there was more than one.
+func spansOf(r *Record) int {
+	return spanCount((r.Trace.Sampled || r.Kept) && !r.Untold, min(len(r.Tries), maxTries))
+}
 
 func spanCount(told bool, tries int) int {
 	switch {

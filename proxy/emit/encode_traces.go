@@ -63,7 +63,8 @@ func (e *encoder) spans(b []byte, s *shape, c *chunk, w *row) []byte {
 	b = appendIDs(b, w.trace, w.parent)
 	b = appendFixed64(b, spanStart, uint64(w.start))
 	b = appendFixed64(b, spanEnd, uint64(w.start+w.took))
-	b = end(e.ownAttrs(b, spanAttrs, c, w), mark)
+	b = e.ownAttrs(b, spanAttrs, c, w)
+	b = end(append(b, c.ownOf(w, textTags)...), mark)
 	if w.triesLen < 2 {
 		return b
 	}

@@ -25,6 +25,8 @@ type Record struct {
 	ParentID SpanID // zero for a root
 	Kept     bool   // its span is told of though the trace is not sampled
 	Unlogged bool   // it gets no row in the access log
+	Untold   bool   // its spans are not told of, whatever else is said
+	Tags     []byte // more attributes of its span, encoded; see SpanRule
 
 	RequestID, Method, Path, Authority, UserAgent string
 	Protocol                                      string // "http/1.1", "h2", "grpc"

@@ -148,7 +148,7 @@ func (w *redWindow) count(s *shape, c *chunk, r *row) {
 	if s.generation != w.generation {
 		s.counts, s.generation = w.of(c, r), w.generation
 	}
-	o := observed{r.trace, r.start, r.took, r.bytesIn, r.bytesOut}
+	o := observed{r.shown(), r.start, r.took, r.bytesIn, r.bytesOut}
 	w.observe(s.counts, &o)
 }
 

@@ -56,6 +56,7 @@ type exchange struct {
 	out      *changes      // made to the messages as they are passed on; nil is none
 	changes  changes       // what out points to
 	edits    []route.Edit  // memory for changes
+	tags     []byte        // memory for those of the span
 	received bool          // the request has come to its end
 	slow     bool          // some of the request was waited for
 	heard    []mesh.Header // of the answer, for taps; nil if none asks
@@ -148,9 +149,9 @@ type codec interface {
 
 // reset makes the exchange ready for another request of the same connection.
 func (x *exchange) reset() {
-	tried, tries, header, edits := x.tried[:0], x.rec.Tries[:0], x.ask.Header, x.edits[:0]
+	tried, tries, header, edits, tags := x.tried[:0], x.rec.Tries[:0], x.ask.Header, x.edits[:0], x.tags
 	clear(x.tried)
-	*x = exchange{ctx: x.ctx, via: x.via, fixed: x.fixed, port: x.port, app: x.app, caller: x.caller, seat: x.seat, tried: tried, edits: edits}
+	*x = exchange{ctx: x.ctx, via: x.via, fixed: x.fixed, port: x.port, app: x.app, caller: x.caller, seat: x.seat, tried: tried, edits: edits, tags: tags}
 	x.ask.Header, x.answer.grpc = header, -1
 	x.rec = emit.Record{Start: time.Now(), Tries: tries, GRPCStatus: -1}
 }

@@ -66,6 +66,8 @@ type InboundDeps struct {
 	// Logs is the rule in force of which requests get a row in the access log; it may be
 	// nil, and return nil: all do then.
 	Logs func() *accesslog.Rule
+	// Spans is what is said of the spans of requests; it may be nil, and return nil.
+	Spans func() *emit.SpanRule
 }
 
 // Inbound serves the mesh's requests to the app.
@@ -100,12 +102,7 @@ func NewInbound(cfg InboundConfig, d InboundDeps) *Inbound {
 	if d.Tap == nil {
 		d.Tap = tap.New(nil)
 	}
-	if d.Sampler == nil {
-		d.Sampler = func() *sampling.Sampler { return nil }
-	}
-	if d.Logs == nil {
-		d.Logs = func() *accesslog.Rule { return nil }
-	}
+	d.Sampler, d.Logs, d.Spans = orNothing(d.Sampler), orNothing(d.Logs), orNothing(d.Spans)
 	in := &Inbound{cfg: cfg, deps: d, whole: inflight.NewGate(whole, patience), working: inflight.NewGate(working, patience)}
 	if len(cfg.Apps) == 0 {
 		cfg.Apps = []App{{}} // an app that only calls: nobody is let in to it
@@ -165,7 +162,7 @@ func (in *Inbound) AppIdleTime() time.Duration { return in.apps[0].h1.IdleTime()
 
 // layers is the way of a request, from the outside in.
 func (in *Inbound) layers(forward handler) handler {
-	return observe(in.deps.Sink, in.deps.Tap, keeps{in.deps.Sampler, in.deps.Logs}, // first, so that our own refusals are told too
+	return observe(in.deps.Sink, in.deps.Tap, keeps{in.deps.Sampler, in.deps.Logs, in.deps.Spans}, // first, so that our own refusals are told too
 		rescue( // errors become responses here and nowhere else
 			in.limit( // the time there is
 				in.guard( // finds the policies in force, for the layers below

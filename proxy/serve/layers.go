@@ -19,10 +19,20 @@ import (
 type handler func(x *exchange) error
 
 // keeps say what is told of a request that has ended: its span, where its trace is not
-// sampled, and its row in the access log. Both return nil for what is told as a rule.
+// sampled, its row in the access log, and what its span tells beside the rest. Each
+// returns nil for what is told as a rule.
 type keeps struct {
 	spans func() *sampling.Sampler
 	rows  func() *accesslog.Rule
+	tell  func() *emit.SpanRule
+}
+
+// orNothing is f, or what returns nil where there is none.
+func orNothing[T any](f func() *T) func() *T {
+	if f == nil {
+		return func() *T { return nil }
+	}
+	return f
 }
 
 // logged is a request as rules of the access log look at it.
@@ -57,12 +67,23 @@ func observe(sink emit.Sink, live *tap.Tap, keep keeps, next handler) handler {
 		if r := keep.rows(); r != nil {
 			x.rec.Unlogged = !r.Writes(logged(&x.rec, x.ask.Header))
 		}
+		if s := keep.tell(); s != nil {
+			x.tags = s.Apply(&x.rec, x.tags, x.headerOf())
+		}
 		sink.Emit(&x.rec)
 		if live.Active() {
 			live.See(&x.rec, x.via.fields, x.heard)
 		}
 		return err
 	}
+}
+
+// headerOf finds the request's header fields; it is nil for a stream, which has none.
+func (x *exchange) headerOf() func(name string) (string, bool) {
+	if x.stream {
+		return nil
+	}
+	return x.ask.Header
 }
 
 // rescue turns errors into responses, here and nowhere else. It passes on only

@@ -131,6 +131,9 @@ func (o *Outbound) post(ctx context.Context, l letter, r *route.Route, rec *emit
 	if r := o.deps.Logs(); r != nil {
 		rec.Unlogged = !r.Writes(logged(rec, nil))
 	}
+	if s := o.deps.Spans(); s != nil {
+		s.Apply(rec, nil, nil)
+	}
 	o.deps.Sink.Emit(rec)
 }
 

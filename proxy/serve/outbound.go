@@ -81,6 +81,8 @@ type OutboundDeps struct {
 	// Logs is the rule in force of which requests get a row in the access log; it may be
 	// nil, and return nil: all do then.
 	Logs func() *accesslog.Rule
+	// Spans is what is said of the spans of requests; it may be nil, and return nil.
+	Spans func() *emit.SpanRule
 	// Heir returns what passes an idle connection of a port on to the process that goes
 	// on, nil while there is none. It may be nil.
 	Heir func(p Port) listen.Pass
@@ -131,12 +133,7 @@ func NewOutbound(cfg OutboundConfig, d OutboundDeps) *Outbound {
 	if d.Tap == nil {
 		d.Tap = tap.New(nil)
 	}
-	if d.Sampler == nil {
-		d.Sampler = func() *sampling.Sampler { return nil }
-	}
-	if d.Logs == nil {
-		d.Logs = func() *accesslog.Rule { return nil }
-	}
+	d.Sampler, d.Logs, d.Spans = orNothing(d.Sampler), orNothing(d.Logs), orNothing(d.Spans)
 	o := &Outbound{
 		cfg: cfg, deps: d, hosts: hosts{namespace: cfg.Namespace},
 		serverFirst: map[uint16]bool{}, outside: newOutside(),
@@ -217,7 +214,7 @@ func (o *Outbound) Retire(which func(mesh.InstanceID) bool) {
 
 // layers is the way of a request, from the outside in.
 func (o *Outbound) layers() handler {
-	return observe(o.deps.Sink, o.deps.Tap, keeps{o.deps.Sampler, o.deps.Logs}, // first, so that our own refusals are told too
+	return observe(o.deps.Sink, o.deps.Tap, keeps{o.deps.Sampler, o.deps.Logs, o.deps.Spans}, // first, so that our own refusals are told too
 		rescue( // errors become responses here and nowhere else
 			o.match( // finds service and route; nothing below looks at a host name
 				o.tries(),

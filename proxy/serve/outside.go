@@ -108,7 +108,7 @@ func (o *Outbound) pass(ctx context.Context, a *arrival, name string) {
 
 // out is the way of what leaves the mesh.
 func (o *Outbound) out(a *arrival, there *link) handler {
-	return observe(o.deps.Sink, o.deps.Tap, keeps{o.deps.Sampler, o.deps.Logs}, rescue(o.leave(a, relay(o.deps.Tap, func(x *exchange) error {
+	return observe(o.deps.Sink, o.deps.Tap, keeps{o.deps.Sampler, o.deps.Logs, o.deps.Spans}, rescue(o.leave(a, relay(o.deps.Tap, func(x *exchange) error {
 		x.sent = time.Now()
 		got, err := x.via.send(x, there)
 		x.answer = got

@@ -171,6 +171,7 @@ type sidecar struct {
 	addr    netip.AddrPort
 	guard   atomic.Pointer[Guard]
 	logs    atomic.Pointer[accesslog.Rule]
+	spans   atomic.Pointer[emit.SpanRule]
 	stop    func() // drains and waits
 
 	mu    sync.Mutex // guards what follows
@@ -197,6 +198,7 @@ type testMesh struct {
 	stop      func()
 	untold    error // of Resolve
 	logs      atomic.Pointer[accesslog.Rule]
+	spans     atomic.Pointer[emit.SpanRule]
 }
 
 type meshConfig struct {
@@ -268,7 +270,7 @@ func startSidecar(t testing.TB, a *authority, cfg InboundConfig, sampler ...func
 			s.peers = append(s.peers, c)
 		},
 		Guard: s.guard.Load,
-		Sink:  s.records, Logger: slog.New(slog.DiscardHandler), Logs: s.logs.Load,
+		Sink:  s.records, Logger: slog.New(slog.DiscardHandler), Logs: s.logs.Load, Spans: s.spans.Load,
 	}
 	for _, f := range sampler {
 		deps.Sampler = f
@@ -324,6 +326,7 @@ func (m *testMesh) start(t testing.TB, cfg meshConfig, snap mesh.Snapshot) {
 			return gather.DialTLS(ctx, new(net.Dialer), to.Info.Address.String(), c)
 		},
 		Budget: retry.NewBudget(time.Now), Sink: m.records, Logger: slog.New(slog.DiscardHandler), Sampler: cfg.sampler, Logs: m.logs.Load,
+		Spans: m.spans.Load,
 	})
 	m.set.Update([]mesh.Snapshot{snap})
 	m.snap = snap
