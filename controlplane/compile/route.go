@@ -82,6 +82,8 @@ func retry(r *networking.HTTPRetry) *mesh.Retry {
 		On:            config.RetryConditions(r.GetRetryOn()),
 		Backoff:       r.GetBackoff().AsDuration(),
 		SameInstance:  isFalse(r.GetRetryIgnorePreviousHosts()),
+
+		OtherLocalities: r.GetRetryRemoteLocalities().GetValue(),
 	}
 }
 

@@ -37,7 +37,7 @@ spec:
       weight: 3
     headers: {response: {add: {X-C: d}}}
     rewrite: {authority: b, uriRegexRewrite: {match: "^/(.*)", rewrite: '/v1/\1'}}
-    retries: {attempts: 2, backoff: 1s, retryIgnorePreviousHosts: false}
+    retries: {attempts: 2, backoff: 1s, retryIgnorePreviousHosts: false, retryRemoteLocalities: true}
     fault: {delay: {fixedDelay: 5s, percent: 10}, abort: {grpcStatus: UNAVAILABLE, percentage: {value: 0.5}}}
     mirror: {host: shadow, subset: v2}
     mirrorPercentage: {value: 12.5}
@@ -79,7 +79,7 @@ func TestRules(t *testing.T) {
 				}}},
 				{Service: "other", Weight: 3},
 			},
-			Retry:   &mesh.Retry{Attempts: 2, Backoff: time.Second, SameInstance: true},
+			Retry:   &mesh.Retry{Attempts: 2, Backoff: time.Second, SameInstance: true, OtherLocalities: true},
 			Headers: &mesh.HeaderEdits{Response: mesh.FieldEdits{Add: map[string]string{"x-c": "d"}}},
 			Rewrite: &mesh.Rewrite{Authority: "b", Regex: "^/(.*)", Substitution: `/v1/\1`},
 			Fault:   &mesh.Fault{Delay: &mesh.Delay{Fixed: 5 * time.Second, Percent: 10}, Abort: &mesh.Abort{GRPC: &code, Percent: 0.5}},

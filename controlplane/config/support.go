@@ -15,7 +15,7 @@ var virtualServiceFields = fieldSet(map[string]string{
 	"http.route":        "destination weight headers",
 	"http.redirect":     "uri authority port derivePort scheme redirectCode prefixRewrite",
 	"http.rewrite":      "uri authority uriRegexRewrite",
-	"http.retries":      "attempts perTryTimeout retryOn retryIgnorePreviousHosts backoff",
+	"http.retries":      "attempts perTryTimeout retryOn retryIgnorePreviousHosts retryRemoteLocalities backoff",
 	"http.corsPolicy":   "allowOrigin allowOrigins allowMethods allowHeaders exposeHeaders maxAge allowCredentials unmatchedPreflights",
 	"http.fault":        "delay abort",
 	"http.fault.delay":  "percent fixedDelay percentage",

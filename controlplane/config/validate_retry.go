@@ -20,7 +20,9 @@ func (v *validator) retries(h *networking.HTTPRoute, path string) {
 	v.positive(r.GetPerTryTimeout(), at+"perTryTimeout")
 	v.positive(r.GetBackoff(), at+"backoff")
 	for _, word := range RetryConditions(r.GetRetryOn()) {
-		if !retryWord(word) {
+		if why := withoutMeaning[word]; why != "" {
+			v.fault(at+"retryOn", "%q is not supported: %s; remove it", word, why)
+		} else if !retryWord(word) {
 			v.fault(at+"retryOn", "%q is not a condition; want %s, or a status code", word, enumerate(retryWords()))
 		}
 	}
@@ -49,6 +51,12 @@ func retryWords() []string {
 	return []string{
 		"5xx", "gateway-error", "connect-failure", "refused-stream", "reset", "reset-before-request",
 		"retriable-4xx", "unavailable", "cancelled", "deadline-exceeded", "internal", "resource-exhausted",
-		"retriable-status-codes",
+		"retriable-status-codes", "envoy-ratelimited",
 	}
+}
+
+// withoutMeaning are Envoy's words that nothing could ever be true of.
+var withoutMeaning = map[string]string{
+	"retriable-headers":          "no field names the headers that it is about",
+	"http3-post-connect-failure": "sidecars do not speak HTTP/3",
 }

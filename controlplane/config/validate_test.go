@@ -122,13 +122,14 @@ func TestValidate(t *testing.T) {
 			},
 		},
 		{
-			"durations and retries", route(`[{timeout: -1s, retries: {attempts: -2, perTryTimeout: 0s, retryOn: "5xx,503,sometimes,99"}, route: [{destination: {host: parcels}}]}]`),
+			"durations and retries", route(`[{timeout: -1s, retries: {attempts: -2, perTryTimeout: 0s, retryOn: "5xx,503,envoy-ratelimited,sometimes,99,retriable-headers"}, route: [{destination: {host: parcels}}]}]`),
 			[]string{
 				`error VirtualService default/parcels: spec.http[0].timeout: -1s is not above 0`,
 				`error VirtualService default/parcels: spec.http[0].retries.attempts: -2 is below 0`,
 				`error VirtualService default/parcels: spec.http[0].retries.perTryTimeout: 0s is not above 0`,
 				`error VirtualService default/parcels: spec.http[0].retries.retryOn: "sometimes" is not a condition`,
 				`error VirtualService default/parcels: spec.http[0].retries.retryOn: "99" is not a condition`,
+				`error VirtualService default/parcels: spec.http[0].retries.retryOn: "retriable-headers" is not supported: no field names the headers`,
 			},
 		},
 		{"no timeout", route(`[{timeout: 0s, route: [{destination: {host: parcels}}]}]`), nil},

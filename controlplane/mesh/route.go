@@ -86,4 +86,7 @@ type Retry struct {
 	Backoff       time.Duration `json:"backoff,omitempty"` // base of the pauses; 0 is the default of package retry
 	// SameInstance lets a retry go to an instance that was tried before, as if it was not.
 	SameInstance bool `json:"sameInstance,omitempty"`
+	// OtherLocalities has a retry leave the localities that were tried, where others have
+	// an instance to offer. It means nothing where a policy does not tell them apart.
+	OtherLocalities bool `json:"otherLocalities,omitempty"`
 }

@@ -30,6 +30,8 @@ func toRetry(r *Retry) *mesh.Retry {
 		On:            r.GetOn(),
 		Backoff:       toDuration(r.GetBackoff()),
 		SameInstance:  r.GetSameInstance(),
+
+		OtherLocalities: r.GetOtherLocalities(),
 	}
 }
 

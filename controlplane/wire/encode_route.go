@@ -34,6 +34,8 @@ func fromRetry(r *mesh.Retry) *Retry {
 		On:            r.On,
 		Backoff:       fromDuration(r.Backoff),
 		SameInstance:  r.SameInstance,
+
+		OtherLocalities: r.OtherLocalities,
 	}
 }
 

@@ -4180,14 +4180,15 @@ func (x *Destination) GetPort() uint32 {
 }
 
 type Retry struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Attempts      int64                  `protobuf:"varint,1,opt,name=attempts,proto3" json:"attempts,omitempty"`
-	PerTryTimeout *durationpb.Duration   `protobuf:"bytes,2,opt,name=per_try_timeout,json=perTryTimeout,proto3" json:"per_try_timeout,omitempty"`
-	On            []string               `protobuf:"bytes,3,rep,name=on,proto3" json:"on,omitempty"`
-	Backoff       *durationpb.Duration   `protobuf:"bytes,4,opt,name=backoff,proto3" json:"backoff,omitempty"`
-	SameInstance  bool                   `protobuf:"varint,5,opt,name=same_instance,json=sameInstance,proto3" json:"same_instance,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Attempts        int64                  `protobuf:"varint,1,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	PerTryTimeout   *durationpb.Duration   `protobuf:"bytes,2,opt,name=per_try_timeout,json=perTryTimeout,proto3" json:"per_try_timeout,omitempty"`
+	On              []string               `protobuf:"bytes,3,rep,name=on,proto3" json:"on,omitempty"`
+	Backoff         *durationpb.Duration   `protobuf:"bytes,4,opt,name=backoff,proto3" json:"backoff,omitempty"`
+	SameInstance    bool                   `protobuf:"varint,5,opt,name=same_instance,json=sameInstance,proto3" json:"same_instance,omitempty"`
+	OtherLocalities bool                   `protobuf:"varint,6,opt,name=other_localities,json=otherLocalities,proto3" json:"other_localities,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Retry) Reset() {
@@ -4251,6 +4252,13 @@ func (x *Retry) GetBackoff() *durationpb.Duration {
 func (x *Retry) GetSameInstance() bool {
 	if x != nil {
 		return x.SameInstance
+	}
+	return false
+}
+
+func (x *Retry) GetOtherLocalities() bool {
+	if x != nil {
+		return x.OtherLocalities
 	}
 	return false
 }
@@ -6920,13 +6928,14 @@ const file_wire_proto_rawDesc = "" +
 	"\aheaders\x18\x04 \x01(\v2\x1e.sightline.wire.v1.HeaderEditsR\aheaders\x12\x12\n" +
 	"\x04fail\x18\x05 \x01(\x03R\x04fail\x12\x16\n" +
 	"\x06absent\x18\x06 \x01(\x03R\x06absent\x12\x12\n" +
-	"\x04port\x18\a \x01(\rR\x04port\"\xd0\x01\n" +
+	"\x04port\x18\a \x01(\rR\x04port\"\xfb\x01\n" +
 	"\x05Retry\x12\x1a\n" +
 	"\battempts\x18\x01 \x01(\x03R\battempts\x12A\n" +
 	"\x0fper_try_timeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\rperTryTimeout\x12\x0e\n" +
 	"\x02on\x18\x03 \x03(\tR\x02on\x123\n" +
 	"\abackoff\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\abackoff\x12#\n" +
-	"\rsame_instance\x18\x05 \x01(\bR\fsameInstance\"\x81\x01\n" +
+	"\rsame_instance\x18\x05 \x01(\bR\fsameInstance\x12)\n" +
+	"\x10other_localities\x18\x06 \x01(\bR\x0fotherLocalities\"\x81\x01\n" +
 	"\vHeaderEdits\x127\n" +
 	"\arequest\x18\x01 \x01(\v2\x1d.sightline.wire.v1.FieldEditsR\arequest\x129\n" +
 	"\bresponse\x18\x02 \x01(\v2\x1d.sightline.wire.v1.FieldEditsR\bresponse\"\x88\x02\n" +

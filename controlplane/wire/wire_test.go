@@ -105,7 +105,7 @@ func fullRoute() mesh.Route {
 		Destinations: []mesh.Destination{{Service: "reviews", Subset: "v2", Port: 9090, Weight: 100, Headers: edits, Fail: 500, Absent: 503}}, Last: true,
 		Timeout: 1500 * time.Millisecond,
 		Retry: &mesh.Retry{
-			Attempts: 3, PerTryTimeout: time.Second, On: []string{"5xx"}, Backoff: time.Second, SameInstance: true,
+			Attempts: 3, PerTryTimeout: time.Second, On: []string{"5xx"}, Backoff: time.Second, SameInstance: true, OtherLocalities: true,
 		},
 		Headers:  edits,
 		Rewrite:  &mesh.Rewrite{Path: "/v1", Authority: "a:1", Regex: "x", Substitution: `\1`, Elements: true, Whole: true},

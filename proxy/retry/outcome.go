@@ -31,6 +31,8 @@ type Outcome struct {
 	// GRPCStatus is the gRPC status when it stood in the head of the response (a
 	// response without a message); -1 otherwise. A status in trailers comes too late.
 	GRPCStatus int
+	// Limited says that it is no answer of the app: the other end's limit of rate made it.
+	Limited bool
 	// Idempotent says that sending the request twice does no more than sending it once.
 	Idempotent bool
 }

@@ -38,6 +38,7 @@ const (
 	onInternal
 	onExhausted
 	onUnavailable
+	onLimited
 )
 
 // words are the conditions by the names that Envoy and Istio gave them.
@@ -55,6 +56,7 @@ var words = map[string]condition{
 	"internal":               onInternal,
 	"resource-exhausted":     onExhausted,
 	"unavailable":            onUnavailable,
+	"envoy-ratelimited":      onLimited,
 }
 
 // grpcConditions maps the status codes of gRPC to the conditions that name them.
@@ -107,7 +109,7 @@ func (p Policy) Retries(o Outcome) bool {
 	case p.has(onUnprocessed) && o.unprocessed():
 		return true
 	case o.End == Answered:
-		return p.retriesStatus(o.Status) || p.has(grpcConditions[o.GRPCStatus])
+		return p.retriesStatus(o.Status) || p.has(grpcConditions[o.GRPCStatus]) || o.Limited && p.has(onLimited)
 	}
 	return p.retriesBroken(o)
 }

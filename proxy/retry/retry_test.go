@@ -48,6 +48,7 @@ func TestPolicyRetries(t *testing.T) {
 		},
 		{on: "reset-before-request", retried: []Outcome{ended(Unsent)}, unretried: []Outcome{ended(Reset), safeReset}},
 		{on: "refused-stream", retried: []Outcome{ended(Refused)}, unretried: []Outcome{ended(Reset), ended(ConnectFailed)}},
+		{on: "envoy-ratelimited", retried: []Outcome{{End: Answered, Status: 429, GRPCStatus: -1, Limited: true}}, unretried: []Outcome{answered(429), answered(503), ended(Reset)}},
 		{on: "retriable-4xx", retried: []Outcome{answered(409)}, unretried: []Outcome{answered(404), answered(429), ended(Reset)}},
 		{on: "retriable-status-codes", unretried: []Outcome{answered(503), answered(200), ended(Reset)}},
 		{on: "503,429", retried: []Outcome{answered(503), answered(429)}, unretried: []Outcome{answered(500), ended(Reset)}},

@@ -126,6 +126,8 @@ func (c *compiler) route(path string, s *mesh.Snapshot, r *mesh.Route) *Route {
 		Timeout:       r.Timeout,
 		Retry:         c.retry(path, r.Retry),
 		SameInstance:  r.Retry != nil && r.Retry.SameInstance,
+
+		OtherLocalities: r.Retry != nil && r.Retry.OtherLocalities,
 	}
 	if r.Timeout < 0 {
 		c.fault("%s.timeout: %v is negative", path, r.Timeout)

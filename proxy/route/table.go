@@ -53,6 +53,8 @@ type Route struct {
 	Retry         retry.Policy
 	// SameInstance lets a retry go to an instance that was tried before.
 	SameInstance bool
+	// OtherLocalities has a retry leave the localities that were tried, if it can.
+	OtherLocalities bool
 	// Hedge is nil where a request has one try at a time.
 	Hedge *Hedge
 	// Rules is nil where the route only chooses instances.

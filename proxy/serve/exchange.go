@@ -91,6 +91,8 @@ type answer struct {
 	// overloaded says that the sidecar at the other end made the answer, because of a
 	// limit of its own.
 	overloaded bool
+	// limited says that it made the answer because requests came too often.
+	limited bool
 	// unseen says that the sidecar at the other end made the answer, because it could
 	// not connect to its app.
 	unseen bool
@@ -104,7 +106,11 @@ type answer struct {
 func (a *answer) peerMade(flags string) {
 	a.unseen = flags == unconnected
 	a.overloaded = flags == limitReached
+	a.limited = flags == tooOften
 }
+
+// tooOften are the flags of an answer that a sidecar makes when its limit of rate is used up.
+const tooOften = "RL"
 
 // limitReached are the flags of an answer that a sidecar makes when it has no room.
 const limitReached = "UO"
@@ -246,7 +252,7 @@ func kindOf(err error) upstream.Kind {
 
 // outcomeOf is what an error of a try, or its answer, means for a retry.
 func outcomeOf(x *exchange, err error) retry.Outcome {
-	o := retry.Outcome{End: retry.Answered, Status: x.answer.status, GRPCStatus: x.answer.grpc, Idempotent: x.idempotent}
+	o := retry.Outcome{End: retry.Answered, Status: x.answer.status, GRPCStatus: x.answer.grpc, Limited: x.answer.limited, Idempotent: x.idempotent}
 	b, ok := errors.AsType[*broken](err)
 	switch {
 	case ok:

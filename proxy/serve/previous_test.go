@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/proxy/ratelimit"
 	"github.com/sightline-mesh/sightline/proxy/upstream"
 )
 
@@ -37,6 +38,28 @@ func TestRetryIgnoresPreviousInstances(t *testing.T) {
 		if (again > 0) != same || again == requests {
 			t.Errorf("previous instances allowed: %v; %d of %d retries went to the same", same, again, requests)
 		}
+	}
+}
+
+// TestRetryOfWhatALimitRefused: envoy-ratelimited is about answers that a sidecar made, not
+// about an app's own 429.
+func TestRetryOfWhatALimitRefused(t *testing.T) {
+	var n atomic.Int32
+	m := newMesh(t, meshConfig{routes: everywhere(0, &mesh.Retry{Attempts: 1, On: []string{"envoy-ratelimited"}, Backoff: time.Microsecond})},
+		failing(http.StatusTooManyRequests, &n), failing(http.StatusTooManyRequests, &n))
+	c := m.client(t)
+	do(t, c, request(t, "GET", "/", nil))
+	if tries := m.records.await(t, 0).Tries; len(tries) != 1 {
+		t.Errorf("the app's own 429: %d tries, want 1", len(tries))
+	}
+	for _, s := range m.sidecars {
+		limiter := ratelimit.New(ratelimit.Config{Requests: 1, Unit: time.Hour})
+		limiter.Take()
+		s.guard.Store(&Guard{Rates: []Rate{{Name: "none", Match: matcher(t, mesh.AuthorizationRule{}), Limiter: limiter}}})
+	}
+	do(t, c, request(t, "GET", "/", nil))
+	if tries := m.records.await(t, 1).Tries; len(tries) != 2 {
+		t.Errorf("refused by a limit of rate: %d tries, want 2", len(tries))
 	}
 }
 

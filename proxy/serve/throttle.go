@@ -54,7 +54,7 @@ func (r *Rate) take(x *exchange) (ok bool, wait time.Duration) {
 // tooMany is a request that came too often.
 func tooMany(name string, wait time.Duration) error {
 	return &rejection{
-		status: http.StatusTooManyRequests, flags: "RL", reason: "rate limit " + name, grpc: 8, // RESOURCE_EXHAUSTED
+		status: http.StatusTooManyRequests, flags: tooOften, reason: "rate limit " + name, grpc: 8, // RESOURCE_EXHAUSTED
 		fields: []string{"retry-after", strconv.Itoa(int(math.Ceil(wait.Seconds())))},
 	}
 }

@@ -163,6 +163,40 @@ func TestLocalityOfKeys(t *testing.T) {
 	}
 }
 
+// TestRetriesLeaveTheLocality: where the route says so, a retry goes to where none was
+// tried, the nearest first, and back only where there is no such place.
+func TestRetriesLeaveTheLocality(t *testing.T) {
+	for _, hashed := range []bool{false, true} {
+		s := placed("eu/a/1", "eu/a/1", "eu/b/1", "us/a/1")
+		if hashed {
+			s.Policy.LoadBalancer, s.Policy.Hash = mesh.Maglev, &mesh.Hash{Header: "x-user"}
+		}
+		for _, leaves := range []bool{false, true} {
+			w := from(t, "eu/a/1", s)
+			w.ask = asking("/", map[string]string{"x-user": "ada"})
+			r := *w.route
+			r.OtherLocalities = leaves
+			w.route = &r
+			want := []mesh.Locality{"eu/a/1", "eu/a/1", "eu/b/1", "us/a/1"}
+			if leaves {
+				want = []mesh.Locality{"eu/a/1", "eu/b/1", "us/a/1", "eu/a/1"}
+			}
+			var tried []*Instance
+			for n, place := range want {
+				l, err := w.set.Pick(w.route, w.ask, tried)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := l.Instance.terms.Load().locality; got != place {
+					t.Errorf("hashed %v, leaves %v: try %d went to %s, want %s", hashed, leaves, n, got, place)
+				}
+				tried = append(tried, l.Instance)
+				l.Done(Outcome{Status: 200, GRPCStatus: -1})
+			}
+		}
+	}
+}
+
 func TestSpread(t *testing.T) {
 	for _, tt := range []struct {
 		bands []bandHealth

@@ -63,21 +63,45 @@ func (p *picker) able(g *group, c *choice, how pass) (member, bool) {
 		at = float64(key*golden>>11) / (1 << 53)
 	}
 	first := c.draw(at)
+	if p.route.OtherLocalities && len(p.tried) > 0 {
+		if m.instance = p.elsewhere(c, first, key, keyed, how); m.instance != nil {
+			return m, true
+		}
+	}
 	for n := range c.offers {
 		o := &c.offers[(first+n)%len(c.offers)]
 		if len(o.able) == 0 || n > 0 && !how.fresh {
 			continue
 		}
-		if keyed {
-			m.instance = p.keyed(o, key, how)
-		} else {
-			m.instance = p.balanced(o, how)
-		}
+		m.instance = p.of(o, key, keyed, how)
 		if m.instance != nil {
 			return m, true
 		}
 	}
 	return member{}, false
+}
+
+// of is an instance of an offer, the same for the same key.
+func (p *picker) of(o *offer, key uint64, keyed bool, how pass) *Instance { //nolint:revive // a key may be 0
+	if keyed {
+		return p.keyed(o, key, how)
+	}
+	return p.balanced(o, how)
+}
+
+// elsewhere is an instance of an offer none of whose instances were tried, nil without one.
+func (p *picker) elsewhere(c *choice, first int, key uint64, keyed bool, how pass) *Instance {
+	tried := func(i *Instance) bool { return contains(p.tried, i) }
+	for n := range c.offers {
+		o := &c.offers[(first+n)%len(c.offers)]
+		if len(o.able) == 0 || slices.ContainsFunc(o.part.members, tried) {
+			continue
+		}
+		if i := p.of(o, key, keyed, how); i != nil {
+			return i
+		}
+	}
+	return nil
 }
 
 // draw is the offer at a point of [0, 1), by the parts of the requests that they get.
