@@ -40,7 +40,7 @@ func TestReferenceListsEveryField(t *testing.T) {
 			t.Errorf("http[].%s is there %d times, want once", name, n)
 		}
 	}
-	if !strings.Contains(section, "| `http[].route[].destination.port.number` | a whole number | **refused** |") {
+	if !strings.Contains(string(Reference()), "| `trafficPolicy.proxyProtocol.version` | one of V1, V2 | **refused** |") {
 		t.Error("what is below a refused field is not listed as refused")
 	}
 }
