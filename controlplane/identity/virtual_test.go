@@ -436,6 +436,7 @@ func TestConnectionsOfOldRootsDrain(t *testing.T) {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Second)
+			synctest.Wait()
 		}
 		if len(retired) != 1 || len(retired[0]) != 1 || retired[0][0] != ours {
 			t.Errorf("told of %v, want the connection once", retired)

@@ -24,7 +24,8 @@ import (
 type InboundConfig struct {
 	// Apps are the ports of the app. The first is who callers mean that name none.
 	Apps []App
-	// Drain is how long requests may go on when Serve's context has ended. 0 is 30 s.
+	// Drain is how long requests may go on when Serve's context has ended, or when plaintext
+	// is not taken any more. 0 is 30 s.
 	Drain time.Duration
 	// Connections is how many the listener may have at once. 0 is listen.Config's default.
 	Connections int
@@ -90,6 +91,9 @@ type Inbound struct {
 
 // NewInbound makes an Inbound; Serve starts it.
 func NewInbound(cfg InboundConfig, d InboundDeps) *Inbound {
+	if cfg.Drain == 0 {
+		cfg.Drain = 30 * time.Second
+	}
 	if cfg.ConnectTime == 0 {
 		cfg.ConnectTime = 5 * time.Second
 	}
@@ -268,7 +272,9 @@ func (in *Inbound) sweep(ctx context.Context) {
 				a.h1.Sweep(now)
 			}
 			if in.mtls() == Strict {
-				in.plain.retire()
+				in.plain.retire(now, in.cfg.Drain)
+			} else {
+				in.plain.spare()
 			}
 		}
 	}

@@ -2,11 +2,11 @@ package serve
 
 import (
 	"context"
-	"maps"
 	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/clienthello"
@@ -38,17 +38,23 @@ type plaintexts struct {
 	taken atomic.Uint64
 
 	mu  sync.Mutex // guards what follows
-	now map[*listen.Conn]context.CancelFunc
+	now map[*listen.Conn]*plaintext
 }
 
-func (p *plaintexts) join(c *listen.Conn, end context.CancelFunc) {
+// plaintext is one of them.
+type plaintext struct {
+	cut     context.CancelFunc
+	retired time.Time // zero while it may be
+}
+
+func (p *plaintexts) join(c *listen.Conn, cut context.CancelFunc) {
 	p.taken.Add(1)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.now == nil {
-		p.now = make(map[*listen.Conn]context.CancelFunc)
+		p.now = make(map[*listen.Conn]*plaintext)
 	}
-	p.now[c] = end
+	p.now[c] = &plaintext{cut: cut}
 }
 
 func (p *plaintexts) leave(c *listen.Conn) {
@@ -57,15 +63,32 @@ func (p *plaintexts) leave(c *listen.Conn) {
 	delete(p.now, c)
 }
 
-// retire ends them: requests under way are finished, streams are cut.
-func (p *plaintexts) retire() {
+// retire ends them: requests under way are finished, and what goes on for longer than the
+// drain time after they were first told is cut.
+func (p *plaintexts) retire(now time.Time, drain time.Duration) {
 	p.mu.Lock()
-	all := maps.Clone(p.now)
-	p.mu.Unlock()
-	for c, end := range all {
-		if c.Retire(); end != nil {
-			end()
+	var retired []*listen.Conn
+	for c, one := range p.now {
+		switch {
+		case one.retired.IsZero():
+			one.retired = now
+			retired = append(retired, c)
+		case now.Sub(one.retired) >= drain:
+			one.cut()
 		}
+	}
+	p.mu.Unlock()
+	for _, c := range retired {
+		c.Retire()
+	}
+}
+
+// spare cuts none of them any more.
+func (p *plaintexts) spare() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, one := range p.now {
+		one.retired = time.Time{}
 	}
 }
 
@@ -165,16 +188,15 @@ func (in *Inbound) servePlain(ctx context.Context, c *listen.Conn, protocol list
 	defer in.callers.Quit(seat)
 	defer in.plain.leave(c)
 	caller := callerOf(c.Conn, "", "", to)
+	ctx, cut := context.WithCancel(ctx)
+	defer cut()
+	in.plain.join(c, cut)
 	if protocol == listen.TCP {
-		ctx, cut := context.WithCancel(ctx)
-		defer cut()
-		in.plain.join(c, cut)
 		serveStream(ctx, c, c.Conn, rawClient{c}, streamConfig{
 			direction: emit.Inbound, app: to, caller: caller, seat: seat, asks: route.Stream{}, idle: in.cfg.StreamIdle, handle: in.handle, count: &in.streams,
 		})
 		return
 	}
-	in.plain.join(c, nil)
 	cfg := h1Config{direction: emit.Inbound, app: to, seat: seat, caller: caller, handle: in.handle, intake: in.cfg.Intake, traces: &in.traces, sampler: in.deps.Sampler, streamIdle: in.cfg.StreamIdle}
 	if protocol == listen.HTTP2 {
 		serveH2(ctx, c, c.Conn, cfg)

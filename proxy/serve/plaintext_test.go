@@ -145,6 +145,121 @@ func TestPlaintextEndsWhenItIsForbidden(t *testing.T) {
 	get(t, m.client(t), "http://reviews/", 200)
 }
 
+// upgrader is an app that speaks bytes after an upgrade, and echoes a body as it comes.
+func upgrader() app {
+	return app{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		control := http.NewResponseController(w)
+		if r.Header.Get("Upgrade") != "" {
+			c, _, err := control.Hijack()
+			if err != nil {
+				return
+			}
+			defer c.Close()
+			io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n") //nolint:errcheck // the copy tells
+			io.Copy(c, c)                                                                                              //nolint:errcheck // the client says when it is over
+			return
+		}
+		control.EnableFullDuplex() //nolint:errcheck // HTTP/2 is so in any case
+		control.Flush()            //nolint:errcheck // the copy tells
+		for b := make([]byte, 10); ; {
+			n, err := r.Body.Read(b)
+			if err != nil {
+				return
+			}
+			w.Write(b[:n])  //nolint:errcheck // the read tells
+			control.Flush() //nolint:errcheck // as above
+		}
+	})}
+}
+
+// lasting opens what lasts on a connection without mutual TLS: bytes written to it come
+// back.
+func lasting(t *testing.T, s *sidecar, protocol string) io.ReadWriter {
+	t.Helper()
+	switch protocol {
+	case "TCP":
+		return dialTCP(t, s.addr.String())
+	case "WebSocket":
+		c := dialTCP(t, s.addr.String())
+		send(t, c, "GET / HTTP/1.1\r\nHost: reviews\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
+		r := bufio.NewReader(c)
+		res, err := http.ReadResponse(r, nil)
+		if err != nil || res.StatusCode != http.StatusSwitchingProtocols {
+			t.Fatalf("%v, %v", res, err)
+		}
+		return struct {
+			io.Reader
+			io.Writer
+		}{r, c}
+	}
+	in, out := io.Pipe()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://reviews/", in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/grpc")
+	res, err := outsider(t, s, true).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { res.Body.Close(); out.Close() })
+	return struct {
+		io.Reader
+		io.Writer
+	}{res.Body, out}
+}
+
+// What lasts ends too, when its time to drain is over.
+func TestPlaintextThatLastsEndsWhenItIsForbidden(t *testing.T) {
+	const drain = 300 * time.Millisecond
+	echoing := app{listen: func(l net.Listener) {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		io.Copy(c, c) //nolint:errcheck // the client says when it is over
+	}}
+	for protocol, behind := range map[string]app{"TCP": echoing, "WebSocket": upgrader(), "gRPC": upgrader()} {
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			cfg := meshConfig{drain: drain}
+			if protocol == "TCP" {
+				cfg.protocol = mesh.TCP
+			}
+			m := newMesh(t, cfg, behind)
+			side := m.sidecars[0]
+			side.guard.Store(&Guard{MTLS: Permissive, Authorize: &authorize.Policies{}})
+			c := lasting(t, side, protocol)
+			echo := func() error {
+				if _, err := io.WriteString(c, "x"); err != nil {
+					return err
+				}
+				_, err := io.ReadFull(c, make([]byte, 1))
+				return err
+			}
+			if err := echo(); err != nil {
+				t.Fatal(err)
+			}
+			forbidden := time.Now()
+			side.guard.Store(&Guard{MTLS: Strict, Authorize: &authorize.Policies{}})
+			ended := make(chan error, 1)
+			go func() {
+				_, err := io.ReadFull(c, make([]byte, 1))
+				ended <- err
+			}()
+			select {
+			case err := <-ended:
+				if err == nil || time.Since(forbidden) < drain {
+					t.Errorf("after %v: %v, want its end after %v", time.Since(forbidden), err, drain)
+				}
+			case <-time.After(8 * time.Second):
+				t.Error("it goes on")
+			}
+		})
+	}
+}
+
 func TestCallsWithoutMutualTLS(t *testing.T) {
 	m := newMesh(t, meshConfig{policy: mesh.Policy{MTLS: mesh.Disable}}, app{Handler: http.HandlerFunc(ok)})
 	side := m.sidecars[0]
