@@ -79,7 +79,7 @@ func status(err error) int {
 		return http.StatusBadRequest
 	case errors.Is(err, tap.ErrTooMany):
 		return http.StatusTooManyRequests
-	case errors.Is(err, traffic.ErrNothingToUndo), errors.Is(err, store.ErrConflict), errors.Is(err, remedy.ErrChanged), errors.Is(err, remedy.ErrAlreadyTripped),
+	case errors.Is(err, traffic.ErrNothingToUndo), errors.Is(err, store.ErrConflict), errors.Is(err, resource.ErrStale), errors.Is(err, remedy.ErrChanged), errors.Is(err, remedy.ErrAlreadyTripped),
 		errors.Is(err, errLagging), errors.Is(err, ca.ErrPhase), errors.Is(err, ca.ErrTooManyRevoked):
 		return http.StatusConflict
 	case errors.Is(err, remedy.ErrNotLeading):

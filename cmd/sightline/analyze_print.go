@@ -109,12 +109,13 @@ func kindsOf(f findings) string {
 
 // colours paints severities where a person looks at a terminal that can show them.
 func colours(w io.Writer) func(severity, s string) string {
-	plain := func(_, s string) string { return s }
 	if !terminal(w) || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
 		return plain
 	}
 	return painted
 }
+
+func plain(_, s string) string { return s }
 
 // terminal reports whether a person sees at once what is written.
 func terminal(w io.Writer) bool {

@@ -4,13 +4,19 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/sightline-mesh/sightline/controlplane/admin"
 	"github.com/sightline-mesh/sightline/controlplane/event"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/controlplane/resource"
@@ -45,7 +51,26 @@ func openShop(t *testing.T) shop {
 	deps.History = func(ctx context.Context, q api.HistoryQuery) ([]mesh.Change, error) {
 		return keeper.History(ctx, q.Below, q.Limit, resource.Ref{Kind: q.Kind, Namespace: q.Namespace, Name: q.Name})
 	}
-	deps.Restore = keeper.Restore
+	deps.Restore, deps.Change = keeper.Restore, keeper.Change
+	known := deps.Status
+	deps.Status = func(err error) int {
+		switch {
+		case errors.Is(err, resource.ErrStale):
+			return http.StatusConflict
+		case errors.Is(err, resource.ErrRefused):
+			return http.StatusUnprocessableEntity
+		case errors.Is(err, resource.ErrNotFound), errors.Is(err, resource.ErrNoSuchChange):
+			return http.StatusNotFound
+		}
+		return known(err)
+	}
+	deps.DeleteConfig = func(ctx context.Context, kind, namespace, name, by string) error {
+		findings, err := keeper.Delete(ctx, resource.Ref{Kind: kind, Namespace: namespace, Name: name}, by)
+		if len(findings) > 0 && err != nil { // as the control plane's admin API says it
+			return fmt.Errorf("%w: %w", err, &admin.Error{Findings: findings})
+		}
+		return err
+	}
 	u, err := ui.New(t.Context(), ui.Config{Listen: "127.0.0.1:0", Dir: filepath.Join(dir, "ui")}, deps)
 	if err != nil {
 		t.Fatal(err)
@@ -67,6 +92,14 @@ type refusing struct{ *resource.Keeper }
 
 func (r refusing) Apply(ctx context.Context, manifest []byte, by string, dryRun bool) ([]mesh.Finding, error) {
 	findings, err := r.Keeper.Apply(ctx, manifest, by, dryRun)
+	if len(findings) > 0 {
+		err = nil
+	}
+	return findings, err
+}
+
+func (r refusing) Replace(ctx context.Context, manifest []byte, version uint64, by string) ([]mesh.Finding, error) {
+	findings, err := r.Keeper.Replace(ctx, manifest, version, by)
 	if len(findings) > 0 {
 		err = nil
 	}
@@ -110,18 +143,20 @@ func TestConfigurationCommands(t *testing.T) {
 		{name: "apply", stdin: oneVersion + "---\n" + toV1, args: []string{"apply", "-f", "-"}, want: []string{"applied"}},
 		{name: "diff of nothing", stdin: toV1, args: []string{"diff", "-f", "-"}, lacks: []string{"reviews"}},
 		{name: "diff", stdin: longer, args: []string{"diff", "-f", "-"}, found: true, want: []string{"-  - timeout: 2s\n+  - timeout: 3s\n"}, lacks: []string{"DestinationRule"}},
-		{name: "diff of nonsense", stdin: "kind: X\n", args: []string{"diff", "-f", "-"}, fails: "apiVersion"},
+		{name: "diff of nonsense", stdin: "kind: X\n", args: []string{"diff", "-f", "-"}, fails: "cannot be read", want: []string{`<stdin>:1: error SL0002: document 1: apiVersion`}},
 		{name: "diff of what?", args: []string{"diff"}, fails: "-f with a manifest or the number"},
 		{name: "edit", args: []string{"edit", "vs", "reviews"}, edit: "s/2s/3s/", want: []string{"applied"}},
 		{name: "edit to no end", args: []string{"edit", "vs", "reviews"}, edit: "s/3s/3s/", want: []string{"nothing was changed"}},
 		{name: "edit refused, then given up", args: []string{"edit", "vs", "reviews"}, edit: "s/subset: v1/subset: v9/", found: true, want: []string{"nothing was changed"}},
+		{name: "edit to another name", args: []string{"edit", "vs", "reviews"}, edit: "s/name: reviews/name: ratings/", found: true, want: []string{"nothing was changed"}},
 		{name: "edit what is not there", args: []string{"edit", "vs", "ratings"}, fails: "no VirtualService default/ratings"},
 		{name: "get", args: []string{"get", "virtualservices", "reviews"}, want: []string{"timeout: 3s", "subset: v1"}},
-		{name: "refused", stdin: toV9, args: []string{"apply", "-f", "-"}, found: true, want: []string{"error", "v9"}},
+		{name: "refused", stdin: toV9, args: []string{"apply", "-f", "-"}, found: true, want: []string{"<stdin>:10: error SL0102: ", "v9"}},
+		{name: "get as JSON", args: []string{"get", "vs", "reviews", "-o", "json"}, want: []string{`"kind": "VirtualService"`, `"version": `}},
 		{name: "history", args: []string{"history"}, want: []string{"2       ", "applied VirtualService default/reviews", "applied DestinationRule default/reviews, VirtualService default/reviews"}},
 		{name: "history of one", args: []string{"history", "dr", "reviews"}, want: []string{"1       "}, lacks: []string{"2       "}},
 		{name: "what a change did", args: []string{"history", "2"}, want: []string{"# change 2", "-  - timeout: 2s\n+  - timeout: 3s\n"}},
-		{name: "a change there is not", args: []string{"history", "7"}, fails: "no change 7"},
+		{name: "a change there is not", args: []string{"history", "7"}, fails: "no such change: 7; the newest is 2"},
 		{name: "diff to a change", args: []string{"diff", "1"}, found: true, want: []string{"-  - timeout: 3s\n+  - timeout: 2s\n"}},
 		{name: "restore, to look", args: []string{"restore", "1", "--dry-run"}, want: []string{"+  - timeout: 2s\n"}},
 		{name: "still as it was", args: []string{"get", "vs", "reviews"}, want: []string{"timeout: 3s"}},
@@ -152,6 +187,73 @@ func TestConfigurationCommands(t *testing.T) {
 				t.Errorf("%s: %q has %q", step.name, out, not)
 			}
 		}
+	}
+}
+
+// TestAnEditOverwritesNobody: who saved first is not lost, and neither is what the other
+// wrote.
+func TestAnEditOverwritesNobody(t *testing.T) {
+	s := openShop(t)
+	if _, err := s.run(t, oneVersion+"---\n"+toV1, "apply", "-f", "-"); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	script, open, end := filepath.Join(dir, "editor"), filepath.Join(dir, "open"), filepath.Join(dir, "end")
+	for _, pipe := range []string{open, end} {
+		if err := unix.Mkfifo(pipe, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(script, []byte("#!/bin/sh\nsed -i 's/2s/4s/' \"$1\"\necho > "+open+"\ncat "+end+"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("VISUAL", script)
+	edited := make(chan error, 1)
+	go func() {
+		_, err := s.run(t, "", "edit", "vs", "reviews")
+		edited <- err
+	}()
+	if _, err := os.ReadFile(open); err != nil { // when the editor has saved
+		t.Fatal(err)
+	}
+	if _, err := s.run(t, strings.Replace(toV1, "2s", "3s", 1), "apply", "-f", "-"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(end, nil, 0); err != nil {
+		t.Fatal(err)
+	}
+	err := <-edited
+	if err == nil || !strings.Contains(err.Error(), "by now") || !strings.Contains(err.Error(), "sightline diff -f") {
+		t.Fatalf("edit: %v, want a conflict that says what to do", err)
+	}
+	if now, err := s.run(t, "", "get", "vs", "reviews"); err != nil || !strings.Contains(now, "timeout: 3s") {
+		t.Errorf("there is %s, %v; want what was applied meanwhile", now, err)
+	}
+	file := regexp.MustCompile(`written is in (\S+):`).FindStringSubmatch(err.Error())
+	if file == nil {
+		t.Fatalf("no file is named in %v", err)
+	}
+	if kept, err := os.ReadFile(file[1]); err != nil || !strings.Contains(string(kept), "timeout: 4s") {
+		t.Errorf("kept is %s, %v; want what was written", kept, err)
+	}
+	if err := os.RemoveAll(filepath.Dir(file[1])); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRefusalsAreToldAlike: with their code, and where it is written.
+func TestRefusalsAreToldAlike(t *testing.T) {
+	s := openShop(t)
+	for _, manifest := range []string{oneVersion, oneVersion + "---\n" + toV1, "kind: X\n"} {
+		_, _ = s.run(t, manifest, "apply", "-f", "-") // the last is refused
+	}
+	out, err := s.run(t, "", "delete", "dr", "reviews")
+	if !errors.Is(err, errFound) || !strings.HasPrefix(out, "error SL0102: VirtualService default/reviews: spec.http[0].route[0].destination.subset: ") {
+		t.Errorf("delete: %v: %s", err, out)
+	}
+	shown := remarksOf([]mesh.Finding{{Code: "SL0102", Severity: "error", Resource: "VirtualService default/reviews", Path: "spec", Message: "no", Line: 3}})
+	if want := remark + "line:5: error SL0102: VirtualService default/reviews: spec: no\n"; !strings.HasSuffix(shown, want) {
+		t.Errorf("edit shows %q, want it to end %q, the line as it is seen there", shown, want)
 	}
 }
 

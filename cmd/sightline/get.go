@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -63,7 +64,7 @@ func newGet(g *globals) *cobra.Command {
 				return err
 			}
 			if args[1] != "" {
-				return manifest(c, all, args[1])
+				return g.manifest(c, all, args[1])
 			}
 			defer sayUnreadable(c.ErrOrStderr(), all)
 			return g.print(c.OutOrStdout(), all, func(t *table) {
@@ -90,18 +91,21 @@ func resources(c *cobra.Command, g *globals, kind string) ([]mesh.Resource, erro
 	return out.Resources, nil
 }
 
-// manifest writes the YAML of the resources of that name, "name" or "namespace/name".
-func manifest(c *cobra.Command, all []mesh.Resource, name string) error {
-	found := false
-	for _, r := range all {
-		if r.Name != name && r.Namespace+"/"+r.Name != name {
-			continue
+// manifest writes the YAML of the resources of that name, "name" or "namespace/name"; with
+// -o json or yaml all there is to know of them, in a list as without a name.
+func (g *globals) manifest(c *cobra.Command, all []mesh.Resource, name string) error {
+	all = slices.DeleteFunc(all, func(r mesh.Resource) bool { return r.Name != name && r.Namespace+"/"+r.Name != name })
+	if len(all) == 0 {
+		return fmt.Errorf("get: nothing is named %q", name)
+	}
+	if g.output != "text" {
+		return g.print(c.OutOrStdout(), all, nil)
+	}
+	for i, r := range all {
+		if i > 0 {
+			fmt.Fprintln(c.OutOrStdout(), "---")
 		}
-		if found {
-			c.Println("---")
-		}
-		found = true
-		sayUnreadable(c.ErrOrStderr(), []mesh.Resource{r})
+		sayUnreadable(c.ErrOrStderr(), all[i:i+1])
 		text, err := withStatus(r)
 		if err != nil {
 			return err
@@ -109,9 +113,6 @@ func manifest(c *cobra.Command, all []mesh.Resource, name string) error {
 		if _, err := fmt.Fprintln(c.OutOrStdout(), text); err != nil {
 			return err
 		}
-	}
-	if !found {
-		return fmt.Errorf("nothing is named %q", name)
 	}
 	return nil
 }
@@ -158,9 +159,14 @@ func newDelete(g *globals) *cobra.Command {
 				return err
 			}
 			path := "/api/v1/config/" + url.PathEscape(kind) + "/" + url.PathEscape(namespace) + "/" + url.PathEscape(args[1])
-			if err := api.Send(c.Context(), http.MethodDelete, path, nil, nil); err != nil {
-				return fmt.Errorf("delete %s %s: %w", args[0], args[1], err)
+			found, err := refusalOf(api.Send(c.Context(), http.MethodDelete, path, nil, nil), nil)
+			if err != nil {
+				return err // which names it
 			}
+			if len(found) > 0 {
+				return sayFindings(c.ErrOrStderr(), found)
+			}
+			fmt.Fprintln(c.OutOrStdout(), "deleted")
 			return nil
 		},
 	}

@@ -53,7 +53,7 @@ func newHistory(g *globals) *cobra.Command {
 			})
 		},
 	}
-	c.Flags().IntVar(&limit, "limit", 20, "how many at most")
+	c.Flags().IntVar(&limit, "limit", mesh.UsualChanges, "how many at most")
 	c.Flags().StringVarP(&namespace, "namespace", "n", "", "only of resources in this namespace")
 	return c
 }
@@ -78,17 +78,17 @@ func history(c *cobra.Command, g *globals, q url.Values) ([]mesh.Change, error) 
 }
 
 func showChange(c *cobra.Command, g *globals, number uint64) error {
-	changes, err := history(c, g, url.Values{"below": {strconv.FormatUint(number+1, 10)}, "limit": {"1"}})
+	api, err := g.api()
 	if err != nil {
 		return err
 	}
-	if len(changes) == 0 || changes[0].Number != number {
-		return fmt.Errorf("history: there is no change %d", number)
+	var ch mesh.Change
+	if err := api.Get(c.Context(), fmt.Sprintf("/api/v1/config/history/%d", number), nil, &ch); err != nil {
+		return fmt.Errorf("history: %w", err)
 	}
 	if g.output != "text" {
-		return g.print(c.OutOrStdout(), changes[0], nil)
+		return g.print(c.OutOrStdout(), ch, nil)
 	}
-	ch := changes[0]
 	fmt.Fprintf(c.OutOrStdout(), "# change %d of %s by %s: %s\n", ch.Number, cell(ch.Time), cmp.Or(ch.By, "-"), ch.Summary)
 	return writeDiff(c.OutOrStdout(), ch.Resources)
 }
@@ -138,6 +138,9 @@ func newRestore(g *globals) *cobra.Command {
 			} else {
 				err = writeDiff(c.OutOrStdout(), r.Changes)
 			}
+			if len(r.Changes)+len(r.Findings) == 0 {
+				fmt.Fprintln(c.ErrOrStderr(), "restore: the configuration is as it was after that change")
+			}
 			if err == nil && config.Refused(r.Findings) {
 				return sayFindings(c.ErrOrStderr(), r.Findings)
 			}
@@ -166,10 +169,11 @@ func restore(c *cobra.Command, g *globals, change string, dry bool) (mesh.Restor
 	return out, nil
 }
 
-// sayFindings writes findings that refuse a change, one on a line, and is errFound.
+// sayFindings writes findings one on a line, as compilers do, and is errFound.
 func sayFindings(w io.Writer, findings []mesh.Finding) error {
-	for _, f := range findings {
-		if _, err := fmt.Fprintf(w, "%s: %s\n", f.Severity, config.Line(f)); err != nil {
+	paint := colours(w)
+	for _, f := range sorted(findings) {
+		if _, err := fmt.Fprintln(w, line(f, paint)); err != nil {
 			return err
 		}
 	}
@@ -216,9 +220,10 @@ func differences(c *cobra.Command, g *globals, files, args []string) ([]mesh.Cha
 	if err != nil {
 		return nil, err
 	}
-	objects, err := config.Parse(m.Text)
-	if err != nil {
-		return nil, fmt.Errorf("diff: %w", err)
+	objects, bad := config.Read(m.Text)
+	if len(bad) > 0 {
+		_ = sayFindings(c.ErrOrStderr(), m.Place(bad)) // the error says enough
+		return nil, errors.New("diff: the manifest cannot be read")
 	}
 	stored, err := resources(c, g, "")
 	if err != nil {
@@ -237,8 +242,8 @@ func differing(objects []config.Object, stored []mesh.Resource) []mesh.ChangedRe
 	out := []mesh.ChangedResource{}
 	for _, o := range objects {
 		before := there[ref{o.Kind, o.Namespace, o.Name}]
-		if lines(before) != lines(string(o.Source)) {
-			out = append(out, mesh.ChangedResource{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, Before: before, After: string(o.Source)})
+		if after := string(o.Unversioned()); lines(before) != lines(after) {
+			out = append(out, mesh.ChangedResource{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, Before: before, After: after}.Told())
 		}
 	}
 	return out

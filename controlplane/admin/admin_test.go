@@ -36,6 +36,14 @@ func (p *parts) Apply(_ context.Context, manifest []byte, by string, _ bool) ([]
 	return p.findings, p.note("apply", string(manifest), by)
 }
 
+func (p *parts) Replace(_ context.Context, manifest []byte, version uint64, by string) ([]mesh.Finding, error) {
+	return p.findings, p.note("replace", string(manifest), strconv.FormatUint(version, 10), by)
+}
+
+func (p *parts) Change(_ context.Context, number uint64) (mesh.Change, error) {
+	return mesh.Change{}, p.note("change", strconv.FormatUint(number, 10))
+}
+
 func (p *parts) Delete(_ context.Context, kind, namespace, name, by string) ([]mesh.Finding, error) {
 	return p.findings, p.note("delete", kind, namespace, name, by)
 }
@@ -145,6 +153,8 @@ func TestCallsArrive(t *testing.T) {
 	drop := func(_ any, err error) error { return err }
 	for want, call := range map[string]func() error{
 		"apply kind: X\n ada":                    func() error { return drop(c.Apply(ctx, []byte("kind: X\n"), "ada", true)) },
+		"replace kind: X\n 7 ada":                func() error { return drop(c.Replace(ctx, []byte("kind: X\n"), 7, "ada")) },
+		"change 41":                              func() error { return drop(c.Change(ctx, 41)) },
 		"resources SLO":                          func() error { return drop(c.Resources(ctx, "SLO")) },
 		"delete VirtualService shop reviews ada": func() error { return c.Delete(ctx, "VirtualService", "shop", "reviews", "ada") },
 		"analyze":                                func() error { return drop(c.Analyze(ctx)) },

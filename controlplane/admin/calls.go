@@ -14,7 +14,16 @@ func (h *handler) apply(r *http.Request) (any, error) {
 		return nil, err
 	}
 	q := r.URL.Query()
-	findings, err := h.Config.Apply(r.Context(), manifest, q.Get("by"), q.Get("dryRun") == "true")
+	version, err := number[uint64](q, "version")
+	if err != nil {
+		return nil, err
+	}
+	var findings []mesh.Finding
+	if version > 0 {
+		findings, err = h.Config.Replace(r.Context(), manifest, version, q.Get("by"))
+	} else {
+		findings, err = h.Config.Apply(r.Context(), manifest, q.Get("by"), q.Get("dryRun") == "true")
+	}
 	if len(findings) > 0 { // a refusal is an answer like another one: the findings say it
 		return applied{findings}, nil
 	}
@@ -37,9 +46,7 @@ func (h *handler) analyze(r *http.Request) (any, error) {
 	return list(h.Config.Analyze(r.Context()))
 }
 
-// mostChanges are in one answer, and usualChanges where no number is asked for. Each
-// holds its manifests whole.
-const mostChanges, usualChanges = 1000, 20
+const mostChanges = 1000 // in one answer
 
 func (h *handler) history(r *http.Request) (any, error) {
 	q := r.URL.Query()
@@ -52,7 +59,7 @@ func (h *handler) history(r *http.Request) (any, error) {
 		return nil, err
 	}
 	if limit <= 0 {
-		limit = usualChanges
+		limit = mesh.UsualChanges
 	}
 	return list(h.Config.History(r.Context(), HistoryQuery{
 		Below: below, Limit: min(limit, mostChanges),
@@ -60,10 +67,26 @@ func (h *handler) history(r *http.Request) (any, error) {
 	}))
 }
 
-func (h *handler) restore(r *http.Request) (any, error) {
+func (h *handler) change(r *http.Request) (any, error) {
+	change, err := changeOf(r)
+	if err != nil {
+		return nil, err
+	}
+	return h.Config.Change(r.Context(), change)
+}
+
+func changeOf(r *http.Request) (uint64, error) {
 	change, err := strconv.ParseUint(r.PathValue("change"), 10, 64)
 	if err != nil {
-		return nil, &Error{Status: http.StatusBadRequest, Detail: "change: " + err.Error()}
+		return 0, &Error{Status: http.StatusBadRequest, Detail: "change: " + err.Error()}
+	}
+	return change, nil
+}
+
+func (h *handler) restore(r *http.Request) (any, error) {
+	change, err := changeOf(r)
+	if err != nil {
+		return nil, err
 	}
 	q := r.URL.Query()
 	out, err := h.Config.Restore(r.Context(), change, q.Get("by"), q.Get("dryRun") == "true")

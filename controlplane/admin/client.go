@@ -71,7 +71,17 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 func (c *Client) Apply(ctx context.Context, manifest []byte, by string, dryRun bool) ([]mesh.Finding, error) {
 	var out applied
 	path := "/config?" + url.Values{"by": {by}, "dryRun": {strconv.FormatBool(dryRun)}}.Encode()
-	err := c.send(ctx, call{http.MethodPost, path, "application/yaml", manifest, true}, &out)
+	again := !bytes.Contains(manifest, []byte("resourceVersion")) // which a second time is another one
+	err := c.send(ctx, call{http.MethodPost, path, "application/yaml", manifest, again}, &out)
+	return out.Findings, err
+}
+
+// Replace is Apply of a manifest of one resource, which must still be of that version: it
+// is an *Error with a 409 if somebody has changed it.
+func (c *Client) Replace(ctx context.Context, manifest []byte, version uint64, by string) ([]mesh.Finding, error) {
+	var out applied
+	path := "/config?" + url.Values{"by": {by}, "version": {strconv.FormatUint(version, 10)}}.Encode()
+	err := c.send(ctx, call{http.MethodPost, path, "application/yaml", manifest, false}, &out)
 	return out.Findings, err
 }
 
@@ -95,7 +105,7 @@ func (c *Client) Delete(ctx context.Context, kind, namespace, name, by string) e
 	return c.do(ctx, http.MethodDelete, path+"?"+url.Values{"by": {by}}.Encode(), nil, nil)
 }
 
-// History is what changed in the configuration, newest first.
+// History is what changed in the configuration, newest first, without manifests.
 func (c *Client) History(ctx context.Context, q HistoryQuery) ([]mesh.Change, error) {
 	var out []mesh.Change
 	err := c.get(ctx, "/history", url.Values{
@@ -105,6 +115,13 @@ func (c *Client) History(ctx context.Context, q HistoryQuery) ([]mesh.Change, er
 		"namespace": {q.Namespace},
 		"name":      {q.Name},
 	}, &out)
+	return out, err
+}
+
+// Change is one change, with the manifests before and after it.
+func (c *Client) Change(ctx context.Context, number uint64) (mesh.Change, error) {
+	var out mesh.Change
+	err := c.get(ctx, "/history/"+strconv.FormatUint(number, 10), nil, &out)
 	return out, err
 }
 

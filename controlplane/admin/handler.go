@@ -18,12 +18,16 @@ const maxBody = 4 << 20
 // Config keeps the configuration. Findings and an error together are a refusal.
 type Config interface {
 	Apply(ctx context.Context, manifest []byte, by string, dryRun bool) ([]mesh.Finding, error)
+	// Replace is Apply of one resource that must still be of a version.
+	Replace(ctx context.Context, manifest []byte, version uint64, by string) ([]mesh.Finding, error)
 	Delete(ctx context.Context, kind, namespace, name, by string) ([]mesh.Finding, error)
 	Resources(ctx context.Context, kind string) ([]mesh.Resource, error)
 	SLOs(ctx context.Context) ([]mesh.SLO, error)
 	// Analyze is what there is to say about all that is stored.
 	Analyze(ctx context.Context) ([]mesh.Finding, error)
+	// History is without manifests, Change with those of one change.
 	History(ctx context.Context, q HistoryQuery) ([]mesh.Change, error)
+	Change(ctx context.Context, number uint64) (mesh.Change, error)
 	Restore(ctx context.Context, change uint64, by string, dryRun bool) (mesh.Restoration, error)
 }
 
@@ -88,6 +92,7 @@ func NewHandler(d Deps) http.Handler {
 		"DELETE /admin/v1/config/{kind}/{namespace}/{name}": h.remove,
 		"GET /admin/v1/config/findings":                     h.analyze,
 		"GET /admin/v1/history":                             h.history,
+		"GET /admin/v1/history/{change}":                    h.change,
 		"POST /admin/v1/history/{change}/restore":           h.restore,
 		"GET /admin/v1/slos":                                h.slos,
 		"GET /admin/v1/traffic/{service}":                   h.traffic,

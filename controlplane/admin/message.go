@@ -71,6 +71,9 @@ func (e *Error) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// Refusal is what is wrong with a change that was refused, none for another error.
+func (e *Error) Refusal() []mesh.Finding { return e.Findings }
+
 // The bodies of requests and answers that are not a word of package mesh.
 type (
 	applied struct {

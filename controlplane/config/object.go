@@ -68,6 +68,10 @@ type Object struct {
 
 	annotations map[string]string
 
+	// ResourceVersion is the version that the stored resource must still have for this one
+	// to take its place; "" is any. It is of one application, and not stored: see Unversioned.
+	ResourceVersion string
+
 	// Created orders resources by age: of two, the lower was there first. 0 is not known,
 	// and younger than all others.
 	Created int64

@@ -193,6 +193,9 @@ func read(tree map[string]any, where string) (Object, []mesh.Finding) {
 			o.Namespace = ns
 		}
 		o.annotations = textsOf(meta["annotations"])
+		if meta["uid"] == nil { // else the version is a Kubernetes API server's
+			o.ResourceVersion, _ = meta["resourceVersion"].(string)
+		}
 	}
 	c := checker{resource: where, supports: k.supports, accepts: k.accepts}
 	if o.Name != "" {

@@ -11,13 +11,31 @@ type Change struct {
 	Resources []ChangedResource `json:"resources"`
 }
 
-// ChangedResource is what a change did to one resource.
+// UsualChanges is how many changes an answer has where no number is asked for.
+const UsualChanges = 20
+
+// ChangedResource is what a change did to one resource. A list of changes has no
+// manifests, which may be megabytes; one that is asked for by its number has.
 type ChangedResource struct {
 	Kind      string `json:"kind"`
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
-	Before    string `json:"before"` // YAML; empty where the change made it
-	After     string `json:"after"`  // YAML; empty where the change deleted it
+	How       string `json:"how"`              // "made", "changed" or "deleted"
+	Before    string `json:"before,omitempty"` // YAML; empty where the change made it
+	After     string `json:"after,omitempty"`  // YAML; empty where the change deleted it
+}
+
+// Told is the resource with how it was changed, by its manifests.
+func (c ChangedResource) Told() ChangedResource {
+	switch {
+	case c.Before == "":
+		c.How = "made"
+	case c.After == "":
+		c.How = "deleted"
+	default:
+		c.How = "changed"
+	}
+	return c
 }
 
 // Restoration is a return to the configuration as it stood after a change.

@@ -84,12 +84,20 @@ func (k *Keeper) store(ctx context.Context, revision int64, c Change, edits []ed
 	return nil
 }
 
-func (k *Keeper) check(ctx context.Context, c Change) ([]mesh.Finding, error) {
-	before, err := k.stored(ctx)
+// change makes the change of a plan, or only says what there is to say of it.
+func (k *Keeper) change(ctx context.Context, dryRun bool, plan func(now stored) (Change, error)) ([]mesh.Finding, error) { //nolint:revive // the flag is the API's own
+	if !dryRun {
+		return k.commit(ctx, plan)
+	}
+	now, err := k.stored(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return k.validate(ctx, before.objects, c)
+	c, err := plan(now)
+	if err != nil {
+		return nil, err
+	}
+	return k.validate(ctx, now.objects, c)
 }
 
 // validate looks at the whole configuration as it would be, but reports only what
@@ -158,8 +166,9 @@ type edit struct {
 func (c Change) edits(before stored) []edit {
 	var out []edit
 	for _, o := range c.Put {
-		if was := before.sources[RefOf(o)]; was != string(o.Source) {
-			out = append(out, edit{o, source(was), o.Source})
+		next := o.Unversioned()
+		if was := before.sources[RefOf(o)]; was != string(next) {
+			out = append(out, edit{o, source(was), next})
 		}
 	}
 	gone := map[Ref]config.Object{}
@@ -188,28 +197,30 @@ func source(manifest string) []byte {
 	return []byte(manifest)
 }
 
-// warningsOf are the warnings about an object, with the lines of its own manifest.
-func warningsOf(o config.Object, findings []mesh.Finding) []mesh.Finding {
+// warningsOf are the warnings about an object, with the lines of its manifest as it is
+// stored.
+func warningsOf(o config.Object, manifest []byte, findings []mesh.Finding) []mesh.Finding {
 	var out []mesh.Finding
 	for _, f := range findings {
-		if f.Resource != o.Key() || f.Severity != config.SeverityWarning {
-			continue
+		if f.Resource == o.Key() && f.Severity == config.SeverityWarning {
+			f.Line = 0
+			out = append(out, f)
 		}
-		if f.Line > 0 {
-			f.Line -= o.Line - 1
-		}
-		out = append(out, f)
 	}
-	return out
+	if o.Line > 0 {
+		o.Source, o.Line = manifest, 1
+	}
+	return config.Locate(out, []config.Object{o})
 }
 
 // trim removes what is older than is kept. The change before it is made whatever becomes
 // of that, so a failure is only logged: the next trim removes the more.
 func (k *Keeper) trim(ctx context.Context, number uint64) {
 	k.deps.Events.Trim(ctx)
-	if number%trimEvery != 0 {
+	if number%trimEvery != 0 && k.untrimmed < trimBytes {
 		return
 	}
+	k.untrimmed = 0
 	if err := k.trimHistory(ctx); err != nil {
 		k.deps.Logger.Warn("changes that are too old for the history are still there", "reason", err)
 	}
@@ -226,8 +237,8 @@ func (k *Keeper) ops(c Change, edits []edit, findings []mesh.Finding) []store.Op
 			continue
 		}
 		ops = append(ops, k.table.Put(RefOf(o).key(), mesh.Resource{
-			Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, Changed: now, By: c.By, Manifest: string(o.Source),
-			Findings: warningsOf(o, findings),
+			Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, Changed: now, By: c.By, Manifest: string(e.after),
+			Findings: warningsOf(o, e.after, findings),
 		}))
 	}
 	for _, e := range c.audit(edits) {

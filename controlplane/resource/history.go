@@ -11,6 +11,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,14 +23,19 @@ import (
 const (
 	// HistoryCap is how many changes are kept; the oldest go first.
 	HistoryCap = 1000
+	// HistoryBytes is how much is kept, as it is stored, where that is less.
+	HistoryBytes = 32 << 20
 	// historyPage is how many are read at a time.
 	historyPage = 100
-	trimEvery   = 50        // changes
+	trimEvery   = 50        // changes, or:
+	trimBytes   = 4 << 20   // of them
 	maxUnpacked = 256 << 20 // bytes of a stored change
 )
 
 // ErrNoSuchChange is wrapped when a change is not, or no longer, in the history.
 var ErrNoSuchChange = errors.New("no such change")
+
+var errNoChange = fmt.Errorf("%w: nothing has been changed yet", ErrNoSuchChange)
 
 // record is a mesh.Change in the store. Manifests are packed: a change holds each twice,
 // and a commit has a bound.
@@ -45,16 +51,53 @@ func recordKey(number uint64) string { return fmt.Sprintf("%016x", number) }
 
 // History is up to limit changes, newest first, whose number is below the given one; 0
 // is no bound. With a ref only those that touched that resource, whose empty fields fit
-// anything.
+// anything. They come without manifests: Change has those.
 func (k *Keeper) History(ctx context.Context, below uint64, limit int, about Ref) ([]mesh.Change, error) {
 	out := []mesh.Change{}
 	err := k.backwards(ctx, below, func(c mesh.Change) bool {
 		if slices.ContainsFunc(c.Resources, about.fits) {
+			for i := range c.Resources {
+				c.Resources[i].Before, c.Resources[i].After = "", ""
+			}
 			out = append(out, c)
 		}
 		return len(out) < limit
 	})
 	return out, err
+}
+
+// Change is the change of a number, with the manifests before and after it.
+func (k *Keeper) Change(ctx context.Context, number uint64) (mesh.Change, error) {
+	r, err := k.history.Get(ctx, recordKey(number))
+	if errors.Is(err, store.ErrNotFound) {
+		newest, err := k.newest(ctx)
+		switch {
+		case err != nil:
+			return mesh.Change{}, err
+		case newest == 0:
+			return mesh.Change{}, errNoChange
+		case number == 0 || number > newest:
+			return mesh.Change{}, fmt.Errorf("%w: %d; the newest is %d", ErrNoSuchChange, number, newest)
+		}
+		return mesh.Change{}, fmt.Errorf("%w: %d is too old to be kept", ErrNoSuchChange, number)
+	}
+	if err != nil {
+		return mesh.Change{}, err
+	}
+	return r.unpack()
+}
+
+// newest is the number of the last change, 0 before the first.
+func (k *Keeper) newest(ctx context.Context) (uint64, error) {
+	key, err := k.history.LastKey(ctx)
+	if err != nil || key == "" {
+		return 0, err
+	}
+	number, err := strconv.ParseUint(key, 16, 64)
+	if err != nil {
+		return 0, fmt.Errorf("read history: key %q is no number", key)
+	}
+	return number, nil
 }
 
 // backwards gives each the changes below a number, newest first, until it has enough.
@@ -90,6 +133,9 @@ func (r record) unpack() (mesh.Change, error) {
 	if err != nil {
 		return c, fmt.Errorf("read change %d: %w", r.Number, err)
 	}
+	for i, changed := range c.Resources {
+		c.Resources[i] = changed.Told()
+	}
 	return c, nil
 }
 
@@ -107,14 +153,10 @@ func pack(resources []mesh.ChangedResource) ([]byte, error) {
 
 // remember is what stores a change in the history, as part of the commit that makes it.
 func (k *Keeper) remember(ctx context.Context, c Change, edits []edit) (number uint64, g store.Guard, op store.Op, err error) {
-	newest, err := k.history.Newest(ctx, "", "", 1)
-	if err != nil {
+	if number, err = k.newest(ctx); err != nil {
 		return 0, g, op, err
 	}
-	number = 1
-	if len(newest) > 0 {
-		number = newest[0].Value.Number + 1
-	}
+	number++
 	changed := make([]mesh.ChangedResource, len(edits))
 	for i, e := range edits {
 		changed[i] = mesh.ChangedResource{
@@ -126,6 +168,7 @@ func (k *Keeper) remember(ctx context.Context, c Change, edits []edit) (number u
 	if err != nil {
 		return 0, g, op, err
 	}
+	k.untrimmed += len(packed)
 	key := recordKey(number)
 	r := record{Number: number, Time: k.now().UTC(), By: c.By, Summary: c.summary(edits), Packed: packed}
 	return number, k.history.Absent(key), k.history.Put(key, r), nil
@@ -150,7 +193,7 @@ func (c Change) summary(edits []edit) string {
 // Restore brings the configuration back to how it stood after the change of that
 // number, as one change: what came since is undone. A dry run says what that would do.
 // The findings are as Apply's.
-func (k *Keeper) Restore(ctx context.Context, number uint64, by string, dryRun bool) (mesh.Restoration, error) { //nolint:revive // the flag is the API's own
+func (k *Keeper) Restore(ctx context.Context, number uint64, by string, dryRun bool) (mesh.Restoration, error) {
 	out := mesh.Restoration{To: number, Changes: []mesh.ChangedResource{}, Findings: []mesh.Finding{}}
 	plan := func(now stored) (Change, error) {
 		was, err := k.stateAfter(ctx, number)
@@ -163,20 +206,7 @@ func (k *Keeper) Restore(ctx context.Context, number uint64, by string, dryRun b
 		c.Verb, c.Summary = "restored", fmt.Sprintf("restored the configuration of change %d", number)
 		return c, err
 	}
-	var findings []mesh.Finding
-	var err error
-	if dryRun {
-		var now stored
-		if now, err = k.stored(ctx); err != nil {
-			return out, err
-		}
-		var c Change
-		if c, err = plan(now); err == nil {
-			findings, err = k.validate(ctx, now.objects, c)
-		}
-	} else {
-		findings, err = k.commit(ctx, plan)
-	}
+	findings, err := k.change(ctx, dryRun, plan)
 	if bad, ok := errors.AsType[*config.Error](err); ok && len(findings) == 0 { // as it was it is refused today
 		findings = bad.Findings
 	}
@@ -216,7 +246,7 @@ func (k *Keeper) stateAfter(ctx context.Context, number uint64) (map[Ref]string,
 	case found, number == 0 && oldest == 1: // before the first there was nothing
 		return was, nil
 	case oldest == 0:
-		return nil, fmt.Errorf("%w: nothing has been changed yet", ErrNoSuchChange)
+		return nil, errNoChange
 	case number > newest:
 		return nil, fmt.Errorf("%w: %d; the newest is %d", ErrNoSuchChange, number, newest)
 	}
@@ -232,7 +262,7 @@ func backTo(was map[Ref]string, now stored) (Change, []mesh.ChangedResource, err
 		if before == after {
 			continue
 		}
-		changes = append(changes, mesh.ChangedResource{Kind: r.Kind, Namespace: r.Namespace, Name: r.Name, Before: before, After: after})
+		changes = append(changes, mesh.ChangedResource{Kind: r.Kind, Namespace: r.Namespace, Name: r.Name, Before: before, After: after}.Told())
 		if after == "" {
 			c.Remove = append(c.Remove, r)
 			continue

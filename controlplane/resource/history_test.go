@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/controlplane/store"
 )
 
 func apply(t *testing.T, k *Keeper, manifests ...string) {
@@ -69,9 +70,22 @@ func TestHistoryTellsEveryChange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []mesh.ChangedResource{{Kind: "VirtualService", Namespace: "default", Name: "reviews", Before: route("v1")}}
+	want := []mesh.ChangedResource{{Kind: "VirtualService", Namespace: "default", Name: "reviews", How: "deleted"}}
 	if diff := cmp.Diff(want, changes[0].Resources); diff != "" {
-		t.Errorf("what the last change did (-want +got):\n%s", diff)
+		t.Errorf("what the last change did, in a list (-want +got):\n%s", diff)
+	}
+	whole, err := k.Change(t.Context(), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want[0].Before = route("v1")
+	if diff := cmp.Diff(want, whole.Resources); diff != "" || whole.By != "ben" || whole.Number != 3 {
+		t.Errorf("the last change is %+v (-want +got):\n%s", whole, diff)
+	}
+	for number, want := range map[uint64]string{0: "the newest is 3", 9: "the newest is 3"} {
+		if _, err := k.Change(t.Context(), number); !errors.Is(err, ErrNoSuchChange) || !strings.Contains(err.Error(), want) {
+			t.Errorf("change %d: %v, want %q", number, err, want)
+		}
 	}
 }
 
@@ -175,5 +189,50 @@ func TestHistoryIsBounded(t *testing.T) {
 	}
 	if _, err := k.Restore(t.Context(), 3, "ann", true); !errors.Is(err, ErrNoSuchChange) || !strings.Contains(err.Error(), "oldest") {
 		t.Errorf("a change that is gone: %v; want to be told of the oldest there is", err)
+	}
+}
+
+// TestHistoryIsBoundedInBytes: big manifests must not fill the store long before there are
+// a thousand changes.
+func TestHistoryIsBoundedInBytes(t *testing.T) {
+	k := newKeeper(t)
+	apply(t, k, rule("reviews", "reviews", "v1"))
+	first, err := k.history.Get(t.Context(), recordKey(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const each = 3 << 20
+	noise := make([]byte, each*3/4) // of which JSON makes a third more
+	for n := uint64(2); n <= 2+HistoryBytes/each; n++ {
+		r := first
+		r.Number, r.Packed = n, noise
+		if err := k.deps.Store.Commit(t.Context(), nil, k.history.Put(recordKey(n), r)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k.untrimmed = trimBytes
+	apply(t, k, rule("reviews", "reviews", "v1", "v2"))
+	items, _, err := k.history.List(t.Context())
+	if err != nil || len(items) < 5 || len(items) > HistoryBytes/each+1 { // the last is small
+		t.Errorf("%d changes kept, %v; want as many of the newest as are %d MiB", len(items), err, HistoryBytes>>20)
+	}
+	if _, err := k.Change(t.Context(), 1); !errors.Is(err, ErrNoSuchChange) || !strings.Contains(err.Error(), "too old") {
+		t.Errorf("the oldest: %v, want to be told that it is too old", err)
+	}
+	if newest, err := k.Change(t.Context(), items[len(items)-1].Value.Number); err != nil || len(newest.Resources) != 1 {
+		t.Errorf("the newest: %+v, %v", newest, err)
+	}
+}
+
+// A record that cannot be read must not stop changes.
+func TestAChangeFollowsARecordThatCannotBeRead(t *testing.T) {
+	k := newKeeper(t)
+	apply(t, k, rule("reviews", "reviews", "v1"))
+	if err := k.deps.Store.Commit(t.Context(), nil, store.TableOf[int](k.deps.Store, store.History).Put(recordKey(2), 7)); err != nil {
+		t.Fatal(err)
+	}
+	apply(t, k, rule("ratings", "ratings", "v1"))
+	if c, err := k.Change(t.Context(), 3); err != nil || c.Number != 3 {
+		t.Errorf("the next change: %+v, %v", c, err)
 	}
 }

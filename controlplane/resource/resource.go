@@ -4,11 +4,13 @@
 package resource
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -47,7 +49,8 @@ type Keeper struct {
 	// trimHistory removes what is older than is kept.
 	trimHistory func(context.Context) error
 
-	changes sync.Mutex // one change at a time: a guard of the store does not see deletions
+	changes   sync.Mutex // one change at a time: a guard of the store does not see deletions
+	untrimmed int        // bytes of history since the last trim; guarded by changes
 
 	mu     sync.Mutex // guards what follows
 	parsed map[string]parsed
@@ -65,7 +68,9 @@ func New(d Deps) *Keeper {
 		now:     time.Now,
 		parsed:  map[string]parsed{},
 	}
-	k.trimHistory = func(ctx context.Context) error { return k.history.DeleteOldest(ctx, HistoryCap) }
+	k.trimHistory = func(ctx context.Context) error {
+		return errors.Join(k.history.DeleteOldest(ctx, HistoryCap), k.history.KeepBytes(ctx, HistoryBytes))
+	}
 	return k
 }
 
@@ -99,7 +104,7 @@ func (k *Keeper) Objects(ctx context.Context) ([]config.Object, int64, error) {
 // Apply stores every resource of a manifest, in place of those of the same name.
 // It returns all that there is to say about them; with ErrRefused when that forbids
 // the change. A dry run changes nothing.
-func (k *Keeper) Apply(ctx context.Context, manifest []byte, by string, dryRun bool) ([]mesh.Finding, error) { //nolint:revive // the flag is the API's own
+func (k *Keeper) Apply(ctx context.Context, manifest []byte, by string, dryRun bool) ([]mesh.Finding, error) {
 	objects, err := config.Parse(manifest)
 	if err != nil {
 		if bad, ok := errors.AsType[*config.Error](err); ok {
@@ -107,11 +112,28 @@ func (k *Keeper) Apply(ctx context.Context, manifest []byte, by string, dryRun b
 		}
 		return nil, fmt.Errorf("apply: %w", err)
 	}
-	c := Change{By: by, Put: objects, Kind: mesh.EventConfig, Verb: "applied"}
-	if dryRun {
-		return k.check(ctx, c)
+	return k.change(ctx, dryRun, func(now stored) (Change, error) {
+		return Change{By: by, Put: objects, Kind: mesh.EventConfig, Verb: "applied"}, now.fresh(objects)
+	})
+}
+
+// Replace is Apply of a manifest of one resource, which must still be stored in the
+// version given: ErrStale if it is not.
+func (k *Keeper) Replace(ctx context.Context, manifest []byte, version uint64, by string) ([]mesh.Finding, error) {
+	objects, err := config.Parse(manifest)
+	if bad, ok := errors.AsType[*config.Error](err); ok {
+		return bad.Findings, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	return k.Commit(ctx, func([]config.Object) (Change, error) { return c, nil })
+	if err != nil {
+		return nil, fmt.Errorf("replace: %w", err)
+	}
+	if len(objects) != 1 {
+		return nil, fmt.Errorf("%w: the manifest holds %d resources, want the one that is of version %d", ErrRefused, len(objects), version)
+	}
+	objects[0].ResourceVersion = cmp.Or(objects[0].ResourceVersion, strconv.FormatUint(version, 10))
+	return k.change(ctx, false, func(now stored) (Change, error) {
+		return Change{By: by, Put: objects, Kind: mesh.EventConfig, Verb: "applied"}, now.fresh(objects)
+	})
 }
 
 // Analyze is what there is to say about all that is stored.

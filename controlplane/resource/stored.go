@@ -1,10 +1,13 @@
 package resource
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/config"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -68,6 +71,36 @@ func read(i store.Item[mesh.Resource]) parsed {
 	o.Line = 0 // of no manifest that is handed in
 	o.Created = i.Created
 	return parsed{i.Revision, o, err}
+}
+
+// ErrStale is wrapped when a change is of another version of a resource than the one that
+// is there.
+var ErrStale = errors.New("changed by someone else meanwhile")
+
+// fresh refuses objects that are to take the place of a version that is not there any more.
+func (s *stored) fresh(objects []config.Object) error {
+	var bad []error
+	for _, o := range objects {
+		if o.ResourceVersion != "" {
+			bad = append(bad, s.holds(RefOf(o), o.ResourceVersion))
+		}
+	}
+	return errors.Join(bad...)
+}
+
+// holds refuses another version of a resource than the one that is there.
+func (s *stored) holds(r Ref, version string) error {
+	for _, i := range s.all {
+		if refOf(i.Key) != r {
+			continue
+		}
+		if now := strconv.FormatInt(i.Revision, 10); now != version {
+			return fmt.Errorf("%w: %s has version %s by now, not %s: %s changed it on %s; look at what it is with `sightline get`, at what was done with `sightline history`, and make the change to that",
+				ErrStale, r, now, version, cmp.Or(i.Value.By, "somebody"), i.Value.Changed.Format(time.RFC3339))
+		}
+		return nil
+	}
+	return fmt.Errorf("%w: there is no %s, so not its version %s either: it was deleted, or never there; leave resourceVersion out to make it", ErrStale, r, version)
 }
 
 func (s *stored) fail(r Ref, manifest string, err error) {

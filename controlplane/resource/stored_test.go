@@ -4,12 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/sightline-mesh/sightline/controlplane/config"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -89,15 +88,13 @@ func TestWhatCannotBeReadIsDeletedAndMended(t *testing.T) {
 		t.Errorf("deleted twice: %v", err)
 	}
 	changes, err := k.History(t.Context(), 0, 10, Ref{Name: "old"})
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || len(changes) != 1 {
+		t.Fatalf("history: %+v, %v", changes, err)
 	}
-	want := []mesh.ChangedResource{{Kind: "DestinationRule", Namespace: "default", Name: "old", Before: future}}
-	if len(changes) != 1 || !cmp.Equal(want, changes[0].Resources) {
-		t.Errorf("history has %+v, want what was deleted", changes)
-	}
-	if changes, err := k.History(t.Context(), 0, 1, Ref{}); err != nil || changes[0].Resources[0].Before != rawJSON {
-		t.Errorf("history has %+v, %v, want the bytes that were deleted", changes, err)
+	for number, before := range map[uint64]string{2: future, 3: rawJSON} {
+		if c, err := k.Change(t.Context(), number); err != nil || c.Resources[0].Before != before || c.Resources[0].How != "deleted" {
+			t.Errorf("change %d is %+v, %v; want the bytes that were deleted", number, c, err)
+		}
 	}
 	out, err := k.Restore(t.Context(), 1, "ann", true)
 	if !errors.Is(err, ErrRefused) || len(out.Findings) == 0 || out.Findings[0].Path != "spec.fieldOfTomorrow" || out.Findings[0].Code == "" {
@@ -113,11 +110,11 @@ func TestWhatCannotBeReadIsReplacedAndRestoredOver(t *testing.T) {
 			t.Errorf("%s is not mended: %v, %v", r, now.faults[r], err)
 		}
 	}
-	mended, err := k.History(t.Context(), 0, 1, Ref{})
+	mended, err := k.Change(t.Context(), 2)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := mended[0].Resources[0]; got.Before != future || got.After == "" {
+	if got := mended.Resources[0]; got.Before != future || got.After == "" {
 		t.Errorf("history has %+v, want what was replaced", got)
 	}
 	// Somebody's older program stores it again: a return to the mended state works.
@@ -125,7 +122,7 @@ func TestWhatCannotBeReadIsReplacedAndRestoredOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	apply(t, k, rule("ratings", "ratings"))
-	if out, err := k.Restore(t.Context(), mended[0].Number, "ann", false); err != nil || len(out.Changes) != 1 {
+	if out, err := k.Restore(t.Context(), mended.Number, "ann", false); err != nil || len(out.Changes) != 1 {
 		t.Errorf("restore of something else: %+v, %v", out, err)
 	}
 	if got := names(t, k); !strings.Contains(got, "DestinationRule/old") {
@@ -153,5 +150,53 @@ func TestAFailedTrimIsNotAFailedChange(t *testing.T) {
 	}
 	if got := names(t, k); got != "DestinationRule/ratings DestinationRule/reviews" || !strings.Contains(log.String(), "the store went away") {
 		t.Errorf("stored %s, logged %q", got, log.String())
+	}
+}
+
+// TestNobodyOverwritesAnother: what takes the place of a version takes that of no other.
+func TestNobodyOverwritesAnother(t *testing.T) {
+	k := newKeeper(t)
+	apply(t, k, rule("reviews", "reviews", "v1"))
+	version := func() uint64 {
+		all, err := k.Resources(t.Context(), "")
+		if err != nil || len(all) != 1 {
+			t.Fatalf("%+v, %v", all, err)
+		}
+		return all[0].Version
+	}
+	manifest := func(to string, version uint64) []byte {
+		return []byte(strings.Replace(rule("reviews", "reviews", to), "{name: reviews}", fmt.Sprintf(`{name: reviews, resourceVersion: "%d"}`, version), 1))
+	}
+	began := version()
+	if _, err := k.Replace(t.Context(), []byte(rule("reviews", "reviews", "v2")), began, "ann"); err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func() error{
+		"replace": func() error {
+			_, err := k.Replace(t.Context(), []byte(rule("reviews", "reviews", "v3")), began, "ben")
+			return err
+		},
+		"apply":     func() error { _, err := k.Apply(t.Context(), manifest("v3", began), "ben", false); return err },
+		"a dry run": func() error { _, err := k.Apply(t.Context(), manifest("v3", began), "ben", true); return err },
+	} {
+		if err := change(); !errors.Is(err, ErrStale) || !strings.Contains(err.Error(), "ann changed it on") || !strings.Contains(err.Error(), "DestinationRule default/reviews") {
+			t.Errorf("%s over another's change: %v, want who made that", name, err)
+		}
+	}
+	if _, err := k.Apply(t.Context(), manifest("v3", version()), "ben", false); err != nil {
+		t.Errorf("apply to the version there is: %v", err)
+	}
+	all, err := k.Resources(t.Context(), "")
+	if err != nil || all[0].Manifest != rule("reviews", "reviews", "v3") || len(all[0].Findings) != 1 || all[0].Findings[0].Line != 7 {
+		t.Errorf("stored %+v, %v; want the manifest without the version, and the warning's line", all, err)
+	}
+	if _, err := k.Delete(t.Context(), Ref{"DestinationRule", "default", "reviews"}, "ann"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Replace(t.Context(), []byte(rule("reviews", "reviews", "v1")), all[0].Version, "ben"); !errors.Is(err, ErrStale) || !strings.Contains(err.Error(), "deleted") {
+		t.Errorf("replace of what is gone: %v", err)
+	}
+	if _, err := k.Replace(t.Context(), []byte(rule("a", "a")+"---\n"+rule("b", "b")), 1, "ben"); !errors.Is(err, ErrRefused) {
+		t.Errorf("replace by two: %v", err)
 	}
 }

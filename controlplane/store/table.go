@@ -175,6 +175,19 @@ func (t Table[T]) Update(ctx context.Context, key string, change func(T) (T, err
 	}
 }
 
+// LastKey is the last key there is, "" for none.
+func (t Table[T]) LastKey(ctx context.Context) (string, error) {
+	res, err := t.s.client.Get(ctx, t.path(""), clientv3.WithPrefix(), clientv3.WithKeysOnly(), clientv3.WithLimit(1),
+		clientv3.WithSort(clientv3.SortByKey, clientv3.SortDescend))
+	if err != nil {
+		return "", fmt.Errorf("list %s: %w", t.name, err)
+	}
+	if len(res.Kvs) == 0 {
+		return "", nil
+	}
+	return strings.TrimPrefix(string(res.Kvs[0].Key), t.path("")), nil
+}
+
 // DeleteOldest removes all values but the newest, by key, of the given number.
 func (t Table[T]) DeleteOldest(ctx context.Context, keep int64) error {
 	res, err := t.s.client.Get(ctx, t.path(""), clientv3.WithPrefix(), clientv3.WithKeysOnly(), clientv3.WithLimit(keep+1),
@@ -185,8 +198,38 @@ func (t Table[T]) DeleteOldest(ctx context.Context, keep int64) error {
 	if int64(len(res.Kvs)) <= keep {
 		return nil
 	}
-	last := string(res.Kvs[keep].Key) // the newest of those to go
-	if _, err := t.s.client.Delete(ctx, t.path(""), clientv3.WithRange(last+"\x00")); err != nil {
+	return t.deleteUpTo(ctx, res.Kvs[keep]) // the newest of those to go
+}
+
+// sizedAtOnce is how many values KeepBytes reads at a time.
+const sizedAtOnce = 50
+
+// KeepBytes removes all values but the newest, by key, that are of so many bytes
+// together. The newest one stays whatever its size.
+func (t Table[T]) KeepBytes(ctx context.Context, keep int) error {
+	end := clientv3.GetPrefixRangeEnd(t.path(""))
+	for n := 0; ; {
+		res, err := t.s.client.Get(ctx, t.path(""), clientv3.WithRange(end), clientv3.WithLimit(sizedAtOnce),
+			clientv3.WithSort(clientv3.SortByKey, clientv3.SortDescend))
+		if err != nil {
+			return fmt.Errorf("trim %s: %w", t.name, err)
+		}
+		for _, kv := range res.Kvs {
+			first := n == 0
+			if n += len(kv.Value); n > keep && !first {
+				return t.deleteUpTo(ctx, kv)
+			}
+			end = string(kv.Key)
+		}
+		if len(res.Kvs) < sizedAtOnce {
+			return nil
+		}
+	}
+}
+
+// deleteUpTo removes a value and all whose keys are below.
+func (t Table[T]) deleteUpTo(ctx context.Context, last *keyValue) error {
+	if _, err := t.s.client.Delete(ctx, t.path(""), clientv3.WithRange(string(last.Key)+"\x00")); err != nil {
 		return fmt.Errorf("trim %s: %w", t.name, err)
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -66,7 +67,7 @@ func (a *API) analyzeStored(c *gin.Context) (any, error) {
 	return findingsAnswer{Findings: list(findings)}, nil
 }
 
-func (a *API) check(c *gin.Context, dryRun bool) ([]mesh.Finding, error) {
+func (a *API) check(c *gin.Context, dryRun bool) ([]mesh.Finding, error) { //nolint:revive // flag-parameter: the API's own
 	if a.deps.Config == nil {
 		return nil, missingPart("the control plane")
 	}
@@ -77,7 +78,12 @@ func (a *API) check(c *gin.Context, dryRun bool) ([]mesh.Finding, error) {
 	if len(manifest) == 0 {
 		return nil, badField("body", "is empty, want a manifest as YAML")
 	}
-	findings, err := a.deps.Config.Apply(c, manifest, userOf(c).Name, dryRun)
+	var findings []mesh.Finding
+	if version, _ := strconv.ParseUint(c.Query("version"), 10, 63); version > 0 && !dryRun { // checked with the route's parameters
+		findings, err = a.deps.Config.Replace(c, manifest, version, userOf(c).Name)
+	} else {
+		findings, err = a.deps.Config.Apply(c, manifest, userOf(c).Name, dryRun)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("apply manifest: %w", err)
 	}

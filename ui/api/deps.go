@@ -54,6 +54,9 @@ type Breakers interface {
 type Config interface {
 	Resources(ctx context.Context, kind string) ([]mesh.Resource, error)
 	Apply(ctx context.Context, manifest []byte, by string, dryRun bool) ([]mesh.Finding, error)
+	// Replace is Apply of one resource that must still be of a version; Deps.Status knows
+	// the error if it is not.
+	Replace(ctx context.Context, manifest []byte, version uint64, by string) ([]mesh.Finding, error)
 	// Analyze is what there is to say about all that is stored.
 	Analyze(ctx context.Context) ([]mesh.Finding, error)
 }
@@ -133,6 +136,7 @@ type Deps struct {
 	UndoTraffic  func(ctx context.Context, service mesh.ServiceName, by string) error
 	DeleteConfig func(ctx context.Context, kind, namespace, name, by string) error
 	History      func(ctx context.Context, q HistoryQuery) ([]mesh.Change, error)
+	Change       func(ctx context.Context, number uint64) (mesh.Change, error)
 	// Restore brings the configuration back to how it stood after a change. With a
 	// finding of severity "error" nothing was changed.
 	Restore func(ctx context.Context, change uint64, by string, dryRun bool) (mesh.Restoration, error)

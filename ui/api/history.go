@@ -7,9 +7,9 @@ import (
 	"strconv"
 
 	"github.com/gin-gonic/gin"
-)
 
-const usualChanges = 20 // in an answer
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
 
 func (a *API) history(c *gin.Context) (any, error) {
 	if a.deps.History == nil {
@@ -18,7 +18,7 @@ func (a *API) history(c *gin.Context) (any, error) {
 	below, _ := strconv.ParseUint(c.Query("below"), 10, 63) // checked with the route's parameters
 	limit, _ := strconv.Atoi(c.Query("limit"))
 	if limit == 0 {
-		limit = usualChanges
+		limit = mesh.UsualChanges
 	}
 	changes, err := a.deps.History(c, HistoryQuery{
 		Below: below, Limit: limit, Kind: c.Query("kind"), Namespace: c.Query("namespace"), Name: c.Query("name"),
@@ -31,6 +31,19 @@ func (a *API) history(c *gin.Context) (any, error) {
 		answer.Next = changes[limit-1].Number
 	}
 	return answer, nil
+}
+
+func (a *API) change(c *gin.Context) (any, error) {
+	if a.deps.Change == nil {
+		return nil, missingPart("the control plane")
+	}
+	number, _ := strconv.ParseUint(c.Param("change"), 10, 63) // checked with the route's parameters
+	out, err := a.deps.Change(c, number)
+	if err != nil {
+		return nil, fmt.Errorf("read change: %w", err)
+	}
+	out.Resources = list(out.Resources)
+	return out, nil
 }
 
 func (a *API) restore(c *gin.Context) (any, error) {

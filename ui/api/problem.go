@@ -7,6 +7,8 @@ import (
 	"net/http"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
 // Problem is an error answer (RFC 9457).
@@ -23,6 +25,12 @@ type Problem struct { //nolint:errname // RFC 9457 calls it so
 type FieldError struct {
 	Field   string `json:"field"`
 	Message string `json:"message"`
+}
+
+// refusal is an error that says by findings what is wrong with a change.
+type refusal interface {
+	error
+	Refusal() []mesh.Finding
 }
 
 // Error is the problem in one line.
@@ -61,7 +69,11 @@ func (a *API) problemOf(err error) *Problem {
 	}
 	if a.deps.Status != nil {
 		if status := a.deps.Status(err); status >= http.StatusBadRequest {
-			return problem(status, err.Error())
+			p := problem(status, err.Error())
+			if r, ok := errors.AsType[refusal](err); ok && len(r.Refusal()) > 0 {
+				p.Findings = r.Refusal()
+			}
+			return p
 		}
 	}
 	if errors.Is(err, context.DeadlineExceeded) {

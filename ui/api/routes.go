@@ -70,6 +70,7 @@ func (a *API) routes() []route {
 	all = append(all, a.seeingRoutes()...)
 	all = append(all, a.actingRoutes()...)
 	all = append(all, a.configRoutes()...)
+	all = append(all, a.historyRoutes()...)
 	all = append(all, a.identityRoutes()...)
 	return append(all, a.statusRoutes()...)
 }
@@ -203,7 +204,10 @@ func (a *API) configRoutes() []route {
 		},
 		{
 			method: "POST", path: "/api/v1/config", summary: "Apply a manifest", role: session.Admin, yaml: true,
-			params: []param{{name: "dryRun", in: "query", kind: flag, about: "Only check it."}},
+			params: []param{
+				{name: "dryRun", in: "query", kind: flag, about: "Only check it."},
+				{name: "version", in: "query", kind: ordinal, about: "What the manifest's one resource must still have; else 409."},
+			},
 			result: appliedAnswer{}, serve: a.apply,
 		},
 		{
@@ -230,6 +234,11 @@ func (a *API) configRoutes() []route {
 				{name: "name", in: "path", kind: label, about: "Its name."},
 			}, serve: a.deleteConfig,
 		},
+	}
+}
+
+func (a *API) historyRoutes() []route {
+	return []route{
 		{
 			method: "GET", path: "/api/v1/config/history", summary: "What changed in the configuration, newest first", role: session.Viewer,
 			params: []param{
@@ -239,6 +248,11 @@ func (a *API) configRoutes() []route {
 				{name: "namespace", in: "query", kind: label, about: "Only of one in this namespace."},
 				{name: "name", in: "query", kind: label, about: "Only of one of this name."},
 			}, result: historyAnswer{}, serve: a.history,
+		},
+		{
+			method: "GET", path: "/api/v1/config/history/{change}", summary: "What a change did, with the manifests before and after it", role: session.Viewer,
+			params: []param{{name: "change", in: "path", kind: ordinal, about: "The change's number."}},
+			result: mesh.Change{}, serve: a.change,
 		},
 		{
 			method: "POST", path: "/api/v1/config/history/{change}/restore", summary: "Bring the configuration back to how it stood after a change", role: session.Admin,

@@ -24,7 +24,7 @@ func acts(d *api.Deps, c *admin.Client) {
 			After: q.After, Limit: q.Limit, Kind: mesh.EventKind(q.Kind), Service: mesh.ServiceName(q.Service),
 		})
 	}
-	d.Restore = c.Restore
+	d.Restore, d.Change = c.Restore, c.Change
 	d.History = func(ctx context.Context, q api.HistoryQuery) ([]mesh.Change, error) {
 		return c.History(ctx, admin.HistoryQuery{Below: q.Below, Limit: q.Limit, Kind: q.Kind, Namespace: q.Namespace, Name: q.Name})
 	}

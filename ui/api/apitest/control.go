@@ -157,6 +157,11 @@ func (s *Shop) Apply(_ context.Context, manifest []byte, by string, dryRun bool)
 	return nil, nil
 }
 
+// Replace is Apply: nobody else changes anything here.
+func (s *Shop) Replace(ctx context.Context, manifest []byte, _ uint64, by string) ([]mesh.Finding, error) {
+	return s.Apply(ctx, manifest, by, false)
+}
+
 // Replay has one request that would have been routed otherwise.
 func (*Shop) Replay(_ context.Context, _ []byte, w signal.Window, limit int) (mesh.Replay, error) {
 	return mesh.Replay{Start: w.Start, End: w.End, Requests: min(limit, 1), Changed: min(limit, 1), Changes: []mesh.ReplayChange{{
