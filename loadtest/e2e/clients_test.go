@@ -36,7 +36,7 @@ func tool(t *testing.T, name string) string {
 func (m *mesh) logged(t *testing.T, query string, enough int) []signal.Log {
 	t.Helper()
 	var out struct{ Logs []signal.Log }
-	m.await(t, 30*time.Second, "logs of "+query, func() bool {
+	m.await(t, 2*time.Minute, "logs of "+query, func() bool {
 		m.get(t, "/api/v1/logs?limit=1000&"+query, &out)
 		return len(out.Logs) >= enough
 	})
@@ -47,7 +47,7 @@ func (m *mesh) logged(t *testing.T, query string, enough int) []signal.Log {
 func (m *mesh) edge(t *testing.T, source, destination string) graph.Edge {
 	t.Helper()
 	var found graph.Edge
-	m.await(t, 30*time.Second, source+" to call "+destination+" in the graph", func() bool {
+	m.await(t, 2*time.Minute, source+" to call "+destination+" in the graph", func() bool {
 		var g graph.Graph
 		m.get(t, "/api/v1/graph", &g)
 		at := slices.IndexFunc(g.Edges, func(e graph.Edge) bool { return e.Source == source && e.Destination == destination })
@@ -76,7 +76,7 @@ func TestClientsOfOthers(t *testing.T) {
 				t.Errorf("row %+v, want status 200, the path and a trace", row)
 			}
 		}
-		m.await(t, 30*time.Second, "the trace with a span of each sidecar", func() bool {
+		m.await(t, 2*time.Minute, "the trace with a span of each sidecar", func() bool {
 			var trace struct{ Spans []signal.Span }
 			err := m.api.Get(t.Context(), "/api/v1/traces/"+rows[0].TraceID, nil, &trace)
 			return err == nil && len(trace.Spans) == 2
@@ -90,7 +90,7 @@ func TestClientsOfOthers(t *testing.T) {
 		if err != nil || !strings.Contains(out, "2000 succeeded, 0 failed, 0 errored, 0 timeout") {
 			t.Fatalf("h2load: %v\n%s", err, out)
 		}
-		m.await(t, 30*time.Second, "2,000 requests in the graph", func() bool {
+		m.await(t, 2*time.Minute, "2,000 requests in the graph", func() bool {
 			return m.edge(t, "shipping", "catalog").Requests >= 2000
 		})
 	})
@@ -124,7 +124,7 @@ func (m *mesh) telemetrygen(t *testing.T) {
 		t.Fatalf("telemetrygen logs: %v\n%s", err, out)
 	}
 	m.logged(t, "service=generated", 20)
-	m.await(t, 30*time.Second, "20 traces", func() bool {
+	m.await(t, 2*time.Minute, "20 traces", func() bool {
 		var page signal.TracePage
 		m.get(t, "/api/v1/traces?service=generated&limit=100", &page)
 		return len(page.Traces) == 20

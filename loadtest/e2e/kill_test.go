@@ -77,12 +77,12 @@ func TestKilledPartsComeBack(t *testing.T) {
 	settle()
 	m.kill(t, "store")
 	settle()
-	m.await(t, 30*time.Second, "the store's queue to empty", func() bool {
+	m.await(t, 2*time.Minute, "the store's queue to empty", func() bool {
 		p := m.pipeline(t)["traces"]
 		return p.Stored > 0 && p.Queued < 20_000 && len(p.Dropped) == 0
 	})
 	m.kill(t, "controlplane")
-	m.await(t, 30*time.Second, "every sidecar to find the control plane again", func() bool {
+	m.await(t, 2*time.Minute, "every sidecar to find the control plane again", func() bool {
 		var s struct{ Proxies []core.ProxyStatus }
 		if err := m.api.Get(t.Context(), "/api/v1/proxies", nil, &s); err != nil {
 			return false

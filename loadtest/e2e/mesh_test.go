@@ -206,7 +206,7 @@ func (m *mesh) get(t *testing.T, path string, out any) {
 
 // through is a client whose requests enter the mesh at a sidecar's outbound listener.
 func through(outbound string) *http.Client {
-	return &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+	return &http.Client{Timeout: time.Minute, Transport: &http.Transport{
 		Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: outbound}), MaxIdleConnsPerHost: 32,
 	}}
 }

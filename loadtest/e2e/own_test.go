@@ -38,7 +38,7 @@ func (m *mesh) join(t *testing.T, namespace, service, version string) workload {
 		"--", program(t, "sightline-shop"), "--service", "users", "--version", version, "--listen", w.app)
 	c.Env = append(c.Environ(), "SIGHTLINE_TOKEN="+strings.TrimSpace(token))
 	startCommand(t, c)
-	m.await(t, 30*time.Second, instance+" to be ready", func() bool {
+	m.await(t, 2*time.Minute, instance+" to be ready", func() bool {
 		var s struct{ Proxies []core.ProxyStatus }
 		m.get(t, "/api/v1/proxies", &s)
 		for _, one := range s.Proxies {
@@ -126,7 +126,7 @@ func TestOwnServicesInANamespace(t *testing.T) {
 	if code, body := ask(t, outside, "http://orders.production/users/1"); code != http.StatusOK {
 		t.Errorf("orders.production answered %d %s", code, body)
 	}
-	m.await(t, 30*time.Second, "all requests in the graph, over mutual TLS", func() bool {
+	m.await(t, 2*time.Minute, "all requests in the graph, over mutual TLS", func() bool {
 		e := m.edge(t, "caller.production", "orders.production")
 		return e.MTLSShare == 1 && e.Requests >= 5500
 	})

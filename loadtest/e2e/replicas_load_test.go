@@ -33,7 +33,7 @@ type load struct {
 
 // run asks the caller's sidecar until ctx ends.
 func (l *load) run(ctx context.Context, outbound string) {
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: callers}, Timeout: 10 * time.Second}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: callers}, Timeout: time.Minute}
 	defer client.CloseIdleConnections()
 	var all sync.WaitGroup
 	defer all.Wait()
@@ -100,12 +100,13 @@ func (l *load) accept(revision int, at time.Time) {
 // figures tells how long changes took since it was asked last.
 func (l *load) figures(t *testing.T, phase string) {
 	t.Helper()
+	await(t, planesReady, phase+": arrival of a change", func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return len(l.times) > 0
+	})
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.times) == 0 {
-		t.Errorf("%s: no change arrived", phase)
-		return
-	}
 	slices.Sort(l.times)
 	t.Logf("%s: %d requests so far, %d failed; %d changes arrived, from accepted to in force: median %s, slowest %s",
 		phase, l.requests, len(l.failed), len(l.times), l.times[len(l.times)/2].Round(time.Millisecond), l.times[len(l.times)-1].Round(time.Millisecond))

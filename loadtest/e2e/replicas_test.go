@@ -22,10 +22,10 @@ import (
 const (
 	// insideNetwork names the network to the test's own process among the workloads.
 	insideNetwork = "SIGHTLINE_E2E_NETWORK"
-	planesReady   = time.Minute
+	planesReady   = 2 * time.Minute
 	// mostPropagation bounds the time from asking for a change until it is in force, with
 	// an election of etcd's and of a leader in it.
-	mostPropagation = 10 * time.Second
+	mostPropagation = 20 * time.Second
 )
 
 // TestControlPlanesComeAndGo runs three control planes, which are the members of one
@@ -144,7 +144,7 @@ func await(t *testing.T, limit time.Duration, what string, ok func() bool) {
 func leads(t *testing.T, c *admin.Client, there int) (leader string) {
 	t.Helper()
 	await(t, planesReady, fmt.Sprintf("%d control planes with a leader", there), func() bool {
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		all, err := c.Replicas(ctx)
 		leader = ""
@@ -213,7 +213,7 @@ func controlPlanesComeAndGo(t *testing.T, n network) {
 	c := p.client(t, p.addresses())
 	leads(t, c, len(hosts))
 	outbound := p.sidecars(t, c)
-	probe := &http.Client{Timeout: time.Second}
+	probe := &http.Client{Timeout: 5 * time.Second}
 	await(t, planesReady, "the first answer", func() bool { _, err := hello(probe, outbound); return err == nil })
 
 	l := &load{accepted: map[int]time.Time{}}

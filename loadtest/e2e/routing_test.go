@@ -88,7 +88,7 @@ func (m *mesh) inSync(t *testing.T) {
 	t.Helper()
 	var since time.Time
 	var last uint64
-	m.await(t, 30*time.Second, "all sidecars to be in sync", func() bool {
+	m.await(t, 2*time.Minute, "all sidecars to be in sync", func() bool {
 		var s struct{ Proxies []core.ProxyStatus }
 		m.get(t, "/api/v1/proxies", &s)
 		var newest uint64

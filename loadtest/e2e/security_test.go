@@ -29,7 +29,7 @@ func TestInboundIsForTheMeshAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = c.Close() }()
-		_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+		_ = c.SetDeadline(time.Now().Add(time.Minute))
 		_, _ = io.WriteString(c, "GET /users/7 HTTP/1.1\r\nHost: users\r\n\r\n")
 		b, err := io.ReadAll(c)
 		if strings.Contains(string(b), "200") || errors.Is(err, os.ErrDeadlineExceeded) {
@@ -62,7 +62,7 @@ func handshake(t *testing.T, addr string, cert tls.Certificate) error {
 		return err
 	}
 	defer func() { _ = c.Close() }()
-	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	_, _ = io.WriteString(c, "GET /users/7 HTTP/1.1\r\nHost: users\r\n\r\n")
 	_, err = c.Read(make([]byte, 1))
 	return err
