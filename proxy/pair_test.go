@@ -77,7 +77,7 @@ func newMesh(t *testing.T) *testMesh {
 	m.web = m.start("web", "v1", nil)
 	outbound := &url.URL{Scheme: "http", Host: m.web.l.outbound.Addr().String()}
 	transport := &http.Transport{Proxy: http.ProxyURL(outbound), MaxIdleConnsPerHost: 16}
-	m.client = &http.Client{Transport: transport, Timeout: 10 * time.Second}
+	m.client = &http.Client{Transport: transport, Timeout: time.Minute}
 	t.Cleanup(transport.CloseIdleConnections)
 	return m
 }
