@@ -57,7 +57,7 @@ func (g *guards) apply(in mesh.Inbound) error {
 		return fmt.Errorf("compile tokens: %w", err)
 	}
 	next := &serve.Guard{Tokens: tokens, Authorize: policies}
-	if next.MTLS, err = mtlsOf(in.MTLS); err != nil {
+	if err := modes(next, &in); err != nil {
 		return err
 	}
 	if err := g.limits(next, &in); err != nil {
@@ -150,6 +150,20 @@ func spanRules(s *mesh.Spans) (out [2]*emit.SpanRule, err error) {
 		}
 	}
 	return out, nil
+}
+
+// modes compiles which connections are taken.
+func modes(next *serve.Guard, in *mesh.Inbound) (err error) {
+	if next.MTLS, err = mtlsOf(in.MTLS); err != nil || len(in.PortMTLS) == 0 {
+		return err
+	}
+	next.PortMTLS = make(map[uint16]serve.MTLS, len(in.PortMTLS))
+	for _, p := range in.PortMTLS {
+		if next.PortMTLS[p.Port], err = mtlsOf(p.Mode); err != nil {
+			return fmt.Errorf("port %d: %w", p.Port, err)
+		}
+	}
+	return nil
 }
 
 func mtlsOf(m mesh.MTLSMode) (serve.MTLS, error) {

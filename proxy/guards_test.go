@@ -22,6 +22,7 @@ func TestGuardsAreRefusedWhole(t *testing.T) {
 		"compile limits: rate limit r: 0 requests":    {Rates: []mesh.RateRule{{Name: "r", Unit: time.Second}}},
 		"in flight f: adaptive: percentile: 50 is":    {InFlight: []mesh.InFlight{{Name: "f", Adaptive: &mesh.Adaptive{Percentile: 50}}}},
 		`mtls "ISTIO_MUTUAL": want STRICT`:            {MTLS: mesh.Mutual},
+		`port 9090: mtls "ISTIO_MUTUAL"`:              {PortMTLS: []mesh.PortMTLS{{Port: 9090, Mode: mesh.Mutual}}},
 		"compile access log: \"\" of \"x\" is not":    {Logs: &mesh.AccessLogs{Inbound: &mesh.AccessLog{Only: &mesh.LogTest{Attribute: "x"}}}},
 		"compile spans: tag \"url.path\": is no name": {Spans: &mesh.Spans{Outbound: &mesh.SpanRule{Tags: []mesh.SpanTag{{Name: "url.path"}}}}},
 		"rate limit r: when: key":                     {Rates: []mesh.RateRule{{Name: "r", Requests: 1, Unit: time.Second, Match: mesh.AuthorizationRule{When: []mesh.Condition{{Key: "x"}}}}}},

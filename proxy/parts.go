@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
 	"sync/atomic"
 	"time"
@@ -129,9 +128,6 @@ func dialer(k *mesh.Keepalive) *net.Dialer {
 func (r *parts) dial(ctx context.Context, to *upstream.Instance, alpn string) (net.Conn, error) {
 	d, at := dialer(to.Limits().Keepalive), to.Info.Address.String()
 	if to.Plaintext() {
-		if to.Port != 0 { // the bytes cannot say so, and must not come to another port
-			return nil, fmt.Errorf("port %d can only be asked for with mutual TLS: without, there is the first alone", to.Port)
-		}
 		return d.DialContext(ctx, "tcp", at)
 	}
 	cfg := r.source.ClientTLS(to.Info.Identity, alpn, stream.Mesh)

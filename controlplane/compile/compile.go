@@ -90,7 +90,7 @@ func (b Base) Service(name mesh.ServiceName, instances []mesh.Instance, verdicts
 	for _, i := range instances {
 		s.Known = true
 		if i.State == mesh.Ready || i.State == mesh.Draining {
-			mode, _ := b.modes.For(name.Namespace(), i.Labels)
+			mode, _ := b.modes.For(name.Namespace(), i.Labels, i.AppPort)
 			i.Plaintext = mode == mesh.Disable
 			s.Instances = append(s.Instances, i)
 		}

@@ -87,14 +87,34 @@ func (ps Policies) For(i mesh.Instance) mesh.Inbound {
 		}
 	}
 	in.Sampling, in.Logs, in.Spans = ps.samplingFor(i), ps.logsFor(i), ps.spansFor(i)
-	if mode, _ := ps.peers.For(i.Service.Namespace(), i.Labels); mode != mesh.Strict {
-		in.MTLS = mode
-	}
+	ps.mutualTLS(i, &in)
 	return in
 }
 
 // Equal reports whether two sets of policies say the same.
 func (ps Policies) Equal(other Policies) bool { return reflect.DeepEqual(ps, other) }
+
+// mutualTLS says what the instance takes, and what at ports of which that differs. Where
+// its app has one port alone, that is what it takes: a sidecar need not know of ports.
+func (ps Policies) mutualTLS(i mesh.Instance, in *mesh.Inbound) {
+	of := func(port uint16) mesh.MTLSMode {
+		mode, _ := ps.peers.For(i.Service.Namespace(), i.Labels, port)
+		return mode
+	}
+	ports := i.AppPorts()
+	all := of(0)
+	if len(ports) == 1 {
+		all = of(ports[0].Number)
+	}
+	if all != mesh.Strict {
+		in.MTLS = all
+	}
+	for _, p := range ports {
+		if mode := of(p.Number); mode != all {
+			in.PortMTLS = append(in.PortMTLS, mesh.PortMTLS{Port: p.Number, Mode: mode})
+		}
+	}
+}
 
 func (p selected) selects(i mesh.Instance) bool {
 	if p.namespace != "" && p.namespace != i.Service.Namespace() {

@@ -59,3 +59,52 @@ func TestWhatWorkloadsTakeGoesToThemAndToTheirCallers(t *testing.T) {
 		t.Errorf("of the rule they are told %+v", s)
 	}
 }
+
+// TestModesOfPortsGoToSidecars: callers hear of the first port, which plaintext is for, and
+// a sidecar with one port alone hears nothing of ports, as it need not know of them.
+func TestModesOfPortsGoToSidecars(t *testing.T) {
+	objs := objects(t, `
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: parcels, namespace: depot}
+spec:
+  selector: {matchLabels: {app: parcels}}
+  mtls: {mode: PERMISSIVE}
+  portLevelMtls: {8080: {mode: DISABLE}, 9090: {mode: STRICT}, 9191: {mode: PERMISSIVE}}
+`)
+	instance := func(id mesh.InstanceID, ports ...mesh.Port) mesh.Instance {
+		i := ported(id, ports...)
+		i.Service, i.Labels = "parcels.depot", map[string]string{"app": "parcels"}
+		return i
+	}
+	for name, tt := range map[string]struct {
+		instance  mesh.Instance
+		mode      mesh.MTLSMode
+		ports     []mesh.PortMTLS
+		plaintext bool
+	}{
+		"none": {instance("a"), mesh.Permissive, nil, false},
+		"one":  {instance("a", one(8080, "")), mesh.Disable, nil, true},
+		"several": {
+			instance("a", one(8080, ""), one(9090, ""), one(9191, ""), one(7070, "")),
+			mesh.Permissive,
+			[]mesh.PortMTLS{{Port: 8080, Mode: mesh.Disable}, {Port: 9090, Mode: mesh.Strict}},
+			true,
+		},
+		"in another order": {
+			instance("a", one(9090, ""), one(8080, "")),
+			mesh.Permissive,
+			[]mesh.PortMTLS{{Port: 9090, Mode: mesh.Strict}, {Port: 8080, Mode: mesh.Disable}},
+			false,
+		},
+	} {
+		in := compile.InboundPolicies(objs).For(tt.instance)
+		if d := diff(tt.ports, in.PortMTLS); d != "" || in.MTLS != tt.mode {
+			t.Errorf("%s: told %q, want %q; of ports %s", name, in.MTLS, tt.mode, d)
+		}
+		got := compile.Snapshots(objs, []mesh.Instance{tt.instance}, nil, 1)["parcels.depot"].Instances[0]
+		if got.Plaintext != tt.plaintext {
+			t.Errorf("%s: callers are told plaintext: %v", name, got.Plaintext)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -110,9 +111,26 @@ func (c *checker) walkObject(v any, s shape, at place) {
 			} else {
 				chosen[group] = name
 			}
+			if inner.ports {
+				value = keyed(value)
+				fields[name] = value
+			}
 			c.walk(value, inner, here)
 		}
 	}
+}
+
+// keyed is a dictionary with numbers as keys with the same as texts, as JSON has it.
+func keyed(v any) any {
+	numbers, ok := v.(map[any]any)
+	if !ok {
+		return v
+	}
+	out := make(map[string]any, len(numbers))
+	for k, value := range numbers {
+		out[fmt.Sprint(k)] = value
+	}
+	return out
 }
 
 func (c *checker) walkDict(v any, s shape, at place) {
@@ -122,6 +140,10 @@ func (c *checker) walkDict(v any, s shape, at place) {
 		return
 	}
 	for _, key := range slices.Sorted(maps.Keys(entries)) {
+		if n, err := strconv.ParseUint(key, 10, 16); s.ports && (err != nil || n == 0) {
+			c.report(at.key(key).path, "%q is not a port; want 1 to 65535", key)
+			continue
+		}
 		c.walk(entries[key], s.elem(), at.key(key))
 	}
 }

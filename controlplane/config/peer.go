@@ -25,9 +25,8 @@ func peerAuthenticationKind() kind {
 	}
 }
 
-// peerAuthenticationFields are all but portLevelMtls.
 var peerAuthenticationFields = fieldSet(map[string]string{
-	"": "selector mtls", "selector": "matchLabels", "mtls": "mode",
+	"": "selector mtls portLevelMtls", "selector": "matchLabels", "mtls": "mode", "portLevelMtls": "mode",
 })
 
 // PeerModes are what the PeerAuthentications of a mesh say: the nearest first, and of
@@ -39,6 +38,7 @@ type peerMode struct {
 	namespace string // "" is every one
 	labels    map[string]string
 	mode      mesh.MTLSMode // "" leaves it to those above
+	ports     map[uint16]mesh.MTLSMode
 	reach     int
 }
 
@@ -53,8 +53,14 @@ func NewPeerModes(all []Object) PeerModes {
 		if mesh.IsRoot(o.Namespace) {
 			m.namespace = ""
 		}
-		if mode := o.PeerAuthentication.GetMtls().GetMode(); mode != security.PeerAuthentication_MutualTLS_UNSET {
-			m.mode = mesh.MTLSMode(mode.String())
+		m.mode = modeOf(o.PeerAuthentication.GetMtls())
+		for port, p := range o.PeerAuthentication.GetPortLevelMtls() {
+			if mode := modeOf(p); mode != "" && m.reach == 2 { // Validate has refused it of any other
+				if m.ports == nil {
+					m.ports = map[uint16]mesh.MTLSMode{}
+				}
+				m.ports[uint16(port)] = mode //nolint:gosec // checked when it was read
+			}
 		}
 		out = append(out, m)
 	}
@@ -62,17 +68,26 @@ func NewPeerModes(all []Object) PeerModes {
 	return out
 }
 
-// For is what a workload takes, and the key of the resource that says so, which is ""
-// when none does. Of each reach one resource counts.
-func (m PeerModes) For(namespace string, labels map[string]string) (mesh.MTLSMode, string) {
+// modeOf is empty for what leaves it to others.
+func modeOf(m *security.PeerAuthentication_MutualTLS) mesh.MTLSMode {
+	if m.GetMode() == security.PeerAuthentication_MutualTLS_UNSET {
+		return ""
+	}
+	return mesh.MTLSMode(m.GetMode().String())
+}
+
+// For is what a workload takes at a port of its app, 0 being any that nothing is said of,
+// and the key of the resource that says so, which is "" when none does. Of each reach one
+// resource counts.
+func (m PeerModes) For(namespace string, labels map[string]string, port uint16) (mesh.MTLSMode, string) {
 	reach := math.MaxInt
 	for i := range m {
 		p := &m[i]
 		if p.reach == reach || p.namespace != "" && p.namespace != namespace || !carries(labels, p.labels) {
 			continue
 		}
-		if p.mode != "" {
-			return p.mode, p.key
+		if mode := cmp.Or(p.ports[port], p.mode); mode != "" {
+			return mode, p.key
 		}
 		reach = p.reach
 	}

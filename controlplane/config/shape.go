@@ -17,6 +17,7 @@ type shape struct {
 	oneof func(name string) string        // fields with the same non-empty word exclude each other
 	elem  func() shape                    // of a list or dictionary
 	dict  bool                            // elem are the values of a dictionary
+	ports bool                            // the keys of the dictionary are ports, which YAML reads as numbers
 	want  string                          // of a scalar: "a duration such as 10s"
 	fits  func(v any) bool                // of a scalar
 }
@@ -110,7 +111,9 @@ func messageShape(m protoreflect.MessageDescriptor) shape {
 func fieldShape(f protoreflect.FieldDescriptor) shape {
 	switch {
 	case f.IsMap():
-		return dict(valueShape(f.MapValue()))
+		s := dict(valueShape(f.MapValue()))
+		s.ports = f.MapKey().Kind() == protoreflect.Uint32Kind
+		return s
 	case f.IsList():
 		return list(valueShape(f))
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	networking "istio.io/api/networking/v1alpha3"
 	security "istio.io/api/security/v1beta1"
@@ -19,11 +20,29 @@ func (v *validator) peerAuthentication(p *security.PeerAuthentication) {
 		return
 	}
 	v.selects()
-	if p.GetMtls().GetMode() == security.PeerAuthentication_MutualTLS_UNSET {
+	v.portModes(p)
+	if p.GetMtls().GetMode() == security.PeerAuthentication_MutualTLS_UNSET && len(p.GetPortLevelMtls()) == 0 {
 		v.warn("spec.mtls.mode", "is not set, so it is what the namespace or the mesh says")
 	}
 	v.alone(v.peers, "spec.selector")
 	v.peers = append(v.peers, o)
+}
+
+// portModes holds what is said of ports against the workloads that have them.
+func (v *validator) portModes(p *security.PeerAuthentication) {
+	if len(p.GetPortLevelMtls()) == 0 {
+		return
+	}
+	if len(v.object.Selector()) == 0 {
+		v.fault("spec.portLevelMtls", "needs a selector: ports are of workloads; give spec.selector.matchLabels, or leave it out")
+		return
+	}
+	has := v.selectedPorts()
+	for _, port := range slices.Sorted(maps.Keys(p.GetPortLevelMtls())) {
+		if len(has) > 0 && !hasNumber(has, port) {
+			v.warn(fmt.Sprintf("spec.portLevelMtls[%q]", strconv.Itoa(int(port))), "%d is no port of a workload that is selected; they have %s", port, enumeratePorts(has))
+		}
+	}
 }
 
 // alone holds the object against others of its kind, of which one holds for a workload.
@@ -62,24 +81,41 @@ func (v *validator) mutualTLS() {
 	for _, s := range slices.Sorted(maps.Keys(v.rules)) {
 		v.object = v.rules[s]
 		d := v.object.DestinationRule
-		v.callsAs(d.GetTrafficPolicy().GetTls(), "spec.trafficPolicy.tls.mode", modes, called{s, nil, d.GetSubsets()})
+		v.calls(d.GetTrafficPolicy(), "spec.trafficPolicy", modes, called{service: s, but: d.GetSubsets()})
 		for i, sub := range d.GetSubsets() {
-			path := fmt.Sprintf("spec.subsets[%d].trafficPolicy.tls.mode", i)
-			v.callsAs(sub.GetTrafficPolicy().GetTls(), path, modes, called{s, sub.GetLabels(), nil})
+			v.calls(sub.GetTrafficPolicy(), fmt.Sprintf("spec.subsets[%d].trafficPolicy", i), modes, called{service: s, labels: sub.GetLabels()})
 		}
 	}
 }
 
+// calls looks at what a policy says of a service and of its ports.
+func (v *validator) calls(p *networking.TrafficPolicy, path string, modes PeerModes, c called) {
+	for i, one := range p.GetPortLevelSettings() {
+		if one.GetTls() == nil {
+			continue
+		}
+		own := c
+		own.port = port16(one.GetPort().GetNumber())
+		c.others = append(c.others, own.port)
+		v.callsAs(one.GetTls(), fmt.Sprintf("%s.portLevelSettings[%d].tls.mode", path, i), modes, own)
+	}
+	v.callsAs(p.GetTls(), path+".tls.mode", modes, c)
+}
+
 // called are the instances that a policy is about: of a service, with labels, but for
-// those subsets that say for themselves how they are called.
+// those subsets that say for themselves how they are called. Port is the one of their
+// apps', 0 for all but others.
 type called struct {
 	service mesh.ServiceName
 	labels  map[string]string
 	but     []*networking.Subset
+	port    uint16
+	others  []uint16
 }
 
 // callsAs holds a mode against what each instance takes, or against what the namespace
-// does while none runs.
+// does while none runs. It is about the first port of each: what goes to another one is
+// secured and taken whatever the modes are, as only the handshake can name a port.
 func (v *validator) callsAs(tls *networking.ClientTLSSettings, path string, modes PeerModes, c called) {
 	if tls == nil {
 		return
@@ -88,19 +124,40 @@ func (v *validator) callsAs(tls *networking.ClientTLSSettings, path string, mode
 	if tls.GetMode() != networking.ClientTLSSettings_DISABLE {
 		wrong, takes = mesh.Disable, "only plaintext"
 	}
-	instances := v.world.Services[c.service]
-	if len(instances) == 0 {
-		instances = []map[string]string{c.labels}
-	}
-	for _, labels := range instances {
+	beyond := false
+	for labels, ports := range v.world.callees(c.service, c.labels) {
 		if !carries(labels, c.labels) || c.excepts(labels) {
 			continue
 		}
-		if mode, by := modes.For(c.service.Namespace(), labels); mode == wrong {
+		first, about := c.first(ports)
+		beyond = beyond || wrong == mesh.Strict && c.beyondFirst(ports)
+		if !about {
+			continue
+		}
+		if mode, by := modes.For(c.service.Namespace(), labels, first); mode == wrong {
 			v.find(CodeNotTaken, path, "%s, but %s takes %s: %s says %s", tls.GetMode(), c.service, takes, cmp.Or(by, "the mesh's default"), mode)
 			return
 		}
 	}
+	if beyond {
+		v.warn(path, "holds for the first port alone: others of %s are called with mutual TLS all the same, as plaintext cannot say which port it is for", c.service)
+	}
+}
+
+// first is an app's first port, and whether the policy is about it.
+func (c *called) first(ports []mesh.Port) (number uint16, about bool) {
+	number = c.port
+	if len(ports) > 0 {
+		number = ports[0].Number
+	}
+	return number, (c.port == 0 || c.port == number) && !slices.Contains(c.others, number)
+}
+
+// beyondFirst reports whether the policy is about a port of an app's beside its first.
+func (c *called) beyondFirst(ports []mesh.Port) bool {
+	return len(ports) > 1 && slices.ContainsFunc(ports[1:], func(p mesh.Port) bool {
+		return c.port == p.Number || c.port == 0 && !slices.Contains(c.others, p.Number)
+	})
 }
 
 func (c *called) excepts(labels map[string]string) bool {
@@ -108,3 +165,6 @@ func (c *called) excepts(labels map[string]string) bool {
 		return s.GetTrafficPolicy().GetTls() != nil && carries(labels, s.GetLabels())
 	})
 }
+
+// port16 is a port that Validate tells of elsewhere if it is none.
+func port16(n uint32) uint16 { return uint16(min(n, 65535)) } //nolint:gosec // bounded

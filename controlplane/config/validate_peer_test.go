@@ -7,11 +7,15 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
-// peer is a PeerAuthentication of a namespace and mode, with a selector if it is given one.
-func peer(name, namespace, mode string, selector ...string) string {
+// peer is a PeerAuthentication of a namespace and mode, with a selector and modes of ports
+// if it is given them.
+func peer(name, namespace, mode string, more ...string) string {
 	labels := ""
-	if len(selector) > 0 {
-		labels = "  selector: {matchLabels: {" + selector[0] + "}}\n"
+	if len(more) > 0 && more[0] != "" {
+		labels = "  selector: {matchLabels: {" + more[0] + "}}\n"
+	}
+	if len(more) > 1 {
+		labels += "  portLevelMtls: " + more[1] + "\n"
 	}
 	return "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: " + name + ", namespace: " + namespace +
 		"}\nspec:\n" + labels + "  mtls: {mode: " + mode + "}\n---\n"
@@ -55,8 +59,68 @@ func TestTheNearestPeerAuthenticationHolds(t *testing.T) {
 		if tt.manifest != "" {
 			objects = mustParse(t, tt.manifest)
 		}
-		if mode, by := NewPeerModes(objects).For(tt.namespace, v1); mode != tt.want || by != tt.by {
+		if mode, by := NewPeerModes(objects).For(tt.namespace, v1, 0); mode != tt.want || by != tt.by {
 			t.Errorf("%s: %s by %q, want %s by %q", name, mode, by, tt.want, tt.by)
+		}
+	}
+}
+
+func TestModesOfPorts(t *testing.T) {
+	labels := map[string]string{"app": "reviews"}
+	for name, tt := range map[string]struct {
+		manifest string
+		want     map[uint16]mesh.MTLSMode
+	}{
+		"of the workload": {
+			peer("p", "shop", "STRICT", "app: reviews", "{8080: {mode: DISABLE}, '9090': {mode: PERMISSIVE}}"),
+			map[uint16]mesh.MTLSMode{0: mesh.Strict, 8080: mesh.Disable, 9090: mesh.Permissive, 7070: mesh.Strict},
+		},
+		"unset is the workload's": {
+			peer("p", "shop", "PERMISSIVE", "app: reviews", "{8080: {mode: UNSET}}"), map[uint16]mesh.MTLSMode{8080: mesh.Permissive},
+		},
+		"the rest is the namespace's": {
+			peer("n", "shop", "PERMISSIVE") + peer("p", "shop", "UNSET", "app: reviews", "{8080: {mode: STRICT}}"),
+			map[uint16]mesh.MTLSMode{0: mesh.Permissive, 8080: mesh.Strict},
+		},
+		"without a selector it says nothing": {peer("n", "shop", "PERMISSIVE", "", "{8080: {mode: DISABLE}}"), map[uint16]mesh.MTLSMode{8080: mesh.Permissive}},
+	} {
+		modes := NewPeerModes(mustParse(t, tt.manifest))
+		for port, want := range tt.want {
+			if got, _ := modes.For("shop", labels, port); got != want {
+				t.Errorf("%s: port %d: %s, want %s", name, port, got, want)
+			}
+		}
+	}
+}
+
+func TestModesOfPortsAreHeldAgainstWhatRuns(t *testing.T) {
+	ports := []mesh.Port{{Number: 8080, Name: "http"}, {Number: 9090, Name: "grpc"}}
+	w := NewWorld([]mesh.Instance{{ID: "r1", Service: "reviews", Labels: map[string]string{"app": "reviews"}, AppPort: 8080, Ports: ports}})
+	byPort := func(number, mode, rest string) string {
+		return "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: reviews}\nspec:\n  host: reviews\n" +
+			"  trafficPolicy: {portLevelSettings: [{port: {number: " + number + "}, tls: {mode: " + mode + "}}]" + rest + "}\n---\n"
+	}
+	const first = "holds for the first port alone"
+	for name, tt := range map[string]struct{ manifest, want string }{
+		"no selector":          {peer("p", "default", "STRICT", "", "{8080: {mode: DISABLE}}"), "error PeerAuthentication default/p: spec.portLevelMtls: needs a selector"},
+		"a port that runs":     {peer("p", "default", "STRICT", "app: reviews", "{9090: {mode: DISABLE}}"), ""},
+		"only ports":           {peer("p", "default", "UNSET", "app: reviews", "{9090: {mode: DISABLE}}"), ""},
+		"no port of it":        {peer("p", "default", "STRICT", "app: reviews", "{7070: {mode: DISABLE}}"), `warning PeerAuthentication default/p: spec.portLevelMtls["7070"]: 7070 is no port of a workload that is selected; they have 8080 (http), 9090 (grpc)`},
+		"mutual x first port":  {peer("p", "default", "STRICT", "app: reviews", "{8080: {mode: DISABLE}}") + tlsRule("reviews", "ISTIO_MUTUAL"), "ISTIO_MUTUAL, but reviews takes only plaintext"},
+		"mutual x other port":  {peer("p", "default", "STRICT", "app: reviews", "{9090: {mode: DISABLE}}") + tlsRule("reviews", "ISTIO_MUTUAL"), ""},
+		"DISABLE x first port": {peer("p", "default", "PERMISSIVE", "app: reviews", "{8080: {mode: STRICT}}") + byPort("8080", "DISABLE", ""), "spec.trafficPolicy.portLevelSettings[0].tls.mode: DISABLE, but reviews takes only mutual TLS"},
+		"DISABLE x other port": {byPort("9090", "DISABLE", ""), "warning DestinationRule default/reviews: spec.trafficPolicy.portLevelSettings[0].tls.mode: " + first},
+		"DISABLE of all":       {peer("p", "default", "PERMISSIVE", "app: reviews") + tlsRule("reviews", "DISABLE"), "warning DestinationRule default/reviews: spec.trafficPolicy.tls.mode: " + first},
+		"the port has its own": {byPort("8080", "ISTIO_MUTUAL", ", tls: {mode: DISABLE}"), "spec.trafficPolicy.tls.mode: " + first},
+		"nothing against it":   {byPort("8080", "DISABLE", "") + peer("p", "default", "STRICT", "app: reviews", "{8080: {mode: PERMISSIVE}}"), ""},
+	} {
+		var found []string
+		for _, f := range Validate(mustParse(t, tt.manifest), w) {
+			found = append(found, f.Severity+" "+Line(f))
+		}
+		text := strings.Join(found, "\n")
+		if tt.want == "" && text != "" || tt.want != "" && (len(found) != 1 || !strings.Contains(text, tt.want)) {
+			t.Errorf("%s: found %q, want %q", name, text, tt.want)
 		}
 	}
 }
@@ -121,12 +185,16 @@ func TestPeerAuthenticationsAreHeldAgainstEachOtherAndAgainstRules(t *testing.T)
 
 func TestWhatOfPeerAuthenticationIsRefused(t *testing.T) {
 	for manifest, want := range map[string]string{
-		peer("p", "default", "MUTUAL"): `spec.mtls.mode: "MUTUAL" is not right; want one of UNSET, DISABLE, PERMISSIVE, STRICT`,
-		strings.TrimSuffix(peer("p", "default", "STRICT", "app: x"), "---\n") + "  portLevelMtls: {8080: {mode: DISABLE}}\n": "spec.portLevelMtls: not supported yet",
-		peer("p", "default", "STRICT", "app: 'x*'"):                      "no wildcards are supported in labels",
-		tlsRule("reviews", "SIMPLE"):                                     "SIMPLE\" is not supported: between sidecars there is the mesh's own mutual TLS or none",
-		tlsRule("reviews", "MUTUAL"):                                     "MUTUAL\" is not supported",
-		strings.Replace(tlsRule("reviews", "x"), "mode: x", "sni: x", 1): "sni: not supported yet",
+		peer("p", "default", "MUTUAL"):                                                                                      `spec.mtls.mode: "MUTUAL" is not right; want one of UNSET, DISABLE, PERMISSIVE, STRICT`,
+		peer("p", "default", "STRICT", "app: x", "{8080: {mode: MUTUAL}}"):                                                  `spec.portLevelMtls["8080"].mode: "MUTUAL" is not right; want one of UNSET, DISABLE, PERMISSIVE, STRICT`,
+		peer("p", "default", "STRICT", "app: x", "{0: {mode: STRICT}}"):                                                     `spec.portLevelMtls["0"]: "0" is not a port; want 1 to 65535`,
+		peer("p", "default", "STRICT", "app: x", "{'70000': {mode: STRICT}}"):                                               `spec.portLevelMtls["70000"]: "70000" is not a port`,
+		peer("p", "default", "STRICT", "app: x", "{grpc: {mode: STRICT}}"):                                                  `spec.portLevelMtls["grpc"]: "grpc" is not a port`,
+		peer("p", "default", "STRICT", "app: x", "{8080: {port: 1}}"):                                                       `spec.portLevelMtls["8080"].port: unknown field`,
+		peer("p", "default", "STRICT", "app: 'x*'"):                                                                         "no wildcards are supported in labels",
+		tlsRule("reviews", "SIMPLE"):                                                                                        "SIMPLE\" is not supported: between sidecars there is the mesh's own mutual TLS or none",
+		tlsRule("reviews", "MUTUAL"):                                                                                        "MUTUAL\" is not supported",
+		strings.Replace(tlsRule("reviews", "x"), "mode: x", "sni: x", 1):                                                    "sni: not supported yet",
 		strings.Replace(tlsRule("reviews", "x"), "tls: {mode: x}", "connectionPool: {http: {h2UpgradePolicy: UPGRADE}}", 1): `"UPGRADE" is not supported`,
 		strings.Replace(tlsRule("reviews", "x"), "tls: {mode: x}", "connectionPool: {http: {useClientProtocol: false}}", 1): "useClientProtocol: false is not supported",
 		strings.Replace(tlsRule("reviews", "x"), "tls: {mode: x}", "connectionPool: {http: {http2KeepAlive: {}}}", 1):       "http2KeepAlive: not supported yet",

@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -22,7 +23,8 @@ type World struct {
 	// Ports are those that an instance of the service has, each number once, in order.
 	Ports map[mesh.ServiceName][]mesh.Port
 
-	several map[mesh.ServiceName]bool // that have an instance with more than one port
+	several map[mesh.ServiceName]bool          // that have an instance with more than one port
+	apps    map[mesh.ServiceName][][]mesh.Port // of each instance, as Services; none where that is not known
 }
 
 // NewWorld is the world in which these instances run. A service in known counts
@@ -31,6 +33,7 @@ func NewWorld(instances []mesh.Instance, known ...mesh.ServiceName) World {
 	w := World{
 		Services: make(map[mesh.ServiceName][]map[string]string),
 		Ports:    make(map[mesh.ServiceName][]mesh.Port), several: make(map[mesh.ServiceName]bool),
+		apps: make(map[mesh.ServiceName][][]mesh.Port),
 	}
 	for _, s := range known {
 		w.Services[s] = nil
@@ -40,11 +43,33 @@ func NewWorld(instances []mesh.Instance, known ...mesh.ServiceName) World {
 		ports := i.AppPorts()
 		w.Ports[i.Service] = append(w.Ports[i.Service], ports...)
 		w.several[i.Service] = w.several[i.Service] || len(ports) > 1
+		w.apps[i.Service] = append(w.apps[i.Service], ports)
 	}
 	for s, ports := range w.Ports {
 		w.Ports[s] = sortedPorts(ports)
 	}
 	return w
+}
+
+// callees are the labels and ports of a service's instances; while none runs, one that
+// has these labels.
+func (w World) callees(s mesh.ServiceName, labels map[string]string) iter.Seq2[map[string]string, []mesh.Port] {
+	return func(yield func(map[string]string, []mesh.Port) bool) {
+		if len(w.Services[s]) == 0 {
+			yield(labels, nil)
+			return
+		}
+		apps := w.apps[s]
+		for n, labels := range w.Services[s] {
+			var ports []mesh.Port
+			if n < len(apps) {
+				ports = apps[n]
+			}
+			if !yield(labels, ports) {
+				return
+			}
+		}
+	}
 }
 
 // absent says that there is no such service.

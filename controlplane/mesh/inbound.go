@@ -15,9 +15,16 @@ type Inbound struct {
 	Sampling      *Sampling       `json:"sampling,omitempty"` // of requests either way; nil is every trace
 	// PathNormalization is the mesh's, of requests either way.
 	PathNormalization PathNormalization `json:"pathNormalization,omitempty"`
-	MTLS              MTLSMode          `json:"mtls,omitempty"` // of connections that are taken; "" is Strict
-	Logs              *AccessLogs       `json:"logs,omitempty"` // of requests either way
+	MTLS              MTLSMode          `json:"mtls,omitempty"`     // of connections that are taken; "" is Strict
+	PortMTLS          []PortMTLS        `json:"portMtls,omitempty"` // of those to one port of the app
+	Logs              *AccessLogs       `json:"logs,omitempty"`     // of requests either way
 	Spans             *Spans            `json:"spans,omitempty"`
+}
+
+// PortMTLS is which connections one port of the app takes.
+type PortMTLS struct {
+	Port uint16   `json:"port"`
+	Mode MTLSMode `json:"mode"`
 }
 
 // Authorization is an AuthorizationPolicy that selects the sidecar's workload.

@@ -1715,6 +1715,7 @@ type Inbound struct {
 	Mtls              string                 `protobuf:"bytes,8,opt,name=mtls,proto3" json:"mtls,omitempty"`                                                    // STRICT, PERMISSIVE or DISABLE; empty is STRICT
 	Logs              *AccessLogs            `protobuf:"bytes,9,opt,name=logs,proto3" json:"logs,omitempty"`                                                    // absent is every row
 	Spans             *Spans                 `protobuf:"bytes,10,opt,name=spans,proto3" json:"spans,omitempty"`                                                 // what they tell beside the rest
+	PortMtls          []*PortMTLS            `protobuf:"bytes,11,rep,name=port_mtls,json=portMtls,proto3" json:"port_mtls,omitempty"`                           // ports of the app that take other connections
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -1819,6 +1820,65 @@ func (x *Inbound) GetSpans() *Spans {
 	return nil
 }
 
+func (x *Inbound) GetPortMtls() []*PortMTLS {
+	if x != nil {
+		return x.PortMtls
+	}
+	return nil
+}
+
+type PortMTLS struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Port          uint32                 `protobuf:"varint,1,opt,name=port,proto3" json:"port,omitempty"`
+	Mode          string                 `protobuf:"bytes,2,opt,name=mode,proto3" json:"mode,omitempty"` // STRICT, PERMISSIVE or DISABLE
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PortMTLS) Reset() {
+	*x = PortMTLS{}
+	mi := &file_wire_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PortMTLS) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PortMTLS) ProtoMessage() {}
+
+func (x *PortMTLS) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PortMTLS.ProtoReflect.Descriptor instead.
+func (*PortMTLS) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *PortMTLS) GetPort() uint32 {
+	if x != nil {
+		return x.Port
+	}
+	return 0
+}
+
+func (x *PortMTLS) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
 type Spans struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Outbound      *SpanRule              `protobuf:"bytes,1,opt,name=outbound,proto3" json:"outbound,omitempty"`
@@ -1829,7 +1889,7 @@ type Spans struct {
 
 func (x *Spans) Reset() {
 	*x = Spans{}
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1841,7 +1901,7 @@ func (x *Spans) String() string {
 func (*Spans) ProtoMessage() {}
 
 func (x *Spans) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1854,7 +1914,7 @@ func (x *Spans) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Spans.ProtoReflect.Descriptor instead.
 func (*Spans) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{24}
+	return file_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Spans) GetOutbound() *SpanRule {
@@ -1881,7 +1941,7 @@ type SpanRule struct {
 
 func (x *SpanRule) Reset() {
 	*x = SpanRule{}
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1893,7 +1953,7 @@ func (x *SpanRule) String() string {
 func (*SpanRule) ProtoMessage() {}
 
 func (x *SpanRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1906,7 +1966,7 @@ func (x *SpanRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpanRule.ProtoReflect.Descriptor instead.
 func (*SpanRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{25}
+	return file_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SpanRule) GetOff() bool {
@@ -1935,7 +1995,7 @@ type SpanTag struct {
 
 func (x *SpanTag) Reset() {
 	*x = SpanTag{}
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1947,7 +2007,7 @@ func (x *SpanTag) String() string {
 func (*SpanTag) ProtoMessage() {}
 
 func (x *SpanTag) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1960,7 +2020,7 @@ func (x *SpanTag) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpanTag.ProtoReflect.Descriptor instead.
 func (*SpanTag) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{26}
+	return file_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SpanTag) GetName() string {
@@ -2001,7 +2061,7 @@ type AccessLogs struct {
 
 func (x *AccessLogs) Reset() {
 	*x = AccessLogs{}
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2013,7 +2073,7 @@ func (x *AccessLogs) String() string {
 func (*AccessLogs) ProtoMessage() {}
 
 func (x *AccessLogs) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2026,7 +2086,7 @@ func (x *AccessLogs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessLogs.ProtoReflect.Descriptor instead.
 func (*AccessLogs) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{27}
+	return file_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *AccessLogs) GetOutbound() *AccessLog {
@@ -2054,7 +2114,7 @@ type AccessLog struct {
 
 func (x *AccessLog) Reset() {
 	*x = AccessLog{}
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2066,7 +2126,7 @@ func (x *AccessLog) String() string {
 func (*AccessLog) ProtoMessage() {}
 
 func (x *AccessLog) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2079,7 +2139,7 @@ func (x *AccessLog) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessLog.ProtoReflect.Descriptor instead.
 func (*AccessLog) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{28}
+	return file_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *AccessLog) GetOff() bool {
@@ -2118,7 +2178,7 @@ type LogTest struct {
 
 func (x *LogTest) Reset() {
 	*x = LogTest{}
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2130,7 +2190,7 @@ func (x *LogTest) String() string {
 func (*LogTest) ProtoMessage() {}
 
 func (x *LogTest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2143,7 +2203,7 @@ func (x *LogTest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogTest.ProtoReflect.Descriptor instead.
 func (*LogTest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{29}
+	return file_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *LogTest) GetOp() string {
@@ -2207,7 +2267,7 @@ type Sampling struct {
 
 func (x *Sampling) Reset() {
 	*x = Sampling{}
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2219,7 +2279,7 @@ func (x *Sampling) String() string {
 func (*Sampling) ProtoMessage() {}
 
 func (x *Sampling) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2232,7 +2292,7 @@ func (x *Sampling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sampling.ProtoReflect.Descriptor instead.
 func (*Sampling) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{30}
+	return file_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Sampling) GetPercentage() float64 {
@@ -2276,7 +2336,7 @@ type SamplingRule struct {
 
 func (x *SamplingRule) Reset() {
 	*x = SamplingRule{}
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2288,7 +2348,7 @@ func (x *SamplingRule) String() string {
 func (*SamplingRule) ProtoMessage() {}
 
 func (x *SamplingRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2301,7 +2361,7 @@ func (x *SamplingRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SamplingRule.ProtoReflect.Descriptor instead.
 func (*SamplingRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{31}
+	return file_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *SamplingRule) GetHost() string {
@@ -2354,7 +2414,7 @@ type RateRule struct {
 
 func (x *RateRule) Reset() {
 	*x = RateRule{}
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2366,7 +2426,7 @@ func (x *RateRule) String() string {
 func (*RateRule) ProtoMessage() {}
 
 func (x *RateRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2379,7 +2439,7 @@ func (x *RateRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateRule.ProtoReflect.Descriptor instead.
 func (*RateRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{32}
+	return file_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *RateRule) GetName() string {
@@ -2444,7 +2504,7 @@ type InFlight struct {
 
 func (x *InFlight) Reset() {
 	*x = InFlight{}
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2456,7 +2516,7 @@ func (x *InFlight) String() string {
 func (*InFlight) ProtoMessage() {}
 
 func (x *InFlight) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2469,7 +2529,7 @@ func (x *InFlight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InFlight.ProtoReflect.Descriptor instead.
 func (*InFlight) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{33}
+	return file_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *InFlight) GetName() string {
@@ -2524,7 +2584,7 @@ type Adaptive struct {
 
 func (x *Adaptive) Reset() {
 	*x = Adaptive{}
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2536,7 +2596,7 @@ func (x *Adaptive) String() string {
 func (*Adaptive) ProtoMessage() {}
 
 func (x *Adaptive) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2549,7 +2609,7 @@ func (x *Adaptive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Adaptive.ProtoReflect.Descriptor instead.
 func (*Adaptive) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{34}
+	return file_wire_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Adaptive) GetPercentile() float64 {
@@ -2634,7 +2694,7 @@ type TokenRule struct {
 
 func (x *TokenRule) Reset() {
 	*x = TokenRule{}
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2646,7 +2706,7 @@ func (x *TokenRule) String() string {
 func (*TokenRule) ProtoMessage() {}
 
 func (x *TokenRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2659,7 +2719,7 @@ func (x *TokenRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenRule.ProtoReflect.Descriptor instead.
 func (*TokenRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{35}
+	return file_wire_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *TokenRule) GetIssuer() string {
@@ -2749,7 +2809,7 @@ type TokenHeader struct {
 
 func (x *TokenHeader) Reset() {
 	*x = TokenHeader{}
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2761,7 +2821,7 @@ func (x *TokenHeader) String() string {
 func (*TokenHeader) ProtoMessage() {}
 
 func (x *TokenHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2774,7 +2834,7 @@ func (x *TokenHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenHeader.ProtoReflect.Descriptor instead.
 func (*TokenHeader) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{36}
+	return file_wire_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *TokenHeader) GetName() string {
@@ -2801,7 +2861,7 @@ type ClaimHeader struct {
 
 func (x *ClaimHeader) Reset() {
 	*x = ClaimHeader{}
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2813,7 +2873,7 @@ func (x *ClaimHeader) String() string {
 func (*ClaimHeader) ProtoMessage() {}
 
 func (x *ClaimHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2826,7 +2886,7 @@ func (x *ClaimHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimHeader.ProtoReflect.Descriptor instead.
 func (*ClaimHeader) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{37}
+	return file_wire_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ClaimHeader) GetHeader() string {
@@ -2855,7 +2915,7 @@ type Authorization struct {
 
 func (x *Authorization) Reset() {
 	*x = Authorization{}
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2867,7 +2927,7 @@ func (x *Authorization) String() string {
 func (*Authorization) ProtoMessage() {}
 
 func (x *Authorization) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2880,7 +2940,7 @@ func (x *Authorization) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Authorization.ProtoReflect.Descriptor instead.
 func (*Authorization) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{38}
+	return file_wire_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Authorization) GetName() string {
@@ -2922,7 +2982,7 @@ type AuthorizationRule struct {
 
 func (x *AuthorizationRule) Reset() {
 	*x = AuthorizationRule{}
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2934,7 +2994,7 @@ func (x *AuthorizationRule) String() string {
 func (*AuthorizationRule) ProtoMessage() {}
 
 func (x *AuthorizationRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2947,7 +3007,7 @@ func (x *AuthorizationRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorizationRule.ProtoReflect.Descriptor instead.
 func (*AuthorizationRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{39}
+	return file_wire_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *AuthorizationRule) GetFrom() []*Source {
@@ -2993,7 +3053,7 @@ type Source struct {
 
 func (x *Source) Reset() {
 	*x = Source{}
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3005,7 +3065,7 @@ func (x *Source) String() string {
 func (*Source) ProtoMessage() {}
 
 func (x *Source) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3018,7 +3078,7 @@ func (x *Source) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Source.ProtoReflect.Descriptor instead.
 func (*Source) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{40}
+	return file_wire_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Source) GetPrincipals() []string {
@@ -3135,7 +3195,7 @@ type Operation struct {
 
 func (x *Operation) Reset() {
 	*x = Operation{}
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3147,7 +3207,7 @@ func (x *Operation) String() string {
 func (*Operation) ProtoMessage() {}
 
 func (x *Operation) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3160,7 +3220,7 @@ func (x *Operation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operation.ProtoReflect.Descriptor instead.
 func (*Operation) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{41}
+	return file_wire_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Operation) GetHosts() []string {
@@ -3230,7 +3290,7 @@ type Condition struct {
 
 func (x *Condition) Reset() {
 	*x = Condition{}
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3242,7 +3302,7 @@ func (x *Condition) String() string {
 func (*Condition) ProtoMessage() {}
 
 func (x *Condition) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3255,7 +3315,7 @@ func (x *Condition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Condition.ProtoReflect.Descriptor instead.
 func (*Condition) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{42}
+	return file_wire_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Condition) GetKey() string {
@@ -3299,7 +3359,7 @@ type Snapshot struct {
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3311,7 +3371,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3324,7 +3384,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{43}
+	return file_wire_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Snapshot) GetService() string {
@@ -3422,7 +3482,7 @@ type Port struct {
 
 func (x *Port) Reset() {
 	*x = Port{}
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3434,7 +3494,7 @@ func (x *Port) String() string {
 func (*Port) ProtoMessage() {}
 
 func (x *Port) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3447,7 +3507,7 @@ func (x *Port) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Port.ProtoReflect.Descriptor instead.
 func (*Port) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{44}
+	return file_wire_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Port) GetNumber() uint32 {
@@ -3481,7 +3541,7 @@ type ServicePort struct {
 
 func (x *ServicePort) Reset() {
 	*x = ServicePort{}
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3493,7 +3553,7 @@ func (x *ServicePort) String() string {
 func (*ServicePort) ProtoMessage() {}
 
 func (x *ServicePort) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3506,7 +3566,7 @@ func (x *ServicePort) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServicePort.ProtoReflect.Descriptor instead.
 func (*ServicePort) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{45}
+	return file_wire_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ServicePort) GetPort() *Port {
@@ -3533,7 +3593,7 @@ type PortPolicy struct {
 
 func (x *PortPolicy) Reset() {
 	*x = PortPolicy{}
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3545,7 +3605,7 @@ func (x *PortPolicy) String() string {
 func (*PortPolicy) ProtoMessage() {}
 
 func (x *PortPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3558,7 +3618,7 @@ func (x *PortPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PortPolicy.ProtoReflect.Descriptor instead.
 func (*PortPolicy) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{46}
+	return file_wire_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *PortPolicy) GetPort() uint32 {
@@ -3595,7 +3655,7 @@ type Instance struct {
 
 func (x *Instance) Reset() {
 	*x = Instance{}
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3607,7 +3667,7 @@ func (x *Instance) String() string {
 func (*Instance) ProtoMessage() {}
 
 func (x *Instance) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3620,7 +3680,7 @@ func (x *Instance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Instance.ProtoReflect.Descriptor instead.
 func (*Instance) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{47}
+	return file_wire_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Instance) GetId() string {
@@ -3728,7 +3788,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3740,7 +3800,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3753,7 +3813,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{48}
+	return file_wire_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Route) GetName() string {
@@ -3867,7 +3927,7 @@ type Match struct {
 
 func (x *Match) Reset() {
 	*x = Match{}
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3879,7 +3939,7 @@ func (x *Match) String() string {
 func (*Match) ProtoMessage() {}
 
 func (x *Match) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3892,7 +3952,7 @@ func (x *Match) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Match.ProtoReflect.Descriptor instead.
 func (*Match) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{49}
+	return file_wire_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Match) GetPath() *StringMatch {
@@ -3996,7 +4056,7 @@ type StringMatch struct {
 
 func (x *StringMatch) Reset() {
 	*x = StringMatch{}
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4008,7 +4068,7 @@ func (x *StringMatch) String() string {
 func (*StringMatch) ProtoMessage() {}
 
 func (x *StringMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4021,7 +4081,7 @@ func (x *StringMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StringMatch.ProtoReflect.Descriptor instead.
 func (*StringMatch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{50}
+	return file_wire_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *StringMatch) GetKind() isStringMatch_Kind {
@@ -4102,7 +4162,7 @@ type Destination struct {
 
 func (x *Destination) Reset() {
 	*x = Destination{}
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4114,7 +4174,7 @@ func (x *Destination) String() string {
 func (*Destination) ProtoMessage() {}
 
 func (x *Destination) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4127,7 +4187,7 @@ func (x *Destination) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Destination.ProtoReflect.Descriptor instead.
 func (*Destination) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{51}
+	return file_wire_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Destination) GetService() string {
@@ -4193,7 +4253,7 @@ type Retry struct {
 
 func (x *Retry) Reset() {
 	*x = Retry{}
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4205,7 +4265,7 @@ func (x *Retry) String() string {
 func (*Retry) ProtoMessage() {}
 
 func (x *Retry) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4218,7 +4278,7 @@ func (x *Retry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retry.ProtoReflect.Descriptor instead.
 func (*Retry) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{52}
+	return file_wire_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Retry) GetAttempts() int64 {
@@ -4273,7 +4333,7 @@ type HeaderEdits struct {
 
 func (x *HeaderEdits) Reset() {
 	*x = HeaderEdits{}
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4285,7 +4345,7 @@ func (x *HeaderEdits) String() string {
 func (*HeaderEdits) ProtoMessage() {}
 
 func (x *HeaderEdits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4298,7 +4358,7 @@ func (x *HeaderEdits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeaderEdits.ProtoReflect.Descriptor instead.
 func (*HeaderEdits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{53}
+	return file_wire_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *HeaderEdits) GetRequest() *FieldEdits {
@@ -4326,7 +4386,7 @@ type FieldEdits struct {
 
 func (x *FieldEdits) Reset() {
 	*x = FieldEdits{}
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4338,7 +4398,7 @@ func (x *FieldEdits) String() string {
 func (*FieldEdits) ProtoMessage() {}
 
 func (x *FieldEdits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4351,7 +4411,7 @@ func (x *FieldEdits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldEdits.ProtoReflect.Descriptor instead.
 func (*FieldEdits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{54}
+	return file_wire_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *FieldEdits) GetRemove() []string {
@@ -4389,7 +4449,7 @@ type Rewrite struct {
 
 func (x *Rewrite) Reset() {
 	*x = Rewrite{}
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4401,7 +4461,7 @@ func (x *Rewrite) String() string {
 func (*Rewrite) ProtoMessage() {}
 
 func (x *Rewrite) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4414,7 +4474,7 @@ func (x *Rewrite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rewrite.ProtoReflect.Descriptor instead.
 func (*Rewrite) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{55}
+	return file_wire_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Rewrite) GetPath() string {
@@ -4475,7 +4535,7 @@ type Redirect struct {
 
 func (x *Redirect) Reset() {
 	*x = Redirect{}
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4487,7 +4547,7 @@ func (x *Redirect) String() string {
 func (*Redirect) ProtoMessage() {}
 
 func (x *Redirect) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4500,7 +4560,7 @@ func (x *Redirect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Redirect.ProtoReflect.Descriptor instead.
 func (*Redirect) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{56}
+	return file_wire_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Redirect) GetCode() int64 {
@@ -4569,7 +4629,7 @@ type DirectResponse struct {
 
 func (x *DirectResponse) Reset() {
 	*x = DirectResponse{}
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4581,7 +4641,7 @@ func (x *DirectResponse) String() string {
 func (*DirectResponse) ProtoMessage() {}
 
 func (x *DirectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4594,7 +4654,7 @@ func (x *DirectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectResponse.ProtoReflect.Descriptor instead.
 func (*DirectResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{57}
+	return file_wire_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *DirectResponse) GetStatus() int64 {
@@ -4626,7 +4686,7 @@ type CORS struct {
 
 func (x *CORS) Reset() {
 	*x = CORS{}
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4638,7 +4698,7 @@ func (x *CORS) String() string {
 func (*CORS) ProtoMessage() {}
 
 func (x *CORS) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4651,7 +4711,7 @@ func (x *CORS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CORS.ProtoReflect.Descriptor instead.
 func (*CORS) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{58}
+	return file_wire_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *CORS) GetOrigins() []*StringMatch {
@@ -4713,7 +4773,7 @@ type Fault struct {
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4725,7 +4785,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4738,7 +4798,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{59}
+	return file_wire_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *Fault) GetDelay() *Delay {
@@ -4765,7 +4825,7 @@ type Delay struct {
 
 func (x *Delay) Reset() {
 	*x = Delay{}
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4777,7 +4837,7 @@ func (x *Delay) String() string {
 func (*Delay) ProtoMessage() {}
 
 func (x *Delay) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4790,7 +4850,7 @@ func (x *Delay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delay.ProtoReflect.Descriptor instead.
 func (*Delay) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{60}
+	return file_wire_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Delay) GetFixed() *durationpb.Duration {
@@ -4818,7 +4878,7 @@ type Abort struct {
 
 func (x *Abort) Reset() {
 	*x = Abort{}
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4830,7 +4890,7 @@ func (x *Abort) String() string {
 func (*Abort) ProtoMessage() {}
 
 func (x *Abort) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4843,7 +4903,7 @@ func (x *Abort) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Abort.ProtoReflect.Descriptor instead.
 func (*Abort) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{61}
+	return file_wire_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Abort) GetStatus() int64 {
@@ -4879,7 +4939,7 @@ type Mirror struct {
 
 func (x *Mirror) Reset() {
 	*x = Mirror{}
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4891,7 +4951,7 @@ func (x *Mirror) String() string {
 func (*Mirror) ProtoMessage() {}
 
 func (x *Mirror) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4904,7 +4964,7 @@ func (x *Mirror) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mirror.ProtoReflect.Descriptor instead.
 func (*Mirror) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{62}
+	return file_wire_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Mirror) GetService() string {
@@ -4946,7 +5006,7 @@ type StreamRoute struct {
 
 func (x *StreamRoute) Reset() {
 	*x = StreamRoute{}
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4958,7 +5018,7 @@ func (x *StreamRoute) String() string {
 func (*StreamRoute) ProtoMessage() {}
 
 func (x *StreamRoute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4971,7 +5031,7 @@ func (x *StreamRoute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRoute.ProtoReflect.Descriptor instead.
 func (*StreamRoute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{63}
+	return file_wire_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *StreamRoute) GetName() string {
@@ -5008,7 +5068,7 @@ type StreamMatch struct {
 
 func (x *StreamMatch) Reset() {
 	*x = StreamMatch{}
-	mi := &file_wire_proto_msgTypes[64]
+	mi := &file_wire_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5020,7 +5080,7 @@ func (x *StreamMatch) String() string {
 func (*StreamMatch) ProtoMessage() {}
 
 func (x *StreamMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[64]
+	mi := &file_wire_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5033,7 +5093,7 @@ func (x *StreamMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamMatch.ProtoReflect.Descriptor instead.
 func (*StreamMatch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{64}
+	return file_wire_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *StreamMatch) GetTls() bool {
@@ -5083,7 +5143,7 @@ type Subset struct {
 
 func (x *Subset) Reset() {
 	*x = Subset{}
-	mi := &file_wire_proto_msgTypes[65]
+	mi := &file_wire_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5095,7 +5155,7 @@ func (x *Subset) String() string {
 func (*Subset) ProtoMessage() {}
 
 func (x *Subset) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[65]
+	mi := &file_wire_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5108,7 +5168,7 @@ func (x *Subset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subset.ProtoReflect.Descriptor instead.
 func (*Subset) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{65}
+	return file_wire_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *Subset) GetName() string {
@@ -5152,7 +5212,7 @@ type Hedge struct {
 
 func (x *Hedge) Reset() {
 	*x = Hedge{}
-	mi := &file_wire_proto_msgTypes[66]
+	mi := &file_wire_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5164,7 +5224,7 @@ func (x *Hedge) String() string {
 func (*Hedge) ProtoMessage() {}
 
 func (x *Hedge) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[66]
+	mi := &file_wire_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5177,7 +5237,7 @@ func (x *Hedge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hedge.ProtoReflect.Descriptor instead.
 func (*Hedge) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{66}
+	return file_wire_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *Hedge) GetAfter() *durationpb.Duration {
@@ -5232,7 +5292,7 @@ type Policy struct {
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_wire_proto_msgTypes[67]
+	mi := &file_wire_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5244,7 +5304,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[67]
+	mi := &file_wire_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5257,7 +5317,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{67}
+	return file_wire_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *Policy) GetLoadBalancer() string {
@@ -5339,7 +5399,7 @@ type Hash struct {
 
 func (x *Hash) Reset() {
 	*x = Hash{}
-	mi := &file_wire_proto_msgTypes[68]
+	mi := &file_wire_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5351,7 +5411,7 @@ func (x *Hash) String() string {
 func (*Hash) ProtoMessage() {}
 
 func (x *Hash) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[68]
+	mi := &file_wire_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5364,7 +5424,7 @@ func (x *Hash) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hash.ProtoReflect.Descriptor instead.
 func (*Hash) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{68}
+	return file_wire_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *Hash) GetKey() isHash_Key {
@@ -5458,7 +5518,7 @@ type HashCookie struct {
 
 func (x *HashCookie) Reset() {
 	*x = HashCookie{}
-	mi := &file_wire_proto_msgTypes[69]
+	mi := &file_wire_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5470,7 +5530,7 @@ func (x *HashCookie) String() string {
 func (*HashCookie) ProtoMessage() {}
 
 func (x *HashCookie) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[69]
+	mi := &file_wire_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5483,7 +5543,7 @@ func (x *HashCookie) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HashCookie.ProtoReflect.Descriptor instead.
 func (*HashCookie) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{69}
+	return file_wire_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *HashCookie) GetName() string {
@@ -5531,7 +5591,7 @@ type CookieAttribute struct {
 
 func (x *CookieAttribute) Reset() {
 	*x = CookieAttribute{}
-	mi := &file_wire_proto_msgTypes[70]
+	mi := &file_wire_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5543,7 +5603,7 @@ func (x *CookieAttribute) String() string {
 func (*CookieAttribute) ProtoMessage() {}
 
 func (x *CookieAttribute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[70]
+	mi := &file_wire_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5556,7 +5616,7 @@ func (x *CookieAttribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CookieAttribute.ProtoReflect.Descriptor instead.
 func (*CookieAttribute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{70}
+	return file_wire_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *CookieAttribute) GetName() string {
@@ -5584,7 +5644,7 @@ type Warmup struct {
 
 func (x *Warmup) Reset() {
 	*x = Warmup{}
-	mi := &file_wire_proto_msgTypes[71]
+	mi := &file_wire_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5596,7 +5656,7 @@ func (x *Warmup) String() string {
 func (*Warmup) ProtoMessage() {}
 
 func (x *Warmup) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[71]
+	mi := &file_wire_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5609,7 +5669,7 @@ func (x *Warmup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warmup.ProtoReflect.Descriptor instead.
 func (*Warmup) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{71}
+	return file_wire_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *Warmup) GetDuration() *durationpb.Duration {
@@ -5645,7 +5705,7 @@ type LocalityLB struct {
 
 func (x *LocalityLB) Reset() {
 	*x = LocalityLB{}
-	mi := &file_wire_proto_msgTypes[72]
+	mi := &file_wire_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5657,7 +5717,7 @@ func (x *LocalityLB) String() string {
 func (*LocalityLB) ProtoMessage() {}
 
 func (x *LocalityLB) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[72]
+	mi := &file_wire_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5670,7 +5730,7 @@ func (x *LocalityLB) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocalityLB.ProtoReflect.Descriptor instead.
 func (*LocalityLB) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{72}
+	return file_wire_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *LocalityLB) GetOff() bool {
@@ -5711,7 +5771,7 @@ type Distribute struct {
 
 func (x *Distribute) Reset() {
 	*x = Distribute{}
-	mi := &file_wire_proto_msgTypes[73]
+	mi := &file_wire_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5723,7 +5783,7 @@ func (x *Distribute) String() string {
 func (*Distribute) ProtoMessage() {}
 
 func (x *Distribute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[73]
+	mi := &file_wire_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5736,7 +5796,7 @@ func (x *Distribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Distribute.ProtoReflect.Descriptor instead.
 func (*Distribute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{73}
+	return file_wire_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *Distribute) GetFrom() string {
@@ -5770,7 +5830,7 @@ type Outlier struct {
 
 func (x *Outlier) Reset() {
 	*x = Outlier{}
-	mi := &file_wire_proto_msgTypes[74]
+	mi := &file_wire_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5782,7 +5842,7 @@ func (x *Outlier) String() string {
 func (*Outlier) ProtoMessage() {}
 
 func (x *Outlier) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[74]
+	mi := &file_wire_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5795,7 +5855,7 @@ func (x *Outlier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outlier.ProtoReflect.Descriptor instead.
 func (*Outlier) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{74}
+	return file_wire_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *Outlier) GetConsecutiveErrors() int64 {
@@ -5880,7 +5940,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_wire_proto_msgTypes[75]
+	mi := &file_wire_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5892,7 +5952,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[75]
+	mi := &file_wire_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5905,7 +5965,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{75}
+	return file_wire_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *Limits) GetConnections() int64 {
@@ -5996,7 +6056,7 @@ type Keepalive struct {
 
 func (x *Keepalive) Reset() {
 	*x = Keepalive{}
-	mi := &file_wire_proto_msgTypes[76]
+	mi := &file_wire_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6008,7 +6068,7 @@ func (x *Keepalive) String() string {
 func (*Keepalive) ProtoMessage() {}
 
 func (x *Keepalive) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[76]
+	mi := &file_wire_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6021,7 +6081,7 @@ func (x *Keepalive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Keepalive.ProtoReflect.Descriptor instead.
 func (*Keepalive) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{76}
+	return file_wire_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *Keepalive) GetProbes() int64 {
@@ -6056,7 +6116,7 @@ type RetryBudget struct {
 
 func (x *RetryBudget) Reset() {
 	*x = RetryBudget{}
-	mi := &file_wire_proto_msgTypes[77]
+	mi := &file_wire_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6068,7 +6128,7 @@ func (x *RetryBudget) String() string {
 func (*RetryBudget) ProtoMessage() {}
 
 func (x *RetryBudget) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[77]
+	mi := &file_wire_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6081,7 +6141,7 @@ func (x *RetryBudget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryBudget.ProtoReflect.Descriptor instead.
 func (*RetryBudget) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{77}
+	return file_wire_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *RetryBudget) GetPercent() float64 {
@@ -6125,7 +6185,7 @@ type HealthCheck struct {
 
 func (x *HealthCheck) Reset() {
 	*x = HealthCheck{}
-	mi := &file_wire_proto_msgTypes[78]
+	mi := &file_wire_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6137,7 +6197,7 @@ func (x *HealthCheck) String() string {
 func (*HealthCheck) ProtoMessage() {}
 
 func (x *HealthCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[78]
+	mi := &file_wire_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6150,7 +6210,7 @@ func (x *HealthCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthCheck.ProtoReflect.Descriptor instead.
 func (*HealthCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{78}
+	return file_wire_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *HealthCheck) GetHow() isHealthCheck_How {
@@ -6262,7 +6322,7 @@ type HTTPCheck struct {
 
 func (x *HTTPCheck) Reset() {
 	*x = HTTPCheck{}
-	mi := &file_wire_proto_msgTypes[79]
+	mi := &file_wire_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6274,7 +6334,7 @@ func (x *HTTPCheck) String() string {
 func (*HTTPCheck) ProtoMessage() {}
 
 func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[79]
+	mi := &file_wire_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6287,7 +6347,7 @@ func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HTTPCheck.ProtoReflect.Descriptor instead.
 func (*HTTPCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{79}
+	return file_wire_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *HTTPCheck) GetPath() string {
@@ -6321,7 +6381,7 @@ type StatusRange struct {
 
 func (x *StatusRange) Reset() {
 	*x = StatusRange{}
-	mi := &file_wire_proto_msgTypes[80]
+	mi := &file_wire_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6333,7 +6393,7 @@ func (x *StatusRange) String() string {
 func (*StatusRange) ProtoMessage() {}
 
 func (x *StatusRange) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[80]
+	mi := &file_wire_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6346,7 +6406,7 @@ func (x *StatusRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRange.ProtoReflect.Descriptor instead.
 func (*StatusRange) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{80}
+	return file_wire_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *StatusRange) GetFrom() int64 {
@@ -6372,7 +6432,7 @@ type GRPCCheck struct {
 
 func (x *GRPCCheck) Reset() {
 	*x = GRPCCheck{}
-	mi := &file_wire_proto_msgTypes[81]
+	mi := &file_wire_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6384,7 +6444,7 @@ func (x *GRPCCheck) String() string {
 func (*GRPCCheck) ProtoMessage() {}
 
 func (x *GRPCCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[81]
+	mi := &file_wire_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6397,7 +6457,7 @@ func (x *GRPCCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GRPCCheck.ProtoReflect.Descriptor instead.
 func (*GRPCCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{81}
+	return file_wire_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *GRPCCheck) GetService() string {
@@ -6427,7 +6487,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_wire_proto_msgTypes[82]
+	mi := &file_wire_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6439,7 +6499,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[82]
+	mi := &file_wire_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6452,7 +6512,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{82}
+	return file_wire_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *Verdict) GetId() string {
@@ -6675,7 +6735,7 @@ const file_wire_proto_rawDesc = "" +
 	"\bresponse\x18\x1b \x03(\v2\x1f.sightline.wire.v1.TappedHeaderR\bresponse\"8\n" +
 	"\fTappedHeader\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value\"\xed\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\xa7\x04\n" +
 	"\aInbound\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12F\n" +
 	"\rauthorization\x18\x02 \x03(\v2 .sightline.wire.v1.AuthorizationR\rauthorization\x124\n" +
@@ -6687,7 +6747,11 @@ const file_wire_proto_rawDesc = "" +
 	"\x04mtls\x18\b \x01(\tR\x04mtls\x121\n" +
 	"\x04logs\x18\t \x01(\v2\x1d.sightline.wire.v1.AccessLogsR\x04logs\x12.\n" +
 	"\x05spans\x18\n" +
-	" \x01(\v2\x18.sightline.wire.v1.SpansR\x05spans\"w\n" +
+	" \x01(\v2\x18.sightline.wire.v1.SpansR\x05spans\x128\n" +
+	"\tport_mtls\x18\v \x03(\v2\x1b.sightline.wire.v1.PortMTLSR\bportMtls\"2\n" +
+	"\bPortMTLS\x12\x12\n" +
+	"\x04port\x18\x01 \x01(\rR\x04port\x12\x12\n" +
+	"\x04mode\x18\x02 \x01(\tR\x04mode\"w\n" +
 	"\x05Spans\x127\n" +
 	"\boutbound\x18\x01 \x01(\v2\x1b.sightline.wire.v1.SpanRuleR\boutbound\x125\n" +
 	"\ainbound\x18\x02 \x01(\v2\x1b.sightline.wire.v1.SpanRuleR\ainbound\"L\n" +
@@ -7163,7 +7227,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 96)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 97)
 var file_wire_proto_goTypes = []any{
 	(*Workload)(nil),              // 0: sightline.wire.v1.Workload
 	(*EnrollRequest)(nil),         // 1: sightline.wire.v1.EnrollRequest
@@ -7189,240 +7253,242 @@ var file_wire_proto_goTypes = []any{
 	(*TappedRow)(nil),             // 21: sightline.wire.v1.TappedRow
 	(*TappedHeader)(nil),          // 22: sightline.wire.v1.TappedHeader
 	(*Inbound)(nil),               // 23: sightline.wire.v1.Inbound
-	(*Spans)(nil),                 // 24: sightline.wire.v1.Spans
-	(*SpanRule)(nil),              // 25: sightline.wire.v1.SpanRule
-	(*SpanTag)(nil),               // 26: sightline.wire.v1.SpanTag
-	(*AccessLogs)(nil),            // 27: sightline.wire.v1.AccessLogs
-	(*AccessLog)(nil),             // 28: sightline.wire.v1.AccessLog
-	(*LogTest)(nil),               // 29: sightline.wire.v1.LogTest
-	(*Sampling)(nil),              // 30: sightline.wire.v1.Sampling
-	(*SamplingRule)(nil),          // 31: sightline.wire.v1.SamplingRule
-	(*RateRule)(nil),              // 32: sightline.wire.v1.RateRule
-	(*InFlight)(nil),              // 33: sightline.wire.v1.InFlight
-	(*Adaptive)(nil),              // 34: sightline.wire.v1.Adaptive
-	(*TokenRule)(nil),             // 35: sightline.wire.v1.TokenRule
-	(*TokenHeader)(nil),           // 36: sightline.wire.v1.TokenHeader
-	(*ClaimHeader)(nil),           // 37: sightline.wire.v1.ClaimHeader
-	(*Authorization)(nil),         // 38: sightline.wire.v1.Authorization
-	(*AuthorizationRule)(nil),     // 39: sightline.wire.v1.AuthorizationRule
-	(*Source)(nil),                // 40: sightline.wire.v1.Source
-	(*Operation)(nil),             // 41: sightline.wire.v1.Operation
-	(*Condition)(nil),             // 42: sightline.wire.v1.Condition
-	(*Snapshot)(nil),              // 43: sightline.wire.v1.Snapshot
-	(*Port)(nil),                  // 44: sightline.wire.v1.Port
-	(*ServicePort)(nil),           // 45: sightline.wire.v1.ServicePort
-	(*PortPolicy)(nil),            // 46: sightline.wire.v1.PortPolicy
-	(*Instance)(nil),              // 47: sightline.wire.v1.Instance
-	(*Route)(nil),                 // 48: sightline.wire.v1.Route
-	(*Match)(nil),                 // 49: sightline.wire.v1.Match
-	(*StringMatch)(nil),           // 50: sightline.wire.v1.StringMatch
-	(*Destination)(nil),           // 51: sightline.wire.v1.Destination
-	(*Retry)(nil),                 // 52: sightline.wire.v1.Retry
-	(*HeaderEdits)(nil),           // 53: sightline.wire.v1.HeaderEdits
-	(*FieldEdits)(nil),            // 54: sightline.wire.v1.FieldEdits
-	(*Rewrite)(nil),               // 55: sightline.wire.v1.Rewrite
-	(*Redirect)(nil),              // 56: sightline.wire.v1.Redirect
-	(*DirectResponse)(nil),        // 57: sightline.wire.v1.DirectResponse
-	(*CORS)(nil),                  // 58: sightline.wire.v1.CORS
-	(*Fault)(nil),                 // 59: sightline.wire.v1.Fault
-	(*Delay)(nil),                 // 60: sightline.wire.v1.Delay
-	(*Abort)(nil),                 // 61: sightline.wire.v1.Abort
-	(*Mirror)(nil),                // 62: sightline.wire.v1.Mirror
-	(*StreamRoute)(nil),           // 63: sightline.wire.v1.StreamRoute
-	(*StreamMatch)(nil),           // 64: sightline.wire.v1.StreamMatch
-	(*Subset)(nil),                // 65: sightline.wire.v1.Subset
-	(*Hedge)(nil),                 // 66: sightline.wire.v1.Hedge
-	(*Policy)(nil),                // 67: sightline.wire.v1.Policy
-	(*Hash)(nil),                  // 68: sightline.wire.v1.Hash
-	(*HashCookie)(nil),            // 69: sightline.wire.v1.HashCookie
-	(*CookieAttribute)(nil),       // 70: sightline.wire.v1.CookieAttribute
-	(*Warmup)(nil),                // 71: sightline.wire.v1.Warmup
-	(*LocalityLB)(nil),            // 72: sightline.wire.v1.LocalityLB
-	(*Distribute)(nil),            // 73: sightline.wire.v1.Distribute
-	(*Outlier)(nil),               // 74: sightline.wire.v1.Outlier
-	(*Limits)(nil),                // 75: sightline.wire.v1.Limits
-	(*Keepalive)(nil),             // 76: sightline.wire.v1.Keepalive
-	(*RetryBudget)(nil),           // 77: sightline.wire.v1.RetryBudget
-	(*HealthCheck)(nil),           // 78: sightline.wire.v1.HealthCheck
-	(*HTTPCheck)(nil),             // 79: sightline.wire.v1.HTTPCheck
-	(*StatusRange)(nil),           // 80: sightline.wire.v1.StatusRange
-	(*GRPCCheck)(nil),             // 81: sightline.wire.v1.GRPCCheck
-	(*Verdict)(nil),               // 82: sightline.wire.v1.Verdict
-	nil,                           // 83: sightline.wire.v1.TappedRequest.LimitedEntry
-	nil,                           // 84: sightline.wire.v1.SamplingRule.HeadersEntry
-	nil,                           // 85: sightline.wire.v1.Instance.LabelsEntry
-	nil,                           // 86: sightline.wire.v1.Match.HeadersEntry
-	nil,                           // 87: sightline.wire.v1.Match.WithoutEntry
-	nil,                           // 88: sightline.wire.v1.Match.QueryEntry
-	nil,                           // 89: sightline.wire.v1.Match.SourceLabelsEntry
-	nil,                           // 90: sightline.wire.v1.FieldEdits.SetEntry
-	nil,                           // 91: sightline.wire.v1.FieldEdits.AddEntry
-	nil,                           // 92: sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	nil,                           // 93: sightline.wire.v1.Subset.LabelsEntry
-	nil,                           // 94: sightline.wire.v1.LocalityLB.FailoverEntry
-	nil,                           // 95: sightline.wire.v1.Distribute.ToEntry
-	(*timestamppb.Timestamp)(nil), // 96: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 97: google.protobuf.Duration
+	(*PortMTLS)(nil),              // 24: sightline.wire.v1.PortMTLS
+	(*Spans)(nil),                 // 25: sightline.wire.v1.Spans
+	(*SpanRule)(nil),              // 26: sightline.wire.v1.SpanRule
+	(*SpanTag)(nil),               // 27: sightline.wire.v1.SpanTag
+	(*AccessLogs)(nil),            // 28: sightline.wire.v1.AccessLogs
+	(*AccessLog)(nil),             // 29: sightline.wire.v1.AccessLog
+	(*LogTest)(nil),               // 30: sightline.wire.v1.LogTest
+	(*Sampling)(nil),              // 31: sightline.wire.v1.Sampling
+	(*SamplingRule)(nil),          // 32: sightline.wire.v1.SamplingRule
+	(*RateRule)(nil),              // 33: sightline.wire.v1.RateRule
+	(*InFlight)(nil),              // 34: sightline.wire.v1.InFlight
+	(*Adaptive)(nil),              // 35: sightline.wire.v1.Adaptive
+	(*TokenRule)(nil),             // 36: sightline.wire.v1.TokenRule
+	(*TokenHeader)(nil),           // 37: sightline.wire.v1.TokenHeader
+	(*ClaimHeader)(nil),           // 38: sightline.wire.v1.ClaimHeader
+	(*Authorization)(nil),         // 39: sightline.wire.v1.Authorization
+	(*AuthorizationRule)(nil),     // 40: sightline.wire.v1.AuthorizationRule
+	(*Source)(nil),                // 41: sightline.wire.v1.Source
+	(*Operation)(nil),             // 42: sightline.wire.v1.Operation
+	(*Condition)(nil),             // 43: sightline.wire.v1.Condition
+	(*Snapshot)(nil),              // 44: sightline.wire.v1.Snapshot
+	(*Port)(nil),                  // 45: sightline.wire.v1.Port
+	(*ServicePort)(nil),           // 46: sightline.wire.v1.ServicePort
+	(*PortPolicy)(nil),            // 47: sightline.wire.v1.PortPolicy
+	(*Instance)(nil),              // 48: sightline.wire.v1.Instance
+	(*Route)(nil),                 // 49: sightline.wire.v1.Route
+	(*Match)(nil),                 // 50: sightline.wire.v1.Match
+	(*StringMatch)(nil),           // 51: sightline.wire.v1.StringMatch
+	(*Destination)(nil),           // 52: sightline.wire.v1.Destination
+	(*Retry)(nil),                 // 53: sightline.wire.v1.Retry
+	(*HeaderEdits)(nil),           // 54: sightline.wire.v1.HeaderEdits
+	(*FieldEdits)(nil),            // 55: sightline.wire.v1.FieldEdits
+	(*Rewrite)(nil),               // 56: sightline.wire.v1.Rewrite
+	(*Redirect)(nil),              // 57: sightline.wire.v1.Redirect
+	(*DirectResponse)(nil),        // 58: sightline.wire.v1.DirectResponse
+	(*CORS)(nil),                  // 59: sightline.wire.v1.CORS
+	(*Fault)(nil),                 // 60: sightline.wire.v1.Fault
+	(*Delay)(nil),                 // 61: sightline.wire.v1.Delay
+	(*Abort)(nil),                 // 62: sightline.wire.v1.Abort
+	(*Mirror)(nil),                // 63: sightline.wire.v1.Mirror
+	(*StreamRoute)(nil),           // 64: sightline.wire.v1.StreamRoute
+	(*StreamMatch)(nil),           // 65: sightline.wire.v1.StreamMatch
+	(*Subset)(nil),                // 66: sightline.wire.v1.Subset
+	(*Hedge)(nil),                 // 67: sightline.wire.v1.Hedge
+	(*Policy)(nil),                // 68: sightline.wire.v1.Policy
+	(*Hash)(nil),                  // 69: sightline.wire.v1.Hash
+	(*HashCookie)(nil),            // 70: sightline.wire.v1.HashCookie
+	(*CookieAttribute)(nil),       // 71: sightline.wire.v1.CookieAttribute
+	(*Warmup)(nil),                // 72: sightline.wire.v1.Warmup
+	(*LocalityLB)(nil),            // 73: sightline.wire.v1.LocalityLB
+	(*Distribute)(nil),            // 74: sightline.wire.v1.Distribute
+	(*Outlier)(nil),               // 75: sightline.wire.v1.Outlier
+	(*Limits)(nil),                // 76: sightline.wire.v1.Limits
+	(*Keepalive)(nil),             // 77: sightline.wire.v1.Keepalive
+	(*RetryBudget)(nil),           // 78: sightline.wire.v1.RetryBudget
+	(*HealthCheck)(nil),           // 79: sightline.wire.v1.HealthCheck
+	(*HTTPCheck)(nil),             // 80: sightline.wire.v1.HTTPCheck
+	(*StatusRange)(nil),           // 81: sightline.wire.v1.StatusRange
+	(*GRPCCheck)(nil),             // 82: sightline.wire.v1.GRPCCheck
+	(*Verdict)(nil),               // 83: sightline.wire.v1.Verdict
+	nil,                           // 84: sightline.wire.v1.TappedRequest.LimitedEntry
+	nil,                           // 85: sightline.wire.v1.SamplingRule.HeadersEntry
+	nil,                           // 86: sightline.wire.v1.Instance.LabelsEntry
+	nil,                           // 87: sightline.wire.v1.Match.HeadersEntry
+	nil,                           // 88: sightline.wire.v1.Match.WithoutEntry
+	nil,                           // 89: sightline.wire.v1.Match.QueryEntry
+	nil,                           // 90: sightline.wire.v1.Match.SourceLabelsEntry
+	nil,                           // 91: sightline.wire.v1.FieldEdits.SetEntry
+	nil,                           // 92: sightline.wire.v1.FieldEdits.AddEntry
+	nil,                           // 93: sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	nil,                           // 94: sightline.wire.v1.Subset.LabelsEntry
+	nil,                           // 95: sightline.wire.v1.LocalityLB.FailoverEntry
+	nil,                           // 96: sightline.wire.v1.Distribute.ToEntry
+	(*timestamppb.Timestamp)(nil), // 97: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 98: google.protobuf.Duration
 }
 var file_wire_proto_depIdxs = []int32{
 	0,   // 0: sightline.wire.v1.EnrollRequest.workload:type_name -> sightline.wire.v1.Workload
 	6,   // 1: sightline.wire.v1.SVIDResponse.svids:type_name -> sightline.wire.v1.SVID
-	96,  // 2: sightline.wire.v1.TrustReport.expires:type_name -> google.protobuf.Timestamp
+	97,  // 2: sightline.wire.v1.TrustReport.expires:type_name -> google.protobuf.Timestamp
 	9,   // 3: sightline.wire.v1.TrustUpdate.revoked:type_name -> sightline.wire.v1.Revocation
-	97,  // 4: sightline.wire.v1.TrustUpdate.spread:type_name -> google.protobuf.Duration
-	96,  // 5: sightline.wire.v1.Revocation.before:type_name -> google.protobuf.Timestamp
-	96,  // 6: sightline.wire.v1.Revocation.expires:type_name -> google.protobuf.Timestamp
+	98,  // 4: sightline.wire.v1.TrustUpdate.spread:type_name -> google.protobuf.Duration
+	97,  // 5: sightline.wire.v1.Revocation.before:type_name -> google.protobuf.Timestamp
+	97,  // 6: sightline.wire.v1.Revocation.expires:type_name -> google.protobuf.Timestamp
 	11,  // 7: sightline.wire.v1.SubscribeRequest.hello:type_name -> sightline.wire.v1.Hello
 	12,  // 8: sightline.wire.v1.SubscribeRequest.want:type_name -> sightline.wire.v1.Want
 	13,  // 9: sightline.wire.v1.SubscribeRequest.state:type_name -> sightline.wire.v1.State
 	14,  // 10: sightline.wire.v1.SubscribeRequest.ack:type_name -> sightline.wire.v1.Ack
 	15,  // 11: sightline.wire.v1.SubscribeRequest.goodbye:type_name -> sightline.wire.v1.Goodbye
-	47,  // 12: sightline.wire.v1.Hello.instance:type_name -> sightline.wire.v1.Instance
-	97,  // 13: sightline.wire.v1.Ack.ago:type_name -> google.protobuf.Duration
-	43,  // 14: sightline.wire.v1.Push.snapshots:type_name -> sightline.wire.v1.Snapshot
-	96,  // 15: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
+	48,  // 12: sightline.wire.v1.Hello.instance:type_name -> sightline.wire.v1.Instance
+	98,  // 13: sightline.wire.v1.Ack.ago:type_name -> google.protobuf.Duration
+	44,  // 14: sightline.wire.v1.Push.snapshots:type_name -> sightline.wire.v1.Snapshot
+	97,  // 15: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
 	23,  // 16: sightline.wire.v1.Push.inbound:type_name -> sightline.wire.v1.Inbound
 	17,  // 17: sightline.wire.v1.Push.taps:type_name -> sightline.wire.v1.Taps
 	18,  // 18: sightline.wire.v1.Taps.taps:type_name -> sightline.wire.v1.Tap
 	21,  // 19: sightline.wire.v1.TappedRequest.rows:type_name -> sightline.wire.v1.TappedRow
-	83,  // 20: sightline.wire.v1.TappedRequest.limited:type_name -> sightline.wire.v1.TappedRequest.LimitedEntry
-	96,  // 21: sightline.wire.v1.TappedRow.time:type_name -> google.protobuf.Timestamp
-	97,  // 22: sightline.wire.v1.TappedRow.took:type_name -> google.protobuf.Duration
-	97,  // 23: sightline.wire.v1.TappedRow.first_byte:type_name -> google.protobuf.Duration
+	84,  // 20: sightline.wire.v1.TappedRequest.limited:type_name -> sightline.wire.v1.TappedRequest.LimitedEntry
+	97,  // 21: sightline.wire.v1.TappedRow.time:type_name -> google.protobuf.Timestamp
+	98,  // 22: sightline.wire.v1.TappedRow.took:type_name -> google.protobuf.Duration
+	98,  // 23: sightline.wire.v1.TappedRow.first_byte:type_name -> google.protobuf.Duration
 	22,  // 24: sightline.wire.v1.TappedRow.request:type_name -> sightline.wire.v1.TappedHeader
 	22,  // 25: sightline.wire.v1.TappedRow.response:type_name -> sightline.wire.v1.TappedHeader
-	38,  // 26: sightline.wire.v1.Inbound.authorization:type_name -> sightline.wire.v1.Authorization
-	35,  // 27: sightline.wire.v1.Inbound.tokens:type_name -> sightline.wire.v1.TokenRule
-	32,  // 28: sightline.wire.v1.Inbound.rates:type_name -> sightline.wire.v1.RateRule
-	33,  // 29: sightline.wire.v1.Inbound.in_flight:type_name -> sightline.wire.v1.InFlight
-	30,  // 30: sightline.wire.v1.Inbound.sampling:type_name -> sightline.wire.v1.Sampling
-	27,  // 31: sightline.wire.v1.Inbound.logs:type_name -> sightline.wire.v1.AccessLogs
-	24,  // 32: sightline.wire.v1.Inbound.spans:type_name -> sightline.wire.v1.Spans
-	25,  // 33: sightline.wire.v1.Spans.outbound:type_name -> sightline.wire.v1.SpanRule
-	25,  // 34: sightline.wire.v1.Spans.inbound:type_name -> sightline.wire.v1.SpanRule
-	26,  // 35: sightline.wire.v1.SpanRule.tags:type_name -> sightline.wire.v1.SpanTag
-	28,  // 36: sightline.wire.v1.AccessLogs.outbound:type_name -> sightline.wire.v1.AccessLog
-	28,  // 37: sightline.wire.v1.AccessLogs.inbound:type_name -> sightline.wire.v1.AccessLog
-	29,  // 38: sightline.wire.v1.AccessLog.only:type_name -> sightline.wire.v1.LogTest
-	29,  // 39: sightline.wire.v1.LogTest.of:type_name -> sightline.wire.v1.LogTest
-	31,  // 40: sightline.wire.v1.Sampling.rules:type_name -> sightline.wire.v1.SamplingRule
-	97,  // 41: sightline.wire.v1.Sampling.keep_slower:type_name -> google.protobuf.Duration
-	84,  // 42: sightline.wire.v1.SamplingRule.headers:type_name -> sightline.wire.v1.SamplingRule.HeadersEntry
-	39,  // 43: sightline.wire.v1.RateRule.match:type_name -> sightline.wire.v1.AuthorizationRule
-	97,  // 44: sightline.wire.v1.RateRule.unit:type_name -> google.protobuf.Duration
-	34,  // 45: sightline.wire.v1.InFlight.adaptive:type_name -> sightline.wire.v1.Adaptive
-	97,  // 46: sightline.wire.v1.Adaptive.interval:type_name -> google.protobuf.Duration
-	97,  // 47: sightline.wire.v1.Adaptive.min_rtt_fixed:type_name -> google.protobuf.Duration
-	97,  // 48: sightline.wire.v1.Adaptive.min_rtt_interval:type_name -> google.protobuf.Duration
-	36,  // 49: sightline.wire.v1.TokenRule.from_headers:type_name -> sightline.wire.v1.TokenHeader
-	37,  // 50: sightline.wire.v1.TokenRule.claim_headers:type_name -> sightline.wire.v1.ClaimHeader
-	39,  // 51: sightline.wire.v1.Authorization.rules:type_name -> sightline.wire.v1.AuthorizationRule
-	40,  // 52: sightline.wire.v1.AuthorizationRule.from:type_name -> sightline.wire.v1.Source
-	41,  // 53: sightline.wire.v1.AuthorizationRule.to:type_name -> sightline.wire.v1.Operation
-	42,  // 54: sightline.wire.v1.AuthorizationRule.when:type_name -> sightline.wire.v1.Condition
-	48,  // 55: sightline.wire.v1.Snapshot.routes:type_name -> sightline.wire.v1.Route
-	65,  // 56: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
-	67,  // 57: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
-	47,  // 58: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
-	82,  // 59: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
-	63,  // 60: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
-	66,  // 61: sightline.wire.v1.Snapshot.hedge:type_name -> sightline.wire.v1.Hedge
-	45,  // 62: sightline.wire.v1.Snapshot.ports:type_name -> sightline.wire.v1.ServicePort
-	46,  // 63: sightline.wire.v1.Snapshot.port_policies:type_name -> sightline.wire.v1.PortPolicy
-	44,  // 64: sightline.wire.v1.ServicePort.port:type_name -> sightline.wire.v1.Port
-	67,  // 65: sightline.wire.v1.PortPolicy.policy:type_name -> sightline.wire.v1.Policy
-	85,  // 66: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
-	44,  // 67: sightline.wire.v1.Instance.ports:type_name -> sightline.wire.v1.Port
-	49,  // 68: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
-	51,  // 69: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
-	97,  // 70: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
-	52,  // 71: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
-	53,  // 72: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
-	55,  // 73: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
-	56,  // 74: sightline.wire.v1.Route.redirect:type_name -> sightline.wire.v1.Redirect
-	57,  // 75: sightline.wire.v1.Route.respond:type_name -> sightline.wire.v1.DirectResponse
-	58,  // 76: sightline.wire.v1.Route.cors:type_name -> sightline.wire.v1.CORS
-	59,  // 77: sightline.wire.v1.Route.fault:type_name -> sightline.wire.v1.Fault
-	62,  // 78: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
-	50,  // 79: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
-	50,  // 80: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
-	86,  // 81: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
-	50,  // 82: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
-	50,  // 83: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
-	87,  // 84: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
-	88,  // 85: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
-	89,  // 86: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
-	53,  // 87: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
-	97,  // 88: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
-	97,  // 89: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
-	54,  // 90: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
-	54,  // 91: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
-	90,  // 92: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
-	91,  // 93: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
-	50,  // 94: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
-	97,  // 95: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
-	60,  // 96: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
-	61,  // 97: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
-	97,  // 98: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
-	64,  // 99: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
-	51,  // 100: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
-	92,  // 101: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	93,  // 102: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
-	67,  // 103: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
-	46,  // 104: sightline.wire.v1.Subset.port_policies:type_name -> sightline.wire.v1.PortPolicy
-	97,  // 105: sightline.wire.v1.Hedge.after:type_name -> google.protobuf.Duration
-	97,  // 106: sightline.wire.v1.Hedge.min:type_name -> google.protobuf.Duration
-	97,  // 107: sightline.wire.v1.Hedge.max:type_name -> google.protobuf.Duration
-	74,  // 108: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
-	75,  // 109: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
-	68,  // 110: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
-	71,  // 111: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
-	72,  // 112: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
-	77,  // 113: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
-	78,  // 114: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
-	69,  // 115: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
-	97,  // 116: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
-	70,  // 117: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
-	97,  // 118: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
-	73,  // 119: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
-	94,  // 120: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
-	95,  // 121: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
-	97,  // 122: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
-	97,  // 123: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
-	97,  // 124: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
-	97,  // 125: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
-	97,  // 126: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
-	97,  // 127: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
-	76,  // 128: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
-	97,  // 129: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
-	97,  // 130: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
-	97,  // 131: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
-	79,  // 132: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
-	81,  // 133: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
-	97,  // 134: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
-	97,  // 135: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
-	97,  // 136: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
-	80,  // 137: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
-	96,  // 138: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
-	96,  // 139: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
-	50,  // 140: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
-	50,  // 141: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
-	50,  // 142: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
-	1,   // 143: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
-	2,   // 144: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
-	10,  // 145: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
-	19,  // 146: sightline.wire.v1.ControlPlane.Tapped:input_type -> sightline.wire.v1.TappedRequest
-	7,   // 147: sightline.wire.v1.ControlPlane.Trust:input_type -> sightline.wire.v1.TrustReport
-	3,   // 148: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
-	3,   // 149: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
-	16,  // 150: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
-	20,  // 151: sightline.wire.v1.ControlPlane.Tapped:output_type -> sightline.wire.v1.TappedResponse
-	8,   // 152: sightline.wire.v1.ControlPlane.Trust:output_type -> sightline.wire.v1.TrustUpdate
-	148, // [148:153] is the sub-list for method output_type
-	143, // [143:148] is the sub-list for method input_type
-	143, // [143:143] is the sub-list for extension type_name
-	143, // [143:143] is the sub-list for extension extendee
-	0,   // [0:143] is the sub-list for field type_name
+	39,  // 26: sightline.wire.v1.Inbound.authorization:type_name -> sightline.wire.v1.Authorization
+	36,  // 27: sightline.wire.v1.Inbound.tokens:type_name -> sightline.wire.v1.TokenRule
+	33,  // 28: sightline.wire.v1.Inbound.rates:type_name -> sightline.wire.v1.RateRule
+	34,  // 29: sightline.wire.v1.Inbound.in_flight:type_name -> sightline.wire.v1.InFlight
+	31,  // 30: sightline.wire.v1.Inbound.sampling:type_name -> sightline.wire.v1.Sampling
+	28,  // 31: sightline.wire.v1.Inbound.logs:type_name -> sightline.wire.v1.AccessLogs
+	25,  // 32: sightline.wire.v1.Inbound.spans:type_name -> sightline.wire.v1.Spans
+	24,  // 33: sightline.wire.v1.Inbound.port_mtls:type_name -> sightline.wire.v1.PortMTLS
+	26,  // 34: sightline.wire.v1.Spans.outbound:type_name -> sightline.wire.v1.SpanRule
+	26,  // 35: sightline.wire.v1.Spans.inbound:type_name -> sightline.wire.v1.SpanRule
+	27,  // 36: sightline.wire.v1.SpanRule.tags:type_name -> sightline.wire.v1.SpanTag
+	29,  // 37: sightline.wire.v1.AccessLogs.outbound:type_name -> sightline.wire.v1.AccessLog
+	29,  // 38: sightline.wire.v1.AccessLogs.inbound:type_name -> sightline.wire.v1.AccessLog
+	30,  // 39: sightline.wire.v1.AccessLog.only:type_name -> sightline.wire.v1.LogTest
+	30,  // 40: sightline.wire.v1.LogTest.of:type_name -> sightline.wire.v1.LogTest
+	32,  // 41: sightline.wire.v1.Sampling.rules:type_name -> sightline.wire.v1.SamplingRule
+	98,  // 42: sightline.wire.v1.Sampling.keep_slower:type_name -> google.protobuf.Duration
+	85,  // 43: sightline.wire.v1.SamplingRule.headers:type_name -> sightline.wire.v1.SamplingRule.HeadersEntry
+	40,  // 44: sightline.wire.v1.RateRule.match:type_name -> sightline.wire.v1.AuthorizationRule
+	98,  // 45: sightline.wire.v1.RateRule.unit:type_name -> google.protobuf.Duration
+	35,  // 46: sightline.wire.v1.InFlight.adaptive:type_name -> sightline.wire.v1.Adaptive
+	98,  // 47: sightline.wire.v1.Adaptive.interval:type_name -> google.protobuf.Duration
+	98,  // 48: sightline.wire.v1.Adaptive.min_rtt_fixed:type_name -> google.protobuf.Duration
+	98,  // 49: sightline.wire.v1.Adaptive.min_rtt_interval:type_name -> google.protobuf.Duration
+	37,  // 50: sightline.wire.v1.TokenRule.from_headers:type_name -> sightline.wire.v1.TokenHeader
+	38,  // 51: sightline.wire.v1.TokenRule.claim_headers:type_name -> sightline.wire.v1.ClaimHeader
+	40,  // 52: sightline.wire.v1.Authorization.rules:type_name -> sightline.wire.v1.AuthorizationRule
+	41,  // 53: sightline.wire.v1.AuthorizationRule.from:type_name -> sightline.wire.v1.Source
+	42,  // 54: sightline.wire.v1.AuthorizationRule.to:type_name -> sightline.wire.v1.Operation
+	43,  // 55: sightline.wire.v1.AuthorizationRule.when:type_name -> sightline.wire.v1.Condition
+	49,  // 56: sightline.wire.v1.Snapshot.routes:type_name -> sightline.wire.v1.Route
+	66,  // 57: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
+	68,  // 58: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
+	48,  // 59: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
+	83,  // 60: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
+	64,  // 61: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
+	67,  // 62: sightline.wire.v1.Snapshot.hedge:type_name -> sightline.wire.v1.Hedge
+	46,  // 63: sightline.wire.v1.Snapshot.ports:type_name -> sightline.wire.v1.ServicePort
+	47,  // 64: sightline.wire.v1.Snapshot.port_policies:type_name -> sightline.wire.v1.PortPolicy
+	45,  // 65: sightline.wire.v1.ServicePort.port:type_name -> sightline.wire.v1.Port
+	68,  // 66: sightline.wire.v1.PortPolicy.policy:type_name -> sightline.wire.v1.Policy
+	86,  // 67: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
+	45,  // 68: sightline.wire.v1.Instance.ports:type_name -> sightline.wire.v1.Port
+	50,  // 69: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
+	52,  // 70: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
+	98,  // 71: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
+	53,  // 72: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
+	54,  // 73: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
+	56,  // 74: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
+	57,  // 75: sightline.wire.v1.Route.redirect:type_name -> sightline.wire.v1.Redirect
+	58,  // 76: sightline.wire.v1.Route.respond:type_name -> sightline.wire.v1.DirectResponse
+	59,  // 77: sightline.wire.v1.Route.cors:type_name -> sightline.wire.v1.CORS
+	60,  // 78: sightline.wire.v1.Route.fault:type_name -> sightline.wire.v1.Fault
+	63,  // 79: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
+	51,  // 80: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
+	51,  // 81: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
+	87,  // 82: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
+	51,  // 83: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
+	51,  // 84: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
+	88,  // 85: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
+	89,  // 86: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
+	90,  // 87: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
+	54,  // 88: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
+	98,  // 89: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
+	98,  // 90: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
+	55,  // 91: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
+	55,  // 92: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
+	91,  // 93: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
+	92,  // 94: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
+	51,  // 95: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
+	98,  // 96: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
+	61,  // 97: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
+	62,  // 98: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
+	98,  // 99: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
+	65,  // 100: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
+	52,  // 101: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
+	93,  // 102: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	94,  // 103: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
+	68,  // 104: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
+	47,  // 105: sightline.wire.v1.Subset.port_policies:type_name -> sightline.wire.v1.PortPolicy
+	98,  // 106: sightline.wire.v1.Hedge.after:type_name -> google.protobuf.Duration
+	98,  // 107: sightline.wire.v1.Hedge.min:type_name -> google.protobuf.Duration
+	98,  // 108: sightline.wire.v1.Hedge.max:type_name -> google.protobuf.Duration
+	75,  // 109: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
+	76,  // 110: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
+	69,  // 111: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
+	72,  // 112: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
+	73,  // 113: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
+	78,  // 114: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
+	79,  // 115: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
+	70,  // 116: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
+	98,  // 117: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
+	71,  // 118: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
+	98,  // 119: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
+	74,  // 120: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
+	95,  // 121: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
+	96,  // 122: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
+	98,  // 123: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
+	98,  // 124: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
+	98,  // 125: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
+	98,  // 126: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
+	98,  // 127: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
+	98,  // 128: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
+	77,  // 129: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
+	98,  // 130: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
+	98,  // 131: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
+	98,  // 132: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
+	80,  // 133: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
+	82,  // 134: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
+	98,  // 135: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
+	98,  // 136: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
+	98,  // 137: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
+	81,  // 138: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
+	97,  // 139: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
+	97,  // 140: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
+	51,  // 141: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
+	51,  // 142: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
+	51,  // 143: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
+	1,   // 144: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
+	2,   // 145: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
+	10,  // 146: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
+	19,  // 147: sightline.wire.v1.ControlPlane.Tapped:input_type -> sightline.wire.v1.TappedRequest
+	7,   // 148: sightline.wire.v1.ControlPlane.Trust:input_type -> sightline.wire.v1.TrustReport
+	3,   // 149: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
+	3,   // 150: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
+	16,  // 151: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
+	20,  // 152: sightline.wire.v1.ControlPlane.Tapped:output_type -> sightline.wire.v1.TappedResponse
+	8,   // 153: sightline.wire.v1.ControlPlane.Trust:output_type -> sightline.wire.v1.TrustUpdate
+	149, // [149:154] is the sub-list for method output_type
+	144, // [144:149] is the sub-list for method input_type
+	144, // [144:144] is the sub-list for extension type_name
+	144, // [144:144] is the sub-list for extension extendee
+	0,   // [0:144] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -7437,19 +7503,19 @@ func file_wire_proto_init() {
 		(*SubscribeRequest_Ack)(nil),
 		(*SubscribeRequest_Goodbye)(nil),
 	}
-	file_wire_proto_msgTypes[50].OneofWrappers = []any{
+	file_wire_proto_msgTypes[51].OneofWrappers = []any{
 		(*StringMatch_Exact)(nil),
 		(*StringMatch_Prefix)(nil),
 		(*StringMatch_Regex)(nil),
 	}
-	file_wire_proto_msgTypes[61].OneofWrappers = []any{}
-	file_wire_proto_msgTypes[68].OneofWrappers = []any{
+	file_wire_proto_msgTypes[62].OneofWrappers = []any{}
+	file_wire_proto_msgTypes[69].OneofWrappers = []any{
 		(*Hash_Header)(nil),
 		(*Hash_Query)(nil),
 		(*Hash_Cookie)(nil),
 		(*Hash_SourceIp)(nil),
 	}
-	file_wire_proto_msgTypes[78].OneofWrappers = []any{
+	file_wire_proto_msgTypes[79].OneofWrappers = []any{
 		(*HealthCheck_Http)(nil),
 		(*HealthCheck_Grpc)(nil),
 		(*HealthCheck_Tcp)(nil),
@@ -7460,7 +7526,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   96,
+			NumMessages:   97,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

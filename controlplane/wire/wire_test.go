@@ -198,7 +198,7 @@ func fullInbound() mesh.Inbound {
 	}}}, Sampling: &mesh.Sampling{
 		Percentage: 12.5, KeepErrors: true, KeepSlower: time.Second,
 		Rules: []mesh.SamplingRule{{Host: "a", PathPrefix: "/b", Method: "GET", Headers: map[string]string{"c": "d"}, Percentage: 100}},
-	}, PathNormalization: mesh.PathMergeSlashes, MTLS: mesh.Permissive, Logs: &mesh.AccessLogs{
+	}, PathNormalization: mesh.PathMergeSlashes, MTLS: mesh.Permissive, PortMTLS: []mesh.PortMTLS{{Port: 9090, Mode: mesh.Disable}}, Logs: &mesh.AccessLogs{
 		Outbound: &mesh.AccessLog{Off: true, DropErrors: true},
 		Inbound: &mesh.AccessLog{Only: &mesh.LogTest{Op: mesh.LogOr, Of: []mesh.LogTest{
 			{Op: mesh.LogIn, Attribute: "response.code", Numbers: []float64{200, 204}},

@@ -18,8 +18,10 @@ type Guard struct {
 	Rates     []Rate
 	InFlight  *InFlight // nil bounds nothing
 	Adaptive  *Adaptive // nil likewise
-	// MTLS is which connections are taken.
-	MTLS MTLS
+	// MTLS is which connections are taken, and PortMTLS which are at ports of the app of
+	// which something else holds.
+	MTLS     MTLS
+	PortMTLS map[uint16]MTLS
 	// Connections is how many each caller may have; 0 is mostConnections.
 	Connections int
 }
@@ -59,7 +61,7 @@ func (in *Inbound) guard(next handler) handler {
 			if x.guard = in.deps.Guard(); x.guard == nil {
 				return errUnguarded
 			}
-			if !x.rec.MTLS && x.guard.MTLS == Strict {
+			if !x.rec.MTLS && x.guard.mtls(x.rec.Port) == Strict {
 				return errStrict
 			}
 		}

@@ -271,11 +271,7 @@ func (in *Inbound) sweep(ctx context.Context) {
 			for _, a := range in.apps {
 				a.h1.Sweep(now)
 			}
-			if in.mtls() == Strict {
-				in.plain.retire(now, in.cfg.Drain)
-			} else {
-				in.plain.spare()
-			}
+			in.plain.retire(in.taking(), now, in.cfg.Drain)
 		}
 	}
 }

@@ -43,18 +43,19 @@ type plaintexts struct {
 
 // plaintext is one of them.
 type plaintext struct {
+	port    uint16 // of the app
 	cut     context.CancelFunc
 	retired time.Time // zero while it may be
 }
 
-func (p *plaintexts) join(c *listen.Conn, cut context.CancelFunc) {
+func (p *plaintexts) join(c *listen.Conn, to *appPort, cut context.CancelFunc) {
 	p.taken.Add(1)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.now == nil {
 		p.now = make(map[*listen.Conn]*plaintext)
 	}
-	p.now[c] = &plaintext{cut: cut}
+	p.now[c] = &plaintext{port: to.port, cut: cut}
 }
 
 func (p *plaintexts) leave(c *listen.Conn) {
@@ -63,13 +64,16 @@ func (p *plaintexts) leave(c *listen.Conn) {
 	delete(p.now, c)
 }
 
-// retire ends them: requests under way are finished, and what goes on for longer than the
-// drain time after they were first told is cut.
-func (p *plaintexts) retire(now time.Time, drain time.Duration) {
+// retire ends those to ports that take none any more: requests under way are finished, and
+// what goes on for longer than the drain time after they were first told is cut. What may
+// be again by then is spared. Taking is nil while no port takes any.
+func (p *plaintexts) retire(taking *Guard, now time.Time, drain time.Duration) {
 	p.mu.Lock()
 	var retired []*listen.Conn
 	for c, one := range p.now {
 		switch {
+		case taking != nil && taking.mtls(one.port) != Strict:
+			one.retired = time.Time{}
 		case one.retired.IsZero():
 			one.retired = now
 			retired = append(retired, c)
@@ -83,41 +87,58 @@ func (p *plaintexts) retire(now time.Time, drain time.Duration) {
 	}
 }
 
-// spare cuts none of them any more.
-func (p *plaintexts) spare() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, one := range p.now {
-		one.retired = time.Time{}
-	}
-}
-
 // Plaintext is how many connections were taken without mutual TLS.
 func (in *Inbound) Plaintext() uint64 { return in.plain.taken.Load() }
 
-func (in *Inbound) mtls() MTLS {
-	if in.deps.Guard != nil {
-		if g := in.deps.Guard(); g != nil {
-			return g.MTLS
+// mtls is which connections are taken at a port of the app.
+func (g *Guard) mtls(port uint16) MTLS {
+	if len(g.PortMTLS) > 0 {
+		if mode, ok := g.PortMTLS[port]; ok {
+			return mode
 		}
 	}
-	return Strict
+	return g.MTLS
+}
+
+// strict reports whether plaintext is taken at no port at all.
+func (g *Guard) strict() bool {
+	for _, mode := range g.PortMTLS {
+		if mode != Strict {
+			return false
+		}
+	}
+	return g.MTLS == Strict
+}
+
+// taking is the guard in force if it lets plaintext in at some port, else nil.
+func (in *Inbound) taking() *Guard {
+	if in.deps.Guard == nil {
+		return nil
+	}
+	if g := in.deps.Guard(); g != nil && !g.strict() {
+		return g
+	}
+	return nil
 }
 
 // unsecured serves the connection if it is one without mutual TLS that may be, and
 // reports whether it was.
 func (in *Inbound) unsecured(ctx context.Context, c *listen.Conn) bool {
-	mode := in.mtls()
+	guard := in.taking()
+	if guard == nil {
+		return false
+	}
+	app, redirected := in.redirectedTo(c)
+	mode := guard.mtls(app.port)
 	if mode == Strict {
 		return false
 	}
-	app := in.redirectedTo(c)
-	protocol, err := detectPlain(c, mode, app)
+	protocol, err := detectPlain(c, detectConfig{app: app, bytes: mode == Disable && (redirected || len(in.apps) == 1)})
 	if err != nil {
 		return true // it has gone
 	}
 	if protocol == listen.TLS {
-		if mode == Permissive && isMesh(c) {
+		if isMesh(c) && (mode == Permissive || in.asksForAnother(c)) {
 			return false
 		}
 		protocol = listen.TCP
@@ -128,25 +149,42 @@ func (in *Inbound) unsecured(ctx context.Context, c *listen.Conn) bool {
 
 // redirectedTo is the port of the app that a connection was going to when the kernel
 // redirected it; else the first: plaintext has no other way to say which one it is for.
-func (in *Inbound) redirectedTo(c *listen.Conn) *appPort {
+func (in *Inbound) redirectedTo(c *listen.Conn) (to *appPort, redirected bool) {
 	if len(in.apps) > 1 {
 		if original, ok := socket.OriginalDst(c.Conn); ok {
 			for _, a := range in.apps {
 				if a.port == original.Port() {
-					return a
+					return a, true
 				}
 			}
 		}
 	}
-	return in.apps[0]
+	return in.apps[0], false
+}
+
+// asksForAnother reports whether another sidecar's handshake names a port: it is taken
+// whatever the port's mode is, as plaintext cannot name one.
+func (in *Inbound) asksForAnother(c *listen.Conn) bool {
+	hello, err := listen.PeekHello(c)
+	if err != nil || len(in.apps) == 1 {
+		return false
+	}
+	_, ok := askedPort(hello.ServerName)
+	return ok
+}
+
+// detectConfig says what a connection may begin with.
+type detectConfig struct {
+	app   *appPort
+	bytes bool // it cannot be TLS of the mesh: what carries bytes alone need not be looked at
 }
 
 // detectPlain tells what a connection begins with, where that may be TLS of the mesh, or what
 // its app speaks, where that is known.
-func detectPlain(c *listen.Conn, mode MTLS, to *appPort) (listen.Protocol, error) {
-	said := to.app.said
-	bytes := said == mesh.TCP || said == mesh.TLS || said == "" && slices.Contains(ServerFirst(), to.port)
-	if bytes && mode == Disable {
+func detectPlain(c *listen.Conn, cfg detectConfig) (listen.Protocol, error) {
+	said := cfg.app.app.said
+	bytes := said == mesh.TCP || said == mesh.TLS || said == "" && slices.Contains(ServerFirst(), cfg.app.port)
+	if bytes && cfg.bytes {
 		return listen.TCP, nil
 	}
 	looking := listen.Detection{Opaque: true}
@@ -190,7 +228,7 @@ func (in *Inbound) servePlain(ctx context.Context, c *listen.Conn, protocol list
 	caller := callerOf(c.Conn, "", "", to)
 	ctx, cut := context.WithCancel(ctx)
 	defer cut()
-	in.plain.join(c, cut)
+	in.plain.join(c, to, cut)
 	if protocol == listen.TCP {
 		serveStream(ctx, c, c.Conn, rawClient{c}, streamConfig{
 			direction: emit.Inbound, app: to, caller: caller, seat: seat, asks: route.Stream{}, idle: in.cfg.StreamIdle, handle: in.handle, count: &in.streams,

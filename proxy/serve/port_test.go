@@ -15,6 +15,7 @@ import (
 	"github.com/sightline-mesh/sightline/proxy/authorize"
 	"github.com/sightline-mesh/sightline/proxy/gather"
 	"github.com/sightline-mesh/sightline/proxy/route"
+	"github.com/sightline-mesh/sightline/proxy/stream"
 	"github.com/sightline-mesh/sightline/proxy/upstream"
 )
 
@@ -57,7 +58,7 @@ func newPorted(t *testing.T) *ported {
 	client.InsecureSkipVerify = true // its name is not the server's, as between sidecars
 	m.out.deps.Dial = func(ctx context.Context, to *upstream.Instance, alpn string) (net.Conn, error) {
 		c := client.Clone()
-		c.ServerName, c.NextProtos = ServerName(to.Port, to.Info.Service), []string{alpn}
+		c.ServerName, c.NextProtos = ServerName(to.Port, to.Info.Service), []string{alpn, stream.Mesh}
 		return gather.DialTLS(ctx, new(net.Dialer), to.Info.Address.String(), c)
 	}
 	return m
