@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -125,13 +126,14 @@ func TestNginxSeesAsManyRequests(t *testing.T) {
 		t.Run(one.Name, func(t *testing.T) {
 			s.records.take()
 			sendCase(t, s.addr.String(), cfg, &one)
-			all := s.records.settled()
+			eventually(t, func() string { return "the sidecar is done with the connection" }, func() bool { return s.in.Load().Callers == 0 })
+			all := s.records.take()
 			want := forwarded(all)
-			got := awaitLines(accessLog, logged, len(want))
+			got := linesBefore(t, addr, accessLog, logged)
 			if len(want) == 0 {
 				refused++
 			}
-			logged += len(got)
+			logged += len(got) + 1
 			if got = unended(got, all); !slices.Equal(got, want) {
 				t.Errorf("nginx logged %.200q, the sidecar %.200q", got, want)
 			}
@@ -155,17 +157,20 @@ func sendCase(t *testing.T, addr string, cfg *tls.Config, one *corpus.Case) {
 	discard(c)
 }
 
-// awaitLines returns the lines behind the first ones, when there are so many, or a
-// moment later if there are not.
-func awaitLines(accessLog func() []string, from, n int) []string {
-	for range 100 {
-		if len(accessLog()) >= from+n {
-			break
-		}
-		<-time.After(10 * time.Millisecond)
+// linesBefore returns the lines behind the first ones, up to that of a request which is
+// made now: what should come has come by then, and what should not as well.
+func linesBefore(t *testing.T, addr string, accessLog func() []string, from int) (lines []string) {
+	t.Helper()
+	res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get("http://" + addr + "/the-last-one")
+	if err != nil {
+		t.Fatal(err)
 	}
-	<-time.After(10 * time.Millisecond) // for what should not come
-	return accessLog()[from:]
+	res.Body.Close()
+	eventually(t, func() string { return "nginx logs the last request" }, func() bool {
+		lines = accessLog()[from:]
+		return len(lines) > 0 && lines[len(lines)-1] == "200 GET /the-last-one HTTP/1.1"
+	})
+	return lines[:len(lines)-1]
 }
 
 // take returns the records so far and forgets them.
@@ -175,16 +180,4 @@ func (r *records) take() []emit.Record {
 	all := r.all
 	r.all = nil
 	return all
-}
-
-// settled takes the records when no more have come for a moment.
-func (r *records) settled() (all []emit.Record) {
-	for {
-		<-time.After(20 * time.Millisecond)
-		more := r.take()
-		if len(more) == 0 {
-			return all
-		}
-		all = append(all, more...)
-	}
 }
