@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"connectrpc.com/connect"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/sightline-mesh/sightline/controlplane/admin"
 	"github.com/sightline-mesh/sightline/controlplane/ca"
@@ -44,6 +45,7 @@ func (p *plane) routes() http.Handler {
 		taps:      p.taps,
 		gate:      p.gate,
 		progress:  p.progress,
+		tally:     p.tally,
 		epoch:     p.epoch,
 		drain:     p.cfg.Drain,
 		log:       p.deps.Logger,
@@ -59,6 +61,7 @@ func (p *plane) routes() http.Handler {
 		Replicas:    p.listReplicas,
 		Unreadable:  p.unreadable,
 		Backup:      p.backup,
+		Metrics:     promhttp.HandlerFor(p.registered, promhttp.HandlerOpts{}),
 		CreateToken: p.createToken,
 		Identity:    identities{p},
 		Tap:         p.tap,

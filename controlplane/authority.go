@@ -104,12 +104,9 @@ func (p *plane) standing(ctx context.Context) (mesh.Authority, error) {
 	at := p.authority.Standing()
 	now := p.authority.Trust()
 	out := mesh.Authority{
-		TrustDomain: p.cfg.TrustDomain, Phase: "steady", Since: at.Since, Version: at.Version,
+		TrustDomain: p.cfg.TrustDomain, Phase: phaseName(at.Phase), Since: at.Since, Version: at.Version,
 		Signing: describe(at.Signing), Own: at.Own, Supplied: at.Supplied,
 		Lagging: []mesh.Holder{}, Outstanding: []mesh.Leaf{}, Troubled: []mesh.Holder{}, Revoked: []mesh.Revocation{},
-	}
-	if at.Phase != ca.Steady {
-		out.Phase = string(at.Phase)
 	}
 	for _, r := range at.Roots {
 		out.Roots = append(out.Roots, describe(r))
@@ -157,6 +154,13 @@ func (p *plane) sumHolders(ctx context.Context, out *mesh.Authority, version uin
 		}
 	}
 	return nil
+}
+
+func phaseName(p ca.Phase) string {
+	if p == ca.Steady {
+		return "steady"
+	}
+	return string(p)
 }
 
 func next(at ca.Standing) string {

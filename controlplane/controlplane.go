@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sightline-mesh/sightline/controlplane/admin"
@@ -19,6 +20,7 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/event"
 	"github.com/sightline-mesh/sightline/controlplane/hub"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/controlplane/metrics"
 	"github.com/sightline-mesh/sightline/controlplane/mirror"
 	"github.com/sightline-mesh/sightline/controlplane/registry"
 	"github.com/sightline-mesh/sightline/controlplane/remedy"
@@ -45,13 +47,17 @@ type Deps struct {
 	Logger *slog.Logger // nil is silence
 	// Listener is used instead of listening on Config.Listen, if set.
 	Listener net.Listener
+	// Metrics is where /metrics is answered, in the clear; nil is nowhere. It is closed
+	// when Run ends.
+	Metrics net.Listener
 }
 
 // ControlPlane is one control plane.
 type ControlPlane struct {
 	cfg   Config
 	deps  Deps
-	id    string        // of this control plane among others
+	id    string // of this control plane among others
+	tally *metrics.Tally
 	ready chan struct{} // closed when calls are answered
 }
 
@@ -63,7 +69,7 @@ func New(c Config, d Deps) (*ControlPlane, error) {
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &ControlPlane{cfg: c, deps: d, id: replicaID(c), ready: make(chan struct{})}, nil
+	return &ControlPlane{cfg: c, deps: d, id: replicaID(c), tally: metrics.NewTally(), ready: make(chan struct{})}, nil
 }
 
 // Ready is closed when calls are answered and the token file is there.
@@ -72,6 +78,9 @@ func (c *ControlPlane) Ready() <-chan struct{} { return c.ready }
 // Run serves until ctx ends, then closes the store with everything on disk. It may
 // be called once.
 func (c *ControlPlane) Run(ctx context.Context) error {
+	if c.deps.Metrics != nil {
+		defer func() { _ = c.deps.Metrics.Close() }() // which it is already if it was served
+	}
 	s, err := c.openStore(ctx)
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil // told to end while it started
@@ -101,6 +110,7 @@ func (c *ControlPlane) openStore(ctx context.Context) (*store.Store, error) {
 		Member:    c.cfg.EtcdMember,
 		Endpoints: c.cfg.EtcdEndpoints,
 		Access:    c.cfg.EtcdAccess,
+		Observe:   c.tally.Stored,
 		Logger:    c.deps.Logger,
 	})
 }
@@ -133,6 +143,8 @@ type plane struct {
 	reporter  reporter
 	unread    unread
 	audit     chan mesh.Event // told in passing, appended by record
+
+	registered *prometheus.Registry // the figures
 
 	authorityNews chan struct{} // capacity 1: the CA's state has changed in the store
 }
@@ -184,6 +196,7 @@ func (c *ControlPlane) assemble(ctx context.Context, s *store.Store) (*plane, er
 		own: c.id, store: s, table: store.TableOf[replica](s, store.Replicas),
 		dial: p.passport.client, clients: map[string]*admin.Client{},
 	}
+	p.registered = p.figures()
 	return p, nil
 }
 
@@ -214,6 +227,9 @@ func (p *plane) run(ctx context.Context) error {
 	})
 	g.Go(func() error { return p.keepAuthority(alive) })
 	g.Go(func() error { return p.holders.Run(alive) })
+	if p.deps.Metrics != nil {
+		g.Go(func() error { return p.serveMetrics(alive, p.deps.Metrics) })
+	}
 	g.Go(func() error {
 		defer stop()
 		serving, end := context.WithCancel(ctx)

@@ -13,6 +13,7 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/hub"
 	"github.com/sightline-mesh/sightline/controlplane/identity"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/controlplane/metrics"
 	"github.com/sightline-mesh/sightline/controlplane/registry"
 	"github.com/sightline-mesh/sightline/controlplane/tap"
 	"github.com/sightline-mesh/sightline/controlplane/token"
@@ -44,6 +45,7 @@ type service struct {
 	progress  *progress
 	epoch     *epoch
 	drain     time.Duration // of streams whose caller's root is retired
+	tally     *metrics.Tally
 	log       *slog.Logger
 }
 
@@ -72,11 +74,13 @@ func (s *service) Enroll(ctx context.Context, req *connect.Request[wire.EnrollRe
 	if err := s.tokens.Redeem(ctx, req.Msg.GetToken(), claim); err != nil {
 		s.log.Warn("enrolment refused", "identity", id, "instance", w.Instance, "reason", err)
 		if errors.Is(err, token.ErrRefused) {
+			s.tally.Denied.Add(1)
 			return nil, connect.NewError(connect.CodePermissionDenied, err)
 		}
 		return nil, connect.NewError(connect.CodeUnavailable, errors.New("join tokens cannot be looked at now"))
 	}
 	s.issued(ctx, leaf)
+	s.tally.Enrolled.Add(1)
 	s.log.Info("enrolled", "identity", id, "instance", w.Instance, "serial", leaf.Serial)
 	return s.certificates(chain), nil
 }
@@ -95,6 +99,7 @@ func (s *service) Renew(ctx context.Context, req *connect.Request[wire.RenewRequ
 	if err := stillGood(ctx, s.authority); err != nil { // the caller takes its time over its request
 		return nil, connect.NewError(connect.CodePermissionDenied, err)
 	}
+	s.tally.Renewed.Add(1)
 	s.hub.Renewed(mesh.InstanceID(w.Instance), leaf.Expires)
 	return s.certificates(chain), nil
 }

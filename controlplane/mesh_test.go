@@ -36,6 +36,7 @@ const patience = time.Minute
 type plant struct {
 	t       *testing.T
 	cfg     Config
+	deps    Deps // of the first start; the listener and the logger are its own
 	address string
 	stop    func()
 }
@@ -53,6 +54,11 @@ func freeAddress(t *testing.T) string {
 // newPlant starts a control plane on an address of its own.
 func newPlant(t *testing.T, change ...func(*Config)) *plant {
 	t.Helper()
+	return newPlantWith(t, Deps{}, change...)
+}
+
+func newPlantWith(t *testing.T, d Deps, change ...func(*Config)) *plant {
+	t.Helper()
 	cfg := DefaultConfig(t.TempDir())
 	cfg.Listen = freeAddress(t)
 	l, err := net.Listen("tcp", cfg.Listen)
@@ -62,7 +68,7 @@ func newPlant(t *testing.T, change ...func(*Config)) *plant {
 	for _, c := range change {
 		c(&cfg)
 	}
-	p := &plant{t: t, cfg: cfg, address: cfg.Listen}
+	p := &plant{t: t, cfg: cfg, deps: d, address: cfg.Listen}
 	p.start(l)
 	t.Cleanup(func() { p.stop() })
 	return p
@@ -70,7 +76,10 @@ func newPlant(t *testing.T, change ...func(*Config)) *plant {
 
 func (p *plant) start(l net.Listener) {
 	p.t.Helper()
-	cp, err := New(p.cfg, Deps{Logger: logger(p.t), Listener: l})
+	d := p.deps
+	p.deps = Deps{}
+	d.Logger, d.Listener = logger(p.t), l
+	cp, err := New(p.cfg, d)
 	if err != nil {
 		p.t.Fatal(err)
 	}

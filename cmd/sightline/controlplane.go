@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"log/slog"
+	"net"
 	"os/signal"
 	"path/filepath"
 	"syscall"
@@ -17,6 +20,7 @@ func newControlPlane(g *globals) *cobra.Command {
 	c := controlplane.DefaultConfig("")
 	var etcd etcdFlags
 	var secret passphrase
+	metrics := "127.0.0.1:15014"
 	cmd := &cobra.Command{
 		Use:   "controlplane",
 		Short: "Run the control plane: state, certificates, registry, push, remedy",
@@ -30,7 +34,14 @@ func newControlPlane(g *globals) *cobra.Command {
 			if c.CAPassphrase, err = secret.read(); err != nil {
 				return err
 			}
-			p, err := controlplane.New(c, controlplane.Deps{Logger: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))})
+			d := controlplane.Deps{Logger: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))}
+			if d.Metrics, err = listenMetrics(cmd.Context(), metrics); err != nil {
+				if cmd.Flags().Changed("metrics-listen") {
+					return err
+				}
+				d.Logger.Warn("no metrics are served; --metrics-listen says where they are", "reason", err)
+			}
+			p, err := controlplane.New(c, d)
 			if err != nil {
 				return err
 			}
@@ -39,10 +50,24 @@ func newControlPlane(g *globals) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&c.Listen, "listen", c.Listen, "address for sidecars (mutual TLS)")
+	f.StringVar(&metrics, "metrics-listen", metrics, "address of /metrics for Prometheus, in the clear; empty for none")
 	f.StringVar(&c.TrustDomain, "trust-domain", c.TrustDomain, "name of the mesh in every identity; cannot be changed later")
 	f.DurationVar(&c.CertificateTTL, "cert-ttl", c.CertificateTTL, "how long certificates are good for")
 	f.StringVar((*string)(&c.PathNormalization), "path-normalization", "", pathsHelp)
 	etcd.register(f)
 	caFlags(f, &c.CA, &secret)
 	return cmd
+}
+
+// listenMetrics is nil for no address. That of the default may be another control plane's
+// on this machine: such a one is not kept from its work by that.
+func listenMetrics(ctx context.Context, address string) (net.Listener, error) {
+	if address == "" {
+		return nil, nil
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen for metrics: %w", err)
+	}
+	return l, nil
 }

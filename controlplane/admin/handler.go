@@ -71,7 +71,9 @@ type Deps struct {
 	// Propagation is how changes reached sidecars, likewise.
 	Propagation func(ctx context.Context, own bool) (mesh.Propagation, error)
 	// Backup writes the state to w.
-	Backup      func(ctx context.Context, w io.Writer, r BackupRequest) error
+	Backup func(ctx context.Context, w io.Writer, r BackupRequest) error
+	// Metrics answers with the control plane's figures, for Prometheus.
+	Metrics     http.Handler
 	CreateToken func(ctx context.Context, r TokenRequest) (string, error)
 	Identity    Identity
 	// Tap opens a live look at requests, of sidecars that have their stream here or of all.
@@ -119,6 +121,7 @@ func NewHandler(d Deps) http.Handler {
 	}
 	mux.HandleFunc("POST /admin/v1/taps", h.tap)
 	mux.HandleFunc("POST /admin/v1/backup", h.backup)
+	mux.HandleFunc("GET /admin/v1/metrics", h.metrics)
 	return mux
 }
 

@@ -90,6 +90,7 @@ func (h *Hub) Join(j Joining) *Feed {
 		reads:   map[mesh.ServiceName]struct{}{},
 		joining: j,
 	}
+	h.tally.streams.Add(1)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if old, ok := h.feeds[j.Instance.ID]; ok {
@@ -156,9 +157,11 @@ func (f *Feed) Answer(a Answer) {
 	instance := f.joining.Instance
 	f.mu.Unlock()
 	if a.Accepted {
+		f.h.tally.accepted.Add(1)
 		f.h.changes.settle(carried, inForce)
 		return
 	}
+	f.h.tally.refused.Add(1)
 	f.h.changes.refuse(carried)
 	if f.h.deps.Refused != nil {
 		f.h.deps.Refused(instance, version, a.Reason)
@@ -209,6 +212,8 @@ func (f *Feed) take() (Push, bool) {
 	}
 	f.sent, f.begun = versions, true
 	f.note(&p)
+	f.h.tally.pushes.Add(1)
+	f.h.tally.snapshots.Add(uint64(len(p.Snapshots)))
 	return p, true
 }
 

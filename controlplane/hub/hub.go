@@ -64,6 +64,7 @@ type Hub struct {
 	urgent chan struct{} // capacity 1: it must not wait
 
 	changes changeLog
+	tally   tally
 
 	noted atomic.Int64 // changes since the newest state
 	pace  pace         // owned by Run
@@ -171,6 +172,7 @@ func (h *Hub) reload(ctx context.Context) {
 	next, err := h.deps.Load(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
+			h.tally.failed.Add(1)
 			h.deps.Logger.Error("state of the mesh is loaded again", "in", reloadAfter, "reason", err)
 			time.AfterFunc(reloadAfter, h.Notify)
 		}

@@ -55,6 +55,9 @@ func TestPropagationIsTimedFromTheCommit(t *testing.T) {
 		telling.Answer(Answer{Sequence: sequences[telling], Accepted: true, Ago: 16 * time.Millisecond})
 		refusing.Answer(Answer{Sequence: sequences[refusing], Reason: "no"})
 		leaving.Leave()
+		if got, want := h.Tally(), (Tally{Streams: 6, Pushes: 9, Snapshots: 9, Accepted: 8, Refused: 1}); got != want {
+			t.Errorf("tally %+v, want %+v", got, want)
+		}
 		want := []mesh.ConfigChange{{
 			Version: 2, Services: []mesh.ServiceName{"a"}, Changed: 1, Sidecars: 5, Applied: 2, Refused: 1, Left: 1, P50: 4, Last: 20,
 		}}

@@ -92,6 +92,36 @@ func (m *Mirror) Unreadable() []mesh.Unreadable {
 	return m.copy.unreadable()
 }
 
+// Holdings are how much a mirror holds.
+type Holdings struct {
+	Resources map[string]int // by kind
+	Instances map[mesh.InstanceState]int
+	Verdicts  map[mesh.Phase]int
+	Services  int // with instances
+
+	Unreadable int // stored values of these tables that cannot be read
+}
+
+// Holdings are counted at the moment.
+func (m *Mirror) Holdings() Holdings {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := Holdings{
+		Resources: map[string]int{}, Instances: map[mesh.InstanceState]int{}, Verdicts: map[mesh.Phase]int{},
+		Services: len(m.copy.members), Unreadable: len(m.copy.unreadable()),
+	}
+	for _, r := range m.copy.resources {
+		out.Resources[r.Kind]++
+	}
+	for _, i := range m.copy.instances {
+		out.Instances[i.State]++
+	}
+	for _, v := range m.copy.verdicts {
+		out.Verdicts[v.Phase]++
+	}
+	return out
+}
+
 // Load waits until there is a copy, and is the state of the moment. A value that cannot
 // be read does not hold the others up: see Unreadable.
 func (m *Mirror) Load(ctx context.Context) (hub.State, error) {

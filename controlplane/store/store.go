@@ -50,6 +50,9 @@ type Config struct {
 	Endpoints []string
 	// Access is how they are reached.
 	Access Access
+	// Observe is told of every request that etcd has answered or not, from any goroutine;
+	// nil is nobody.
+	Observe func(Request)
 	// Logger gets etcd's warnings; nil is silence.
 	Logger *slog.Logger
 }
@@ -74,13 +77,13 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		if err != nil {
 			return nil, fmt.Errorf("open store at %v: %w", c.Endpoints, err)
 		}
-		return s, nil
+		return s.timed(c.Observe), nil
 	}
 	s, err := start(ctx, c)
 	if err != nil {
 		return nil, fmt.Errorf("open store in %s: %w", c.Dir, err)
 	}
-	return s, nil
+	return s.timed(c.Observe), nil
 }
 
 func start(ctx context.Context, c Config) (*Store, error) {
@@ -167,6 +170,15 @@ func (s *Store) Failed() <-chan error {
 		return nil
 	}
 	return s.etcd.Err()
+}
+
+// Size is how many bytes the embedded etcd takes on disk, and how many it may at most:
+// at that it takes no change any more. ok is false with a cluster, which says so itself.
+func (s *Store) Size() (bytes, most int64, ok bool) {
+	if s.etcd == nil {
+		return 0, 0, false
+	}
+	return s.etcd.Server.Backend().Size(), quota, true
 }
 
 // own removes who led and who was there before: nobody else can be on a directory that

@@ -41,6 +41,7 @@ func (c Config) storeProcess(passwordFile string, out io.Writer) *supervise.Chil
 func (c Config) controlPlaneProcess(out io.Writer) *supervise.Child {
 	args := []string{
 		"controlplane", "--dir", c.Dir, "--listen", c.ControlPlaneListen, "--cert-ttl", c.CertTTL.String(),
+		"--metrics-listen=", // its figures are on this process's page
 	}
 	args = append(args, c.Etcd...)
 	if c.PathNormalization != "" {

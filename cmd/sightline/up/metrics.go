@@ -12,11 +12,11 @@ import (
 )
 
 // newMetrics is this process's own figures: is the pipeline keeping up, who was
-// turned away, how large is the process; and how fast the control plane is heard.
-func newMetrics(c *collector.Collector, p propagation) http.Handler {
-	r := prometheus.NewRegistry()
-	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), pipelineMetrics{c}, planeMetrics{p})
-	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
+// turned away, how large is the process; and those of its control plane.
+func newMetrics(c *collector.Collector, plane figures) http.Handler {
+	own := prometheus.NewRegistry()
+	own.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), pipelineMetrics{c})
+	return promhttp.HandlerFor(prometheus.Gatherers{own, planeFigures{plane}}, promhttp.HandlerOpts{})
 }
 
 // pipelineMetrics are the collector's books. They are read when they are asked for.
