@@ -121,60 +121,11 @@ func (s *Shop) Events(_ context.Context, q api.EventQuery) ([]mesh.Event, error)
 	return out, nil
 }
 
-// Resources is what was applied.
-func (s *Shop) Resources(ctx context.Context, kind string) ([]mesh.Resource, error) {
-	var out []mesh.Resource
-	for _, service := range []mesh.ServiceName{"payments", "reviews"} {
-		t, err := s.Traffic(ctx, service)
-		if err != nil || t.Manifest == "" || kind != "" && kind != "VirtualService" {
-			continue
-		}
-		out = append(out, mesh.Resource{
-			Kind: "VirtualService", Namespace: "default", Name: string(service), Version: 41, Changed: t.Changed, By: "admin", Manifest: t.Manifest,
-		})
-	}
-	return out, nil
-}
-
-// Analyze has one remark on a resource that is there.
-func (*Shop) Analyze(context.Context) ([]mesh.Finding, error) {
-	return []mesh.Finding{{
-		Code: "SL0104", Severity: "warning", Resource: "VirtualService default/reviews", Path: "spec.http[0].route[1].destination.subset",
-		Message: `"v9" has no running instance`,
-	}}, nil
-}
-
-// Apply only looks for the word "unknown".
-func (s *Shop) Apply(_ context.Context, manifest []byte, by string, dryRun bool) ([]mesh.Finding, error) { //nolint:revive // flag-parameter: the API's own signature
-	if strings.Contains(string(manifest), "unknown") {
-		return []mesh.Finding{{Code: "SL0003", Severity: "error", Resource: "VirtualService default/reviews", Path: "spec.unknown", Message: "is no field", Line: 1}}, nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !dryRun {
-		s.tell(mesh.Event{Kind: mesh.EventConfig, By: by, Summary: "configuration applied"})
-	}
-	return nil, nil
-}
-
-// Replace is Apply: nobody else changes anything here.
-func (s *Shop) Replace(ctx context.Context, manifest []byte, _ uint64, by string) ([]mesh.Finding, error) {
-	return s.Apply(ctx, manifest, by, false)
-}
-
 // Replay has one request that would have been routed otherwise.
 func (*Shop) Replay(_ context.Context, _ []byte, w signal.Window, limit int) (mesh.Replay, error) {
 	return mesh.Replay{Start: w.Start, End: w.End, Requests: min(limit, 1), Changed: min(limit, 1), Changes: []mesh.ReplayChange{{
 		What: mesh.ReplayRouted, Caller: "checkout", Service: "payments", Was: "payments v1", Becomes: "payments v2", Requests: 1,
 	}}}, nil
-}
-
-// Delete knows nothing to delete.
-func (*Shop) Delete(_ context.Context, kind, namespace, name, _ string) error {
-	if kind != "VirtualService" {
-		return fmt.Errorf("%s %s/%s: %w", kind, namespace, name, ErrNotFound)
-	}
-	return nil
 }
 
 // CreateToken makes a token that opens nothing.
@@ -200,8 +151,10 @@ func (s *Shop) Proxies(context.Context) ([]mesh.ProxyStatus, error) {
 				},
 				Connected: true, Since: s.started, Build: "v0.1.0", Subscribed: []string{"catalog", "users"},
 				Pushed: 41, Accepted: 41, InSync: true, CertExpires: s.now().Add(19 * time.Hour),
+				PropagationMs: 2.8, ControlPlane: "a",
 			}
 			if c.to == "shipping" {
+				p.Behind = s.now().Add(-84 * time.Second)
 				p.InSync, p.Accepted, p.Refusal = false, 40, `compile route "shipping": service "users" is not in the snapshot`
 			}
 			out = append(out, p)
@@ -210,8 +163,16 @@ func (s *Shop) Proxies(context.Context) ([]mesh.ProxyStatus, error) {
 	return out, nil
 }
 
+// Replicas is the one control plane.
+func (s *Shop) Replicas(context.Context) ([]mesh.Replica, error) {
+	return []mesh.Replica{{ID: "a", Address: "127.0.0.1:15012", Since: s.started, Leads: true}}, nil
+}
+
 // Propagation is that of two changes, one of them on its way.
 func (s *Shop) Propagation(context.Context) (mesh.Propagation, error) {
+	if s.silent {
+		return mesh.Propagation{}, nil
+	}
 	return mesh.Propagation{Changes: []mesh.ConfigChange{
 		{Version: 41, Committed: s.now().Add(-time.Second), Services: []mesh.ServiceName{"shipping"}, Changed: 1, Sidecars: 4, Applied: 2, Refused: 1, P50: 3.1, Last: 4.6},
 		{Version: 40, Committed: s.started, Services: []mesh.ServiceName{"catalog", "users"}, Changed: 2, Sidecars: 9, Applied: 9, P50: 2.8, Last: 11.2},

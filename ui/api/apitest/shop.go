@@ -22,6 +22,9 @@ var ErrNotFound = errors.New("not found")
 // ErrRefused is what the shop answers to a change that makes no sense.
 var ErrRefused = errors.New("refused")
 
+// ErrConflict is what the shop answers to who would overwrite what somebody else did.
+var ErrConflict = errors.New("changed meanwhile")
+
 // Shop is the made-up mesh. It is safe for concurrent use.
 type Shop struct {
 	now     func() time.Time
@@ -33,6 +36,8 @@ type Shop struct {
 	events   []mesh.Event // oldest first
 	verdicts []mesh.Verdict
 	faulty   bool // payments v2 fails
+	stored   []mesh.Resource
+	changes  []mesh.Change // of stored, oldest first
 }
 
 // New makes a shop that has been open for an hour at the time now tells.
@@ -42,6 +47,7 @@ func New(now func() time.Time) *Shop {
 		"payments": {{"v1": 90, "v2": 10}},
 	}}
 	s.history()
+	s.configure()
 	return s
 }
 
@@ -53,8 +59,8 @@ func Silent(now func() time.Time) *Shop {
 // Deps is the shop as the API sees it. Sessions, App and Logger are left to the caller.
 func (s *Shop) Deps() api.Deps {
 	return api.Deps{
-		Graphs: s, Traces: s, Logs: s, Series: s, Traffic: s, Breakers: s, Config: s, Proxies: s, Identity: s, Propagation: s.Propagation,
-		Events: s.Events, UndoTraffic: s.UndoTraffic, DeleteConfig: s.Delete,
+		Graphs: s, Traces: s, Logs: s, Series: s, Traffic: s, Breakers: s, Config: s, Proxies: s, Identity: s, Propagation: s.Propagation, Replicas: s.Replicas,
+		Events: s.Events, UndoTraffic: s.UndoTraffic, DeleteConfig: s.Delete, History: s.Changes, Change: s.Change, Restore: s.Restore,
 		Trip: s.Trip, Release: s.Release, Hold: s.Hold, CreateToken: s.CreateToken, Replay: s.Replay,
 		SLOs: s.SLOs, Alerts: s.Alerts, Accounting: s.Accounting, Now: s.now,
 		Status: func(err error) int {
@@ -63,6 +69,8 @@ func (s *Shop) Deps() api.Deps {
 				return 404
 			case errors.Is(err, ErrRefused):
 				return 422
+			case errors.Is(err, ErrConflict):
+				return 409
 			}
 			return 0
 		},

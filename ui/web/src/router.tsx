@@ -56,6 +56,12 @@ const pages = [
     validateSearch: pick("kind", "service"),
     component: lazyRouteComponent(() => import("./events/EventsPage")),
   }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/config",
+    validateSearch: pick("tab", "sel", "kind", "find", "change"),
+    component: lazyRouteComponent(() => import("./config/ConfigPage")),
+  }),
   createRoute({ getParentRoute: () => root, path: "/slos", component: lazyRouteComponent(() => import("./status/SLOsPage")) }),
   createRoute({ getParentRoute: () => root, path: "/proxies", component: lazyRouteComponent(() => import("./status/ProxiesPage")) }),
   createRoute({ getParentRoute: () => root, path: "/pipeline", component: lazyRouteComponent(() => import("./status/PipelinePage")) }),

@@ -1,3 +1,5 @@
+import type { Finding } from "./config";
+
 /** An error answer (RFC 9457), or the lack of any answer (status 0). */
 export class Problem extends Error {
   constructor(
@@ -5,6 +7,7 @@ export class Problem extends Error {
     readonly title: string,
     detail: string,
     readonly errors: { field: string; message: string }[] = [],
+    readonly findings: Finding[] = [], // why a manifest was refused
   ) {
     super(detail || title);
     this.name = "Problem";
@@ -14,6 +17,7 @@ export class Problem extends Error {
 interface Options {
   method?: "GET" | "POST" | "PUT" | "DELETE";
   body?: unknown;
+  yaml?: string; // a manifest as the body
   signal?: AbortSignal;
   query?: Record<string, string | number | undefined>;
 }
@@ -33,8 +37,7 @@ export async function api<T>(path: string, o: Options = {}): Promise<T> {
     answer = await fetch(url, {
       method: o.method ?? "GET",
       signal: o.signal ?? null,
-      headers: o.body === undefined ? {} : { "Content-Type": "application/json" },
-      body: o.body === undefined ? null : JSON.stringify(o.body),
+      ...content(o),
     });
   } catch (cause) {
     if (cause instanceof DOMException && cause.name === "AbortError") throw cause;
@@ -43,6 +46,12 @@ export async function api<T>(path: string, o: Options = {}): Promise<T> {
   if (!answer.ok) throw await problemOf(answer);
   if (answer.status === 204) return undefined as T;
   return (await answer.json()) as T;
+}
+
+function content(o: Options): RequestInit {
+  if (o.yaml !== undefined) return { headers: { "Content-Type": "application/yaml" }, body: o.yaml };
+  if (o.body !== undefined) return { headers: { "Content-Type": "application/json" }, body: JSON.stringify(o.body) };
+  return { headers: {}, body: null };
 }
 
 async function problemOf(answer: Response): Promise<Problem> {
@@ -55,5 +64,5 @@ async function problemOf(answer: Response): Promise<Problem> {
   if (answer.status === 401 && location.pathname !== "/signin") {
     location.assign(`/signin?next=${encodeURIComponent(location.pathname + location.search)}`);
   }
-  return new Problem(answer.status, p.title ?? answer.statusText, p.detail ?? "", p.errors);
+  return new Problem(answer.status, p.title ?? answer.statusText, p.detail ?? "", p.errors, p.findings);
 }

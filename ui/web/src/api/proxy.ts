@@ -21,8 +21,36 @@ export interface Proxy {
   inSync: boolean;
   refusal?: string;
   certExpires: string;
+  propagationMs?: number; // of the newest change, from its commit until it was in force
+  behind?: string; // since when something is committed that it has not confirmed
+  controlPlane?: string;
+  unknown?: string; // why nothing more is known of it
+}
+
+/** One change of what sidecars are told, on its way to them. */
+export interface ConfigChange {
+  version: number;
+  committed: string;
+  services: string[] | null; // some of them
+  changed: number;
+  sidecars: number;
+  applied: number;
+  refused: number;
+  left: number;
+  p50Ms: number;
+  lastMs: number;
+  controlPlane?: string;
+}
+
+export interface ControlPlane {
+  id: string;
+  address: string;
+  since: string;
+  leads: boolean;
 }
 
 export interface Proxies {
   proxies: Proxy[];
+  controlPlanes: ControlPlane[];
+  changes: ConfigChange[]; // newest first
 }

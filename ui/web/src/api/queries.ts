@@ -1,4 +1,5 @@
 import { queryOptions } from "@tanstack/react-query";
+import type { Applied, Change, Changes, Findings, Resources } from "./config";
 import type { EventPage } from "./event";
 import { api } from "./fetch";
 import type { Graph } from "./graph";
@@ -118,3 +119,35 @@ export const pipelineQuery = queryOptions({
   queryFn: ({ signal }) => api<Pipeline>("pipeline", { signal }),
   refetchInterval: 2000,
 });
+
+export const resourcesQuery = queryOptions({
+  queryKey: ["config", "resources"],
+  queryFn: ({ signal }) => api<Resources>("config", { signal }),
+  refetchInterval: 15_000,
+});
+
+/** What there is to say about all that is stored. */
+export const findingsQuery = queryOptions({
+  queryKey: ["config", "findings"],
+  queryFn: ({ signal }) => api<Findings>("config/analyze", { signal }),
+  refetchInterval: 15_000,
+});
+
+/** What there is to say about a manifest, with its lines. Nothing is applied. */
+export const analyzeQuery = (manifest: string) =>
+  queryOptions({
+    queryKey: ["config", "analyze", manifest],
+    queryFn: ({ signal }) => api<Applied>("config/analyze", { method: "POST", yaml: manifest, signal }),
+    staleTime: 15_000,
+    gcTime: 60_000, // keys are whole manifests
+  });
+
+export const changesPage = (below: number | undefined, signal: AbortSignal) => api<Changes>("config/history", { signal, query: { below, limit: 30 } });
+
+/** A change with its manifests, which never change. */
+export const changeQuery = (number: number) =>
+  queryOptions({
+    queryKey: ["change", number],
+    queryFn: ({ signal }) => api<Change>(`config/history/${number}`, { signal }),
+    staleTime: Infinity,
+  });

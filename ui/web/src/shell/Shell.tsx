@@ -52,6 +52,7 @@ function useLive(signedIn: boolean) {
     const close = live.open();
     const forget = live.onEvent((e) => {
       for (const key of ["events", "breakers", "traffic", "service"]) void client.invalidateQueries({ queryKey: [key] });
+      if (e.kind === "config" || e.kind === "traffic") void client.invalidateQueries({ queryKey: ["config"] });
       if (e.kind === "instance" || e.kind === "refused") void client.invalidateQueries({ queryKey: ["proxies"] });
     });
     return () => {

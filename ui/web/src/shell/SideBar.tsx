@@ -14,6 +14,7 @@ const pages: { to: string; icon: IconName; name: string; key: string; main?: boo
   { to: "/traces", icon: "traces", name: "Traces", key: "t", main: true },
   { to: "/traffic", icon: "traffic", name: "Traffic", key: "w", main: true },
   { to: "/events", icon: "events", name: "Events", key: "e", main: true },
+  { to: "/config", icon: "config", name: "Configuration", key: "c" },
   { to: "/slos", icon: "slos", name: "SLOs & alerts", key: "s" },
   { to: "/proxies", icon: "proxies", name: "Proxies", key: "p" },
   { to: "/pipeline", icon: "pipeline", name: "Pipeline", key: "i" },

@@ -6,6 +6,7 @@ export const PLACES = {
   t: { path: "/traces", name: "Traces" },
   w: { path: "/traffic", name: "Traffic" },
   e: { path: "/events", name: "Events" },
+  c: { path: "/config", name: "Configuration" },
   s: { path: "/slos", name: "SLOs & alerts" },
   p: { path: "/proxies", name: "Proxies" },
   i: { path: "/pipeline", name: "Pipeline" },

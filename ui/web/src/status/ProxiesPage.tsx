@@ -1,11 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { proxiesQuery } from "../api/queries";
 import type { Proxy } from "../api/proxy";
-import { fullTime, span } from "../format";
+import { fullTime, ms, span } from "../format";
 import { Page } from "../shell/Page";
 import { Badge, type Tone } from "../ui/Badge";
 import type { IconName } from "../ui/Icon";
 import { ErrorState, Skeleton, State } from "../ui/State";
+import { ChangesTable } from "./ChangesTable";
 import { TableScroll } from "./TableScroll";
 
 export default function ProxiesPage() {
@@ -30,6 +31,7 @@ export default function ProxiesPage() {
                 <th>State</th>
                 <th>Configuration</th>
                 <th className="num">Version</th>
+                <th className="num" title="From the commit of the newest change until it was in force at the sidecar">Took</th>
                 <th>Subscribed to</th>
                 <th className="num">Certificate</th>
                 <th>Build</th>
@@ -42,11 +44,13 @@ export default function ProxiesPage() {
             </tbody>
           </TableScroll>
       )}
+      {proxies.data && <ChangesTable changes={proxies.data.changes} planes={proxies.data.controlPlanes} />}
     </Page>
   );
 }
 
 function stateOf(p: Proxy): { tone: Tone; icon: IconName; word: string } {
+  if (p.unknown) return { tone: "warn", icon: "warn", word: "not known" };
   if (!p.connected) return { tone: "bad", icon: "fail", word: "not connected" };
   if (p.instance.state === "caller") return { tone: "plain", icon: "check", word: "caller" };
   if (p.instance.state !== "ready") return { tone: "warn", icon: "warn", word: p.instance.state };
@@ -71,14 +75,16 @@ function Row({ proxy: p }: { proxy: Proxy }) {
       </td>
       <td className="wrap">
         <Badge tone={p.inSync ? "good" : "bad"} icon={p.inSync ? "check" : "fail"}>
-          {p.inSync ? "in sync" : "behind"}
+          {p.inSync ? "in sync" : p.behind ? `behind for ${span(Date.now() - Date.parse(p.behind))}` : "behind"}
         </Badge>
         {p.refusal && <div className="muted">{p.refusal}</div>}
+        {p.unknown && <div className="muted">{p.unknown}</div>}
       </td>
       <td className="num">
         {p.accepted}
         {p.accepted !== p.pushed && <span className="faint"> of {p.pushed}</span>}
       </td>
+      <td className="num">{p.propagationMs ? ms(p.propagationMs) : <span className="faint">–</span>}</td>
       <td className="clip proxy-subscribed" title={(p.subscribed ?? []).join(", ")}>
         {(p.subscribed ?? []).join(", ") || <span className="faint">nothing</span>}
       </td>
