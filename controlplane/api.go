@@ -76,7 +76,7 @@ func (p *plane) routes() http.Handler {
 // status is the HTTP status of an error that the caller can do something about.
 func status(err error) int {
 	switch {
-	case errors.Is(err, resource.ErrRefused):
+	case errors.Is(err, resource.ErrRefused), errors.Is(err, store.ErrTooMuch):
 		return http.StatusUnprocessableEntity
 	case errors.Is(err, tap.ErrBadTap), errors.Is(err, ca.ErrBadRevocation), errors.Is(err, token.ErrBadScope):
 		return http.StatusBadRequest

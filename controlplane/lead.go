@@ -32,6 +32,7 @@ func (p *plane) lead(ctx context.Context) {
 			p.deps.Logger.Info("leads the control planes", "replica", p.replicas.own)
 			p.leads.Store(true)
 			p.sayUnreadable()
+			p.sayRoots(ctx)
 			defer p.leads.Store(false)
 			_ = p.remedy.Run(ctx, p.journal.termed(t)) // never an error
 			p.deps.Logger.Info("leads no more", "replica", p.replicas.own)

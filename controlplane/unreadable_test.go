@@ -67,3 +67,52 @@ func TestAControlPlaneStartsOverWhatItCannotRead(t *testing.T) {
 		return err == nil && len(told) == 2
 	})
 }
+
+// TestPoliciesThatReachFurtherNowAreTold: once, at the first start over a store of before.
+func TestPoliciesThatReachFurtherNowAreTold(t *testing.T) {
+	t.Parallel()
+	p := newPlant(t)
+	apply(t, p.admin(), "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: all, namespace: istio-system}\nspec: {mtls: {mode: PERMISSIVE}}\n")
+	told := func() (n int) {
+		events, err := p.admin().Events(t.Context(), admin.EventQuery{Kind: mesh.EventConfig})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range events {
+			if strings.HasPrefix(e.Summary, "PeerAuthentication istio-system/all is for all workloads of the mesh since this version") {
+				n++
+			}
+		}
+		return n
+	}
+	restart := func(change func(s *store.Store)) {
+		p.stop()
+		kept, err := store.Open(t.Context(), store.Config{Dir: filepath.Join(p.cfg.Dir, "etcd")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(kept)
+		if err := kept.Close(); err != nil {
+			t.Fatal(err)
+		}
+		p.start(nil)
+	}
+	marks := func(s *store.Store) store.Table[struct{}] { return store.TableOf[struct{}](s, store.Marks) }
+	restart(func(s *store.Store) { // as one of before leaves it
+		if _, err := marks(s).Get(t.Context(), istioRoot); err != nil {
+			t.Errorf("a new mesh is not noted as such: %v", err)
+		}
+		if err := s.Commit(t.Context(), nil, marks(s).Delete(istioRoot)); err != nil {
+			t.Fatal(err)
+		}
+	})
+	eventually(t, "the event", func() bool { return told() == 1 })
+	restart(func(s *store.Store) {
+		if _, err := marks(s).Get(t.Context(), istioRoot); err != nil {
+			t.Errorf("it is not noted that it was told: %v", err)
+		}
+	})
+	if n := told(); n != 1 {
+		t.Errorf("told %d times", n)
+	}
+}

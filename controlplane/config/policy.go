@@ -89,6 +89,13 @@ func textsOf(v any) map[string]string {
 // DryRun reports whether the policy is only to be told of.
 func (o Object) DryRun() bool { return o.annotations[DryRunAnnotation] == "true" }
 
+// ForWorkloads reports whether the resource is for workloads, those of its namespace or
+// with some labels, and not for a service.
+func (o Object) ForWorkloads() bool {
+	return o.AuthorizationPolicy != nil || o.RequestAuthentication != nil || o.PeerAuthentication != nil ||
+		o.Sidecar != nil || o.RateLimit != nil || o.Telemetry != nil || o.TraceSampling != nil
+}
+
 // Selector is the labels of the workloads a policy is for; none means all of its
 // namespace.
 func (o Object) Selector() map[string]string {

@@ -71,17 +71,38 @@ func (k *Keeper) commit(ctx context.Context, plan func(now stored) (Change, erro
 // store makes a change, in one step, of what was there at a revision; store.ErrConflict
 // where somebody was faster.
 func (k *Keeper) store(ctx context.Context, revision int64, c Change, edits []edit, findings []mesh.Finding) error {
-	number, isNext, remembered, err := k.remember(ctx, c, edits)
+	r, isNext, err := k.remember(ctx, c, edits)
 	if err != nil {
 		return err
 	}
 	guards := []store.Guard{k.table.UnmarkedSince(revision), k.table.UnchangedSince(revision), isNext}
-	err = k.deps.Store.Commit(ctx, guards, append(k.ops(c, edits, findings), remembered, k.table.Mark())...)
+	if err := k.deps.Store.Commit(ctx, guards, append(k.ops(c, edits, findings), k.record(r), k.table.Mark())...); err != nil {
+		return splittable(err)
+	}
+	k.untrimmed += len(r.Packed)
+	k.trim(ctx, r.Number)
+	return nil
+}
+
+// rehearse finds out whether the store would take a change in one step.
+func (k *Keeper) rehearse(ctx context.Context, c Change, edits []edit, findings []mesh.Finding) error {
+	r, _, err := k.remember(ctx, c, edits)
 	if err != nil {
 		return err
 	}
-	k.trim(ctx, number)
-	return nil
+	ops := append(k.ops(c, edits, findings), k.record(r), k.table.Mark())
+	if store.Small(ops) {
+		return nil // which spares the store the work
+	}
+	return splittable(k.deps.Store.Rehearse(ctx, ops...))
+}
+
+// splittable says what to do about a change that is too much for one step.
+func splittable(err error) error {
+	if errors.Is(err, store.ErrTooMuch) {
+		return fmt.Errorf("%w; make it in parts that are right by themselves", err)
+	}
+	return err
 }
 
 // change makes the change of a plan, or only says what there is to say of it.
@@ -97,7 +118,14 @@ func (k *Keeper) change(ctx context.Context, dryRun bool, plan func(now stored) 
 	if err != nil {
 		return nil, err
 	}
-	return k.validate(ctx, now.objects, c)
+	findings, err := k.validate(ctx, now.objects, c)
+	if err != nil {
+		return findings, err
+	}
+	if err := k.rehearse(ctx, c, c.edits(now), findings); err != nil {
+		return nil, fmt.Errorf("change configuration: %w", err)
+	}
+	return findings, nil
 }
 
 // validate looks at the whole configuration as it would be, but reports only what

@@ -9,13 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/sightline-mesh/sightline/controlplane/config"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/controlplane/store"
 )
@@ -151,12 +149,13 @@ func pack(resources []mesh.ChangedResource) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// remember is what stores a change in the history, as part of the commit that makes it.
-func (k *Keeper) remember(ctx context.Context, c Change, edits []edit) (number uint64, g store.Guard, op store.Op, err error) {
-	if number, err = k.newest(ctx); err != nil {
-		return 0, g, op, err
+// remember is the record of a change, to be stored in the commit that makes it, which it
+// guards: it has the next number.
+func (k *Keeper) remember(ctx context.Context, c Change, edits []edit) (record, store.Guard, error) {
+	last, err := k.newest(ctx)
+	if err != nil {
+		return record{}, store.Guard{}, err
 	}
-	number++
 	changed := make([]mesh.ChangedResource, len(edits))
 	for i, e := range edits {
 		changed[i] = mesh.ChangedResource{
@@ -166,13 +165,13 @@ func (k *Keeper) remember(ctx context.Context, c Change, edits []edit) (number u
 	}
 	packed, err := pack(changed)
 	if err != nil {
-		return 0, g, op, err
+		return record{}, store.Guard{}, err
 	}
-	k.untrimmed += len(packed)
-	key := recordKey(number)
-	r := record{Number: number, Time: k.now().UTC(), By: c.By, Summary: c.summary(edits), Packed: packed}
-	return number, k.history.Absent(key), k.history.Put(key, r), nil
+	r := record{Number: last + 1, Time: k.now().UTC(), By: c.By, Summary: c.summary(edits), Packed: packed}
+	return r, k.history.Absent(recordKey(r.Number)), nil
 }
+
+func (k *Keeper) record(r record) store.Op { return k.history.Put(recordKey(r.Number), r) }
 
 // summary is what a change did, in one line.
 func (c Change) summary(edits []edit) string {
@@ -188,92 +187,6 @@ func (c Change) summary(edits []edit) string {
 		keys = append(keys[:most], fmt.Sprintf("%d more", more))
 	}
 	return c.Verb + " " + strings.Join(keys, ", ")
-}
-
-// Restore brings the configuration back to how it stood after the change of that
-// number, as one change: what came since is undone. A dry run says what that would do.
-// The findings are as Apply's.
-func (k *Keeper) Restore(ctx context.Context, number uint64, by string, dryRun bool) (mesh.Restoration, error) {
-	out := mesh.Restoration{To: number, Changes: []mesh.ChangedResource{}, Findings: []mesh.Finding{}}
-	plan := func(now stored) (Change, error) {
-		was, err := k.stateAfter(ctx, number)
-		if err != nil {
-			return Change{}, err
-		}
-		c, changes, err := backTo(was, now)
-		out.Changes = changes
-		c.By, c.Kind = by, mesh.EventConfig
-		c.Verb, c.Summary = "restored", fmt.Sprintf("restored the configuration of change %d", number)
-		return c, err
-	}
-	findings, err := k.change(ctx, dryRun, plan)
-	if bad, ok := errors.AsType[*config.Error](err); ok && len(findings) == 0 { // as it was it is refused today
-		findings = bad.Findings
-	}
-	out.Findings = append(out.Findings, inDiff(findings)...)
-	return out, err
-}
-
-// inDiff are findings with the file that a resource is in the diff of a change.
-func inDiff(findings []mesh.Finding) []mesh.Finding {
-	out := slices.Clone(findings)
-	for i, f := range out {
-		if kind, rest, ok := strings.Cut(f.Resource, " "); ok && f.Line > 0 {
-			out[i].File = kind + "/" + rest
-		}
-	}
-	return out
-}
-
-// stateAfter is how each resource that changed since stood after a change; empty is not
-// there.
-func (k *Keeper) stateAfter(ctx context.Context, number uint64) (map[Ref]string, error) {
-	was := map[Ref]string{}
-	newest, oldest, found := uint64(0), uint64(0), false
-	err := k.backwards(ctx, 0, func(c mesh.Change) bool {
-		newest, oldest = max(newest, c.Number), c.Number
-		if found = c.Number == number; found {
-			return false
-		}
-		for _, r := range c.Resources {
-			was[Ref{r.Kind, r.Namespace, r.Name}] = r.Before
-		}
-		return c.Number > number
-	})
-	switch {
-	case err != nil:
-		return nil, err
-	case found, number == 0 && oldest == 1: // before the first there was nothing
-		return was, nil
-	case oldest == 0:
-		return nil, errNoChange
-	case number > newest:
-		return nil, fmt.Errorf("%w: %d; the newest is %d", ErrNoSuchChange, number, newest)
-	}
-	return nil, fmt.Errorf("%w: %d; the oldest that is kept is %d", ErrNoSuchChange, number, oldest)
-}
-
-// backTo is the change that makes of now what was.
-func backTo(was map[Ref]string, now stored) (Change, []mesh.ChangedResource, error) {
-	var c Change
-	changes := []mesh.ChangedResource{}
-	for _, r := range slices.SortedFunc(maps.Keys(was), Ref.compare) {
-		before, after := now.sources[r], was[r]
-		if before == after {
-			continue
-		}
-		changes = append(changes, mesh.ChangedResource{Kind: r.Kind, Namespace: r.Namespace, Name: r.Name, Before: before, After: after}.Told())
-		if after == "" {
-			c.Remove = append(c.Remove, r)
-			continue
-		}
-		objects, err := config.Parse([]byte(after))
-		if err != nil {
-			return c, changes, fmt.Errorf("%w: %s as it was: %w", ErrRefused, r, err)
-		}
-		c.Put = append(c.Put, objects...)
-	}
-	return c, changes, nil
 }
 
 func (r Ref) compare(other Ref) int { return cmp.Compare(r.key(), other.key()) }

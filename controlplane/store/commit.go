@@ -68,6 +68,32 @@ func (s *Store) Commit(ctx context.Context, guards []Guard, ops ...Op) error {
 	return err
 }
 
+// ErrTooMuch is wrapped when the store does not make so many changes, or bytes of them, in
+// one step. Nothing was changed.
+var ErrTooMuch = errors.New("too much for one step")
+
+// Rehearse is Commit that changes nothing: it reports whether the store would take these
+// changes in one step.
+func (s *Store) Rehearse(ctx context.Context, ops ...Op) error {
+	never := clientv3.Compare(clientv3.Version(root), "<", 0)
+	if err := s.Commit(ctx, []Guard{never}, ops...); err != ErrConflict { //nolint:errorlint // Commit returns it bare
+		return err
+	}
+	return nil
+}
+
+// Small reports whether every store takes these changes in one step, as etcd is by default.
+func Small(ops []Op) bool {
+	bytes := 0
+	for _, o := range ops {
+		raw, err := json.Marshal(o.value)
+		if bytes += len(raw) + len(o.key); err != nil || bytes > smallBytes {
+			return false
+		}
+	}
+	return len(ops) <= smallOps
+}
+
 // CommitAt is Commit that also tells the revision of what was stored.
 func (s *Store) CommitAt(ctx context.Context, guards []Guard, ops ...Op) (int64, error) {
 	list := make([]clientv3.Op, 0, len(ops))
@@ -81,13 +107,24 @@ func (s *Store) CommitAt(ctx context.Context, guards []Guard, ops ...Op) (int64,
 	res, err := s.client.Txn(ctx).If(guards...).Then(list...).Commit()
 	switch {
 	case errors.Is(err, rpctypes.ErrTooManyOps), errors.Is(err, rpctypes.ErrRequestTooLarge):
-		return 0, fmt.Errorf("commit: %w: want an etcd that is started with --max-txn-ops=%d --max-request-bytes=%d", err, commitOps, commitBytes)
+		return 0, s.tooMuch(len(list), err)
 	case err != nil:
 		return 0, fmt.Errorf("commit: %w", err)
 	case !res.Succeeded:
 		return 0, ErrConflict
 	}
 	return res.Header.GetRevision(), nil
+}
+
+// tooMuch says what the bound is, and whose.
+func (s *Store) tooMuch(ops int, err error) error {
+	if s.etcd == nil {
+		return fmt.Errorf("%w: %w (of %d changes); want an etcd that is started with --max-txn-ops=%d --max-request-bytes=%d", ErrTooMuch, err, ops, commitOps, commitBytes)
+	}
+	if ops > commitOps {
+		return fmt.Errorf("%w: it stores %d values, and at most %d are stored at once", ErrTooMuch, ops, commitOps)
+	}
+	return fmt.Errorf("%w: it stores more than %d MiB at once", ErrTooMuch, commitBytes>>20)
 }
 
 func (o Op) etcd() (clientv3.Op, error) {

@@ -35,8 +35,10 @@ const (
 	keepHistory = "1000"  // revisions; we keep history of our own where it matters
 	commitOps   = 2048    // changes in one Commit: a manifest of many resources is one
 	commitBytes = 8 << 20 // of one Commit: a manifest and its audit
-	tick        = 50      // ms; one member elects itself, so it need not wait long
-	election    = 250     // ms
+	smallOps    = 100     // of one Commit that any etcd takes
+	smallBytes  = 1 << 20
+	tick        = 50  // ms; one member elects itself, so it need not wait long
+	election    = 250 // ms
 )
 
 // Config says where the state is.
