@@ -19,6 +19,8 @@ import (
 
 // timeline is an event source that tests add to.
 type timeline struct {
+	asked chan struct{} // closed by the first who asks
+
 	mu   sync.Mutex
 	all  []mesh.Event // newest first
 	down bool
@@ -33,6 +35,11 @@ func (l *timeline) add(id string) {
 func (l *timeline) events(_ context.Context, q api.EventQuery) ([]mesh.Event, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	select {
+	case <-l.asked:
+	default:
+		close(l.asked)
+	}
 	if l.down {
 		return nil, errors.New("down")
 	}
@@ -80,7 +87,7 @@ func follow(t *testing.T, s *site) (next func() (name, data string)) {
 }
 
 func TestLiveStream(t *testing.T) {
-	l := &timeline{}
+	l := &timeline{asked: make(chan struct{})}
 	l.add("0001")
 	s := open(t, func(d *api.Deps) { d.Events = l.events })
 	next := follow(t, s)
@@ -89,6 +96,7 @@ func TestLiveStream(t *testing.T) {
 	if err := json.Unmarshal([]byte(data), &g); name != "graph" || err != nil || len(g.Nodes) < 10 {
 		t.Fatalf("first message %q with %d nodes, %v", name, len(g.Nodes), err)
 	}
+	<-l.asked // what is there by then is no news
 	l.add("0002")
 	l.add("0003")
 	var got []string
