@@ -183,6 +183,11 @@ type identities struct{ p *plane }
 // Authority is how the CA stands.
 func (i identities) Authority(ctx context.Context) (mesh.Authority, error) { return i.p.standing(ctx) }
 
+// Holders are who is connected with a certificate.
+func (i identities) Holders(ctx context.Context, own bool) (mesh.Holders, error) {
+	return i.p.certificateHolders(ctx, own)
+}
+
 // Rotate takes a rotation one step further.
 func (i identities) Rotate(ctx context.Context, r admin.RotateRequest) (mesh.Authority, error) {
 	if r.Abandon {

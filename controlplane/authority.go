@@ -85,7 +85,7 @@ func describe(c *x509.Certificate) mesh.AuthorityCertificate {
 	sum := sha256.Sum256(c.Raw)
 	return mesh.AuthorityCertificate{
 		Subject: c.Subject.String(), Fingerprint: hex.EncodeToString(sum[:]), Serial: c.SerialNumber.Text(16),
-		Expires: c.NotAfter, Alarm: string(identity.AlarmOf(c.NotBefore, c.NotAfter, time.Now())),
+		Begins: c.NotBefore, Expires: c.NotAfter, Alarm: string(identity.AlarmOf(c.NotBefore, c.NotAfter, time.Now())),
 	}
 }
 
@@ -108,9 +108,7 @@ func (p *plane) standing(ctx context.Context) (mesh.Authority, error) {
 		Signing: describe(at.Signing), Own: at.Own, Supplied: at.Supplied,
 		Lagging: []mesh.Holder{}, Outstanding: []mesh.Leaf{}, Troubled: []mesh.Holder{}, Revoked: []mesh.Revocation{},
 	}
-	for _, r := range at.Roots {
-		out.Roots = append(out.Roots, describe(r))
-	}
+	out.Roots = roots(at, p.authority.Root())
 	out.Revoked = append(out.Revoked, at.Revoked...)
 	all, err := p.leaves.All(ctx)
 	if err != nil {

@@ -49,6 +49,8 @@ type Breakers interface {
 // Identity is the certificate authority, and the tokens that let workloads in.
 type Identity interface {
 	Authority(ctx context.Context) (mesh.Authority, error)
+	// Holders are who is connected with a certificate, to this control plane or to any.
+	Holders(ctx context.Context, own bool) (mesh.Holders, error)
 	Rotate(ctx context.Context, r RotateRequest) (mesh.Authority, error)
 	Revoke(ctx context.Context, r RevokeRequest) (mesh.Revocation, error)
 	Tokens(ctx context.Context) ([]mesh.JoinToken, error)
@@ -114,6 +116,7 @@ func NewHandler(d Deps) http.Handler {
 		"GET /admin/v1/tokens":                              h.tokens,
 		"DELETE /admin/v1/tokens/{id}":                      h.revokeToken,
 		"GET /admin/v1/ca":                                  h.authority,
+		"GET /admin/v1/ca/holders":                          h.holders,
 		"POST /admin/v1/ca/rotate":                          h.rotate,
 		"POST /admin/v1/ca/revoke":                          h.revoke,
 	} {

@@ -12,6 +12,10 @@ func (h *handler) authority(r *http.Request) (any, error) {
 	return h.Identity.Authority(r.Context())
 }
 
+func (h *handler) holders(r *http.Request) (any, error) {
+	return h.Identity.Holders(r.Context(), r.URL.Query().Get("own") == "true")
+}
+
 func (h *handler) rotate(r *http.Request) (any, error) {
 	var in RotateRequest
 	if err := read(r, &in); err != nil {
@@ -40,6 +44,20 @@ func (h *handler) revokeToken(r *http.Request) (any, error) {
 func (c *Client) Authority(ctx context.Context) (mesh.Authority, error) {
 	var out mesh.Authority
 	err := c.get(ctx, "/ca", nil, &out)
+	return out, err
+}
+
+// Holders are who is connected with a certificate, to any control plane.
+func (c *Client) Holders(ctx context.Context) (mesh.Holders, error) {
+	var out mesh.Holders
+	err := c.get(ctx, "/ca/holders", nil, &out)
+	return out, err
+}
+
+// OwnHolders are those that are connected to the control plane that answers.
+func (c *Client) OwnHolders(ctx context.Context) (mesh.Holders, error) {
+	var out mesh.Holders
+	err := c.get(ctx, "/ca/holders", url.Values{"own": {"true"}}, &out)
 	return out, err
 }
 

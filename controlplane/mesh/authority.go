@@ -30,8 +30,19 @@ type AuthorityCertificate struct {
 	Subject     string    `json:"subject"`
 	Fingerprint string    `json:"fingerprint"` // SHA-256, hex
 	Serial      string    `json:"serial"`      // hex
+	Begins      time.Time `json:"begins,omitzero"`
 	Expires     time.Time `json:"expires"`
 	Alarm       string    `json:"alarm,omitempty"` // warning, critical, expired
+	// Role is what a root is to certificates issued now: active, they chain to it; incoming,
+	// the next ones of a rotation will; retiring, the former ones did. Empty otherwise.
+	Role string `json:"role,omitempty"`
+}
+
+// Holders are those that are connected with a certificate, the most urgent first.
+type Holders struct {
+	Holders []Holder `json:"holders"`
+	Left    int      `json:"left,omitempty"`   // how many more there are
+	Silent  []string `json:"silent,omitempty"` // control planes that did not answer, whose holders are not in it
 }
 
 // Holder is who is connected with a certificate, and what it says of itself.
@@ -41,7 +52,8 @@ type Holder struct {
 	Service  ServiceName `json:"service"`
 	Since    time.Time   `json:"since"` // of the connection
 	Version  uint64      `json:"version"`
-	Signer   string      `json:"signer"` // key id of what signed its certificate, hex
+	Signer   string      `json:"signer"`         // key id of what signed its certificate, hex
+	Root     string      `json:"root,omitempty"` // fingerprint of the root that it chains to; empty: one that the mesh's CA does not know, such as a SPIRE server's
 	Serial   string      `json:"serial"`
 	Issued   time.Time   `json:"issued,omitzero"` // when its life began, as far as that is known
 	Expires  time.Time   `json:"expires"`

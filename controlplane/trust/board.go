@@ -130,6 +130,25 @@ func (b *Board) Holders() int {
 	return len(b.seats)
 }
 
+// List is who is connected here, in no order.
+func (b *Board) List() []mesh.Holder {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := make([]mesh.Holder, 0, len(b.seats))
+	for _, h := range b.seats {
+		out = append(out, alarmed(h))
+	}
+	return out
+}
+
+// alarmed is a holder with how near it is to the end of its certificate now.
+func alarmed(h mesh.Holder) mesh.Holder {
+	if !h.Expires.IsZero() { // else it has not reported yet
+		h.Alarm = string(identity.AlarmOf(h.Issued, h.Expires, time.Now()))
+	}
+	return h
+}
+
 // Notify says that holders are measured by something else now. It never blocks.
 func (b *Board) Notify() {
 	select {
@@ -146,9 +165,7 @@ func (b *Board) Sum() Summary {
 	defer b.mu.Unlock()
 	out.Holders = len(b.seats)
 	for _, h := range b.seats {
-		if !h.Expires.IsZero() { // else it has not reported yet
-			h.Alarm = string(identity.AlarmOf(h.Issued, h.Expires, time.Now()))
-		}
+		h = alarmed(h)
 		if h.Version < at.Version {
 			out.Lag++
 			out.Lagging = append(out.Lagging, h)

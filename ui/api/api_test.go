@@ -140,6 +140,7 @@ func surface() [][3]string {
 		{"GET", "/api/v1/tokens", ""},
 		{"DELETE", "/api/v1/tokens/0123456789ab", ""},
 		{"GET", "/api/v1/ca", ""},
+		{"GET", "/api/v1/ca/holders", ""},
 		{"POST", "/api/v1/ca/rotate", `{"force":true}`},
 		{"POST", "/api/v1/ca/revoke", `{"what":"1a2b","reason":"stolen"}`},
 		{"GET", "/api/v1/slos", ""},

@@ -94,6 +94,7 @@ type TokenRequest struct {
 // Identity is the certificate authority, and the tokens that let workloads in.
 type Identity interface {
 	Authority(ctx context.Context) (mesh.Authority, error)
+	Holders(ctx context.Context) (mesh.Holders, error)
 	Rotate(ctx context.Context, r RotateRequest) (mesh.Authority, error)
 	Revoke(ctx context.Context, r RevokeRequest) (mesh.Revocation, error)
 	Tokens(ctx context.Context) ([]mesh.JoinToken, error)

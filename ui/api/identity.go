@@ -17,6 +17,10 @@ func (a *API) identityRoutes() []route {
 			result: mesh.Authority{}, serve: a.authority,
 		},
 		{
+			method: "GET", path: "/api/v1/ca/holders", summary: "Who is connected with which certificate, the most urgent first", role: session.Viewer,
+			result: mesh.Holders{}, serve: a.holders,
+		},
+		{
 			method: "POST", path: "/api/v1/ca/rotate", summary: "Take a rotation of the certificate authority one step further", role: session.Admin,
 			body: RotateRequest{}, result: mesh.Authority{}, serve: a.rotate,
 		},
@@ -47,6 +51,18 @@ func (a *API) authority(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look at the certificate authority: %w", err)
 	}
+	return out, nil
+}
+
+func (a *API) holders(c *gin.Context) (any, error) {
+	if a.deps.Identity == nil {
+		return nil, missingPart("the control plane")
+	}
+	out, err := a.deps.Identity.Holders(c)
+	if err != nil {
+		return nil, fmt.Errorf("look at who holds certificates: %w", err)
+	}
+	out.Holders = list(out.Holders)
 	return out, nil
 }
 

@@ -38,6 +38,7 @@ type Shop struct {
 	faulty   bool // payments v2 fails
 	stored   []mesh.Resource
 	changes  []mesh.Change // of stored, oldest first
+	revoked  []mesh.Revocation
 }
 
 // New makes a shop that has been open for an hour at the time now tells.

@@ -3,6 +3,7 @@ import type { Applied, Change, Changes, Findings, Resources } from "./config";
 import type { EventPage } from "./event";
 import { api } from "./fetch";
 import type { Graph } from "./graph";
+import type { Authority, Holders } from "./identity";
 import type { Pipeline } from "./pipeline";
 import type { Proxies } from "./proxy";
 import type { ServiceDetail, ServiceList } from "./service";
@@ -151,3 +152,16 @@ export const changeQuery = (number: number) =>
     queryFn: ({ signal }) => api<Change>(`config/history/${number}`, { signal }),
     staleTime: Infinity,
   });
+
+export const authorityQuery = queryOptions({
+  queryKey: ["identity", "authority"],
+  queryFn: ({ signal }) => api<Authority>("ca", { signal }),
+  refetchInterval: 5000,
+});
+
+/** Who is connected with which certificate, the most urgent first. */
+export const holdersQuery = queryOptions({
+  queryKey: ["identity", "holders"],
+  queryFn: ({ signal }) => api<Holders>("ca/holders", { signal }),
+  refetchInterval: 5000,
+});

@@ -53,6 +53,7 @@ function useLive(signedIn: boolean) {
     const forget = live.onEvent((e) => {
       for (const key of ["events", "breakers", "traffic", "service"]) void client.invalidateQueries({ queryKey: [key] });
       if (e.kind === "config" || e.kind === "traffic") void client.invalidateQueries({ queryKey: ["config"] });
+      if (e.kind === "identity") void client.invalidateQueries({ queryKey: ["identity"] });
       if (e.kind === "instance" || e.kind === "refused") void client.invalidateQueries({ queryKey: ["proxies"] });
     });
     return () => {

@@ -17,6 +17,7 @@ const pages: { to: string; icon: IconName; name: string; key: string; main?: boo
   { to: "/config", icon: "config", name: "Configuration", key: "c" },
   { to: "/slos", icon: "slos", name: "SLOs & alerts", key: "s" },
   { to: "/proxies", icon: "proxies", name: "Proxies", key: "p" },
+  { to: "/identity", icon: "lock", name: "Identity", key: "d" },
   { to: "/pipeline", icon: "pipeline", name: "Pipeline", key: "i" },
 ];
 

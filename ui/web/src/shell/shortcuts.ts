@@ -9,6 +9,7 @@ export const PLACES = {
   c: { path: "/config", name: "Configuration" },
   s: { path: "/slos", name: "SLOs & alerts" },
   p: { path: "/proxies", name: "Proxies" },
+  d: { path: "/identity", name: "Identity" },
   i: { path: "/pipeline", name: "Pipeline" },
 } as const;
 

@@ -18,6 +18,7 @@ const pages: [name: string, path: string, sign: string][] = [
   ["config-edit", "/config?tab=edit", "textarea"],
   ["slos", "/slos", ".table, .state"],
   ["proxies", "/proxies", ".table"],
+  ["identity", "/identity", ".table"],
   ["pipeline", "/pipeline", ".table"],
 ];
 
