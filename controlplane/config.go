@@ -55,6 +55,10 @@ type Config struct {
 	// Name tells this control plane from others on the same store; a DNS label. Empty is the
 	// member's name, or one that is made up.
 	Name string
+	// RegistryFile is a file with instances that have no sidecar to register them; empty is
+	// none. Of several control planes the one that leads reads its own, so all are to be
+	// given the same.
+	RegistryFile string
 	// Advertise is the host:port at which the others reach this one; empty is Listen, with
 	// this machine's first address where that names none.
 	Advertise string

@@ -157,7 +157,7 @@ func (c *ControlPlane) assemble(ctx context.Context, s *store.Store) (*plane, er
 		gate:         newGate(),
 		progress:     newProgress(),
 		events:       event.New(s, c.deps.Logger),
-		mirror:       mirror.New(),
+		mirror:       mirror.New(c.cfg.TrustDomain),
 		frames:       newFrames(),
 		audit:        make(chan mesh.Event, auditBuffer),
 	}

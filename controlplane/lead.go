@@ -34,6 +34,8 @@ func (p *plane) lead(ctx context.Context) {
 			p.sayUnreadable()
 			p.sayRoots(ctx)
 			defer p.leads.Store(false)
+			sourced := p.followSources(ctx, t)
+			defer sourced.Wait()
 			_ = p.remedy.Run(ctx, p.journal.termed(t)) // never an error
 			p.deps.Logger.Info("leads no more", "replica", p.replicas.own)
 		},

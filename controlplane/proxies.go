@@ -26,7 +26,8 @@ func (p *plane) ownProxies() []mesh.ProxyStatus {
 }
 
 // proxies is how every sidecar of the mesh stands, wherever it has its stream. One whose
-// control plane does not answer is shown as such.
+// control plane does not answer is shown as such. With them come the instances that have
+// no sidecar here, by their Origin.
 func (p *plane) proxies(ctx context.Context, own bool) ([]mesh.ProxyStatus, error) { //nolint:revive // the API's own flag
 	if own {
 		return p.ownProxies(), nil
@@ -51,6 +52,13 @@ func (p *plane) proxies(ctx context.Context, own bool) ([]mesh.ProxyStatus, erro
 		if why, unknown := silent[streams[id].Replica]; unknown && s.ControlPlane != streams[id].Replica {
 			s.Connected, s.ControlPlane, s.Unknown = false, streams[id].Replica, why
 			all[id] = s
+		}
+	}
+	for _, s := range p.snapshots() { // who is told of by others than a sidecar of this mesh
+		for _, i := range s.Instances {
+			if i.Origin != "" {
+				all[i.ID] = mesh.ProxyStatus{Instance: i, Subscribed: []string{}}
+			}
 		}
 	}
 	return slices.SortedFunc(maps.Values(all), func(a, b mesh.ProxyStatus) int {

@@ -16,6 +16,8 @@ import (
 
 const pathsHelp = "what sidecars do to the paths of requests: NONE, BASE, MERGE_SLASHES or DECODE_AND_MERGE_SLASHES; kept, and a sidecar's own flag outranks it (default: what was set before, BASE at first)"
 
+const registryHelp = "file with WorkloadEntries, and Services that select them, for instances without a sidecar to register them; watched, and a bad edit leaves the last good one in force"
+
 func newControlPlane(g *globals) *cobra.Command {
 	c := controlplane.DefaultConfig("")
 	var etcd etcdFlags
@@ -54,6 +56,7 @@ func newControlPlane(g *globals) *cobra.Command {
 	f.StringVar(&c.TrustDomain, "trust-domain", c.TrustDomain, "name of the mesh in every identity; cannot be changed later")
 	f.DurationVar(&c.CertificateTTL, "cert-ttl", c.CertificateTTL, "how long certificates are good for")
 	f.StringVar((*string)(&c.PathNormalization), "path-normalization", "", pathsHelp)
+	f.StringVar(&c.RegistryFile, "registry-file", "", registryHelp)
 	etcd.register(f)
 	caFlags(f, &c.CA, &secret)
 	return cmd

@@ -16,7 +16,7 @@ func newProxies(g *globals) *cobra.Command {
 	var service string
 	c := &cobra.Command{
 		Use:               "proxies [instance]",
-		Short:             "Sidecars: connected, in sync, certificate, version; with an instance, all about one",
+		Short:             "Instances: connected, in sync, certificate, version, who tells of them; with an instance, all about one",
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: g.completeInstance,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -58,11 +58,27 @@ func proxies(c *cobra.Command, g *globals) ([]mesh.ProxyStatus, error) {
 }
 
 func listProxies(t *table, all []mesh.ProxyStatus) {
-	t.row("INSTANCE", "SERVICE", "VERSION", "STATE", "IN SYNC", "TOOK", "CERTIFICATE", "ADDRESS")
+	t.row("INSTANCE", "SERVICE", "VERSION", "STATE", "IN SYNC", "TOOK", "CERTIFICATE", "ADDRESS", "FROM", "AGE")
 	for _, p := range all {
 		t.row(p.Instance.ID, string(p.Instance.Service), string(p.Instance.Version), string(p.Instance.State),
-			syncOf(p), took(p), left(p), p.Instance.Address)
+			syncOf(p), took(p), left(p), p.Instance.Address, origin(p.Instance), age(p.Instance))
 	}
+}
+
+// origin is who tells of an instance.
+func origin(i mesh.Instance) string {
+	if i.Origin == "" {
+		return "sidecar"
+	}
+	return i.Origin
+}
+
+// age is for how long an instance has been told of.
+func age(i mesh.Instance) string {
+	if i.Since.IsZero() {
+		return "-"
+	}
+	return time.Since(i.Since).Round(time.Second).String()
 }
 
 // took is how long the newest change was on its way to a sidecar.
@@ -75,6 +91,9 @@ func took(p mesh.ProxyStatus) string {
 
 // left is how long a sidecar's certificate is good for.
 func left(p mesh.ProxyStatus) string {
+	if p.Instance.Origin != "" {
+		return "-"
+	}
 	d := time.Until(p.CertExpires).Round(time.Minute)
 	if d <= 0 {
 		return "expired"
@@ -90,6 +109,10 @@ func describeProxy(t *table, p mesh.ProxyStatus) {
 	t.row("identity", string(i.Identity))
 	t.row("address", i.Address)
 	t.row("state", string(i.State))
+	t.row("told of by", origin(i)+" for "+age(i))
+	if i.Origin != "" {
+		return // nothing more is known of it
+	}
 	t.row("in sync", syncOf(p))
 	t.row("connected since", p.Since)
 	t.row("pushed, accepted", fmt.Sprintf("%d, %d", p.Pushed, p.Accepted))

@@ -90,6 +90,10 @@ func (s meshStatus) text(t *table) {
 // syncOf is whether a sidecar has in force what the control plane says, and why not.
 func syncOf(p mesh.ProxyStatus) string {
 	switch {
+	case p.Instance.Origin != "" && p.Instance.Bare():
+		return "no sidecar"
+	case p.Instance.Origin != "":
+		return "elsewhere"
 	case p.Unknown != "":
 		return "unknown: " + p.Unknown
 	case !p.Connected:
@@ -153,6 +157,6 @@ func (s meshStatus) identities(t *table) {
 // well reports whether every sidecar is connected and in sync, all that is stored can be
 // read, and no breaker is tripped.
 func (s meshStatus) well() bool {
-	bad := slices.ContainsFunc(s.Proxies, func(p mesh.ProxyStatus) bool { return !p.Connected || !p.InSync })
+	bad := slices.ContainsFunc(s.Proxies, func(p mesh.ProxyStatus) bool { return p.Instance.Origin == "" && (!p.Connected || !p.InSync) })
 	return !bad && len(s.Breakers)+len(s.Unreadable) == 0 && authorityWell(s.Authority)
 }

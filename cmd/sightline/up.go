@@ -79,6 +79,7 @@ func meshFlags(f *pflag.FlagSet, c *up.Config) {
 	f.StringVar(&c.Engine, "engine", c.Engine, "path of libchdb.so (default: where `make engine` put it)")
 	f.DurationVar(&c.CertTTL, "cert-ttl", c.CertTTL, "how long certificates are good for")
 	f.StringVar((*string)(&c.PathNormalization), "path-normalization", "", pathsHelp)
+	f.StringVar(&c.RegistryFile, "registry-file", "", registryHelp)
 	f.StringVar(&c.Alertmanager, "alertmanager", c.Alertmanager, "URL of an Alertmanager that gets the alerts")
 	f.StringSliceVar(&c.RuleFiles, "rules", c.RuleFiles, "Prometheus rule files to evaluate")
 }

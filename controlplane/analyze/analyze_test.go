@@ -78,6 +78,8 @@ var cases = map[config.Code]struct{ bad, good string }{
 		routes("delegate: {name: part}", all),
 		routes("delegate: {name: part}", all) + object("VirtualService", "part", "{http: [{"+all+"}]}"),
 	},
+	config.CodeNoMember:   {workloads("app: train", "app: train2"), workloads("app: train", "app: train")},
+	config.CodeUnselected: {workloads("app: parcels", "app: train"), workloads("app: train", "app: train")},
 
 	config.CodeUnreachable: {
 		routes("match: [{uri: {prefix: /a}}], "+all, "match: [{uri: {exact: /a/b}}, {uri: {prefix: /a/c}, method: {exact: GET}}], "+all, all),
@@ -132,6 +134,12 @@ var cases = map[config.Code]struct{ bad, good string }{
 	},
 	config.CodeNotTaken:    {takes("a", "STRICT") + called("DISABLE"), takes("a", "PERMISSIVE") + called("DISABLE")},
 	config.CodeTwoPolicies: {takes("a", "STRICT") + takes("b", "PERMISSIVE"), takes("a", "STRICT")},
+}
+
+// workloads are a Service that selects some labels, and a WorkloadEntry with some.
+func workloads(selector, labels string) string {
+	return "apiVersion: v1\nkind: Service\nmetadata: {name: train}\nspec: {selector: {" + selector + "}, ports: [{port: 80}]}\n---\n" +
+		"apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\nmetadata: {name: w}\nspec: {address: 10.0.0.7, labels: {" + labels + "}}\n"
 }
 
 // takes is a PeerAuthentication of the default namespace.
@@ -247,14 +255,14 @@ func TestFindings(t *testing.T) {
 
 func TestFilesSayWhatWillRun(t *testing.T) {
 	manifest := "# not the mesh's\napiVersion: v1\nkind: Service\nmetadata: {name: parcels}\nspec: {selector: {app: parcels}}\n---\n" +
-		"apiVersion: v1\nkind: Service\nmetadata: {name: outside, namespace: shop}\nspec: {}\n---\n" +
+		"apiVersion: v1\nkind: Service\nmetadata: {name: edge, namespace: shop}\nspec: {type: LoadBalancer}\n---\n" +
 		"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: p}\nspec: {selector: {matchLabels: {app: parcels}}, template: {metadata: {labels: {app: parcels, version: v1}}}}\n---\n" +
 		rule + "---\napiVersion: v1\nkind: List\n---\nno: kind\n"
 	f := analyze.ReadFiles([]byte(manifest))
-	if got := fmt.Sprint(f.World.Services, f.World.Unseen, f.World.Unknown); got != "map[outside.shop:[] parcels:[map[app:parcels version:v1]]] map[outside.shop:true parcels:false] false" {
+	if got := fmt.Sprint(f.World.Services, f.World.Unseen, f.World.Unknown); got != "map[edge.shop:[] parcels:[map[app:parcels version:v1]]] map[edge.shop:true parcels:false] false" {
 		t.Errorf("the world is %s", got)
 	}
-	if got := fmt.Sprint(f.Skipped); got != "[{Service default/parcels  1} {Service shop/outside  7} {Deployment default/p  12}]" {
+	if got := fmt.Sprint(f.Skipped); got != "[{Service shop/edge  7} {Deployment default/p  12}]" {
 		t.Errorf("skipped %s", got)
 	}
 	_, bad := config.Read(f.Manifest)

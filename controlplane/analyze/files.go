@@ -40,14 +40,17 @@ func ReadFiles(manifest []byte) Files {
 			continue
 		}
 		f.Metadata.Namespace = orDefault(f.Metadata.Namespace)
-		blank(out.Manifest, s)
-		out.Skipped = append(out.Skipped, Skipped{Resource: f.Kind + " " + f.Metadata.Namespace + "/" + f.Metadata.Name, Line: s.Line})
 		switch {
 		case f.Kind == "Service" && f.APIVersion == "v1":
 			services = append(services, f)
+			if _, err := config.Parse(s.Text); err == nil {
+				continue // else it asks for what only Kubernetes does
+			}
 		case f.labels() != nil:
 			pods = append(pods, f)
 		}
+		blank(out.Manifest, s)
+		out.Skipped = append(out.Skipped, Skipped{Resource: f.Kind + " " + f.Metadata.Namespace + "/" + f.Metadata.Name, Line: s.Line})
 	}
 	out.World = worldOf(services, pods)
 	return out

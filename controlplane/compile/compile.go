@@ -20,15 +20,17 @@ import (
 // ready to be called are left out, draining ones stay with their state, so that
 // sidecars end their requests to them in order.
 func Snapshots(objs []config.Object, instances []mesh.Instance, verdicts []mesh.Verdict, version uint64) map[mesh.ServiceName]mesh.Snapshot {
+	base := Configured(objs, "")
 	running := map[mesh.ServiceName][]mesh.Instance{}
 	for _, i := range slices.SortedFunc(slices.Values(instances), byID) {
-		running[i.Service] = append(running[i.Service], i)
+		for _, s := range base.Of(&i) {
+			running[s] = append(running[s], i)
+		}
 	}
 	judged := map[mesh.ServiceName][]mesh.Verdict{}
 	for _, v := range verdicts {
 		judged[v.Target.Service] = append(judged[v.Target.Service], v)
 	}
-	base := Configured(objs)
 	out := make(map[mesh.ServiceName]mesh.Snapshot, len(base.snaps))
 	for _, names := range []iter.Seq[mesh.ServiceName]{base.Names(), maps.Keys(running), maps.Keys(judged)} {
 		for name := range names {
@@ -43,15 +45,32 @@ func Snapshots(objs []config.Object, instances []mesh.Instance, verdicts []mesh.
 
 // Base is what resources say of each service, before anything runs. It is read-only.
 type Base struct {
-	snaps map[mesh.ServiceName]mesh.Snapshot
-	modes config.PeerModes
+	snaps  map[mesh.ServiceName]mesh.Snapshot
+	modes  config.PeerModes
+	groups map[mesh.ServiceName]*config.Service
+	names  map[string][]mesh.ServiceName // of groups by their namespace, in order
 }
 
 // Names are the services that resources speak of.
 func (b Base) Names() iter.Seq[mesh.ServiceName] { return maps.Keys(b.snaps) }
 
-// Configured is the base of these resources.
-func Configured(objs []config.Object) Base {
+// Of are the services that an instance belongs to: its own, and the Services that select
+// it. What is told of by others than its sidecar belongs where those say.
+func (b Base) Of(i *mesh.Instance) []mesh.ServiceName {
+	out := []mesh.ServiceName{i.Service}
+	if i.Origin != "" {
+		return out
+	}
+	for _, name := range b.names[i.Service.Namespace()] {
+		if name != i.Service && b.groups[name].Groups(i.Service.Namespace(), i.Labels) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// Configured is the base of these resources, in a mesh of that trust domain.
+func Configured(objs []config.Object, trustDomain string) Base {
 	b := builder{snaps: make(map[mesh.ServiceName]*mesh.Snapshot)}
 	sorted := slices.SortedFunc(slices.Values(config.Delegated(objs)), func(x, y config.Object) int { return cmp.Compare(x.Key(), y.Key()) })
 	for _, o := range sorted {
@@ -66,14 +85,17 @@ func Configured(objs []config.Object) Base {
 		case o.Hedge != nil:
 			h := o.Hedge.Hedge
 			b.known(o.Hedge.Service).Hedge = &h
+		case o.Service != nil:
+			b.known(o.Service.Name)
 		}
 	}
 	b.gatewayRoutes(sorted)
-	for _, i := range config.EntryInstances(sorted) {
+	for _, i := range config.EntryInstances(sorted, trustDomain) {
 		s := b.known(i.Service)
 		s.Instances = append(s.Instances, i)
 	}
 	out := Base{snaps: make(map[mesh.ServiceName]mesh.Snapshot, len(b.snaps)), modes: config.NewPeerModes(objs)}
+	out.group(sorted)
 	for name, s := range b.snaps {
 		out.snaps[name] = *s
 	}
@@ -87,15 +109,16 @@ func (b Base) Service(name mesh.ServiceName, instances []mesh.Instance, verdicts
 	s, ok := b.snaps[name]
 	s.Service = name
 	s.Instances, s.Verdicts = slices.Clip(s.Instances), slices.Clip(s.Verdicts)
+	all := slices.Clone(s.Instances)
 	for _, i := range instances {
 		s.Known = true
+		i = b.member(name, i)
+		all = append(all, i)
 		if i.State == mesh.Ready || i.State == mesh.Draining {
-			mode, _ := b.modes.For(name.Namespace(), i.Labels, i.AppPort)
-			i.Plaintext = mode == mesh.Disable
 			s.Instances = append(s.Instances, i)
 		}
 	}
-	s.Ports = servicePorts(slices.Concat(b.snaps[name].Instances, instances))
+	s.Ports = servicePorts(all, b.groups[name])
 	for _, v := range verdicts {
 		if v.Phase != mesh.Released {
 			s.Known = true
@@ -104,6 +127,29 @@ func (b Base) Service(name mesh.ServiceName, instances []mesh.Instance, verdicts
 	}
 	slices.SortFunc(s.Verdicts, func(x, y mesh.Verdict) int { return cmp.Compare(x.ID, y.ID) })
 	return s, ok || s.Known
+}
+
+func (b *Base) group(sorted []config.Object) {
+	b.groups, b.names = map[mesh.ServiceName]*config.Service{}, map[string][]mesh.ServiceName{}
+	for _, o := range sorted {
+		if o.Service != nil {
+			b.groups[o.Service.Name] = o.Service
+			b.names[o.Namespace] = append(b.names[o.Namespace], o.Service.Name)
+		}
+	}
+}
+
+// member is an instance as it belongs to a service.
+func (b Base) member(name mesh.ServiceName, i mesh.Instance) mesh.Instance {
+	if i.Origin == "" {
+		namespace := i.Service.Namespace()
+		if g := b.groups[name]; g != nil {
+			i = g.Arrange(i)
+		}
+		mode, _ := b.modes.For(namespace, i.Labels, i.AppPort)
+		i.Plaintext = mode == mesh.Disable
+	}
+	return i
 }
 
 func byID(x, y mesh.Instance) int { return cmp.Compare(x.ID, y.ID) }

@@ -6,6 +6,7 @@ import (
 
 	networking "istio.io/api/networking/v1alpha3"
 
+	"github.com/sightline-mesh/sightline/controlplane/config"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
@@ -13,7 +14,9 @@ import (
 // none where it has one alone. Instances may have the same port under different numbers,
 // as they have to on one machine: what an instance names first is the same port
 // everywhere, unless what they say contradicts that, and other ports go by their names.
-func servicePorts(instances []mesh.Instance) []mesh.ServicePort {
+// The numbers that a Service declares are those of its own ports, whatever an instance has
+// under them.
+func servicePorts(instances []mesh.Instance, declared *config.Service) []mesh.ServicePort {
 	all := gatherPorts(instances)
 	alike := all.alike()
 	out := make([]mesh.ServicePort, 0, len(all.ports))
@@ -32,9 +35,29 @@ func servicePorts(instances []mesh.Instance) []mesh.ServicePort {
 	if !several {
 		return nil
 	}
+	out = declare(out, declared)
 	slices.SortFunc(out, func(a, b mesh.ServicePort) int {
 		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Number, b.Number))
 	})
+	return out
+}
+
+// declare adds the numbers that a Service gives its ports.
+func declare(ports []mesh.ServicePort, s *config.Service) []mesh.ServicePort {
+	if s == nil {
+		return ports
+	}
+	out := slices.Clone(ports)
+	for _, p := range s.Ports {
+		at := slices.IndexFunc(ports, func(o mesh.ServicePort) bool { return p.Name != "" && o.Name == p.Name })
+		if at < 0 {
+			continue // no instance has it
+		}
+		out = slices.DeleteFunc(out, func(o mesh.ServicePort) bool { return o.Number == p.Number && o.Name != p.Name })
+		if !slices.ContainsFunc(out, func(o mesh.ServicePort) bool { return o.Number == p.Number }) {
+			out = append(out, mesh.ServicePort{Port: mesh.Port{Number: p.Number, Name: p.Name, Protocol: ports[at].Protocol}, Group: ports[at].Group})
+		}
+	}
 	return out
 }
 

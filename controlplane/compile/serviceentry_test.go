@@ -69,11 +69,11 @@ func TestServiceEntry(t *testing.T) {
 	want := []mesh.Instance{
 		{
 			ID: "shop/old/ledger.shop/10.0.0.7:8080", Service: "ledger.shop", Version: "v1", Address: netip.MustParseAddrPort("10.0.0.7:8080"),
-			Labels: map[string]string{"version": "v1"}, State: mesh.Ready, AppProtocol: mesh.HTTP, AppPort: 8080, Plaintext: true,
+			Labels: map[string]string{"version": "v1"}, State: mesh.Ready, AppProtocol: mesh.HTTP, AppPort: 8080, Plaintext: true, Origin: "ServiceEntry shop/old",
 		},
 		{
 			ID: "shop/old/ledger.shop/[::1]:8081", Service: "ledger.shop", Address: netip.MustParseAddrPort("[::1]:8081"),
-			State: mesh.Ready, AppProtocol: mesh.HTTP, AppPort: 8081, Plaintext: true, Locality: "a/b",
+			State: mesh.Ready, AppProtocol: mesh.HTTP, AppPort: 8081, Plaintext: true, Locality: "a/b", Origin: "ServiceEntry shop/old",
 		},
 		joined,
 	}

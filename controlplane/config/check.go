@@ -169,8 +169,8 @@ func (c *checker) envelope(tree map[string]any, o Object) {
 		case "metadata":
 			head.walk(tree[name], meta, place{path: name})
 		default:
-			if name == "status" && (o.Kind == KindHTTPRoute || o.Kind == KindGRPCRoute) {
-				continue // which the mesh itself shows with them
+			if name == "status" && (o.Kind == KindHTTPRoute || o.Kind == KindGRPCRoute || o.Kind == KindService) {
+				continue // which the mesh itself, or a Kubernetes API server, shows with them
 			}
 			head.find(CodeField, name, "unknown field (value %s); a resource has apiVersion, kind, metadata and spec", show(tree[name]))
 		}

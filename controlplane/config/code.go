@@ -32,6 +32,8 @@ const (
 	CodeUnusedSubset Code = "SL0106"
 	CodeSelector     Code = "SL0107"
 	CodeDelegate     Code = "SL0108"
+	CodeNoMember     Code = "SL0109"
+	CodeUnselected   Code = "SL0110"
 )
 
 // What is wrong with routes.
@@ -134,6 +136,14 @@ var codes = []CodeInfo{
 	{
 		CodeDelegate, SeverityWarning, "There is no such delegate",
 		"The route that delegates to it is left out, as if it was not written. Look for a slip of spelling, or a missing namespace: a bare name is looked for in the namespace of the resource.",
+	},
+	{
+		CodeNoMember, SeverityWarning, "Nobody belongs to the service",
+		"Requests to it are answered with 503 (UH). Compare the selector with the labels of workloads in the same namespace; a sidecar carries app (its service's name) and version.",
+	},
+	{
+		CodeUnselected, SeverityWarning, "No Service selects the workload",
+		"Nobody can call it, as it has no name to be asked for. Add a Service that selects its labels, in its namespace, or correct the labels.",
 	},
 	{
 		CodeUnreachable, SeverityWarning, "No request gets to the rule",

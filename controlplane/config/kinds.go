@@ -33,6 +33,7 @@ func languages() []language {
 			{KindVirtualService, virtualServiceKind},
 			{KindDestinationRule, destinationRuleKind},
 			{KindServiceEntry, serviceEntryKind},
+			{KindWorkloadEntry, workloadEntryKind},
 			{KindSidecar, sidecarKind},
 		}},
 		{"security.istio.io", []string{"v1", "v1beta1"}, []named{
@@ -48,6 +49,9 @@ func languages() []language {
 		}},
 		{gatewayGroup, []string{"v1"}, []named{
 			{KindGRPCRoute, grpcRouteKind},
+		}},
+		{"", []string{"v1"}, []named{
+			{KindService, serviceKind},
 		}},
 		{"openslo", []string{"v1"}, []named{
 			{KindSLO, sloKind},

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"strings"
+	"time"
 
 	networking "istio.io/api/networking/v1alpha3"
 	security "istio.io/api/security/v1beta1"
@@ -25,7 +26,9 @@ const (
 	KindSidecar               = "Sidecar"
 	KindRateLimit             = "RateLimit"
 
-	KindServiceEntry = "ServiceEntry"
+	KindServiceEntry  = "ServiceEntry"
+	KindWorkloadEntry = "WorkloadEntry"
+	KindService       = "Service"
 
 	KindHTTPRoute = "HTTPRoute"
 	KindGRPCRoute = "GRPCRoute"
@@ -63,10 +66,12 @@ type Object struct {
 	Telemetry     *telemetry.Telemetry
 	TraceSampling *TraceSampling
 
-	ServiceEntry *ServiceEntry
-	GatewayRoute *GatewayRoute // of an HTTPRoute or a GRPCRoute
+	ServiceEntry  *ServiceEntry
+	WorkloadEntry *WorkloadEntry
+	Service       *Service
+	GatewayRoute  *GatewayRoute // of an HTTPRoute or a GRPCRoute
 
-	annotations map[string]string
+	labels, annotations map[string]string
 
 	// ResourceVersion is the version that the stored resource must still have for this one
 	// to take its place; "" is any. It is of one application, and not stored: see Unversioned.
@@ -75,6 +80,8 @@ type Object struct {
 	// Created orders resources by age: of two, the lower was there first. 0 is not known,
 	// and younger than all others.
 	Created int64
+	// Changed is when it was stored as it is; zero is not known.
+	Changed time.Time
 
 	// Source is the YAML document the object was read from, comments included, and Line
 	// where in the manifest it begins, from 1. Without a Line, findings have none either.
@@ -103,6 +110,8 @@ func (o Object) Hosts() []mesh.ServiceName {
 		return []mesh.ServiceName{o.Hedge.Service}
 	case o.ServiceEntry != nil:
 		return o.ServiceEntry.Services
+	case o.Service != nil:
+		return []mesh.ServiceName{o.Service.Name}
 	case o.GatewayRoute != nil:
 		var parents []mesh.ServiceName
 		for _, p := range o.GatewayRoute.Parents {

@@ -192,7 +192,7 @@ func read(tree map[string]any, where string) (Object, []mesh.Finding) {
 		if ns, ok := meta["namespace"].(string); ok && ns != "" {
 			o.Namespace = ns
 		}
-		o.annotations = textsOf(meta["annotations"])
+		o.labels, o.annotations = textsOf(meta["labels"]), textsOf(meta["annotations"])
 		if meta["uid"] == nil { // else the version is a Kubernetes API server's
 			o.ResourceVersion, _ = meta["resourceVersion"].(string)
 		}

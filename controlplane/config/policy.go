@@ -112,6 +112,8 @@ func (o Object) Selector() map[string]string {
 		return o.Telemetry.GetSelector().GetMatchLabels()
 	case o.TraceSampling != nil:
 		return o.TraceSampling.Selector
+	case o.Service != nil:
+		return o.Service.Selector
 	}
 	return o.AuthorizationPolicy.GetSelector().GetMatchLabels()
 }

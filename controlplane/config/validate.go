@@ -14,7 +14,7 @@ import (
 // at the world they would act on. Findings come in the order of the resources'
 // keys. It changes nothing it is given.
 func Validate(all []Object, w World) []mesh.Finding {
-	w = w.with(EntryInstances(all))
+	w = w.with(all)
 	v := validator{
 		world: w, rules: make(map[mesh.ServiceName]Object), routes: make(map[mesh.ServiceName]Object),
 		checks: make(map[mesh.ServiceName]Object),
@@ -37,6 +37,10 @@ func Validate(all []Object, w World) []mesh.Finding {
 			v.virtualService(o.VirtualService)
 		case o.GatewayRoute != nil:
 			v.gatewayRoute(o.GatewayRoute)
+		case o.Service != nil:
+			v.coreService(o.Service)
+		case o.WorkloadEntry != nil:
+			v.workloadEntry()
 		default:
 			v.workloads(o)
 		}

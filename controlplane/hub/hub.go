@@ -123,7 +123,9 @@ func (h *Hub) Proxies() []mesh.ProxyStatus {
 	out := map[mesh.InstanceID]mesh.ProxyStatus{}
 	if s := h.State(); s != nil {
 		for _, i := range s.Instances {
-			out[i.ID] = mesh.ProxyStatus{Instance: i, Subscribed: []string{}}
+			if i.Origin == "" {
+				out[i.ID] = mesh.ProxyStatus{Instance: i, Subscribed: []string{}}
+			}
 		}
 	}
 	h.mu.Lock()

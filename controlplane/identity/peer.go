@@ -40,7 +40,7 @@ type Peer struct {
 
 // ID is the identity of an account: spiffe://<domain>/ns/<namespace>/sa/<account>.
 func ID(trustDomain, namespace, account string) mesh.Identity {
-	return mesh.Identity("spiffe://" + trustDomain + "/ns/" + namespace + "/sa/" + account)
+	return mesh.AccountIdentity(trustDomain, namespace, account)
 }
 
 // ControlPlane is the identity of a trust domain's control plane.

@@ -30,4 +30,5 @@ const (
 	EventInstance EventKind = "instance" // joined, left, drained
 	EventRefused  EventKind = "refused"  // a sidecar refused a push
 	EventIdentity EventKind = "identity" // the CA was rotated, a certificate revoked, a renewal fails
+	EventRegistry EventKind = "registry" // a source of instances fails, or works again
 )

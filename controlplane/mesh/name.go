@@ -37,6 +37,11 @@ type Version string
 // Identity is what a certificate proves: "spiffe://mesh.local/ns/default/sa/reviews".
 type Identity string
 
+// AccountIdentity is that of a service account: spiffe://<domain>/ns/<namespace>/sa/<account>.
+func AccountIdentity(trustDomain, namespace, account string) Identity {
+	return Identity("spiffe://" + trustDomain + "/ns/" + namespace + "/sa/" + account)
+}
+
 // NewServiceName joins a name and a namespace in the canonical spelling. An empty
 // namespace is the default one.
 func NewServiceName(name, namespace string) ServiceName {

@@ -1,6 +1,9 @@
 package mesh
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // Snapshot is everything a sidecar needs to call one service, whole: a newer one
 // replaces it. A pushed set of snapshots is consistent: every service that a route
@@ -56,7 +59,16 @@ type Instance struct {
 	// Plaintext says that it takes no mutual TLS. A sidecar that does not know it calls with
 	// mutual TLS and fails: nothing goes out in the clear.
 	Plaintext bool `json:"plaintext,omitempty"`
+	// Origin is who tells of it: "file", "ServiceEntry shop/ledger"; empty is its own
+	// sidecar. Since is when it was told of first, zero where that is not known. Sidecars
+	// are told neither.
+	Origin string    `json:"origin,omitempty"`
+	Since  time.Time `json:"since,omitzero"`
 }
+
+// Bare reports whether there is no sidecar at the instance: it has nothing to prove itself
+// with, and is called at its app's own ports.
+func (i *Instance) Bare() bool { return i.Identity == "" }
 
 // InstanceState says whether new requests may go to an instance.
 type InstanceState string

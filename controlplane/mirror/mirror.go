@@ -24,6 +24,7 @@ var Tables = []string{store.Resources, store.Instances, store.Verdicts, store.Se
 type Mirror struct {
 	primed chan struct{} // closed by the first Tell
 	prime  func()
+	domain string // the mesh's trust domain
 
 	mu      sync.Mutex // guards what follows
 	copy    tables
@@ -41,12 +42,13 @@ type changes struct {
 	revision   int64
 }
 
-// New makes a mirror that holds nothing before Tell.
-func New() *Mirror {
+// New makes a mirror of a mesh of that trust domain. It holds nothing before Tell.
+func New(trustDomain string) *Mirror {
 	primed := make(chan struct{})
 	return &Mirror{
 		primed:  primed,
 		prime:   sync.OnceFunc(func() { close(primed) }),
+		domain:  trustDomain,
 		copy:    newTables(),
 		changes: changes{services: map[mesh.ServiceName]time.Time{}},
 	}
@@ -198,7 +200,8 @@ func (m *Mirror) compile(next *hub.State, name mesh.ServiceName) {
 // compileAll starts from the resources, which may speak of any service.
 func (m *Mirror) compileAll(next *hub.State) {
 	objects := m.copy.objects()
-	m.base = compile.Configured(objects)
+	m.base = compile.Configured(objects, m.domain)
+	m.copy.regroup(m.base.Of)
 	next.Policies = compile.InboundPolicies(objects).With(m.copy.settings.PathNormalization)
 	next.Instances = m.copy.all()
 	next.Snapshots = make(map[mesh.ServiceName]mesh.Snapshot, len(m.last.Snapshots))

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,6 +31,18 @@ spec:
     route: [{destination: {host: s%d}}]
 `
 
+const group = `apiVersion: v1
+kind: Service
+metadata: {name: s%d}
+spec: {selector: {tier: t%d}, ports: [{name: http, port: 80, targetPort: %d}, {name: grpc, port: 81, targetPort: 90}]}
+`
+
+const machine = `apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: w%d}
+spec: {address: 10.0.0.%d, labels: {tier: t%d}}
+`
+
 // rig is a store with a mirror that follows it, and what the mirror is to say.
 type rig struct {
 	*testing.T
@@ -49,7 +62,7 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	r := &rig{
-		T: t, store: s, mirror: New(), told: make(chan News, 1000),
+		T: t, store: s, mirror: New(""), told: make(chan News, 1000),
 		resources: store.TableOf[mesh.Resource](s, store.Resources),
 		instances: store.TableOf[mesh.Instance](s, store.Instances),
 		verdicts:  store.TableOf[mesh.Verdict](s, store.Verdicts),
@@ -129,10 +142,16 @@ func (r *rig) expected() (map[mesh.ServiceName]mesh.Snapshot, []mesh.Instance) {
 func (r *rig) random(rnd *rand.Rand) store.Op {
 	n, service := rnd.IntN(6), mesh.ServiceName(fmt.Sprintf("s%d", rnd.IntN(6)))
 	key, gone := strconv.Itoa(n), rnd.IntN(3) == 0
-	switch rnd.IntN(4) {
+	switch rnd.IntN(5) {
 	case 0:
-		if gone {
+		key += []string{"", "group", "machine"}[rnd.IntN(3)]
+		switch {
+		case gone:
 			return r.resources.Delete(key)
+		case strings.HasSuffix(key, "group"):
+			return r.resources.Put(key, mesh.Resource{Manifest: fmt.Sprintf(group, n, rnd.IntN(3), 8080+rnd.IntN(2))})
+		case strings.HasSuffix(key, "machine"):
+			return r.resources.Put(key, mesh.Resource{Manifest: fmt.Sprintf(machine, n, n, rnd.IntN(3))})
 		}
 		return r.resources.Put(key, mesh.Resource{Manifest: fmt.Sprintf(split, n, n, 1+rnd.IntN(3), rnd.IntN(6))})
 	case 1:
@@ -147,7 +166,8 @@ func (r *rig) random(rnd *rand.Rand) store.Op {
 	}
 	return r.instances.Put(id, mesh.Instance{
 		ID: mesh.InstanceID(id), Service: service, State: []mesh.InstanceState{mesh.Ready, mesh.Draining, mesh.Starting}[rnd.IntN(3)],
-		Address: netip.MustParseAddrPort("127.0.0.1:80"),
+		Address: netip.MustParseAddrPort("127.0.0.1:80"), Labels: map[string]string{"tier": fmt.Sprintf("t%d", rnd.IntN(3))},
+		AppPort: uint16(8080 + rnd.IntN(2)), Origin: []string{"", "", "file"}[rnd.IntN(3)],
 	})
 }
 
@@ -157,7 +177,7 @@ func TestChangesAddUpToTheWhole(t *testing.T) {
 	r := newRig(t)
 	rnd := rand.New(rand.NewPCG(1, 2))
 	last := r.load()
-	for step := range 300 {
+	for step := range 600 {
 		if err := r.store.Commit(t.Context(), nil, r.random(rnd)); err != nil {
 			t.Fatal(err)
 		}
@@ -221,7 +241,7 @@ func TestAWholeReplacesWhatWasThere(t *testing.T) {
 }
 
 func TestLoadWaitsForTheFirstCopy(t *testing.T) {
-	m := New()
+	m := New("")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := m.Load(ctx); !errors.Is(err, context.Canceled) {

@@ -20,9 +20,10 @@ type Settings struct {
 // tables are the store's, decoded. A value that cannot be read replaces nothing.
 type tables struct {
 	resources map[string]config.Object
-	standIns  map[string]config.Object             // in place of what was never read
-	instances []*mesh.Instance                     // by id; what they point to is never changed
-	members   map[mesh.ServiceName][]mesh.Instance // the same, by id; lists are replaced, never changed
+	standIns  map[string]config.Object                // in place of what was never read
+	instances []*mesh.Instance                        // by id; what they point to is never changed
+	members   map[mesh.ServiceName][]mesh.Instance    // the same, by id; lists are replaced, never changed
+	of        func(*mesh.Instance) []mesh.ServiceName // which services an instance is a member of
 	verdicts  map[string]mesh.Verdict
 	settings  Settings
 
@@ -43,6 +44,7 @@ func newTables() tables {
 		resources: map[string]config.Object{},
 		standIns:  map[string]config.Object{},
 		members:   map[mesh.ServiceName][]mesh.Instance{},
+		of:        func(i *mesh.Instance) []mesh.ServiceName { return []mesh.ServiceName{i.Service} },
 		verdicts:  map[string]mesh.Verdict{},
 		bad:       map[place]unreadable{},
 	}
@@ -78,16 +80,17 @@ func (t *tables) instance(c store.Change) (touched []mesh.ServiceName) {
 	}
 	if at, there := t.find(c.Key); there {
 		old := t.instances[at]
-		touched = append(touched, old.Service)
+		touched = t.of(old)
 		t.instances = slices.Delete(t.instances, at, at+1)
-		t.leave(old)
+		for _, s := range touched {
+			t.leave(s, old)
+		}
 	}
 	if !ok {
 		return touched
 	}
 	i.ID = mesh.InstanceID(c.Key) // by which it is found again
-	t.insert(&i)
-	return append(touched, i.Service)
+	return append(touched, t.insert(&i)...)
 }
 
 // find is where an instance is, or would be.
@@ -97,27 +100,42 @@ func (t *tables) find(key string) (at int, there bool) {
 	})
 }
 
-func (t *tables) insert(i *mesh.Instance) {
+func (t *tables) insert(i *mesh.Instance) (joined []mesh.ServiceName) {
 	at, _ := t.find(string(i.ID))
 	t.instances = slices.Insert(t.instances, at, i)
-	t.join(i)
+	joined = t.of(i)
+	for _, s := range joined {
+		t.join(s, i)
+	}
+	return joined
 }
 
-func (t *tables) join(i *mesh.Instance) {
-	members := t.members[i.Service]
+func (t *tables) join(s mesh.ServiceName, i *mesh.Instance) {
+	members := t.members[s]
 	at, _ := slices.BinarySearchFunc(members, i.ID, func(m mesh.Instance, id mesh.InstanceID) int { return cmp.Compare(m.ID, id) })
-	t.members[i.Service] = slices.Insert(slices.Clone(members), at, *i)
+	t.members[s] = slices.Insert(slices.Clone(members), at, *i)
 }
 
-func (t *tables) leave(old *mesh.Instance) {
+func (t *tables) leave(s mesh.ServiceName, old *mesh.Instance) {
 	var rest []mesh.Instance
-	for _, m := range t.members[old.Service] {
+	for _, m := range t.members[s] {
 		if m.ID != old.ID {
 			rest = append(rest, m)
 		}
 	}
-	if t.members[old.Service] = rest; len(rest) == 0 {
-		delete(t.members, old.Service)
+	if t.members[s] = rest; len(rest) == 0 {
+		delete(t.members, s)
+	}
+}
+
+// regroup has every instance be a member of other services than it was.
+func (t *tables) regroup(of func(*mesh.Instance) []mesh.ServiceName) {
+	t.of = of
+	t.members = make(map[mesh.ServiceName][]mesh.Instance, len(t.members))
+	for _, i := range t.instances { // in the order of their ids
+		for _, s := range of(i) {
+			t.members[s] = append(t.members[s], *i)
+		}
 	}
 }
 
@@ -145,7 +163,7 @@ func (t *tables) resource(c store.Change) {
 	if t.read(c, &r) {
 		o, err := config.Stored(r.Manifest)
 		if err == nil {
-			o.Created = c.Created
+			o.Created, o.Changed = c.Created, r.Changed
 			t.resources[c.Key] = o
 			return
 		}
@@ -159,7 +177,7 @@ func (t *tables) resource(c store.Change) {
 		return
 	}
 	if o, stands := config.StandIn(named(c.Key), r.Manifest); stands {
-		o.Created = c.Created
+		o.Created, o.Changed = c.Created, r.Changed
 		t.standIns[c.Key] = o
 	}
 }

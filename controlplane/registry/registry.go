@@ -3,6 +3,10 @@
 // lease's time when that breaks: neither a lost connection nor a control plane
 // that is killed and started again makes an instance vanish whose sidecar comes
 // back.
+//
+// Where there is no sidecar to register it, an instance is there because a Source tells of
+// it: see Follow. Sources write into the same table, so that all control planes tell the
+// same, and what a source said last outlives it.
 package registry
 
 import (
@@ -204,6 +208,10 @@ func (a *Attachment) registerOnce(ctx context.Context) error {
 	guard := a.r.table.Absent(a.key())
 	if known {
 		guard = a.r.table.At(a.key(), found.Revision)
+	}
+	a.instance.Since = found.Value.Since // a return is no other instance
+	if !known || a.instance.Since.IsZero() {
+		a.instance.Since = time.Now().UTC()
 	}
 	kept, err := a.lend(ctx, found.Lease)
 	if err != nil {

@@ -44,6 +44,9 @@ func (c Config) controlPlaneProcess(out io.Writer) *supervise.Child {
 		"--metrics-listen=", // its figures are on this process's page
 	}
 	args = append(args, c.Etcd...)
+	if c.RegistryFile != "" {
+		args = append(args, "--registry-file", c.RegistryFile)
+	}
 	if c.PathNormalization != "" {
 		args = append(args, "--path-normalization", string(c.PathNormalization))
 	}

@@ -39,6 +39,9 @@ type Config struct {
 	// PathNormalization is what sidecars do to the paths of requests; empty is what was
 	// set before.
 	PathNormalization mesh.PathNormalization
+	// RegistryFile is a file with instances that have no sidecar to register them; empty
+	// is none.
+	RegistryFile string
 	// Alertmanager is the URL alerts are posted to; empty posts none.
 	Alertmanager string
 	// RuleFiles are Prometheus rule files to evaluate beside the objectives.

@@ -13,6 +13,7 @@ export const EVENT_KINDS = [
   "instance",
   "refused",
   "identity",
+  "registry",
 ] as const;
 
 export type EventKind = (typeof EVENT_KINDS)[number];

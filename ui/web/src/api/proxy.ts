@@ -8,6 +8,7 @@ export interface Instance {
   identity: string;
   labels?: Record<string, string> | null;
   state: "starting" | "ready" | "draining" | "caller";
+  origin?: string; // who tells of it; a sidecar of its own if missing
 }
 
 export interface Proxy {

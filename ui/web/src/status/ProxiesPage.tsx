@@ -11,7 +11,7 @@ import { TableScroll } from "./TableScroll";
 
 export default function ProxiesPage() {
   const proxies = useQuery(proxiesQuery);
-  const all = [...(proxies.data?.proxies ?? [])].sort((a, b) => Number(a.inSync) - Number(b.inSync) || a.instance.id.localeCompare(b.instance.id));
+  const all = (proxies.data?.proxies ?? []).filter((p) => !p.instance.origin).sort((a, b) => Number(a.inSync) - Number(b.inSync) || a.instance.id.localeCompare(b.instance.id));
   const behind = all.filter((p) => !p.inSync).length;
   return (
     <Page title="Proxies" note={proxies.data && `${all.length} sidecars, ${behind === 0 ? "all in sync" : `${behind} not in sync`}`}>
