@@ -13,7 +13,7 @@ export default defineConfig({
   server: { proxy: { "/api": process.env["SIGHTLINE_URL"] ?? "http://127.0.0.1:8080" } },
   test: {
     projects: [
-      { extends: true, test: { name: "unit", include: ["src/**/*.test.ts"], environment: "node" } },
+      { extends: true, test: { name: "unit", include: ["src/**/*.test.ts"], environment: "node", testTimeout: 60_000 } },
       {
         extends: true,
         test: {
