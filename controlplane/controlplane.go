@@ -88,7 +88,8 @@ func (c *ControlPlane) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("control plane: %w", err)
 	}
-	p, err := c.assemble(ctx, s)
+	var p *plane
+	err = c.patiently(ctx, func() (err error) { p, err = c.assemble(ctx, s); return err })
 	if err == nil {
 		err = p.run(ctx)
 	}
@@ -207,7 +208,7 @@ func (p *plane) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := p.writeToken(ctx); err != nil {
+	if err := p.patiently(ctx, func() error { return p.writeToken(ctx) }); err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	p.replicas.self = replica{Address: reached(p.cfg.Advertise, listener.Addr()), Since: time.Now().UTC()}
