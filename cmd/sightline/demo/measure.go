@@ -5,11 +5,13 @@ import (
 	"maps"
 	"time"
 
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/loadtest/load"
 )
 
-// settleWithin is how long telemetry may take from the last request to the store.
-const settleWithin = 20 * time.Second
+// settleWithin is how long telemetry may take from the last request to the store, and that
+// to answer after the load.
+const settleWithin = time.Minute
 
 // report gathers what the load, the sidecars and the mesh's API know.
 func (p *play) report(ctx context.Context, l load.Report) (Report, error) {
@@ -26,10 +28,11 @@ func (p *play) report(ctx context.Context, l load.Report) (Report, error) {
 	if err := p.settle(ctx, &r); err != nil {
 		return r, err
 	}
-	if err := p.look(ctx, &r); err != nil {
+	if err := patiently(ctx, func() error { return p.look(ctx, &r) }); err != nil {
 		return r, err
 	}
-	events, err := p.view.events(ctx)
+	var events []mesh.Event
+	err := patiently(ctx, func() (err error) { events, err = p.view.events(ctx); return err })
 	if err != nil {
 		return r, err
 	}
@@ -40,6 +43,17 @@ func (p *play) report(ctx context.Context, l load.Report) (Report, error) {
 	}
 	r.False = falseTrips(events, p.injections)
 	return r, nil
+}
+
+// patiently asks again where an answer fails: on a machine that was loaded to the full, the
+// store may have much to do when the load ends.
+func patiently(ctx context.Context, ask func() error) error {
+	for deadline := time.Now().Add(settleWithin); ; {
+		err := ask()
+		if err == nil || time.Now().After(deadline) || !pause(ctx, 500*time.Millisecond) {
+			return err
+		}
+	}
 }
 
 // settle waits until everything that sidecars sent is stored or counted as dropped.
