@@ -169,7 +169,7 @@ func gatewayRoute(b binding, m mesh.Match) mesh.Route {
 	}
 	var total uint32
 	for _, to := range rule.Backends {
-		d := mesh.Destination{Service: to.Service, Weight: to.Weight, Headers: to.Headers, Absent: http.StatusInternalServerError}
+		d := mesh.Destination{Service: to.Service, Weight: to.Weight, Headers: to.Headers, Rewrite: to.Rewrite, Absent: http.StatusInternalServerError}
 		if to.Wrong != "" { // some service has to stand there
 			d.Service, d.Fail, d.Absent = b.parent.Service, http.StatusInternalServerError, 0
 		}

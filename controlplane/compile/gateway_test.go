@@ -252,6 +252,29 @@ func TestGatewayRules(t *testing.T) {
 				Rewrite: &mesh.Rewrite{Path: "/x/", Elements: true}, Destinations: []mesh.Destination{{Service: "a.shop", Weight: 1, Absent: 500}},
 			},
 		},
+		"rewrite for one backend": {
+			"backendRefs: [{name: a, namespace: shop, port: 80, filters: [{type: URLRewrite, urlRewrite: {hostname: x, path: {type: ReplacePrefixMatch, replacePrefixMatch: /y}}}]}]",
+			mesh.Route{Destinations: []mesh.Destination{{
+				Service: "a.shop", Weight: 1, Absent: 500, Rewrite: &mesh.Rewrite{Authority: "x", Path: "/y", Elements: true},
+			}}},
+		},
+		"cors": {
+			"filters: [{type: CORS, cors: {allowOrigins: ['https://a.b:443', 'http://*.c.d:8080', 'https://*'], allowMethods: [PUT], allowHeaders: [X-A], exposeHeaders: [X-B], allowCredentials: true}}]" + to,
+			mesh.Route{
+				CORS: &mesh.CORS{
+					Origins: []mesh.StringMatch{{Exact: "https://a.b"}, {Regex: `http://[^/:]+\.c\.d:8080`}, {Regex: "https://[^/:]+"}},
+					Methods: []string{"PUT"}, Headers: []string{"X-A"}, Expose: []string{"X-B"}, Credentials: true, Ignore: true, MaxAge: 5 * time.Second,
+				},
+				Destinations: []mesh.Destination{{Service: "a.shop", Weight: 1, Absent: 500}},
+			},
+		},
+		"cors of any origin": {
+			"filters: [{type: CORS, cors: {allowOrigins: ['*'], allowMethods: ['*'], maxAge: 60}}]" + to,
+			mesh.Route{
+				CORS:         &mesh.CORS{Origins: []mesh.StringMatch{{Exact: "*"}}, Methods: []string{"*"}, Ignore: true, MaxAge: time.Minute},
+				Destinations: []mesh.Destination{{Service: "a.shop", Weight: 1, Absent: 500}},
+			},
+		},
 		"no backend": {"matches: []", mesh.Route{Destinations: []mesh.Destination{{Service: "a.shop", Weight: 1, Fail: 500}}}},
 		"weights of 0": {
 			"backendRefs: [{name: a, namespace: shop, port: 80, weight: 0}]",

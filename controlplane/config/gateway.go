@@ -51,6 +51,7 @@ type GatewayBackend struct {
 	Weight  uint32
 	Percent float64 // of a mirror
 	Headers *mesh.HeaderEdits
+	Rewrite *mesh.Rewrite
 }
 
 // httpRouteKind reads Gateway API's HTTPRoute with a Service as its parent.
@@ -102,7 +103,7 @@ func commonRouteFields(own map[string]string) map[string]bool {
 	own["rules.filters.requestMirror.backendRef"] = "group kind namespace name port"
 	own["rules.filters.requestMirror.fraction"] = "numerator denominator"
 	own["rules.backendRefs"] = "group kind namespace name port weight filters"
-	own["rules.backendRefs.filters"] = "type requestHeaderModifier responseHeaderModifier"
+	own["rules.backendRefs.filters"] += " type requestHeaderModifier responseHeaderModifier"
 	return fieldSet(own)
 }
 
@@ -112,13 +113,18 @@ var httpRouteFields = commonRouteFields(map[string]string{
 	"rules.matches.path":                 "type value",
 	"rules.matches.headers":              "type name value",
 	"rules.matches.queryParams":          "type name value",
-	"rules.filters":                      "type requestHeaderModifier responseHeaderModifier requestMirror requestRedirect urlRewrite",
+	"rules.filters":                      "type requestHeaderModifier responseHeaderModifier requestMirror requestRedirect urlRewrite cors",
 	"rules.filters.requestRedirect":      "scheme hostname path port statusCode",
 	"rules.filters.requestRedirect.path": "type replaceFullPath replacePrefixMatch",
 	"rules.filters.urlRewrite":           "hostname path",
 	"rules.filters.urlRewrite.path":      "type replaceFullPath replacePrefixMatch",
+	"rules.filters.cors":                 "allowOrigins allowCredentials allowMethods allowHeaders exposeHeaders maxAge",
 	"rules.timeouts":                     "request backendRequest",
 	"rules.retry":                        "codes attempts backoff",
+
+	"rules.backendRefs.filters":                 "urlRewrite",
+	"rules.backendRefs.filters.urlRewrite":      "hostname path",
+	"rules.backendRefs.filters.urlRewrite.path": "type replaceFullPath replacePrefixMatch",
 })
 
 var grpcRouteFields = commonRouteFields(map[string]string{
@@ -140,15 +146,27 @@ var gatewayWords = map[string][]string{
 	"rules.filters.requestRedirect.path.type": {"ReplaceFullPath", "ReplacePrefixMatch"},
 	"rules.filters.urlRewrite.path.type":      {"ReplaceFullPath", "ReplacePrefixMatch"},
 	"rules.filters.type": {
-		"RequestHeaderModifier", "ResponseHeaderModifier", "RequestMirror", "RequestRedirect", "URLRewrite",
+		"RequestHeaderModifier", "ResponseHeaderModifier", "RequestMirror", "RequestRedirect", "URLRewrite", "CORS",
 	},
-	"rules.backendRefs.filters.type": {"RequestHeaderModifier", "ResponseHeaderModifier"},
+	"rules.backendRefs.filters.type":                 {"RequestHeaderModifier", "ResponseHeaderModifier", "URLRewrite"},
+	"rules.backendRefs.filters.urlRewrite.path.type": {"ReplaceFullPath", "ReplacePrefixMatch"},
+}
+
+// elsewhere says of some filters why they are not where they stand.
+var elsewhere = map[string]string{
+	"rules.backendRefs.filters.type=RequestMirror":   " for one backend: copies are made before one is chosen; name it in the rule's own filters",
+	"rules.backendRefs.filters.type=RequestRedirect": " for one backend: a rule redirects all of its requests or none",
+	"rules.backendRefs.filters.type=CORS":            " for one backend: a preflight is answered before one is chosen; name it in the rule's own filters",
+	"rules.filters.type=ExtensionRef":                ": the mesh has no filters of its own kinds",
+	"rules.filters.type=ExternalAuth":                ": the mesh asks no external authorizer",
 }
 
 // gatewayMost is how many entries the specification allows.
 var gatewayMost = map[string]int{
 	"parentRefs": 32, "rules": 16, "rules.matches": 64, "rules.filters": 16, "rules.backendRefs": 16,
 	"rules.matches.headers": 16, "rules.matches.queryParams": 16, "rules.backendRefs.filters": 16,
+	"rules.filters.cors.allowOrigins": 64, "rules.filters.cors.allowMethods": 9, "rules.filters.cors.allowHeaders": 64,
+	"rules.filters.cors.exposeHeaders": 64,
 }
 
 // gatewayAccepts says what is wrong with a value of a supported field.
@@ -167,5 +185,5 @@ func gatewayAccepts(rule string, value any) string {
 	if slices.Contains(words, word) {
 		return ""
 	}
-	return show(value) + " is not supported; want " + strings.Join(words, ", ")
+	return show(value) + " is not supported" + elsewhere[rule+"="+word] + "; want " + strings.Join(words, ", ")
 }

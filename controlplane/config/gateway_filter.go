@@ -48,6 +48,10 @@ func (r *gatewayReader) filter(f gateway.HTTPRouteFilter, here string, out *Gate
 		if f.URLRewrite != nil {
 			out.Route.Rewrite = r.rewriteOf(*f.URLRewrite, here+".urlRewrite")
 		}
+	case gateway.HTTPRouteFilterCORS:
+		if f.CORS != nil {
+			out.Route.CORS = r.corsOf(*f.CORS, here+".cors")
+		}
 	case "":
 		r.fault(here+".type", "is missing; want the kind of filter")
 	}
@@ -65,6 +69,7 @@ func (r *gatewayReader) onlyItsOwn(f gateway.HTTPRouteFilter, here string) {
 		{gateway.HTTPRouteFilterRequestMirror, "requestMirror", f.RequestMirror != nil},
 		{gateway.HTTPRouteFilterRequestRedirect, "requestRedirect", f.RequestRedirect != nil},
 		{gateway.HTTPRouteFilterURLRewrite, "urlRewrite", f.URLRewrite != nil},
+		{gateway.HTTPRouteFilterCORS, "cors", f.CORS != nil},
 	} {
 		switch {
 		case field.set && f.Type != field.of:
@@ -232,16 +237,22 @@ func (r *gatewayReader) replacement(m gateway.HTTPPathModifier, at string) (by s
 
 // prefixReplaced holds a rule that replaces a prefix to having one.
 func (r *gatewayReader) prefixReplaced(rule gateway.HTTPRouteRule, at string) {
+	if len(rule.Matches) == 0 || len(rule.Matches) == 1 &&
+		(rule.Matches[0].Path == nil || or(rule.Matches[0].Path.Type, gateway.PathMatchPathPrefix) == gateway.PathMatchPathPrefix) {
+		return
+	}
+	r.noneReplacesAPrefix(rule.Filters, at)
+	for n, b := range rule.BackendRefs {
+		r.noneReplacesAPrefix(b.Filters, fmt.Sprintf("%s.backendRefs[%d]", at, n))
+	}
+}
+
+func (r *gatewayReader) noneReplacesAPrefix(filters []gateway.HTTPRouteFilter, at string) {
 	replaces := func(m *gateway.HTTPPathModifier) bool {
 		return m != nil && m.Type == gateway.PrefixMatchHTTPPathModifier
 	}
-	for i, f := range rule.Filters {
-		if (f.URLRewrite == nil || !replaces(f.URLRewrite.Path)) && (f.RequestRedirect == nil || !replaces(f.RequestRedirect.Path)) {
-			continue
-		}
-		prefixed := len(rule.Matches) == 0 || len(rule.Matches) == 1 &&
-			(rule.Matches[0].Path == nil || or(rule.Matches[0].Path.Type, gateway.PathMatchPathPrefix) == gateway.PathMatchPathPrefix)
-		if !prefixed {
+	for i, f := range filters {
+		if f.URLRewrite != nil && replaces(f.URLRewrite.Path) || f.RequestRedirect != nil && replaces(f.RequestRedirect.Path) {
 			r.fault(fmt.Sprintf("%s.filters[%d]", at, i), "replaces the prefix that was matched; want exactly one match, with a path of type PathPrefix")
 		}
 	}

@@ -179,7 +179,7 @@ func (r *gatewayReader) backend(b gateway.HTTPBackendRef, at string) GatewayBack
 	out.Weight = uint32(max(weight, 0))
 	var own GatewayRule
 	r.filters(b.Filters, at+".filters", &own)
-	out.Headers = own.Route.Headers
+	out.Headers, out.Rewrite = own.Route.Headers, own.Route.Rewrite
 	return out
 }
 

@@ -87,7 +87,8 @@ func Conflict(o Object, p GatewayParent, all []Object) (Object, bool) {
 }
 
 // RouteStatus is how a route of Gateway API stands among all resources, nil for any
-// other kind.
+// other kind. No route is ever PartiallyInvalid: one with a rule that is wrong is refused
+// whole, and nothing of it stored.
 func RouteStatus(o Object, all []Object, w World) *mesh.RouteStatus {
 	if o.GatewayRoute == nil {
 		return nil

@@ -69,6 +69,9 @@ type Destination struct {
 	Port    uint16       `json:"port,omitempty"` // 0 is the one that was asked for, if the service has it
 	Weight  uint32       `json:"weight"`         // relative to its siblings; 0 gets nothing
 	Headers *HeaderEdits `json:"headers,omitempty"`
+	// Rewrite is in place of the route's, part by part. A sidecar that does not know it
+	// sends the share as the route says.
+	Rewrite *Rewrite `json:"rewrite,omitempty"`
 	// Fail is the status that its share is answered with, as there is nothing to send it
 	// to; 0 is none. A retry does not go there either. A sidecar that does not know it sends
 	// the share to Service.

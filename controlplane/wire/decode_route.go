@@ -83,6 +83,7 @@ func toDestination(d *Destination) mesh.Destination {
 	return mesh.Destination{
 		Service: mesh.ServiceName(d.GetService()), Subset: d.GetSubset(), Weight: d.GetWeight(), Port: uint16(d.GetPort()),
 		Headers: toHeaderEdits(d.GetHeaders()), Fail: int(d.GetFail()), Absent: int(d.GetAbsent()),
+		Rewrite: toRewrite(d.GetRewrite()),
 	}
 }
 

@@ -88,7 +88,7 @@ func fromStringMatch(m *mesh.StringMatch) *StringMatch {
 func fromDestination(d mesh.Destination) *Destination {
 	return &Destination{
 		Service: string(d.Service), Subset: d.Subset, Weight: d.Weight, Port: uint32(d.Port), Headers: fromHeaderEdits(d.Headers),
-		Fail: int64(d.Fail), Absent: int64(d.Absent),
+		Fail: int64(d.Fail), Absent: int64(d.Absent), Rewrite: fromRewrite(d.Rewrite),
 	}
 }
 

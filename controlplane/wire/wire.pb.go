@@ -4156,6 +4156,7 @@ type Destination struct {
 	Fail          int64                  `protobuf:"varint,5,opt,name=fail,proto3" json:"fail,omitempty"`
 	Absent        int64                  `protobuf:"varint,6,opt,name=absent,proto3" json:"absent,omitempty"`
 	Port          uint32                 `protobuf:"varint,7,opt,name=port,proto3" json:"port,omitempty"` // 0 is the one that was asked for
+	Rewrite       *Rewrite               `protobuf:"bytes,8,opt,name=rewrite,proto3" json:"rewrite,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4237,6 +4238,13 @@ func (x *Destination) GetPort() uint32 {
 		return x.Port
 	}
 	return 0
+}
+
+func (x *Destination) GetRewrite() *Rewrite {
+	if x != nil {
+		return x.Rewrite
+	}
+	return nil
 }
 
 type Retry struct {
@@ -6984,7 +6992,7 @@ const file_wire_proto_rawDesc = "" +
 	"\x06prefix\x18\x02 \x01(\tH\x00R\x06prefix\x12\x16\n" +
 	"\x05regex\x18\x03 \x01(\tH\x00R\x05regex\x12\x1a\n" +
 	"\belements\x18\x04 \x01(\tR\belementsB\x06\n" +
-	"\x04kind\"\xd1\x01\n" +
+	"\x04kind\"\x87\x02\n" +
 	"\vDestination\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x16\n" +
 	"\x06subset\x18\x02 \x01(\tR\x06subset\x12\x16\n" +
@@ -6992,7 +7000,8 @@ const file_wire_proto_rawDesc = "" +
 	"\aheaders\x18\x04 \x01(\v2\x1e.sightline.wire.v1.HeaderEditsR\aheaders\x12\x12\n" +
 	"\x04fail\x18\x05 \x01(\x03R\x04fail\x12\x16\n" +
 	"\x06absent\x18\x06 \x01(\x03R\x06absent\x12\x12\n" +
-	"\x04port\x18\a \x01(\rR\x04port\"\xfb\x01\n" +
+	"\x04port\x18\a \x01(\rR\x04port\x124\n" +
+	"\arewrite\x18\b \x01(\v2\x1a.sightline.wire.v1.RewriteR\arewrite\"\xfb\x01\n" +
 	"\x05Retry\x12\x1a\n" +
 	"\battempts\x18\x01 \x01(\x03R\battempts\x12A\n" +
 	"\x0fper_try_timeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\rperTryTimeout\x12\x0e\n" +
@@ -7419,76 +7428,77 @@ var file_wire_proto_depIdxs = []int32{
 	89,  // 86: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
 	90,  // 87: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
 	54,  // 88: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
-	98,  // 89: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
-	98,  // 90: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
-	55,  // 91: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
-	55,  // 92: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
-	91,  // 93: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
-	92,  // 94: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
-	51,  // 95: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
-	98,  // 96: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
-	61,  // 97: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
-	62,  // 98: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
-	98,  // 99: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
-	65,  // 100: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
-	52,  // 101: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
-	93,  // 102: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	94,  // 103: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
-	68,  // 104: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
-	47,  // 105: sightline.wire.v1.Subset.port_policies:type_name -> sightline.wire.v1.PortPolicy
-	98,  // 106: sightline.wire.v1.Hedge.after:type_name -> google.protobuf.Duration
-	98,  // 107: sightline.wire.v1.Hedge.min:type_name -> google.protobuf.Duration
-	98,  // 108: sightline.wire.v1.Hedge.max:type_name -> google.protobuf.Duration
-	75,  // 109: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
-	76,  // 110: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
-	69,  // 111: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
-	72,  // 112: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
-	73,  // 113: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
-	78,  // 114: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
-	79,  // 115: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
-	70,  // 116: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
-	98,  // 117: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
-	71,  // 118: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
-	98,  // 119: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
-	74,  // 120: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
-	95,  // 121: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
-	96,  // 122: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
-	98,  // 123: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
-	98,  // 124: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
-	98,  // 125: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
-	98,  // 126: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
-	98,  // 127: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
-	98,  // 128: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
-	77,  // 129: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
-	98,  // 130: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
-	98,  // 131: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
-	98,  // 132: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
-	80,  // 133: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
-	82,  // 134: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
-	98,  // 135: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
-	98,  // 136: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
-	98,  // 137: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
-	81,  // 138: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
-	97,  // 139: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
-	97,  // 140: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
-	51,  // 141: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
-	51,  // 142: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
-	51,  // 143: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
-	1,   // 144: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
-	2,   // 145: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
-	10,  // 146: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
-	19,  // 147: sightline.wire.v1.ControlPlane.Tapped:input_type -> sightline.wire.v1.TappedRequest
-	7,   // 148: sightline.wire.v1.ControlPlane.Trust:input_type -> sightline.wire.v1.TrustReport
-	3,   // 149: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
-	3,   // 150: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
-	16,  // 151: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
-	20,  // 152: sightline.wire.v1.ControlPlane.Tapped:output_type -> sightline.wire.v1.TappedResponse
-	8,   // 153: sightline.wire.v1.ControlPlane.Trust:output_type -> sightline.wire.v1.TrustUpdate
-	149, // [149:154] is the sub-list for method output_type
-	144, // [144:149] is the sub-list for method input_type
-	144, // [144:144] is the sub-list for extension type_name
-	144, // [144:144] is the sub-list for extension extendee
-	0,   // [0:144] is the sub-list for field type_name
+	56,  // 89: sightline.wire.v1.Destination.rewrite:type_name -> sightline.wire.v1.Rewrite
+	98,  // 90: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
+	98,  // 91: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
+	55,  // 92: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
+	55,  // 93: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
+	91,  // 94: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
+	92,  // 95: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
+	51,  // 96: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
+	98,  // 97: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
+	61,  // 98: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
+	62,  // 99: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
+	98,  // 100: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
+	65,  // 101: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
+	52,  // 102: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
+	93,  // 103: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	94,  // 104: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
+	68,  // 105: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
+	47,  // 106: sightline.wire.v1.Subset.port_policies:type_name -> sightline.wire.v1.PortPolicy
+	98,  // 107: sightline.wire.v1.Hedge.after:type_name -> google.protobuf.Duration
+	98,  // 108: sightline.wire.v1.Hedge.min:type_name -> google.protobuf.Duration
+	98,  // 109: sightline.wire.v1.Hedge.max:type_name -> google.protobuf.Duration
+	75,  // 110: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
+	76,  // 111: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
+	69,  // 112: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
+	72,  // 113: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
+	73,  // 114: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
+	78,  // 115: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
+	79,  // 116: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
+	70,  // 117: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
+	98,  // 118: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
+	71,  // 119: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
+	98,  // 120: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
+	74,  // 121: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
+	95,  // 122: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
+	96,  // 123: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
+	98,  // 124: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
+	98,  // 125: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
+	98,  // 126: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
+	98,  // 127: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
+	98,  // 128: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
+	98,  // 129: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
+	77,  // 130: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
+	98,  // 131: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
+	98,  // 132: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
+	98,  // 133: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
+	80,  // 134: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
+	82,  // 135: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
+	98,  // 136: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
+	98,  // 137: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
+	98,  // 138: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
+	81,  // 139: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
+	97,  // 140: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
+	97,  // 141: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
+	51,  // 142: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
+	51,  // 143: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
+	51,  // 144: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
+	1,   // 145: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
+	2,   // 146: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
+	10,  // 147: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
+	19,  // 148: sightline.wire.v1.ControlPlane.Tapped:input_type -> sightline.wire.v1.TappedRequest
+	7,   // 149: sightline.wire.v1.ControlPlane.Trust:input_type -> sightline.wire.v1.TrustReport
+	3,   // 150: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
+	3,   // 151: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
+	16,  // 152: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
+	20,  // 153: sightline.wire.v1.ControlPlane.Tapped:output_type -> sightline.wire.v1.TappedResponse
+	8,   // 154: sightline.wire.v1.ControlPlane.Trust:output_type -> sightline.wire.v1.TrustUpdate
+	150, // [150:155] is the sub-list for method output_type
+	145, // [145:150] is the sub-list for method input_type
+	145, // [145:145] is the sub-list for extension type_name
+	145, // [145:145] is the sub-list for extension extendee
+	0,   // [0:145] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }

@@ -102,7 +102,7 @@ func fullRoute() mesh.Route {
 			IgnoreCase: true, Port: 9080,
 			SourceNamespace: "shop", SourceLabels: map[string]string{"app": "cart"},
 		}},
-		Destinations: []mesh.Destination{{Service: "reviews", Subset: "v2", Port: 9090, Weight: 100, Headers: edits, Fail: 500, Absent: 503}}, Last: true,
+		Destinations: []mesh.Destination{{Service: "reviews", Subset: "v2", Port: 9090, Weight: 100, Headers: edits, Fail: 500, Absent: 503, Rewrite: &mesh.Rewrite{Path: "/x", Authority: "y", Whole: true}}}, Last: true,
 		Timeout: 1500 * time.Millisecond,
 		Retry: &mesh.Retry{
 			Attempts: 3, PerTryTimeout: time.Second, On: []string{"5xx"}, Backoff: time.Second, SameInstance: true, OtherLocalities: true,

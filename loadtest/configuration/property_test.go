@@ -13,7 +13,11 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/config"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/controlplane/wire"
+	"github.com/sightline-mesh/sightline/proxy/accesslog"
+	"github.com/sightline-mesh/sightline/proxy/authorize"
+	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/route"
+	"github.com/sightline-mesh/sightline/proxy/sampling"
 )
 
 // running are the instances there are: cart has two versions, van one.
@@ -53,7 +57,7 @@ func take(t testing.TB, manifest []byte) bool {
 	}
 	all := compile.Snapshots(objects, running(), nil, 1)
 	for _, i := range running() {
-		compile.InboundPolicies(objects).For(i)
+		enforced(t, wire.ToInbound(wire.FromInbound(compile.InboundPolicies(objects).For(i))), manifest)
 	}
 	for _, name := range []mesh.ServiceName{"cart", "van", "calls"} {
 		set := compile.Closure(all, []mesh.ServiceName{name})
@@ -69,6 +73,33 @@ func take(t testing.TB, manifest []byte) bool {
 		}
 	}
 	return true
+}
+
+// enforced compiles what a sidecar is to enforce and tell of its own workload.
+func enforced(t testing.TB, in mesh.Inbound, manifest []byte) {
+	t.Helper()
+	_, err := authorize.Compile(in.Authorization, "mesh.local")
+	for i := range in.Rates {
+		_, bad := authorize.CompileRule(&in.Rates[i].Match, "mesh.local")
+		err = errors.Join(err, bad)
+	}
+	if in.Sampling != nil {
+		_, bad := sampling.Compile(in.Sampling)
+		err = errors.Join(err, bad)
+	}
+	if s := in.Spans; s != nil {
+		_, out := emit.CompileSpans(s.Outbound)
+		_, own := emit.CompileSpans(s.Inbound)
+		err = errors.Join(err, out, own)
+	}
+	if l := in.Logs; l != nil {
+		_, out := accesslog.Compile(l.Outbound)
+		_, own := accesslog.Compile(l.Inbound)
+		err = errors.Join(err, out, own)
+	}
+	if err != nil {
+		t.Fatalf("let through, and refused by the sidecar: %v\n%s", err, manifest)
+	}
 }
 
 // located holds errors to saying where: the path of a field, unless the whole document

@@ -90,6 +90,38 @@ func TestWholePathIsReplaced(t *testing.T) {
 	}
 }
 
+// TestDestinationsRewriteApart: a part that a destination rewrites is in place of the
+// route's, which holds for the others.
+func TestDestinationsRewriteApart(t *testing.T) {
+	s := one(mesh.Route{
+		Matches: []mesh.Match{{Path: &mesh.StringMatch{Elements: "/foo"}}}, Rewrite: &mesh.Rewrite{Path: "/all", Whole: true, Authority: "a"},
+	})
+	s.Routes[0].Destinations = []mesh.Destination{
+		{Service: "reviews", Weight: 1},
+		{Service: "reviews", Weight: 0, Rewrite: &mesh.Rewrite{Path: "/never"}},
+		{Service: "reviews", Weight: 1, Rewrite: &mesh.Rewrite{Path: "/bar", Elements: true}},
+		{Service: "reviews", Weight: 1, Rewrite: &mesh.Rewrite{Authority: "b"}},
+	}
+	table, err := Compile([]mesh.Snapshot{s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := request("GET", "/foo/x?q", nil)
+	r, err := table.Match("reviews", q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Rules.Path(q) != "" || !r.Rules.Apart {
+		t.Error("the path is settled before the destination is")
+	}
+	for n, want := range [][2]string{{"/all?q", "a"}, {"/bar/x?q", "a"}, {"/all?q", "b"}} {
+		e := r.Rules.Edits(n)
+		if got := [2]string{e.Path(q), e.Authority}; got != want {
+			t.Errorf("destination %d gets %q, want %q", n, got, want)
+		}
+	}
+}
+
 func TestElementsThatArePathsOfNone(t *testing.T) {
 	for _, bad := range []mesh.StringMatch{{Elements: "abc"}, {Elements: "/abc/"}, {Elements: "/"}, {Elements: "/a", Exact: "/a"}} {
 		if _, err := Compile([]mesh.Snapshot{one(mesh.Route{Matches: []mesh.Match{{Path: &bad}}})}); err == nil {

@@ -19,15 +19,27 @@ type Rules struct {
 	Respond  *Answer   // in an instance's stead
 	Redirect *Redirect // in an instance's stead
 	Mirrors  []Mirror
+	// Apart says that where requests go on to depends on the destination: see Edits.Path.
+	Apart bool
 
-	rewrite *rewrite
-	edits   []Edits // by destination; at least one, for answers of the route's own
+	rewrite *rewrite // nil also where destinations have their own
+	edits   []Edits  // by destination; at least one, for answers of the route's own
 }
 
 // Edits is what is changed of a request, and of its answer.
 type Edits struct {
 	Request, Response []Edit
 	Authority         string // empty is as it came
+
+	rewrite *rewrite // where destinations have their own
+}
+
+// Path is as that of Rules, where it depends on the destination.
+func (e *Edits) Path(q *Request) string {
+	if e.rewrite == nil {
+		return ""
+	}
+	return e.rewrite.path(q)
 }
 
 // Edits are those for a destination, by its place among the route's.
@@ -66,14 +78,39 @@ func (c *compiler) rules(path string, s *mesh.Snapshot, r *mesh.Route) *Rules {
 		rewrite:  c.rewrite(path+".rewrite", r.Rewrite),
 		edits:    edits(r),
 	}
+	c.apart(path, r, out)
 	for i, m := range r.Mirrors {
 		out.Mirrors = append(out.Mirrors, c.mirror(fmt.Sprintf("%s.mirrors[%d]", path, i), s, r, m))
 	}
 	if out.Fault == nil && out.CORS == nil && out.Respond == nil && out.Redirect == nil &&
-		out.rewrite == nil && len(out.Mirrors) == 0 && !edited(out.edits) {
+		out.rewrite == nil && !out.Apart && len(out.Mirrors) == 0 && !edited(out.edits) {
 		return nil
 	}
 	return out
+}
+
+// apart gives each destination a rewrite of its own where any has one.
+func (c *compiler) apart(path string, r *mesh.Route, out *Rules) {
+	own, n := false, 0
+	for i, d := range r.Destinations {
+		if d.Weight == 0 {
+			continue
+		}
+		e := &out.edits[n]
+		n++
+		if d.Rewrite == nil {
+			e.rewrite = out.rewrite
+			continue
+		}
+		own = true
+		if e.rewrite = c.rewrite(fmt.Sprintf("%s.destinations[%d].rewrite", path, i), d.Rewrite); e.rewrite == nil {
+			e.rewrite = out.rewrite
+		}
+		e.Authority = cmp.Or(d.Rewrite.Authority, e.Authority)
+	}
+	if own {
+		out.rewrite, out.Apart = nil, true
+	}
 }
 
 func (c *compiler) faultRule(path string, f *mesh.Fault) *Fault {

@@ -176,7 +176,7 @@ func (x *exchange) letter(to upstream.Lease) letter {
 	if rules == nil {
 		return x.via.copy(x, address{})
 	}
-	x.apply(rules.Edits(to.Destination))
+	x.apply(rules, to.Destination)
 	l := x.via.copy(x, address{})
 	x.takeEdits(x.lease)
 	return l

@@ -326,7 +326,7 @@ func peerOf(i *upstream.Instance) (peer emit.Peer, mtls bool) {
 // takeEdits makes the changes those for the lease's destination.
 func (x *exchange) takeEdits(lease upstream.Lease) {
 	if r := x.route.Rules; r != nil {
-		x.apply(r.Edits(lease.Destination))
+		x.apply(r, lease.Destination)
 		x.cookied = false
 	}
 	if lease.Cookie != "" {

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -130,7 +131,12 @@ func (x *exchange) reply(a *route.Answer, reason string) error {
 }
 
 // apply puts the edits for a destination in place of those for an earlier one.
-func (x *exchange) apply(e *route.Edits) {
-	c := x.change()
+func (x *exchange) apply(r *route.Rules, destination int) {
+	e, c := r.Edits(destination), x.change()
+	if r.Apart {
+		if path := e.Path(&x.ask); path != "" || c.path != "" { // an earlier try's may be there
+			c.path = cmp.Or(path, x.ask.Path)
+		}
+	}
 	c.request, c.response, c.authority = e.Request, e.Response, e.Authority
 }
