@@ -32,6 +32,7 @@ type guards struct {
 	logs    [2]atomic.Pointer[accesslog.Rule] // by direction
 	spans   [2]atomic.Pointer[emit.SpanRule]  // likewise
 	paths   normalize.Setting
+	leave   func([2]emit.MetricRule) // what metrics do without
 }
 
 func newGuards(domain string, log *slog.Logger) *guards {
@@ -77,6 +78,10 @@ func (g *guards) apply(in mesh.Inbound) error {
 	if err != nil {
 		return err
 	}
+	metrics, err := metricRules(in.Metrics)
+	if err != nil {
+		return err
+	}
 	paths, err := normalize.Parse(string(in.PathNormalization))
 	if err != nil {
 		return err
@@ -88,6 +93,9 @@ func (g *guards) apply(in mesh.Inbound) error {
 	}
 	for direction, rule := range spans {
 		g.spans[direction].Store(rule)
+	}
+	if g.leave != nil {
+		g.leave(metrics)
 	}
 	g.keys.Keep(keySets(in.Tokens))
 	g.current.Store(next)
@@ -164,6 +172,19 @@ func modes(next *serve.Guard, in *mesh.Inbound) (err error) {
 		}
 	}
 	return nil
+}
+
+// metricRules compiles what metrics of each direction do without.
+func metricRules(m *mesh.Metrics) (out [2]emit.MetricRule, err error) {
+	if m == nil {
+		return out, nil
+	}
+	for direction, r := range [...]*mesh.MetricRule{emit.Outbound: m.Outbound, emit.Inbound: m.Inbound} {
+		if out[direction], err = emit.CompileMetrics(r); err != nil {
+			return out, fmt.Errorf("compile metrics: %w", err)
+		}
+	}
+	return out, nil
 }
 
 func mtlsOf(m mesh.MTLSMode) (serve.MTLS, error) {

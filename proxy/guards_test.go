@@ -24,6 +24,7 @@ func TestGuardsAreRefusedWhole(t *testing.T) {
 		`mtls "ISTIO_MUTUAL": want STRICT`:            {MTLS: mesh.Mutual},
 		`port 9090: mtls "ISTIO_MUTUAL"`:              {PortMTLS: []mesh.PortMTLS{{Port: 9090, Mode: mesh.Mutual}}},
 		"compile access log: \"\" of \"x\" is not":    {Logs: &mesh.AccessLogs{Inbound: &mesh.AccessLog{Only: &mesh.LogTest{Attribute: "x"}}}},
+		"compile metrics: label \"x\": is none":       {Metrics: &mesh.Metrics{Inbound: &mesh.MetricRule{Remove: []mesh.MetricLabel{"x"}}}},
 		"compile spans: tag \"url.path\": is no name": {Spans: &mesh.Spans{Outbound: &mesh.SpanRule{Tags: []mesh.SpanTag{{Name: "url.path"}}}}},
 		"rate limit r: when: key":                     {Rates: []mesh.RateRule{{Name: "r", Requests: 1, Unit: time.Second, Match: mesh.AuthorizationRule{When: []mesh.Condition{{Key: "x"}}}}}},
 	} {

@@ -71,6 +71,7 @@ func (p *Proxy) assemble(ctx context.Context) (*parts, error) {
 		Service:   p.c.Service, Namespace: p.c.Namespace, Version: p.c.Version, Instance: p.c.Instance,
 		SecretParams: p.c.SecretParams,
 	}, emit.Deps{TLS: source.ClientTLS(collector, "http/1.1"), Logger: p.log})
+	r.guards.leave = r.emitter.Leave
 	r.counted = &counted{next: r.emitter}
 	r.outbound = p.newOutbound(r)
 	r.checks = newChecks(r.set, r.dial)

@@ -31,6 +31,7 @@ type selected struct {
 	sampling      *sampling
 	logging       []logging
 	telling       []telling
+	measuring     []measuring
 	paths         mesh.PathNormalization
 }
 
@@ -51,7 +52,7 @@ func InboundPolicies(objs []config.Object) Policies {
 		case o.RateLimit != nil:
 			p.rates, p.inFlight = rates(o)
 		case o.Telemetry != nil, o.TraceSampling != nil:
-			p.sampling, p.logging, p.telling = samplingOf(o), loggingOf(o), tellingOf(o)
+			p.sampling, p.logging, p.telling, p.measuring = samplingOf(o), loggingOf(o), tellingOf(o), measuringOf(o)
 		default:
 			continue
 		}
@@ -86,7 +87,7 @@ func (ps Policies) For(i mesh.Instance) mesh.Inbound {
 			in.PathNormalization = p.paths
 		}
 	}
-	in.Sampling, in.Logs, in.Spans = ps.samplingFor(i), ps.logsFor(i), ps.spansFor(i)
+	in.Sampling, in.Logs, in.Spans, in.Metrics = ps.samplingFor(i), ps.logsFor(i), ps.spansFor(i), ps.metricsFor(i)
 	ps.mutualTLS(i, &in)
 	return in
 }

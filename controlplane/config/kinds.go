@@ -87,7 +87,21 @@ func apiVersion(group, version string) string {
 	return group + "/" + version
 }
 
+// without are kinds of the same languages that the mesh has nothing for, with the reason.
+var without = map[string]string{
+	"Gateway":       "the mesh routes between services and has no gateways; leave it out, and the routes for it",
+	"GatewayClass":  "the mesh routes between services and has no gateways; leave it out",
+	"EnvoyFilter":   "it patches Envoy, which no sidecar here is; leave it out",
+	"WasmPlugin":    "sidecars run no code of others; leave it out",
+	"WorkloadGroup": "workloads join with a token and say themselves what they are; leave it out",
+	"WorkloadEntry": "workloads join with a token and say themselves what they are; one without a sidecar is an endpoint of a ServiceEntry",
+	"ProxyConfig":   "it sets up Envoy, which no sidecar here is; leave it out",
+}
+
 func lookup(version, name string) (kind, error) {
+	if why := without[name]; why != "" {
+		return kind{}, fmt.Errorf("apiVersion %q with kind %q is not supported: %s", version, name, why)
+	}
 	var wants []string
 	for _, l := range languages() {
 		spoken := slices.ContainsFunc(l.versions, func(v string) bool { return apiVersion(l.group, v) == version })

@@ -7,8 +7,8 @@ import (
 )
 
 // telemetryKind reads Istio's Telemetry, for the share of traces that are sampled, what
-// spans tell and for which requests get a row in the access log. Metrics are of every
-// request here: what turns them off is refused.
+// spans tell, for which requests get a row in the access log, and which labels and sizes
+// metrics do without. Metrics are of every request here: what turns them off is refused.
 func telemetryKind() kind {
 	return kind{
 		shape:    func() shape { return messageShape((&telemetry.Telemetry{}).ProtoReflect().Descriptor()) },
@@ -22,11 +22,13 @@ func telemetryKind() kind {
 }
 
 var telemetryFields = fieldSet(map[string]string{
-	"": "selector tracing accessLogging", "selector": "matchLabels",
+	"": "selector tracing accessLogging metrics", "selector": "matchLabels",
 	"tracing": "match providers randomSamplingPercentage disableSpanReporting customTags", "tracing.match": "mode", "tracing.providers": "name",
 	"tracing.customTags": "literal header", "tracing.customTags.literal": "value", "tracing.customTags.header": "name defaultValue",
 	"accessLogging": "match providers disabled filter", "accessLogging.match": "mode", "accessLogging.providers": "name",
 	"accessLogging.filter": "expression",
+	"metrics":              "providers overrides", "metrics.providers": "name", "metrics.overrides": "match disabled tagOverrides",
+	"metrics.overrides.match": "metric mode", "metrics.overrides.tagOverrides": "operation",
 })
 
 // builtIn is the one provider there is: the mesh's own store.
@@ -39,7 +41,15 @@ func telemetryAccepts(rule string, value any) string {
 		if value != builtIn {
 			return show(value) + ` is not supported: spans and rows go to the mesh's own store, from where others may read them; want "` + builtIn + `", or no providers at all`
 		}
-	case "tracing.providers", "accessLogging.providers":
+	case "metrics.providers.name":
+		if value != builtIn && value != "prometheus" {
+			return show(value) + ` is not supported: metrics go to the mesh's own store, which answers Prometheus' queries; want "` + builtIn + `", "prometheus" or no providers at all`
+		}
+	case "metrics.overrides.tagOverrides.operation":
+		if value != "REMOVE" {
+			return show(value) + " is not supported: the store has a column for each label, and none for others; want REMOVE"
+		}
+	case "tracing.providers", "accessLogging.providers", "metrics.providers":
 		if list, _ := value.([]any); len(list) > 1 {
 			return "names several, of which there is one; keep one"
 		}

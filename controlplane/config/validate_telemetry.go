@@ -16,9 +16,10 @@ import (
 
 func (v *validator) telemetry(t *telemetry.Telemetry) {
 	v.selects()
-	if len(t.GetTracing()) == 0 && len(t.GetAccessLogging()) == 0 {
-		v.fault("spec.tracing", "is missing, so nothing is said; want an entry, or accessLogging")
+	if len(t.GetTracing())+len(t.GetAccessLogging())+len(t.GetMetrics()) == 0 {
+		v.fault("spec.tracing", "is missing, so nothing is said; want an entry, or accessLogging or metrics")
 	}
+	v.metrics(t.GetMetrics())
 	v.tracing(t.GetTracing())
 	for i, a := range t.GetAccessLogging() {
 		v.accessLogging(a, fmt.Sprintf("spec.accessLogging[%d]", i))

@@ -19,6 +19,7 @@ type Inbound struct {
 	PortMTLS          []PortMTLS        `json:"portMtls,omitempty"` // of those to one port of the app
 	Logs              *AccessLogs       `json:"logs,omitempty"`     // of requests either way
 	Spans             *Spans            `json:"spans,omitempty"`
+	Metrics           *Metrics          `json:"metrics,omitempty"`
 }
 
 // PortMTLS is which connections one port of the app takes.

@@ -8,7 +8,7 @@ func FromInbound(in mesh.Inbound) *Inbound {
 		Version: in.Version, Authorization: each(in.Authorization, fromAuthorization), Tokens: each(in.Tokens, fromTokenRule),
 		Rates: each(in.Rates, fromRateRule), InFlight: each(in.InFlight, fromInFlight), Sampling: fromSampling(in.Sampling),
 		PathNormalization: string(in.PathNormalization), Mtls: string(in.MTLS), Logs: fromAccessLogs(in.Logs),
-		Spans:    fromSpans(in.Spans),
+		Spans: fromSpans(in.Spans), Metrics: fromMetrics(in.Metrics),
 		PortMtls: each(in.PortMTLS, func(p mesh.PortMTLS) *PortMTLS { return &PortMTLS{Port: uint32(p.Port), Mode: string(p.Mode)} }),
 	}
 }
@@ -19,7 +19,7 @@ func ToInbound(in *Inbound) mesh.Inbound {
 		Version: in.GetVersion(), Authorization: each(in.GetAuthorization(), toAuthorization), Tokens: each(in.GetTokens(), toTokenRule),
 		Rates: each(in.GetRates(), toRateRule), InFlight: each(in.GetInFlight(), toInFlight), Sampling: toSampling(in.GetSampling()),
 		PathNormalization: mesh.PathNormalization(in.GetPathNormalization()), MTLS: mesh.MTLSMode(in.GetMtls()), Logs: toAccessLogs(in.GetLogs()),
-		Spans: toSpans(in.GetSpans()),
+		Spans: toSpans(in.GetSpans()), Metrics: toMetrics(in.GetMetrics()),
 		PortMTLS: each(in.GetPortMtls(), func(p *PortMTLS) mesh.PortMTLS {
 			return mesh.PortMTLS{Port: uint16(p.GetPort()), Mode: mesh.MTLSMode(p.GetMode())}
 		}),

@@ -1716,6 +1716,7 @@ type Inbound struct {
 	Logs              *AccessLogs            `protobuf:"bytes,9,opt,name=logs,proto3" json:"logs,omitempty"`                                                    // absent is every row
 	Spans             *Spans                 `protobuf:"bytes,10,opt,name=spans,proto3" json:"spans,omitempty"`                                                 // what they tell beside the rest
 	PortMtls          []*PortMTLS            `protobuf:"bytes,11,rep,name=port_mtls,json=portMtls,proto3" json:"port_mtls,omitempty"`                           // ports of the app that take other connections
+	Metrics           *Metrics               `protobuf:"bytes,12,opt,name=metrics,proto3" json:"metrics,omitempty"`                                             // what they leave out
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -1827,6 +1828,13 @@ func (x *Inbound) GetPortMtls() []*PortMTLS {
 	return nil
 }
 
+func (x *Inbound) GetMetrics() *Metrics {
+	if x != nil {
+		return x.Metrics
+	}
+	return nil
+}
+
 type PortMTLS struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Port          uint32                 `protobuf:"varint,1,opt,name=port,proto3" json:"port,omitempty"`
@@ -1879,6 +1887,110 @@ func (x *PortMTLS) GetMode() string {
 	return ""
 }
 
+type Metrics struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Outbound      *MetricRule            `protobuf:"bytes,1,opt,name=outbound,proto3" json:"outbound,omitempty"`
+	Inbound       *MetricRule            `protobuf:"bytes,2,opt,name=inbound,proto3" json:"inbound,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Metrics) Reset() {
+	*x = Metrics{}
+	mi := &file_wire_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Metrics) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Metrics) ProtoMessage() {}
+
+func (x *Metrics) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Metrics.ProtoReflect.Descriptor instead.
+func (*Metrics) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Metrics) GetOutbound() *MetricRule {
+	if x != nil {
+		return x.Outbound
+	}
+	return nil
+}
+
+func (x *Metrics) GetInbound() *MetricRule {
+	if x != nil {
+		return x.Inbound
+	}
+	return nil
+}
+
+type MetricRule struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Remove        []string               `protobuf:"bytes,1,rep,name=remove,proto3" json:"remove,omitempty"`
+	Off           []string               `protobuf:"bytes,2,rep,name=off,proto3" json:"off,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MetricRule) Reset() {
+	*x = MetricRule{}
+	mi := &file_wire_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MetricRule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MetricRule) ProtoMessage() {}
+
+func (x *MetricRule) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MetricRule.ProtoReflect.Descriptor instead.
+func (*MetricRule) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *MetricRule) GetRemove() []string {
+	if x != nil {
+		return x.Remove
+	}
+	return nil
+}
+
+func (x *MetricRule) GetOff() []string {
+	if x != nil {
+		return x.Off
+	}
+	return nil
+}
+
 type Spans struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Outbound      *SpanRule              `protobuf:"bytes,1,opt,name=outbound,proto3" json:"outbound,omitempty"`
@@ -1889,7 +2001,7 @@ type Spans struct {
 
 func (x *Spans) Reset() {
 	*x = Spans{}
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1901,7 +2013,7 @@ func (x *Spans) String() string {
 func (*Spans) ProtoMessage() {}
 
 func (x *Spans) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1914,7 +2026,7 @@ func (x *Spans) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Spans.ProtoReflect.Descriptor instead.
 func (*Spans) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{25}
+	return file_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Spans) GetOutbound() *SpanRule {
@@ -1941,7 +2053,7 @@ type SpanRule struct {
 
 func (x *SpanRule) Reset() {
 	*x = SpanRule{}
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1953,7 +2065,7 @@ func (x *SpanRule) String() string {
 func (*SpanRule) ProtoMessage() {}
 
 func (x *SpanRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1966,7 +2078,7 @@ func (x *SpanRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpanRule.ProtoReflect.Descriptor instead.
 func (*SpanRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{26}
+	return file_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SpanRule) GetOff() bool {
@@ -1995,7 +2107,7 @@ type SpanTag struct {
 
 func (x *SpanTag) Reset() {
 	*x = SpanTag{}
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2007,7 +2119,7 @@ func (x *SpanTag) String() string {
 func (*SpanTag) ProtoMessage() {}
 
 func (x *SpanTag) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2020,7 +2132,7 @@ func (x *SpanTag) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpanTag.ProtoReflect.Descriptor instead.
 func (*SpanTag) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{27}
+	return file_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SpanTag) GetName() string {
@@ -2061,7 +2173,7 @@ type AccessLogs struct {
 
 func (x *AccessLogs) Reset() {
 	*x = AccessLogs{}
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2073,7 +2185,7 @@ func (x *AccessLogs) String() string {
 func (*AccessLogs) ProtoMessage() {}
 
 func (x *AccessLogs) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2086,7 +2198,7 @@ func (x *AccessLogs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessLogs.ProtoReflect.Descriptor instead.
 func (*AccessLogs) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{28}
+	return file_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *AccessLogs) GetOutbound() *AccessLog {
@@ -2114,7 +2226,7 @@ type AccessLog struct {
 
 func (x *AccessLog) Reset() {
 	*x = AccessLog{}
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2126,7 +2238,7 @@ func (x *AccessLog) String() string {
 func (*AccessLog) ProtoMessage() {}
 
 func (x *AccessLog) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2139,7 +2251,7 @@ func (x *AccessLog) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessLog.ProtoReflect.Descriptor instead.
 func (*AccessLog) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{29}
+	return file_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *AccessLog) GetOff() bool {
@@ -2178,7 +2290,7 @@ type LogTest struct {
 
 func (x *LogTest) Reset() {
 	*x = LogTest{}
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2190,7 +2302,7 @@ func (x *LogTest) String() string {
 func (*LogTest) ProtoMessage() {}
 
 func (x *LogTest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2203,7 +2315,7 @@ func (x *LogTest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogTest.ProtoReflect.Descriptor instead.
 func (*LogTest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{30}
+	return file_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *LogTest) GetOp() string {
@@ -2267,7 +2379,7 @@ type Sampling struct {
 
 func (x *Sampling) Reset() {
 	*x = Sampling{}
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2279,7 +2391,7 @@ func (x *Sampling) String() string {
 func (*Sampling) ProtoMessage() {}
 
 func (x *Sampling) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2292,7 +2404,7 @@ func (x *Sampling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sampling.ProtoReflect.Descriptor instead.
 func (*Sampling) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{31}
+	return file_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Sampling) GetPercentage() float64 {
@@ -2336,7 +2448,7 @@ type SamplingRule struct {
 
 func (x *SamplingRule) Reset() {
 	*x = SamplingRule{}
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2348,7 +2460,7 @@ func (x *SamplingRule) String() string {
 func (*SamplingRule) ProtoMessage() {}
 
 func (x *SamplingRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2361,7 +2473,7 @@ func (x *SamplingRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SamplingRule.ProtoReflect.Descriptor instead.
 func (*SamplingRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{32}
+	return file_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *SamplingRule) GetHost() string {
@@ -2414,7 +2526,7 @@ type RateRule struct {
 
 func (x *RateRule) Reset() {
 	*x = RateRule{}
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2426,7 +2538,7 @@ func (x *RateRule) String() string {
 func (*RateRule) ProtoMessage() {}
 
 func (x *RateRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2439,7 +2551,7 @@ func (x *RateRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateRule.ProtoReflect.Descriptor instead.
 func (*RateRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{33}
+	return file_wire_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *RateRule) GetName() string {
@@ -2504,7 +2616,7 @@ type InFlight struct {
 
 func (x *InFlight) Reset() {
 	*x = InFlight{}
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2516,7 +2628,7 @@ func (x *InFlight) String() string {
 func (*InFlight) ProtoMessage() {}
 
 func (x *InFlight) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2529,7 +2641,7 @@ func (x *InFlight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InFlight.ProtoReflect.Descriptor instead.
 func (*InFlight) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{34}
+	return file_wire_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *InFlight) GetName() string {
@@ -2584,7 +2696,7 @@ type Adaptive struct {
 
 func (x *Adaptive) Reset() {
 	*x = Adaptive{}
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2596,7 +2708,7 @@ func (x *Adaptive) String() string {
 func (*Adaptive) ProtoMessage() {}
 
 func (x *Adaptive) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2609,7 +2721,7 @@ func (x *Adaptive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Adaptive.ProtoReflect.Descriptor instead.
 func (*Adaptive) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{35}
+	return file_wire_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Adaptive) GetPercentile() float64 {
@@ -2694,7 +2806,7 @@ type TokenRule struct {
 
 func (x *TokenRule) Reset() {
 	*x = TokenRule{}
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2706,7 +2818,7 @@ func (x *TokenRule) String() string {
 func (*TokenRule) ProtoMessage() {}
 
 func (x *TokenRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2719,7 +2831,7 @@ func (x *TokenRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenRule.ProtoReflect.Descriptor instead.
 func (*TokenRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{36}
+	return file_wire_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *TokenRule) GetIssuer() string {
@@ -2809,7 +2921,7 @@ type TokenHeader struct {
 
 func (x *TokenHeader) Reset() {
 	*x = TokenHeader{}
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2821,7 +2933,7 @@ func (x *TokenHeader) String() string {
 func (*TokenHeader) ProtoMessage() {}
 
 func (x *TokenHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2834,7 +2946,7 @@ func (x *TokenHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenHeader.ProtoReflect.Descriptor instead.
 func (*TokenHeader) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{37}
+	return file_wire_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *TokenHeader) GetName() string {
@@ -2861,7 +2973,7 @@ type ClaimHeader struct {
 
 func (x *ClaimHeader) Reset() {
 	*x = ClaimHeader{}
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2873,7 +2985,7 @@ func (x *ClaimHeader) String() string {
 func (*ClaimHeader) ProtoMessage() {}
 
 func (x *ClaimHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2886,7 +2998,7 @@ func (x *ClaimHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimHeader.ProtoReflect.Descriptor instead.
 func (*ClaimHeader) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{38}
+	return file_wire_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ClaimHeader) GetHeader() string {
@@ -2915,7 +3027,7 @@ type Authorization struct {
 
 func (x *Authorization) Reset() {
 	*x = Authorization{}
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2927,7 +3039,7 @@ func (x *Authorization) String() string {
 func (*Authorization) ProtoMessage() {}
 
 func (x *Authorization) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2940,7 +3052,7 @@ func (x *Authorization) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Authorization.ProtoReflect.Descriptor instead.
 func (*Authorization) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{39}
+	return file_wire_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Authorization) GetName() string {
@@ -2982,7 +3094,7 @@ type AuthorizationRule struct {
 
 func (x *AuthorizationRule) Reset() {
 	*x = AuthorizationRule{}
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2994,7 +3106,7 @@ func (x *AuthorizationRule) String() string {
 func (*AuthorizationRule) ProtoMessage() {}
 
 func (x *AuthorizationRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3007,7 +3119,7 @@ func (x *AuthorizationRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorizationRule.ProtoReflect.Descriptor instead.
 func (*AuthorizationRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{40}
+	return file_wire_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *AuthorizationRule) GetFrom() []*Source {
@@ -3053,7 +3165,7 @@ type Source struct {
 
 func (x *Source) Reset() {
 	*x = Source{}
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3065,7 +3177,7 @@ func (x *Source) String() string {
 func (*Source) ProtoMessage() {}
 
 func (x *Source) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3078,7 +3190,7 @@ func (x *Source) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Source.ProtoReflect.Descriptor instead.
 func (*Source) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{41}
+	return file_wire_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Source) GetPrincipals() []string {
@@ -3195,7 +3307,7 @@ type Operation struct {
 
 func (x *Operation) Reset() {
 	*x = Operation{}
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3207,7 +3319,7 @@ func (x *Operation) String() string {
 func (*Operation) ProtoMessage() {}
 
 func (x *Operation) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3220,7 +3332,7 @@ func (x *Operation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operation.ProtoReflect.Descriptor instead.
 func (*Operation) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{42}
+	return file_wire_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Operation) GetHosts() []string {
@@ -3290,7 +3402,7 @@ type Condition struct {
 
 func (x *Condition) Reset() {
 	*x = Condition{}
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3302,7 +3414,7 @@ func (x *Condition) String() string {
 func (*Condition) ProtoMessage() {}
 
 func (x *Condition) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3315,7 +3427,7 @@ func (x *Condition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Condition.ProtoReflect.Descriptor instead.
 func (*Condition) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{43}
+	return file_wire_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Condition) GetKey() string {
@@ -3359,7 +3471,7 @@ type Snapshot struct {
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3371,7 +3483,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3384,7 +3496,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{44}
+	return file_wire_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Snapshot) GetService() string {
@@ -3482,7 +3594,7 @@ type Port struct {
 
 func (x *Port) Reset() {
 	*x = Port{}
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3494,7 +3606,7 @@ func (x *Port) String() string {
 func (*Port) ProtoMessage() {}
 
 func (x *Port) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3507,7 +3619,7 @@ func (x *Port) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Port.ProtoReflect.Descriptor instead.
 func (*Port) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{45}
+	return file_wire_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Port) GetNumber() uint32 {
@@ -3541,7 +3653,7 @@ type ServicePort struct {
 
 func (x *ServicePort) Reset() {
 	*x = ServicePort{}
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3553,7 +3665,7 @@ func (x *ServicePort) String() string {
 func (*ServicePort) ProtoMessage() {}
 
 func (x *ServicePort) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3566,7 +3678,7 @@ func (x *ServicePort) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServicePort.ProtoReflect.Descriptor instead.
 func (*ServicePort) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{46}
+	return file_wire_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ServicePort) GetPort() *Port {
@@ -3593,7 +3705,7 @@ type PortPolicy struct {
 
 func (x *PortPolicy) Reset() {
 	*x = PortPolicy{}
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3605,7 +3717,7 @@ func (x *PortPolicy) String() string {
 func (*PortPolicy) ProtoMessage() {}
 
 func (x *PortPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3618,7 +3730,7 @@ func (x *PortPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PortPolicy.ProtoReflect.Descriptor instead.
 func (*PortPolicy) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{47}
+	return file_wire_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *PortPolicy) GetPort() uint32 {
@@ -3655,7 +3767,7 @@ type Instance struct {
 
 func (x *Instance) Reset() {
 	*x = Instance{}
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3667,7 +3779,7 @@ func (x *Instance) String() string {
 func (*Instance) ProtoMessage() {}
 
 func (x *Instance) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3680,7 +3792,7 @@ func (x *Instance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Instance.ProtoReflect.Descriptor instead.
 func (*Instance) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{48}
+	return file_wire_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Instance) GetId() string {
@@ -3788,7 +3900,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3800,7 +3912,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3813,7 +3925,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{49}
+	return file_wire_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Route) GetName() string {
@@ -3927,7 +4039,7 @@ type Match struct {
 
 func (x *Match) Reset() {
 	*x = Match{}
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3939,7 +4051,7 @@ func (x *Match) String() string {
 func (*Match) ProtoMessage() {}
 
 func (x *Match) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3952,7 +4064,7 @@ func (x *Match) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Match.ProtoReflect.Descriptor instead.
 func (*Match) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{50}
+	return file_wire_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Match) GetPath() *StringMatch {
@@ -4056,7 +4168,7 @@ type StringMatch struct {
 
 func (x *StringMatch) Reset() {
 	*x = StringMatch{}
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4068,7 +4180,7 @@ func (x *StringMatch) String() string {
 func (*StringMatch) ProtoMessage() {}
 
 func (x *StringMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4081,7 +4193,7 @@ func (x *StringMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StringMatch.ProtoReflect.Descriptor instead.
 func (*StringMatch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{51}
+	return file_wire_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *StringMatch) GetKind() isStringMatch_Kind {
@@ -4163,7 +4275,7 @@ type Destination struct {
 
 func (x *Destination) Reset() {
 	*x = Destination{}
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4175,7 +4287,7 @@ func (x *Destination) String() string {
 func (*Destination) ProtoMessage() {}
 
 func (x *Destination) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4188,7 +4300,7 @@ func (x *Destination) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Destination.ProtoReflect.Descriptor instead.
 func (*Destination) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{52}
+	return file_wire_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Destination) GetService() string {
@@ -4261,7 +4373,7 @@ type Retry struct {
 
 func (x *Retry) Reset() {
 	*x = Retry{}
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4273,7 +4385,7 @@ func (x *Retry) String() string {
 func (*Retry) ProtoMessage() {}
 
 func (x *Retry) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4286,7 +4398,7 @@ func (x *Retry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retry.ProtoReflect.Descriptor instead.
 func (*Retry) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{53}
+	return file_wire_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Retry) GetAttempts() int64 {
@@ -4341,7 +4453,7 @@ type HeaderEdits struct {
 
 func (x *HeaderEdits) Reset() {
 	*x = HeaderEdits{}
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4353,7 +4465,7 @@ func (x *HeaderEdits) String() string {
 func (*HeaderEdits) ProtoMessage() {}
 
 func (x *HeaderEdits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4366,7 +4478,7 @@ func (x *HeaderEdits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeaderEdits.ProtoReflect.Descriptor instead.
 func (*HeaderEdits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{54}
+	return file_wire_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *HeaderEdits) GetRequest() *FieldEdits {
@@ -4394,7 +4506,7 @@ type FieldEdits struct {
 
 func (x *FieldEdits) Reset() {
 	*x = FieldEdits{}
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4406,7 +4518,7 @@ func (x *FieldEdits) String() string {
 func (*FieldEdits) ProtoMessage() {}
 
 func (x *FieldEdits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4419,7 +4531,7 @@ func (x *FieldEdits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldEdits.ProtoReflect.Descriptor instead.
 func (*FieldEdits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{55}
+	return file_wire_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *FieldEdits) GetRemove() []string {
@@ -4457,7 +4569,7 @@ type Rewrite struct {
 
 func (x *Rewrite) Reset() {
 	*x = Rewrite{}
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4469,7 +4581,7 @@ func (x *Rewrite) String() string {
 func (*Rewrite) ProtoMessage() {}
 
 func (x *Rewrite) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4482,7 +4594,7 @@ func (x *Rewrite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rewrite.ProtoReflect.Descriptor instead.
 func (*Rewrite) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{56}
+	return file_wire_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Rewrite) GetPath() string {
@@ -4543,7 +4655,7 @@ type Redirect struct {
 
 func (x *Redirect) Reset() {
 	*x = Redirect{}
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4555,7 +4667,7 @@ func (x *Redirect) String() string {
 func (*Redirect) ProtoMessage() {}
 
 func (x *Redirect) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4568,7 +4680,7 @@ func (x *Redirect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Redirect.ProtoReflect.Descriptor instead.
 func (*Redirect) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{57}
+	return file_wire_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Redirect) GetCode() int64 {
@@ -4637,7 +4749,7 @@ type DirectResponse struct {
 
 func (x *DirectResponse) Reset() {
 	*x = DirectResponse{}
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4649,7 +4761,7 @@ func (x *DirectResponse) String() string {
 func (*DirectResponse) ProtoMessage() {}
 
 func (x *DirectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4662,7 +4774,7 @@ func (x *DirectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectResponse.ProtoReflect.Descriptor instead.
 func (*DirectResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{58}
+	return file_wire_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *DirectResponse) GetStatus() int64 {
@@ -4694,7 +4806,7 @@ type CORS struct {
 
 func (x *CORS) Reset() {
 	*x = CORS{}
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4706,7 +4818,7 @@ func (x *CORS) String() string {
 func (*CORS) ProtoMessage() {}
 
 func (x *CORS) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4719,7 +4831,7 @@ func (x *CORS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CORS.ProtoReflect.Descriptor instead.
 func (*CORS) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{59}
+	return file_wire_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *CORS) GetOrigins() []*StringMatch {
@@ -4781,7 +4893,7 @@ type Fault struct {
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4793,7 +4905,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4806,7 +4918,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{60}
+	return file_wire_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Fault) GetDelay() *Delay {
@@ -4833,7 +4945,7 @@ type Delay struct {
 
 func (x *Delay) Reset() {
 	*x = Delay{}
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4845,7 +4957,7 @@ func (x *Delay) String() string {
 func (*Delay) ProtoMessage() {}
 
 func (x *Delay) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4858,7 +4970,7 @@ func (x *Delay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delay.ProtoReflect.Descriptor instead.
 func (*Delay) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{61}
+	return file_wire_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Delay) GetFixed() *durationpb.Duration {
@@ -4886,7 +4998,7 @@ type Abort struct {
 
 func (x *Abort) Reset() {
 	*x = Abort{}
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4898,7 +5010,7 @@ func (x *Abort) String() string {
 func (*Abort) ProtoMessage() {}
 
 func (x *Abort) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4911,7 +5023,7 @@ func (x *Abort) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Abort.ProtoReflect.Descriptor instead.
 func (*Abort) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{62}
+	return file_wire_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Abort) GetStatus() int64 {
@@ -4947,7 +5059,7 @@ type Mirror struct {
 
 func (x *Mirror) Reset() {
 	*x = Mirror{}
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4959,7 +5071,7 @@ func (x *Mirror) String() string {
 func (*Mirror) ProtoMessage() {}
 
 func (x *Mirror) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4972,7 +5084,7 @@ func (x *Mirror) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mirror.ProtoReflect.Descriptor instead.
 func (*Mirror) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{63}
+	return file_wire_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Mirror) GetService() string {
@@ -5014,7 +5126,7 @@ type StreamRoute struct {
 
 func (x *StreamRoute) Reset() {
 	*x = StreamRoute{}
-	mi := &file_wire_proto_msgTypes[64]
+	mi := &file_wire_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5026,7 +5138,7 @@ func (x *StreamRoute) String() string {
 func (*StreamRoute) ProtoMessage() {}
 
 func (x *StreamRoute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[64]
+	mi := &file_wire_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5039,7 +5151,7 @@ func (x *StreamRoute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRoute.ProtoReflect.Descriptor instead.
 func (*StreamRoute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{64}
+	return file_wire_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *StreamRoute) GetName() string {
@@ -5076,7 +5188,7 @@ type StreamMatch struct {
 
 func (x *StreamMatch) Reset() {
 	*x = StreamMatch{}
-	mi := &file_wire_proto_msgTypes[65]
+	mi := &file_wire_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5088,7 +5200,7 @@ func (x *StreamMatch) String() string {
 func (*StreamMatch) ProtoMessage() {}
 
 func (x *StreamMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[65]
+	mi := &file_wire_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5101,7 +5213,7 @@ func (x *StreamMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamMatch.ProtoReflect.Descriptor instead.
 func (*StreamMatch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{65}
+	return file_wire_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *StreamMatch) GetTls() bool {
@@ -5151,7 +5263,7 @@ type Subset struct {
 
 func (x *Subset) Reset() {
 	*x = Subset{}
-	mi := &file_wire_proto_msgTypes[66]
+	mi := &file_wire_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5163,7 +5275,7 @@ func (x *Subset) String() string {
 func (*Subset) ProtoMessage() {}
 
 func (x *Subset) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[66]
+	mi := &file_wire_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5176,7 +5288,7 @@ func (x *Subset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subset.ProtoReflect.Descriptor instead.
 func (*Subset) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{66}
+	return file_wire_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *Subset) GetName() string {
@@ -5220,7 +5332,7 @@ type Hedge struct {
 
 func (x *Hedge) Reset() {
 	*x = Hedge{}
-	mi := &file_wire_proto_msgTypes[67]
+	mi := &file_wire_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5232,7 +5344,7 @@ func (x *Hedge) String() string {
 func (*Hedge) ProtoMessage() {}
 
 func (x *Hedge) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[67]
+	mi := &file_wire_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5245,7 +5357,7 @@ func (x *Hedge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hedge.ProtoReflect.Descriptor instead.
 func (*Hedge) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{67}
+	return file_wire_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *Hedge) GetAfter() *durationpb.Duration {
@@ -5300,7 +5412,7 @@ type Policy struct {
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_wire_proto_msgTypes[68]
+	mi := &file_wire_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5312,7 +5424,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[68]
+	mi := &file_wire_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5325,7 +5437,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{68}
+	return file_wire_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *Policy) GetLoadBalancer() string {
@@ -5407,7 +5519,7 @@ type Hash struct {
 
 func (x *Hash) Reset() {
 	*x = Hash{}
-	mi := &file_wire_proto_msgTypes[69]
+	mi := &file_wire_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5419,7 +5531,7 @@ func (x *Hash) String() string {
 func (*Hash) ProtoMessage() {}
 
 func (x *Hash) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[69]
+	mi := &file_wire_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5432,7 +5544,7 @@ func (x *Hash) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hash.ProtoReflect.Descriptor instead.
 func (*Hash) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{69}
+	return file_wire_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *Hash) GetKey() isHash_Key {
@@ -5526,7 +5638,7 @@ type HashCookie struct {
 
 func (x *HashCookie) Reset() {
 	*x = HashCookie{}
-	mi := &file_wire_proto_msgTypes[70]
+	mi := &file_wire_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5538,7 +5650,7 @@ func (x *HashCookie) String() string {
 func (*HashCookie) ProtoMessage() {}
 
 func (x *HashCookie) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[70]
+	mi := &file_wire_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5551,7 +5663,7 @@ func (x *HashCookie) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HashCookie.ProtoReflect.Descriptor instead.
 func (*HashCookie) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{70}
+	return file_wire_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *HashCookie) GetName() string {
@@ -5599,7 +5711,7 @@ type CookieAttribute struct {
 
 func (x *CookieAttribute) Reset() {
 	*x = CookieAttribute{}
-	mi := &file_wire_proto_msgTypes[71]
+	mi := &file_wire_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5611,7 +5723,7 @@ func (x *CookieAttribute) String() string {
 func (*CookieAttribute) ProtoMessage() {}
 
 func (x *CookieAttribute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[71]
+	mi := &file_wire_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5624,7 +5736,7 @@ func (x *CookieAttribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CookieAttribute.ProtoReflect.Descriptor instead.
 func (*CookieAttribute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{71}
+	return file_wire_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *CookieAttribute) GetName() string {
@@ -5652,7 +5764,7 @@ type Warmup struct {
 
 func (x *Warmup) Reset() {
 	*x = Warmup{}
-	mi := &file_wire_proto_msgTypes[72]
+	mi := &file_wire_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5664,7 +5776,7 @@ func (x *Warmup) String() string {
 func (*Warmup) ProtoMessage() {}
 
 func (x *Warmup) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[72]
+	mi := &file_wire_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5677,7 +5789,7 @@ func (x *Warmup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warmup.ProtoReflect.Descriptor instead.
 func (*Warmup) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{72}
+	return file_wire_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *Warmup) GetDuration() *durationpb.Duration {
@@ -5713,7 +5825,7 @@ type LocalityLB struct {
 
 func (x *LocalityLB) Reset() {
 	*x = LocalityLB{}
-	mi := &file_wire_proto_msgTypes[73]
+	mi := &file_wire_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5725,7 +5837,7 @@ func (x *LocalityLB) String() string {
 func (*LocalityLB) ProtoMessage() {}
 
 func (x *LocalityLB) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[73]
+	mi := &file_wire_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5738,7 +5850,7 @@ func (x *LocalityLB) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocalityLB.ProtoReflect.Descriptor instead.
 func (*LocalityLB) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{73}
+	return file_wire_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *LocalityLB) GetOff() bool {
@@ -5779,7 +5891,7 @@ type Distribute struct {
 
 func (x *Distribute) Reset() {
 	*x = Distribute{}
-	mi := &file_wire_proto_msgTypes[74]
+	mi := &file_wire_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5791,7 +5903,7 @@ func (x *Distribute) String() string {
 func (*Distribute) ProtoMessage() {}
 
 func (x *Distribute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[74]
+	mi := &file_wire_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5804,7 +5916,7 @@ func (x *Distribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Distribute.ProtoReflect.Descriptor instead.
 func (*Distribute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{74}
+	return file_wire_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *Distribute) GetFrom() string {
@@ -5838,7 +5950,7 @@ type Outlier struct {
 
 func (x *Outlier) Reset() {
 	*x = Outlier{}
-	mi := &file_wire_proto_msgTypes[75]
+	mi := &file_wire_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5850,7 +5962,7 @@ func (x *Outlier) String() string {
 func (*Outlier) ProtoMessage() {}
 
 func (x *Outlier) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[75]
+	mi := &file_wire_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5863,7 +5975,7 @@ func (x *Outlier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outlier.ProtoReflect.Descriptor instead.
 func (*Outlier) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{75}
+	return file_wire_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *Outlier) GetConsecutiveErrors() int64 {
@@ -5948,7 +6060,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_wire_proto_msgTypes[76]
+	mi := &file_wire_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5960,7 +6072,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[76]
+	mi := &file_wire_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5973,7 +6085,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{76}
+	return file_wire_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *Limits) GetConnections() int64 {
@@ -6064,7 +6176,7 @@ type Keepalive struct {
 
 func (x *Keepalive) Reset() {
 	*x = Keepalive{}
-	mi := &file_wire_proto_msgTypes[77]
+	mi := &file_wire_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6076,7 +6188,7 @@ func (x *Keepalive) String() string {
 func (*Keepalive) ProtoMessage() {}
 
 func (x *Keepalive) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[77]
+	mi := &file_wire_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6089,7 +6201,7 @@ func (x *Keepalive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Keepalive.ProtoReflect.Descriptor instead.
 func (*Keepalive) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{77}
+	return file_wire_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *Keepalive) GetProbes() int64 {
@@ -6124,7 +6236,7 @@ type RetryBudget struct {
 
 func (x *RetryBudget) Reset() {
 	*x = RetryBudget{}
-	mi := &file_wire_proto_msgTypes[78]
+	mi := &file_wire_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6136,7 +6248,7 @@ func (x *RetryBudget) String() string {
 func (*RetryBudget) ProtoMessage() {}
 
 func (x *RetryBudget) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[78]
+	mi := &file_wire_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6149,7 +6261,7 @@ func (x *RetryBudget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryBudget.ProtoReflect.Descriptor instead.
 func (*RetryBudget) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{78}
+	return file_wire_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *RetryBudget) GetPercent() float64 {
@@ -6193,7 +6305,7 @@ type HealthCheck struct {
 
 func (x *HealthCheck) Reset() {
 	*x = HealthCheck{}
-	mi := &file_wire_proto_msgTypes[79]
+	mi := &file_wire_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6205,7 +6317,7 @@ func (x *HealthCheck) String() string {
 func (*HealthCheck) ProtoMessage() {}
 
 func (x *HealthCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[79]
+	mi := &file_wire_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6218,7 +6330,7 @@ func (x *HealthCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthCheck.ProtoReflect.Descriptor instead.
 func (*HealthCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{79}
+	return file_wire_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *HealthCheck) GetHow() isHealthCheck_How {
@@ -6330,7 +6442,7 @@ type HTTPCheck struct {
 
 func (x *HTTPCheck) Reset() {
 	*x = HTTPCheck{}
-	mi := &file_wire_proto_msgTypes[80]
+	mi := &file_wire_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6342,7 +6454,7 @@ func (x *HTTPCheck) String() string {
 func (*HTTPCheck) ProtoMessage() {}
 
 func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[80]
+	mi := &file_wire_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6355,7 +6467,7 @@ func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HTTPCheck.ProtoReflect.Descriptor instead.
 func (*HTTPCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{80}
+	return file_wire_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *HTTPCheck) GetPath() string {
@@ -6389,7 +6501,7 @@ type StatusRange struct {
 
 func (x *StatusRange) Reset() {
 	*x = StatusRange{}
-	mi := &file_wire_proto_msgTypes[81]
+	mi := &file_wire_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6401,7 +6513,7 @@ func (x *StatusRange) String() string {
 func (*StatusRange) ProtoMessage() {}
 
 func (x *StatusRange) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[81]
+	mi := &file_wire_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6414,7 +6526,7 @@ func (x *StatusRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRange.ProtoReflect.Descriptor instead.
 func (*StatusRange) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{81}
+	return file_wire_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *StatusRange) GetFrom() int64 {
@@ -6440,7 +6552,7 @@ type GRPCCheck struct {
 
 func (x *GRPCCheck) Reset() {
 	*x = GRPCCheck{}
-	mi := &file_wire_proto_msgTypes[82]
+	mi := &file_wire_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6452,7 +6564,7 @@ func (x *GRPCCheck) String() string {
 func (*GRPCCheck) ProtoMessage() {}
 
 func (x *GRPCCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[82]
+	mi := &file_wire_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6465,7 +6577,7 @@ func (x *GRPCCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GRPCCheck.ProtoReflect.Descriptor instead.
 func (*GRPCCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{82}
+	return file_wire_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *GRPCCheck) GetService() string {
@@ -6495,7 +6607,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_wire_proto_msgTypes[83]
+	mi := &file_wire_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6507,7 +6619,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[83]
+	mi := &file_wire_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6520,7 +6632,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{83}
+	return file_wire_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *Verdict) GetId() string {
@@ -6743,7 +6855,7 @@ const file_wire_proto_rawDesc = "" +
 	"\bresponse\x18\x1b \x03(\v2\x1f.sightline.wire.v1.TappedHeaderR\bresponse\"8\n" +
 	"\fTappedHeader\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value\"\xa7\x04\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\xdd\x04\n" +
 	"\aInbound\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12F\n" +
 	"\rauthorization\x18\x02 \x03(\v2 .sightline.wire.v1.AuthorizationR\rauthorization\x124\n" +
@@ -6756,10 +6868,18 @@ const file_wire_proto_rawDesc = "" +
 	"\x04logs\x18\t \x01(\v2\x1d.sightline.wire.v1.AccessLogsR\x04logs\x12.\n" +
 	"\x05spans\x18\n" +
 	" \x01(\v2\x18.sightline.wire.v1.SpansR\x05spans\x128\n" +
-	"\tport_mtls\x18\v \x03(\v2\x1b.sightline.wire.v1.PortMTLSR\bportMtls\"2\n" +
+	"\tport_mtls\x18\v \x03(\v2\x1b.sightline.wire.v1.PortMTLSR\bportMtls\x124\n" +
+	"\ametrics\x18\f \x01(\v2\x1a.sightline.wire.v1.MetricsR\ametrics\"2\n" +
 	"\bPortMTLS\x12\x12\n" +
 	"\x04port\x18\x01 \x01(\rR\x04port\x12\x12\n" +
-	"\x04mode\x18\x02 \x01(\tR\x04mode\"w\n" +
+	"\x04mode\x18\x02 \x01(\tR\x04mode\"}\n" +
+	"\aMetrics\x129\n" +
+	"\boutbound\x18\x01 \x01(\v2\x1d.sightline.wire.v1.MetricRuleR\boutbound\x127\n" +
+	"\ainbound\x18\x02 \x01(\v2\x1d.sightline.wire.v1.MetricRuleR\ainbound\"6\n" +
+	"\n" +
+	"MetricRule\x12\x16\n" +
+	"\x06remove\x18\x01 \x03(\tR\x06remove\x12\x10\n" +
+	"\x03off\x18\x02 \x03(\tR\x03off\"w\n" +
 	"\x05Spans\x127\n" +
 	"\boutbound\x18\x01 \x01(\v2\x1b.sightline.wire.v1.SpanRuleR\boutbound\x125\n" +
 	"\ainbound\x18\x02 \x01(\v2\x1b.sightline.wire.v1.SpanRuleR\ainbound\"L\n" +
@@ -7236,7 +7356,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 97)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 99)
 var file_wire_proto_goTypes = []any{
 	(*Workload)(nil),              // 0: sightline.wire.v1.Workload
 	(*EnrollRequest)(nil),         // 1: sightline.wire.v1.EnrollRequest
@@ -7263,242 +7383,247 @@ var file_wire_proto_goTypes = []any{
 	(*TappedHeader)(nil),          // 22: sightline.wire.v1.TappedHeader
 	(*Inbound)(nil),               // 23: sightline.wire.v1.Inbound
 	(*PortMTLS)(nil),              // 24: sightline.wire.v1.PortMTLS
-	(*Spans)(nil),                 // 25: sightline.wire.v1.Spans
-	(*SpanRule)(nil),              // 26: sightline.wire.v1.SpanRule
-	(*SpanTag)(nil),               // 27: sightline.wire.v1.SpanTag
-	(*AccessLogs)(nil),            // 28: sightline.wire.v1.AccessLogs
-	(*AccessLog)(nil),             // 29: sightline.wire.v1.AccessLog
-	(*LogTest)(nil),               // 30: sightline.wire.v1.LogTest
-	(*Sampling)(nil),              // 31: sightline.wire.v1.Sampling
-	(*SamplingRule)(nil),          // 32: sightline.wire.v1.SamplingRule
-	(*RateRule)(nil),              // 33: sightline.wire.v1.RateRule
-	(*InFlight)(nil),              // 34: sightline.wire.v1.InFlight
-	(*Adaptive)(nil),              // 35: sightline.wire.v1.Adaptive
-	(*TokenRule)(nil),             // 36: sightline.wire.v1.TokenRule
-	(*TokenHeader)(nil),           // 37: sightline.wire.v1.TokenHeader
-	(*ClaimHeader)(nil),           // 38: sightline.wire.v1.ClaimHeader
-	(*Authorization)(nil),         // 39: sightline.wire.v1.Authorization
-	(*AuthorizationRule)(nil),     // 40: sightline.wire.v1.AuthorizationRule
-	(*Source)(nil),                // 41: sightline.wire.v1.Source
-	(*Operation)(nil),             // 42: sightline.wire.v1.Operation
-	(*Condition)(nil),             // 43: sightline.wire.v1.Condition
-	(*Snapshot)(nil),              // 44: sightline.wire.v1.Snapshot
-	(*Port)(nil),                  // 45: sightline.wire.v1.Port
-	(*ServicePort)(nil),           // 46: sightline.wire.v1.ServicePort
-	(*PortPolicy)(nil),            // 47: sightline.wire.v1.PortPolicy
-	(*Instance)(nil),              // 48: sightline.wire.v1.Instance
-	(*Route)(nil),                 // 49: sightline.wire.v1.Route
-	(*Match)(nil),                 // 50: sightline.wire.v1.Match
-	(*StringMatch)(nil),           // 51: sightline.wire.v1.StringMatch
-	(*Destination)(nil),           // 52: sightline.wire.v1.Destination
-	(*Retry)(nil),                 // 53: sightline.wire.v1.Retry
-	(*HeaderEdits)(nil),           // 54: sightline.wire.v1.HeaderEdits
-	(*FieldEdits)(nil),            // 55: sightline.wire.v1.FieldEdits
-	(*Rewrite)(nil),               // 56: sightline.wire.v1.Rewrite
-	(*Redirect)(nil),              // 57: sightline.wire.v1.Redirect
-	(*DirectResponse)(nil),        // 58: sightline.wire.v1.DirectResponse
-	(*CORS)(nil),                  // 59: sightline.wire.v1.CORS
-	(*Fault)(nil),                 // 60: sightline.wire.v1.Fault
-	(*Delay)(nil),                 // 61: sightline.wire.v1.Delay
-	(*Abort)(nil),                 // 62: sightline.wire.v1.Abort
-	(*Mirror)(nil),                // 63: sightline.wire.v1.Mirror
-	(*StreamRoute)(nil),           // 64: sightline.wire.v1.StreamRoute
-	(*StreamMatch)(nil),           // 65: sightline.wire.v1.StreamMatch
-	(*Subset)(nil),                // 66: sightline.wire.v1.Subset
-	(*Hedge)(nil),                 // 67: sightline.wire.v1.Hedge
-	(*Policy)(nil),                // 68: sightline.wire.v1.Policy
-	(*Hash)(nil),                  // 69: sightline.wire.v1.Hash
-	(*HashCookie)(nil),            // 70: sightline.wire.v1.HashCookie
-	(*CookieAttribute)(nil),       // 71: sightline.wire.v1.CookieAttribute
-	(*Warmup)(nil),                // 72: sightline.wire.v1.Warmup
-	(*LocalityLB)(nil),            // 73: sightline.wire.v1.LocalityLB
-	(*Distribute)(nil),            // 74: sightline.wire.v1.Distribute
-	(*Outlier)(nil),               // 75: sightline.wire.v1.Outlier
-	(*Limits)(nil),                // 76: sightline.wire.v1.Limits
-	(*Keepalive)(nil),             // 77: sightline.wire.v1.Keepalive
-	(*RetryBudget)(nil),           // 78: sightline.wire.v1.RetryBudget
-	(*HealthCheck)(nil),           // 79: sightline.wire.v1.HealthCheck
-	(*HTTPCheck)(nil),             // 80: sightline.wire.v1.HTTPCheck
-	(*StatusRange)(nil),           // 81: sightline.wire.v1.StatusRange
-	(*GRPCCheck)(nil),             // 82: sightline.wire.v1.GRPCCheck
-	(*Verdict)(nil),               // 83: sightline.wire.v1.Verdict
-	nil,                           // 84: sightline.wire.v1.TappedRequest.LimitedEntry
-	nil,                           // 85: sightline.wire.v1.SamplingRule.HeadersEntry
-	nil,                           // 86: sightline.wire.v1.Instance.LabelsEntry
-	nil,                           // 87: sightline.wire.v1.Match.HeadersEntry
-	nil,                           // 88: sightline.wire.v1.Match.WithoutEntry
-	nil,                           // 89: sightline.wire.v1.Match.QueryEntry
-	nil,                           // 90: sightline.wire.v1.Match.SourceLabelsEntry
-	nil,                           // 91: sightline.wire.v1.FieldEdits.SetEntry
-	nil,                           // 92: sightline.wire.v1.FieldEdits.AddEntry
-	nil,                           // 93: sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	nil,                           // 94: sightline.wire.v1.Subset.LabelsEntry
-	nil,                           // 95: sightline.wire.v1.LocalityLB.FailoverEntry
-	nil,                           // 96: sightline.wire.v1.Distribute.ToEntry
-	(*timestamppb.Timestamp)(nil), // 97: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 98: google.protobuf.Duration
+	(*Metrics)(nil),               // 25: sightline.wire.v1.Metrics
+	(*MetricRule)(nil),            // 26: sightline.wire.v1.MetricRule
+	(*Spans)(nil),                 // 27: sightline.wire.v1.Spans
+	(*SpanRule)(nil),              // 28: sightline.wire.v1.SpanRule
+	(*SpanTag)(nil),               // 29: sightline.wire.v1.SpanTag
+	(*AccessLogs)(nil),            // 30: sightline.wire.v1.AccessLogs
+	(*AccessLog)(nil),             // 31: sightline.wire.v1.AccessLog
+	(*LogTest)(nil),               // 32: sightline.wire.v1.LogTest
+	(*Sampling)(nil),              // 33: sightline.wire.v1.Sampling
+	(*SamplingRule)(nil),          // 34: sightline.wire.v1.SamplingRule
+	(*RateRule)(nil),              // 35: sightline.wire.v1.RateRule
+	(*InFlight)(nil),              // 36: sightline.wire.v1.InFlight
+	(*Adaptive)(nil),              // 37: sightline.wire.v1.Adaptive
+	(*TokenRule)(nil),             // 38: sightline.wire.v1.TokenRule
+	(*TokenHeader)(nil),           // 39: sightline.wire.v1.TokenHeader
+	(*ClaimHeader)(nil),           // 40: sightline.wire.v1.ClaimHeader
+	(*Authorization)(nil),         // 41: sightline.wire.v1.Authorization
+	(*AuthorizationRule)(nil),     // 42: sightline.wire.v1.AuthorizationRule
+	(*Source)(nil),                // 43: sightline.wire.v1.Source
+	(*Operation)(nil),             // 44: sightline.wire.v1.Operation
+	(*Condition)(nil),             // 45: sightline.wire.v1.Condition
+	(*Snapshot)(nil),              // 46: sightline.wire.v1.Snapshot
+	(*Port)(nil),                  // 47: sightline.wire.v1.Port
+	(*ServicePort)(nil),           // 48: sightline.wire.v1.ServicePort
+	(*PortPolicy)(nil),            // 49: sightline.wire.v1.PortPolicy
+	(*Instance)(nil),              // 50: sightline.wire.v1.Instance
+	(*Route)(nil),                 // 51: sightline.wire.v1.Route
+	(*Match)(nil),                 // 52: sightline.wire.v1.Match
+	(*StringMatch)(nil),           // 53: sightline.wire.v1.StringMatch
+	(*Destination)(nil),           // 54: sightline.wire.v1.Destination
+	(*Retry)(nil),                 // 55: sightline.wire.v1.Retry
+	(*HeaderEdits)(nil),           // 56: sightline.wire.v1.HeaderEdits
+	(*FieldEdits)(nil),            // 57: sightline.wire.v1.FieldEdits
+	(*Rewrite)(nil),               // 58: sightline.wire.v1.Rewrite
+	(*Redirect)(nil),              // 59: sightline.wire.v1.Redirect
+	(*DirectResponse)(nil),        // 60: sightline.wire.v1.DirectResponse
+	(*CORS)(nil),                  // 61: sightline.wire.v1.CORS
+	(*Fault)(nil),                 // 62: sightline.wire.v1.Fault
+	(*Delay)(nil),                 // 63: sightline.wire.v1.Delay
+	(*Abort)(nil),                 // 64: sightline.wire.v1.Abort
+	(*Mirror)(nil),                // 65: sightline.wire.v1.Mirror
+	(*StreamRoute)(nil),           // 66: sightline.wire.v1.StreamRoute
+	(*StreamMatch)(nil),           // 67: sightline.wire.v1.StreamMatch
+	(*Subset)(nil),                // 68: sightline.wire.v1.Subset
+	(*Hedge)(nil),                 // 69: sightline.wire.v1.Hedge
+	(*Policy)(nil),                // 70: sightline.wire.v1.Policy
+	(*Hash)(nil),                  // 71: sightline.wire.v1.Hash
+	(*HashCookie)(nil),            // 72: sightline.wire.v1.HashCookie
+	(*CookieAttribute)(nil),       // 73: sightline.wire.v1.CookieAttribute
+	(*Warmup)(nil),                // 74: sightline.wire.v1.Warmup
+	(*LocalityLB)(nil),            // 75: sightline.wire.v1.LocalityLB
+	(*Distribute)(nil),            // 76: sightline.wire.v1.Distribute
+	(*Outlier)(nil),               // 77: sightline.wire.v1.Outlier
+	(*Limits)(nil),                // 78: sightline.wire.v1.Limits
+	(*Keepalive)(nil),             // 79: sightline.wire.v1.Keepalive
+	(*RetryBudget)(nil),           // 80: sightline.wire.v1.RetryBudget
+	(*HealthCheck)(nil),           // 81: sightline.wire.v1.HealthCheck
+	(*HTTPCheck)(nil),             // 82: sightline.wire.v1.HTTPCheck
+	(*StatusRange)(nil),           // 83: sightline.wire.v1.StatusRange
+	(*GRPCCheck)(nil),             // 84: sightline.wire.v1.GRPCCheck
+	(*Verdict)(nil),               // 85: sightline.wire.v1.Verdict
+	nil,                           // 86: sightline.wire.v1.TappedRequest.LimitedEntry
+	nil,                           // 87: sightline.wire.v1.SamplingRule.HeadersEntry
+	nil,                           // 88: sightline.wire.v1.Instance.LabelsEntry
+	nil,                           // 89: sightline.wire.v1.Match.HeadersEntry
+	nil,                           // 90: sightline.wire.v1.Match.WithoutEntry
+	nil,                           // 91: sightline.wire.v1.Match.QueryEntry
+	nil,                           // 92: sightline.wire.v1.Match.SourceLabelsEntry
+	nil,                           // 93: sightline.wire.v1.FieldEdits.SetEntry
+	nil,                           // 94: sightline.wire.v1.FieldEdits.AddEntry
+	nil,                           // 95: sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	nil,                           // 96: sightline.wire.v1.Subset.LabelsEntry
+	nil,                           // 97: sightline.wire.v1.LocalityLB.FailoverEntry
+	nil,                           // 98: sightline.wire.v1.Distribute.ToEntry
+	(*timestamppb.Timestamp)(nil), // 99: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 100: google.protobuf.Duration
 }
 var file_wire_proto_depIdxs = []int32{
 	0,   // 0: sightline.wire.v1.EnrollRequest.workload:type_name -> sightline.wire.v1.Workload
 	6,   // 1: sightline.wire.v1.SVIDResponse.svids:type_name -> sightline.wire.v1.SVID
-	97,  // 2: sightline.wire.v1.TrustReport.expires:type_name -> google.protobuf.Timestamp
+	99,  // 2: sightline.wire.v1.TrustReport.expires:type_name -> google.protobuf.Timestamp
 	9,   // 3: sightline.wire.v1.TrustUpdate.revoked:type_name -> sightline.wire.v1.Revocation
-	98,  // 4: sightline.wire.v1.TrustUpdate.spread:type_name -> google.protobuf.Duration
-	97,  // 5: sightline.wire.v1.Revocation.before:type_name -> google.protobuf.Timestamp
-	97,  // 6: sightline.wire.v1.Revocation.expires:type_name -> google.protobuf.Timestamp
+	100, // 4: sightline.wire.v1.TrustUpdate.spread:type_name -> google.protobuf.Duration
+	99,  // 5: sightline.wire.v1.Revocation.before:type_name -> google.protobuf.Timestamp
+	99,  // 6: sightline.wire.v1.Revocation.expires:type_name -> google.protobuf.Timestamp
 	11,  // 7: sightline.wire.v1.SubscribeRequest.hello:type_name -> sightline.wire.v1.Hello
 	12,  // 8: sightline.wire.v1.SubscribeRequest.want:type_name -> sightline.wire.v1.Want
 	13,  // 9: sightline.wire.v1.SubscribeRequest.state:type_name -> sightline.wire.v1.State
 	14,  // 10: sightline.wire.v1.SubscribeRequest.ack:type_name -> sightline.wire.v1.Ack
 	15,  // 11: sightline.wire.v1.SubscribeRequest.goodbye:type_name -> sightline.wire.v1.Goodbye
-	48,  // 12: sightline.wire.v1.Hello.instance:type_name -> sightline.wire.v1.Instance
-	98,  // 13: sightline.wire.v1.Ack.ago:type_name -> google.protobuf.Duration
-	44,  // 14: sightline.wire.v1.Push.snapshots:type_name -> sightline.wire.v1.Snapshot
-	97,  // 15: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
+	50,  // 12: sightline.wire.v1.Hello.instance:type_name -> sightline.wire.v1.Instance
+	100, // 13: sightline.wire.v1.Ack.ago:type_name -> google.protobuf.Duration
+	46,  // 14: sightline.wire.v1.Push.snapshots:type_name -> sightline.wire.v1.Snapshot
+	99,  // 15: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
 	23,  // 16: sightline.wire.v1.Push.inbound:type_name -> sightline.wire.v1.Inbound
 	17,  // 17: sightline.wire.v1.Push.taps:type_name -> sightline.wire.v1.Taps
 	18,  // 18: sightline.wire.v1.Taps.taps:type_name -> sightline.wire.v1.Tap
 	21,  // 19: sightline.wire.v1.TappedRequest.rows:type_name -> sightline.wire.v1.TappedRow
-	84,  // 20: sightline.wire.v1.TappedRequest.limited:type_name -> sightline.wire.v1.TappedRequest.LimitedEntry
-	97,  // 21: sightline.wire.v1.TappedRow.time:type_name -> google.protobuf.Timestamp
-	98,  // 22: sightline.wire.v1.TappedRow.took:type_name -> google.protobuf.Duration
-	98,  // 23: sightline.wire.v1.TappedRow.first_byte:type_name -> google.protobuf.Duration
+	86,  // 20: sightline.wire.v1.TappedRequest.limited:type_name -> sightline.wire.v1.TappedRequest.LimitedEntry
+	99,  // 21: sightline.wire.v1.TappedRow.time:type_name -> google.protobuf.Timestamp
+	100, // 22: sightline.wire.v1.TappedRow.took:type_name -> google.protobuf.Duration
+	100, // 23: sightline.wire.v1.TappedRow.first_byte:type_name -> google.protobuf.Duration
 	22,  // 24: sightline.wire.v1.TappedRow.request:type_name -> sightline.wire.v1.TappedHeader
 	22,  // 25: sightline.wire.v1.TappedRow.response:type_name -> sightline.wire.v1.TappedHeader
-	39,  // 26: sightline.wire.v1.Inbound.authorization:type_name -> sightline.wire.v1.Authorization
-	36,  // 27: sightline.wire.v1.Inbound.tokens:type_name -> sightline.wire.v1.TokenRule
-	33,  // 28: sightline.wire.v1.Inbound.rates:type_name -> sightline.wire.v1.RateRule
-	34,  // 29: sightline.wire.v1.Inbound.in_flight:type_name -> sightline.wire.v1.InFlight
-	31,  // 30: sightline.wire.v1.Inbound.sampling:type_name -> sightline.wire.v1.Sampling
-	28,  // 31: sightline.wire.v1.Inbound.logs:type_name -> sightline.wire.v1.AccessLogs
-	25,  // 32: sightline.wire.v1.Inbound.spans:type_name -> sightline.wire.v1.Spans
+	41,  // 26: sightline.wire.v1.Inbound.authorization:type_name -> sightline.wire.v1.Authorization
+	38,  // 27: sightline.wire.v1.Inbound.tokens:type_name -> sightline.wire.v1.TokenRule
+	35,  // 28: sightline.wire.v1.Inbound.rates:type_name -> sightline.wire.v1.RateRule
+	36,  // 29: sightline.wire.v1.Inbound.in_flight:type_name -> sightline.wire.v1.InFlight
+	33,  // 30: sightline.wire.v1.Inbound.sampling:type_name -> sightline.wire.v1.Sampling
+	30,  // 31: sightline.wire.v1.Inbound.logs:type_name -> sightline.wire.v1.AccessLogs
+	27,  // 32: sightline.wire.v1.Inbound.spans:type_name -> sightline.wire.v1.Spans
 	24,  // 33: sightline.wire.v1.Inbound.port_mtls:type_name -> sightline.wire.v1.PortMTLS
-	26,  // 34: sightline.wire.v1.Spans.outbound:type_name -> sightline.wire.v1.SpanRule
-	26,  // 35: sightline.wire.v1.Spans.inbound:type_name -> sightline.wire.v1.SpanRule
-	27,  // 36: sightline.wire.v1.SpanRule.tags:type_name -> sightline.wire.v1.SpanTag
-	29,  // 37: sightline.wire.v1.AccessLogs.outbound:type_name -> sightline.wire.v1.AccessLog
-	29,  // 38: sightline.wire.v1.AccessLogs.inbound:type_name -> sightline.wire.v1.AccessLog
-	30,  // 39: sightline.wire.v1.AccessLog.only:type_name -> sightline.wire.v1.LogTest
-	30,  // 40: sightline.wire.v1.LogTest.of:type_name -> sightline.wire.v1.LogTest
-	32,  // 41: sightline.wire.v1.Sampling.rules:type_name -> sightline.wire.v1.SamplingRule
-	98,  // 42: sightline.wire.v1.Sampling.keep_slower:type_name -> google.protobuf.Duration
-	85,  // 43: sightline.wire.v1.SamplingRule.headers:type_name -> sightline.wire.v1.SamplingRule.HeadersEntry
-	40,  // 44: sightline.wire.v1.RateRule.match:type_name -> sightline.wire.v1.AuthorizationRule
-	98,  // 45: sightline.wire.v1.RateRule.unit:type_name -> google.protobuf.Duration
-	35,  // 46: sightline.wire.v1.InFlight.adaptive:type_name -> sightline.wire.v1.Adaptive
-	98,  // 47: sightline.wire.v1.Adaptive.interval:type_name -> google.protobuf.Duration
-	98,  // 48: sightline.wire.v1.Adaptive.min_rtt_fixed:type_name -> google.protobuf.Duration
-	98,  // 49: sightline.wire.v1.Adaptive.min_rtt_interval:type_name -> google.protobuf.Duration
-	37,  // 50: sightline.wire.v1.TokenRule.from_headers:type_name -> sightline.wire.v1.TokenHeader
-	38,  // 51: sightline.wire.v1.TokenRule.claim_headers:type_name -> sightline.wire.v1.ClaimHeader
-	40,  // 52: sightline.wire.v1.Authorization.rules:type_name -> sightline.wire.v1.AuthorizationRule
-	41,  // 53: sightline.wire.v1.AuthorizationRule.from:type_name -> sightline.wire.v1.Source
-	42,  // 54: sightline.wire.v1.AuthorizationRule.to:type_name -> sightline.wire.v1.Operation
-	43,  // 55: sightline.wire.v1.AuthorizationRule.when:type_name -> sightline.wire.v1.Condition
-	49,  // 56: sightline.wire.v1.Snapshot.routes:type_name -> sightline.wire.v1.Route
-	66,  // 57: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
-	68,  // 58: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
-	48,  // 59: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
-	83,  // 60: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
-	64,  // 61: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
-	67,  // 62: sightline.wire.v1.Snapshot.hedge:type_name -> sightline.wire.v1.Hedge
-	46,  // 63: sightline.wire.v1.Snapshot.ports:type_name -> sightline.wire.v1.ServicePort
-	47,  // 64: sightline.wire.v1.Snapshot.port_policies:type_name -> sightline.wire.v1.PortPolicy
-	45,  // 65: sightline.wire.v1.ServicePort.port:type_name -> sightline.wire.v1.Port
-	68,  // 66: sightline.wire.v1.PortPolicy.policy:type_name -> sightline.wire.v1.Policy
-	86,  // 67: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
-	45,  // 68: sightline.wire.v1.Instance.ports:type_name -> sightline.wire.v1.Port
-	50,  // 69: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
-	52,  // 70: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
-	98,  // 71: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
-	53,  // 72: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
-	54,  // 73: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
-	56,  // 74: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
-	57,  // 75: sightline.wire.v1.Route.redirect:type_name -> sightline.wire.v1.Redirect
-	58,  // 76: sightline.wire.v1.Route.respond:type_name -> sightline.wire.v1.DirectResponse
-	59,  // 77: sightline.wire.v1.Route.cors:type_name -> sightline.wire.v1.CORS
-	60,  // 78: sightline.wire.v1.Route.fault:type_name -> sightline.wire.v1.Fault
-	63,  // 79: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
-	51,  // 80: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
-	51,  // 81: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
-	87,  // 82: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
-	51,  // 83: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
-	51,  // 84: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
-	88,  // 85: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
-	89,  // 86: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
-	90,  // 87: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
-	54,  // 88: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
-	56,  // 89: sightline.wire.v1.Destination.rewrite:type_name -> sightline.wire.v1.Rewrite
-	98,  // 90: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
-	98,  // 91: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
-	55,  // 92: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
-	55,  // 93: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
-	91,  // 94: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
-	92,  // 95: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
-	51,  // 96: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
-	98,  // 97: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
-	61,  // 98: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
-	62,  // 99: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
-	98,  // 100: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
-	65,  // 101: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
-	52,  // 102: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
-	93,  // 103: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	94,  // 104: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
-	68,  // 105: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
-	47,  // 106: sightline.wire.v1.Subset.port_policies:type_name -> sightline.wire.v1.PortPolicy
-	98,  // 107: sightline.wire.v1.Hedge.after:type_name -> google.protobuf.Duration
-	98,  // 108: sightline.wire.v1.Hedge.min:type_name -> google.protobuf.Duration
-	98,  // 109: sightline.wire.v1.Hedge.max:type_name -> google.protobuf.Duration
-	75,  // 110: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
-	76,  // 111: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
-	69,  // 112: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
-	72,  // 113: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
-	73,  // 114: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
-	78,  // 115: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
-	79,  // 116: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
-	70,  // 117: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
-	98,  // 118: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
-	71,  // 119: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
-	98,  // 120: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
-	74,  // 121: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
-	95,  // 122: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
-	96,  // 123: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
-	98,  // 124: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
-	98,  // 125: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
-	98,  // 126: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
-	98,  // 127: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
-	98,  // 128: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
-	98,  // 129: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
-	77,  // 130: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
-	98,  // 131: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
-	98,  // 132: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
-	98,  // 133: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
-	80,  // 134: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
-	82,  // 135: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
-	98,  // 136: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
-	98,  // 137: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
-	98,  // 138: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
-	81,  // 139: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
-	97,  // 140: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
-	97,  // 141: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
-	51,  // 142: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
-	51,  // 143: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
-	51,  // 144: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
-	1,   // 145: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
-	2,   // 146: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
-	10,  // 147: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
-	19,  // 148: sightline.wire.v1.ControlPlane.Tapped:input_type -> sightline.wire.v1.TappedRequest
-	7,   // 149: sightline.wire.v1.ControlPlane.Trust:input_type -> sightline.wire.v1.TrustReport
-	3,   // 150: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
-	3,   // 151: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
-	16,  // 152: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
-	20,  // 153: sightline.wire.v1.ControlPlane.Tapped:output_type -> sightline.wire.v1.TappedResponse
-	8,   // 154: sightline.wire.v1.ControlPlane.Trust:output_type -> sightline.wire.v1.TrustUpdate
-	150, // [150:155] is the sub-list for method output_type
-	145, // [145:150] is the sub-list for method input_type
-	145, // [145:145] is the sub-list for extension type_name
-	145, // [145:145] is the sub-list for extension extendee
-	0,   // [0:145] is the sub-list for field type_name
+	25,  // 34: sightline.wire.v1.Inbound.metrics:type_name -> sightline.wire.v1.Metrics
+	26,  // 35: sightline.wire.v1.Metrics.outbound:type_name -> sightline.wire.v1.MetricRule
+	26,  // 36: sightline.wire.v1.Metrics.inbound:type_name -> sightline.wire.v1.MetricRule
+	28,  // 37: sightline.wire.v1.Spans.outbound:type_name -> sightline.wire.v1.SpanRule
+	28,  // 38: sightline.wire.v1.Spans.inbound:type_name -> sightline.wire.v1.SpanRule
+	29,  // 39: sightline.wire.v1.SpanRule.tags:type_name -> sightline.wire.v1.SpanTag
+	31,  // 40: sightline.wire.v1.AccessLogs.outbound:type_name -> sightline.wire.v1.AccessLog
+	31,  // 41: sightline.wire.v1.AccessLogs.inbound:type_name -> sightline.wire.v1.AccessLog
+	32,  // 42: sightline.wire.v1.AccessLog.only:type_name -> sightline.wire.v1.LogTest
+	32,  // 43: sightline.wire.v1.LogTest.of:type_name -> sightline.wire.v1.LogTest
+	34,  // 44: sightline.wire.v1.Sampling.rules:type_name -> sightline.wire.v1.SamplingRule
+	100, // 45: sightline.wire.v1.Sampling.keep_slower:type_name -> google.protobuf.Duration
+	87,  // 46: sightline.wire.v1.SamplingRule.headers:type_name -> sightline.wire.v1.SamplingRule.HeadersEntry
+	42,  // 47: sightline.wire.v1.RateRule.match:type_name -> sightline.wire.v1.AuthorizationRule
+	100, // 48: sightline.wire.v1.RateRule.unit:type_name -> google.protobuf.Duration
+	37,  // 49: sightline.wire.v1.InFlight.adaptive:type_name -> sightline.wire.v1.Adaptive
+	100, // 50: sightline.wire.v1.Adaptive.interval:type_name -> google.protobuf.Duration
+	100, // 51: sightline.wire.v1.Adaptive.min_rtt_fixed:type_name -> google.protobuf.Duration
+	100, // 52: sightline.wire.v1.Adaptive.min_rtt_interval:type_name -> google.protobuf.Duration
+	39,  // 53: sightline.wire.v1.TokenRule.from_headers:type_name -> sightline.wire.v1.TokenHeader
+	40,  // 54: sightline.wire.v1.TokenRule.claim_headers:type_name -> sightline.wire.v1.ClaimHeader
+	42,  // 55: sightline.wire.v1.Authorization.rules:type_name -> sightline.wire.v1.AuthorizationRule
+	43,  // 56: sightline.wire.v1.AuthorizationRule.from:type_name -> sightline.wire.v1.Source
+	44,  // 57: sightline.wire.v1.AuthorizationRule.to:type_name -> sightline.wire.v1.Operation
+	45,  // 58: sightline.wire.v1.AuthorizationRule.when:type_name -> sightline.wire.v1.Condition
+	51,  // 59: sightline.wire.v1.Snapshot.routes:type_name -> sightline.wire.v1.Route
+	68,  // 60: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
+	70,  // 61: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
+	50,  // 62: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
+	85,  // 63: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
+	66,  // 64: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
+	69,  // 65: sightline.wire.v1.Snapshot.hedge:type_name -> sightline.wire.v1.Hedge
+	48,  // 66: sightline.wire.v1.Snapshot.ports:type_name -> sightline.wire.v1.ServicePort
+	49,  // 67: sightline.wire.v1.Snapshot.port_policies:type_name -> sightline.wire.v1.PortPolicy
+	47,  // 68: sightline.wire.v1.ServicePort.port:type_name -> sightline.wire.v1.Port
+	70,  // 69: sightline.wire.v1.PortPolicy.policy:type_name -> sightline.wire.v1.Policy
+	88,  // 70: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
+	47,  // 71: sightline.wire.v1.Instance.ports:type_name -> sightline.wire.v1.Port
+	52,  // 72: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
+	54,  // 73: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
+	100, // 74: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
+	55,  // 75: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
+	56,  // 76: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
+	58,  // 77: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
+	59,  // 78: sightline.wire.v1.Route.redirect:type_name -> sightline.wire.v1.Redirect
+	60,  // 79: sightline.wire.v1.Route.respond:type_name -> sightline.wire.v1.DirectResponse
+	61,  // 80: sightline.wire.v1.Route.cors:type_name -> sightline.wire.v1.CORS
+	62,  // 81: sightline.wire.v1.Route.fault:type_name -> sightline.wire.v1.Fault
+	65,  // 82: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
+	53,  // 83: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
+	53,  // 84: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
+	89,  // 85: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
+	53,  // 86: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
+	53,  // 87: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
+	90,  // 88: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
+	91,  // 89: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
+	92,  // 90: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
+	56,  // 91: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
+	58,  // 92: sightline.wire.v1.Destination.rewrite:type_name -> sightline.wire.v1.Rewrite
+	100, // 93: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
+	100, // 94: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
+	57,  // 95: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
+	57,  // 96: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
+	93,  // 97: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
+	94,  // 98: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
+	53,  // 99: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
+	100, // 100: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
+	63,  // 101: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
+	64,  // 102: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
+	100, // 103: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
+	67,  // 104: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
+	54,  // 105: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
+	95,  // 106: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	96,  // 107: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
+	70,  // 108: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
+	49,  // 109: sightline.wire.v1.Subset.port_policies:type_name -> sightline.wire.v1.PortPolicy
+	100, // 110: sightline.wire.v1.Hedge.after:type_name -> google.protobuf.Duration
+	100, // 111: sightline.wire.v1.Hedge.min:type_name -> google.protobuf.Duration
+	100, // 112: sightline.wire.v1.Hedge.max:type_name -> google.protobuf.Duration
+	77,  // 113: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
+	78,  // 114: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
+	71,  // 115: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
+	74,  // 116: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
+	75,  // 117: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
+	80,  // 118: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
+	81,  // 119: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
+	72,  // 120: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
+	100, // 121: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
+	73,  // 122: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
+	100, // 123: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
+	76,  // 124: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
+	97,  // 125: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
+	98,  // 126: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
+	100, // 127: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
+	100, // 128: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
+	100, // 129: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
+	100, // 130: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
+	100, // 131: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
+	100, // 132: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
+	79,  // 133: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
+	100, // 134: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
+	100, // 135: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
+	100, // 136: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
+	82,  // 137: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
+	84,  // 138: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
+	100, // 139: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
+	100, // 140: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
+	100, // 141: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
+	83,  // 142: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
+	99,  // 143: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
+	99,  // 144: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
+	53,  // 145: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
+	53,  // 146: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
+	53,  // 147: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
+	1,   // 148: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
+	2,   // 149: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
+	10,  // 150: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
+	19,  // 151: sightline.wire.v1.ControlPlane.Tapped:input_type -> sightline.wire.v1.TappedRequest
+	7,   // 152: sightline.wire.v1.ControlPlane.Trust:input_type -> sightline.wire.v1.TrustReport
+	3,   // 153: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
+	3,   // 154: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
+	16,  // 155: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
+	20,  // 156: sightline.wire.v1.ControlPlane.Tapped:output_type -> sightline.wire.v1.TappedResponse
+	8,   // 157: sightline.wire.v1.ControlPlane.Trust:output_type -> sightline.wire.v1.TrustUpdate
+	153, // [153:158] is the sub-list for method output_type
+	148, // [148:153] is the sub-list for method input_type
+	148, // [148:148] is the sub-list for extension type_name
+	148, // [148:148] is the sub-list for extension extendee
+	0,   // [0:148] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -7513,19 +7638,19 @@ func file_wire_proto_init() {
 		(*SubscribeRequest_Ack)(nil),
 		(*SubscribeRequest_Goodbye)(nil),
 	}
-	file_wire_proto_msgTypes[51].OneofWrappers = []any{
+	file_wire_proto_msgTypes[53].OneofWrappers = []any{
 		(*StringMatch_Exact)(nil),
 		(*StringMatch_Prefix)(nil),
 		(*StringMatch_Regex)(nil),
 	}
-	file_wire_proto_msgTypes[62].OneofWrappers = []any{}
-	file_wire_proto_msgTypes[69].OneofWrappers = []any{
+	file_wire_proto_msgTypes[64].OneofWrappers = []any{}
+	file_wire_proto_msgTypes[71].OneofWrappers = []any{
 		(*Hash_Header)(nil),
 		(*Hash_Query)(nil),
 		(*Hash_Cookie)(nil),
 		(*Hash_SourceIp)(nil),
 	}
-	file_wire_proto_msgTypes[79].OneofWrappers = []any{
+	file_wire_proto_msgTypes[81].OneofWrappers = []any{
 		(*HealthCheck_Http)(nil),
 		(*HealthCheck_Grpc)(nil),
 		(*HealthCheck_Tcp)(nil),
@@ -7536,7 +7661,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   97,
+			NumMessages:   99,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

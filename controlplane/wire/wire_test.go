@@ -209,6 +209,9 @@ func fullInbound() mesh.Inbound {
 	}, Spans: &mesh.Spans{
 		Outbound: &mesh.SpanRule{Off: true},
 		Inbound:  &mesh.SpanRule{Tags: []mesh.SpanTag{{Name: "a", Literal: "b"}, {Name: "c", Header: "d", Default: "e"}}},
+	}, Metrics: &mesh.Metrics{
+		Outbound: &mesh.MetricRule{Remove: []mesh.MetricLabel{mesh.LabelRoute}},
+		Inbound:  &mesh.MetricRule{Off: []mesh.Metric{mesh.RequestSize}},
 	}}
 }
 

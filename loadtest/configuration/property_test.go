@@ -92,6 +92,11 @@ func enforced(t testing.TB, in mesh.Inbound, manifest []byte) {
 		_, own := emit.CompileSpans(s.Inbound)
 		err = errors.Join(err, out, own)
 	}
+	if m := in.Metrics; m != nil {
+		_, out := emit.CompileMetrics(m.Outbound)
+		_, own := emit.CompileMetrics(m.Inbound)
+		err = errors.Join(err, out, own)
+	}
 	if l := in.Logs; l != nil {
 		_, out := accesslog.Compile(l.Outbound)
 		_, own := accesslog.Compile(l.Inbound)

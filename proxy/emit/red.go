@@ -133,8 +133,9 @@ type redWindow struct {
 	start      time.Time
 	series     map[labels]*series
 	rows       []*series // those of the map
-	generation uint64    // changes when rows go
-	overflow   uint64    // requests that were counted in shared rows
+	generation uint64    // changes when rows go, or are told apart otherwise
+	without    [2]MetricRule
+	overflow   uint64 // requests that were counted in shared rows
 }
 
 func newRedWindow(capacity int) *redWindow {
@@ -160,8 +161,19 @@ func (w *redWindow) countRecord(r *Record) {
 	w.observe(w.seriesOf(labelsOf(r)), &o)
 }
 
+// leave has rows do without what the rules say.
+func (w *redWindow) leave(rules [2]MetricRule) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.without != rules {
+		w.without = rules
+		w.generation++
+	}
+}
+
 // observe counts a request in s; w.mu is held.
 func (w *redWindow) observe(s *series, o *observed) {
+	o.bytesIn, o.bytesOut = w.without[s.labels.direction].sizes(s.labels.protocol, o.bytesIn, o.bytesOut)
 	s.observe(o)
 	if s.shared {
 		w.overflow++
@@ -190,8 +202,9 @@ func (w *redWindow) of(c *chunk, r *row) *series {
 	return w.seriesOf(labelsOf(&l))
 }
 
-// seriesOf is the series of l; w.mu is held.
+// seriesOf is the series of l, less what rows do without; w.mu is held.
 func (w *redWindow) seriesOf(l labels) *series {
+	l = w.without[l.direction].labels(l)
 	if s := w.series[l]; s != nil {
 		return s
 	}
