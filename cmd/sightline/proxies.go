@@ -58,11 +58,20 @@ func proxies(c *cobra.Command, g *globals) ([]mesh.ProxyStatus, error) {
 }
 
 func listProxies(t *table, all []mesh.ProxyStatus) {
-	t.row("INSTANCE", "SERVICE", "VERSION", "STATE", "IN SYNC", "TOOK", "CERTIFICATE", "ADDRESS", "FROM", "AGE")
+	t.row("INSTANCE", "SERVICE", "VERSION", "STATE", "IN SYNC", "TOOK", "CERTIFICATE", "ADDRESS", "FROM", "AGE", "PORTS")
 	for _, p := range all {
 		t.row(p.Instance.ID, string(p.Instance.Service), string(p.Instance.Version), string(p.Instance.State),
-			syncOf(p), took(p), left(p), p.Instance.Address, origin(p.Instance), age(p.Instance))
+			syncOf(p), took(p), left(p), p.Instance.Address, origin(p.Instance), age(p.Instance), portsOf(p.Instance))
 	}
+}
+
+// portsOf are the app's ports, the first of which callers mean that name none.
+func portsOf(i mesh.Instance) string {
+	var out []string
+	for _, p := range i.AppPorts() {
+		out = append(out, p.String())
+	}
+	return strings.Join(out, ", ")
 }
 
 // origin is who tells of an instance.
@@ -108,6 +117,9 @@ func describeProxy(t *table, p mesh.ProxyStatus) {
 	t.row("version", string(i.Version))
 	t.row("identity", string(i.Identity))
 	t.row("address", i.Address)
+	for _, p := range i.AppPorts() {
+		t.row("port", p.String(), string(p.Protocol))
+	}
 	t.row("state", string(i.State))
 	t.row("told of by", origin(i)+" for "+age(i))
 	if i.Origin != "" {

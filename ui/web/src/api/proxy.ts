@@ -1,5 +1,11 @@
 // Sidecars, as package controlplane/mesh writes them.
 
+export interface Port {
+  number: number;
+  name?: string;
+  protocol?: string; // absent is told by looking
+}
+
 export interface Instance {
   id: string;
   service: string;
@@ -9,6 +15,21 @@ export interface Instance {
   labels?: Record<string, string> | null;
   state: "starting" | "ready" | "draining" | "caller";
   origin?: string; // who tells of it; a sidecar of its own if missing
+  appPort?: number;
+  appProtocol?: string;
+  ports?: Port[] | null; // where there are several, or the only one has a name
+}
+
+// The ports of the app, the first being the one that callers mean that name none.
+export function portsOf(i: Instance): Port[] {
+  if (i.ports?.length) return i.ports;
+  return i.appPort ? [{ number: i.appPort, protocol: i.appProtocol }] : [];
+}
+
+// What a port is called, and what is spoken there where its name does not say so.
+export function wordsOf(p: Port): string {
+  const said = p.name === p.protocol || p.name?.startsWith(`${p.protocol}-`);
+  return [p.name, said ? "" : p.protocol].filter(Boolean).join(", ");
 }
 
 export interface Proxy {

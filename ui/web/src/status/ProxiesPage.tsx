@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { proxiesQuery } from "../api/queries";
-import type { Proxy } from "../api/proxy";
+import { portsOf, wordsOf, type Proxy } from "../api/proxy";
 import { fullTime, ms, span } from "../format";
 import { Page } from "../shell/Page";
 import { Badge, type Tone } from "../ui/Badge";
@@ -28,6 +28,7 @@ export default function ProxiesPage() {
               <tr>
                 <th>Instance</th>
                 <th>Service</th>
+                <th>Ports</th>
                 <th>State</th>
                 <th>Configuration</th>
                 <th className="num">Version</th>
@@ -67,6 +68,13 @@ function Row({ proxy: p }: { proxy: Proxy }) {
       </td>
       <td>
         {p.instance.service} {p.instance.version}
+      </td>
+      <td>
+        {portsOf(p.instance).map((port, i) => (
+          <div key={port.number} title={i === 0 ? "callers that name no port mean this one" : undefined}>
+            {port.number} <span className="faint">{wordsOf(port)}</span>
+          </div>
+        ))}
       </td>
       <td>
         <Badge tone={state.tone} icon={state.icon}>
