@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"net/netip"
 	"regexp"
 	"testing"
 
@@ -59,5 +60,69 @@ func TestElementsHoldInThePreviousVersion(t *testing.T) {
 	}
 	if d := cmp.Diff(now.Routes, got.Routes); d != "" {
 		t.Errorf("changed for this version (-sent +got):\n%s", d)
+	}
+}
+
+// To a sidecar of the previous version a service with several ports has one: the first, of
+// the instances and of what is routed.
+func TestPortsInThePreviousVersion(t *testing.T) {
+	t.Parallel()
+	file, err := previous.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ports := []mesh.Port{{Number: 8080, Name: "http"}, {Number: 9090, Name: "grpc"}}
+	now := mesh.Snapshot{
+		Service: "a", Known: true,
+		Instances: []mesh.Instance{{
+			ID: "a-1", Service: "a", Address: netip.MustParseAddrPort("10.0.0.1:15006"), State: mesh.Ready, AppPort: 8080, AppProtocol: mesh.HTTP, Ports: ports,
+		}},
+		Ports:        []mesh.ServicePort{{Port: ports[0]}, {Port: ports[1], Group: 9090}},
+		PortPolicies: []mesh.PortPolicy{{Port: 9090, Policy: mesh.Policy{LoadBalancer: mesh.RoundRobin}}},
+		Routes:       []mesh.Route{{Name: "r", Destinations: []mesh.Destination{{Service: "a", Port: 9090, Weight: 1}}}},
+	}
+	then := now
+	then.Ports, then.PortPolicies = nil, nil
+	then.Instances = []mesh.Instance{now.Instances[0]}
+	then.Instances[0].Ports = nil
+	then.Routes = []mesh.Route{{Name: "r", Destinations: []mesh.Destination{{Service: "a", Weight: 1}}}}
+	raw, err := proto.Marshal(wire.FromSnapshot(now))
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := dynamicpb.NewMessage(file.Messages().ByName("Snapshot"))
+	if err := proto.Unmarshal(raw, old); err != nil {
+		t.Fatal(err)
+	}
+	forget(old)
+	if raw, err = proto.Marshal(old); err != nil {
+		t.Fatal(err)
+	}
+	var m wire.Snapshot
+	if err := proto.Unmarshal(raw, &m); err != nil {
+		t.Fatal(err)
+	}
+	got, err := wire.ToSnapshot(&m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(then, got, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); d != "" {
+		t.Errorf("understood as (-want +got):\n%s", d)
+	}
+}
+
+// forget takes out of a message all that its schema does not know.
+func forget(m protoreflect.Message) {
+	m.SetUnknown(nil)
+	for f, v := range m.Range {
+		switch {
+		case f.IsMap() || f.Message() == nil:
+		case f.IsList():
+			for i := range v.List().Len() {
+				forget(v.List().Get(i).Message())
+			}
+		default:
+			forget(v.Message())
+		}
 	}
 }
