@@ -64,21 +64,7 @@ func (g *guards) apply(in mesh.Inbound) error {
 	if err := g.limits(next, &in); err != nil {
 		return fmt.Errorf("compile limits: %w", err)
 	}
-	var sampler *sampling.Sampler
-	if in.Sampling != nil {
-		if sampler, err = sampling.Compile(in.Sampling); err != nil {
-			return fmt.Errorf("compile sampling: %w", err)
-		}
-	}
-	logs, err := logRules(in.Logs)
-	if err != nil {
-		return err
-	}
-	spans, err := spanRules(in.Spans)
-	if err != nil {
-		return err
-	}
-	metrics, err := metricRules(in.Metrics)
+	told, err := telling(&in)
 	if err != nil {
 		return err
 	}
@@ -87,16 +73,7 @@ func (g *guards) apply(in mesh.Inbound) error {
 		return err
 	}
 	g.paths.Set(paths)
-	g.sampler.Store(sampler)
-	for direction, rule := range logs {
-		g.logs[direction].Store(rule)
-	}
-	for direction, rule := range spans {
-		g.spans[direction].Store(rule)
-	}
-	if g.leave != nil {
-		g.leave(metrics)
-	}
+	g.tell(told)
 	g.keys.Keep(keySets(in.Tokens))
 	g.current.Store(next)
 	g.pushed.Store(&in)
@@ -134,32 +111,6 @@ func (g *guards) rate(r *mesh.RateRule) (serve.Rate, error) {
 	}, err
 }
 
-// logRules compiles which requests of each direction get a row in the access log.
-func logRules(l *mesh.AccessLogs) (out [2]*accesslog.Rule, err error) {
-	if l == nil {
-		return out, nil
-	}
-	for direction, a := range [...]*mesh.AccessLog{emit.Outbound: l.Outbound, emit.Inbound: l.Inbound} {
-		if out[direction], err = accesslog.Compile(a); err != nil {
-			return out, fmt.Errorf("compile access log: %w", err)
-		}
-	}
-	return out, nil
-}
-
-// spanRules compiles what is said of the spans of each direction.
-func spanRules(s *mesh.Spans) (out [2]*emit.SpanRule, err error) {
-	if s == nil {
-		return out, nil
-	}
-	for direction, r := range [...]*mesh.SpanRule{emit.Outbound: s.Outbound, emit.Inbound: s.Inbound} {
-		if out[direction], err = emit.CompileSpans(r); err != nil {
-			return out, fmt.Errorf("compile spans: %w", err)
-		}
-	}
-	return out, nil
-}
-
 // modes compiles which connections are taken.
 func modes(next *serve.Guard, in *mesh.Inbound) (err error) {
 	if next.MTLS, err = mtlsOf(in.MTLS); err != nil || len(in.PortMTLS) == 0 {
@@ -172,19 +123,6 @@ func modes(next *serve.Guard, in *mesh.Inbound) (err error) {
 		}
 	}
 	return nil
-}
-
-// metricRules compiles what metrics of each direction do without.
-func metricRules(m *mesh.Metrics) (out [2]emit.MetricRule, err error) {
-	if m == nil {
-		return out, nil
-	}
-	for direction, r := range [...]*mesh.MetricRule{emit.Outbound: m.Outbound, emit.Inbound: m.Inbound} {
-		if out[direction], err = emit.CompileMetrics(r); err != nil {
-			return out, fmt.Errorf("compile metrics: %w", err)
-		}
-	}
-	return out, nil
 }
 
 func mtlsOf(m mesh.MTLSMode) (serve.MTLS, error) {

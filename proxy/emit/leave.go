@@ -20,32 +20,48 @@ func CompileMetrics(r *mesh.MetricRule) (MetricRule, error) {
 		return out, nil
 	}
 	for _, l := range r.Remove {
-		switch l {
-		case mesh.LabelMethod:
-			out.method = true
-		case mesh.LabelRoute:
-			out.route = true
-		case mesh.LabelPeerVersion:
-			out.peerVersion = true
-		default:
+		left := out.label(l)
+		if left == nil {
 			return out, fmt.Errorf("label %q: is none that can be left out", l)
 		}
+		*left = true
 	}
 	for _, m := range r.Off {
-		switch m {
-		case mesh.RequestSize:
-			out.requests = true
-		case mesh.ResponseSize:
-			out.responses = true
-		case mesh.ReceivedBytes:
-			out.received = true
-		case mesh.SentBytes:
-			out.sent = true
-		default:
+		left := out.size(m)
+		if left == nil {
 			return out, fmt.Errorf("metric %q: is none that can be left out", m)
 		}
+		*left = true
 	}
 	return out, nil
+}
+
+// label is what says whether a label is left out, nil for one that cannot be.
+func (m *MetricRule) label(l mesh.MetricLabel) *bool {
+	switch l {
+	case mesh.LabelMethod:
+		return &m.method
+	case mesh.LabelRoute:
+		return &m.route
+	case mesh.LabelPeerVersion:
+		return &m.peerVersion
+	}
+	return nil
+}
+
+// size is the same for a metric.
+func (m *MetricRule) size(of mesh.Metric) *bool {
+	switch of {
+	case mesh.RequestSize:
+		return &m.requests
+	case mesh.ResponseSize:
+		return &m.responses
+	case mesh.ReceivedBytes:
+		return &m.received
+	case mesh.SentBytes:
+		return &m.sent
+	}
+	return nil
 }
 
 // labels is what is left of them. The version of a callee always is: verdicts need it.
