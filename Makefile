@@ -37,7 +37,7 @@ demo: build engine ## build all, start the whole mesh with the shop, print the U
 test: build engine tools ## all tests: Go with the real engine, web, browser, end to end
 	SIGHTLINE_REQUIRE_ENGINE=1 go test -timeout 20m ./...
 	cd $(WEB) && npm test
-	SIGHTLINE_E2E=1 go test -p 1 -count=1 -timeout 25m ./loadtest/e2e/... ./loadtest/peers ./loadtest/lossless ./loadtest/interop ./loadtest/soak
+	SIGHTLINE_E2E=1 go test -p 1 -count=1 -timeout 25m ./loadtest/e2e/... ./loadtest/peers ./loadtest/lossless ./loadtest/interop ./loadtest/soak ./loadtest/spire
 	SIGHTLINE_E2E=1 go test -count=1 -run 'Nginx|Conformance' ./proxy/serve
 
 race: web engine ## Go tests under the race detector

@@ -75,8 +75,10 @@ func TestTheMostUrgentHoldersComeFirst(t *testing.T) {
 	t.Parallel()
 	at := func(d time.Duration) time.Time { return time.Unix(0, 0).Add(d) }
 	all := []mesh.Holder{
-		{Instance: "calm", Expires: at(time.Hour)}, {Instance: "sooner", Expires: at(time.Minute)},
-		{Instance: "fails", Failures: 3, Expires: at(2 * time.Hour)}, {Instance: "warned", Alarm: "warning", Expires: at(3 * time.Hour)},
+		{Instance: "calm", Expires: at(time.Hour)},
+		{Instance: "sooner", Expires: at(time.Minute)},
+		{Instance: "fails", Failures: 3, Expires: at(2 * time.Hour)},
+		{Instance: "warned", Alarm: "warning", Expires: at(3 * time.Hour)},
 		{Instance: "expired", Alarm: "expired", Expires: at(4 * time.Hour)},
 	}
 	slices.SortFunc(all, byUrgency)

@@ -14,7 +14,7 @@ const oldRoot, newRoot = "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf
 
 // Authority is one in the middle of a rotation, or in a silent shop one that nothing is
 // wrong with.
-func (s *Shop) Authority(context.Context) (mesh.Authority, error) {
+func (s *Shop) Authority(ctx context.Context) (mesh.Authority, error) {
 	at := func(subject, fingerprint, role string, from, to time.Duration) mesh.AuthorityCertificate {
 		return mesh.AuthorityCertificate{
 			Subject: subject, Fingerprint: fingerprint, Serial: fingerprint[:16], Role: role,
@@ -39,7 +39,7 @@ func (s *Shop) Authority(context.Context) (mesh.Authority, error) {
 		at("CN=mesh.local root 2", newRoot, "active", -time.Hour, 3650*day),
 	}
 	a.Roots[0].Alarm = "critical"
-	all, err := s.Holders(context.Background())
+	all, err := s.Holders(ctx)
 	for _, h := range all.Holders {
 		if h.Failures > 0 {
 			a.Troubled = append(a.Troubled, h)
