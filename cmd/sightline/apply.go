@@ -18,9 +18,13 @@ func newApply(g *globals) *cobra.Command {
 	var dry bool
 	c := &cobra.Command{
 		Use:   "apply -f file…",
-		Short: "Apply manifests: VirtualService, DestinationRule, SLO",
+		Short: "Apply manifests: routes, rules, policies, objectives",
 		Long: "Apply manifests as one change: all of it takes effect, or none. The change is checked\n" +
-			"against everything that is there; what is wrong is named with its path.",
+			"against everything that is there; what is wrong is named with its path. Where a manifest\n" +
+			"says metadata.resourceVersion, the VERSION that `sightline get` shows, nothing is applied\n" +
+			"unless that is still the one.",
+		Example: "  sightline apply -f routes.yaml --dry-run\n" +
+			"  sightline apply -f deploy/",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			m, err := bundle.Read(files, c.InOrStdin())
@@ -88,8 +92,11 @@ func apply(c *cobra.Command, g *globals, m *bundle.Bundle, path string) error {
 				t.row(line(f, paint))
 			}
 		}
-		if out.Applied {
+		switch {
+		case out.Applied:
 			t.row("applied")
+		case !config.Refused(out.Findings):
+			t.row("nothing speaks against it; nothing was applied")
 		}
 	})
 	if err == nil && config.Refused(out.Findings) {

@@ -73,9 +73,10 @@ func newTrip(g *globals) *cobra.Command {
 // onVerdict is a command that does something to a verdict.
 func onVerdict(g *globals, verb, short string) *cobra.Command {
 	return &cobra.Command{
-		Use:   verb + " id",
-		Short: short,
-		Args:  cobra.ExactArgs(1),
+		Use:               verb + " id",
+		Short:             short,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: g.completeVerdict,
 		RunE: func(c *cobra.Command, args []string) error {
 			return changeBreakers(c, g, verb, map[string]string{"id": args[0]})
 		},
@@ -90,7 +91,7 @@ func changeBreakers(c *cobra.Command, g *globals, verb string, in map[string]str
 	}
 	var out breakers
 	if err := api.Send(c.Context(), http.MethodPost, "/api/v1/breakers/"+verb, in, &out); err != nil {
-		return fmt.Errorf("breaker %s: %w", verb, err)
+		return err // which names what was to be done
 	}
 	return g.print(c.OutOrStdout(), out, out.text)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -86,7 +87,7 @@ func resources(c *cobra.Command, g *globals, kind string) ([]mesh.Resource, erro
 		Resources []mesh.Resource `json:"resources"`
 	}
 	if err := api.Get(c.Context(), configPath, url.Values{"kind": {kind}}, &out); err != nil {
-		return nil, fmt.Errorf("get %s: %w", kind, err)
+		return nil, fmt.Errorf("get %s: %w", cmp.Or(kind, "configuration"), err)
 	}
 	return out.Resources, nil
 }

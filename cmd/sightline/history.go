@@ -84,7 +84,7 @@ func showChange(c *cobra.Command, g *globals, number uint64) error {
 	}
 	var ch mesh.Change
 	if err := api.Get(c.Context(), fmt.Sprintf("/api/v1/config/history/%d", number), nil, &ch); err != nil {
-		return fmt.Errorf("history: %w", err)
+		return err // which names it
 	}
 	if g.output != "text" {
 		return g.print(c.OutOrStdout(), ch, nil)
@@ -127,7 +127,8 @@ func newRestore(g *globals) *cobra.Command {
 		Long: "Bring the whole configuration back to how it stood after a change, by the number that\n" +
 			"`sightline history` shows; 0 is before the first. What came since is undone as one change,\n" +
 			"which is checked as any other and can be undone alike. --dry-run shows what would change.",
-		Args: cobra.ExactArgs(1),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: g.completeChange,
 		RunE: func(c *cobra.Command, args []string) error {
 			r, err := restore(c, g, args[0], dry)
 			if err != nil {
@@ -164,7 +165,7 @@ func restore(c *cobra.Command, g *globals, change string, dry bool) (mesh.Restor
 	path := fmt.Sprintf("/api/v1/config/history/%d/restore?dryRun=%t", number, dry)
 	err = api.Send(c.Context(), http.MethodPost, path, nil, &out)
 	if out.Findings, err = refusalOf(err, out.Findings); err != nil {
-		return out, fmt.Errorf("restore: %w", err)
+		return out, err // which names it
 	}
 	return out, nil
 }
@@ -187,7 +188,8 @@ func newDiff(g *globals) *cobra.Command {
 		Short: "What a manifest would change, or a return to an earlier change; exit status 1 if anything",
 		Example: "  sightline diff -f routes.yaml\n" +
 			"  sightline diff 41",
-		Args: cobra.MaximumNArgs(1),
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: g.completeChange,
 		RunE: func(c *cobra.Command, args []string) error {
 			changes, err := differences(c, g, files, args)
 			if err != nil {

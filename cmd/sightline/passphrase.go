@@ -24,7 +24,7 @@ type passphrase struct {
 
 // caFlags are those of who runs a certificate authority.
 func caFlags(f *pflag.FlagSet, files *ca.Files, p *passphrase) {
-	f.StringVar(&files.Cert, "ca-cert", "", "PEM file of an authority to issue certificates with: a root, or an intermediate (default: a root of the mesh's own). Another one than that in use waits for `sightline ca rotate`")
+	f.StringVar(&files.Cert, "ca-cert", "", "PEM file of an authority to issue certificates with: a root, or an intermediate (default: a root of the mesh's own). Another one than that in use waits for sightline ca rotate")
 	f.StringVar(&files.Key, "ca-key", "", "PEM file of its private key")
 	f.StringVar(&files.Chain, "ca-chain", "", "PEM file of the certificates above it, up to the root")
 	f.StringVar(&p.file, "ca-passphrase-file", "", "file with the passphrase that seals the CA's private keys in the state; the environment variable "+up.PassphraseVariable+" holds it as well (default: a key in the file ca.key beside the state)")

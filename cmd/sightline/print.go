@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -32,6 +33,32 @@ func (g *globals) print(w io.Writer, v any, text func(*table)) error {
 		return t.w.Flush()
 	}
 	return fmt.Errorf("output %q: want text, json or yaml", g.output)
+}
+
+// wide is the format that tap alone has.
+const wide = "wide"
+
+// format is how a command is to write what it has. A wrong one is refused before the
+// command does anything.
+type format string
+
+// String implements pflag.Value.
+func (f *format) String() string { return string(*f) }
+
+// Type implements pflag.Value.
+func (*format) Type() string { return "format" }
+
+// Set implements pflag.Value. A table is text by the name that others have for it.
+func (f *format) Set(s string) error {
+	switch s {
+	case "text", "json", "yaml", wide:
+		*f = format(s)
+	case "table":
+		*f = "text"
+	default:
+		return errors.New("want text, json or yaml")
+	}
+	return nil
 }
 
 // table writes aligned columns.

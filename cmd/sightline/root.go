@@ -33,18 +33,26 @@ func newRoot() *cobra.Command {
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
+			if g.output == wide && c.Name() != "tap" {
+				return fmt.Errorf("output %q is for tap: want text, json or yaml", wide)
+			}
+			return nil
+		},
 	}
 	f := root.PersistentFlags()
 	f.StringVar(&g.server, "server", env("SIGHTLINE_SERVER", "http://127.0.0.1:8080"), "URL of the API, or several of one mesh, with commas between them: the next is asked where one is not to be reached")
-	f.StringVar(&g.token, "token-file", "", "file with the API token (default: the one `sightline up` made in --dir)")
+	f.StringVar(&g.token, "token-file", "", "file with the API token (default: the one that sightline up made in --dir)")
 	f.StringVar(&g.dir, "dir", defaultDir(), "where Sightline keeps its state")
-	f.StringVarP(&g.output, "output", "o", "text", "text, json or yaml")
+	g.output = "text"
+	f.VarP((*format)(&g.output), "output", "o", "text, json or yaml")
 	root.AddCommand(
 		newUp(g), newDemo(g), newStore(g), newControlPlane(g),
 		newApply(g), newGet(g), newDelete(g), newStatus(g), newTraffic(g), newEvents(g),
 		newEdit(g), newDiff(g), newAnalyze(g), newHistory(g), newRestore(g), newProxies(g), newDescribe(g), newWhy(g), newBreaker(g),
 		newToken(g), newCA(g), newSignIn(g), newSLO(g), newWait(g), newTap(g), newTop(g), newBackup(g),
 	)
+	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]cobra.Completion{"text", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
 	return root
 }
 

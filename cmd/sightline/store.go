@@ -38,7 +38,7 @@ func newStore(g *globals) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&c.Listen, "listen", store.DefaultListen, "address of ClickHouse's HTTP protocol")
 	f.BoolVar(&c.Remote, "remote", false, "allow an address other than loopback")
-	f.StringVar(&c.Library, "engine", "", "path of libchdb.so (default: where `make engine` put it)")
+	f.StringVar(&c.Library, "engine", "", "path of libchdb.so (default: where make engine put it)")
 	f.StringVar(&c.User, "user", "default", "user name")
 	f.StringVar(&password, "password-file", "", "file with the user's password (default: none)")
 	f.Int64Var(&c.MemoryLimit, "memory-limit", 0, "bytes the engine may use (default 2 GiB)")

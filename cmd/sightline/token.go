@@ -90,9 +90,10 @@ func newTokenList(g *globals) *cobra.Command {
 
 func newTokenRevoke(g *globals) *cobra.Command {
 	return &cobra.Command{
-		Use:   "revoke ID",
-		Short: "End a join token: who enrolled with it keeps the certificate",
-		Args:  cobra.ExactArgs(1),
+		Use:               "revoke ID",
+		Short:             "End a join token: who enrolled with it keeps the certificate",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: g.completeToken,
 		RunE: func(c *cobra.Command, args []string) error {
 			api, err := g.api()
 			if err != nil {

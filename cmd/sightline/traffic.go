@@ -21,11 +21,15 @@ func newTraffic(g *globals) *cobra.Command {
 		Example: "  sightline traffic reviews\n" +
 			"  sightline traffic reviews v1=90 v2=10\n" +
 			"  sightline traffic reviews --undo",
-		Args: cobra.MinimumNArgs(1),
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: g.completeService,
 		RunE: func(c *cobra.Command, args []string) error {
 			t, err := traffic(c, g, args, undo)
 			if err != nil {
-				return fmt.Errorf("traffic of %s: %w", args[0], err)
+				return err
+			}
+			if g.output == "text" && t.Source == "" && len(t.Versions)+len(t.Weights) == 0 {
+				return fmt.Errorf("traffic: %s has no instance with a version, and no VirtualService divides its requests", args[0])
 			}
 			return g.print(c.OutOrStdout(), t, func(out *table) {
 				out.row("VERSION", "WEIGHT")
@@ -70,7 +74,7 @@ func parseWeights(args []string) (map[string]uint32, error) {
 		version, weight, ok := strings.Cut(a, "=")
 		n, err := strconv.ParseUint(weight, 10, 16)
 		if !ok || version == "" || err != nil {
-			return nil, fmt.Errorf("weight %q: want version=weight, such as v2=10", a)
+			return nil, fmt.Errorf("traffic: weight %q: want version=weight, such as v2=10", a)
 		}
 		out[version] = uint32(n)
 	}

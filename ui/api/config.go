@@ -102,10 +102,7 @@ func (a *API) deleteConfig(c *gin.Context) (any, error) {
 		return nil, missingPart("the control plane")
 	}
 	kind, namespace, name := c.Param("kind"), c.Param("namespace"), c.Param("name")
-	if err := a.deps.DeleteConfig(c, kind, namespace, name, userOf(c).Name); err != nil {
-		return nil, fmt.Errorf("delete %s %s/%s: %w", kind, namespace, name, err)
-	}
-	return nil, nil
+	return nil, a.deps.DeleteConfig(c, kind, namespace, name, userOf(c).Name) // an error names it
 }
 
 func (a *API) createToken(c *gin.Context) (any, error) {

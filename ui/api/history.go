@@ -40,7 +40,7 @@ func (a *API) change(c *gin.Context) (any, error) {
 	number, _ := strconv.ParseUint(c.Param("change"), 10, 63) // checked with the route's parameters
 	out, err := a.deps.Change(c, number)
 	if err != nil {
-		return nil, fmt.Errorf("read change: %w", err)
+		return nil, err // which names it
 	}
 	out.Resources = list(out.Resources)
 	return out, nil

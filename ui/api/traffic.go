@@ -83,7 +83,7 @@ func (a *API) setTraffic(c *gin.Context) (any, error) {
 	service := mesh.ServiceName(c.Param("service"))
 	t, err := a.deps.Traffic.SetTraffic(c, service, weights, userOf(c).Name)
 	if err != nil {
-		return nil, fmt.Errorf("set traffic of %s: %w", service, err)
+		return nil, err // which names what was to be done
 	}
 	return t, nil
 }
@@ -121,7 +121,7 @@ func (a *API) undoTraffic(c *gin.Context) (any, error) {
 	}
 	service := mesh.ServiceName(c.Param("service"))
 	if err := a.deps.UndoTraffic(c, service, userOf(c).Name); err != nil {
-		return nil, fmt.Errorf("undo traffic of %s: %w", service, err)
+		return nil, err // likewise
 	}
 	return a.readTraffic(c, service)
 }

@@ -63,7 +63,11 @@ func TokenFile(path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read API token: %w", err)
 	}
-	return strings.TrimSpace(string(b)), nil
+	token := strings.TrimSpace(string(b))
+	if token == "" {
+		return "", fmt.Errorf("read API token: %s is empty", path)
+	}
+	return token, nil
 }
 
 // ProblemError is an error answer of the API (RFC 9457).
@@ -171,6 +175,9 @@ func decode(res *http.Response, path string, out any) error {
 	if res.StatusCode >= http.StatusBadRequest {
 		p := &ProblemError{Status: res.StatusCode, Title: http.StatusText(res.StatusCode)}
 		_ = json.Unmarshal(b, p) // an answer that is no problem document keeps the status
+		if p.Status == http.StatusUnauthorized {
+			p.Detail = "the API does not take the token: it is none, or of another Sightline; see --token-file, --dir and SIGHTLINE_API_TOKEN"
+		}
 		return p
 	}
 	if out == nil || len(b) == 0 {

@@ -44,8 +44,8 @@ func TestAnswersAndProblems(t *testing.T) {
 		t.Errorf("problem = %v, want the detail", err)
 	}
 	stranger, _ := New(srv.URL, "")
-	if err := stranger.Get(t.Context(), "/x", nil, nil); err == nil || !strings.Contains(err.Error(), "401") {
-		t.Errorf("without a token: %v, want 401", err)
+	if err := stranger.Get(t.Context(), "/x", nil, nil); err == nil || !strings.Contains(err.Error(), "does not take the token") {
+		t.Errorf("without a token: %v, want to be told of the token", err)
 	}
 }
 
