@@ -87,6 +87,8 @@ func status(err error) int {
 		return http.StatusConflict
 	case errors.Is(err, remedy.ErrNotLeading):
 		return http.StatusServiceUnavailable
+	case store.Away(err), errors.Is(err, errAway):
+		return http.StatusGatewayTimeout // what was asked for may have been done or not
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, token.ErrUnknown), errors.Is(err, resource.ErrNoSuchChange), errors.Is(err, remedy.ErrUnknownVerdict), errors.Is(err, remedy.ErrUnknownTarget):
 		return http.StatusNotFound
 	}

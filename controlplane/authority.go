@@ -92,7 +92,7 @@ func describe(c *x509.Certificate) mesh.AuthorityCertificate {
 // issued enters a certificate in the ledger. A store that is away must not end a mesh
 // whose certificates are renewed meanwhile: what is not entered is logged.
 func (s *service) issued(ctx context.Context, l mesh.Leaf) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ledgerTime)
 	defer cancel()
 	if err := s.leaves.Add(ctx, l); err != nil {
 		s.log.Warn("a rotation will not wait for a certificate", "reason", err)

@@ -15,6 +15,7 @@ import (
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/sightline-mesh/sightline/controlplane/admin"
 	"github.com/sightline-mesh/sightline/controlplane/ca"
 	"github.com/sightline-mesh/sightline/controlplane/identity"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -135,7 +136,7 @@ func TestRevokedWhileItRenews(t *testing.T) {
 	thief := callerAs(t, p, workload("web", "", "web-1"))
 	revoke := func() {}
 	s := &service{
-		authority: p.authority, leaves: p.leaves, hub: p.hub, log: logger(t),
+		authority: p.authority, leaves: p.leaves, hub: p.hub, tally: p.tally, log: logger(t),
 		issuer: issuerFunc(func(csr []byte, w identity.Workload) ([][]byte, mesh.Leaf, error) {
 			revoke()
 			return p.authority.IssueRequest(csr, w)
@@ -177,5 +178,63 @@ func TestReportedLife(t *testing.T) {
 	}
 	if h = reported(h, report("abc"), c, now.Add(time.Minute)); !h.Issued.Equal(now) {
 		t.Errorf("the same one again began at %s, want %s", h.Issued, now)
+	}
+}
+
+// A control plane that stood still while others rotated the CA, or took a certificate
+// back, signs with what is in force as soon as it goes on.
+func TestAStaleAuthoritySignsNothing(t *testing.T) {
+	t.Parallel()
+	stale := assembled(t)
+	other, err := stale.assemble(t.Context(), stale.store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &service{authority: stale.authority, issuer: stale.authority, leaves: stale.leaves, tokens: stale.tokens, hub: stale.hub, tally: stale.tally, log: logger(t)}
+	former := stale.authority.Trust().Signer
+	for range 3 {
+		if _, err := other.rotate(t.Context(), "ada", true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if stale.authority.Trust().Signer != former {
+		t.Fatal("it has heard of the rotation: nothing is tested")
+	}
+	token, err := other.createToken(t.Context(), admin.TokenRequest{By: "ada"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := s.Enroll(t.Context(), connect.NewRequest(&wire.EnrollRequest{
+		Token: token, Csr: requested(t), Workload: &wire.Workload{Service: "web", Instance: "web-1"},
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := x509.ParseCertificate(out.Msg.GetChain()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	for _, r := range other.authority.Roots() {
+		pool.AddCert(r)
+	}
+	between := x509.NewCertPool()
+	for _, der := range out.Msg.GetChain()[1:] {
+		c, err := x509.ParseCertificate(der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		between.AddCert(c)
+	}
+	if _, err := leaf.Verify(x509.VerifyOptions{Roots: pool, Intermediates: between, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}); err != nil {
+		t.Errorf("the certificate is not of the authority in force: %v", err)
+	}
+	thief := callerAs(t, stale, workload("web", "", "web-2"))
+	if _, err := other.revoke(t.Context(), thief.certificate.SerialNumber.Text(16), "ada", "stolen"); err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.WithValue(t.Context(), callerKey{}, thief)
+	if _, err := s.Renew(ctx, connect.NewRequest(&wire.RenewRequest{Csr: requested(t)})); !errors.Is(err, identity.ErrRevoked) {
+		t.Errorf("renewal of what another control plane has revoked: %v", err)
 	}
 }

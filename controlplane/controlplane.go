@@ -99,12 +99,16 @@ func (c *ControlPlane) Run(ctx context.Context) error {
 	return nil
 }
 
-func (c *ControlPlane) openStore(ctx context.Context) (*store.Store, error) {
-	patience := openTimeout
+// patience is how long a control plane that starts waits for its store.
+func (c *ControlPlane) patience() time.Duration {
 	if c.cfg.EtcdMember.Name != "" {
-		patience = clusterTimeout
+		return clusterTimeout
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	return openTimeout
+}
+
+func (c *ControlPlane) openStore(ctx context.Context) (*store.Store, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.patience())
 	defer cancel()
 	return store.Open(ctx, store.Config{
 		Dir:       filepath.Join(c.cfg.Dir, "etcd"),

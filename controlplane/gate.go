@@ -10,9 +10,8 @@ import (
 )
 
 const (
-	lookEvery = 500 * time.Millisecond // whether the store answers
-	lookTime  = time.Second
-	missed    = 2 // looks, until the store is taken for away
+	lookEvery = 200 * time.Millisecond // whether the store answers
+	lookTime  = 400 * time.Millisecond
 	loadEvery = 50 * time.Millisecond
 	stirEvery = 300 * time.Millisecond
 )
@@ -20,8 +19,9 @@ const (
 // errAway sends sidecars and callers to another control plane.
 var errAway = errors.New("this control plane does not reach its store")
 
-// gate is shut while a control plane does not reach the store and there are others:
-// what it would tell sidecars would be old, and they would never know.
+// gate is shut while a control plane does not reach the store and another does: what it
+// would tell sidecars would be old, and they would never know. While none does, as the
+// store's members elect a leader, there is nowhere better to go.
 type gate struct {
 	mu   sync.Mutex // guards what follows
 	open context.Context
@@ -63,49 +63,81 @@ func (g *gate) set(open bool) bool {
 	return true
 }
 
+// isOpen reports whether it lets anybody in.
+func (g *gate) isOpen() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.open.Err() == nil
+}
+
 // attend opens and shuts the gate as the store comes and goes, until ctx ends.
 func (p *plane) attend(ctx context.Context) {
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
-	for fails := 0; ; {
-		look, cancel := context.WithTimeout(ctx, lookTime)
-		_, err := p.replicas.list(look) // counts the others, too
-		cancel()
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err == nil:
-			fails = 0
-			if p.gate.set(true) {
-				p.deps.Logger.Info("the store answers again")
-				p.hub.NotifyNow()
-			}
-		default:
-			fails++
-			if fails >= missed && !p.replicas.alone() && p.gate.set(false) {
-				p.deps.Logger.Warn("sidecars are sent to other control planes", "reason", err)
-			}
+	for {
+		err := p.look(ctx)
+		if err != nil && p.gate.isOpen() {
+			err = p.doubt(ctx)
+		}
+		if ctx.Err() == nil && err == nil && p.gate.set(true) {
+			p.deps.Logger.Info("the store answers again")
+			p.hub.NotifyNow()
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-time.After(lookEvery):
 		}
 	}
 }
 
-// atTheGate refuses calls while the gate is shut, before anything is done.
+// doubt looks once more, and shuts the gate if another control plane has better luck.
+func (p *plane) doubt(ctx context.Context) error {
+	elsewhere := make(chan bool, 1)
+	go func() { elsewhere <- p.replicas.elsewhere(ctx) }()
+	err := p.look(ctx)
+	if there := <-elsewhere; err != nil && there && ctx.Err() == nil && p.gate.set(false) {
+		p.deps.Logger.Warn("sidecars are sent to other control planes", "reason", err)
+	}
+	return err
+}
+
+// look asks the store whether it answers, and soon a second time: that one member of a
+// cluster is silent says nothing of the others. It counts the other control planes, too.
+func (p *plane) look(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	answers := make(chan error, 2)
+	ask := func() {
+		_, err := p.replicas.list(ctx)
+		answers <- err
+	}
+	go ask()
+	second := time.AfterFunc(lookTime/3, ask)
+	err := <-answers
+	if second.Stop() {
+		return err
+	}
+	if err == nil {
+		cancel() // it is answered
+	}
+	if other := <-answers; err != nil {
+		return other
+	}
+	return nil
+}
+
+// atTheGate refuses calls while the gate is shut, before anything is done, and ends those
+// that are under way when it shuts: they would wait for the store in vain.
 func (p *plane) atTheGate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, done, err := p.gate.pass(r.Context())
+		ctx, done, err := p.gate.pass(r.Context())
 		if err != nil {
 			w.Header().Set("Content-Type", "application/problem+json")
 			w.WriteHeader(http.StatusServiceUnavailable)
 			_, _ = fmt.Fprintf(w, `{"status":503,"title":"Service Unavailable","detail":%q}`, err) // the caller may be gone
 			return
 		}
-		done()
-		next.ServeHTTP(w, r)
+		defer done()
+		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 

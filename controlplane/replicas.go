@@ -35,7 +35,7 @@ type replicas struct {
 
 	mu      sync.Mutex // guards what follows
 	clients map[string]*admin.Client
-	others  int // when they were last counted
+	known   map[string]replica // when they were last listed
 }
 
 // replicaID is what was given, or made up.
@@ -117,10 +117,7 @@ func (r *replicas) list(ctx context.Context) (map[string]replica, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.others = len(out)
-	if _, here := out[r.own]; here {
-		r.others--
-	}
+	r.known = out
 	return out, nil
 }
 
@@ -150,11 +147,34 @@ func (r *replicas) client(address string) *admin.Client {
 	return c
 }
 
-// alone reports whether there was no other control plane when they were last counted.
-func (r *replicas) alone() bool {
+// elsewhere reports whether another control plane reaches the store, as its answer to who
+// the control planes are shows.
+func (r *replicas) elsewhere(ctx context.Context) bool {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.others == 0
+	known := r.known
+	r.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	answers := make(chan error, len(known))
+	asked := 0
+	for id, one := range known {
+		if id == r.own {
+			continue
+		}
+		asked++
+		go func() {
+			_, err := r.client(one.Address).Replicas(ctx)
+			answers <- err
+		}()
+	}
+	reached := false
+	for range asked {
+		if err := <-answers; err == nil {
+			reached = true
+			cancel() // the others' answers do not matter any more
+		}
+	}
+	return reached
 }
 
 func (r *replicas) close() {

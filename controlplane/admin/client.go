@@ -330,7 +330,10 @@ func (c *Client) sendTo(ctx context.Context, address string, asked call, out any
 	answer := io.LimitReader(res.Body, maxAnswer)
 	if res.StatusCode/100 != 2 {
 		err := refusalOf(res.StatusCode, answer)
-		if res.StatusCode == http.StatusServiceUnavailable { // by which a control plane says that it did nothing
+		switch {
+		case res.StatusCode == http.StatusServiceUnavailable: // by which a control plane says that it did nothing
+			err = &undoneError{err}
+		case res.StatusCode == http.StatusGatewayTimeout && asked.again: // that it cannot tell
 			err = &undoneError{err}
 		}
 		return err

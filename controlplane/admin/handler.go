@@ -165,6 +165,9 @@ func admitted(r *http.Request) error {
 }
 
 func (h *handler) problem(r *http.Request, err error) *Error {
+	if cause := context.Cause(r.Context()); cause != nil && !errors.Is(err, cause) {
+		err = fmt.Errorf("%w: %w", cause, err) // why the call was ended says more than that it was
+	}
 	out, ok := errors.AsType[*Error](err)
 	if !ok {
 		out = &Error{Status: h.Status(err), Detail: err.Error()}

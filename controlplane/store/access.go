@@ -14,6 +14,7 @@ import (
 	"go.etcd.io/etcd/client/pkg/v3/transport"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 )
 
 const (
@@ -23,6 +24,9 @@ const (
 	// look more often than every ten seconds, and what is watched would stand still.
 	silent     = time.Second // until the first probe, and between probes
 	unanswered = 2           // probes
+	// mostRest is between two tries to reach a member: gRPC's own two minutes would keep a
+	// control plane away from a cluster that is long there again.
+	mostRest = 2 * time.Second
 )
 
 // Access is how an etcd cluster is reached. Its zero value asks for no TLS and no user.
@@ -98,9 +102,15 @@ func (a Access) client(c Config) (clientv3.Config, error) {
 	config := clientv3.Config{
 		Endpoints: c.Endpoints, DialTimeout: dialTimeout, Logger: zapTo(c.Logger), Username: a.User,
 		DialKeepAliveTime: 10 * time.Second, DialKeepAliveTimeout: 3 * time.Second,
-		DialOptions: []grpc.DialOption{grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
-			return dialer.DialContext(ctx, "tcp", address)
-		})},
+		DialOptions: []grpc.DialOption{
+			grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
+				return dialer.DialContext(ctx, "tcp", address)
+			}),
+			grpc.WithConnectParams(grpc.ConnectParams{
+				Backoff:           backoff.Config{BaseDelay: mostRest / 10, Multiplier: 1.6, Jitter: 0.2, MaxDelay: mostRest},
+				MinConnectTimeout: mostRest,
+			}),
+		},
 	}
 	if a.User != "" {
 		password, err := os.ReadFile(a.PasswordFile)

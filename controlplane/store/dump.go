@@ -33,7 +33,7 @@ type Record struct {
 func (s *Store) Dump(ctx context.Context, each func(Record) error) (int64, error) {
 	from, end, revision := root, clientv3.GetPrefixRangeEnd(root), int64(0)
 	for {
-		res, err := s.client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(dumpPage), clientv3.WithRev(revision))
+		res, err := s.get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(dumpPage), clientv3.WithRev(revision))
 		if err != nil {
 			return 0, fmt.Errorf("read store: %w", err)
 		}
@@ -60,7 +60,7 @@ func (s *Store) Dump(ctx context.Context, each func(Record) error) (int64, error
 func (s *Store) Holds(ctx context.Context, tables ...string) ([]string, error) {
 	var out []string
 	for _, t := range tables {
-		res, err := s.client.Get(ctx, root+t+"/", clientv3.WithPrefix(), clientv3.WithCountOnly())
+		res, err := s.get(ctx, root+t+"/", clientv3.WithPrefix(), clientv3.WithCountOnly())
 		if err != nil {
 			return nil, fmt.Errorf("look into %s: %w", t, err)
 		}
@@ -101,7 +101,7 @@ func (s *Store) Restore(ctx context.Context, keep []string, records []Record) er
 
 // Restored is ErrRestoring while a restore is under way or was not finished.
 func (s *Store) Restored(ctx context.Context) error {
-	res, err := s.client.Get(ctx, root+Marks+"/"+restoring, clientv3.WithCountOnly())
+	res, err := s.get(ctx, root+Marks+"/"+restoring, clientv3.WithCountOnly())
 	if err != nil {
 		return fmt.Errorf("look for a restore: %w", err)
 	}
@@ -116,7 +116,7 @@ func (s *Store) tables(ctx context.Context) ([]string, error) {
 	var out []string
 	from, end := root, clientv3.GetPrefixRangeEnd(root)
 	for {
-		res, err := s.client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(1), clientv3.WithKeysOnly())
+		res, err := s.get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(1), clientv3.WithKeysOnly())
 		if err != nil {
 			return nil, fmt.Errorf("list tables: %w", err)
 		}

@@ -97,25 +97,35 @@ func (s *Store) outlast(ctx context.Context, lease Lease, ttl time.Duration) {
 	until := time.Now().Add(ttl / 2) // of the first answer
 	for ctx.Err() == nil {
 		asked := time.Now()
-		once, cancel := context.WithDeadline(ctx, until)
+		once, cancel := context.WithDeadline(ctx, earlier(until, asked.Add(ttl/4))) // another member may answer the next time
 		err := s.Renew(once, lease)
 		cancel()
+		rest := ttl / 4
 		switch {
 		case err == nil:
 			until = asked.Add(ttl)
 		case errors.Is(err, ErrLeaseGone) || !time.Now().Before(until):
 			return
+		default:
+			rest /= 10
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(min(ttl/4, time.Until(until))):
+		case <-time.After(min(rest, time.Until(until))):
 		}
 	}
 }
 
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
 // Leader is who leads, "" for nobody.
 func (s *Store) Leader(ctx context.Context, of string) (string, error) {
-	res, err := s.client.Get(ctx, office(of)+"/", clientv3.WithFirstCreate()...)
+	res, err := s.get(ctx, office(of)+"/", clientv3.WithFirstCreate()...)
 	if err != nil {
 		return "", fmt.Errorf("ask who leads %s: %w", of, err)
 	}

@@ -85,7 +85,7 @@ func (s *Store) followOnce(ctx context.Context, tables []string, tell func(Batch
 func (s *Store) whole(ctx context.Context, tables []string) (Batch, error) {
 	b := Batch{Whole: true}
 	for _, t := range tables {
-		res, err := s.client.Get(ctx, root+t+"/", clientv3.WithPrefix(), clientv3.WithRev(b.Revision))
+		res, err := s.get(ctx, root+t+"/", clientv3.WithPrefix(), clientv3.WithRev(b.Revision))
 		if err != nil {
 			return Batch{}, fmt.Errorf("list %s: %w", t, err)
 		}

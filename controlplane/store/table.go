@@ -55,7 +55,7 @@ func (t Table[T]) Get(ctx context.Context, key string) (T, error) {
 
 // Item is a value with what the store knows of it, ErrNotFound when there is none.
 func (t Table[T]) Item(ctx context.Context, key string) (Item[T], error) {
-	res, err := t.s.client.Get(ctx, t.path(key))
+	res, err := t.s.get(ctx, t.path(key))
 	if err != nil {
 		return Item[T]{}, fmt.Errorf("get %s %q: %w", t.name, key, err)
 	}
@@ -74,7 +74,7 @@ func (t Table[T]) List(ctx context.Context) ([]Item[T], int64, error) {
 // ListAt is the same as it was at a revision not long ago, so that several tables
 // can be read as of one moment. Revision 0 is now.
 func (t Table[T]) ListAt(ctx context.Context, revision int64) ([]Item[T], int64, error) {
-	res, err := t.s.client.Get(ctx, t.path(""), clientv3.WithPrefix(), clientv3.WithRev(revision))
+	res, err := t.s.get(ctx, t.path(""), clientv3.WithPrefix(), clientv3.WithRev(revision))
 	if err != nil {
 		return nil, 0, fmt.Errorf("list %s: %w", t.name, err)
 	}
@@ -117,7 +117,7 @@ func (t Table[T]) Newest(ctx context.Context, below, above string, limit int64) 
 	if below != "" {
 		end = t.path(below)
 	}
-	res, err := t.s.client.Get(ctx, t.path(above)+"\x00", clientv3.WithRange(end), clientv3.WithLimit(limit),
+	res, err := t.s.get(ctx, t.path(above)+"\x00", clientv3.WithRange(end), clientv3.WithLimit(limit),
 		clientv3.WithSort(clientv3.SortByKey, clientv3.SortDescend))
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", t.name, err)
@@ -190,7 +190,7 @@ func (t Table[T]) LastKey(ctx context.Context) (string, error) {
 
 // DeleteOldest removes all values but the newest, by key, of the given number.
 func (t Table[T]) DeleteOldest(ctx context.Context, keep int64) error {
-	res, err := t.s.client.Get(ctx, t.path(""), clientv3.WithPrefix(), clientv3.WithKeysOnly(), clientv3.WithLimit(keep+1),
+	res, err := t.s.get(ctx, t.path(""), clientv3.WithPrefix(), clientv3.WithKeysOnly(), clientv3.WithLimit(keep+1),
 		clientv3.WithSort(clientv3.SortByKey, clientv3.SortDescend))
 	if err != nil {
 		return fmt.Errorf("trim %s: %w", t.name, err)

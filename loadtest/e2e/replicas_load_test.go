@@ -12,16 +12,19 @@ import (
 	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/admin"
+	core "github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
 const (
-	callers    = 8
-	callEvery  = 10 * time.Millisecond // for each of them
-	changeRest = 150 * time.Millisecond
+	callEvery   = 10 * time.Millisecond // for each caller
+	callTimeout = time.Minute
 )
 
 // load asks for a service without a pause, and sees which configuration answers.
 type load struct {
+	callers int // at a time
+	stalls  *stalls
+
 	mu       sync.Mutex // guards what follows
 	requests int
 	failed   []string
@@ -31,19 +34,22 @@ type load struct {
 	times    []time.Duration
 }
 
+func newLoad(callers int) *load { return &load{callers: callers, accepted: map[int]time.Time{}} }
+
 // run asks the caller's sidecar until ctx ends.
 func (l *load) run(ctx context.Context, outbound string) {
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: callers}, Timeout: time.Minute}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: l.callers}, Timeout: callTimeout}
 	defer client.CloseIdleConnections()
 	var all sync.WaitGroup
 	defer all.Wait()
-	for range callers {
+	for range l.callers {
 		all.Go(func() {
 			tick := time.NewTicker(callEvery)
 			defer tick.Stop()
 			for ctx.Err() == nil {
+				asked := time.Now()
 				revision, err := hello(client, outbound)
-				l.saw(revision, err)
+				l.saw(asked, revision, err)
 				select {
 				case <-tick.C:
 				case <-ctx.Done():
@@ -73,17 +79,18 @@ func hello(client *http.Client, outbound string) (int, error) {
 	return revision, err
 }
 
-func (l *load) saw(revision int, err error) {
+func (l *load) saw(asked time.Time, revision int, err error) {
+	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.requests++
-	if err != nil {
-		l.failed = append(l.failed, time.Now().Format("15:04:05.000 ")+err.Error())
+	if err != nil && l.stalls.within(asked, now) < callTimeout/2 {
+		l.failed = append(l.failed, now.Format("15:04:05.000 ")+err.Error())
 	}
 	l.newest = max(l.newest, revision)
 	for r, at := range l.accepted {
 		if r <= l.newest {
-			took := time.Since(at)
+			took := now.Sub(at) - l.stalls.within(at, now)
 			l.times = append(l.times, took)
 			l.slowest = max(l.slowest, took)
 			delete(l.accepted, r)
@@ -119,17 +126,48 @@ func (l *load) behind() int {
 	return len(l.accepted)
 }
 
+// taken are the times that changes took since it was asked last.
+func (l *load) taken() []time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := l.times
+	l.times = nil
+	return out
+}
+
 // churn changes the configuration without a pause, at whichever control plane answers.
 type churn struct {
 	client   *admin.Client
-	load     *load
+	loads    []*load
+	rest     time.Duration
+	manifest func(n int) string
 	accepted []int // of each there is a resource of its own
-	unsure   int   // that were not answered
+	unsure   []int // that were not answered, or not with a yes
 }
 
 func (c *churn) run(ctx context.Context) {
 	for n := 1; ctx.Err() == nil; n++ {
-		manifest := fmt.Sprintf(`apiVersion: networking.istio.io/v1
+		asked := time.Now()
+		findings, err := c.client.Apply(ctx, []byte(c.manifest(n)), "e2e", false)
+		refused := slices.ContainsFunc(findings, func(f core.Finding) bool { return f.Severity == "error" })
+		if err != nil || refused {
+			c.unsure = append(c.unsure, n)
+		} else {
+			c.accepted = append(c.accepted, n)
+			for _, l := range c.loads {
+				l.accept(n, asked) // from when it was asked for: it may be in force before it is answered
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(c.rest):
+		}
+	}
+}
+
+// revised is a change by which answers tell its number.
+func revised(n int) string {
+	return fmt.Sprintf(`apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {name: echo}
 spec:
@@ -143,19 +181,4 @@ kind: DestinationRule
 metadata: {name: kept-%d}
 spec: {host: kept-%d}
 `, n, n, n)
-		asked := time.Now()
-		_, err := c.client.Apply(ctx, []byte(manifest), "e2e", false)
-		if err != nil {
-			if ctx.Err() == nil {
-				c.unsure++
-			}
-		} else {
-			c.accepted = append(c.accepted, n)
-			c.load.accept(n, asked) // from when it was asked for: it may be in force before it is answered
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(changeRest):
-		}
-	}
 }

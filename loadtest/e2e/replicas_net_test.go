@@ -19,7 +19,7 @@ import (
 )
 
 // network is a local network of hosts, each a network namespace: one for the workloads
-// and one for each control plane.
+// and one for each other, by its address.
 type network string
 
 const workloadsHost = "10.97.0.1"
@@ -38,7 +38,7 @@ func ip(t *testing.T, args ...string) {
 }
 
 // makeNetwork makes the hosts until the test ends.
-func makeNetwork(t *testing.T) network {
+func makeNetwork(t *testing.T, hosts map[string]string) network {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("not root: cannot make network namespaces")
@@ -78,9 +78,9 @@ func (n network) mend(t *testing.T, host string) {
 	ip(t, "-n", n.namespace("w"), "link", "set", "to-"+host, "master", "lan")
 }
 
-// memberFiles are the certificates by which the members of the etcd know each other, one
-// for all; the flags that name them.
-func memberFiles(t *testing.T, dir string) []string {
+// memberFiles are the certificates by which the members of an etcd at these addresses know
+// each other, one for all: the certificate, which is its own root, and its key.
+func memberFiles(t *testing.T, dir string, hosts map[string]string) (certFile, keyFile string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -104,11 +104,11 @@ func memberFiles(t *testing.T, dir string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	certFile, keyFile := filepath.Join(dir, "member.pem"), filepath.Join(dir, "member.key")
+	certFile, keyFile = filepath.Join(dir, "member.pem"), filepath.Join(dir, "member.key")
 	for path, b := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: cert}, keyFile: {Type: "PRIVATE KEY", Bytes: der}} {
 		if err := os.WriteFile(path, pem.EncodeToMemory(b), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return []string{"--etcd-peer-cert-file", certFile, "--etcd-peer-key-file", keyFile, "--etcd-peer-ca-file", certFile}
+	return certFile, keyFile
 }
