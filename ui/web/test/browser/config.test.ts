@@ -19,8 +19,8 @@ spec:
     spec:
       ratioMetric:
         counter: true
-        good: {metricSource: {type: sightline, spec: {outcome: good}}}
-        total: {metricSource: {type: sightline, spec: {outcome: total}}}
+        bad: {metricSource: {type: Prometheus, spec: {query: "sum(rate(istio_requests_total{response_code=~\\"5..\\"}[{{.window}}]))"}}}
+        total: {metricSource: {type: Prometheus, spec: {query: "sum(rate(istio_requests_total[{{.window}}]))"}}}
 `;
 const bad = good.replace("spec:\n", "spec:\n  unknown: field\n");
 const problem = (status: number, more: object) => ({ status, contentType: "application/problem+json", body: JSON.stringify({ status, title: "No", ...more }) });
@@ -36,7 +36,7 @@ test("a manifest is looked at before it is applied, applied, found in the histor
   expect(await apply.isDisabled()).toBe(true);
   await error.getByRole("button", { name: "line 5" }).click();
   expect(await text.evaluate((t: HTMLTextAreaElement) => t.value.slice(t.selectionStart, t.selectionEnd))).toBe("  unknown: field");
-  await page.locator('.editor-gutter [data-mark="error"]').waitFor();
+  await page.locator('.editor-gutter [data-mark="error"]').first().waitFor();
 
   await text.fill(good);
   await error.waitFor({ state: "detached" });
