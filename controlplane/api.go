@@ -64,6 +64,8 @@ func (p *plane) routes() http.Handler {
 		Metrics:     promhttp.HandlerFor(p.registered, promhttp.HandlerOpts{}),
 		CreateToken: p.createToken,
 		Identity:    identities{p},
+		Sealing:     p.sealing,
+		Reseal:      p.reseal,
 		Tap:         p.tap,
 		Status:      status,
 		Logger:      p.deps.Logger,
@@ -83,7 +85,7 @@ func status(err error) int {
 	case errors.Is(err, tap.ErrTooMany):
 		return http.StatusTooManyRequests
 	case errors.Is(err, traffic.ErrNothingToUndo), errors.Is(err, store.ErrConflict), errors.Is(err, resource.ErrStale), errors.Is(err, remedy.ErrChanged), errors.Is(err, remedy.ErrAlreadyTripped),
-		errors.Is(err, errLagging), errors.Is(err, ca.ErrPhase), errors.Is(err, ca.ErrTooManyRevoked):
+		errors.Is(err, errLagging), errors.Is(err, ca.ErrPhase), errors.Is(err, ca.ErrSealing), errors.Is(err, errUngiven), errors.Is(err, ca.ErrTooManyRevoked):
 		return http.StatusConflict
 	case errors.Is(err, remedy.ErrNotLeading):
 		return http.StatusServiceUnavailable

@@ -105,7 +105,7 @@ func (p *plane) standing(ctx context.Context) (mesh.Authority, error) {
 	now := p.authority.Trust()
 	out := mesh.Authority{
 		TrustDomain: p.cfg.TrustDomain, Phase: phaseName(at.Phase), Since: at.Since, Version: at.Version,
-		Signing: describe(at.Signing), Own: at.Own, Supplied: at.Supplied,
+		Signing: describe(at.Signing), Own: at.Own, Supplied: at.Supplied, Twice: p.authority.Sealing().Added != "",
 		Lagging: []mesh.Holder{}, Outstanding: []mesh.Leaf{}, Troubled: []mesh.Holder{}, Revoked: []mesh.Revocation{},
 	}
 	out.Roots = roots(at, p.authority.Root())

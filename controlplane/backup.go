@@ -20,7 +20,7 @@ import (
 func (p *plane) backup(ctx context.Context, w io.Writer, asked admin.BackupRequest) error {
 	order := backup.Order{Mesh: p.cfg.TrustDomain, Passphrase: asked.Passphrase}
 	if asked.Passphrase != "" {
-		if err := p.holdsDirectory(asked.Token); err != nil {
+		if err := p.holdsDirectory("a backup with the CA", asked.Token); err != nil {
 			return err
 		}
 		key, err := os.ReadFile(filepath.Join(p.cfg.Dir, KeyFile))
@@ -32,14 +32,14 @@ func (p *plane) backup(ctx context.Context, w io.Writer, asked admin.BackupReque
 	return backup.Write(ctx, w, p.store, order)
 }
 
-// holdsDirectory refuses who cannot read this control plane's directory.
-func (p *plane) holdsDirectory(token string) error {
+// holdsDirectory refuses what is for who can read this control plane's directory to others.
+func (p *plane) holdsDirectory(what, token string) error {
 	own, err := os.ReadFile(filepath.Join(p.cfg.Dir, TokenFile))
 	if err != nil {
-		return fmt.Errorf("back up: %w", err)
+		return fmt.Errorf("%s: %w", what, err)
 	}
 	if subtle.ConstantTimeCompare([]byte(strings.TrimSpace(string(own))), []byte(strings.TrimSpace(token))) != 1 {
-		return &admin.Error{Status: http.StatusForbidden, Detail: "a backup with the CA is for who can read the directory of the control plane that makes it: ask the one on this machine"}
+		return &admin.Error{Status: http.StatusForbidden, Detail: what + " is for who can read the directory of the control plane that is asked: ask the one on this machine"}
 	}
 	return nil
 }

@@ -56,20 +56,12 @@ func newBackup(g *globals) *cobra.Command {
 
 // writeBackup puts a backup into place once it has been read again.
 func writeBackup(ctx context.Context, g *globals, planes string, asked admin.BackupRequest, out string) (*backup.Backup, error) {
-	token, err := os.ReadFile(filepath.Join(g.dir, "controlplane", controlplane.TokenFile))
-	if err != nil {
-		return nil, fmt.Errorf("read the token of the mesh's own parts: %w (is the control plane's directory below --dir?)", err)
-	}
-	asked.Token = strings.TrimSpace(string(token))
-	source, err := identity.Open(ctx, identity.Config{
-		ControlPlane: planes, Token: asked.Token,
-		Workload: identity.Workload{Service: "backup", Namespace: mesh.SystemNamespace, Instance: "backup"},
-	})
+	client, token, err := beside(ctx, g, planes, "backup")
 	if err != nil {
 		return nil, err
 	}
-	client := admin.NewClient(planes, source.ClientTLS(source.ControlPlane(), "h2"))
 	defer client.Close()
+	asked.Token = token
 	file, err := os.OpenFile(out+".new", os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
@@ -90,6 +82,24 @@ func writeBackup(ctx context.Context, g *globals, planes string, asked admin.Bac
 		return nil, err
 	}
 	return b, nil
+}
+
+// beside speaks to the control plane itself, as who can read its directory. The token is
+// the proof of that.
+func beside(ctx context.Context, g *globals, planes, as string) (c *admin.Client, token string, err error) {
+	raw, err := os.ReadFile(filepath.Join(g.dir, "controlplane", controlplane.TokenFile))
+	if err != nil {
+		return nil, "", fmt.Errorf("read the token of the mesh's own parts: %w (is the control plane's directory below --dir?)", err)
+	}
+	token = strings.TrimSpace(string(raw))
+	source, err := identity.Open(ctx, identity.Config{
+		ControlPlane: planes, Token: token,
+		Workload: identity.Workload{Service: as, Namespace: mesh.SystemNamespace, Instance: as},
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	return admin.NewClient(planes, source.ClientTLS(source.ControlPlane(), "h2")), token, nil
 }
 
 // passphraseIn is what a file holds; "" for no file.

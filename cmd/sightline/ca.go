@@ -12,7 +12,7 @@ import (
 
 func newCA(g *globals) *cobra.Command {
 	c := &cobra.Command{Use: "ca", Short: "The certificate authority: how it stands, rotate it, revoke certificates"}
-	c.AddCommand(newCAStatus(g), newCARotate(g), newCARevoke(g))
+	c.AddCommand(newCAStatus(g), newCARotate(g), newCARevoke(g), newCAReseal(g))
 	return c
 }
 
@@ -59,6 +59,9 @@ func authorityText(t *table, at mesh.Authority) {
 	t.row("certificates", fmt.Sprintf("%d good", at.Leaves), fmt.Sprintf("%d of another authority in use", len(at.Outstanding)))
 	if at.Tokens > 0 {
 		t.row("join tokens", fmt.Sprintf("%d name a root that does not sign: they end with it", at.Tokens))
+	}
+	if at.Twice {
+		t.row("keys", "sealed with two passphrases: `sightline ca reseal --finish` once every control plane runs with the new one")
 	}
 	t.row()
 	t.row("AUTHORITY", "ENDS", "ALARM", "SHA-256", "SUBJECT")

@@ -78,6 +78,10 @@ type Deps struct {
 	Metrics     http.Handler
 	CreateToken func(ctx context.Context, r TokenRequest) (string, error)
 	Identity    Identity
+	// Sealing is how the CA's keys are sealed, as the control plane that answers sees it, or
+	// as all do; Reseal does a step of replacing their passphrase.
+	Sealing func(ctx context.Context, own bool) (mesh.Sealing, error)
+	Reseal  func(ctx context.Context, r ResealRequest) (mesh.Sealing, error)
 	// Tap opens a live look at requests, of sidecars that have their stream here or of all.
 	Tap func(asked mesh.Tap, by string, own bool) (Look, error)
 	// Status is the HTTP status of an error of the parts above; 0 for one that is
@@ -119,6 +123,8 @@ func NewHandler(d Deps) http.Handler {
 		"GET /admin/v1/ca/holders":                          h.holders,
 		"POST /admin/v1/ca/rotate":                          h.rotate,
 		"POST /admin/v1/ca/revoke":                          h.revoke,
+		"GET /admin/v1/ca/seal":                             h.sealing,
+		"POST /admin/v1/ca/seal":                            h.reseal,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { h.answer(w, r, serve) })
 	}

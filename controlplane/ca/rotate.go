@@ -23,6 +23,9 @@ func (a *Authority) Phase() Phase { return a.current.Load().state.Phase }
 // new one of the mesh's own. The new root is trusted from now on, and signs nothing yet.
 func (a *Authority) Distribute(ctx context.Context) error {
 	o := a.current.Load()
+	if a.Sealing().Added != "" { // who was not given both passphrases could not open the new one's key
+		return fmt.Errorf("begin rotation: %w: with two passphrases; settle that first", ErrSealing)
+	}
 	next, err := a.successor(ctx, o)
 	if err == nil {
 		err = a.step(ctx, o, Steady, func(s *State) error {

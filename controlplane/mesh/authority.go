@@ -22,7 +22,8 @@ type Authority struct {
 	Troubled    []Holder               `json:"troubled"`            // whose renewals fail, or who come near the end of their certificate
 	Leaves      int                    `json:"leaves"`              // certificates that are good
 	Revoked     []Revocation           `json:"revoked"`
-	Tokens      int                    `json:"tokens"` // join tokens that name a root which does not sign
+	Twice       bool                   `json:"twice,omitempty"` // its keys are sealed with two passphrases
+	Tokens      int                    `json:"tokens"`          // join tokens that name a root which does not sign
 }
 
 // AuthorityCertificate is one of an authority's certificates.

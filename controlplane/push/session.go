@@ -51,7 +51,7 @@ func (c *Client) session(ctx context.Context, address string) *session {
 	s.live, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	s.rpc, s.idle = c.planes.to(address)
 	s.st = s.rpc.Subscribe(s.live) //nolint:contextcheck // it outlives ctx for a goodbye
-	go func() { // a goodbye that is not answered must not hold up the end
+	go func() {                    // a goodbye that is not answered must not hold up the end
 		defer close(s.parted)
 		select {
 		case <-ctx.Done():

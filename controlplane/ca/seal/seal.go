@@ -36,6 +36,9 @@ type sealed struct {
 	Salt  []byte `json:"salt,omitempty"`
 	Nonce []byte `json:"nonce"`
 	Data  []byte `json:"data"`
+
+	// Also is the same with another passphrase, which is to take this one's place.
+	Also *sealed `json:"also,omitempty"`
 }
 
 // Ring seals with its first key and opens with any. Its methods may be called from any
@@ -55,7 +58,15 @@ func NewRing(passphrase, file string) *Ring {
 // Encrypt seals a secret. It can be opened with the same about alone, which says what
 // the secret is.
 func (r *Ring) Encrypt(_ context.Context, secret []byte, about string) ([]byte, error) {
-	k, salt, err := r.keys[0].forSealing()
+	out, err := with(r.keys[0], secret, about)
+	if err != nil {
+		return nil, err
+	}
+	return marshal(out, about)
+}
+
+func with(from key, secret []byte, about string) (*sealed, error) {
+	k, salt, err := from.forSealing()
 	if err != nil {
 		return nil, fmt.Errorf("seal %s: %w", about, err)
 	}
@@ -63,10 +74,14 @@ func (r *Ring) Encrypt(_ context.Context, secret []byte, about string) ([]byte, 
 	if err != nil {
 		return nil, fmt.Errorf("seal %s: %w", about, err)
 	}
-	out := sealed{Kind: r.keys[0].kind(), Salt: salt, Nonce: make([]byte, aead.NonceSize())}
+	out := &sealed{Kind: from.kind(), Salt: salt, Nonce: make([]byte, aead.NonceSize())}
 	_, _ = rand.Read(out.Nonce) // never fails
 	out.Data = aead.Seal(nil, out.Nonce, secret, []byte(about))
-	raw, err := json.Marshal(out)
+	return out, nil
+}
+
+func marshal(in *sealed, about string) ([]byte, error) {
+	raw, err := json.Marshal(in)
 	if err != nil {
 		return nil, fmt.Errorf("seal %s: %w", about, err)
 	}
@@ -79,21 +94,13 @@ func (r *Ring) Decrypt(_ context.Context, raw []byte, about string) ([]byte, err
 	if err := json.Unmarshal(raw, &in); err != nil {
 		return nil, fmt.Errorf("open %s: %w", about, err)
 	}
-	for _, source := range r.keys {
-		if source.kind() != in.Kind {
-			continue
+	secret, err := r.open(in, about)
+	if err != nil && in.Also != nil {
+		if also, otherErr := r.open(*in.Also, about); otherErr == nil {
+			return also, nil
 		}
-		k, err := source.forOpening(in.Salt)
-		if err != nil {
-			return nil, fmt.Errorf("open %s: %w", about, err)
-		}
-		secret, err := open(k, in, about)
-		if err != nil {
-			return nil, fmt.Errorf("open %s with the %s: %w", about, in.Kind, err)
-		}
-		return secret, nil
 	}
-	return nil, fmt.Errorf("open %s: %w: it needs the %s, and none is given", about, ErrWrongKey, in.Kind)
+	return secret, err
 }
 
 func open(k []byte, in sealed, about string) ([]byte, error) {
@@ -112,8 +119,26 @@ func open(k []byte, in sealed, about string) ([]byte, error) {
 }
 
 // Stale reports whether something was sealed with another kind of key than would be
-// used now.
+// used now. What is sealed twice is left to who settles that.
 func (r *Ring) Stale(raw []byte) bool {
 	var in sealed
-	return json.Unmarshal(raw, &in) != nil || in.Kind != r.keys[0].kind()
+	return json.Unmarshal(raw, &in) != nil || in.Kind != r.keys[0].kind() && in.Also == nil
+}
+
+func (r *Ring) open(in sealed, about string) ([]byte, error) {
+	for _, source := range r.keys {
+		if source.kind() != in.Kind {
+			continue
+		}
+		k, err := source.forOpening(in.Salt)
+		if err != nil {
+			return nil, fmt.Errorf("open %s: %w", about, err)
+		}
+		secret, err := open(k, in, about)
+		if err != nil {
+			return nil, fmt.Errorf("open %s with the %s: %w", about, in.Kind, err)
+		}
+		return secret, nil
+	}
+	return nil, fmt.Errorf("open %s: %w: it needs the %s, and none is given", about, ErrWrongKey, in.Kind)
 }
