@@ -117,7 +117,10 @@ func (s *Source) accept(key *ecdsa.PrivateKey, res *wire.CertificateResponse) (*
 		return nil, err
 	}
 	if err := s.check(m); err != nil {
-		return nil, fmt.Errorf("certificate received: %w", err)
+		return nil, fmt.Errorf("certificate received: %w (%s)", err, s.compareClocks(m.certificate.Leaf))
+	}
+	if ahead := s.compareClocks(m.certificate.Leaf); ahead.Abs() >= skewed {
+		s.cfg.Logger.Error("this machine's clock is off: handshakes fail from five minutes on", "ahead of the certificate authority's by", ahead.Round(time.Second))
 	}
 	return m, nil
 }

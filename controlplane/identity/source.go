@@ -87,6 +87,8 @@ type Source struct {
 	current atomic.Pointer[material]
 	trust   atomic.Pointer[trust]
 
+	clock atomic.Int64 // how far this machine's is ahead of the CA's, in nanoseconds
+
 	rootGone atomic.Int64 // when a root was last taken out, in Unix nanoseconds
 
 	mu       sync.Mutex // guards what follows

@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/hex"
 	"time"
 )
@@ -19,6 +20,9 @@ type Status struct {
 	Trust       uint64    `json:"trust"` // version of whom to trust
 	Roots       int       `json:"roots"`
 	Revoked     int       `json:"revoked"`
+	// Ahead is how far this machine's clock was ahead of the CA's when it gave the
+	// certificate; below 0, behind. Certificates bear five minutes.
+	Ahead time.Duration `json:"clockAhead"`
 }
 
 // Alarm says how urgent it is that a certificate is renewed.
@@ -60,7 +64,20 @@ func (s *Source) Status() Status {
 		Alarm:    AlarmOf(leaf.NotBefore, leaf.NotAfter, time.Now()),
 		Failures: s.failures, Failed: s.failed, Failure: s.failure,
 		Trust: t.version, Roots: len(m.roots), Revoked: t.revoked.Len(),
+		Ahead: time.Duration(s.clock.Load()),
 	}
+}
+
+// skewed is how far clocks may be apart before it is said: a certificate is on its way for
+// seconds, and it hurts at five minutes.
+const skewed = time.Minute
+
+// compareClocks tells how far this machine's clock is ahead of the CA's, by the moment of
+// issue of a certificate that has just come.
+func (s *Source) compareClocks(leaf *x509.Certificate) time.Duration {
+	ahead := time.Since(IssuedAt(leaf))
+	s.clock.Store(int64(ahead))
+	return ahead
 }
 
 // warn says in the log when a certificate comes to a third and a tenth of its life and

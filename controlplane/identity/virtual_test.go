@@ -154,9 +154,12 @@ func (p *plane) leave(away bool) {
 var web = identity.Workload{Service: "web", Namespace: "default", Account: "web", Instance: "web-1"}
 
 // newPlane starts one; the test's bubble has to end it by the function it returns.
-func newPlane(t *testing.T) *plane {
+func newPlane(t *testing.T) *plane { t.Helper(); return newPlaneAt(t, time.Now) }
+
+// newPlaneAt is newPlane with a clock of its own.
+func newPlaneAt(t *testing.T, now func() time.Time) *plane {
 	t.Helper()
-	a, err := ca.Load(t.Context(), ca.Config{TrustDomain: "mesh.local", TTL: 24 * time.Hour}, ca.Deps{Records: &records{}, Sealer: unsealed{}})
+	a, err := ca.Load(t.Context(), ca.Config{TrustDomain: "mesh.local", TTL: 24 * time.Hour}, ca.Deps{Records: &records{}, Sealer: unsealed{}, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -461,4 +464,48 @@ func TestConnectionsOfOldRootsDrain(t *testing.T) {
 			t.Error("revoked, and the connection stands")
 		}
 	})
+}
+
+// Clocks that are five minutes apart let no handshake and no renewal fail, a rotation
+// included; it is said, before it would hurt.
+func TestClocksAreFiveMinutesApart(t *testing.T) {
+	for name, ahead := range map[string]time.Duration{"ahead": 5 * time.Minute, "behind": -5 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var logs bytes.Buffer
+				p := newPlaneAt(t, func() time.Time { return time.Now().Add(-ahead) })
+				s := source(t, p, &logs, token.New(p.authority.Root()).String())
+				for hour := range 16 {
+					time.Sleep(time.Hour)
+					switch hour {
+					case 13:
+						must(t, p.authority.Distribute(t.Context()))
+					case 14:
+						must(t, p.authority.SignWithNext(t.Context()))
+					case 15:
+						must(t, p.authority.Retire(t.Context()))
+					}
+					time.Sleep(time.Minute)
+					if err := shake(s); err != nil {
+						t.Fatalf("hour %d: %v", hour, err)
+					}
+				}
+				synctest.Wait()
+				at := s.Status()
+				if at.Failed > 0 || at.Alarm != identity.NoAlarm || at.Roots != 1 {
+					t.Errorf("%+v", at)
+				}
+				if at.Ahead.Round(time.Minute) != ahead || !strings.Contains(logs.String(), "this machine's clock is off") {
+					t.Errorf("%v ahead, want %v; the log: %s", at.Ahead, ahead, logs.String())
+				}
+			})
+		})
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }

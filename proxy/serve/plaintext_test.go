@@ -160,14 +160,14 @@ func upgrader() app {
 			return
 		}
 		control.EnableFullDuplex() //nolint:errcheck // HTTP/2 is so in any case
-		control.Flush()            //nolint:errcheck // the copy tells
+		control.Flush()
 		for b := make([]byte, 10); ; {
 			n, err := r.Body.Read(b)
 			if err != nil {
 				return
 			}
-			w.Write(b[:n])  //nolint:errcheck // the read tells
-			control.Flush() //nolint:errcheck // as above
+			w.Write(b[:n]) //nolint:errcheck // the read tells
+			control.Flush()
 		}
 	})}
 }
@@ -183,7 +183,7 @@ func lasting(t *testing.T, s *sidecar, protocol string) io.ReadWriter {
 		c := dialTCP(t, s.addr.String())
 		send(t, c, "GET / HTTP/1.1\r\nHost: reviews\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
 		r := bufio.NewReader(c)
-		res, err := http.ReadResponse(r, nil)
+		res, err := http.ReadResponse(r, nil) //nolint:bodyclose // what follows is none
 		if err != nil || res.StatusCode != http.StatusSwitchingProtocols {
 			t.Fatalf("%v, %v", res, err)
 		}
