@@ -94,14 +94,10 @@ var without = map[string]string{
 	"EnvoyFilter":   "it patches Envoy, which no sidecar here is; leave it out",
 	"WasmPlugin":    "sidecars run no code of others; leave it out",
 	"WorkloadGroup": "workloads join with a token and say themselves what they are; leave it out",
-	"WorkloadEntry": "workloads join with a token and say themselves what they are; one without a sidecar is an endpoint of a ServiceEntry",
 	"ProxyConfig":   "it sets up Envoy, which no sidecar here is; leave it out",
 }
 
 func lookup(version, name string) (kind, error) {
-	if why := without[name]; why != "" {
-		return kind{}, fmt.Errorf("apiVersion %q with kind %q is not supported: %s", version, name, why)
-	}
 	var wants []string
 	for _, l := range languages() {
 		spoken := slices.ContainsFunc(l.versions, func(v string) bool { return apiVersion(l.group, v) == version })
@@ -113,6 +109,9 @@ func lookup(version, name string) (kind, error) {
 			names = append(names, k.name)
 		}
 		wants = append(wants, strings.Join(names, ", ")+" of "+l.newest())
+	}
+	if why := without[name]; why != "" {
+		return kind{}, fmt.Errorf("apiVersion %q with kind %q is not supported: %s", version, name, why)
 	}
 	return kind{}, fmt.Errorf("apiVersion %q with kind %q is not supported; want %s", version, name, strings.Join(wants, "; "))
 }
