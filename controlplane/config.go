@@ -10,6 +10,7 @@ import (
 
 	"github.com/sightline-mesh/sightline/controlplane/ca"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/controlplane/registry/dns"
 	"github.com/sightline-mesh/sightline/controlplane/remedy"
 	"github.com/sightline-mesh/sightline/controlplane/store"
 )
@@ -59,6 +60,9 @@ type Config struct {
 	// none. Of several control planes the one that leads reads its own, so all are to be
 	// given the same.
 	RegistryFile string
+	// NameServers, address:port, are asked for the names that resources tell of, the
+	// control plane that leads asking; empty are those of the system.
+	NameServers []string
 	// Advertise is the host:port at which the others reach this one; empty is Listen, with
 	// this machine's first address where that names none.
 	Advertise string
@@ -104,6 +108,9 @@ func (c Config) Validate() error {
 		if d.value < d.min {
 			bad = append(bad, fmt.Errorf("%s: %s is shorter than %s", d.name, d.value, d.min))
 		}
+	}
+	if err := dns.CheckServers(c.NameServers); err != nil {
+		bad = append(bad, fmt.Errorf("name servers: %w", err))
 	}
 	if _, err := mesh.ParsePathNormalization(string(c.PathNormalization)); err != nil {
 		bad = append(bad, fmt.Errorf("path normalization: %w", err))

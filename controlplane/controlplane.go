@@ -151,6 +151,7 @@ type plane struct {
 
 	registered *prometheus.Registry // the figures
 
+	namesNews     chan struct{} // capacity 1: resources may tell of other names
 	authorityNews chan struct{} // capacity 1: the CA's state has changed in the store
 }
 
@@ -164,6 +165,7 @@ func (c *ControlPlane) assemble(ctx context.Context, s *store.Store) (*plane, er
 		events:       event.New(s, c.deps.Logger),
 		mirror:       mirror.New(c.cfg.TrustDomain),
 		frames:       newFrames(),
+		namesNews:    make(chan struct{}, 1),
 		audit:        make(chan mesh.Event, auditBuffer),
 	}
 	err := s.Restored(ctx)

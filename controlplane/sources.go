@@ -3,10 +3,13 @@ package controlplane
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
+	"github.com/sightline-mesh/sightline/controlplane/config"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/controlplane/registry"
+	"github.com/sightline-mesh/sightline/controlplane/registry/dns"
 	"github.com/sightline-mesh/sightline/controlplane/registry/file"
 	"github.com/sightline-mesh/sightline/controlplane/store"
 )
@@ -17,7 +20,21 @@ func (p *plane) sources() []registry.Source {
 	if p.cfg.RegistryFile != "" {
 		out = append(out, file.New(p.cfg.RegistryFile, p.cfg.TrustDomain))
 	}
-	return out
+	return append(out, dns.New(dns.Deps{
+		Resolver: dns.NewClient(p.cfg.NameServers...), Known: p.named, Lookups: p.lookups, Changed: p.namesNews, Logger: p.deps.Logger,
+	}))
+}
+
+// named are the instances that DNS told of.
+func (p *plane) named(ctx context.Context) ([]mesh.Instance, error) {
+	all, err := p.instances(ctx)
+	return slices.DeleteFunc(all, func(i mesh.Instance) bool { return i.Origin != "dns" }), err
+}
+
+// lookups are the names that resources tell of.
+func (p *plane) lookups(ctx context.Context) ([]config.Lookup, error) {
+	objects, _, err := p.resources.Objects(ctx)
+	return config.Lookups(objects, p.cfg.TrustDomain), err
 }
 
 // followSources keeps what sources say registered until ctx ends, while this control

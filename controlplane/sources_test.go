@@ -1,10 +1,15 @@
 package controlplane
 
 import (
+	"context"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"github.com/miekg/dns"
 
 	"github.com/sightline-mesh/sightline/controlplane/admin"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -70,4 +75,50 @@ func TestRegistryFileFromEndToEnd(t *testing.T) {
 	p.cfg.RegistryFile = ""
 	p.start(nil)
 	other.until(t, "nobody without the file", "ledger", instances(0))
+}
+
+// TestNamesFromEndToEnd: an applied ServiceEntry has its host asked for, from a name
+// server on this machine, and who calls it is told of every address and of changes.
+func TestNamesFromEndToEnd(t *testing.T) {
+	t.Parallel()
+	var address atomic.Value
+	address.Store("192.0.2.1")
+	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ready := make(chan struct{})
+	server := &dns.Server{PacketConn: packets, NotifyStartedFunc: func() { close(ready) }, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
+		r := new(dns.Msg).SetReply(q)
+		if rr, err := dns.NewRR(q.Question[0].Name + " 1 A " + address.Load().(string)); err == nil && q.Question[0].Qtype == dns.TypeA {
+			r.Answer = []dns.RR{rr}
+		}
+		_ = w.WriteMsg(r)
+	})}
+	background(t, func(ctx context.Context) error {
+		defer context.AfterFunc(ctx, func() { _ = server.Shutdown() })()
+		return server.ActivateAndServe()
+	})
+	<-ready
+	p := newPlant(t, func(c *Config) { c.NameServers = []string{packets.LocalAddr().String()} })
+	c := p.admin()
+	web := p.sidecar(p.token(c), workload("web", "v1", "web-1"), "api.example.com")
+	apply(t, c, `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: api}
+spec: {hosts: [api.example.com], resolution: DNS, ports: [{number: 80, name: http, protocol: HTTP, targetPort: 8080}, {number: 443, name: tls, protocol: TLS}]}
+`)
+	at := func(address string) func(mesh.Snapshot) bool {
+		return func(s mesh.Snapshot) bool { return len(s.Instances) == 1 && s.Instances[0].Address.String() == address }
+	}
+	s := web.until(t, "its address", "api.example.com", at("192.0.2.1:8080"))
+	if i := s.Instances[0]; !i.Plaintext || i.Identity != "" || len(i.Ports) != 2 || len(s.Ports) != 3 {
+		t.Errorf("instance %+v, ports %+v", i, s.Ports)
+	}
+	address.Store("192.0.2.2")
+	web.until(t, "its new address", "api.example.com", at("192.0.2.2:8080"))
+	all, err := c.Proxies(t.Context())
+	if err != nil || len(all) != 2 || all[0].Instance.Origin != "dns" {
+		t.Errorf("proxies %+v, %v", all, err)
+	}
 }

@@ -3,6 +3,7 @@ package controlplane
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -34,6 +35,9 @@ func (p *plane) instances(ctx context.Context) ([]mesh.Instance, error) {
 // changed is told of every change in the store.
 func (p *plane) changed(b store.Batch) {
 	news := p.mirror.Tell(b)
+	if b.Whole || slices.ContainsFunc(b.Changes, func(c store.Change) bool { return c.Table == store.Resources }) {
+		signal(p.namesNews)
+	}
 	p.sayUnreadable()
 	switch news {
 	case mirror.Urgent:

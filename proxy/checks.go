@@ -84,7 +84,7 @@ func (c *checks) ask(ctx context.Context, i *upstream.Instance) error {
 }
 
 func (c *checks) askHTTP(ctx context.Context, i *upstream.Instance, check *mesh.HTTPCheck) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+i.Info.Address.String()+check.Path, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+i.At().String()+check.Path, nil)
 	if err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func (c *checks) askGRPC(ctx context.Context, i *upstream.Instance, check *mesh.
 		message = protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), check.Service)
 	}
 	body := append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(message))), message...)
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+i.Info.Address.String()+"/grpc.health.v1.Health/Check", bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+i.At().String()+"/grpc.health.v1.Health/Check", bytes.NewReader(body))
 	if err != nil {
 		return err
 	}

@@ -127,7 +127,7 @@ func dialer(k *mesh.Keepalive) *net.Dialer {
 // dial opens a connection of mutual TLS that has proved to be the instance's, or one of
 // plaintext where there is to be none.
 func (r *parts) dial(ctx context.Context, to *upstream.Instance, alpn string) (net.Conn, error) {
-	d, at := dialer(to.Limits().Keepalive), to.Info.Address.String()
+	d, at := dialer(to.Limits().Keepalive), to.At().String()
 	if to.Plaintext() {
 		return d.DialContext(ctx, "tcp", at)
 	}

@@ -90,6 +90,9 @@ func (t *tables) resolve(ctx context.Context, s mesh.ServiceName, by time.Time) 
 	if now := t.current.Load(); now.Has(s) { // there is no such service
 		return now, nil
 	}
+	if s.Outside() && !t.feed.Status().Connected { // most hosts outside are nobody's service
+		return nil, untold(s, "the control plane is away, and it was not asked before")
+	}
 	return t.await(ctx, s, by)
 }
 

@@ -16,6 +16,8 @@ import (
 
 const pathsHelp = "what sidecars do to the paths of requests: NONE, BASE, MERGE_SLASHES or DECODE_AND_MERGE_SLASHES; kept, and a sidecar's own flag outranks it (default: what was set before, BASE at first)"
 
+const nameServerHelp = "address:port of a name server to ask for the names that ServiceEntries tell of; several are asked one after the other (default: the system's)"
+
 const registryHelp = "file with WorkloadEntries, and Services that select them, for instances without a sidecar to register them; watched, and a bad edit leaves the last good one in force"
 
 func newControlPlane(g *globals) *cobra.Command {
@@ -57,6 +59,7 @@ func newControlPlane(g *globals) *cobra.Command {
 	f.DurationVar(&c.CertificateTTL, "cert-ttl", c.CertificateTTL, "how long certificates are good for")
 	f.StringVar((*string)(&c.PathNormalization), "path-normalization", "", pathsHelp)
 	f.StringVar(&c.RegistryFile, "registry-file", "", registryHelp)
+	f.StringSliceVar(&c.NameServers, "name-server", nil, nameServerHelp)
 	etcd.register(f)
 	caFlags(f, &c.CA, &secret)
 	return cmd

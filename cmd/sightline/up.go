@@ -80,6 +80,7 @@ func meshFlags(f *pflag.FlagSet, c *up.Config) {
 	f.DurationVar(&c.CertTTL, "cert-ttl", c.CertTTL, "how long certificates are good for")
 	f.StringVar((*string)(&c.PathNormalization), "path-normalization", "", pathsHelp)
 	f.StringVar(&c.RegistryFile, "registry-file", "", registryHelp)
+	f.StringSliceVar(&c.NameServers, "name-server", nil, nameServerHelp)
 	f.StringVar(&c.Alertmanager, "alertmanager", c.Alertmanager, "URL of an Alertmanager that gets the alerts")
 	f.StringSliceVar(&c.RuleFiles, "rules", c.RuleFiles, "Prometheus rule files to evaluate")
 }

@@ -62,7 +62,7 @@ func (b Base) Of(i *mesh.Instance) []mesh.ServiceName {
 		return out
 	}
 	for _, name := range b.names[i.Service.Namespace()] {
-		if name != i.Service && b.groups[name].Groups(i.Service.Namespace(), i.Labels) {
+		if name != i.Service && b.groups[name].Selects(i.Service.Namespace(), i.Labels) {
 			out = append(out, name)
 		}
 	}
@@ -85,8 +85,10 @@ func Configured(objs []config.Object, trustDomain string) Base {
 		case o.Hedge != nil:
 			h := o.Hedge.Hedge
 			b.known(o.Hedge.Service).Hedge = &h
-		case o.Service != nil:
-			b.known(o.Service.Name)
+		case o.Service != nil, o.ServiceEntry != nil:
+			for _, name := range o.Hosts() {
+				b.known(name)
+			}
 		}
 	}
 	b.gatewayRoutes(sorted)
@@ -132,9 +134,14 @@ func (b Base) Service(name mesh.ServiceName, instances []mesh.Instance, verdicts
 func (b *Base) group(sorted []config.Object) {
 	b.groups, b.names = map[mesh.ServiceName]*config.Service{}, map[string][]mesh.ServiceName{}
 	for _, o := range sorted {
-		if o.Service != nil {
-			b.groups[o.Service.Name] = o.Service
-			b.names[o.Namespace] = append(b.names[o.Namespace], o.Service.Name)
+		for _, g := range o.Groups() {
+			if b.groups[g.Name] != nil {
+				continue // the first one: Validate has told of the other
+			}
+			b.groups[g.Name] = g
+			if len(g.Selector) > 0 {
+				b.names[g.Namespace] = append(b.names[g.Namespace], g.Name)
+			}
 		}
 	}
 }

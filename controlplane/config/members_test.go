@@ -95,11 +95,11 @@ func TestValidateMembers(t *testing.T) {
 		{"fits a sidecar", service("{selector: {app: web}}"), ""},
 		{"nobody", service("{selector: {app: x}}"), `Service default/s: spec.selector: {"app":"x"} fits no instance and no WorkloadEntry in namespace default`},
 		{"selects nothing", service("{}"), "Service default/s: spec.selector: is empty, and no sidecar has joined as s: nobody belongs to it"},
-		{"unselected", entry("{address: 10.0.0.7, labels: {app: x}}"), `WorkloadEntry default/w: spec.labels: {"app":"x"} are selected by no Service of namespace default: nobody can call it`},
-		{"no ports", service("{selector: {app: x}}") + "\n---\n" + entry("{address: 10.0.0.7, labels: {app: x}}"), "Service default/s: spec.selector: {\"app\":\"x\"} fits no instance and no WorkloadEntry in namespace default\nWorkloadEntry default/w: spec.labels: are selected by Service default/s, which has no ports to call it at; give it some"},
+		{"unselected", entry("{address: 10.0.0.7, labels: {app: x}}"), `WorkloadEntry default/w: spec.labels: {"app":"x"} are selected by no Service and no ServiceEntry of namespace default: nobody can call it`},
+		{"no ports", service("{selector: {app: x}}") + "\n---\n" + entry("{address: 10.0.0.7, labels: {app: x}}"), "WorkloadEntry default/w: spec.labels: are selected by Service default/s, which has no ports to call it at; give it some"},
 		{
 			"no such port", service("{selector: {app: x}, ports: [{port: 80, targetPort: web}]}") + "\n---\n" + entry("{address: 10.0.0.7, labels: {app: x}}"),
-			"Service default/s: spec.selector: {\"app\":\"x\"} fits no instance and no WorkloadEntry in namespace default\nWorkloadEntry default/w: spec.ports: has none of the ports of Service default/s that selects it; want the number of \"web\", which its targetPort names",
+			"WorkloadEntry default/w: spec.ports: has none of the ports of Service default/s that selects it; want the number of \"web\", which its targetPort names",
 		},
 	} {
 		var lines []string

@@ -114,6 +114,8 @@ func (o Object) Selector() map[string]string {
 		return o.TraceSampling.Selector
 	case o.Service != nil:
 		return o.Service.Selector
+	case o.ServiceEntry != nil:
+		return o.ServiceEntry.Selector
 	}
 	return o.AuthorizationPolicy.GetSelector().GetMatchLabels()
 }

@@ -12,7 +12,8 @@ import (
 // name for those of its namespace that carry labels, and the ports it is asked for at.
 // Sidecars that joined under the name belong to it whatever it selects.
 type Service struct {
-	Name     mesh.ServiceName
+	Name      mesh.ServiceName
+	Namespace string // of the workloads
 	Selector map[string]string // empty selects none
 	Ports    []ServicePort
 }
@@ -86,7 +87,7 @@ func serviceAccepts(rule string, value any) string {
 
 func fillService(o *Object, spec map[string]any) error {
 	r := validator{object: *o}
-	s := &Service{Name: mesh.NewServiceName(o.Name, o.Namespace), Selector: textsOf(spec["selector"])}
+	s := &Service{Name: mesh.NewServiceName(o.Name, o.Namespace), Namespace: o.Namespace, Selector: textsOf(spec["selector"])}
 	if !mesh.IsLabel(o.Name) {
 		r.fault("metadata.name", "%q is not a DNS label, as the name of a service has to be", o.Name)
 	}

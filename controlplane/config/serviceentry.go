@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"regexp"
 	"slices"
 
 	networking "istio.io/api/networking/v1alpha3"
@@ -11,15 +12,26 @@ import (
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
-// ServiceEntry makes services known that have no sidecars, with the addresses of their
-// instances. Those are called without the mesh's TLS, as nothing there would end it.
+// ServiceEntry makes services known that no sidecar registers, under names of the mesh's
+// own form or of hosts outside such as api.example.com, with where their instances are.
 type ServiceEntry struct {
-	Services  []mesh.ServiceName
-	Instances []mesh.Instance // of each of them; without a service and an id
+	Services   []mesh.ServiceName
+	Ports      []ServicePort
+	Resolution Resolution
+	Endpoints  []*WorkloadEntry
+	Selector   map[string]string // of workloads that belong to it; nil is none
 }
 
-// serviceEntryKind reads Istio's ServiceEntry as far as its hosts have the form of the
-// mesh's own names, and its addresses are written in it.
+// Resolution is how the addresses of a ServiceEntry's instances are known.
+type Resolution string
+
+// The resolutions. Istio's NONE, where each connection goes where it was going, is refused.
+const (
+	ResolveStatic Resolution = "STATIC"          // they are written down
+	ResolveDNS    Resolution = "DNS"             // every address of a name is an instance
+	ResolveOneDNS Resolution = "DNS_ROUND_ROBIN" // one of a name's addresses at a time is
+)
+
 func serviceEntryKind() kind {
 	return kind{
 		shape:    func() shape { return messageShape((&networking.ServiceEntry{}).ProtoReflect().Descriptor()) },
@@ -36,8 +48,10 @@ func serviceEntryKind() kind {
 }
 
 var serviceEntryFields = fieldSet(map[string]string{
-	"": "hosts ports location resolution endpoints", "ports": "number name protocol targetPort",
-	"endpoints": "address ports labels locality",
+	"":                 "hosts ports location resolution endpoints workloadSelector exportTo",
+	"ports":            "number name protocol targetPort",
+	"endpoints":        "address ports labels locality serviceAccount",
+	"workloadSelector": "labels",
 })
 
 // entryProtocols are what can be carried to where no sidecar is. TLS is the caller's own.
@@ -46,35 +60,46 @@ var entryProtocols = map[string]mesh.AppProtocol{
 }
 
 func serviceEntryAccepts(rule string, value any) string {
+	word, _ := value.(string)
 	switch rule {
-	case "location":
-		if value != "MESH_EXTERNAL" {
-			return show(value) + " is not supported: a workload with a sidecar joins by itself; want MESH_EXTERNAL"
-		}
 	case "resolution":
-		if value != "STATIC" {
-			return show(value) + " is not supported yet; want STATIC, with the addresses as endpoints"
-		}
-	case "ports":
-		if length(value) != 1 {
-			return fmt.Sprintf("has %d entries; want exactly one", length(value))
+		switch word {
+		case "DYNAMIC_DNS":
+			return show(value) + " is not supported: it is for hosts with a wildcard, and those are not read; want DNS"
+		case "NONE":
+			return show(value) + " is not supported: connections to unknown hosts go where they were going anyway, unless --outbound-policy forbids it; want DNS or STATIC"
 		}
 	case "ports.protocol":
-		if word, _ := value.(string); entryProtocols[word] == "" {
+		if entryProtocols[word] == "" {
 			return show(value) + " is not supported; want " + enumerate(slices.Sorted(maps.Keys(entryProtocols)))
 		}
+	case "exportTo":
+		if !slices.Equal(words(value), []string{"*"}) {
+			return show(value) + ` is not supported: an entry is there for every caller; want "*" or none, and a Sidecar for who is not to see it`
+		}
+	case "workloadSelector.labels":
+		return selectorAccepts("selector.matchLabels", value)
 	default:
-		word, _ := value.(string)
 		return endpointAccepts(rule, word)
 	}
 	return ""
 }
 
+// dnsName is a name that can be asked for: of an address, or with leading underscores of
+// an SRV record.
+var dnsName = regexp.MustCompile(`^(_[a-z0-9-]{1,62}\._(tcp|udp)\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// isAddress reports whether a machine has this address, rather than this name.
+func isAddress(s string) bool {
+	a, err := netip.ParseAddr(s)
+	return err == nil && a.Zone() == "" && !a.IsUnspecified()
+}
+
 func endpointAccepts(rule, word string) string {
 	switch rule {
 	case "endpoints.address":
-		if a, err := netip.ParseAddr(word); err != nil || a.Zone() != "" || a.IsUnspecified() {
-			return show(word) + " is not an address that can be called; want one such as 10.0.0.7"
+		if !isAddress(word) && (!dnsName.MatchString(word) || len(word) > 253) {
+			return show(word) + " is not an address that can be called; want one such as 10.0.0.7, or a whole name such as db.example.com"
 		}
 	case "endpoints.locality":
 		if _, err := mesh.ParseLocality(word); err != nil {
@@ -87,7 +112,7 @@ func endpointAccepts(rule, word string) string {
 // readServiceEntry reads what serviceEntryAccepts has let through.
 func readServiceEntry(o *Object, s *networking.ServiceEntry) error {
 	r := validator{object: *o}
-	out := &ServiceEntry{}
+	out := &ServiceEntry{Resolution: Resolution(s.GetResolution().String())}
 	for i, host := range s.GetHosts() {
 		if name, ok := r.service(host, fmt.Sprintf("spec.hosts[%d]", i)); ok {
 			out.Services = append(out.Services, name)
@@ -96,25 +121,24 @@ func readServiceEntry(o *Object, s *networking.ServiceEntry) error {
 	if len(s.GetHosts()) == 0 {
 		r.fault("spec.hosts", "is empty; want the name of at least one service")
 	}
-	if s.GetResolution() != networking.ServiceEntry_STATIC {
-		r.fault("spec.resolution", "is missing; want STATIC, with the addresses as endpoints")
-	}
 	if len(s.GetPorts()) == 0 {
-		r.fault("spec.ports", "is missing; want the port of the endpoints")
+		r.fault("spec.ports", "is missing; want the ports of the service")
 	}
-	if len(s.GetEndpoints()) == 0 {
-		r.fault("spec.endpoints", "is empty; want at least one address")
+	for i, p := range s.GetPorts() {
+		out.Ports = append(out.Ports, r.entryPort(p, fmt.Sprintf("spec.ports[%d]", i)))
 	}
-	for _, p := range s.GetPorts() {
-		if entryProtocols[p.GetProtocol()] == "" {
-			r.fault("spec.ports[0].protocol", "is missing; want %s", enumerate(slices.Sorted(maps.Keys(entryProtocols))))
+	if len(r.findings) == 0 {
+		r.servicePorts(out.Ports, "number")
+	}
+	for i, e := range s.GetEndpoints() {
+		out.Endpoints = append(out.Endpoints, r.entryEndpoint(s, e, fmt.Sprintf("spec.endpoints[%d]", i)))
+	}
+	if s.GetWorkloadSelector() != nil {
+		if out.Selector = s.GetWorkloadSelector().GetLabels(); len(out.Selector) == 0 {
+			r.fault("spec.workloadSelector.labels", "is empty; want the labels of the workloads, or leave the selector out")
 		}
-		r.port(p.GetNumber(), "spec.ports[0].number")
-		r.port(p.GetTargetPort(), "spec.ports[0].targetPort")
-		for i, e := range s.GetEndpoints() {
-			out.Instances = append(out.Instances, r.endpoint(e, p, fmt.Sprintf("spec.endpoints[%d]", i)))
-		}
 	}
+	r.resolved(out, s)
 	if len(r.findings) > 0 {
 		return &Error{Findings: r.findings}
 	}
@@ -122,31 +146,58 @@ func readServiceEntry(o *Object, s *networking.ServiceEntry) error {
 	return nil
 }
 
-// endpoint is where one instance of the service is: at the port that the endpoint gives
-// for the service's by name, else at the target port, else at the port itself.
-func (v *validator) endpoint(e *networking.WorkloadEntry, p *networking.ServicePort, at string) mesh.Instance {
-	port := p.GetNumber()
-	if p.GetTargetPort() != 0 {
-		port = p.GetTargetPort()
+func (v *validator) entryPort(p *networking.ServicePort, at string) ServicePort {
+	if entryProtocols[p.GetProtocol()] == "" {
+		v.fault(at+".protocol", "is missing; want %s", enumerate(slices.Sorted(maps.Keys(entryProtocols))))
 	}
-	for name, own := range e.GetPorts() {
-		if name != p.GetName() {
-			v.fault(fmt.Sprintf("%s.ports[%q]", at, name), "is no port of the entry; want %q", p.GetName())
+	v.port(p.GetNumber(), at+".number")
+	v.port(p.GetTargetPort(), at+".targetPort")
+	return ServicePort{
+		Port:   mesh.Port{Number: uint16(p.GetNumber()), Name: p.GetName(), Protocol: entryProtocols[p.GetProtocol()]}, //nolint:gosec // checked
+		Target: uint16(p.GetTargetPort()),                                                                              //nolint:gosec // checked
+	}
+}
+
+// entryEndpoint is one endpoint of an entry. A workload of the mesh proves an account, and
+// what is outside has none.
+func (v *validator) entryEndpoint(s *networking.ServiceEntry, e *networking.WorkloadEntry, at string) *WorkloadEntry {
+	inside := s.GetLocation() == networking.ServiceEntry_MESH_INTERNAL
+	switch {
+	case inside && e.GetServiceAccount() == "":
+		v.fault(at+".serviceAccount", "is missing: a workload of the mesh is called over mutual TLS, and has to prove an account; want that, or location MESH_EXTERNAL")
+	case !inside && e.GetServiceAccount() != "":
+		v.fault(at+".serviceAccount", "%q has no effect where location is MESH_EXTERNAL: nobody there proves one; want location MESH_INTERNAL", e.GetServiceAccount())
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.GetPorts())) {
+		if !slices.ContainsFunc(s.GetPorts(), func(p *networking.ServicePort) bool { return p.GetName() == name }) {
+			v.fault(fmt.Sprintf("%s.ports[%q]", at, name), "is no port of the entry; want the name of one in spec.ports")
 		}
-		port = own
-		v.port(own, fmt.Sprintf("%s.ports[%q]", at, name))
 	}
-	if port == 0 {
-		v.fault(at, "has no port; give spec.ports[0].number")
+	return v.workload(e, at)
+}
+
+// resolved looks at whether there is anything to find instances by.
+func (v *validator) resolved(e *ServiceEntry, s *networking.ServiceEntry) {
+	if e.Selector != nil && len(e.Endpoints) > 0 {
+		v.fault("spec.workloadSelector", "cannot stand beside endpoints; keep one")
 	}
-	address, err := netip.ParseAddr(e.GetAddress())
-	if err != nil {
-		v.fault(at+".address", "is missing; want one such as 10.0.0.7")
+	for i, w := range e.Endpoints {
+		if e.Resolution == ResolveStatic && w.Address != "" && !isAddress(w.Address) {
+			v.fault(fmt.Sprintf("spec.endpoints[%d].address", i), "%q is a name, and resolution is STATIC; want an address such as 10.0.0.7, or resolution DNS", w.Address)
+		}
 	}
-	return mesh.Instance{
-		Version: mesh.Version(e.GetLabels()["version"]), Address: netip.AddrPortFrom(address, uint16(port)), //nolint:gosec // checked
-		Labels: e.GetLabels(), State: mesh.Ready, Plaintext: true,
-		AppProtocol: entryProtocols[p.GetProtocol()], AppPort: uint16(port), //nolint:gosec // checked
-		Locality: mesh.Locality(e.GetLocality()),
+	switch e.Resolution {
+	default:
+		v.fault("spec.resolution", "is missing; want STATIC, with endpoints, or DNS")
+	case ResolveStatic:
+		if s.GetWorkloadSelector() == nil && len(e.Endpoints) == 0 {
+			v.fault("spec.endpoints", "is empty; want at least one address, or a workloadSelector")
+		}
+	case ResolveDNS, ResolveOneDNS:
+		for i, name := range e.Services {
+			if e.Selector == nil && len(e.Endpoints) == 0 && !name.Outside() && !dnsName.MatchString(string(name)) {
+				v.fault(fmt.Sprintf("spec.hosts[%d]", i), "%q is no whole name that DNS could be asked for; want one such as api.example.com, or endpoints", name)
+			}
+		}
 	}
 }

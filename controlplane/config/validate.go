@@ -17,7 +17,7 @@ func Validate(all []Object, w World) []mesh.Finding {
 	w = w.with(all)
 	v := validator{
 		world: w, rules: make(map[mesh.ServiceName]Object), routes: make(map[mesh.ServiceName]Object),
-		checks: make(map[mesh.ServiceName]Object),
+		checks: make(map[mesh.ServiceName]Object), makers: make(map[mesh.ServiceName]Object),
 		hedges: make(map[mesh.ServiceName]Object), attached: make(map[mesh.ServiceName]Object),
 		all: all, delegates: delegatesOf(all), heard: KnownServices(all, w),
 	}
@@ -39,6 +39,8 @@ func Validate(all []Object, w World) []mesh.Finding {
 			v.gatewayRoute(o.GatewayRoute)
 		case o.Service != nil:
 			v.coreService(o.Service)
+		case o.ServiceEntry != nil:
+			v.serviceEntry(o.ServiceEntry)
 		case o.WorkloadEntry != nil:
 			v.workloadEntry()
 		default:
@@ -76,6 +78,7 @@ type validator struct {
 	routes    map[mesh.ServiceName]Object // VirtualServices by host
 	checks    map[mesh.ServiceName]Object // HealthChecks by service
 	hedges    map[mesh.ServiceName]Object // Hedges by service
+	makers    map[mesh.ServiceName]Object // Services and ServiceEntries by the services they make
 	attached  map[mesh.ServiceName]Object // HTTPRoutes and GRPCRoutes by parent, one of each
 	all       []Object
 	delegates delegateSet

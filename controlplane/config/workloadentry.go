@@ -14,7 +14,7 @@ import (
 // WorkloadEntry is one workload whose sidecar, if there is any, does not register it. It
 // belongs to the Services of its namespace that select its labels.
 type WorkloadEntry struct {
-	Address  string // of a machine, without a port
+	Address  string // of a machine, or a name in DNS that has some
 	Ports    map[string]uint16
 	Labels   map[string]string
 	Locality mesh.Locality
@@ -52,7 +52,7 @@ func readWorkloadEntry(o *Object, w *networking.WorkloadEntry) error {
 	}
 	maps.Copy(labels, out.Labels)
 	if out.Labels = labels; len(labels) == 0 {
-		r.fault("spec.labels", "is empty, so no Service selects it; want those that one does, such as app: %s", strings.ReplaceAll(o.Name, ".", "-"))
+		r.fault("spec.labels", "is empty, so nothing selects it; want those that one does, such as app: %s", strings.ReplaceAll(o.Name, ".", "-"))
 	}
 	if len(r.findings) > 0 {
 		return &Error{Findings: r.findings}
@@ -86,11 +86,7 @@ func (v *validator) workload(w *networking.WorkloadEntry, at string) *WorkloadEn
 // One that a sidecar stands beside is called with mutual TLS, and has to prove to be its
 // account; any other is called as its app speaks. It is false for one that has none of
 // the ports.
-func (w *WorkloadEntry) instance(ports []ServicePort, identity mesh.Identity) (mesh.Instance, bool) {
-	address, err := netip.ParseAddr(w.Address)
-	if err != nil {
-		return mesh.Instance{}, false
-	}
+func (w *WorkloadEntry) instance(address netip.Addr, ports []ServicePort, identity mesh.Identity) (mesh.Instance, bool) {
 	i := mesh.Instance{
 		Version: mesh.Version(w.Labels["version"]), Labels: w.Labels, State: mesh.Ready,
 		Locality: w.Locality, Identity: identity, Plaintext: identity == "",

@@ -23,6 +23,8 @@ func IsRoot(namespace string) bool {
 // hand their telemetry to nobody else.
 const CollectorAccount = "collector"
 
+const maxLabels = 32 // of a host outside; names of the mesh's own have six at the most
+
 // ServiceName is what callers ask for. Services of the default namespace are
 // written by name alone ("reviews"), others as "name.namespace"
 // ("order-service.production"), so that one spelling names one service.
@@ -51,6 +53,10 @@ func NewServiceName(name, namespace string) ServiceName {
 	return ServiceName(name + "." + namespace)
 }
 
+// Outside reports whether it is a host outside the mesh, "api.example.com", which has no
+// namespace: one of more labels than a name and a namespace.
+func (s ServiceName) Outside() bool { return strings.Count(string(s), ".") > 1 }
+
 // Name is the part before the namespace.
 func (s ServiceName) Name() string {
 	name, _, _ := strings.Cut(string(s), ".")
@@ -67,7 +73,8 @@ func (s ServiceName) Namespace() string {
 
 // ResolveHost turns what a caller or a manifest wrote for a service into its name:
 // "reviews", "reviews.shop", "reviews.shop.svc" and "reviews.shop.svc.cluster.local",
-// each with an optional port. A bare name is looked for in the given namespace.
+// each with an optional port. A bare name is looked for in the given namespace. Any other
+// host is a name of its own, of whom only a ServiceEntry may have told; an address is none.
 func ResolveHost(host, namespace string) (ServiceName, error) {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
@@ -83,8 +90,12 @@ func ResolveHost(host, namespace string) (ServiceName, error) {
 		return NewServiceName(labels[0], namespace), nil
 	case len(labels) == 2, len(labels) > 2 && labels[2] == "svc":
 		return NewServiceName(labels[0], labels[1]), nil
+	case labels[len(labels)-1][0] <= '9':
+		return "", fmt.Errorf("host %q: want name, name.namespace, name.namespace.svc.cluster.local or a host outside such as api.example.com, and no address", host)
+	case len(labels) > maxLabels:
+		return "", fmt.Errorf("host %q: has more than %d labels", host, maxLabels)
 	}
-	return "", fmt.Errorf("host %q: want name, name.namespace or name.namespace.svc.cluster.local", host)
+	return ServiceName(strings.Join(labels, ".")), nil
 }
 
 // PortOf is the port that a host names, 0 where that is none: what is no port is as good

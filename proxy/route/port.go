@@ -2,6 +2,7 @@ package route
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -24,6 +25,12 @@ func (s *service) at(number uint16) *port {
 		return &s.port
 	}
 	return nil
+}
+
+// HasPort reports whether a service is known to have a port of that number among several.
+func (t *Table) HasPort(s mesh.ServiceName, number uint16) bool {
+	found, ok := t.services[s]
+	return ok && slices.ContainsFunc(found.ports, func(p mesh.ServicePort) bool { return p.Number == number })
 }
 
 func (s *service) of(group uint16) *port {

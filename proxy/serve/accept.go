@@ -41,6 +41,9 @@ type arrival struct {
 
 func (a *arrival) intercepted() bool { return a.original.IsValid() }
 
+// wanted is the port that it was made to, as far as is known.
+func (a *arrival) wanted() uint16 { return cmp.Or(a.port.Number, a.original.Port()) }
+
 // accept serves one connection from the app to its end.
 func (o *Outbound) accept(ctx context.Context, c *listen.Conn, port Port) {
 	a := &arrival{conn: c, port: port}
@@ -150,7 +153,7 @@ func (o *Outbound) serveTLS(ctx context.Context, a *arrival) {
 	switch {
 	case !a.intercepted(): // of a port without a service, or of one
 	case o.inMesh(ctx, name):
-		cfg.fixed = ""
+		cfg.fixed, cfg.port = "", a.wanted()
 	case a.port.Service == "":
 		o.pass(ctx, a, name)
 		return
@@ -188,13 +191,13 @@ func (o *Outbound) serveHTTP1(ctx context.Context, a *arrival) {
 			return
 		}
 	}
-	serveH1(ctx, a.conn, a.conn.Conn, o.http(fixed, a.port.Number))
+	serveH1(ctx, a.conn, a.conn.Conn, o.http(fixed, a.wanted()))
 }
 
 // serveHTTP2 serves requests by their hosts, each for itself: those of a connection that
 // was going out of the mesh are passed on to where it was going.
 func (o *Outbound) serveHTTP2(ctx context.Context, a *arrival) {
-	cfg := o.http(a.port.Service, a.port.Number)
+	cfg := o.http(a.port.Service, a.wanted())
 	if a.intercepted() && a.port.Service == "" && o.cfg.AllowAny {
 		there := o.outside.link(a.original, o.cfg.ConnectTime)
 		defer there.close()

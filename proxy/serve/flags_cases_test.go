@@ -91,7 +91,7 @@ func outboundFlags() []flagCase {
 	proxy := func(flags string) told { return told{flags: flags, by: "proxy"} }
 	return []flagCase{
 		{name: "unknown service", change: asksFor("nobody"), status: 404, grpc: 12, shown: "NR", reason: "unknown service: nobody", out: proxy("NR")},
-		{name: "name of no service", change: asksFor("a.b.c.d.e.f"), status: 404, grpc: 12, shown: "NR", reason: "no service name", out: proxy("NR")},
+		{name: "name of no service", change: asksFor("10.0.0.7"), status: 404, grpc: 12, shown: "NR", reason: "no service name", out: proxy("NR")},
 		{name: "no route", cfg: meshConfig{routes: []mesh.Route{{
 			Name: "some", Matches: []mesh.Match{{Path: &mesh.StringMatch{Exact: "/elsewhere"}}}, Destinations: everywhere(0, nil)[0].Destinations,
 		}}}, status: 404, grpc: 12, shown: "NR", reason: "no route", out: proxy("NR")},

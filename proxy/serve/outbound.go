@@ -265,6 +265,9 @@ func (o *Outbound) match(plain, ruled handler) handler {
 		if err != nil {
 			return err
 		}
+		if x.fixed == "" && x.port != 0 && x.ask.Port == x.port && !table.HasPort(service, x.port) {
+			x.ask.Port = 0 // it was connected to, which says nothing of a service by another name
+		}
 		r, err := find(table, service, x)
 		if err != nil {
 			return err

@@ -319,11 +319,11 @@ func (m *testMesh) start(t testing.TB, cfg meshConfig, snap mesh.Snapshot) {
 		Pick:    m.set.Pick,
 		Dial: func(ctx context.Context, to *upstream.Instance, alpn string) (net.Conn, error) {
 			if to.Plaintext() {
-				return new(net.Dialer).DialContext(ctx, "tcp", to.Info.Address.String())
+				return new(net.Dialer).DialContext(ctx, "tcp", to.At().String())
 			}
 			c := tlsConfig.Clone()
 			c.ServerName, c.NextProtos = "reviews", []string{alpn, stream.Mesh}
-			return gather.DialTLS(ctx, new(net.Dialer), to.Info.Address.String(), c)
+			return gather.DialTLS(ctx, new(net.Dialer), to.At().String(), c)
 		},
 		Budget: retry.NewBudget(time.Now), Sink: m.records, Logger: slog.New(slog.DiscardHandler), Sampler: cfg.sampler, Logs: m.logs.Load,
 		Spans: m.spans.Load,

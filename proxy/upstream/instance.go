@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"net/netip"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -58,6 +59,15 @@ type key struct {
 
 func keyOf(i *mesh.Instance, port uint16) key {
 	return key{i.Service, i.ID, i.Address.String(), i.Version, i.Identity, port}
+}
+
+// At is where connections to it are made: to its sidecar, or to the port of the app where
+// there is no sidecar that could be told which one is meant.
+func (i *Instance) At() netip.AddrPort {
+	if i.Port != 0 && i.Info.Bare() {
+		return netip.AddrPortFrom(i.Info.Address.Addr(), i.Port)
+	}
+	return i.Info.Address
 }
 
 // InFlight is the number of requests the instance has of this sidecar.

@@ -186,7 +186,8 @@ func (u *update) terms(i *Instance, info *mesh.Instance) *terms {
 	t := &terms{
 		state: info.State, verdicts: verdictsAbout(u.snap.Verdicts, info), limits: p.Limits,
 		labels: info.Labels, locality: info.Locality, scope: sc, check: p.HealthCheck,
-		plain:  i.Port == 0 && plaintext(p.MTLS, info), // bytes alone cannot say which port they are for
+		// To a sidecar bytes alone cannot say which port they are for.
+		plain: (i.Port == 0 || info.Bare()) && plaintext(p.MTLS, info),
 		ported: len(u.snap.Ports) > 0,
 	}
 	if p.HealthCheck != nil {

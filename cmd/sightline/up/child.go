@@ -44,6 +44,9 @@ func (c Config) controlPlaneProcess(out io.Writer) *supervise.Child {
 		"--metrics-listen=", // its figures are on this process's page
 	}
 	args = append(args, c.Etcd...)
+	if len(c.NameServers) > 0 {
+		args = append(args, "--name-server", strings.Join(c.NameServers, ","))
+	}
 	if c.RegistryFile != "" {
 		args = append(args, "--registry-file", c.RegistryFile)
 	}

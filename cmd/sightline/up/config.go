@@ -42,6 +42,9 @@ type Config struct {
 	// RegistryFile is a file with instances that have no sidecar to register them; empty
 	// is none.
 	RegistryFile string
+	// NameServers are asked for the names that ServiceEntries tell of; empty are the
+	// system's.
+	NameServers []string
 	// Alertmanager is the URL alerts are posted to; empty posts none.
 	Alertmanager string
 	// RuleFiles are Prometheus rule files to evaluate beside the objectives.

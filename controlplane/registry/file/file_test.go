@@ -119,7 +119,7 @@ func TestParse(t *testing.T) {
 	for _, c := range []struct{ name, content, want string }{
 		{"nobody now", service, ""},
 		{"a port that is named", strings.Replace(service, "targetPort: 8080", "targetPort: web", 1) + entry, `line 9: WorkloadEntry shop/vm-1: spec.ports: has none of the ports of Service shop/ledger`},
-		{"no service", entry, `line 5: WorkloadEntry shop/vm-1: spec.labels: {"app":"ledger"} are selected by no Service of namespace shop`},
+		{"no service", entry, `line 5: WorkloadEntry shop/vm-1: spec.labels: {"app":"ledger"} are selected by no Service and no ServiceEntry of namespace shop`},
 		{"another kind", service + entry + "---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: x}\nspec: {hosts: [x], resolution: STATIC, ports: [{number: 80, name: a, protocol: HTTP}], endpoints: [{address: 10.0.0.1}]}", "ServiceEntry default/x: is no kind of a registry's file; want WorkloadEntry and Service"},
 		{"a slip", service + strings.Replace(entry, "labels", "label", 1), `spec.label: unknown field (value {"app":"ledger"}); did you mean "labels"?`},
 		{"twice", service + entry + entry, `WorkloadEntry shop/vm-1: metadata.name: "vm-1" is in the manifest twice`},
