@@ -17,6 +17,7 @@ const icons: Record<EventKind, IconName> = {
   config: "config",
   traffic: "traffic",
   instance: "proxies",
+  registry: "proxies",
   refused: "fail",
   identity: "lock",
 };
