@@ -6,7 +6,7 @@ WEB := ui/web
 WEB_SOURCES := $(shell find $(WEB)/src $(WEB)/public -type f 2>/dev/null) $(WEB)/index.html $(WEB)/package-lock.json $(WEB)/vite.config.ts
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race check bench web demo load fuzz soak clean engine tools
+.PHONY: help build test race check bench web demo load fuzz soak faults clean engine tools
 
 help: ## print this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ fuzz: ## every fuzz target, one after the other, until the first finding (TIME=3
 
 soak: build ## a pair of sidecars under each long load: 10 GiB streamed, 10,000 idle connections, 1,000 connections/s, WebSockets (FOR=5m)
 	go run ./loadtest/soak -stream-mib 10240 -idle 10000 -churn 1000 -websockets 200 -for $(or $(FOR),5m)
+
+faults: build engine tools ## three control planes on three members of etcd, each killed, cut off and stopped under load (as root)
+	SIGHTLINE_E2E=1 SIGHTLINE_FAULTS=1 go test -count=1 -v -timeout 15m -run TestClusterBearsFaults ./loadtest/e2e
 
 clean: ## remove what was built here
 	rm -rf bin $(WEB)/dist loadtest/artefacts

@@ -13,9 +13,9 @@ import (
 // Sidecars that joined under the name belong to it whatever it selects.
 type Service struct {
 	Name      mesh.ServiceName
-	Namespace string // of the workloads
-	Selector map[string]string // empty selects none
-	Ports    []ServicePort
+	Namespace string            // of the workloads
+	Selector  map[string]string // empty selects none
+	Ports     []ServicePort
 }
 
 // ServicePort is one port of a Service, and where workloads have it.

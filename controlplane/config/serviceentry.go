@@ -181,23 +181,35 @@ func (v *validator) resolved(e *ServiceEntry, s *networking.ServiceEntry) {
 	if e.Selector != nil && len(e.Endpoints) > 0 {
 		v.fault("spec.workloadSelector", "cannot stand beside endpoints; keep one")
 	}
-	for i, w := range e.Endpoints {
-		if e.Resolution == ResolveStatic && w.Address != "" && !isAddress(w.Address) {
-			v.fault(fmt.Sprintf("spec.endpoints[%d].address", i), "%q is a name, and resolution is STATIC; want an address such as 10.0.0.7, or resolution DNS", w.Address)
-		}
-	}
 	switch e.Resolution {
 	default:
 		v.fault("spec.resolution", "is missing; want STATIC, with endpoints, or DNS")
 	case ResolveStatic:
+		v.atAddresses(e.Endpoints)
 		if s.GetWorkloadSelector() == nil && len(e.Endpoints) == 0 {
 			v.fault("spec.endpoints", "is empty; want at least one address, or a workloadSelector")
 		}
 	case ResolveDNS, ResolveOneDNS:
-		for i, name := range e.Services {
-			if e.Selector == nil && len(e.Endpoints) == 0 && !name.Outside() && !dnsName.MatchString(string(name)) {
-				v.fault(fmt.Sprintf("spec.hosts[%d]", i), "%q is no whole name that DNS could be asked for; want one such as api.example.com, or endpoints", name)
-			}
+		if e.Selector == nil && len(e.Endpoints) == 0 {
+			v.askable(e.Services)
+		}
+	}
+}
+
+// atAddresses looks at endpoints that nobody is asked for.
+func (v *validator) atAddresses(endpoints []*WorkloadEntry) {
+	for i, w := range endpoints {
+		if w.Address != "" && !isAddress(w.Address) {
+			v.fault(fmt.Sprintf("spec.endpoints[%d].address", i), "%q is a name, and resolution is STATIC; want an address such as 10.0.0.7, or resolution DNS", w.Address)
+		}
+	}
+}
+
+// askable looks at hosts that are asked for themselves.
+func (v *validator) askable(hosts []mesh.ServiceName) {
+	for i, name := range hosts {
+		if !name.Outside() && !dnsName.MatchString(string(name)) {
+			v.fault(fmt.Sprintf("spec.hosts[%d]", i), "%q is no whole name that DNS could be asked for; want one such as api.example.com, or endpoints", name)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package config_test
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -31,7 +32,7 @@ func TestEntriesTellOfInstancesAndNames(t *testing.T) {
 	show := func(i mesh.Instance) string {
 		out := fmt.Sprintf("%s at %s", i.ID, i.Address)
 		for _, p := range i.Ports {
-			out += fmt.Sprintf(" %s=%d", p.Name, p.Number)
+			out = fmt.Sprintf("%s %s=%d", out, p.Name, p.Number)
 		}
 		if i.Plaintext {
 			out += " plaintext"
@@ -72,11 +73,11 @@ func TestValidateEntries(t *testing.T) {
 		},
 		{"a rule of a host outside", entry("a", "{hosts: [api.example.com], resolution: DNS, "+twoPorts+"}") + "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: r}\nspec: {host: api.example.com, trafficPolicy: {loadBalancer: {simple: RANDOM}}}\n", ""},
 	} {
-		got := ""
+		var lines []string
 		for _, f := range config.Validate(parse(t, c.manifest), config.NewWorld(nil)) {
-			got += config.Line(f)
+			lines = append(lines, config.Line(f))
 		}
-		if got != c.want {
+		if got := strings.Join(lines, ""); got != c.want {
 			t.Errorf("%s:\n got %s\nwant %s", c.name, got, c.want)
 		}
 	}

@@ -249,24 +249,14 @@ func (o *Outbound) match(plain, ruled handler) handler {
 		if x.ask.Method == http.MethodConnect && !x.stream && !x.extended {
 			return fmt.Errorf("CONNECT: %w", errNotDone)
 		}
-		service, port := x.fixed, x.port
-		if service == "" {
-			to, err := o.hosts.service(x.ask.Authority)
-			if err != nil {
-				return err
-			}
-			if service = to.service; to.port != 0 {
-				port = to.port
-			}
+		service, err := o.asked(x)
+		if err != nil {
+			return err
 		}
-		x.ask.Port = port
 		x.rec.Peer.Service = string(service)
 		table, err := o.deps.Resolve(x.ctx, service, x.deadline)
 		if err != nil {
 			return err
-		}
-		if x.fixed == "" && x.port != 0 && x.ask.Port == x.port && !table.HasPort(service, x.port) {
-			x.ask.Port = 0 // it was connected to, which says nothing of a service by another name
 		}
 		r, err := find(table, service, x)
 		if err != nil {
@@ -283,8 +273,27 @@ func (o *Outbound) match(plain, ruled handler) handler {
 	}
 }
 
+// asked is the service that is asked for; the port of it goes to where routes look.
+func (o *Outbound) asked(x *exchange) (mesh.ServiceName, error) {
+	x.ask.Port = x.port
+	if x.fixed != "" {
+		return x.fixed, nil
+	}
+	to, err := o.hosts.service(x.ask.Authority)
+	if err != nil {
+		return "", err
+	}
+	if to.port != 0 {
+		x.ask.Port = to.port
+	}
+	return to.service, nil
+}
+
 // find is the route of a request or of a stream.
 func find(t *route.Table, s mesh.ServiceName, x *exchange) (*route.Route, error) {
+	if x.fixed == "" && x.port != 0 && x.ask.Port == x.port && !t.HasPort(s, x.port) {
+		x.ask.Port = 0 // it was connected to, which says nothing of a service by another name
+	}
 	if x.stream {
 		return t.Stream(s, x.wants(t.App(s, x.ask.Port)))
 	}

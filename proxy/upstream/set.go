@@ -187,7 +187,7 @@ func (u *update) terms(i *Instance, info *mesh.Instance) *terms {
 		state: info.State, verdicts: verdictsAbout(u.snap.Verdicts, info), limits: p.Limits,
 		labels: info.Labels, locality: info.Locality, scope: sc, check: p.HealthCheck,
 		// To a sidecar bytes alone cannot say which port they are for.
-		plain: (i.Port == 0 || info.Bare()) && plaintext(p.MTLS, info),
+		plain:  (i.Port == 0 || info.Bare()) && plaintext(p.MTLS, info),
 		ported: len(u.snap.Ports) > 0,
 	}
 	if p.HealthCheck != nil {

@@ -10,7 +10,7 @@ import (
 )
 
 // ask asks for a name until ctx ends. had says that it had addresses once.
-func (r *run) ask(ctx context.Context, name string, a *asked, had bool) { //nolint:revive // a state, which it begins with
+func (r *run) ask(ctx context.Context, name string, a *asked, had bool) {
 	wait, denied := again, false
 	for {
 		places, life, err := r.find(ctx, name)

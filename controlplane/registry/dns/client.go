@@ -109,31 +109,43 @@ func read(r *dns.Msg) (Answer, error) {
 	var out Answer
 	life := uint32(1<<31 - 1)
 	for _, rr := range r.Answer {
-		switch rr := rr.(type) {
-		case *dns.A:
-			out.address(rr.A)
-		case *dns.AAAA:
-			out.address(rr.AAAA)
-		case *dns.SRV:
-			if target := strings.TrimSuffix(strings.ToLower(rr.Target), "."); target != "" && rr.Port != 0 {
-				out.Servers = append(out.Servers, Server{Priority: rr.Priority, Name: target, Port: rr.Port})
-			}
-		case *dns.CNAME:
-		default:
-			continue
+		if out.take(rr) {
+			life = min(life, rr.Header().Ttl)
 		}
-		life = min(life, rr.Header().Ttl)
 	}
 	if out.empty() {
-		life = 0
-		for _, rr := range r.Ns {
-			if soa, ok := rr.(*dns.SOA); ok { // RFC 2308, 5
-				life = min(soa.Minttl, soa.Hdr.Ttl)
-			}
-		}
+		life = lifeOfNothing(r.Ns)
 	}
 	out.Life = time.Duration(life) * time.Second
 	return out, nil
+}
+
+// take adds what a record says, and reports whether it is one on the way to an answer.
+func (a *Answer) take(rr dns.RR) bool {
+	switch rr := rr.(type) {
+	case *dns.A:
+		a.address(rr.A)
+	case *dns.AAAA:
+		a.address(rr.AAAA)
+	case *dns.SRV:
+		if target := strings.TrimSuffix(strings.ToLower(rr.Target), "."); target != "" && rr.Port != 0 {
+			a.Servers = append(a.Servers, Server{Priority: rr.Priority, Name: target, Port: rr.Port})
+		}
+	case *dns.CNAME:
+	default:
+		return false
+	}
+	return true
+}
+
+// lifeOfNothing is how many seconds an empty answer holds (RFC 2308, 5).
+func lifeOfNothing(authority []dns.RR) (life uint32) {
+	for _, rr := range authority {
+		if soa, ok := rr.(*dns.SOA); ok {
+			life = min(soa.Minttl, soa.Hdr.Ttl)
+		}
+	}
+	return life
 }
 
 func (a *Answer) address(ip net.IP) {

@@ -32,7 +32,9 @@ func server(t *testing.T, handle dns.HandlerFunc) string {
 			if err := s.Shutdown(); err != nil {
 				t.Error(err)
 			}
-			<-ended
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
 		})
 	}
 	return packets.LocalAddr().String()

@@ -26,7 +26,7 @@ type run struct {
 	// Owned by Run.
 	lookups []config.Lookup
 	names   map[string]*asked
-	begun   bool // what an earlier run knew is taken over
+	begun   bool  // what an earlier run knew is taken over
 	extra   error // about names that are not asked for
 }
 

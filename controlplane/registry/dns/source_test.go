@@ -317,6 +317,8 @@ func TestBounds(t *testing.T) {
 			t.Errorf("%d instances, %.200s", len(d.heard.all), why)
 		}
 		cancel()
-		<-ended
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
 	})
 }
