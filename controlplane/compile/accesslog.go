@@ -1,10 +1,7 @@
 package compile
 
 import (
-	"cmp"
 	"slices"
-
-	telemetry "istio.io/api/telemetry/v1alpha1"
 
 	"github.com/sightline-mesh/sightline/controlplane/config"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -12,15 +9,15 @@ import (
 
 // logging is one entry of a Telemetry's accessLogging.
 type logging struct {
-	outbound, inbound bool
-	says              *mesh.AccessLog // nil writes everything
+	directions
+
+	says *mesh.AccessLog // nil writes everything
 }
 
 func loggingOf(o config.Object) []logging {
 	var out []logging
 	for _, a := range o.Telemetry.GetAccessLogging() {
-		mode := a.GetMatch().GetMode()
-		l := logging{outbound: mode != telemetry.WorkloadMode_SERVER, inbound: mode != telemetry.WorkloadMode_CLIENT}
+		l := logging{directions: directionsOf(a.GetMatch().GetMode())}
 		says := mesh.AccessLog{Off: a.GetDisabled().GetValue(), DropErrors: o.DropsErrors()}
 		if f := a.GetFilter().GetExpression(); f != "" && !says.Off {
 			says.Only, _ = config.LogFilter(f) // as Validate has seen
@@ -37,13 +34,7 @@ func loggingOf(o config.Object) []logging {
 // the last entry of the nearest resource, of two as near of the one whose name comes
 // first.
 func (ps Policies) logsFor(i mesh.Instance) *mesh.AccessLogs {
-	var near []*selected
-	for n := range ps.all {
-		if p := &ps.all[n]; len(p.logging) > 0 && p.selects(i) {
-			near = append(near, p)
-		}
-	}
-	slices.SortStableFunc(near, func(a, b *selected) int { return cmp.Compare(b.reach(), a.reach()) })
+	near := ps.near(i, func(p *selected) bool { return len(p.logging) > 0 })
 	var out mesh.AccessLogs
 	for _, p := range slices.Backward(near) {
 		for _, l := range p.logging {

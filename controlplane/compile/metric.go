@@ -5,8 +5,6 @@ import (
 	"maps"
 	"slices"
 
-	telemetry "istio.io/api/telemetry/v1alpha1"
-
 	"github.com/sightline-mesh/sightline/controlplane/config"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
@@ -14,19 +12,19 @@ import (
 // measuring is what one override of a Telemetry's metrics says: of each label and metric
 // whether it is left out.
 type measuring struct {
-	outbound, inbound bool
-	labels            map[mesh.MetricLabel]bool
-	metrics           map[mesh.Metric]bool
+	directions
+
+	labels  map[mesh.MetricLabel]bool
+	metrics map[mesh.Metric]bool
 }
 
 func measuringOf(o config.Object) []measuring {
 	var out []measuring
 	for _, m := range o.Telemetry.GetMetrics() {
 		for _, v := range m.GetOverrides() {
-			mode := v.GetMatch().GetMode()
 			says := measuring{
-				outbound: mode != telemetry.WorkloadMode_SERVER, inbound: mode != telemetry.WorkloadMode_CLIENT,
-				labels: map[mesh.MetricLabel]bool{}, metrics: map[mesh.Metric]bool{},
+				directions: directionsOf(v.GetMatch().GetMode()),
+				labels:     map[mesh.MetricLabel]bool{}, metrics: map[mesh.Metric]bool{},
 			}
 			for name := range v.GetTagOverrides() {
 				if label, can := config.RemovableLabel(name); can {
@@ -47,13 +45,7 @@ func measuringOf(o config.Object) []measuring {
 // metricsFor is what an instance leaves out, nil for nothing: each level says its own over
 // what those above it said, as in Istio.
 func (ps Policies) metricsFor(i mesh.Instance) *mesh.Metrics {
-	var near []*selected
-	for n := range ps.all {
-		if p := &ps.all[n]; len(p.measuring) > 0 && p.selects(i) {
-			near = append(near, p)
-		}
-	}
-	slices.SortStableFunc(near, func(a, b *selected) int { return cmp.Compare(b.reach(), a.reach()) })
+	near := ps.near(i, func(p *selected) bool { return len(p.measuring) > 0 })
 	empty := func() measuring {
 		return measuring{labels: map[mesh.MetricLabel]bool{}, metrics: map[mesh.Metric]bool{}}
 	}

@@ -1,8 +1,6 @@
 package compile
 
 import (
-	"cmp"
-	"slices"
 	"strings"
 
 	"github.com/sightline-mesh/sightline/controlplane/config"
@@ -45,32 +43,14 @@ func samplingOf(o config.Object) *sampling {
 	return out
 }
 
-// reach is how near a policy is to the workloads it is for: the whole mesh, a
-// namespace, or those with some labels.
-func (p *selected) reach() int {
-	switch {
-	case len(p.labels) > 0:
-		return 2
-	case p.namespace != "":
-		return 1
-	}
-	return 0
-}
-
 // samplingFor puts together what is said for an instance, nil if nothing is. Of two
 // shares the nearer holds, of two as near the one whose resource comes first by name.
 // Rules of nearer ones come first; what any keeps is kept.
 func (ps Policies) samplingFor(i mesh.Instance) *mesh.Sampling {
-	var near []*selected
-	for n := range ps.all {
-		if p := &ps.all[n]; p.sampling != nil && p.selects(i) {
-			near = append(near, p)
-		}
-	}
+	near := ps.near(i, func(p *selected) bool { return p.sampling != nil })
 	if len(near) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(near, func(a, b *selected) int { return cmp.Compare(b.reach(), a.reach()) })
 	out, settled := &mesh.Sampling{Percentage: 100}, false
 	for _, p := range near {
 		s := p.sampling

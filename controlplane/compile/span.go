@@ -1,7 +1,6 @@
 package compile
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -14,16 +13,16 @@ import (
 
 // telling is what one entry of a Telemetry's tracing says of spans; nil says nothing.
 type telling struct {
-	outbound, inbound bool
-	off               *bool
-	tags              []mesh.SpanTag
+	directions
+
+	off  *bool
+	tags []mesh.SpanTag
 }
 
 func tellingOf(o config.Object) []telling {
 	var out []telling
 	for _, t := range o.Telemetry.GetTracing() {
-		mode := t.GetMatch().GetMode()
-		says := telling{outbound: mode != telemetry.WorkloadMode_SERVER, inbound: mode != telemetry.WorkloadMode_CLIENT, tags: spanTags(t)}
+		says := telling{directions: directionsOf(t.GetMatch().GetMode()), tags: spanTags(t)}
 		if off := t.GetDisableSpanReporting(); off != nil {
 			is := off.GetValue()
 			says.off = &is
@@ -51,13 +50,7 @@ func spanTags(t *telemetry.Tracing) []mesh.SpanTag {
 // spansFor is what holds for an instance, nil if nothing is said: of each direction, and
 // of each of the two things, what the nearest resource says, as in Istio.
 func (ps Policies) spansFor(i mesh.Instance) *mesh.Spans {
-	var near []*selected
-	for n := range ps.all {
-		if p := &ps.all[n]; len(p.telling) > 0 && p.selects(i) {
-			near = append(near, p)
-		}
-	}
-	slices.SortStableFunc(near, func(a, b *selected) int { return cmp.Compare(b.reach(), a.reach()) })
+	near := ps.near(i, func(p *selected) bool { return len(p.telling) > 0 })
 	var out mesh.Spans
 	for _, p := range slices.Backward(near) {
 		for _, t := range p.telling {
