@@ -17,22 +17,10 @@ func certificate(s identity.Status) []admin.Family {
 		},
 		admin.Value("sightline_certificate_renewal_failures_total", "Renewals of the certificate that failed.", float64(s.Failed)),
 		admin.Value("sightline_certificate_renewal_failing", "Renewals that failed since the last that did not.", float64(s.Failures)),
-		admin.Value("sightline_certificate_alarm", "How near the certificate is to its end without having been renewed: 1 warning (a third of its life is left), 2 critical (a tenth), 3 expired.", alarmLevel(s.Alarm)),
+		admin.Value("sightline_certificate_alarm", "How near the certificate is to its end without having been renewed: 1 warning (a third of its life is left), 2 critical (a tenth), 3 expired.", s.Alarm.Level()),
 		admin.Value("sightline_clock_ahead_seconds", "How far this machine's clock was ahead of the certificate authority's when it gave the certificate; certificates bear five minutes.", s.Ahead.Seconds()),
 		admin.Value("sightline_trust_version", "Version of whom to trust that is in force; 0 before the control plane said so.", float64(s.Trust)),
 		admin.Value("sightline_trusted_roots", "Roots that are trusted.", float64(s.Roots)),
 		admin.Value("sightline_revocations", "Certificates and identities that are refused because they were revoked.", float64(s.Revoked)),
 	}
-}
-
-func alarmLevel(a identity.Alarm) float64 {
-	switch a {
-	case identity.Warning:
-		return 1
-	case identity.Critical:
-		return 2
-	case identity.Expired:
-		return 3
-	}
-	return 0
 }

@@ -37,6 +37,19 @@ const (
 	Expired  Alarm = "expired"
 )
 
+// Level is the alarm as metrics have it: 0 for none, 1 warning, 2 critical, 3 expired.
+func (a Alarm) Level() float64 {
+	switch a {
+	case Warning:
+		return 1
+	case Critical:
+		return 2
+	case Expired:
+		return 3
+	}
+	return 0
+}
+
 // AlarmOf is how urgent the renewal of something is that lives from one moment to another.
 func AlarmOf(from, to, now time.Time) Alarm {
 	left, life := to.Sub(now), to.Sub(from)

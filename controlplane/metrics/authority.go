@@ -67,17 +67,5 @@ func (f authorityFigures) Collect(ch chan<- prometheus.Metric) {
 func (p page) certificate(role string, c mesh.AuthorityCertificate) {
 	p.gauge(certificateLeft, time.Until(c.Expires).Seconds(), role, c.Fingerprint)
 	p.gauge(certificateInfo, 1, role, c.Fingerprint, c.Serial, c.Subject)
-	p.gauge(certificateAlarm, level(identity.Alarm(c.Alarm)), role, c.Fingerprint)
-}
-
-func level(a identity.Alarm) float64 {
-	switch a {
-	case identity.Warning:
-		return 1
-	case identity.Critical:
-		return 2
-	case identity.Expired:
-		return 3
-	}
-	return 0
+	p.gauge(certificateAlarm, identity.Alarm(c.Alarm).Level(), role, c.Fingerprint)
 }
