@@ -5,8 +5,8 @@ import (
 	"context"
 	"crypto/x509"
 	"slices"
-	"sync"
 
+	"github.com/sightline-mesh/sightline/controlplane/admin"
 	"github.com/sightline-mesh/sightline/controlplane/ca"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
@@ -38,23 +38,13 @@ func (p *plane) certificateHolders(ctx context.Context, own bool) (mesh.Holders,
 		if err != nil {
 			return out, err
 		}
-		ctx, cancel := context.WithTimeout(ctx, peerPatience)
-		defer cancel()
-		var mu sync.Mutex
-		var asked sync.WaitGroup
-		for id, peer := range peers {
-			asked.Go(func() {
-				theirs, err := peer.OwnHolders(ctx)
-				mu.Lock()
-				defer mu.Unlock()
-				if err != nil {
-					out.Silent = append(out.Silent, id)
-				}
-				out.Holders = append(out.Holders, theirs.Holders...)
-				out.Left += theirs.Left
-			})
-		}
-		asked.Wait()
+		askEach(ctx, peers, (*admin.Client).OwnHolders, func(id string, theirs mesh.Holders, err error) {
+			if err != nil {
+				out.Silent = append(out.Silent, id)
+			}
+			out.Holders = append(out.Holders, theirs.Holders...)
+			out.Left += theirs.Left
+		})
 		slices.Sort(out.Silent)
 	}
 	slices.SortFunc(out.Holders, byUrgency)

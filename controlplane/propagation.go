@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"sync"
 
+	"github.com/sightline-mesh/sightline/controlplane/admin"
 	"github.com/sightline-mesh/sightline/controlplane/hub"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
@@ -40,23 +40,13 @@ func (p *plane) propagation(ctx context.Context, own bool) (mesh.Propagation, er
 	if err != nil {
 		return mesh.Propagation{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, peerPatience)
-	defer cancel()
-	var mu sync.Mutex
-	var asked sync.WaitGroup
-	for id, peer := range peers {
-		asked.Go(func() {
-			theirs, err := peer.OwnPropagation(ctx)
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				out.Silent = append(out.Silent, id)
-				return
-			}
-			out.Add(theirs)
-		})
-	}
-	asked.Wait()
+	askEach(ctx, peers, (*admin.Client).OwnPropagation, func(id string, theirs mesh.Propagation, err error) {
+		if err != nil {
+			out.Silent = append(out.Silent, id)
+			return
+		}
+		out.Add(theirs)
+	})
 	slices.Sort(out.Silent)
 	slices.SortFunc(out.Changes, func(a, b mesh.ConfigChange) int {
 		return cmp.Or(b.Committed.Compare(a.Committed), cmp.Compare(a.ControlPlane, b.ControlPlane))

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 
 	"github.com/sightline-mesh/sightline/controlplane/admin"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -68,30 +67,20 @@ func (p *plane) proxies(ctx context.Context, own bool) ([]mesh.ProxyStatus, erro
 
 // gatherProxies adds what the others know, and says which of them did not answer.
 func gatherProxies(ctx context.Context, all map[mesh.InstanceID]mesh.ProxyStatus, peers map[string]*admin.Client, streams map[mesh.InstanceID]registry.Stream) map[string]string {
-	ctx, cancel := context.WithTimeout(ctx, peerPatience)
-	defer cancel()
 	silent := map[string]string{}
-	var mu sync.Mutex
-	var asked sync.WaitGroup
-	for id, peer := range peers {
-		asked.Go(func() {
-			theirs, err := peer.OwnProxies(ctx)
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				silent[id] = fmt.Sprintf("control plane %s does not answer: %v", id, err)
-			}
-			for _, s := range theirs {
-				known := all[s.Instance.ID]
-				if !known.Connected || streams[s.Instance.ID].Replica == id {
-					if known.Instance.State != "" {
-						s.Instance.State = known.Instance.State
-					}
-					all[s.Instance.ID] = s
+	askEach(ctx, peers, (*admin.Client).OwnProxies, func(id string, theirs []mesh.ProxyStatus, err error) {
+		if err != nil {
+			silent[id] = fmt.Sprintf("control plane %s does not answer: %v", id, err)
+		}
+		for _, s := range theirs {
+			known := all[s.Instance.ID]
+			if !known.Connected || streams[s.Instance.ID].Replica == id {
+				if known.Instance.State != "" {
+					s.Instance.State = known.Instance.State
 				}
+				all[s.Instance.ID] = s
 			}
-		})
-	}
-	asked.Wait()
+		}
+	})
 	return silent
 }

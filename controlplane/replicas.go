@@ -202,3 +202,21 @@ func (p *plane) listReplicas(ctx context.Context) ([]mesh.Replica, error) {
 	mesh.SortReplicas(out)
 	return out, nil
 }
+
+// askEach asks all peers at once, and has each answer taken, one at a time, as it comes. It
+// returns when all have answered or their time is over.
+func askEach[T any](ctx context.Context, peers map[string]*admin.Client, ask func(*admin.Client, context.Context) (T, error), take func(id string, theirs T, err error)) {
+	ctx, cancel := context.WithTimeout(ctx, peerPatience)
+	defer cancel()
+	var mu sync.Mutex
+	var asked sync.WaitGroup
+	for id, peer := range peers {
+		asked.Go(func() {
+			theirs, err := ask(peer, ctx)
+			mu.Lock()
+			defer mu.Unlock()
+			take(id, theirs, err)
+		})
+	}
+	asked.Wait()
+}

@@ -26,13 +26,12 @@ func (p *plane) sealing(ctx context.Context, own bool) (mesh.Sealing, error) { /
 	if err != nil {
 		return out, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, peerPatience)
-	defer cancel()
-	for id, client := range others {
-		if said, err := client.Sealing(ctx, true); err != nil || said.Name != at.Added || !said.Has {
+	ask := func(c *admin.Client, ctx context.Context) (mesh.Sealing, error) { return c.Sealing(ctx, true) }
+	askEach(ctx, others, ask, func(id string, said mesh.Sealing, err error) {
+		if err != nil || said.Name != at.Added || !said.Has {
 			out.Waiting = append(out.Waiting, id)
 		}
-	}
+	})
 	slices.Sort(out.Waiting)
 	return out, nil
 }
