@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { authorityQuery } from "../api/queries";
+import { authorityQuery, holdersQuery } from "../api/queries";
 import { Page } from "../shell/Page";
 import { Icon } from "../ui/Icon";
 import { ErrorState, Skeleton } from "../ui/State";
@@ -14,6 +14,7 @@ import "./identity.css";
 /** Who signs, whom the mesh trusts, and who holds which certificate for how long. */
 export default function IdentityPage() {
   const authority = useQuery(authorityQuery);
+  const holders = useQuery(holdersQuery); // how long their table is moves all below it
   const a = authority.data;
   return (
     <Page title="Identity" note={a && `${a.trustDomain} · ${a.holders} connected`}>
@@ -31,8 +32,12 @@ export default function IdentityPage() {
           <Rotation authority={a} />
           <AuthorityTable authority={a} />
           <HolderTable roots={a.roots ?? []} />
-          <RevocationTable revoked={a.revoked ?? []} />
-          <IdentityEvents />
+          {!holders.isPending && (
+            <>
+              <RevocationTable revoked={a.revoked ?? []} />
+              <IdentityEvents />
+            </>
+          )}
         </div>
       )}
     </Page>

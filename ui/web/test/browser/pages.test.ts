@@ -35,7 +35,7 @@ describe.each(["light", "dark"] as const)("in %s", (theme) => {
         await page.screenshot({ path: join(shots, `${name}-${size}-${theme}.png`) });
       }
       expect(await barriers(page)).toEqual([]);
-      await clean({ live: name === "identity" }); // certificates and events come to it as the mesh starts
+      await clean();
       await close();
     });
   });
