@@ -146,6 +146,10 @@ func TestAControlPlaneAwayFromItsStoreIsLeft(t *testing.T) {
 		return at >= 0
 	})
 	lost := fleet[at].admin()
+	eventually(t, "word of the other control plane", func() bool {
+		all, err := lost.Replicas(t.Context())
+		return err == nil && len(all) == len(fleet)
+	})
 	began := time.Now()
 	cables[at].cut()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
