@@ -177,10 +177,20 @@ func TestMemberIsChecked(t *testing.T) {
 // server is an etcd that wants certificates of its clients.
 func server(t *testing.T, f files) string {
 	t.Helper()
-	at := url.URL{Scheme: "https", Host: freeAddress(t)}
+	at, _ := startServer(t, f)
+	return at
+}
+
+func startServer(t *testing.T, f files) (at string, end func()) {
+	t.Helper()
+	at = "https://" + freeAddress(t)
+	client, err := url.Parse(at)
+	if err != nil {
+		t.Fatal(err)
+	}
 	e := embed.NewConfig()
 	e.Dir, e.LogLevel = t.TempDir(), "error"
-	e.ListenClientUrls, e.AdvertiseClientUrls = []url.URL{at}, []url.URL{at}
+	e.ListenClientUrls, e.AdvertiseClientUrls = []url.URL{*client}, []url.URL{*client}
 	e.ListenPeerUrls = nil
 	e.InitialCluster = e.Name + "=" + e.AdvertisePeerUrls[0].String()
 	e.ClientTLSInfo = transport.TLSInfo{CertFile: f.cert, KeyFile: f.key, TrustedCAFile: f.ca, ClientCertAuth: true}
@@ -188,9 +198,10 @@ func server(t *testing.T, f files) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.Close)
+	end = sync.OnceFunc(s.Close)
+	t.Cleanup(end)
 	<-s.Server.ReadyNotify()
-	return at.String()
+	return at, end
 }
 
 func TestClusterIsReachedWithCertificatesAndAUser(t *testing.T) {
@@ -337,6 +348,63 @@ func TestALeaderWithoutALeaseStops(t *testing.T) {
 	case <-ended:
 	case <-time.After(life):
 		t.Error("leads longer than its lease would have lasted")
+	}
+}
+
+// Who stands for election ends when it is told to, whether the etcd is there or not.
+func TestACandidateEndsWithoutTheCluster(t *testing.T) {
+	t.Parallel()
+	f := makeFiles(t)
+	at, end := startServer(t, f)
+	s, err := Open(t.Context(), Config{Endpoints: []string{at}, Access: Access{CAFile: f.ca, CertFile: f.cert, KeyFile: f.key}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	ctx, cancel := context.WithCancel(t.Context())
+	const life = 2 * time.Second
+	led, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		var all sync.WaitGroup
+		defer all.Wait()
+		stand := func(id string, lead func()) {
+			all.Go(func() {
+				s.Campaign(ctx, Candidate{Office: "test", ID: id, TTL: life, Lead: func(ctx context.Context, _ Term) {
+					lead()
+					<-ctx.Done()
+				}})
+			})
+		}
+		stand("one", func() {
+			stand("two", func() {})
+			close(led)
+		})
+	}()
+	<-led
+	awaitCandidates(t, s, 2)
+	end()
+	cancel()
+	select {
+	case <-ended:
+	case <-time.After(time.Minute):
+		t.Error("stands for election a minute after it was told to end")
+	}
+}
+
+func awaitCandidates(t *testing.T, s *Store, want int64) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		res, err := s.client.Get(t.Context(), office("test")+"/", clientv3.WithPrefix(), clientv3.WithCountOnly())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.Count == want {
+			return
+		}
+		<-tick.C
 	}
 }
 

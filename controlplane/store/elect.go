@@ -59,13 +59,15 @@ func (s *Store) stand(ctx context.Context, c Candidate) error {
 	if err != nil {
 		return err
 	}
-	session, err := concurrency.NewSession(s.client, concurrency.WithLease(clientv3.LeaseID(lease)), concurrency.WithTTL(int(c.TTL/time.Second)))
+	waiting, stop := context.WithCancel(ctx)
+	defer stop()
+	session, err := concurrency.NewSession(s.until(waiting),
+		concurrency.WithContext(s.client.Ctx()), //nolint:contextcheck // the lease is revoked after ctx has ended
+		concurrency.WithLease(clientv3.LeaseID(lease)), concurrency.WithTTL(int(c.TTL/time.Second)))
 	if err != nil {
 		return fmt.Errorf("stand for election: %w", err)
 	}
-	defer func() { _ = session.Close() }() // a lease that is not revoked runs out
-	waiting, stop := context.WithCancel(ctx)
-	defer stop()
+	defer func() { _ = session.Close() }()         // a lease that is not revoked runs out
 	defer context.AfterFunc(session.Ctx(), stop)() //nolint:contextcheck // it ends with the lease
 	election := concurrency.NewElection(session, office(c.Office))
 	if err := election.Campaign(waiting, c.ID); err != nil {
@@ -73,6 +75,15 @@ func (s *Store) stand(ctx context.Context, c Candidate) error {
 	}
 	s.serve(ctx, lease, c, Term{election.Key(), election.Rev()})
 	return nil
+}
+
+// until is the store's client with a life of its own. An election of etcd's resigns in the
+// client's context when its own ends, for ever if the etcd is away; in this one it does
+// not, since the lease that is revoked then takes the candidacy along.
+func (s *Store) until(ctx context.Context) *clientv3.Client {
+	c := clientv3.NewCtxClient(ctx)
+	c.KV, c.Lease, c.Watcher = s.client.KV, s.client.Lease, s.client.Watcher
+	return c
 }
 
 // serve has the work done for as long as the lease is certain to last.

@@ -102,11 +102,21 @@ func (r *running) end(t *testing.T) {
 	select {
 	case <-r.ended:
 	case <-time.After(time.Minute):
-		_ = r.cmd.Process.Kill()
+		r.dump()
 		t.Errorf("%s did not end within a minute of SIGINT", filepath.Base(r.cmd.Path))
 	}
 	if t.Failed() {
 		t.Logf("%s said:\n%s", filepath.Base(r.cmd.Path), r.said())
+	}
+}
+
+// dump has a program that hangs say where, and ends it.
+func (r *running) dump() {
+	_ = r.cmd.Process.Signal(syscall.SIGQUIT)
+	select {
+	case <-r.ended:
+	case <-time.After(10 * time.Second):
+		_ = r.cmd.Process.Kill()
 	}
 }
 
