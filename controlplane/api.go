@@ -60,6 +60,7 @@ func (p *plane) routes() http.Handler {
 		Propagation: p.propagation,
 		Replicas:    p.listReplicas,
 		Unreadable:  p.unreadable,
+		Discard:     p.discard,
 		Backup:      p.backup,
 		Metrics:     promhttp.HandlerFor(p.registered, promhttp.HandlerOpts{}),
 		CreateToken: p.createToken,
@@ -116,12 +117,15 @@ type grants struct {
 	store.Table[token.Grant]
 }
 
-// All are the grants there are.
+// All are the grants there are. One that cannot be read allows nothing.
 func (g grants) All(ctx context.Context) (map[string]token.Grant, error) {
-	items, _, err := g.List(ctx)
+	items, unread, _, err := g.Readable(ctx)
 	out := make(map[string]token.Grant, len(items))
 	for _, i := range items {
 		out[i.Key] = i.Value
+	}
+	for _, u := range unread {
+		out[u.Key] = token.Grant{Unreadable: true}
 	}
 	return out, err
 }
@@ -136,11 +140,15 @@ func (g grants) Remove(ctx context.Context, ids ...string) error {
 	return nil
 }
 
-// Update replaces a grant, token.ErrUnknown when there is none.
+// Update replaces a grant, token.ErrUnknown when there is none and token.ErrUnreadable when
+// it cannot be read.
 func (g grants) Update(ctx context.Context, id string, change func(token.Grant) (token.Grant, error)) error {
 	err := g.Table.Update(ctx, id, change)
-	if errors.Is(err, store.ErrNotFound) {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
 		return fmt.Errorf("%w: %w", token.ErrUnknown, err)
+	case errors.Is(err, store.ErrUnreadable):
+		return fmt.Errorf("%w: %w", token.ErrUnreadable, err)
 	}
 	return err
 }

@@ -246,6 +246,9 @@ func outstanding(at mesh.Authority, force bool) error {
 		return nil
 	}
 	last := at.Outstanding[len(at.Outstanding)-1]
+	if last.Expires.IsZero() { // it and all before it
+		return fmt.Errorf("%w: nobody knows who uses %s; see `sightline status`", errLagging, last.Instance)
+	}
 	return fmt.Errorf("%w: %d certificates of the old root are in use, such as that of %s; the last of them ends at %s",
 		errLagging, len(at.Outstanding), at.Outstanding[0].Instance, last.Expires.UTC().Format(time.RFC3339))
 }
@@ -254,7 +257,7 @@ func outstanding(at mesh.Authority, force bool) error {
 func (p *plane) revoke(ctx context.Context, what, by, reason string) (mesh.Revocation, error) {
 	var holder mesh.Leaf
 	if serial, err := ca.ParseSerial(what); err == nil {
-		if holder, err = p.leaves.Get(ctx, serial); err != nil && !errors.Is(err, store.ErrNotFound) {
+		if holder, err = p.leaves.Get(ctx, serial); err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrUnreadable) {
 			return mesh.Revocation{}, err
 		}
 	}

@@ -227,7 +227,7 @@ func (p *plane) run(ctx context.Context) error {
 	g.Go(func() error { p.replicas.announce(alive); return nil })
 	g.Go(func() error { p.attend(alive); return nil })
 	g.Go(func() error { return p.record(alive) })
-	g.Go(func() error { p.store.Follow(alive, mirror.Tables, p.changed); return nil })
+	g.Go(func() error { p.store.Follow(alive, followed(), p.changed); return nil })
 	g.Go(func() error {
 		p.store.Follow(alive, []string{store.Authority}, func(store.Batch) { signal(p.authorityNews) })
 		return nil

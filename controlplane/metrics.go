@@ -14,6 +14,7 @@ import (
 
 	"github.com/sightline-mesh/sightline/controlplane/ca"
 	"github.com/sightline-mesh/sightline/controlplane/metrics"
+	"github.com/sightline-mesh/sightline/controlplane/mirror"
 )
 
 // figures are of this control plane alone.
@@ -29,10 +30,16 @@ func (p *plane) figures() *prometheus.Registry {
 		Pushes:      p.hub.Tally,
 		Propagation: p.hub.Propagation,
 		Version:     p.version,
-		Holdings:    p.mirror.Holdings,
+		Holdings:    p.holdings,
 		Authority:   p.authorityFigures,
 		StoreSize:   p.store.Size,
 	}, p.tally)
+}
+
+func (p *plane) holdings() mirror.Holdings {
+	out := p.mirror.Holdings()
+	out.Unreadable += len(p.unread.here())
+	return out
 }
 
 func (p *plane) version() uint64 {

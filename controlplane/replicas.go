@@ -105,9 +105,9 @@ func (r *replicas) announceOnce(ctx context.Context) error {
 	return r.store.Revoke(last, lease)
 }
 
-// list are all control planes that have been heard of lately.
+// list are all control planes that have been heard of lately, as far as that can be read.
 func (r *replicas) list(ctx context.Context) (map[string]replica, error) {
-	items, _, err := r.table.List(ctx)
+	items, _, _, err := r.table.Readable(ctx)
 	if err != nil {
 		return nil, err
 	}

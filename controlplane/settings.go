@@ -2,6 +2,7 @@ package controlplane
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/sightline-mesh/sightline/controlplane/mirror"
@@ -22,7 +23,9 @@ func keepSettings(ctx context.Context, s *store.Store, c *Config) error {
 	table := store.TableOf[mirror.Settings](s, store.Settings)
 	said := mirror.Settings{PathNormalization: c.PathNormalization}
 	was, err := table.GetOrCreate(ctx, theSettings, func() (mirror.Settings, error) { return said, nil })
-	if err == nil && was != said {
+	if errors.Is(err, store.ErrUnreadable) {
+		err = s.Commit(ctx, nil, table.Put(theSettings, said))
+	} else if err == nil && was != said {
 		err = table.Update(ctx, theSettings, func(mirror.Settings) (mirror.Settings, error) { return said, nil })
 	}
 	if err != nil {

@@ -38,6 +38,7 @@ func (p *plane) changed(b store.Batch) {
 	if b.Whole || slices.ContainsFunc(b.Changes, func(c store.Change) bool { return c.Table == store.Resources }) {
 		signal(p.namesNews)
 	}
+	p.unread.check(b)
 	p.sayUnreadable()
 	switch news {
 	case mirror.Urgent:

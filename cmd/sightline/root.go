@@ -48,7 +48,7 @@ func newRoot() *cobra.Command {
 	f.VarP((*format)(&g.output), "output", "o", "text, json or yaml")
 	root.AddCommand(
 		newUp(g), newDemo(g), newStore(g), newControlPlane(g),
-		newApply(g), newGet(g), newDelete(g), newStatus(g), newTraffic(g), newEvents(g),
+		newApply(g), newGet(g), newDelete(g), newDiscard(g), newStatus(g), newTraffic(g), newEvents(g),
 		newEdit(g), newDiff(g), newAnalyze(g), newHistory(g), newRestore(g), newProxies(g), newDescribe(g), newWhy(g), newBreaker(g),
 		newToken(g), newCA(g), newSignIn(g), newSLO(g), newWait(g), newTap(g), newTop(g), newBackup(g),
 	)

@@ -71,7 +71,7 @@ func (s meshStatus) text(t *table) {
 		t.row("change", c.Version, namesOf(c), fmt.Sprintf("%d of %d sidecars", c.Applied, c.Sidecars), fateOf(c), c.Committed.Local().Format(time.TimeOnly))
 	}
 	for _, u := range s.Unreadable {
-		t.row("unreadable", u.What(), u.Reason, u.Instead)
+		t.row("unreadable", u.What(), u.Reason, u.Instead, remedyOf(u))
 	}
 	s.identities(t)
 	for _, v := range s.Breakers {

@@ -215,6 +215,11 @@ func (h *handler) unreadable(r *http.Request) (any, error) {
 	return list(h.Unreadable(r.Context()))
 }
 
+func (h *handler) discard(r *http.Request) (any, error) {
+	q := r.URL.Query()
+	return nil, h.Discard(r.Context(), q.Get("table"), q.Get("key"), q.Get("by"))
+}
+
 func (h *handler) createToken(r *http.Request) (any, error) {
 	var in TokenRequest
 	if err := read(r, &in); err != nil {

@@ -245,6 +245,12 @@ func (c *Client) Unreadable(ctx context.Context) ([]mesh.Unreadable, error) {
 	return out, err
 }
 
+// Discard removes a stored value that the control plane that answers cannot read.
+func (c *Client) Discard(ctx context.Context, table, key, by string) error {
+	q := url.Values{"table": {table}, "key": {key}, "by": {by}}
+	return c.do(ctx, http.MethodDelete, "/unreadable?"+q.Encode(), nil, nil)
+}
+
 // CreateToken makes a join token. It is shown this once.
 func (c *Client) CreateToken(ctx context.Context, r TokenRequest) (string, error) {
 	var out token

@@ -70,6 +70,8 @@ type Deps struct {
 	Replicas func(ctx context.Context) ([]mesh.Replica, error)
 	// Unreadable is what of the state this control plane cannot read.
 	Unreadable func(ctx context.Context) ([]mesh.Unreadable, error)
+	// Discard removes one of them.
+	Discard func(ctx context.Context, table, key, by string) error
 	// Propagation is how changes reached sidecars, likewise.
 	Propagation func(ctx context.Context, own bool) (mesh.Propagation, error)
 	// Backup writes the state to w.
@@ -115,6 +117,7 @@ func NewHandler(d Deps) http.Handler {
 		"GET /admin/v1/proxies":                             h.proxies,
 		"GET /admin/v1/replicas":                            h.replicas,
 		"GET /admin/v1/unreadable":                          h.unreadable,
+		"DELETE /admin/v1/unreadable":                       h.discard,
 		"GET /admin/v1/propagation":                         h.propagation,
 		"POST /admin/v1/tokens":                             h.createToken,
 		"GET /admin/v1/tokens":                              h.tokens,

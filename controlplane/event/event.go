@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -22,6 +23,7 @@ const (
 	// MaxLimit is how many it has whatever is asked for.
 	MaxLimit = 1000
 	page     = 500
+	idTime   = 14 // hex digits of an id that tell its time
 )
 
 // Query chooses events. Its zero value asks for the newest there are.
@@ -103,6 +105,9 @@ func (l *Log) List(ctx context.Context, q Query) ([]mesh.Event, error) {
 			return nil, err
 		}
 		for _, item := range items {
+			if item.Err != nil {
+				item.Value = unreadable(item.Key, item.Err)
+			}
 			if q.fits(item.Value) {
 				out = append(out, item.Value)
 			}
@@ -115,6 +120,15 @@ func (l *Log) List(ctx context.Context, q Query) ([]mesh.Event, error) {
 		}
 		below = items[len(items)-1].Key
 	}
+}
+
+// unreadable stands in for an event that cannot be read: the others are told all the same.
+func unreadable(id string, err error) mesh.Event {
+	e := mesh.Event{ID: id, Kind: mesh.EventConfig, By: "sightline", Summary: "an event that cannot be read: " + err.Error()}
+	if micros, bad := strconv.ParseInt(id[:min(len(id), idTime)], 16, 64); bad == nil {
+		e.Time = time.UnixMicro(micros).UTC()
+	}
+	return e
 }
 
 func (q Query) fits(e mesh.Event) bool {

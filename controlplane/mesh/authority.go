@@ -95,6 +95,6 @@ type JoinToken struct {
 	Created   time.Time `json:"created,omitzero"`
 	Expires   time.Time `json:"expires"`
 	By        string    `json:"by,omitempty"`
-	State     string    `json:"state"`             // good, expired, used up
+	State     string    `json:"state"`             // good, expired, used up, unreadable
 	OldRoot   bool      `json:"oldRoot,omitempty"` // it names a root that does not sign
 }

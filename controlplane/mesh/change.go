@@ -9,6 +9,8 @@ type Change struct {
 	By        string            `json:"by"`
 	Summary   string            `json:"summary"`
 	Resources []ChangedResource `json:"resources"`
+
+	Unreadable string `json:"unreadable,omitempty"` // why the control plane cannot read what it did
 }
 
 // UsualChanges is how many changes an answer has where no number is asked for.

@@ -121,7 +121,7 @@ type Resource struct {
 // Unreadable is a stored value that a control plane cannot read: a program of another
 // version stored it, or a hand. The rest of what is stored is in force.
 type Unreadable struct {
-	Table    string `json:"table"`              // "resources", "instances", "verdicts" or "settings"
+	Table    string `json:"table"`              // "resources", "instances", "tokens"…
 	Key      string `json:"key"`                // in the table
 	Resource string `json:"resource,omitempty"` // "DestinationRule default/reviews", of a resource
 	Reason   string `json:"reason"`
@@ -134,7 +134,15 @@ const (
 	InsteadLastGood = "what it said before holds"
 	InsteadLeast    = "a policy that lets in the least it may have said holds"
 	InsteadNothing  = "nothing of it holds"
+	InsteadNobody   = "it lets nobody in"
+	InsteadWait     = "a rotation of the CA waits for it"
+	InsteadNoUndo   = "the service's weights cannot be taken back"
 )
+
+// Compare puts them in the order of their tables and keys.
+func (u Unreadable) Compare(other Unreadable) int {
+	return cmp.Or(cmp.Compare(u.Table, other.Table), cmp.Compare(u.Key, other.Key))
+}
 
 // What is the value in words: "DestinationRule default/reviews", else by its table.
 func (u Unreadable) What() string {

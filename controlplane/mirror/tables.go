@@ -232,9 +232,7 @@ func (t *tables) unreadable() []mesh.Unreadable {
 		}
 		out = append(out, told)
 	}
-	slices.SortFunc(out, func(a, b mesh.Unreadable) int {
-		return cmp.Or(cmp.Compare(a.Table, b.Table), cmp.Compare(a.Key, b.Key))
-	})
+	slices.SortFunc(out, mesh.Unreadable.Compare)
 	return out
 }
 

@@ -79,9 +79,10 @@ func (r *Registry) List(ctx context.Context) ([]mesh.Instance, int64, error) {
 	return out, revision, nil
 }
 
-// Streams are which control plane has the stream of each instance, by instance.
+// Streams are which control plane has the stream of each instance, by instance, as far as
+// that can be read.
 func (r *Registry) Streams(ctx context.Context) (map[mesh.InstanceID]Stream, error) {
-	items, _, err := r.streams.List(ctx)
+	items, _, _, err := r.streams.Readable(ctx)
 	out := make(map[mesh.InstanceID]Stream, len(items))
 	for _, i := range items {
 		out[mesh.InstanceID(i.Key)] = i.Value
@@ -197,13 +198,9 @@ func (a *Attachment) register(ctx context.Context) error {
 }
 
 func (a *Attachment) registerOnce(ctx context.Context) error {
-	found, err := a.r.table.Item(ctx, a.key())
-	known := err == nil
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	found, known, err := a.former(ctx)
+	if err != nil {
 		return err
-	}
-	if known && (found.Value.Identity != a.instance.Identity || found.Value.Service != a.instance.Service) {
-		return fmt.Errorf("%w by %s of service %s", ErrTaken, found.Value.Identity, found.Value.Service)
 	}
 	guard := a.r.table.Absent(a.key())
 	if known {
@@ -223,6 +220,29 @@ func (a *Attachment) registerOnce(ctx context.Context) error {
 	}
 	a.stream, err = a.r.store.CommitAt(ctx, []store.Guard{guard}, ops...)
 	return err
+}
+
+// former is what is registered of the instance already, which must be of the same workload.
+// Where it cannot be read, it is written anew: of such a one nothing counts but whose it is,
+// as far as that could be read.
+func (a *Attachment) former(ctx context.Context) (found store.Item[mesh.Instance], known bool, err error) {
+	found, err = a.r.table.Item(ctx, a.key())
+	whose := found.Value
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return found, false, nil
+	case errors.Is(err, store.ErrUnreadable):
+		found.Value = mesh.Instance{}
+		if whose.Identity == "" {
+			return found, true, nil
+		}
+	case err != nil:
+		return found, false, err
+	}
+	if whose.Identity != a.instance.Identity || whose.Service != a.instance.Service {
+		return found, true, fmt.Errorf("%w by %s of service %s", ErrTaken, whose.Identity, whose.Service)
+	}
+	return found, true, nil
 }
 
 // lend takes a lease over if it still lasts, and a new one if not.

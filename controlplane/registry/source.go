@@ -8,6 +8,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -85,7 +86,7 @@ func (r *Registry) Forget(ctx context.Context, term store.Term, sources ...Sourc
 	for _, s := range sources {
 		known = append(known, s.Name())
 	}
-	items, _, err := r.table.List(ctx)
+	items, _, _, err := r.table.Readable(ctx) // of what cannot be read nobody knows whose it is
 	if err != nil {
 		return err
 	}
@@ -184,11 +185,16 @@ func (w *follower) settle(ctx context.Context, all []mesh.Instance) error {
 
 // store makes what is registered of the source what it says, and writes only what differs.
 func (w *follower) store(ctx context.Context, all []mesh.Instance) error {
-	items, _, err := w.r.table.List(ctx)
+	items, unread, _, err := w.r.table.Readable(ctx)
 	if err != nil {
 		return err
 	}
 	gone := map[string]mesh.Instance{}
+	for _, u := range unread {
+		if strings.HasPrefix(u.Key, w.origin+"/") {
+			gone[u.Key] = mesh.Instance{} // it is written anew, or removed
+		}
+	}
 	for _, i := range items {
 		if i.Value.Origin == w.origin {
 			gone[i.Key] = i.Value
@@ -199,7 +205,7 @@ func (w *follower) store(ctx context.Context, all []mesh.Instance) error {
 	for _, i := range all {
 		i.ID, i.Origin, i.Since = mesh.InstanceID(w.origin+"/"+string(i.ID)), w.origin, now
 		old, there := gone[string(i.ID)]
-		if delete(gone, string(i.ID)); there {
+		if delete(gone, string(i.ID)); there && !old.Since.IsZero() {
 			i.Since = old.Since
 		}
 		if !there || !reflect.DeepEqual(old, i) {

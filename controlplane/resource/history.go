@@ -53,7 +53,7 @@ func recordKey(number uint64) string { return fmt.Sprintf("%016x", number) }
 func (k *Keeper) History(ctx context.Context, below uint64, limit int, about Ref) ([]mesh.Change, error) {
 	out := []mesh.Change{}
 	err := k.backwards(ctx, below, func(c mesh.Change) bool {
-		if slices.ContainsFunc(c.Resources, about.fits) {
+		if about == (Ref{}) || slices.ContainsFunc(c.Resources, about.fits) {
 			for i := range c.Resources {
 				c.Resources[i].Before, c.Resources[i].After = "", ""
 			}
@@ -110,9 +110,8 @@ func (k *Keeper) backwards(ctx context.Context, below uint64, each func(mesh.Cha
 			return err
 		}
 		for _, i := range items {
-			c, err := i.Value.unpack()
-			if err != nil || !each(c) {
-				return err
+			if !each(k.told(i)) {
+				return nil
 			}
 		}
 		if len(items) < historyPage {
@@ -120,6 +119,18 @@ func (k *Keeper) backwards(ctx context.Context, below uint64, each func(mesh.Cha
 		}
 		from = items[len(items)-1].Key
 	}
+}
+
+// told is a stored change; one that cannot be read says so in place of what it did.
+func (*Keeper) told(i store.Item[record]) mesh.Change {
+	c, err := i.Value.unpack()
+	if err = cmp.Or(i.Err, err); err == nil {
+		return c
+	}
+	number, _ := strconv.ParseUint(i.Key, 16, 64) // every key is one
+	c.Number, c.Unreadable, c.Resources = number, err.Error(), []mesh.ChangedResource{}
+	c.Summary = cmp.Or(c.Summary, "a change that cannot be read: "+err.Error())
+	return c
 }
 
 func (r record) unpack() (mesh.Change, error) {

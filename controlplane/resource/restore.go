@@ -79,10 +79,14 @@ func inDiff(findings []mesh.Finding) []mesh.Finding {
 // there.
 func (k *Keeper) stateAfter(ctx context.Context, number uint64) (map[Ref]string, error) {
 	was := map[Ref]string{}
-	newest, oldest, found := uint64(0), uint64(0), false
+	newest, oldest, found, unread := uint64(0), uint64(0), false, mesh.Change{}
 	err := k.backwards(ctx, 0, func(c mesh.Change) bool {
 		newest, oldest = max(newest, c.Number), c.Number
 		if found = c.Number == number; found {
+			return false
+		}
+		if c.Unreadable != "" {
+			unread = c
 			return false
 		}
 		for _, r := range c.Resources {
@@ -93,6 +97,8 @@ func (k *Keeper) stateAfter(ctx context.Context, number uint64) (map[Ref]string,
 	switch {
 	case err != nil:
 		return nil, err
+	case unread.Unreadable != "":
+		return nil, fmt.Errorf("%w: change %d, which came since, cannot be read, so that nobody knows what it changed: %s", ErrRefused, unread.Number, unread.Unreadable)
 	case found, number == 0 && oldest == 1: // before the first there was nothing
 		return was, nil
 	case oldest == 0:

@@ -27,6 +27,9 @@ var (
 	ErrConflict  = errors.New("changed by someone else meanwhile")
 	ErrLeaseGone = errors.New("lease has run out")
 	ErrInUse     = errors.New("another process is using it")
+	// ErrUnreadable is wrapped when a value is not of its table's type: a program of another
+	// version stored it, or a hand.
+	ErrUnreadable = errors.New("it cannot be read")
 )
 
 const (

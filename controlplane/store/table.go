@@ -42,6 +42,7 @@ type Item[T any] struct {
 	Revision int64 // of its last change; grows over the whole store
 	Created  int64 // the revision in which its key was made
 	Lease    Lease // 0 is none
+	Err      error // from Newest alone: why Value could not be read
 }
 
 // TableOf is the table of the given name.
@@ -53,7 +54,8 @@ func (t Table[T]) Get(ctx context.Context, key string) (T, error) {
 	return item.Value, err
 }
 
-// Item is a value with what the store knows of it, ErrNotFound when there is none.
+// Item is a value with what the store knows of it, ErrNotFound when there is none. With
+// ErrUnreadable it has what the store knows, and what could be read of the value.
 func (t Table[T]) Item(ctx context.Context, key string) (Item[T], error) {
 	res, err := t.s.get(ctx, t.path(key))
 	if err != nil {
@@ -93,7 +95,7 @@ type Unread struct {
 // Readable is List for who has to go on without the values that cannot be read: those are
 // handed out apart.
 func (t Table[T]) Readable(ctx context.Context) ([]Item[T], []Unread, int64, error) {
-	res, err := t.s.client.Get(ctx, t.path(""), clientv3.WithPrefix())
+	res, err := t.s.get(ctx, t.path(""), clientv3.WithPrefix())
 	if err != nil {
 		return nil, nil, 0, fmt.Errorf("list %s: %w", t.name, err)
 	}
@@ -111,7 +113,8 @@ func (t Table[T]) Readable(ctx context.Context) ([]Item[T], []Unread, int64, err
 }
 
 // Newest is up to limit values whose keys are below the given one (or any, when
-// that is empty) and above the other, from the last key down.
+// that is empty) and above the other, from the last key down. One that cannot be read is
+// among them, with its Err.
 func (t Table[T]) Newest(ctx context.Context, below, above string, limit int64) ([]Item[T], error) {
 	end := clientv3.GetPrefixRangeEnd(t.path(""))
 	if below != "" {
@@ -122,7 +125,13 @@ func (t Table[T]) Newest(ctx context.Context, below, above string, limit int64) 
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", t.name, err)
 	}
-	return t.items(res.Kvs)
+	out := make([]Item[T], 0, len(res.Kvs))
+	for _, kv := range res.Kvs {
+		item, err := t.item(kv)
+		item.Err = err
+		out = append(out, item)
+	}
+	return out, nil
 }
 
 // Create stores a value under a key that has none, ErrExists when it has.
@@ -257,7 +266,7 @@ func (t Table[T]) item(kv *keyValue) (Item[T], error) {
 		Lease:    Lease(kv.Lease),
 	}
 	if err := json.Unmarshal(kv.Value, &item.Value); err != nil {
-		return item, fmt.Errorf("read %s %q: %w", t.name, item.Key, err)
+		return item, fmt.Errorf("read %s %q: %w: %w", t.name, item.Key, ErrUnreadable, err)
 	}
 	return item, nil
 }

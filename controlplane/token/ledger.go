@@ -28,6 +28,8 @@ type Grant struct {
 	Created   time.Time `json:"created,omitzero"`
 	Expires   time.Time `json:"expires"`
 	By        string    `json:"by"`
+
+	Unreadable bool `json:"-"` // nothing is known of it, and it lets nobody in
 }
 
 // Scope is what a token is asked for. In patterns, * stands for any letters.
@@ -58,14 +60,18 @@ var ErrBadScope = errors.New("scope of join token")
 // ErrUnknown is wrapped by Records for an id that is not there.
 var ErrUnknown = errors.New("unknown token")
 
+// ErrUnreadable is wrapped by Records.Update for a grant that cannot be read.
+var ErrUnreadable = errors.New("this control plane cannot read it")
+
 // Records keeps grants by token id.
 type Records interface {
 	// Create stores a new grant; the id has never been used.
 	Create(ctx context.Context, id string, g Grant) error
 	// Update replaces a grant with what change makes of it, in one step. An id
-	// that is not there is ErrUnknown; an error of change is passed on as it is.
+	// that is not there is ErrUnknown, one that cannot be read ErrUnreadable; an error of
+	// change is passed on as it is.
 	Update(ctx context.Context, id string, change func(Grant) (Grant, error)) error
-	// All are the grants there are.
+	// All are the grants there are, those that cannot be read among them.
 	All(ctx context.Context) (map[string]Grant, error)
 	// Remove takes grants out; ones that are not there are no error.
 	Remove(ctx context.Context, ids ...string) error
@@ -140,7 +146,7 @@ func (l *Ledger) Redeem(ctx context.Context, text string, c Claim) error {
 		g.Used++
 		return g, nil
 	})
-	if errors.Is(err, ErrUnknown) {
+	if errors.Is(err, ErrUnknown) || errors.Is(err, ErrUnreadable) {
 		err = fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	if err != nil {

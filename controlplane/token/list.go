@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -26,7 +27,7 @@ func (l *Ledger) List(ctx context.Context) ([]mesh.JoinToken, error) {
 	for id, g := range all {
 		out = append(out, mesh.JoinToken{
 			ID: id, Service: g.Service, Namespace: g.Namespace, Uses: g.Uses, Limited: g.Limited, Used: g.Used,
-			Created: g.Created, Expires: g.Expires, By: g.By, State: g.state(l.now()), OldRoot: g.Root != signing,
+			Created: g.Created, Expires: g.Expires, By: g.By, State: g.state(l.now()), OldRoot: g.Root != signing && !g.Unreadable,
 		})
 	}
 	slices.SortFunc(out, func(a, b mesh.JoinToken) int {
@@ -37,6 +38,8 @@ func (l *Ledger) List(ctx context.Context) ([]mesh.JoinToken, error) {
 
 func (g Grant) state(now time.Time) string {
 	switch {
+	case g.Unreadable:
+		return "unreadable"
 	case !now.Before(g.Expires):
 		return "expired"
 	case g.Limited && g.Uses <= 0:
@@ -48,7 +51,7 @@ func (g Grant) state(now time.Time) string {
 // Revoke ends a token. Who enrolled with it keeps the certificate.
 func (l *Ledger) Revoke(ctx context.Context, id string) error {
 	err := l.records.Update(ctx, id, func(g Grant) (Grant, error) { return g, nil }) // ErrUnknown, for who mistyped it
-	if err == nil {
+	if err == nil || errors.Is(err, ErrUnreadable) {
 		err = l.records.Remove(ctx, id)
 	}
 	if err != nil {
@@ -65,7 +68,7 @@ func (l *Ledger) Prune(ctx context.Context) error {
 	}
 	var old []string
 	for id, g := range all {
-		if l.now().Sub(g.Expires) > remembered {
+		if !g.Unreadable && l.now().Sub(g.Expires) > remembered {
 			old = append(old, id)
 		}
 	}

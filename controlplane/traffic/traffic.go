@@ -190,10 +190,16 @@ func (p step) back(now []config.Object, name mesh.ServiceName) (resource.Change,
 
 func (s *Shifter) steps(ctx context.Context, name mesh.ServiceName) ([]step, error) {
 	steps, err := s.history.Get(ctx, string(name))
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrUnreadable) { // of the latter the status tells
 		return nil, nil
 	}
 	return steps, err
+}
+
+// Decode reads what is stored of a service, to find out whether that can be done.
+func Decode(c store.Change) error {
+	var steps []step
+	return c.Decode(&steps)
 }
 
 func versions(instances []mesh.Instance, name mesh.ServiceName) []mesh.Version {

@@ -189,13 +189,18 @@ func first(all []mesh.Holder) []mesh.Holder {
 	return all[:min(len(all), named)]
 }
 
-// All are the summaries of every control plane that lives.
+// All are the summaries of every control plane that lives. One that cannot be read may
+// say anything, so it stands for somebody who lags.
 func (b *Board) All(ctx context.Context) ([]Summary, error) {
-	items, _, err := b.table.List(ctx)
+	items, unread, _, err := b.table.Readable(ctx)
 	if err != nil {
 		return nil, err
 	}
 	out := []Summary{b.Sum()}
+	for _, u := range unread {
+		lost := mesh.Holder{Instance: mesh.InstanceID("holders of control plane " + u.Key + ", of which nothing can be read")}
+		out = append(out, Summary{Replica: u.Key, Lag: 1, Lagging: []mesh.Holder{lost}})
+	}
 	for _, i := range items {
 		if i.Value.Replica != b.replica { // its own is newer than what is stored
 			out = append(out, i.Value)

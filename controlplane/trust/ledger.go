@@ -40,9 +40,10 @@ func (l *Ledger) Get(ctx context.Context, serial string) (mesh.Leaf, error) {
 	return l.table.Get(ctx, serial)
 }
 
-// All are those that are good, the oldest first.
+// All are those that are good, the oldest first. One that cannot be read is of nobody, who
+// never replaces it.
 func (l *Ledger) All(ctx context.Context) ([]mesh.Leaf, error) {
-	items, _, err := l.table.List(ctx)
+	items, unread, _, err := l.table.Readable(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -52,6 +53,9 @@ func (l *Ledger) All(ctx context.Context) ([]mesh.Leaf, error) {
 		if now.Before(i.Value.Expires) { // leases are whole seconds
 			out = append(out, i.Value)
 		}
+	}
+	for _, u := range unread {
+		out = append(out, mesh.Leaf{Serial: u.Key, Instance: "certificate " + u.Key + ", of which nothing can be read"})
 	}
 	slices.SortFunc(out, func(a, b mesh.Leaf) int {
 		return cmp.Or(a.Issued.Compare(b.Issued), cmp.Compare(a.Serial, b.Serial))

@@ -146,6 +146,7 @@ func surface() [][3]string {
 		{"GET", "/api/v1/slos", ""},
 		{"GET", "/api/v1/alerts", ""},
 		{"GET", "/api/v1/proxies", ""},
+		{"DELETE", "/api/v1/unreadable?table=streams&key=web-1", ""},
 		{"GET", "/api/v1/pipeline", ""},
 	}
 }
@@ -214,6 +215,8 @@ func TestBadInputIsNamed(t *testing.T) {
 		{"POST", "/api/v1/tokens", `{"ttl":"soon"}`, "ttl"},
 		{"POST", "/api/v1/tokens", `{"uses":-1}`, "uses"},
 		{"POST", "/api/v1/ca/revoke", `{"what":" "}`, "what"},
+		{"DELETE", "/api/v1/unreadable?key=web-1", "", "table"},
+		{"DELETE", "/api/v1/unreadable?table=streams", "", "key"},
 		{"POST", "/api/v1/session", `{}`, "token"},
 	}
 	for _, c := range cases {

@@ -129,6 +129,8 @@ type Deps struct {
 	Replicas func(ctx context.Context) ([]mesh.Replica, error) // the control planes; may be nil
 	// Unreadable is what of the state the control plane cannot read; may be nil.
 	Unreadable func(ctx context.Context) ([]mesh.Unreadable, error)
+	// Discard removes one of them; may be nil.
+	Discard func(ctx context.Context, table, key, by string) error
 	// Propagation is how changes reach the sidecars; may be nil.
 	Propagation func(ctx context.Context) (mesh.Propagation, error)
 	Identity    Identity

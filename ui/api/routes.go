@@ -279,6 +279,13 @@ func (a *API) statusRoutes() []route {
 			result: proxiesAnswer{}, serve: a.proxies,
 		},
 		{
+			method: "DELETE", path: "/api/v1/unreadable", summary: "Discard a stored value that the control plane cannot read", role: session.Admin,
+			params: []param{
+				{name: "table", in: "query", about: "Which table it is in, as the status says."},
+				{name: "key", in: "query", about: "Its key there."},
+			}, serve: a.discard,
+		},
+		{
 			method: "GET", path: "/api/v1/pipeline", summary: "Telemetry received, queued, stored, dropped", role: session.Viewer,
 			result: pipelineAnswer{}, serve: a.pipeline,
 		},

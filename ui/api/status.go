@@ -72,6 +72,20 @@ func (a *API) proxies(c *gin.Context) (any, error) {
 	return out, nil
 }
 
+func (a *API) discard(c *gin.Context) (any, error) {
+	if a.deps.Discard == nil {
+		return nil, missingPart("the control plane")
+	}
+	table, key := c.Query("table"), c.Query("key")
+	switch "" {
+	case table:
+		return nil, badField("table", "is missing: want the table that the value is in")
+	case key:
+		return nil, badField("key", "is missing: want the value's key")
+	}
+	return nil, a.deps.Discard(c, table, key, userOf(c).Name)
+}
+
 func (a *API) pipeline(*gin.Context) (any, error) {
 	if a.deps.Accounting == nil {
 		return nil, missingPart("the collector")

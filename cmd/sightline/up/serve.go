@@ -14,7 +14,7 @@ import (
 // acts joins the UI's verbs to the control plane's admin API.
 func acts(d *api.Deps, c *admin.Client) {
 	d.Traffic, d.Breakers, d.Config, d.Proxies = c, c, c, c
-	d.Propagation, d.Unreadable = c.Propagation, c.Unreadable
+	d.Propagation, d.Unreadable, d.Discard = c.Propagation, c.Unreadable, c.Discard
 	d.Trip, d.Release, d.Hold = c.Trip, c.Release, c.Hold
 	d.UndoTraffic = c.UndoTraffic
 	d.DeleteConfig, d.Tap, d.Replicas = c.Delete, c.Tap, c.Replicas

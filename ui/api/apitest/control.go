@@ -168,6 +168,9 @@ func (s *Shop) Replicas(context.Context) ([]mesh.Replica, error) {
 	return []mesh.Replica{{ID: "a", Address: "127.0.0.1:15012", Since: s.started, Leads: true}}, nil
 }
 
+// Discard finds nothing that cannot be read, which is no error of who asks.
+func (*Shop) Discard(context.Context, string, string, string) error { return nil }
+
 // Propagation is that of two changes, one of them on its way.
 func (s *Shop) Propagation(context.Context) (mesh.Propagation, error) {
 	if s.silent {
