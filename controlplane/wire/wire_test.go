@@ -257,27 +257,6 @@ func TestToSnapshotRefuses(t *testing.T) {
 	}
 }
 
-func FuzzToSnapshot(f *testing.F) {
-	raw, err := proto.Marshal(FromSnapshot(full()))
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(raw)
-	f.Fuzz(func(t *testing.T, in []byte) {
-		var m Snapshot
-		if proto.Unmarshal(in, &m) != nil {
-			return
-		}
-		s, err := ToSnapshot(&m)
-		if err != nil {
-			return
-		}
-		if again, err := ToSnapshot(FromSnapshot(s)); err != nil {
-			t.Fatalf("%+v does not survive: %v", again, err)
-		}
-	})
-}
-
 func TestTapsSurviveTheWire(t *testing.T) {
 	taps := []mesh.Tap{{
 		ID: "1", Direction: "inbound", Peer: "web", PeerVersion: "v1", Method: "GET", Path: "/x", Authority: "reviews", Status: "5xx",
