@@ -1,6 +1,7 @@
 package analyze_test
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
 	"os"
@@ -346,4 +347,23 @@ func TestDocs(t *testing.T) {
 	if got, err := os.ReadFile("CODES.md"); err != nil || string(got) != b.String() {
 		t.Errorf("CODES.md does not say what the codes are (%v); run with -update", err)
 	}
+}
+
+// FuzzReadFiles holds that what is left of a manifest keeps its lines.
+func FuzzReadFiles(f *testing.F) {
+	f.Add([]byte(rule + "---\napiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {selector: {app: a}, type: LoadBalancer}\n"))
+	f.Add([]byte("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {template: {metadata: {labels: {app: a}}}}\n---\n---\nkind: [\n"))
+	f.Fuzz(func(t *testing.T, manifest []byte) {
+		before := bytes.Clone(manifest)
+		files := analyze.ReadFiles(manifest)
+		lines := bytes.Count(manifest, []byte("\n"))
+		if got := bytes.Count(files.Manifest, []byte("\n")); got != lines || !bytes.Equal(manifest, before) {
+			t.Errorf("%d lines of %d are left, or what was handed in is changed", got, lines)
+		}
+		for _, s := range files.Skipped {
+			if s.Line < 1 || s.Line > lines+1 {
+				t.Errorf("%+v is in no line", s)
+			}
+		}
+	})
 }

@@ -265,3 +265,44 @@ func TestExpiredClientIsNotAdmittedByAnOldSession(t *testing.T) {
 		t.Error("an expired certificate was admitted")
 	}
 }
+
+// FuzzIssueRequest holds that a request, which a stranger makes, says nothing of who gets
+// the certificate.
+func FuzzIssueRequest(f *testing.F) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		f.Fatal(err)
+	}
+	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{DNSNames: []string{"evil.example"}}, key)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(csr)
+	a, err := Load(f.Context(), Config{TrustDomain: "mesh.local", TTL: time.Hour}, Deps{Records: &memory{}, Sealer: open{}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, csr []byte) {
+		chain, _, err := a.IssueRequest(csr, reviews)
+		if err != nil {
+			return
+		}
+		c, err := x509.ParseCertificate(chain[0])
+		if err != nil || len(c.URIs) != 1 || c.URIs[0].String() != "spiffe://mesh.local/ns/default/sa/reviews" || len(c.DNSNames) != 1 || c.IsCA {
+			t.Errorf("a certificate for %v %v (CA %t), %v", c.URIs, c.DNSNames, c.IsCA, err)
+		}
+	})
+}
+
+func FuzzParseSerial(f *testing.F) {
+	f.Add("00:Ab:1")
+	f.Fuzz(func(t *testing.T, s string) {
+		serial, err := ParseSerial(s)
+		if err != nil {
+			return
+		}
+		if again, err := ParseSerial(serial); err != nil || again != serial {
+			t.Errorf("%q is %q, and that is %q, %v", s, serial, again, err)
+		}
+	})
+}

@@ -92,3 +92,16 @@ func TestClientsSpread(t *testing.T) {
 		t.Errorf("after a: %v", next)
 	}
 }
+
+func FuzzParse(f *testing.F) {
+	f.Add("a:1, https://b:2,[::1]:3")
+	f.Fuzz(func(t *testing.T, list string) {
+		all, err := Parse(list)
+		if err != nil {
+			return
+		}
+		if again, err := Parse(strings.Join(all, ",")); err != nil || !slices.Equal(all, again) {
+			t.Errorf("%q is %q, and that is %q, %v", list, all, again, err)
+		}
+	})
+}

@@ -48,3 +48,17 @@ func TestLocalityWithin(t *testing.T) {
 		}
 	}
 }
+
+func FuzzParseLocality(f *testing.F) {
+	f.Add("eu-west/a/rack-7", "eu-west/*")
+	f.Fuzz(func(t *testing.T, s, place string) {
+		l, err := mesh.ParseLocality(s)
+		if err != nil {
+			return
+		}
+		if !l.Within(s) || l.Region() == "" || l.Subzone() != "" && l.Zone() == "" {
+			t.Errorf("%q is not within itself, or has a hole", s)
+		}
+		l.Within(place)
+	})
+}

@@ -135,3 +135,20 @@ func TestParse(t *testing.T) {
 		t.Errorf("%+v, %v", all, err)
 	}
 }
+
+// FuzzParse holds that every instance there is can be called: by an address, as a service.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(service + machine("ledger-1", "10.0.0.1")))
+	f.Add([]byte(machine("a", "10.0.0.1")))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		all, err := Parse(raw, "mesh.local")
+		if err != nil && (len(all) > 0 || strings.Contains(err.Error(), "\n")) {
+			t.Errorf("%d instances beside %q", len(all), err)
+		}
+		for _, i := range all {
+			if !i.Address.IsValid() || i.Address.Port() == 0 || i.Service == "" || i.ID == "" {
+				t.Errorf("%+v cannot be called", i)
+			}
+		}
+	})
+}
