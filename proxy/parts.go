@@ -15,6 +15,7 @@ import (
 	"github.com/sightline-mesh/sightline/proxy/breaker"
 	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/gather"
+	"github.com/sightline-mesh/sightline/proxy/originate"
 	"github.com/sightline-mesh/sightline/proxy/retry"
 	"github.com/sightline-mesh/sightline/proxy/route"
 	"github.com/sightline-mesh/sightline/proxy/serve"
@@ -44,6 +45,8 @@ type parts struct {
 	trips    atomic.Uint64
 	counted  *counted // in front of emitter
 	tap      *tap.Tap
+
+	originate originate.Dialer
 }
 
 // assemble gets a certificate, which may take until a control plane answers, and
@@ -129,7 +132,7 @@ func dialer(k *mesh.Keepalive) *net.Dialer {
 func (r *parts) dial(ctx context.Context, to *upstream.Instance, alpn string) (net.Conn, error) {
 	d, at := dialer(to.Limits().Keepalive), to.At().String()
 	if to.Plaintext() {
-		return d.DialContext(ctx, "tcp", at)
+		return r.dialOutside(ctx, d, to, alpn)
 	}
 	cfg := r.source.ClientTLS(to.Info.Identity, alpn, stream.Mesh)
 	cfg.ServerName = serve.ServerName(to.Port, to.Info.Service)
@@ -138,6 +141,19 @@ func (r *parts) dial(ctx context.Context, to *upstream.Instance, alpn string) (n
 		r.source.Watch(t)
 	}
 	return c, err
+}
+
+// dialOutside opens a connection to who takes no mutual TLS: one of TLS where a rule asks
+// for that and the app has not done it itself.
+func (r *parts) dialOutside(ctx context.Context, d *net.Dialer, to *upstream.Instance, alpn string) (net.Conn, error) {
+	how := to.TLS()
+	if how == nil || alpn == serve.Encrypted {
+		return d.DialContext(ctx, "tcp", to.At().String())
+	}
+	if alpn == stream.ALPN {
+		alpn = "" // bytes are of no protocol that a stranger knows
+	}
+	return r.originate.Dial(ctx, d, to.At().String(), to.Info.Service, how, alpn)
 }
 
 // retire has connections end whose peers are below a root that is gone, and those to the

@@ -38,6 +38,7 @@ func policy(p *networking.TrafficPolicy) mesh.Policy {
 		Limits:       limits(p.GetConnectionPool()),
 		RetryBudget:  retryBudget(p.GetRetryBudget()),
 		MTLS:         mtls(p.GetTls()),
+		TLS:          clientTLS(p.GetTls()),
 	}
 	if h := lb.GetConsistentHash(); h != nil {
 		out.LoadBalancer, out.Hash = consistentHash(h)
@@ -52,8 +53,23 @@ func mtls(t *networking.ClientTLSSettings) mesh.MTLSMode {
 		return ""
 	case t.GetMode() == networking.ClientTLSSettings_DISABLE:
 		return mesh.Disable
+	case t.GetMode() == networking.ClientTLSSettings_SIMPLE:
+		return mesh.Simple
 	}
 	return mesh.Mutual
+}
+
+func clientTLS(t *networking.ClientTLSSettings) *mesh.ClientTLS {
+	if t.GetMode() != networking.ClientTLSSettings_SIMPLE {
+		return nil
+	}
+	out := &mesh.ClientTLS{
+		ServerName: t.GetSni(), Names: t.GetSubjectAltNames(), Unverified: t.GetInsecureSkipVerify().GetValue(),
+	}
+	if file := t.GetCaCertificates(); file != config.SystemAuthorities {
+		out.Authorities = file
+	}
+	return out
 }
 
 func simple(lb networking.LoadBalancerSettings_SimpleLB) mesh.LoadBalancer {

@@ -1,8 +1,12 @@
 package compile_test
 
 import (
+	"os"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/sightline-mesh/sightline/controlplane/compile"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -108,5 +112,29 @@ func TestPolicies(t *testing.T) {
 				t.Errorf("policy (-want +got):\n%s", d)
 			}
 		})
+	}
+}
+
+// TestTLSToAHostOutside: what of the corpus asks for TLS gets it, at the port that it names.
+func TestTLSToAHostOutside(t *testing.T) {
+	raw, err := os.ReadFile("testdata/corpus/networking_egress-rule-google-apis.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rule := strings.Replace(string(raw), "mode: SIMPLE", "mode: SIMPLE, sni: a.example.com, subjectAltNames: [b], caCertificates: /c, insecureSkipVerify: true", 1)
+	for manifest, want := range map[string]*mesh.ClientTLS{
+		string(raw): {}, rule: {ServerName: "a.example.com", Names: []string{"b"}, Authorities: "/c", Unverified: true},
+		strings.Replace(string(raw), "mode: SIMPLE", "mode: SIMPLE, caCertificates: system", 1): {},
+	} {
+		s := compile.Snapshots(objects(t, manifest), nil, nil, 1)["api.example.com"]
+		if len(s.PortPolicies) != 1 || s.PortPolicies[0].Port != 443 || s.PortPolicies[0].Policy.MTLS != mesh.Simple || s.Policy.MTLS != "" {
+			t.Fatalf("policies %+v, %+v", s.Policy, s.PortPolicies)
+		}
+		if diff := cmp.Diff(want, s.PortPolicies[0].Policy.TLS); diff != "" {
+			t.Error(diff)
+		}
+		if len(s.Routes) != 1 || s.Routes[0].Matches[0].Port != 80 || s.Routes[0].Destinations[0].Port != 443 {
+			t.Errorf("routes %+v", s.Routes)
+		}
 	}
 }

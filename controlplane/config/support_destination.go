@@ -18,7 +18,7 @@ var policyFields = map[string][]string{
 	"":                       {"loadBalancer", "connectionPool", "outlierDetection", "retryBudget", "tls", "portLevelSettings"},
 	"portLevelSettings":      {"port", "loadBalancer", "connectionPool", "outlierDetection", "tls"},
 	"portLevelSettings.port": {"number"},
-	"tls":                    {"mode"},
+	"tls":                    {"mode", "sni", "subjectAltNames", "caCertificates", "insecureSkipVerify"},
 	"loadBalancer":           {"simple", "consistentHash", "warmup", "warmupDurationSecs", "localityLbSetting"},
 	"loadBalancer.consistentHash": {
 		"httpHeaderName", "httpCookie", "useSourceIp", "httpQueryParameterName", "ringHash", "maglev", "minimumRingSize",
@@ -66,8 +66,8 @@ func destinationRuleAccepts(rule string, value any) string {
 	at = strings.TrimPrefix(at, "portLevelSettings.")
 	switch at {
 	case "tls.mode":
-		if value != "ISTIO_MUTUAL" && value != "DISABLE" {
-			return show(value) + " is not supported: between sidecars there is the mesh's own mutual TLS or none, and the certificates of others are not read; want ISTIO_MUTUAL, DISABLE or no tls at all"
+		if value == "MUTUAL" {
+			return show(value) + " is not supported: a sidecar has no certificates but the mesh's own; want ISTIO_MUTUAL between sidecars, SIMPLE to a host outside, DISABLE, or no tls at all"
 		}
 	case "loadBalancer.simple":
 		if value == "PASSTHROUGH" {

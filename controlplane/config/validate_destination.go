@@ -20,6 +20,7 @@ func (v *validator) destinationRule(d *networking.DestinationRule) {
 			v.find(CodeNobodysRule, "spec.host", "%s", v.world.absent(s, ""))
 		}
 	}
+	v.originates(s, d)
 	v.policy(d.GetTrafficPolicy(), "spec.trafficPolicy")
 	v.portPolicies(s, d.GetTrafficPolicy(), "spec.trafficPolicy")
 	seen := map[string]bool{}
@@ -64,7 +65,9 @@ func (v *validator) policy(p *networking.TrafficPolicy, path string) {
 func (v *validator) tlsMode(tls *networking.ClientTLSSettings, path string) {
 	if tls != nil && tls.GetMode() == networking.ClientTLSSettings_DISABLE && v.object.says(path+".mode") == "" {
 		v.fault(path, "has no mode, which means DISABLE, so that requests would go in plaintext; want mode: ISTIO_MUTUAL, mode: DISABLE if plaintext is meant, or no tls at all")
+		return
 	}
+	v.clientTLS(tls, path)
 }
 
 func (v *validator) connectionPool(pool *networking.ConnectionPoolSettings, at string) {

@@ -70,7 +70,7 @@ func (v *validator) portPolicies(s mesh.ServiceName, p *networking.TrafficPolicy
 		}
 		seen[number] = true
 		v.policy(&networking.TrafficPolicy{
-			LoadBalancer: one.GetLoadBalancer(), ConnectionPool: one.GetConnectionPool(), OutlierDetection: one.GetOutlierDetection(),
+			LoadBalancer: one.GetLoadBalancer(), ConnectionPool: one.GetConnectionPool(), OutlierDetection: one.GetOutlierDetection(), Tls: one.GetTls(),
 		}, at)
 	}
 }

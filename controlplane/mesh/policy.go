@@ -13,9 +13,10 @@ type Policy struct {
 	Limits       Limits       `json:"limits"`
 	RetryBudget  *RetryBudget `json:"retryBudget,omitempty"`
 	HealthCheck  *HealthCheck `json:"healthCheck,omitempty"`
-	// MTLS is Disable, Mutual, or "" for what each instance takes. A sidecar that does not
-	// know it calls with mutual TLS.
-	MTLS MTLSMode `json:"mtls,omitempty"`
+	// MTLS is Disable, Mutual, Simple, or "" for what each instance takes. A sidecar that does
+	// not know it calls with mutual TLS. Simple is for instances that take none of the mesh's.
+	MTLS MTLSMode   `json:"mtls,omitempty"`
+	TLS  *ClientTLS `json:"tls,omitempty"` // with Simple
 }
 
 // PortPolicy is the policy for requests to a port. As in Istio it takes the place of the

@@ -13,7 +13,15 @@ func toPolicy(p *Policy) mesh.Policy {
 		RetryBudget:  toRetryBudget(p.GetRetryBudget()),
 		HealthCheck:  toHealthCheck(p.GetHealthCheck()),
 		MTLS:         mesh.MTLSMode(p.GetMtls()),
+		TLS:          toClientTLS(p.GetTls()),
 	}
+}
+
+func toClientTLS(t *ClientTLS) *mesh.ClientTLS {
+	if t == nil {
+		return nil
+	}
+	return &mesh.ClientTLS{ServerName: t.GetServerName(), Names: t.GetNames(), Authorities: t.GetAuthorities(), Unverified: t.GetUnverified()}
 }
 
 func toHash(h *Hash) *mesh.Hash {

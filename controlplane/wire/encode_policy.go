@@ -13,7 +13,15 @@ func fromPolicy(p mesh.Policy) *Policy {
 		RetryBudget:  fromRetryBudget(p.RetryBudget),
 		HealthCheck:  fromHealthCheck(p.HealthCheck),
 		Mtls:         string(p.MTLS),
+		Tls:          fromClientTLS(p.TLS),
 	}
+}
+
+func fromClientTLS(t *mesh.ClientTLS) *ClientTLS {
+	if t == nil {
+		return nil
+	}
+	return &ClientTLS{ServerName: t.ServerName, Names: t.Names, Authorities: t.Authorities, Unverified: t.Unverified}
 }
 
 func fromHash(h *mesh.Hash) *Hash {

@@ -90,7 +90,7 @@ func FuzzToPolicy(f *testing.F) {
 	all := full().Policy
 	fuzz(f, toPolicy, fromPolicy, fromPolicy(mesh.Policy{Hash: all.Hash, Warmup: all.Warmup, Locality: all.Locality}),
 		fromPolicy(mesh.Policy{Outlier: all.Outlier, Limits: all.Limits}),
-		fromPolicy(mesh.Policy{MTLS: all.MTLS, RetryBudget: all.RetryBudget, HealthCheck: all.HealthCheck}))
+		fromPolicy(mesh.Policy{MTLS: all.MTLS, TLS: all.TLS, RetryBudget: all.RetryBudget, HealthCheck: all.HealthCheck}))
 }
 
 func FuzzToSnapshot(f *testing.F) {

@@ -5405,7 +5405,8 @@ type Policy struct {
 	Locality      *LocalityLB            `protobuf:"bytes,6,opt,name=locality,proto3" json:"locality,omitempty"`
 	RetryBudget   *RetryBudget           `protobuf:"bytes,7,opt,name=retry_budget,json=retryBudget,proto3" json:"retry_budget,omitempty"`
 	HealthCheck   *HealthCheck           `protobuf:"bytes,8,opt,name=health_check,json=healthCheck,proto3" json:"health_check,omitempty"`
-	Mtls          string                 `protobuf:"bytes,9,opt,name=mtls,proto3" json:"mtls,omitempty"` // DISABLE or ISTIO_MUTUAL; empty is what the instance takes
+	Mtls          string                 `protobuf:"bytes,9,opt,name=mtls,proto3" json:"mtls,omitempty"` // DISABLE, ISTIO_MUTUAL or SIMPLE; empty is what the instance takes
+	Tls           *ClientTLS             `protobuf:"bytes,10,opt,name=tls,proto3" json:"tls,omitempty"`  // with SIMPLE
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5503,6 +5504,82 @@ func (x *Policy) GetMtls() string {
 	return ""
 }
 
+func (x *Policy) GetTls() *ClientTLS {
+	if x != nil {
+		return x.Tls
+	}
+	return nil
+}
+
+// ClientTLS is how TLS to somebody outside the mesh is made.
+type ClientTLS struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ServerName    string                 `protobuf:"bytes,1,opt,name=server_name,json=serverName,proto3" json:"server_name,omitempty"` // empty is the service's own
+	Names         []string               `protobuf:"bytes,2,rep,name=names,proto3" json:"names,omitempty"`                             // of which the certificate has one; none is the server name
+	Authorities   string                 `protobuf:"bytes,3,opt,name=authorities,proto3" json:"authorities,omitempty"`                 // a file on the sidecar's machine; empty are the machine's own
+	Unverified    bool                   `protobuf:"varint,4,opt,name=unverified,proto3" json:"unverified,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClientTLS) Reset() {
+	*x = ClientTLS{}
+	mi := &file_wire_proto_msgTypes[71]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClientTLS) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClientTLS) ProtoMessage() {}
+
+func (x *ClientTLS) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[71]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClientTLS.ProtoReflect.Descriptor instead.
+func (*ClientTLS) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{71}
+}
+
+func (x *ClientTLS) GetServerName() string {
+	if x != nil {
+		return x.ServerName
+	}
+	return ""
+}
+
+func (x *ClientTLS) GetNames() []string {
+	if x != nil {
+		return x.Names
+	}
+	return nil
+}
+
+func (x *ClientTLS) GetAuthorities() string {
+	if x != nil {
+		return x.Authorities
+	}
+	return ""
+}
+
+func (x *ClientTLS) GetUnverified() bool {
+	if x != nil {
+		return x.Unverified
+	}
+	return false
+}
+
 type Hash struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Key:
@@ -5519,7 +5596,7 @@ type Hash struct {
 
 func (x *Hash) Reset() {
 	*x = Hash{}
-	mi := &file_wire_proto_msgTypes[71]
+	mi := &file_wire_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5531,7 +5608,7 @@ func (x *Hash) String() string {
 func (*Hash) ProtoMessage() {}
 
 func (x *Hash) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[71]
+	mi := &file_wire_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5544,7 +5621,7 @@ func (x *Hash) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hash.ProtoReflect.Descriptor instead.
 func (*Hash) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{71}
+	return file_wire_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *Hash) GetKey() isHash_Key {
@@ -5638,7 +5715,7 @@ type HashCookie struct {
 
 func (x *HashCookie) Reset() {
 	*x = HashCookie{}
-	mi := &file_wire_proto_msgTypes[72]
+	mi := &file_wire_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5650,7 +5727,7 @@ func (x *HashCookie) String() string {
 func (*HashCookie) ProtoMessage() {}
 
 func (x *HashCookie) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[72]
+	mi := &file_wire_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5663,7 +5740,7 @@ func (x *HashCookie) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HashCookie.ProtoReflect.Descriptor instead.
 func (*HashCookie) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{72}
+	return file_wire_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *HashCookie) GetName() string {
@@ -5711,7 +5788,7 @@ type CookieAttribute struct {
 
 func (x *CookieAttribute) Reset() {
 	*x = CookieAttribute{}
-	mi := &file_wire_proto_msgTypes[73]
+	mi := &file_wire_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5723,7 +5800,7 @@ func (x *CookieAttribute) String() string {
 func (*CookieAttribute) ProtoMessage() {}
 
 func (x *CookieAttribute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[73]
+	mi := &file_wire_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5736,7 +5813,7 @@ func (x *CookieAttribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CookieAttribute.ProtoReflect.Descriptor instead.
 func (*CookieAttribute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{73}
+	return file_wire_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *CookieAttribute) GetName() string {
@@ -5764,7 +5841,7 @@ type Warmup struct {
 
 func (x *Warmup) Reset() {
 	*x = Warmup{}
-	mi := &file_wire_proto_msgTypes[74]
+	mi := &file_wire_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5776,7 +5853,7 @@ func (x *Warmup) String() string {
 func (*Warmup) ProtoMessage() {}
 
 func (x *Warmup) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[74]
+	mi := &file_wire_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5789,7 +5866,7 @@ func (x *Warmup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warmup.ProtoReflect.Descriptor instead.
 func (*Warmup) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{74}
+	return file_wire_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *Warmup) GetDuration() *durationpb.Duration {
@@ -5825,7 +5902,7 @@ type LocalityLB struct {
 
 func (x *LocalityLB) Reset() {
 	*x = LocalityLB{}
-	mi := &file_wire_proto_msgTypes[75]
+	mi := &file_wire_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5837,7 +5914,7 @@ func (x *LocalityLB) String() string {
 func (*LocalityLB) ProtoMessage() {}
 
 func (x *LocalityLB) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[75]
+	mi := &file_wire_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5850,7 +5927,7 @@ func (x *LocalityLB) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocalityLB.ProtoReflect.Descriptor instead.
 func (*LocalityLB) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{75}
+	return file_wire_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *LocalityLB) GetOff() bool {
@@ -5891,7 +5968,7 @@ type Distribute struct {
 
 func (x *Distribute) Reset() {
 	*x = Distribute{}
-	mi := &file_wire_proto_msgTypes[76]
+	mi := &file_wire_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5903,7 +5980,7 @@ func (x *Distribute) String() string {
 func (*Distribute) ProtoMessage() {}
 
 func (x *Distribute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[76]
+	mi := &file_wire_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5916,7 +5993,7 @@ func (x *Distribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Distribute.ProtoReflect.Descriptor instead.
 func (*Distribute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{76}
+	return file_wire_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *Distribute) GetFrom() string {
@@ -5950,7 +6027,7 @@ type Outlier struct {
 
 func (x *Outlier) Reset() {
 	*x = Outlier{}
-	mi := &file_wire_proto_msgTypes[77]
+	mi := &file_wire_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5962,7 +6039,7 @@ func (x *Outlier) String() string {
 func (*Outlier) ProtoMessage() {}
 
 func (x *Outlier) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[77]
+	mi := &file_wire_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5975,7 +6052,7 @@ func (x *Outlier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outlier.ProtoReflect.Descriptor instead.
 func (*Outlier) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{77}
+	return file_wire_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *Outlier) GetConsecutiveErrors() int64 {
@@ -6060,7 +6137,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_wire_proto_msgTypes[78]
+	mi := &file_wire_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6072,7 +6149,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[78]
+	mi := &file_wire_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6085,7 +6162,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{78}
+	return file_wire_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *Limits) GetConnections() int64 {
@@ -6176,7 +6253,7 @@ type Keepalive struct {
 
 func (x *Keepalive) Reset() {
 	*x = Keepalive{}
-	mi := &file_wire_proto_msgTypes[79]
+	mi := &file_wire_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6188,7 +6265,7 @@ func (x *Keepalive) String() string {
 func (*Keepalive) ProtoMessage() {}
 
 func (x *Keepalive) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[79]
+	mi := &file_wire_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6201,7 +6278,7 @@ func (x *Keepalive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Keepalive.ProtoReflect.Descriptor instead.
 func (*Keepalive) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{79}
+	return file_wire_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *Keepalive) GetProbes() int64 {
@@ -6236,7 +6313,7 @@ type RetryBudget struct {
 
 func (x *RetryBudget) Reset() {
 	*x = RetryBudget{}
-	mi := &file_wire_proto_msgTypes[80]
+	mi := &file_wire_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6248,7 +6325,7 @@ func (x *RetryBudget) String() string {
 func (*RetryBudget) ProtoMessage() {}
 
 func (x *RetryBudget) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[80]
+	mi := &file_wire_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6261,7 +6338,7 @@ func (x *RetryBudget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryBudget.ProtoReflect.Descriptor instead.
 func (*RetryBudget) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{80}
+	return file_wire_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *RetryBudget) GetPercent() float64 {
@@ -6305,7 +6382,7 @@ type HealthCheck struct {
 
 func (x *HealthCheck) Reset() {
 	*x = HealthCheck{}
-	mi := &file_wire_proto_msgTypes[81]
+	mi := &file_wire_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6317,7 +6394,7 @@ func (x *HealthCheck) String() string {
 func (*HealthCheck) ProtoMessage() {}
 
 func (x *HealthCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[81]
+	mi := &file_wire_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6330,7 +6407,7 @@ func (x *HealthCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthCheck.ProtoReflect.Descriptor instead.
 func (*HealthCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{81}
+	return file_wire_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *HealthCheck) GetHow() isHealthCheck_How {
@@ -6442,7 +6519,7 @@ type HTTPCheck struct {
 
 func (x *HTTPCheck) Reset() {
 	*x = HTTPCheck{}
-	mi := &file_wire_proto_msgTypes[82]
+	mi := &file_wire_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6454,7 +6531,7 @@ func (x *HTTPCheck) String() string {
 func (*HTTPCheck) ProtoMessage() {}
 
 func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[82]
+	mi := &file_wire_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6467,7 +6544,7 @@ func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HTTPCheck.ProtoReflect.Descriptor instead.
 func (*HTTPCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{82}
+	return file_wire_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *HTTPCheck) GetPath() string {
@@ -6501,7 +6578,7 @@ type StatusRange struct {
 
 func (x *StatusRange) Reset() {
 	*x = StatusRange{}
-	mi := &file_wire_proto_msgTypes[83]
+	mi := &file_wire_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6513,7 +6590,7 @@ func (x *StatusRange) String() string {
 func (*StatusRange) ProtoMessage() {}
 
 func (x *StatusRange) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[83]
+	mi := &file_wire_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6526,7 +6603,7 @@ func (x *StatusRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRange.ProtoReflect.Descriptor instead.
 func (*StatusRange) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{83}
+	return file_wire_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *StatusRange) GetFrom() int64 {
@@ -6552,7 +6629,7 @@ type GRPCCheck struct {
 
 func (x *GRPCCheck) Reset() {
 	*x = GRPCCheck{}
-	mi := &file_wire_proto_msgTypes[84]
+	mi := &file_wire_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6564,7 +6641,7 @@ func (x *GRPCCheck) String() string {
 func (*GRPCCheck) ProtoMessage() {}
 
 func (x *GRPCCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[84]
+	mi := &file_wire_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6577,7 +6654,7 @@ func (x *GRPCCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GRPCCheck.ProtoReflect.Descriptor instead.
 func (*GRPCCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{84}
+	return file_wire_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *GRPCCheck) GetService() string {
@@ -6607,7 +6684,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_wire_proto_msgTypes[85]
+	mi := &file_wire_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6619,7 +6696,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[85]
+	mi := &file_wire_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6632,7 +6709,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{85}
+	return file_wire_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *Verdict) GetId() string {
@@ -7214,7 +7291,7 @@ const file_wire_proto_rawDesc = "" +
 	"percentile\x12+\n" +
 	"\x03min\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x03min\x12+\n" +
 	"\x03max\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x03max\x12\x12\n" +
-	"\x04grpc\x18\x05 \x03(\tR\x04grpc\"\xcb\x03\n" +
+	"\x04grpc\x18\x05 \x03(\tR\x04grpc\"\xfb\x03\n" +
 	"\x06Policy\x12#\n" +
 	"\rload_balancer\x18\x01 \x01(\tR\floadBalancer\x124\n" +
 	"\aoutlier\x18\x02 \x01(\v2\x1a.sightline.wire.v1.OutlierR\aoutlier\x121\n" +
@@ -7224,7 +7301,17 @@ const file_wire_proto_rawDesc = "" +
 	"\blocality\x18\x06 \x01(\v2\x1d.sightline.wire.v1.LocalityLBR\blocality\x12A\n" +
 	"\fretry_budget\x18\a \x01(\v2\x1e.sightline.wire.v1.RetryBudgetR\vretryBudget\x12A\n" +
 	"\fhealth_check\x18\b \x01(\v2\x1e.sightline.wire.v1.HealthCheckR\vhealthCheck\x12\x12\n" +
-	"\x04mtls\x18\t \x01(\tR\x04mtls\"\xab\x01\n" +
+	"\x04mtls\x18\t \x01(\tR\x04mtls\x12.\n" +
+	"\x03tls\x18\n" +
+	" \x01(\v2\x1c.sightline.wire.v1.ClientTLSR\x03tls\"\x84\x01\n" +
+	"\tClientTLS\x12\x1f\n" +
+	"\vserver_name\x18\x01 \x01(\tR\n" +
+	"serverName\x12\x14\n" +
+	"\x05names\x18\x02 \x03(\tR\x05names\x12 \n" +
+	"\vauthorities\x18\x03 \x01(\tR\vauthorities\x12\x1e\n" +
+	"\n" +
+	"unverified\x18\x04 \x01(\bR\n" +
+	"unverified\"\xab\x01\n" +
 	"\x04Hash\x12\x18\n" +
 	"\x06header\x18\x01 \x01(\tH\x00R\x06header\x12\x16\n" +
 	"\x05query\x18\x02 \x01(\tH\x00R\x05query\x127\n" +
@@ -7356,7 +7443,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 99)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 100)
 var file_wire_proto_goTypes = []any{
 	(*Workload)(nil),              // 0: sightline.wire.v1.Workload
 	(*EnrollRequest)(nil),         // 1: sightline.wire.v1.EnrollRequest
@@ -7429,62 +7516,63 @@ var file_wire_proto_goTypes = []any{
 	(*Subset)(nil),                // 68: sightline.wire.v1.Subset
 	(*Hedge)(nil),                 // 69: sightline.wire.v1.Hedge
 	(*Policy)(nil),                // 70: sightline.wire.v1.Policy
-	(*Hash)(nil),                  // 71: sightline.wire.v1.Hash
-	(*HashCookie)(nil),            // 72: sightline.wire.v1.HashCookie
-	(*CookieAttribute)(nil),       // 73: sightline.wire.v1.CookieAttribute
-	(*Warmup)(nil),                // 74: sightline.wire.v1.Warmup
-	(*LocalityLB)(nil),            // 75: sightline.wire.v1.LocalityLB
-	(*Distribute)(nil),            // 76: sightline.wire.v1.Distribute
-	(*Outlier)(nil),               // 77: sightline.wire.v1.Outlier
-	(*Limits)(nil),                // 78: sightline.wire.v1.Limits
-	(*Keepalive)(nil),             // 79: sightline.wire.v1.Keepalive
-	(*RetryBudget)(nil),           // 80: sightline.wire.v1.RetryBudget
-	(*HealthCheck)(nil),           // 81: sightline.wire.v1.HealthCheck
-	(*HTTPCheck)(nil),             // 82: sightline.wire.v1.HTTPCheck
-	(*StatusRange)(nil),           // 83: sightline.wire.v1.StatusRange
-	(*GRPCCheck)(nil),             // 84: sightline.wire.v1.GRPCCheck
-	(*Verdict)(nil),               // 85: sightline.wire.v1.Verdict
-	nil,                           // 86: sightline.wire.v1.TappedRequest.LimitedEntry
-	nil,                           // 87: sightline.wire.v1.SamplingRule.HeadersEntry
-	nil,                           // 88: sightline.wire.v1.Instance.LabelsEntry
-	nil,                           // 89: sightline.wire.v1.Match.HeadersEntry
-	nil,                           // 90: sightline.wire.v1.Match.WithoutEntry
-	nil,                           // 91: sightline.wire.v1.Match.QueryEntry
-	nil,                           // 92: sightline.wire.v1.Match.SourceLabelsEntry
-	nil,                           // 93: sightline.wire.v1.FieldEdits.SetEntry
-	nil,                           // 94: sightline.wire.v1.FieldEdits.AddEntry
-	nil,                           // 95: sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	nil,                           // 96: sightline.wire.v1.Subset.LabelsEntry
-	nil,                           // 97: sightline.wire.v1.LocalityLB.FailoverEntry
-	nil,                           // 98: sightline.wire.v1.Distribute.ToEntry
-	(*timestamppb.Timestamp)(nil), // 99: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 100: google.protobuf.Duration
+	(*ClientTLS)(nil),             // 71: sightline.wire.v1.ClientTLS
+	(*Hash)(nil),                  // 72: sightline.wire.v1.Hash
+	(*HashCookie)(nil),            // 73: sightline.wire.v1.HashCookie
+	(*CookieAttribute)(nil),       // 74: sightline.wire.v1.CookieAttribute
+	(*Warmup)(nil),                // 75: sightline.wire.v1.Warmup
+	(*LocalityLB)(nil),            // 76: sightline.wire.v1.LocalityLB
+	(*Distribute)(nil),            // 77: sightline.wire.v1.Distribute
+	(*Outlier)(nil),               // 78: sightline.wire.v1.Outlier
+	(*Limits)(nil),                // 79: sightline.wire.v1.Limits
+	(*Keepalive)(nil),             // 80: sightline.wire.v1.Keepalive
+	(*RetryBudget)(nil),           // 81: sightline.wire.v1.RetryBudget
+	(*HealthCheck)(nil),           // 82: sightline.wire.v1.HealthCheck
+	(*HTTPCheck)(nil),             // 83: sightline.wire.v1.HTTPCheck
+	(*StatusRange)(nil),           // 84: sightline.wire.v1.StatusRange
+	(*GRPCCheck)(nil),             // 85: sightline.wire.v1.GRPCCheck
+	(*Verdict)(nil),               // 86: sightline.wire.v1.Verdict
+	nil,                           // 87: sightline.wire.v1.TappedRequest.LimitedEntry
+	nil,                           // 88: sightline.wire.v1.SamplingRule.HeadersEntry
+	nil,                           // 89: sightline.wire.v1.Instance.LabelsEntry
+	nil,                           // 90: sightline.wire.v1.Match.HeadersEntry
+	nil,                           // 91: sightline.wire.v1.Match.WithoutEntry
+	nil,                           // 92: sightline.wire.v1.Match.QueryEntry
+	nil,                           // 93: sightline.wire.v1.Match.SourceLabelsEntry
+	nil,                           // 94: sightline.wire.v1.FieldEdits.SetEntry
+	nil,                           // 95: sightline.wire.v1.FieldEdits.AddEntry
+	nil,                           // 96: sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	nil,                           // 97: sightline.wire.v1.Subset.LabelsEntry
+	nil,                           // 98: sightline.wire.v1.LocalityLB.FailoverEntry
+	nil,                           // 99: sightline.wire.v1.Distribute.ToEntry
+	(*timestamppb.Timestamp)(nil), // 100: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 101: google.protobuf.Duration
 }
 var file_wire_proto_depIdxs = []int32{
 	0,   // 0: sightline.wire.v1.EnrollRequest.workload:type_name -> sightline.wire.v1.Workload
 	6,   // 1: sightline.wire.v1.SVIDResponse.svids:type_name -> sightline.wire.v1.SVID
-	99,  // 2: sightline.wire.v1.TrustReport.expires:type_name -> google.protobuf.Timestamp
+	100, // 2: sightline.wire.v1.TrustReport.expires:type_name -> google.protobuf.Timestamp
 	9,   // 3: sightline.wire.v1.TrustUpdate.revoked:type_name -> sightline.wire.v1.Revocation
-	100, // 4: sightline.wire.v1.TrustUpdate.spread:type_name -> google.protobuf.Duration
-	99,  // 5: sightline.wire.v1.Revocation.before:type_name -> google.protobuf.Timestamp
-	99,  // 6: sightline.wire.v1.Revocation.expires:type_name -> google.protobuf.Timestamp
+	101, // 4: sightline.wire.v1.TrustUpdate.spread:type_name -> google.protobuf.Duration
+	100, // 5: sightline.wire.v1.Revocation.before:type_name -> google.protobuf.Timestamp
+	100, // 6: sightline.wire.v1.Revocation.expires:type_name -> google.protobuf.Timestamp
 	11,  // 7: sightline.wire.v1.SubscribeRequest.hello:type_name -> sightline.wire.v1.Hello
 	12,  // 8: sightline.wire.v1.SubscribeRequest.want:type_name -> sightline.wire.v1.Want
 	13,  // 9: sightline.wire.v1.SubscribeRequest.state:type_name -> sightline.wire.v1.State
 	14,  // 10: sightline.wire.v1.SubscribeRequest.ack:type_name -> sightline.wire.v1.Ack
 	15,  // 11: sightline.wire.v1.SubscribeRequest.goodbye:type_name -> sightline.wire.v1.Goodbye
 	50,  // 12: sightline.wire.v1.Hello.instance:type_name -> sightline.wire.v1.Instance
-	100, // 13: sightline.wire.v1.Ack.ago:type_name -> google.protobuf.Duration
+	101, // 13: sightline.wire.v1.Ack.ago:type_name -> google.protobuf.Duration
 	46,  // 14: sightline.wire.v1.Push.snapshots:type_name -> sightline.wire.v1.Snapshot
-	99,  // 15: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
+	100, // 15: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
 	23,  // 16: sightline.wire.v1.Push.inbound:type_name -> sightline.wire.v1.Inbound
 	17,  // 17: sightline.wire.v1.Push.taps:type_name -> sightline.wire.v1.Taps
 	18,  // 18: sightline.wire.v1.Taps.taps:type_name -> sightline.wire.v1.Tap
 	21,  // 19: sightline.wire.v1.TappedRequest.rows:type_name -> sightline.wire.v1.TappedRow
-	86,  // 20: sightline.wire.v1.TappedRequest.limited:type_name -> sightline.wire.v1.TappedRequest.LimitedEntry
-	99,  // 21: sightline.wire.v1.TappedRow.time:type_name -> google.protobuf.Timestamp
-	100, // 22: sightline.wire.v1.TappedRow.took:type_name -> google.protobuf.Duration
-	100, // 23: sightline.wire.v1.TappedRow.first_byte:type_name -> google.protobuf.Duration
+	87,  // 20: sightline.wire.v1.TappedRequest.limited:type_name -> sightline.wire.v1.TappedRequest.LimitedEntry
+	100, // 21: sightline.wire.v1.TappedRow.time:type_name -> google.protobuf.Timestamp
+	101, // 22: sightline.wire.v1.TappedRow.took:type_name -> google.protobuf.Duration
+	101, // 23: sightline.wire.v1.TappedRow.first_byte:type_name -> google.protobuf.Duration
 	22,  // 24: sightline.wire.v1.TappedRow.request:type_name -> sightline.wire.v1.TappedHeader
 	22,  // 25: sightline.wire.v1.TappedRow.response:type_name -> sightline.wire.v1.TappedHeader
 	41,  // 26: sightline.wire.v1.Inbound.authorization:type_name -> sightline.wire.v1.Authorization
@@ -7506,14 +7594,14 @@ var file_wire_proto_depIdxs = []int32{
 	32,  // 42: sightline.wire.v1.AccessLog.only:type_name -> sightline.wire.v1.LogTest
 	32,  // 43: sightline.wire.v1.LogTest.of:type_name -> sightline.wire.v1.LogTest
 	34,  // 44: sightline.wire.v1.Sampling.rules:type_name -> sightline.wire.v1.SamplingRule
-	100, // 45: sightline.wire.v1.Sampling.keep_slower:type_name -> google.protobuf.Duration
-	87,  // 46: sightline.wire.v1.SamplingRule.headers:type_name -> sightline.wire.v1.SamplingRule.HeadersEntry
+	101, // 45: sightline.wire.v1.Sampling.keep_slower:type_name -> google.protobuf.Duration
+	88,  // 46: sightline.wire.v1.SamplingRule.headers:type_name -> sightline.wire.v1.SamplingRule.HeadersEntry
 	42,  // 47: sightline.wire.v1.RateRule.match:type_name -> sightline.wire.v1.AuthorizationRule
-	100, // 48: sightline.wire.v1.RateRule.unit:type_name -> google.protobuf.Duration
+	101, // 48: sightline.wire.v1.RateRule.unit:type_name -> google.protobuf.Duration
 	37,  // 49: sightline.wire.v1.InFlight.adaptive:type_name -> sightline.wire.v1.Adaptive
-	100, // 50: sightline.wire.v1.Adaptive.interval:type_name -> google.protobuf.Duration
-	100, // 51: sightline.wire.v1.Adaptive.min_rtt_fixed:type_name -> google.protobuf.Duration
-	100, // 52: sightline.wire.v1.Adaptive.min_rtt_interval:type_name -> google.protobuf.Duration
+	101, // 50: sightline.wire.v1.Adaptive.interval:type_name -> google.protobuf.Duration
+	101, // 51: sightline.wire.v1.Adaptive.min_rtt_fixed:type_name -> google.protobuf.Duration
+	101, // 52: sightline.wire.v1.Adaptive.min_rtt_interval:type_name -> google.protobuf.Duration
 	39,  // 53: sightline.wire.v1.TokenRule.from_headers:type_name -> sightline.wire.v1.TokenHeader
 	40,  // 54: sightline.wire.v1.TokenRule.claim_headers:type_name -> sightline.wire.v1.ClaimHeader
 	42,  // 55: sightline.wire.v1.Authorization.rules:type_name -> sightline.wire.v1.AuthorizationRule
@@ -7524,18 +7612,18 @@ var file_wire_proto_depIdxs = []int32{
 	68,  // 60: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
 	70,  // 61: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
 	50,  // 62: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
-	85,  // 63: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
+	86,  // 63: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
 	66,  // 64: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
 	69,  // 65: sightline.wire.v1.Snapshot.hedge:type_name -> sightline.wire.v1.Hedge
 	48,  // 66: sightline.wire.v1.Snapshot.ports:type_name -> sightline.wire.v1.ServicePort
 	49,  // 67: sightline.wire.v1.Snapshot.port_policies:type_name -> sightline.wire.v1.PortPolicy
 	47,  // 68: sightline.wire.v1.ServicePort.port:type_name -> sightline.wire.v1.Port
 	70,  // 69: sightline.wire.v1.PortPolicy.policy:type_name -> sightline.wire.v1.Policy
-	88,  // 70: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
+	89,  // 70: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
 	47,  // 71: sightline.wire.v1.Instance.ports:type_name -> sightline.wire.v1.Port
 	52,  // 72: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
 	54,  // 73: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
-	100, // 74: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
+	101, // 74: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
 	55,  // 75: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
 	56,  // 76: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
 	58,  // 77: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
@@ -7546,84 +7634,85 @@ var file_wire_proto_depIdxs = []int32{
 	65,  // 82: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
 	53,  // 83: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
 	53,  // 84: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
-	89,  // 85: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
+	90,  // 85: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
 	53,  // 86: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
 	53,  // 87: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
-	90,  // 88: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
-	91,  // 89: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
-	92,  // 90: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
+	91,  // 88: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
+	92,  // 89: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
+	93,  // 90: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
 	56,  // 91: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
 	58,  // 92: sightline.wire.v1.Destination.rewrite:type_name -> sightline.wire.v1.Rewrite
-	100, // 93: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
-	100, // 94: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
+	101, // 93: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
+	101, // 94: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
 	57,  // 95: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
 	57,  // 96: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
-	93,  // 97: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
-	94,  // 98: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
+	94,  // 97: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
+	95,  // 98: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
 	53,  // 99: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
-	100, // 100: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
+	101, // 100: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
 	63,  // 101: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
 	64,  // 102: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
-	100, // 103: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
+	101, // 103: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
 	67,  // 104: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
 	54,  // 105: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
-	95,  // 106: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	96,  // 107: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
+	96,  // 106: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	97,  // 107: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
 	70,  // 108: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
 	49,  // 109: sightline.wire.v1.Subset.port_policies:type_name -> sightline.wire.v1.PortPolicy
-	100, // 110: sightline.wire.v1.Hedge.after:type_name -> google.protobuf.Duration
-	100, // 111: sightline.wire.v1.Hedge.min:type_name -> google.protobuf.Duration
-	100, // 112: sightline.wire.v1.Hedge.max:type_name -> google.protobuf.Duration
-	77,  // 113: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
-	78,  // 114: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
-	71,  // 115: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
-	74,  // 116: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
-	75,  // 117: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
-	80,  // 118: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
-	81,  // 119: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
-	72,  // 120: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
-	100, // 121: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
-	73,  // 122: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
-	100, // 123: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
-	76,  // 124: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
-	97,  // 125: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
-	98,  // 126: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
-	100, // 127: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
-	100, // 128: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
-	100, // 129: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
-	100, // 130: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
-	100, // 131: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
-	100, // 132: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
-	79,  // 133: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
-	100, // 134: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
-	100, // 135: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
-	100, // 136: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
-	82,  // 137: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
-	84,  // 138: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
-	100, // 139: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
-	100, // 140: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
-	100, // 141: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
-	83,  // 142: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
-	99,  // 143: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
-	99,  // 144: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
-	53,  // 145: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
-	53,  // 146: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
-	53,  // 147: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
-	1,   // 148: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
-	2,   // 149: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
-	10,  // 150: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
-	19,  // 151: sightline.wire.v1.ControlPlane.Tapped:input_type -> sightline.wire.v1.TappedRequest
-	7,   // 152: sightline.wire.v1.ControlPlane.Trust:input_type -> sightline.wire.v1.TrustReport
-	3,   // 153: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
-	3,   // 154: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
-	16,  // 155: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
-	20,  // 156: sightline.wire.v1.ControlPlane.Tapped:output_type -> sightline.wire.v1.TappedResponse
-	8,   // 157: sightline.wire.v1.ControlPlane.Trust:output_type -> sightline.wire.v1.TrustUpdate
-	153, // [153:158] is the sub-list for method output_type
-	148, // [148:153] is the sub-list for method input_type
-	148, // [148:148] is the sub-list for extension type_name
-	148, // [148:148] is the sub-list for extension extendee
-	0,   // [0:148] is the sub-list for field type_name
+	101, // 110: sightline.wire.v1.Hedge.after:type_name -> google.protobuf.Duration
+	101, // 111: sightline.wire.v1.Hedge.min:type_name -> google.protobuf.Duration
+	101, // 112: sightline.wire.v1.Hedge.max:type_name -> google.protobuf.Duration
+	78,  // 113: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
+	79,  // 114: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
+	72,  // 115: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
+	75,  // 116: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
+	76,  // 117: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
+	81,  // 118: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
+	82,  // 119: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
+	71,  // 120: sightline.wire.v1.Policy.tls:type_name -> sightline.wire.v1.ClientTLS
+	73,  // 121: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
+	101, // 122: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
+	74,  // 123: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
+	101, // 124: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
+	77,  // 125: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
+	98,  // 126: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
+	99,  // 127: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
+	101, // 128: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
+	101, // 129: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
+	101, // 130: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
+	101, // 131: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
+	101, // 132: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
+	101, // 133: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
+	80,  // 134: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
+	101, // 135: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
+	101, // 136: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
+	101, // 137: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
+	83,  // 138: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
+	85,  // 139: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
+	101, // 140: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
+	101, // 141: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
+	101, // 142: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
+	84,  // 143: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
+	100, // 144: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
+	100, // 145: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
+	53,  // 146: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
+	53,  // 147: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
+	53,  // 148: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
+	1,   // 149: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
+	2,   // 150: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
+	10,  // 151: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
+	19,  // 152: sightline.wire.v1.ControlPlane.Tapped:input_type -> sightline.wire.v1.TappedRequest
+	7,   // 153: sightline.wire.v1.ControlPlane.Trust:input_type -> sightline.wire.v1.TrustReport
+	3,   // 154: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
+	3,   // 155: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
+	16,  // 156: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
+	20,  // 157: sightline.wire.v1.ControlPlane.Tapped:output_type -> sightline.wire.v1.TappedResponse
+	8,   // 158: sightline.wire.v1.ControlPlane.Trust:output_type -> sightline.wire.v1.TrustUpdate
+	154, // [154:159] is the sub-list for method output_type
+	149, // [149:154] is the sub-list for method input_type
+	149, // [149:149] is the sub-list for extension type_name
+	149, // [149:149] is the sub-list for extension extendee
+	0,   // [0:149] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -7644,13 +7733,13 @@ func file_wire_proto_init() {
 		(*StringMatch_Regex)(nil),
 	}
 	file_wire_proto_msgTypes[64].OneofWrappers = []any{}
-	file_wire_proto_msgTypes[71].OneofWrappers = []any{
+	file_wire_proto_msgTypes[72].OneofWrappers = []any{
 		(*Hash_Header)(nil),
 		(*Hash_Query)(nil),
 		(*Hash_Cookie)(nil),
 		(*Hash_SourceIp)(nil),
 	}
-	file_wire_proto_msgTypes[81].OneofWrappers = []any{
+	file_wire_proto_msgTypes[82].OneofWrappers = []any{
 		(*HealthCheck_Http)(nil),
 		(*HealthCheck_Grpc)(nil),
 		(*HealthCheck_Tcp)(nil),
@@ -7661,7 +7750,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   99,
+			NumMessages:   100,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -14,7 +14,8 @@ func (h *h1) connect() {
 	defer h.cfg.streams.begin()()
 	x := &h.x
 	x.stream, x.rec.Protocol = true, signal.TCP
-	x.via = &byteStream{conn: h.nc, client: connectClient{h}, early: h.in.Buffered(), idle: h.cfg.streamIdle}
+	// Clients ask for it in order to speak TLS with who they mean.
+	x.via = &byteStream{conn: h.nc, client: connectClient{h}, early: h.in.Buffered(), idle: h.cfg.streamIdle, tls: true}
 	h.cfg.handle(x) //nolint:errcheck // refuse has seen to it
 	x.via = h
 }

@@ -31,10 +31,11 @@ type link struct {
 	races *atomic.Uint64
 
 	dialStream func(context.Context) (net.Conn, error)
-	streams    atomic.Int64  // open now
-	quota      pool.Quota    // of the link and of others; nil is none
-	streamIdle time.Duration // of a stream of bytes; 0 leaves it to who opened it
-	streamAge  time.Duration // that a stream may get; 0 is no bound
+	dialTLS    func(context.Context) (net.Conn, error) // of what is TLS already, where the mesh does not encrypt it
+	streams    atomic.Int64                            // open now
+	quota      pool.Quota                              // of the link and of others; nil is none
+	streamIdle time.Duration                           // of a stream of bytes; 0 leaves it to who opened it
+	streamAge  time.Duration                           // that a stream may get; 0 is no bound
 
 	used   atomic.Bool // since the last sweep
 	unused int         // sweeps in a row; owned by the sweep
@@ -48,6 +49,10 @@ const maxDialling = 32
 // forgotten is how many sweeps without use a link outlives. An instance that goes
 // away takes its link with it; this is for a request that brought it back just then.
 const forgotten = 600
+
+// Encrypted stands for ALPN where bytes are to be carried that are TLS of the app's own,
+// which is encrypted once more by the mesh alone.
+const Encrypted = ""
 
 // dialFunc opens a connection for a protocol by its ALPN name.
 type dialFunc func(ctx context.Context, alpn string) (net.Conn, error)
@@ -71,6 +76,7 @@ func newLink(cfg pool.Config, connectTime time.Duration, dial dialFunc) *link {
 		}),
 
 		dialStream: within(stream.ALPN),
+		dialTLS:    within(Encrypted),
 		quota:      cfg.Quota,
 	}
 }
@@ -86,13 +92,17 @@ func unmonitored(c net.Conn) net.Conn {
 
 // stream opens a connection for a stream of bytes. Whoever gets one calls endStream
 // when it is over.
-func (l *link) stream(ctx context.Context) (net.Conn, error) {
+func (l *link) stream(ctx context.Context, encrypted bool) (net.Conn, error) { //nolint:revive // what the bytes are
 	open := l.streams.Add(1) - 1
 	if l.quota != nil && !l.quota.Take(int(open)) {
 		l.streams.Add(-1)
 		return nil, fmt.Errorf("%w: all connections are in use (maxConnections)", pool.ErrOverflow)
 	}
-	c, err := l.dialStream(ctx)
+	dial := l.dialStream
+	if encrypted && l.plain {
+		dial = l.dialTLS
+	}
+	c, err := dial(ctx)
 	if err != nil {
 		l.endStream()
 	}

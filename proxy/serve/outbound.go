@@ -61,7 +61,7 @@ type OutboundDeps struct {
 	// Pick chooses an instance, if possible none that was tried.
 	Pick func(r *route.Route, ask *route.Request, tried []*upstream.Instance) (upstream.Lease, error)
 	// Dial opens a connection of mutual TLS that has proved to be the instance's, or one of
-	// plaintext to an instance that is called so.
+	// plaintext, or of TLS, to an instance that is called so; alpn may be Encrypted then.
 	Dial func(ctx context.Context, to *upstream.Instance, alpn string) (net.Conn, error)
 	// Find tells whose instance's app has an address. It is asked if connections are
 	// redirected.

@@ -44,6 +44,7 @@ type byteStream struct {
 	client client
 	early  []byte // of the client's, read already
 	idle   time.Duration
+	tls    bool // the bytes are TLS of the client's own
 
 	up    net.Conn
 	to    *link
@@ -54,7 +55,7 @@ type byteStream struct {
 // client's bytes yet.
 func (s *byteStream) send(x *exchange, to *link) (answer, error) {
 	none := answer{grpc: -1}
-	up, err := to.stream(x.ctx)
+	up, err := to.stream(x.ctx, s.tls)
 	if err == nil && to.proved() {
 		if err = greet(x, up); err != nil {
 			stream.Reset(up)
@@ -216,7 +217,7 @@ func serveStream(ctx context.Context, conn *listen.Conn, nc net.Conn, c client, 
 	defer cfg.count.begin()()
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	s := &byteStream{conn: nc, client: c, idle: cfg.idle}
+	s := &byteStream{conn: nc, client: c, idle: cfg.idle, tls: cfg.asks.TLS}
 	x := &exchange{ctx: ctx, via: s, fixed: cfg.fixed, port: cfg.port, app: cfg.app, caller: cfg.caller, seat: cfg.seat}
 	x.reset()
 	x.describeStream(cfg)

@@ -42,9 +42,10 @@ type terms struct {
 	member   *outlier.Member // of the scope's detector; nil without one
 	errors   []int           // statuses that count as errors; none means every 5xx
 	check    *mesh.HealthCheck
-	plain    bool // connections to it have no mutual TLS
-	checked  bool // at this port
-	ported   bool // the service has several ports
+	plain    bool            // connections to it have no mutual TLS
+	tls      *mesh.ClientTLS // that they have instead; nil is none
+	checked  bool            // at this port
+	ported   bool            // the service has several ports
 }
 
 // key says whether an instance of a push is one that is known.
@@ -78,6 +79,9 @@ func (i *Instance) Limits() mesh.Limits { return i.terms.Load().limits }
 
 // Plaintext reports whether connections to it are made without mutual TLS.
 func (i *Instance) Plaintext() bool { return i.terms.Load().plain }
+
+// TLS is what connections to it are made with in place of mutual TLS; nil is nothing.
+func (i *Instance) TLS() *mesh.ClientTLS { return i.terms.Load().tls }
 
 // Quota bounds the connections to this instance and to the others under its policy.
 func (i *Instance) Quota() *Quota { return &i.terms.Load().scope.quota }

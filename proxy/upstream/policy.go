@@ -1,6 +1,8 @@
 package upstream
 
 import (
+	"slices"
+
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/balance"
 )
@@ -19,7 +21,9 @@ func merge(base mesh.Policy, over *mesh.Policy) mesh.Policy {
 	replace(&base.Outlier, over.Outlier)
 	replace(&base.RetryBudget, over.RetryBudget)
 	replace(&base.HealthCheck, over.HealthCheck)
-	replace(&base.MTLS, over.MTLS)
+	if over.MTLS != "" {
+		base.MTLS, base.TLS = over.MTLS, over.TLS
+	}
 	l, o := &base.Limits, &over.Limits
 	replace(&l.Connections, o.Connections)
 	replace(&l.Pending, o.Pending)
@@ -38,7 +42,25 @@ func merge(base mesh.Policy, over *mesh.Policy) mesh.Policy {
 // plaintext reports whether an instance is called without mutual TLS: as the policy says,
 // else as the instance takes it.
 func plaintext(m mesh.MTLSMode, i *mesh.Instance) bool {
-	return m == mesh.Disable || m == "" && i.Plaintext
+	return m == mesh.Disable || (m == "" || m == mesh.Simple) && i.Plaintext
+}
+
+// originates is how TLS to an instance is made that takes none of the mesh's; nil is not.
+func originates(p *mesh.Policy, plain bool, i *mesh.Instance) *mesh.ClientTLS { //nolint:revive // how it is called
+	if p.MTLS != mesh.Simple || !plain || !i.Plaintext {
+		return nil
+	}
+	if p.TLS == nil {
+		return &mesh.ClientTLS{}
+	}
+	return p.TLS
+}
+
+func sameTLS(a, b *mesh.ClientTLS) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.ServerName == b.ServerName && a.Authorities == b.Authorities && a.Unverified == b.Unverified && slices.Equal(a.Names, b.Names)
 }
 
 func replace[T comparable](field *T, by T) {

@@ -190,12 +190,13 @@ func (u *update) terms(i *Instance, info *mesh.Instance) *terms {
 		plain:  (i.Port == 0 || info.Bare()) && plaintext(p.MTLS, info),
 		ported: len(u.snap.Ports) > 0,
 	}
+	t.tls = originates(&p, t.plain, info)
 	if p.HealthCheck != nil {
 		at, ok := u.snap.Group(p.HealthCheck.Port)
 		t.checked = ok && at == u.port
 	}
 	old := i.terms.Load()
-	if old != nil && (old.scope != sc || old.plain != t.plain || !sameLimits(old.limits, t.limits)) {
+	if old != nil && !t.sameConnections(old) {
 		u.changed = append(u.changed, i)
 	}
 	t.member = u.member(i, old, t)
@@ -206,6 +207,12 @@ func (u *update) terms(i *Instance, info *mesh.Instance) *terms {
 		i.health.Store(nil)
 	}
 	return t
+}
+
+// sameConnections reports whether connections that were made under other terms are good
+// under these.
+func (t *terms) sameConnections(as *terms) bool {
+	return as.scope == t.scope && as.plain == t.plain && sameTLS(as.tls, t.tls) && sameLimits(as.limits, t.limits)
 }
 
 // member is the instance's membership of its detector; nil without one.

@@ -1,0 +1,149 @@
+package proxy
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"io"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
+
+const outside = "api.example.com"
+
+// stranger is an HTTPS server that is no part of the mesh, and a file of who vouches for it.
+func stranger(t *testing.T) (at netip.AddrPort, authorities string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "a stranger"}, DNSNames: []string{outside, "www.example.com"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.Proto+" "+r.TLS.ServerName+" "+r.Host)
+	}))
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, MinVersion: tls.VersionTLS12}
+	s.EnableHTTP2 = true
+	s.Config.ErrorLog = nil
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	authorities = filepath.Join(t.TempDir(), "authorities.pem")
+	if err := os.WriteFile(authorities, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return netip.MustParseAddrPort(s.Listener.Addr().String()), authorities
+}
+
+// originated is a host outside: what is asked for at port 80 goes to another port by TLS.
+func originated(at netip.AddrPort, how *mesh.ClientTLS) mesh.Snapshot {
+	secure := mesh.Port{Number: at.Port(), Name: "https", Protocol: mesh.TLS}
+	web := mesh.Port{Number: 80, Name: "http", Protocol: mesh.HTTP}
+	return mesh.Snapshot{
+		Service: outside, Version: 1, Known: true,
+		Ports: []mesh.ServicePort{{Port: web}, {Port: secure, Group: secure.Number}},
+		Routes: []mesh.Route{{
+			Matches:      []mesh.Match{{Port: 80}},
+			Destinations: []mesh.Destination{{Service: outside, Port: secure.Number, Weight: 1}},
+		}},
+		PortPolicies: []mesh.PortPolicy{{Port: secure.Number, Policy: mesh.Policy{MTLS: mesh.Simple, TLS: how}}},
+		Instances: []mesh.Instance{{
+			ID: "a", Service: outside, Address: netip.AddrPortFrom(at.Addr(), 80), State: mesh.Ready, Plaintext: true,
+			AppProtocol: mesh.HTTP, AppPort: 80, Ports: []mesh.Port{web, secure},
+		}},
+	}
+}
+
+// TestTLSToAHostOutside: the app asks in plaintext, the sidecar speaks TLS, and makes sure
+// of who answers as the rule says.
+func TestTLSToAHostOutside(t *testing.T) {
+	m := newMesh(t)
+	at, authorities := stranger(t)
+	missing := filepath.Join(t.TempDir(), "missing.pem")
+	for name, c := range map[string]struct {
+		how    *mesh.ClientTLS
+		status int
+		says   string // in the body, or in the reason
+	}{
+		"a host that is who it says":   {&mesh.ClientTLS{Authorities: authorities}, 200, "HTTP/1.1 api.example.com api.example.com"},
+		"another name of the host":     {&mesh.ClientTLS{Authorities: authorities, ServerName: "www.example.com"}, 200, "HTTP/1.1 www.example.com api.example.com"},
+		"a name that it has not":       {&mesh.ClientTLS{Authorities: authorities, ServerName: "b.example.com"}, 503, "b.example.com"},
+		"one of several names":         {&mesh.ClientTLS{Authorities: authorities, Names: []string{"x", "www.example.com"}}, 200, "HTTP/1.1 api.example.com"},
+		"none of the names":            {&mesh.ClientTLS{Authorities: authorities, Names: []string{"x"}}, 503, `subjectAltNames has ["x"]`},
+		"names of who is not vouched":  {&mesh.ClientTLS{Names: []string{outside}}, 503, "unknown authority"},
+		"nobody here vouches for it":   {nil, 503, "unknown authority"},
+		"whoever it may be":            {&mesh.ClientTLS{Unverified: true}, 200, "HTTP/1.1 api.example.com"},
+		"a file that is not there yet": {&mesh.ClientTLS{Authorities: missing}, 503, "read caCertificates"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m.apply(originated(at, c.how))
+			status, body, header := m.get("http://" + outside + "/")
+			if said := body + header.Get("X-Sightline-Reason"); status != c.status || !strings.Contains(said, c.says) {
+				t.Errorf("%d %q, want %d %q", status, said, c.status, c.says)
+			}
+		})
+	}
+}
+
+// TestAnAppsOwnTLSIsNotEncryptedTwice where a rule asks for TLS.
+func TestAnAppsOwnTLSIsNotEncryptedTwice(t *testing.T) {
+	m := newMesh(t)
+	at, authorities := stranger(t)
+	m.apply(originated(at, &mesh.ClientTLS{Authorities: authorities}))
+	pool := x509.NewCertPool()
+	raw, err := os.ReadFile(authorities)
+	if err != nil || !pool.AppendCertsFromPEM(raw) {
+		t.Fatal(err)
+	}
+	tr := &http.Transport{
+		Proxy:           http.ProxyURL(&url.URL{Scheme: "http", Host: m.web.l.outbound.Addr().String()}),
+		TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, DisableKeepAlives: true,
+	}
+	m.client = &http.Client{Transport: tr, Timeout: time.Minute}
+	if status, body, _ := m.get("https://" + outside + ":" + at.String()[strings.LastIndex(at.String(), ":")+1:] + "/"); status != 200 || !strings.HasPrefix(body, "HTTP/1.1 "+outside) {
+		t.Errorf("%d %q", status, body)
+	}
+}
+
+// TestHTTP2ToAHostOutside by TLS, which a client of HTTP/2 needs to be HTTP/2 there too.
+func TestHTTP2ToAHostOutside(t *testing.T) {
+	m := newMesh(t)
+	at, authorities := stranger(t)
+	m.apply(originated(at, &mesh.ClientTLS{Authorities: authorities}))
+	tr := &http.Transport{Protocols: new(http.Protocols), DialContext: m.client.Transport.(*http.Transport).DialContext}
+	tr.Protocols.SetUnencryptedHTTP2(true)
+	t.Cleanup(tr.CloseIdleConnections)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+m.web.l.outbound.Addr().String()+"/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = outside
+	res, err := tr.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if body, err := io.ReadAll(res.Body); err != nil || res.StatusCode != http.StatusOK || string(body) != "HTTP/2.0 "+outside+" "+outside {
+		t.Errorf("%d %q %v", res.StatusCode, body, err)
+	}
+}
