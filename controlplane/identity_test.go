@@ -212,7 +212,7 @@ func TestTokensThatAreRefused(t *testing.T) {
 		"the control plane":    {p.systemToken(), identity.ControlPlaneWorkload("cp-2"), "control plane's own"},
 		"not a token":          {"slt_1_2_3", workload("web", "v1", "web-2"), "not a join token"},
 		"wrong secret":         {string(forged), workload("web", "v1", "web-2"), "refused"},
-		"unknown":              {string(unknown), workload("web", "v1", "web-2"), "unknown token"},
+		"unknown":              {string(unknown), workload("web", "v1", "web-2"), "there is no such token"},
 		"none":                 {"", workload("web", "v1", "web-2"), "no join token"},
 		"a name that is none":  {p.systemToken(), workload("we.b", "v1", "web-2"), `service "we.b"`},
 		"a token for a mesh's": {p.systemToken(), identity.Workload{Service: "web", Namespace: "sight_line", Instance: "w"}, "namespace"},

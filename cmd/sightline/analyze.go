@@ -43,21 +43,7 @@ func newAnalyze(g *globals) *cobra.Command {
 			"  sightline analyze -o json",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			a.stdin = c.InOrStdin()
-			if terminal(c.ErrOrStderr()) {
-				a.progress = c.ErrOrStderr()
-			}
-			found, err := a.run(c.Context(), g)
-			if err == nil {
-				err = g.printFindings(c.OutOrStdout(), found)
-			}
-			if err != nil {
-				return err
-			}
-			if found.atLeast(failOn) {
-				return errFound
-			}
-			return nil
+			return a.tell(c, g, failOn)
 		},
 	}
 	c.Flags().StringArrayVarP(&a.files, "file", "f", nil, "manifest, or a directory of them; - is standard input")
@@ -85,6 +71,25 @@ type analysis struct {
 	replay   time.Duration
 	limit    int
 	progress io.Writer
+}
+
+// tell makes the analysis and writes it; findings of that severity are errFound.
+func (a analysis) tell(c *cobra.Command, g *globals, failOn string) error {
+	a.stdin = c.InOrStdin()
+	if terminal(c.ErrOrStderr()) {
+		a.progress = c.ErrOrStderr()
+	}
+	found, err := a.run(c.Context(), g)
+	if err == nil {
+		err = g.printFindings(c.OutOrStdout(), found)
+	}
+	if err != nil {
+		return err
+	}
+	if found.atLeast(failOn) {
+		return errFound
+	}
+	return nil
 }
 
 func (a analysis) run(ctx context.Context, g *globals) (findings, error) {

@@ -117,16 +117,6 @@ func colours(w io.Writer) func(severity, s string) string {
 
 func plain(_, s string) string { return s }
 
-// terminal reports whether a person sees at once what is written.
-func terminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}
-
 func painted(severity, s string) string {
 	code := map[string]string{config.SeverityError: "31", config.SeverityWarning: "33"}[severity]
 	return "\x1b[" + cmp.Or(code, "36") + "m" + s + "\x1b[0m"

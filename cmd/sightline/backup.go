@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +19,7 @@ import (
 )
 
 func newBackup(g *globals) *cobra.Command {
-	var planes, passphrase string
+	var planes, passphrase, out string
 	c := &cobra.Command{
 		Use:   "backup -o file",
 		Short: "Write the control plane's state to a file, as of one moment",
@@ -27,11 +28,14 @@ func newBackup(g *globals) *cobra.Command {
 			"is, by who may read its directory (--dir). The file is readable by its owner alone.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			out, asked := g.output, admin.BackupRequest{}
-			if !c.Flags().Changed("output") {
-				return errors.New("backup: want the file to write: -o mesh.backup")
-			}
+			var asked admin.BackupRequest
 			var err error
+			switch out {
+			case "":
+				return errors.New("backup: want the file to write: -o mesh.backup")
+			case "text", "table", "json", "yaml":
+				return fmt.Errorf("backup: -o %s: want the file to write, such as mesh.backup; ./%s is one of that name", out, out)
+			}
 			if asked.Passphrase, err = passphraseIn(passphrase); err != nil {
 				return err
 			}
@@ -49,6 +53,7 @@ func newBackup(g *globals) *cobra.Command {
 	}
 	c.AddCommand(newBackupRestore(g))
 	f := c.Flags()
+	f.StringVarP(&out, "output", "o", "", "file to write; it is readable by its owner alone")
 	f.StringVar(&planes, "control-plane", "127.0.0.1:15012", "host:port of the control plane, or of several")
 	f.StringVar(&passphrase, "passphrase-file", "", "file with the passphrase that seals the CA and join tokens in the backup (default: they are left out)")
 	return c
@@ -84,6 +89,9 @@ func writeBackup(ctx context.Context, g *globals, planes string, asked admin.Bac
 	return b, nil
 }
 
+// enrolTime is how long a control plane on this machine may take to give a certificate.
+const enrolTime = 10 * time.Second
+
 // beside speaks to the control plane itself, as who can read its directory. The token is
 // the proof of that.
 func beside(ctx context.Context, g *globals, planes, as string) (c *admin.Client, token string, err error) {
@@ -92,10 +100,15 @@ func beside(ctx context.Context, g *globals, planes, as string) (c *admin.Client
 		return nil, "", fmt.Errorf("read the token of the mesh's own parts: %w (is the control plane's directory below --dir?)", err)
 	}
 	token = strings.TrimSpace(string(raw))
-	source, err := identity.Open(ctx, identity.Config{
+	soon, cancel := context.WithTimeout(ctx, enrolTime)
+	defer cancel()
+	source, err := identity.Open(soon, identity.Config{
 		ControlPlane: planes, Token: token,
 		Workload: identity.Workload{Service: as, Namespace: mesh.SystemNamespace, Instance: as},
 	})
+	if err != nil && soon.Err() != nil && ctx.Err() == nil {
+		return nil, "", fmt.Errorf("no certificate within %s: %w", enrolTime, err)
+	}
 	if err != nil {
 		return nil, "", err
 	}

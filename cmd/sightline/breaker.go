@@ -23,6 +23,7 @@ func newBreaker(g *globals) *cobra.Command {
 			if err := api.Get(c.Context(), "/api/v1/breakers", nil, &out); err != nil {
 				return fmt.Errorf("breaker: %w", err)
 			}
+			g.sayNone(c, len(out.Breakers), "no breaker is tripped by the control plane")
 			return g.print(c.OutOrStdout(), out, out.text)
 		},
 	}
@@ -40,7 +41,8 @@ type breakers struct {
 }
 
 func (b breakers) text(t *table) {
-	t.row("ID", "TARGET", "PHASE", "ADMITS", "HELD", "SINCE", "BY", "REASON")
+	t.head("ID", "TARGET", "PHASE", "ADMITS", "HELD", "SINCE", "BY", "REASON")
+	t.spare("BY", "SINCE", "HELD", "ADMITS")
 	for _, v := range b.Breakers {
 		t.row(v.ID, v.Target, string(v.Phase), fmt.Sprintf("%.0f %%", 100*v.Admit), v.Held, v.Since, v.By, v.Reason)
 	}

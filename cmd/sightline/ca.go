@@ -64,11 +64,12 @@ func authorityText(t *table, at mesh.Authority) {
 		t.row("keys", "sealed with two passphrases: `sightline ca reseal --finish` once every control plane runs with the new one")
 	}
 	t.row()
-	t.row("AUTHORITY", "ENDS", "ALARM", "SHA-256", "SUBJECT")
+	t.head("AUTHORITY", "ENDS", "ALARM", "SHA-256", "SUBJECT")
 	for _, r := range at.Roots {
 		t.row("root", r.Expires, r.Alarm, short(r.Fingerprint), r.Subject)
 	}
 	t.row("signs", at.Signing.Expires, at.Signing.Alarm, short(at.Signing.Fingerprint), at.Signing.Subject)
+	t.row()
 	for _, h := range at.Lagging {
 		t.row("lags", string(h.Instance), fmt.Sprintf("trusts version %d", h.Version))
 	}

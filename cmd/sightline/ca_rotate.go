@@ -34,6 +34,9 @@ func newCARotate(g *globals) *cobra.Command {
 			"Interrupted, it goes on where it was when it is run again. A supplied authority that waits is rotated to.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if limit <= 0 {
+				return fmt.Errorf("ca rotate: --timeout %s: want more than 0", limit)
+			}
 			api, err := g.api()
 			if err != nil {
 				return err

@@ -9,12 +9,9 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/sightline-mesh/sightline/controlplane/admin"
 	"github.com/sightline-mesh/sightline/controlplane/event"
@@ -190,57 +187,6 @@ func TestConfigurationCommands(t *testing.T) {
 	}
 }
 
-// TestAnEditOverwritesNobody: who saved first is not lost, and neither is what the other
-// wrote.
-func TestAnEditOverwritesNobody(t *testing.T) {
-	s := openShop(t)
-	if _, err := s.run(t, oneVersion+"---\n"+toV1, "apply", "-f", "-"); err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	script, open, end := filepath.Join(dir, "editor"), filepath.Join(dir, "open"), filepath.Join(dir, "end")
-	for _, pipe := range []string{open, end} {
-		if err := unix.Mkfifo(pipe, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.WriteFile(script, []byte("#!/bin/sh\nsed -i 's/2s/4s/' \"$1\"\necho > "+open+"\ncat "+end+"\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("VISUAL", script)
-	edited := make(chan error, 1)
-	go func() {
-		_, err := s.run(t, "", "edit", "vs", "reviews")
-		edited <- err
-	}()
-	if _, err := os.ReadFile(open); err != nil { // when the editor has saved
-		t.Fatal(err)
-	}
-	if _, err := s.run(t, strings.Replace(toV1, "2s", "3s", 1), "apply", "-f", "-"); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(end, nil, 0); err != nil {
-		t.Fatal(err)
-	}
-	err := <-edited
-	if err == nil || !strings.Contains(err.Error(), "by now") || !strings.Contains(err.Error(), "sightline diff -f") {
-		t.Fatalf("edit: %v, want a conflict that says what to do", err)
-	}
-	if now, err := s.run(t, "", "get", "vs", "reviews"); err != nil || !strings.Contains(now, "timeout: 3s") {
-		t.Errorf("there is %s, %v; want what was applied meanwhile", now, err)
-	}
-	file := regexp.MustCompile(`written is in (\S+):`).FindStringSubmatch(err.Error())
-	if file == nil {
-		t.Fatalf("no file is named in %v", err)
-	}
-	if kept, err := os.ReadFile(file[1]); err != nil || !strings.Contains(string(kept), "timeout: 4s") {
-		t.Errorf("kept is %s, %v; want what was written", kept, err)
-	}
-	if err := os.RemoveAll(filepath.Dir(file[1])); err != nil {
-		t.Error(err)
-	}
-}
-
 // TestRefusalsAreToldAlike: with their code, and where it is written.
 func TestRefusalsAreToldAlike(t *testing.T) {
 	s := openShop(t)
@@ -306,7 +252,7 @@ func TestLookingCommands(t *testing.T) {
 		{args: []string{"breaker", "release", "nothing"}, fails: "nothing"},
 		{args: []string{"why", "00000000000000000000000000000000"}, want: []string{"TOLD BY", "ENDED BY"}},
 		{args: []string{"traffic", "nobody"}, fails: "nobody"},
-		{args: []string{"get", "-o", "xml"}, fails: `"xml" for "-o, --output" flag: want text, json or yaml`},
+		{args: []string{"get", "-o", "xml"}, fails: `-o, --output "xml": want text, json or yaml`},
 		{args: []string{"get", "-o", "wide"}, fails: "is for tap"},
 		{args: []string{"get", "-o", "table"}, want: []string{"KIND"}},
 		{args: []string{"__complete", "restore", ""}, want: []string{"1\tapplied DestinationRule default/reviews"}},

@@ -36,13 +36,17 @@ func newDescribe(g *globals) *cobra.Command {
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: g.completeService,
 		RunE: func(c *cobra.Command, args []string) error {
+			service, err := serviceNamed(args[0])
+			if err != nil {
+				return fmt.Errorf("describe: %w", err)
+			}
 			api, err := g.api()
 			if err != nil {
 				return err
 			}
-			d, err := describe(c, api, args[0])
+			d, err := describe(c, api, string(service))
 			if err != nil {
-				return fmt.Errorf("describe %s: %w", args[0], err)
+				return fmt.Errorf("describe %s: %w", service, err)
 			}
 			return g.print(c.OutOrStdout(), d, d.text)
 		},
@@ -89,7 +93,7 @@ func (d description) text(t *table) {
 	t.row()
 	listProxies(t, d.Instances)
 	t.row()
-	t.row("VERSION", "WEIGHT", "REQUESTS/S", "FAILED", "P99", "BREAKER")
+	t.head("VERSION", "WEIGHT", "REQUESTS/S", "FAILED", "P99", "BREAKER")
 	for _, v := range versionsOf(d.Traffic) {
 		weight := "even"
 		if len(d.Traffic.Weights) > 0 {
@@ -97,20 +101,21 @@ func (d description) text(t *table) {
 		}
 		t.row(append([]any{string(v), weight}, d.seen(v)...)...)
 	}
-	for _, v := range d.Verdicts {
-		t.row()
-		t.row("breaker " + v.ID + ": " + v.Target.String() + " is " + string(v.Phase) + " by " + v.By + ": " + v.Reason)
-	}
 	t.row()
+	for _, v := range d.Verdicts {
+		t.row("breaker " + v.ID + ": " + v.Target.String() + " is " + string(v.Phase) + " by " + v.By + ": " + v.Reason)
+		t.row()
+	}
 	t.row("CALLED BY", strings.Join(names(d.Callers, func(e graph.Edge) string { return e.Source }), " "))
 	t.row("CALLS", strings.Join(names(d.Callees, func(e graph.Edge) string { return e.Destination }), " "))
 	for _, r := range d.Resources {
 		t.row("CONFIGURED BY", r.Kind+" "+r.Namespace+"/"+r.Name, r.Changed, r.By)
 	}
-	for i, e := range d.Events {
-		if i == 0 {
-			t.row()
-		}
+	if len(d.Events) > 0 {
+		t.row()
+		t.head("TIME", "KIND", "BY", "WHAT")
+	}
+	for _, e := range d.Events {
 		t.row(e.Time, string(e.Kind), e.By, e.Summary)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sightline-mesh/sightline/cmd/sightline/client"
 	"github.com/sightline-mesh/sightline/controlplane/config"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
@@ -26,65 +24,122 @@ func newEdit(g *globals) *cobra.Command {
 		Long: "Edit a piece of configuration in $VISUAL or $EDITOR (vi otherwise) and apply it. What is\n" +
 			"refused is opened again with the reasons on top; leave it as it is, or empty, to give up.\n" +
 			"What somebody else has changed meanwhile is not overwritten: what was written is kept in a\n" +
-			"file then.",
+			"file then, and on a terminal it can be opened again, with what has changed on top.",
 		Args:              cobra.ExactArgs(2),
 		ValidArgsFunction: g.completeResource,
 		RunE: func(c *cobra.Command, args []string) error {
-			kind, err := kindOf(args[0])
+			kind, err := oneKindOf(args[0])
 			if err != nil {
-				return err
+				return fmt.Errorf("edit: %w", err)
 			}
-			all, err := resources(c, g, kind)
+			r, err := stored(c, g, mesh.Resource{Kind: kind, Namespace: namespace, Name: args[1]})
 			if err != nil {
-				return err
+				return fmt.Errorf("edit: %w", err)
 			}
-			for _, r := range all {
-				if r.Namespace == namespace && r.Name == args[1] {
-					return edit(c, g, r)
-				}
-			}
-			return fmt.Errorf("edit: there is no %s %s/%s", kind, namespace, args[1])
+			return edit(c, g, r, confirm)
 		},
 	}
 	c.Flags().StringVarP(&namespace, "namespace", "n", mesh.DefaultNamespace, "namespace of the resource")
 	return c
 }
 
+// stored is a resource as it is now.
+func stored(c *cobra.Command, g *globals, r mesh.Resource) (mesh.Resource, error) {
+	all, err := resources(c, g, r.Kind)
+	if err != nil {
+		return r, err
+	}
+	for _, one := range all {
+		if one.Namespace == r.Namespace && one.Name == r.Name {
+			return one, nil
+		}
+	}
+	return r, fmt.Errorf("there is no %s %s/%s", r.Kind, r.Namespace, r.Name)
+}
+
+// editing is one resource in the hands of a person.
+type editing struct {
+	c     *cobra.Command
+	g     *globals
+	was   mesh.Resource // in whose place the text is put, and in no other's
+	file  string
+	agree asking
+	sent  string // what was refused last; "" is nothing yet
+}
+
 // edit lets a person change a manifest until it is applied or given up.
-func edit(c *cobra.Command, g *globals, r mesh.Resource) error {
+func edit(c *cobra.Command, g *globals, r mesh.Resource, agree asking) error {
 	dir, err := os.MkdirTemp("", "sightline-edit-")
 	if err != nil {
 		return fmt.Errorf("edit: %w", err)
 	}
-	file := filepath.Join(dir, r.Name+".yaml")
+	e := editing{c: c, g: g, was: r, file: filepath.Join(dir, r.Name+".yaml"), agree: agree}
 	text, remarks := lines(r.Manifest), ""
 	if r.Unreadable != "" {
 		remarks = remark + "The control plane cannot read this: " + r.Unreadable + "\n"
 	}
-	for first := true; ; first = false {
-		next, err := inEditor(c, file, remarks+text)
+	for {
+		shown := remarks + text
+		next, err := inEditor(c, e.file, shown)
 		if err != nil {
+			return e.broken(shown, next, err)
+		}
+		if next == shown || blank(next) || e.sent == "" && withoutRemarks(next) == text {
+			return e.giveUp()
+		}
+		text = withoutRemarks(next)
+		done, said, err := e.submit(text)
+		if done || err != nil {
 			return err
 		}
-		next = withoutRemarks(next)
-		if strings.TrimSpace(next) == "" || next == text {
-			fmt.Fprintln(c.ErrOrStderr(), "edit: nothing was changed")
-			if !first {
-				return errFound
-			}
-			return os.RemoveAll(dir)
-		}
-		found, err := replace(c, g, r, next)
-		if err != nil {
-			return keptIn(file, next, err)
-		}
-		if !config.Refused(found) {
-			fmt.Fprintln(c.OutOrStdout(), "applied")
-			return os.RemoveAll(dir)
-		}
-		text, remarks = next, remarksOf(found)
+		remarks = said
 	}
 }
+
+// submit has a text applied. Not done and no error is that it is to be edited again, with
+// what is said on top.
+func (e *editing) submit(text string) (done bool, remarks string, err error) {
+	e.sent = text
+	found, err := replace(e.c, e.g, e.was, text)
+	switch {
+	case isConflict(err):
+		remarks, err = e.conflict(err)
+		return false, remarks, err
+	case err != nil:
+		return false, "", keptIn(e.file, text, err)
+	case config.Refused(found):
+		return false, remarksOf(found), nil
+	}
+	fmt.Fprintln(e.c.OutOrStdout(), "applied")
+	return true, "", os.RemoveAll(filepath.Dir(e.file))
+}
+
+// giveUp leaves the resource as it is. What was refused is kept.
+func (e *editing) giveUp() error {
+	fmt.Fprintln(e.c.ErrOrStderr(), "edit: nothing was changed")
+	if e.sent == "" {
+		return os.RemoveAll(filepath.Dir(e.file))
+	}
+	if err := os.WriteFile(e.file, []byte(e.sent), 0o600); err != nil {
+		return fmt.Errorf("edit: keep what was written: %w", err)
+	}
+	fmt.Fprintf(e.c.ErrOrStderr(), "What was written is in %s\n", e.file)
+	return errFound
+}
+
+// broken is the end of an editor that failed: what it has saved is not lost, and neither is
+// what was refused before.
+func (e *editing) broken(shown, saved string, err error) error {
+	if saved != shown && !blank(saved) {
+		return keptIn(e.file, withoutRemarks(saved), err)
+	}
+	if e.sent == "" {
+		return errors.Join(err, os.RemoveAll(filepath.Dir(e.file)))
+	}
+	return keptIn(e.file, e.sent, err)
+}
+
+func blank(text string) bool { return strings.TrimSpace(withoutRemarks(text)) == "" }
 
 // replace puts a text in the place of the version of a resource that was to be edited, and
 // of no other. An error among the findings says that it did not.
@@ -119,18 +174,6 @@ func otherThan(r mesh.Resource, text string) []mesh.Finding {
 	return nil
 }
 
-// keptIn is an error of who has to go on with what was written.
-func keptIn(file, text string, err error) error {
-	if kept := os.WriteFile(file, []byte(text), 0o600); kept != nil {
-		return fmt.Errorf("%w (and what was written could not be kept: %w)", err, kept)
-	}
-	err = fmt.Errorf("%w\nWhat was written is in %s", err, file)
-	if p, ok := errors.AsType[*client.ProblemError](err); ok && p.Status == http.StatusConflict {
-		err = fmt.Errorf("%w: `sightline diff -f` shows how it differs from what is there now, and `sightline apply -f` puts it in its place", err)
-	}
-	return err
-}
-
 // remark begins the lines that tell why a manifest was refused.
 const remark = "#! "
 
@@ -162,7 +205,8 @@ func withoutRemarks(text string) string {
 	return b.String()
 }
 
-// inEditor opens a file of that text and is what the file holds afterwards.
+// inEditor opens a file of that text and is what the file holds afterwards, also where the
+// editor failed.
 func inEditor(c *cobra.Command, file, text string) (string, error) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return "", fmt.Errorf("edit: %w", err)
@@ -171,12 +215,13 @@ func inEditor(c *cobra.Command, file, text string) (string, error) {
 	editor := env("VISUAL", env("EDITOR", "vi"))
 	run := exec.CommandContext(c.Context(), "sh", "-c", editor+` "$1"`, "edit", file)
 	run.Stdin, run.Stdout, run.Stderr = os.Stdin, os.Stdout, os.Stderr
-	if err := run.Run(); err != nil {
-		return "", fmt.Errorf("edit: run %s: %w", editor, err)
+	failed := run.Run()
+	if failed != nil {
+		failed = fmt.Errorf("edit: run %s: %w", editor, failed)
 	}
 	b, err := os.ReadFile(file)
 	if err != nil {
-		return "", fmt.Errorf("edit: %w", err)
+		return "", errors.Join(failed, fmt.Errorf("edit: %w", err))
 	}
-	return string(bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n"))), nil
+	return string(bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n"))), failed
 }

@@ -33,7 +33,7 @@ func newEvents(g *globals) *cobra.Command {
 				return fmt.Errorf("events: %w", err)
 			}
 			return g.print(c.OutOrStdout(), out.Events, func(t *table) {
-				t.row("TIME", "KIND", "TARGET", "BY", "WHAT")
+				t.head("TIME", "KIND", "TARGET", "BY", "WHAT")
 				for _, e := range out.Events {
 					t.row(e.Time, string(e.Kind), e.Target, e.By, e.Summary)
 				}

@@ -38,6 +38,15 @@ func kindOf(s string) (string, error) {
 	return "", fmt.Errorf("kind %q: want %s, vs, dr or all", s, strings.Join(kindNames(), ", "))
 }
 
+// oneKindOf is a kind where all of them will not do.
+func oneKindOf(s string) (string, error) {
+	kind, err := kindOf(s)
+	if err == nil && kind == "" {
+		return "", fmt.Errorf("kind %q: want one, such as virtualservice", s)
+	}
+	return kind, err
+}
+
 // kindNames are the kinds as they are typed.
 func kindNames() []string {
 	all := config.Kinds()
@@ -68,8 +77,9 @@ func newGet(g *globals) *cobra.Command {
 				return g.manifest(c, all, args[1])
 			}
 			defer sayUnreadable(c.ErrOrStderr(), all)
+			g.sayNone(c, len(all), "there is no "+cmp.Or(kind, "configuration"))
 			return g.print(c.OutOrStdout(), all, func(t *table) {
-				t.row("KIND", "NAMESPACE", "NAME", "VERSION", "CHANGED", "BY")
+				t.head("KIND", "NAMESPACE", "NAME", "VERSION", "CHANGED", "BY")
 				for _, r := range all {
 					t.row(r.Kind, r.Namespace, r.Name, r.Version, r.Changed, r.By)
 				}
@@ -151,9 +161,9 @@ func newDelete(g *globals) *cobra.Command {
 
 		ValidArgsFunction: g.completeResource,
 		RunE: func(c *cobra.Command, args []string) error {
-			kind, err := kindOf(args[0])
+			kind, err := oneKindOf(args[0])
 			if err != nil {
-				return err
+				return fmt.Errorf("delete: %w", err)
 			}
 			api, err := g.api()
 			if err != nil {
@@ -167,8 +177,8 @@ func newDelete(g *globals) *cobra.Command {
 			if len(found) > 0 {
 				return sayFindings(c.ErrOrStderr(), found)
 			}
-			fmt.Fprintln(c.OutOrStdout(), "deleted")
-			return nil
+			done := map[string]string{"deleted": kind + " " + namespace + "/" + args[1]}
+			return g.print(c.OutOrStdout(), done, func(t *table) { t.row("deleted") })
 		},
 	}
 	c.Flags().StringVarP(&namespace, "namespace", "n", mesh.DefaultNamespace, "namespace of the resource")

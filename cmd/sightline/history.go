@@ -45,8 +45,9 @@ func newHistory(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			g.sayNone(c, len(changes), "there is no such change")
 			return g.print(c.OutOrStdout(), changes, func(t *table) {
-				t.row("CHANGE", "TIME", "BY", "WHAT")
+				t.head("CHANGE", "TIME", "BY", "WHAT")
 				for _, ch := range changes {
 					t.row(ch.Number, ch.Time, ch.By, ch.Summary)
 				}

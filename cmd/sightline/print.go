@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
-	"text/tabwriter"
-	"time"
 
+	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
 )
 
@@ -28,11 +26,18 @@ func (g *globals) print(w io.Writer, v any, text func(*table)) error {
 		_, err = w.Write(b)
 		return err
 	case "text":
-		t := &table{w: tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)}
+		t := newTable(w, terminalWidth(w))
 		text(t)
-		return t.w.Flush()
+		return t.flush()
 	}
 	return fmt.Errorf("output %q: want text, json or yaml", g.output)
+}
+
+// sayNone tells a person that there is nothing below a table's head.
+func (g *globals) sayNone(c *cobra.Command, found int, what string) {
+	if found == 0 && g.output == "text" {
+		_, _ = fmt.Fprintln(c.ErrOrStderr(), what)
+	}
 }
 
 // wide is the format that tap alone has.
@@ -59,31 +64,4 @@ func (f *format) Set(s string) error {
 		return errors.New("want text, json or yaml")
 	}
 	return nil
-}
-
-// table writes aligned columns.
-type table struct{ w *tabwriter.Writer }
-
-func (t *table) row(cells ...any) {
-	text := make([]string, len(cells))
-	for i, c := range cells {
-		text[i] = cell(c)
-	}
-	_, _ = fmt.Fprintln(t.w, strings.Join(text, "\t")) // the buffer's error comes with Flush
-}
-
-func cell(v any) string {
-	switch v := v.(type) {
-	case time.Time:
-		if v.IsZero() {
-			return "-"
-		}
-		return v.Local().Format("2006-01-02 15:04:05")
-	case string:
-		if v == "" {
-			return "-"
-		}
-		return v
-	}
-	return fmt.Sprint(v)
 }

@@ -12,7 +12,7 @@ import (
 func TestOutputs(t *testing.T) {
 	v := map[string]int{"name": 7}
 	text := func(tb *table) {
-		tb.row("A", "B")
+		tb.head("A", "B")
 		tb.row("", 7)
 		tb.row(time.Time{}, true)
 	}
@@ -67,9 +67,10 @@ func TestStatusIsWell(t *testing.T) {
 		{"a certificate that is not renewed", meshStatus{Authority: mesh.Authority{Troubled: []mesh.Holder{{Instance: "web-1", Failures: 3}}}}, false},
 		{"an authority that ends", meshStatus{Authority: mesh.Authority{Signing: mesh.AuthorityCertificate{Alarm: "critical"}}}, false},
 		{"a breaker", meshStatus{Proxies: []mesh.ProxyStatus{good}, Breakers: []mesh.Verdict{{ID: "v"}}}, false},
+		{"one of a registry without a sidecar", meshStatus{Proxies: []mesh.ProxyStatus{{Instance: mesh.Instance{Origin: "file"}}}}, true},
 	} {
-		if got := c.s.well(); got != c.ok {
-			t.Errorf("%s: well = %v, want %v", c.why, got, c.ok)
+		if got := c.s.problems(); (len(got) == 0) != c.ok {
+			t.Errorf("%s: problems %q, want none: %v", c.why, got, c.ok)
 		}
 	}
 }

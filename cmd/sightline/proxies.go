@@ -32,13 +32,29 @@ func newProxies(g *globals) *cobra.Command {
 				return g.print(c.OutOrStdout(), all[i], func(t *table) { describeProxy(t, all[i]) })
 			}
 			if service != "" {
-				all = slices.DeleteFunc(all, func(p mesh.ProxyStatus) bool { return string(p.Instance.Service) != service })
+				if all, err = ofService(all, service); err != nil {
+					return fmt.Errorf("proxies: %w", err)
+				}
 			}
+			g.sayNone(c, len(all), "there is no instance yet: `sightline token create` makes a join token for a sidecar")
 			return g.print(c.OutOrStdout(), all, func(t *table) { listProxies(t, all) })
 		},
 	}
 	c.Flags().StringVar(&service, "service", "", "only of this service")
 	return c
+}
+
+// ofService are the instances of a service, of which there is one at least.
+func ofService(all []mesh.ProxyStatus, service string) ([]mesh.ProxyStatus, error) {
+	name, err := serviceNamed(service)
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(p mesh.ProxyStatus) bool { return p.Instance.Service != name })
+	if len(all) == 0 {
+		return nil, fmt.Errorf("service %s has no instance", name)
+	}
+	return all, nil
 }
 
 // proxies is every sidecar, by instance.
@@ -58,10 +74,11 @@ func proxies(c *cobra.Command, g *globals) ([]mesh.ProxyStatus, error) {
 }
 
 func listProxies(t *table, all []mesh.ProxyStatus) {
-	t.row("INSTANCE", "SERVICE", "VERSION", "STATE", "IN SYNC", "TOOK", "CERTIFICATE", "ADDRESS", "FROM", "AGE", "PORTS")
+	t.head("INSTANCE", "SERVICE", "VERSION", "STATE", "IN SYNC", "TOOK", "CERTIFICATE", "ADDRESS", "FROM", "AGE", "PORTS")
+	t.spare("AGE", "FROM", "TOOK", "PORTS", "ADDRESS", "CERTIFICATE")
 	for _, p := range all {
 		t.row(p.Instance.ID, string(p.Instance.Service), string(p.Instance.Version), string(p.Instance.State),
-			syncOf(p), took(p), left(p), p.Instance.Address, origin(p.Instance), age(p.Instance), portsOf(p.Instance))
+			syncOf(p), took(p), left(p), p.Instance.Address, origin(p.Instance), age(p), portsOf(p.Instance))
 	}
 }
 
@@ -82,12 +99,17 @@ func origin(i mesh.Instance) string {
 	return i.Origin
 }
 
-// age is for how long an instance has been told of.
-func age(i mesh.Instance) string {
-	if i.Since.IsZero() {
+// age is for how long an instance has been told of: by its sidecar, for how long that is
+// connected.
+func age(p mesh.ProxyStatus) string {
+	since := p.Instance.Since
+	if since.IsZero() && p.Connected {
+		since = p.Since
+	}
+	if since.IsZero() {
 		return "-"
 	}
-	return time.Since(i.Since).Round(time.Second).String()
+	return time.Since(since).Round(time.Second).String()
 }
 
 // took is how long the newest change was on its way to a sidecar.
@@ -121,7 +143,7 @@ func describeProxy(t *table, p mesh.ProxyStatus) {
 		t.row("port", p.String(), string(p.Protocol))
 	}
 	t.row("state", string(i.State))
-	t.row("told of by", origin(i)+" for "+age(i))
+	t.row("told of by", origin(i)+" for "+age(p))
 	if i.Origin != "" {
 		return // nothing more is known of it
 	}

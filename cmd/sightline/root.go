@@ -37,7 +37,7 @@ func newRoot() *cobra.Command {
 			if g.output == wide && c.Name() != "tap" {
 				return fmt.Errorf("output %q is for tap: want text, json or yaml", wide)
 			}
-			return nil
+			return checkFlags(c)
 		},
 	}
 	f := root.PersistentFlags()
@@ -49,9 +49,11 @@ func newRoot() *cobra.Command {
 	root.AddCommand(
 		newUp(g), newDemo(g), newStore(g), newControlPlane(g),
 		newApply(g), newGet(g), newDelete(g), newDiscard(g), newStatus(g), newTraffic(g), newEvents(g),
-		newEdit(g), newDiff(g), newAnalyze(g), newHistory(g), newRestore(g), newProxies(g), newDescribe(g), newWhy(g), newBreaker(g),
+		newEdit(g), newDiff(g), newAnalyze(g), newReplay(g), newHistory(g), newRestore(g), newProxies(g), newDescribe(g), newWhy(g), newBreaker(g),
 		newToken(g), newCA(g), newSignIn(g), newSLO(g), newWait(g), newTap(g), newTop(g), newBackup(g),
 	)
+	root.SetFlagErrorFunc(flagFault)
+	explain(root)
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]cobra.Completion{"text", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
 	return root
 }

@@ -27,8 +27,9 @@ func newSLO(g *globals) *cobra.Command {
 					return fmt.Errorf("slo: %w", err)
 				}
 			}
+			g.sayNone(c, len(out.SLOs), "there is no objective: one is a manifest of kind SLO for `sightline apply`")
 			return g.print(c.OutOrStdout(), out, func(t *table) {
-				t.row("OBJECTIVE", "SERVICE", "TARGET", "BUDGET LEFT")
+				t.head("OBJECTIVE", "SERVICE", "TARGET", "BUDGET LEFT")
 				for _, s := range out.SLOs {
 					left := "no data"
 					if s.BudgetLeft != nil {
@@ -36,8 +37,12 @@ func newSLO(g *globals) *cobra.Command {
 					}
 					t.row(s.Name, s.Service, fmt.Sprintf("%g %%", 100*s.Objective), left)
 				}
+				if len(out.Alerts) > 0 {
+					t.row()
+					t.head("ALERT", "STATE", "SINCE")
+				}
 				for _, a := range out.Alerts {
-					t.row("alert", a.Name, a.State, a.Since)
+					t.row(a.Name, a.State, a.Since)
 				}
 			})
 		},

@@ -24,6 +24,9 @@ type meshStatus struct {
 	Unreadable []mesh.Unreadable `json:"unreadable"`
 
 	Authority mesh.Authority `json:"authority"`
+
+	// Problems are what somebody has to see to; a mesh without any is well.
+	Problems []string `json:"problems"`
 }
 
 func newStatus(g *globals) *cobra.Command {
@@ -45,11 +48,12 @@ func newStatus(g *globals) *cobra.Command {
 			if err := api.Get(c.Context(), "/api/v1/ca", nil, &s.Authority); err != nil {
 				return fmt.Errorf("status: %w", err)
 			}
+			s.Problems = s.problems()
 			slices.SortFunc(s.Proxies, func(a, b mesh.ProxyStatus) int { return cmp.Compare(a.Instance.ID, b.Instance.ID) })
 			if err := g.print(c.OutOrStdout(), s, s.text); err != nil {
 				return err
 			}
-			if !s.well() {
+			if len(s.Problems) > 0 {
 				return errFound
 			}
 			return nil
@@ -59,31 +63,88 @@ func newStatus(g *globals) *cobra.Command {
 
 func (s meshStatus) text(t *table) {
 	listProxies(t, s.Proxies)
+	s.planes(t)
+	s.changes(t)
+	s.unreadable(t)
+	s.identities(t)
+	if len(s.Breakers) > 0 {
+		t.row()
+		t.head("BREAKER", "PHASE", "BY", "REASON")
+	}
+	for _, v := range s.Breakers {
+		t.row(v.Target, string(v.Phase), v.By, v.Reason)
+	}
+	s.signals(t)
 	t.row()
+	if len(s.Problems) == 0 {
+		t.row("All is well.")
+	}
+	for _, p := range s.Problems {
+		t.row("Not well: " + p)
+	}
+}
+
+func (s meshStatus) planes(t *table) {
+	if len(s.Planes) > 0 {
+		t.row()
+		t.head("CONTROL PLANE", "ROLE", "ADDRESS", "SINCE")
+	}
 	for _, c := range s.Planes {
-		leads := "follows"
+		role := "follows"
 		if c.Leads {
-			leads = "leads"
+			role = "leads"
 		}
-		t.row("control plane", c.ID, leads, c.Address, "since", c.Since)
+		t.row(c.ID, role, c.Address, c.Since)
+	}
+}
+
+func (s meshStatus) changes(t *table) {
+	if len(s.Changes) > 0 {
+		t.row()
+		t.head("CHANGE", "SERVICES", "SIDECARS", "FATE", "AT")
 	}
 	for _, c := range s.Changes[:min(len(s.Changes), changesShown)] {
-		t.row("change", c.Version, namesOf(c), fmt.Sprintf("%d of %d sidecars", c.Applied, c.Sidecars), fateOf(c), c.Committed.Local().Format(time.TimeOnly))
+		t.row(c.Version, namesOf(c), fmt.Sprintf("%d of %d", c.Applied, c.Sidecars), fateOf(c), c.Committed.Local().Format(time.TimeOnly))
+	}
+}
+
+// unreadable is not cut: the command to remove it is there to be copied.
+func (s meshStatus) unreadable(t *table) {
+	if len(s.Unreadable) > 0 {
+		t.row()
 	}
 	for _, u := range s.Unreadable {
 		t.row("unreadable", u.What(), u.Reason, u.Instead, remedyOf(u))
 	}
-	s.identities(t)
-	for _, v := range s.Breakers {
-		t.row("breaker", v.Target, string(v.Phase), v.By, v.Reason)
+}
+
+// identities are those that somebody has to see to.
+func (s meshStatus) identities(t *table) {
+	if !authorityWell(s.Authority) {
+		t.row()
+		t.head("CERTIFICATE OF", "ALARM", "ENDS", "FAILURE")
+	}
+	for _, c := range append(slices.Clip(s.Authority.Roots), s.Authority.Signing) {
+		if c.Alarm != "" {
+			t.row(c.Subject, c.Alarm, c.Expires, "")
+		}
+	}
+	for _, h := range s.Authority.Troubled {
+		t.row(string(h.Instance), h.Alarm, h.Expires, h.Failure)
+	}
+}
+
+func (s meshStatus) signals(t *table) {
+	if len(s.Signals) > 0 {
+		t.row()
+		t.head("SIGNAL", "RECEIVED", "QUEUED", "STORED", "DROPPED")
 	}
 	for _, p := range s.Signals {
 		var dropped uint64
 		for _, n := range p.Dropped {
 			dropped += n
 		}
-		t.row(p.Signal, fmt.Sprintf("received %d", p.Received), fmt.Sprintf("queued %d", p.Queued),
-			fmt.Sprintf("stored %d", p.Stored), fmt.Sprintf("dropped %d", dropped))
+		t.row(p.Signal, p.Received, p.Queued, p.Stored, dropped)
 	}
 }
 
@@ -140,23 +201,4 @@ func fateOf(c mesh.ConfigChange) string {
 		out = append(out, fmt.Sprintf("%d pending for %s", c.Sidecars-c.Applied-c.Refused-c.Left, time.Since(c.Committed).Round(100*time.Millisecond)))
 	}
 	return strings.Join(out, ", ")
-}
-
-// identities are those that somebody has to see to.
-func (s meshStatus) identities(t *table) {
-	for _, c := range append(slices.Clip(s.Authority.Roots), s.Authority.Signing) {
-		if c.Alarm != "" {
-			t.row("authority", c.Subject, c.Alarm, "ends "+cell(c.Expires))
-		}
-	}
-	for _, h := range s.Authority.Troubled {
-		t.row("certificate", string(h.Instance), h.Alarm, "ends "+cell(h.Expires), h.Failure)
-	}
-}
-
-// well reports whether every sidecar is connected and in sync, all that is stored can be
-// read, and no breaker is tripped.
-func (s meshStatus) well() bool {
-	bad := slices.ContainsFunc(s.Proxies, func(p mesh.ProxyStatus) bool { return p.Instance.Origin == "" && (!p.Connected || !p.InSync) })
-	return !bad && len(s.Breakers)+len(s.Unreadable) == 0 && authorityWell(s.Authority)
 }

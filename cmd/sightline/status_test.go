@@ -38,15 +38,21 @@ func TestChangesAreTold(t *testing.T) {
 func TestAMeshWithWhatCannotBeReadIsNotWell(t *testing.T) {
 	t.Parallel()
 	s := meshStatus{}
-	if !s.well() {
-		t.Fatal("an empty mesh is not well")
+	if got := s.problems(); len(got) > 0 {
+		t.Fatalf("an empty mesh is not well: %q", got)
 	}
 	s.Unreadable = []mesh.Unreadable{{Table: "resources", Resource: "DestinationRule default/reviews", Reason: "spec.x: unknown field", Instead: mesh.InsteadLastGood}}
+	s.Problems = s.problems()
 	var out strings.Builder
 	if err := (&globals{output: "text"}).print(&out, s, s.text); err != nil {
 		t.Fatal(err)
 	}
-	if s.well() || !strings.Contains(out.String(), "unreadable  DestinationRule default/reviews  spec.x: unknown field  what it said before holds") {
-		t.Errorf("well %v, told as\n%s", s.well(), out.String())
+	for _, want := range []string{
+		"DestinationRule default/reviews  spec.x: unknown field  what it said before holds",
+		"Not well: 1 piece of state cannot be read: DestinationRule default/reviews\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("told as\n%s\nwhich lacks %q", out.String(), want)
+		}
 	}
 }

@@ -86,6 +86,15 @@ func parseTarget(s string) (mesh.Target, error) {
 	return mesh.Target{Service: service, Version: mesh.Version(version), Instance: mesh.InstanceID(instance)}, nil
 }
 
+// serviceNamed is a service by any spelling that a caller of it may use.
+func serviceNamed(s string) (mesh.ServiceName, error) {
+	name, err := mesh.ResolveHost(s, "")
+	if err != nil {
+		return "", fmt.Errorf("service %q: want a name such as reviews or reviews.shop: %w", s, err)
+	}
+	return name, nil
+}
+
 func newTap(g *globals) *cobra.Command {
 	var f tapFlags
 	var headers bool

@@ -262,12 +262,12 @@ func TestTapOfNobody(t *testing.T) {
 		"maxRps":              {"tap", "reviews", "--max-rps", "100000"},
 		"want text, wide":     {"tap", "reviews", "-o", "yaml"},
 		"service[:version]":   {"tap", "re views"},
-		"none of the others":  {"tap", "reviews", "--to", "a", "--from", "b"},
-		"accepts 1 arg":       {"top"},
+		"--from and --to exclude each other":  {"tap", "reviews", "--to", "a", "--from", "b"},
+		"want `sightline top service[:version][/instance]`":       {"top"},
 		"want text, json":     {"top", "reviews", "-o", "xml", "--for", "100ms"},
 		"path: is":            {"tap", "reviews", "--path", "stars"},
 		"is no parameter":     nil,
-		"unknown flag: --hub": {"tap", "reviews", "--hub"},
+		"there is no flag --hub": {"tap", "reviews", "--hub"},
 	} {
 		if args == nil {
 			continue

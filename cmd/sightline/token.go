@@ -37,12 +37,15 @@ func newTokenCreate(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if ttl <= 0 {
+				return fmt.Errorf("token create: --ttl %s: want more than 0", ttl)
+			}
 			in.TTL = ttl.String()
 			var out struct {
 				Token string `json:"token"`
 			}
 			if err := api.Send(c.Context(), http.MethodPost, "/api/v1/tokens", in, &out); err != nil {
-				return fmt.Errorf("create token: %w", err)
+				return err // which says what was to be done
 			}
 			return g.print(c.OutOrStdout(), out, func(t *table) { t.row(out.Token) })
 		},
@@ -71,7 +74,8 @@ func newTokenList(g *globals) *cobra.Command {
 				return fmt.Errorf("list tokens: %w", err)
 			}
 			return g.print(c.OutOrStdout(), out.Tokens, func(t *table) {
-				t.row("ID", "STATE", "SERVICE", "NAMESPACE", "USED", "LEFT", "EXPIRES", "BY")
+				t.head("ID", "STATE", "SERVICE", "NAMESPACE", "USED", "LEFT", "EXPIRES", "BY")
+				t.spare("BY", "USED")
 				for _, one := range out.Tokens {
 					left := "any"
 					if one.Limited {
@@ -103,7 +107,10 @@ func newTokenRevoke(g *globals) *cobra.Command {
 			if parts := strings.Split(id, "_"); len(parts) > 1 { // the whole token: its secret goes nowhere
 				id = parts[1]
 			}
-			return api.Send(c.Context(), http.MethodDelete, "/api/v1/tokens/"+url.PathEscape(id), nil, nil)
+			if err := api.Send(c.Context(), http.MethodDelete, "/api/v1/tokens/"+url.PathEscape(id), nil, nil); err != nil {
+				return err // which names it
+			}
+			return g.print(c.OutOrStdout(), map[string]string{"revoked": id}, func(t *table) { t.row("revoked") })
 		},
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -129,7 +128,7 @@ func newTop(g *globals) *cobra.Command {
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			out := c.OutOrStdout()
-			live := g.output == "text" && isTerminal(out)
+			live := g.output == "text" && terminal(out)
 			over := make(chan struct{})
 			var drawing sync.WaitGroup
 			if live {
@@ -169,20 +168,11 @@ func (t *topTable) draw(g *globals, out io.Writer, over <-chan struct{}) {
 }
 
 func topText(w *table, rows []topRow) {
-	w.row("SOURCE", "TARGET", "METHOD", "ROUTE", "REQUESTS", "BEST", "WORST", "MEDIAN", "SUCCESS")
+	w.head("SOURCE", "TARGET", "METHOD", "ROUTE", "REQUESTS", "BEST", "WORST", "MEDIAN", "SUCCESS")
 	short := func(d time.Duration) string { return d.Round(10 * time.Microsecond).String() }
 	for i := range rows {
 		r := &rows[i]
 		w.row(printable(r.Source), printable(r.Target), printable(r.Method), printable(r.Route), r.Requests,
 			short(r.Best), short(r.Worst), short(r.Median), fmt.Sprintf("%.2f %%", 100*r.Success))
 	}
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

@@ -24,6 +24,14 @@ func newTraffic(g *globals) *cobra.Command {
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: g.completeService,
 		RunE: func(c *cobra.Command, args []string) error {
+			if undo && len(args) > 1 {
+				return fmt.Errorf("traffic: --undo takes no weights, and %q is one", args[1])
+			}
+			service, err := serviceNamed(args[0])
+			if err != nil {
+				return fmt.Errorf("traffic: %w", err)
+			}
+			args[0] = string(service)
 			t, err := traffic(c, g, args, undo)
 			if err != nil {
 				return err
@@ -32,7 +40,7 @@ func newTraffic(g *globals) *cobra.Command {
 				return fmt.Errorf("traffic: %s has no instance with a version, and no VirtualService divides its requests", args[0])
 			}
 			return g.print(c.OutOrStdout(), t, func(out *table) {
-				out.row("VERSION", "WEIGHT")
+				out.head("VERSION", "WEIGHT")
 				for _, v := range versionsOf(t) {
 					weight := "even"
 					if len(t.Weights) > 0 {
@@ -75,6 +83,9 @@ func parseWeights(args []string) (map[string]uint32, error) {
 		n, err := strconv.ParseUint(weight, 10, 16)
 		if !ok || version == "" || err != nil {
 			return nil, fmt.Errorf("traffic: weight %q: want version=weight, such as v2=10", a)
+		}
+		if _, twice := out[version]; twice {
+			return nil, fmt.Errorf("traffic: weight %q: version %s has one already", a, version)
 		}
 		out[version] = uint32(n)
 	}

@@ -32,7 +32,7 @@ func newWhy(g *globals) *cobra.Command {
 func tellWhy(t *table, w api.Why) {
 	t.row(w.Summary)
 	t.row()
-	t.row("TIME", "TOLD BY", "PEER", "REQUEST", "STATUS", "MS", "ENDED BY", "FLAGS")
+	t.head("TIME", "TOLD BY", "PEER", "REQUEST", "STATUS", "MS", "ENDED BY", "FLAGS")
 	for _, h := range w.Hops {
 		t.row(h.Log.Time.Local().Format("15:04:05.000"), h.Log.Service, h.Log.Peer, strings.TrimSpace(h.Log.Method+" "+h.Log.Path),
 			h.Log.Status, fmt.Sprintf("%.1f", h.Log.DurationMS), h.GeneratedBy, flagsOf(h))

@@ -130,6 +130,9 @@ func (a *Authority) Abandon(ctx context.Context) error {
 func (a *Authority) step(ctx context.Context, seen *opened, from Phase, how func(*State) error) error {
 	return a.change(ctx, func(s *State) error {
 		if s.Phase != from || string(s.Signer.Root) != string(seen.state.Signer.Root) {
+			if s.Phase == Steady {
+				return fmt.Errorf("%w: there is none under way", ErrPhase)
+			}
 			return fmt.Errorf("%w: it is %q", ErrPhase, s.Phase)
 		}
 		s.Since = a.now().UTC()

@@ -55,7 +55,7 @@ func (s *Source) enrolUntil(ctx context.Context) (*material, error) {
 		}
 		s.cfg.Logger.Warn("enrolment is tried again", "control plane", s.cfg.ControlPlane, "in", wait, "reason", err)
 		if !sleep(ctx, wait/2+time.Duration(s.random()*float64(wait/2))) {
-			return nil, errors.Join(ctx.Err(), err)
+			return nil, fmt.Errorf("%w (%w)", err, ctx.Err())
 		}
 		wait = min(2*wait, enrolCeiling)
 	}
@@ -64,7 +64,7 @@ func (s *Source) enrolUntil(ctx context.Context) (*material, error) {
 // enrol trades the join token for a certificate.
 func (s *Source) enrol(ctx context.Context) (*material, error) {
 	if s.token == nil {
-		return nil, fmt.Errorf("%w: no join token given", ErrRefused)
+		return nil, fmt.Errorf("%w: no join token given: `sightline token create` makes one", ErrRefused)
 	}
 	key, csr, err := newRequest()
 	if err != nil {

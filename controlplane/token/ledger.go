@@ -146,7 +146,10 @@ func (l *Ledger) Redeem(ctx context.Context, text string, c Claim) error {
 		g.Used++
 		return g, nil
 	})
-	if errors.Is(err, ErrUnknown) || errors.Is(err, ErrUnreadable) {
+	switch {
+	case errors.Is(err, ErrUnknown):
+		err = fmt.Errorf("%w: there is no such token: it was revoked, or expired long ago", ErrRefused)
+	case errors.Is(err, ErrUnreadable):
 		err = fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	if err != nil {

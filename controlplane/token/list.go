@@ -54,6 +54,9 @@ func (l *Ledger) Revoke(ctx context.Context, id string) error {
 	if err == nil || errors.Is(err, ErrUnreadable) {
 		err = l.records.Remove(ctx, id)
 	}
+	if errors.Is(err, ErrUnknown) {
+		err = ErrUnknown
+	}
 	if err != nil {
 		return fmt.Errorf("revoke join token %q: %w", id, err)
 	}

@@ -162,10 +162,21 @@ func (s *Shifter) check(ctx context.Context, name mesh.ServiceName, weights map[
 	known := versions(instances, name)
 	for v, w := range weights {
 		if w > 0 && !slices.Contains(known, v) {
-			return fmt.Errorf("%w: version %q has no instance; those of %s are %v", resource.ErrRefused, v, name, known)
+			return fmt.Errorf("%w: %s", resource.ErrRefused, noInstance(name, v, known))
 		}
 	}
 	return nil
+}
+
+func noInstance(name mesh.ServiceName, v mesh.Version, known []mesh.Version) string {
+	if len(known) == 0 {
+		return fmt.Sprintf("%s has no instance with a version", name)
+	}
+	names := make([]string, len(known))
+	for i, k := range known {
+		names[i] = string(k)
+	}
+	return fmt.Sprintf("version %q of %s has no instance: want %s", v, name, strings.Join(names, " or "))
 }
 
 // back is the change that takes the step back.

@@ -55,7 +55,7 @@ func (a *API) trip(c *gin.Context) (any, error) {
 		Service: mesh.ServiceName(in.Service), Version: mesh.Version(in.Version), Instance: mesh.InstanceID(in.Instance),
 	}
 	if err := a.deps.Trip(c, target, in.Reason, userOf(c).Name); err != nil {
-		return nil, fmt.Errorf("trip %s: %w", target, err)
+		return nil, err // which names the target
 	}
 	return a.breakers(c)
 }

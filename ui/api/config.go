@@ -126,7 +126,7 @@ func (a *API) createToken(c *gin.Context) (any, error) {
 	}
 	token, err := a.deps.CreateToken(c, r)
 	if err != nil {
-		return nil, fmt.Errorf("create join token: %w", err)
+		return nil, err // which says what was to be done
 	}
 	return tokenAnswer{Token: token}, nil
 }

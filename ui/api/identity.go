@@ -117,7 +117,7 @@ func (a *API) revokeToken(c *gin.Context) (any, error) {
 		return nil, missingPart("the control plane")
 	}
 	if err := a.deps.Identity.RevokeToken(c, c.Param("id"), userOf(c).Name); err != nil {
-		return nil, fmt.Errorf("revoke join token: %w", err)
+		return nil, err // which names it
 	}
 	return nil, nil
 }

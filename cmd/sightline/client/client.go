@@ -9,11 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -160,10 +162,28 @@ func (c *Client) ask(ctx context.Context, base string, asked request, out any) e
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
-		return fmt.Errorf("ask %s: %w", base, errors.Unwrap(err))
+		return unreachable(base, err)
 	}
 	defer func() { _ = res.Body.Close() }()
 	return decode(res, path, out)
+}
+
+// unreachable says why a server gave no answer at all.
+func unreachable(base string, err error) error {
+	cause := err
+	if u, ok := errors.AsType[*url.Error](err); ok { // it says the whole URL again
+		cause = u.Err
+		if u.Timeout() {
+			return fmt.Errorf("ask %s: no answer in time: %w", base, cause)
+		}
+	}
+	switch {
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return fmt.Errorf("ask %s: it speaks HTTP without TLS: want http:// in the URL", base)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("ask %s: %w (is Sightline running there? start it with `sightline up`, or name another with --server)", base, cause)
+	}
+	return fmt.Errorf("ask %s: %w", base, cause)
 }
 
 func decode(res *http.Response, path string, out any) error {
@@ -174,7 +194,9 @@ func decode(res *http.Response, path string, out any) error {
 	}
 	if res.StatusCode >= http.StatusBadRequest {
 		p := &ProblemError{Status: res.StatusCode, Title: http.StatusText(res.StatusCode)}
-		_ = json.Unmarshal(b, p) // an answer that is no problem document keeps the status
+		if json.Unmarshal(b, p) != nil { // of something else: it keeps the status
+			p.Detail = fmt.Sprintf("%s answers %s with %s: is that the API of a Sightline?", res.Request.URL.Host, path, res.Status)
+		}
 		if p.Status == http.StatusUnauthorized {
 			p.Detail = "the API does not take the token: it is none, or of another Sightline; see --token-file, --dir and SIGHTLINE_API_TOKEN"
 		}
@@ -182,6 +204,9 @@ func decode(res *http.Response, path string, out any) error {
 	}
 	if out == nil || len(b) == 0 {
 		return nil
+	}
+	if kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type")); kind == "text/html" {
+		return fmt.Errorf("%s answers %s with a page: want the URL of a Sightline, such as http://127.0.0.1:8080", res.Request.URL.Host, path)
 	}
 	if err := json.Unmarshal(b, out); err != nil {
 		return fmt.Errorf("decode answer of %s: %w", path, err)

@@ -29,7 +29,7 @@ func (c *Client) Stream(ctx context.Context, path string, query url.Values, do f
 	for _, base := range c.bases {
 		sent := false
 		trace := &httptrace.ClientTrace{WroteHeaders: func() { sent = true }}
-		err := c.stream(httptrace.WithClientTrace(ctx, trace), base+path+"?"+query.Encode(), do)
+		err := c.stream(httptrace.WithClientTrace(ctx, trace), base, path+"?"+query.Encode(), do)
 		if err == nil || sent || ctx.Err() != nil {
 			return err
 		}
@@ -38,12 +38,12 @@ func (c *Client) Stream(ctx context.Context, path string, query url.Values, do f
 	return errors.Join(all...)
 }
 
-func (c *Client) stream(ctx context.Context, address string, do func(name string, data []byte) error) error {
+func (c *Client) stream(ctx context.Context, base, path string, do func(name string, data []byte) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+path, nil)
 	if err != nil {
-		return fmt.Errorf("build request %s: %w", address, err)
+		return fmt.Errorf("build request %s: %w", path, err)
 	}
 	req.Header.Set("Accept", "text/event-stream")
 	if c.token != "" {
@@ -54,11 +54,11 @@ func (c *Client) stream(ctx context.Context, address string, do func(name string
 	defer watch.Stop()
 	res, err := endless.Do(req)
 	if err != nil {
-		return fmt.Errorf("ask %s: %w", address, errors.Unwrap(err))
+		return unreachable(base, err)
 	}
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusOK {
-		return decode(res, address, nil)
+		return decode(res, path, nil)
 	}
 	lines, name := bufio.NewScanner(res.Body), ""
 	lines.Buffer(nil, maxEvent)
@@ -78,7 +78,7 @@ func (c *Client) stream(ctx context.Context, address string, do func(name string
 		return cause
 	}
 	if err := lines.Err(); err != nil {
-		return fmt.Errorf("read %s: %w", address, err)
+		return fmt.Errorf("read %s: %w", path, err)
 	}
 	return errors.New("the server has ended the stream")
 }

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
+)
+
+// problemsNamed is how many are named of what has the same problem.
+const problemsNamed = 3
+
+// problems are what somebody has to see to: a sidecar that is away or behind, a breaker
+// that is tripped, state that cannot be read, certificates that are not renewed. What a
+// registry tells of has no sidecar, or one of another mesh.
+func (s meshStatus) problems() []string {
+	var away, behind, tripped, unreadable, certificates []string
+	for _, p := range s.Proxies {
+		switch {
+		case p.Instance.Origin != "":
+		case !p.Connected:
+			away = append(away, string(p.Instance.ID))
+		case !p.InSync:
+			behind = append(behind, string(p.Instance.ID))
+		}
+	}
+	for _, v := range s.Breakers {
+		tripped = append(tripped, v.Target.String())
+	}
+	for _, u := range s.Unreadable {
+		unreadable = append(unreadable, u.What())
+	}
+	for _, h := range s.Authority.Troubled {
+		certificates = append(certificates, string(h.Instance))
+	}
+	out := []string{} // none is a list too, in JSON
+	for _, one := range []struct {
+		names        []string
+		single, many string
+	}{
+		{away, "sidecar is not connected", "sidecars are not connected"},
+		{behind, "sidecar is not in sync", "sidecars are not in sync"},
+		{tripped, "breaker is tripped", "breakers are tripped"},
+		{unreadable, "piece of state cannot be read", "pieces of state cannot be read"},
+		{alarmed(s.Authority), "certificate of the authority wants a rotation", "certificates of the authority want a rotation"},
+		{certificates, "certificate is not renewed", "certificates are not renewed"},
+	} {
+		switch n := len(one.names); n {
+		case 0:
+		case 1:
+			out = append(out, "1 "+one.single+": "+one.names[0])
+		default:
+			out = append(out, fmt.Sprintf("%d %s: %s", n, one.many, few(one.names)))
+		}
+	}
+	return out
+}
+
+// alarmed are the authority's own certificates that end too soon.
+func alarmed(at mesh.Authority) []string {
+	var out []string
+	for _, c := range append(slices.Clip(at.Roots), at.Signing) {
+		if c.Alarm != "" {
+			out = append(out, c.Subject)
+		}
+	}
+	return out
+}
+
+// few are some of many names.
+func few(names []string) string {
+	if more := len(names) - problemsNamed; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:problemsNamed], ", "), more)
+	}
+	return strings.Join(names, ", ")
+}
