@@ -47,6 +47,18 @@ func delegates(s *networking.VirtualService) bool {
 	return false
 }
 
+// Delegates are what the resource's routes delegate to, as "namespace/name", whether or
+// not it is there.
+func (o Object) Delegates() (out []string) {
+	for _, h := range o.VirtualService.GetHttp() {
+		if h.GetDelegate() != nil {
+			_, name, _ := (delegateSet{}).of(o, h)
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
 // delegateSet is VirtualServices by "namespace/name".
 type delegateSet map[string]Object
 

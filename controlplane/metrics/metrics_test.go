@@ -38,7 +38,7 @@ func sources() Sources {
 		Version: func() uint64 { return 77 },
 		Holdings: func() mirror.Holdings {
 			return mirror.Holdings{
-				Resources: map[string]int{"SLO": 2}, Services: 3, Unreadable: 1,
+				Resources: map[string]int{"SLO": 2}, Services: 3, Compiled: 7, Unreadable: 1,
 				Instances: map[mesh.InstanceState]int{mesh.Ready: 6}, Verdicts: map[mesh.Phase]int{mesh.Probing: 1},
 			}
 		},

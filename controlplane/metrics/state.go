@@ -15,6 +15,8 @@ var (
 		"Stored resources, by kind.", []string{"kind"}, nil)
 	unreadable = prometheus.NewDesc("sightline_config_unreadable",
 		"Stored values that this control plane cannot read, as another version stored them: what was last read of each stays in force.", nil, nil)
+	compiled = prometheus.NewDesc("sightline_config_compiled_services_total",
+		"Services whose snapshot was made anew as a change touched them.", nil, nil)
 	verdicts = prometheus.NewDesc("sightline_verdicts",
 		"Verdicts in force, by phase.", []string{"phase"}, nil)
 )
@@ -24,7 +26,7 @@ type stateFigures struct{ s Sources }
 
 // Describe implements prometheus.Collector.
 func (stateFigures) Describe(ch chan<- *prometheus.Desc) {
-	describe(ch, instances, services, resources, unreadable, verdicts)
+	describe(ch, instances, services, resources, unreadable, compiled, verdicts)
 }
 
 // Collect implements prometheus.Collector.
@@ -35,6 +37,7 @@ func (f stateFigures) Collect(ch chan<- prometheus.Metric) {
 	}
 	p.gauge(services, float64(h.Services))
 	p.gauge(unreadable, float64(h.Unreadable))
+	p.count(compiled, h.Compiled)
 	for kind, n := range h.Resources {
 		p.gauge(resources, float64(n), kind)
 	}

@@ -5,12 +5,13 @@ package mirror
 
 import (
 	"context"
-	"iter"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/compile"
+	"github.com/sightline-mesh/sightline/controlplane/config"
 	"github.com/sightline-mesh/sightline/controlplane/hub"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/controlplane/store"
@@ -30,16 +31,25 @@ type Mirror struct {
 	copy    tables
 	changes changes // since the last Load that succeeded
 
-	// Owned by Load.
-	base compile.Base
-	last hub.State // the version of it is 0 before the first
+	// Changed by Load alone.
+	base     *compile.Base
+	last     hub.State // the version of it is 0 before the first
+	compiled uint64    // snapshots, by all Loads
 }
 
 // changes are what was touched, and when the first of it was.
 type changes struct {
+	all        bool // what was known before counts for nothing
 	services   map[mesh.ServiceName]time.Time
+	resources  map[string]struct{} // by key
+	settings   bool
 	configured time.Time // resources or settings; zero is not touched
+	instances  bool      // some came, went or are others
 	revision   int64
+}
+
+func newChanges(revision int64) changes {
+	return changes{services: map[mesh.ServiceName]time.Time{}, resources: map[string]struct{}{}, revision: revision}
 }
 
 // New makes a mirror of a mesh of that trust domain. It holds nothing before Tell.
@@ -50,7 +60,8 @@ func New(trustDomain string) *Mirror {
 		prime:   sync.OnceFunc(func() { close(primed) }),
 		domain:  trustDomain,
 		copy:    newTables(),
-		changes: changes{services: map[mesh.ServiceName]time.Time{}},
+		changes: newChanges(0),
+		base:    compile.NewBase(trustDomain),
 	}
 }
 
@@ -73,6 +84,7 @@ func (m *Mirror) Tell(b store.Batch) News {
 	before := m.copy
 	if b.Whole {
 		m.copy = newTables()
+		m.changes.all = true
 		m.changes.configured = first(m.changes.configured, b.Seen)
 	}
 	news := Nothing
@@ -99,7 +111,8 @@ type Holdings struct {
 	Resources map[string]int // by kind
 	Instances map[mesh.InstanceState]int
 	Verdicts  map[mesh.Phase]int
-	Services  int // with instances
+	Services  int    // with instances
+	Compiled  uint64 // snapshots of services, since the start
 
 	Unreadable int // stored values of these tables that cannot be read
 }
@@ -110,7 +123,7 @@ func (m *Mirror) Holdings() Holdings {
 	defer m.mu.Unlock()
 	out := Holdings{
 		Resources: map[string]int{}, Instances: map[mesh.InstanceState]int{}, Verdicts: map[mesh.Phase]int{},
-		Services: len(m.copy.members), Unreadable: len(m.copy.unreadable()),
+		Services: len(m.copy.members), Compiled: m.compiled, Unreadable: len(m.copy.unreadable()),
 	}
 	for _, r := range m.copy.resources {
 		out.Resources[r.Kind]++
@@ -136,19 +149,19 @@ func (m *Mirror) Load(ctx context.Context) (hub.State, error) {
 	defer m.mu.Unlock() // what is compiled is small, and nobody but Tell waits
 	next := m.last
 	next.Version, next.Built = uint64(m.changes.revision), time.Now()
-	if m.changes.configured.IsZero() {
-		m.compileTouched(&next)
-	} else {
-		m.compileAll(&next)
+	if m.configure() {
+		next.Policies = compile.InboundPolicies(m.copy.governing()).With(m.copy.settings.PathNormalization)
 	}
+	m.compileTouched(&next)
 	m.last = next
-	m.changes = changes{services: map[mesh.ServiceName]time.Time{}, revision: m.changes.revision}
+	m.changes = newChanges(m.changes.revision)
 	return next, nil
 }
 
 func (m *Mirror) tell(c store.Change, seen time.Time) News {
 	switch c.Table {
 	case store.Instances:
+		m.changes.instances = true
 		m.touch(seen, m.copy.instance(c)...)
 		return Ordinary
 	case store.Verdicts:
@@ -156,8 +169,10 @@ func (m *Mirror) tell(c store.Change, seen time.Time) News {
 		return Urgent
 	case store.Resources:
 		m.copy.resource(c)
+		m.changes.resources[c.Key] = struct{}{}
 	case store.Settings:
 		m.copy.setting(c)
+		m.changes.settings = true
 	default:
 		return Nothing
 	}
@@ -171,14 +186,47 @@ func (m *Mirror) touch(seen time.Time, services ...mesh.ServiceName) {
 	}
 }
 
+// configure brings the base up to date with the resources that changed, and adds what they
+// touch to the services that are. It reports whether policies may be others.
+func (m *Mirror) configure() (policies bool) {
+	if m.changes.all {
+		m.base, m.changes.resources = compile.NewBase(m.domain), m.copy.keys()
+	}
+	if len(m.changes.resources) == 0 && !m.changes.all {
+		return m.changes.settings
+	}
+	edits := make(map[string]*config.Object, len(m.changes.resources))
+	for key := range m.changes.resources {
+		edits[key] = m.copy.current(key)
+	}
+	touched, at := m.base.Apply(edits), m.changes.configured
+	if m.changes.all { // what is no more is to be said, too
+		m.copy.regroup(m.base.Of)
+		m.touch(at, slices.Collect(maps.Keys(m.copy.spokenOf(m.base)))...)
+		m.touch(at, slices.Collect(maps.Keys(m.last.Snapshots))...)
+		return true
+	}
+	m.copy.rejoin(touched.Grouped, m.base.Has)
+	m.touch(at, slices.Collect(maps.Keys(touched.Services))...)
+	for _, i := range m.copy.instances {
+		if touched.Peer(i) {
+			m.touch(at, m.base.Of(i)...)
+		}
+	}
+	return touched.Policies || m.changes.settings
+}
+
 // compileTouched makes the snapshots of the services that were touched anew.
 func (m *Mirror) compileTouched(next *hub.State) {
 	next.Changed = map[mesh.ServiceName]time.Time{}
-	if len(m.changes.services) == 0 {
+	if m.changes.instances || m.changes.all {
+		next.Instances = m.copy.all()
+	}
+	if len(m.changes.services) == 0 && next.Snapshots != nil {
 		return
 	}
-	next.Snapshots = maps.Clone(next.Snapshots)
-	next.Instances = m.copy.all()
+	next.Snapshots = make(map[mesh.ServiceName]mesh.Snapshot, len(m.last.Snapshots))
+	maps.Copy(next.Snapshots, m.last.Snapshots)
 	for name, at := range m.changes.services {
 		m.compile(next, name)
 		if !compile.Same(m.last.Snapshots, next.Snapshots, name) {
@@ -188,6 +236,7 @@ func (m *Mirror) compileTouched(next *hub.State) {
 }
 
 func (m *Mirror) compile(next *hub.State, name mesh.ServiceName) {
+	m.compiled++
 	s, ok := m.base.Service(name, m.copy.members[name], m.copy.judged(name))
 	if !ok {
 		delete(next.Snapshots, name)
@@ -195,27 +244,6 @@ func (m *Mirror) compile(next *hub.State, name mesh.ServiceName) {
 	}
 	s.Version = next.Version
 	next.Snapshots[name] = compile.Kept(m.last.Snapshots, s)
-}
-
-// compileAll starts from the resources, which may speak of any service.
-func (m *Mirror) compileAll(next *hub.State) {
-	objects := m.copy.objects()
-	m.base = compile.Configured(objects, m.domain)
-	m.copy.regroup(m.base.Of)
-	next.Policies = compile.InboundPolicies(objects).With(m.copy.settings.PathNormalization)
-	next.Instances = m.copy.all()
-	next.Snapshots = make(map[mesh.ServiceName]mesh.Snapshot, len(m.last.Snapshots))
-	for name := range m.copy.spokenOf(m.base) {
-		m.compile(next, name)
-	}
-	next.Changed = map[mesh.ServiceName]time.Time{}
-	for _, names := range []iter.Seq[mesh.ServiceName]{maps.Keys(m.last.Snapshots), maps.Keys(next.Snapshots)} {
-		for name := range names {
-			if !compile.Same(m.last.Snapshots, next.Snapshots, name) {
-				next.Changed[name] = first(m.changes.services[name], m.changes.configured)
-			}
-		}
-	}
 }
 
 // first is the earlier of two times, of which the zero one counts for none.

@@ -2,7 +2,6 @@ package mirror
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 
@@ -139,6 +138,21 @@ func (t *tables) regroup(of func(*mesh.Instance) []mesh.ServiceName) {
 	}
 }
 
+// rejoin finds out anew who is a member of these services.
+func (t *tables) rejoin(services map[mesh.ServiceName]struct{}, has func(mesh.ServiceName, *mesh.Instance) bool) {
+	for s := range services {
+		var members []mesh.Instance
+		for _, i := range t.instances { // in the order of their ids
+			if has(s, i) {
+				members = append(members, *i)
+			}
+		}
+		if t.members[s] = members; len(members) == 0 {
+			delete(t.members, s)
+		}
+	}
+}
+
 // verdict takes a change of a verdict in, and tells which services it touches.
 func (t *tables) verdict(c store.Change) (touched []mesh.ServiceName) {
 	var v mesh.Verdict
@@ -258,8 +272,38 @@ func (t *tables) instead(at place) string {
 	return mesh.InsteadNothing
 }
 
-func (t *tables) objects() []config.Object {
-	return slices.AppendSeq(slices.Collect(maps.Values(t.resources)), maps.Values(t.standIns))
+// current is what holds of a resource now: what is stored, what stands in for it, or nil.
+func (t *tables) current(key string) *config.Object {
+	o, there := t.resources[key]
+	if !there {
+		o, there = t.standIns[key]
+	}
+	if !there {
+		return nil
+	}
+	return &o
+}
+
+// keys are those of all resources.
+func (t *tables) keys() map[string]struct{} {
+	out := make(map[string]struct{}, len(t.resources)+len(t.standIns))
+	for key := range t.resources {
+		out[key] = struct{}{}
+	}
+	for key := range t.standIns {
+		out[key] = struct{}{}
+	}
+	return out
+}
+
+// governing are the resources of which policies are made.
+func (t *tables) governing() (out []config.Object) {
+	for key := range t.keys() {
+		if o := t.current(key); compile.Governs(*o) {
+			out = append(out, *o)
+		}
+	}
+	return out
 }
 
 // all is every instance in the order of their ids.
@@ -281,7 +325,7 @@ func (t *tables) judged(s mesh.ServiceName) (out []mesh.Verdict) {
 }
 
 // spokenOf are the services that anything speaks of.
-func (t *tables) spokenOf(base compile.Base) map[mesh.ServiceName]struct{} {
+func (t *tables) spokenOf(base *compile.Base) map[mesh.ServiceName]struct{} {
 	out := make(map[mesh.ServiceName]struct{}, len(t.members))
 	for name := range base.Names() {
 		out[name] = struct{}{}
