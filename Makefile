@@ -6,7 +6,7 @@ WEB := ui/web
 WEB_SOURCES := $(shell find $(WEB)/src $(WEB)/public -type f 2>/dev/null) $(WEB)/index.html $(WEB)/package-lock.json $(WEB)/vite.config.ts
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race check bench web demo load fuzz soak faults clean engine tools
+.PHONY: help build test race check bench bench-store web demo load fuzz soak faults clean engine tools
 
 help: ## print this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ check: web ## formatting, vet, linters, generated files, types of the web app
 
 bench: ## Go benchmarks, six rounds, for benchstat
 	go test -run '^$$' -bench . -benchmem -count 6 ./proxy/... ./collector/signal/...
+
+bench-store: engine ## the collector and the embedded store filled and asked with Jaeger's dataset, beside the goals (TRACES=1000000)
+	go run ./loadtest/store -traces $(or $(TRACES),1000000)
 
 load: build tools ## the sidecar pair beside nginx, HAProxy, net/http and the TLS floor, one interleaved run
 	loadtest/peers/run.sh

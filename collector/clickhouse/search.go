@@ -22,6 +22,9 @@ var searchTraces string
 // pages after the first.
 const lateSpan = time.Hour
 
+// usualTraces is how many traces a page has.
+const usualTraces = 20
+
 // SearchTraces finds traces, newest start first. Service, MinDuration, an error or a
 // code as Status, and Text must all be met by one span; MaxDuration too where a
 // Service is given, else it bounds the whole trace. Status "ok" asks for traces
@@ -29,12 +32,11 @@ const lateSpan = time.Hour
 // one attribute, else a part of a span's name or path, or a whole request id. A trace
 // belongs to the window when a span that meets the question does.
 func (s *Store) SearchTraces(ctx context.Context, q signal.TraceQuery) (signal.TracePage, error) {
-	const usual = 20
 	search, err := newTraceSearch(q)
 	if err != nil {
 		return signal.TracePage{}, err
 	}
-	want := limit(q.Limit, usual)
+	want := limit(q.Limit, usualTraces)
 	whole := search.window(q, time.Now())
 	for slice := range back(whole) {
 		// The slice is read up to the window's end, so that it holds each trace that

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sightline-mesh/sightline/collector/store/storetest"
+	"github.com/sightline-mesh/sightline/loadtest/peers/proc"
+)
+
+// TestMain lets the test's program play the engine and the collector.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && (os.Args[1] == roleEngine || os.Args[1] == roleCollector) {
+		proc.Main("store", run)
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// TestEverySpanIsStoredAndFound in a small store; how fast is for a machine of its own to
+// say.
+func TestEverySpanIsStoredAndFound(t *testing.T) {
+	storetest.NeedEngine(t)
+	const traces = 5_500 // the last one below that is rare is found by its attribute
+	o := options{dir: t.TempDir(), traces: traces, over: 2 * time.Hour, senders: 2, asks: 2, patience: time.Minute}
+	r, err := start(t.Context(), o, t.Output())
+	if err != nil {
+		t.Fatal(err)
+	}
+	figures, err := r.measure(t.Context(), t.Output())
+	if err != nil {
+		t.Error(err)
+	}
+	if err := r.stop(); err != nil {
+		t.Error(err)
+	}
+	if figures == nil {
+		return
+	}
+	if figures.intake.spans != traces*spansPerTrace || figures.sizes[0].Rows != traces*spansPerTrace {
+		t.Errorf("%+v stored as %+v", figures.intake, figures.sizes)
+	}
+	for _, a := range figures.answers {
+		if a.rows == 0 || len(a.planned.Lines) == 0 {
+			t.Errorf("%s: %d rows, plan %q", a.name, a.rows, a.planned.Lines)
+		}
+	}
+	t.Log(figures)
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	for args, want := range map[string]string{
+		"-traces 0":  "at least 1",
+		"-over 400h": "is not between an hour and the week that is kept",
+	} {
+		if _, err := parse(strings.Fields(args), t.Output()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", args, err, want)
+		}
+	}
+}

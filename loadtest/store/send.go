@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sightline-mesh/sightline/loadtest/peers/proc"
+)
+
+// intake is what sending everything took.
+type intake struct {
+	spans, refused    int
+	acknowledged      time.Duration // from the first request to the last acknowledgement
+	stored            time.Duration // to the engine's last
+	collector, engine time.Duration // of processor
+	wire              int64         // bytes
+}
+
+// send sends the whole dataset, tries again what was refused, and waits until it is
+// stored.
+func (r *rig) send(ctx context.Context) (intake, error) {
+	var in intake
+	cpu := proc.System()
+	usedCollector, err := cpu.CPU(r.collector.PID())
+	if err != nil {
+		return in, err
+	}
+	usedEngine, err := cpu.CPU(r.engine.PID())
+	if err != nil {
+		return in, err
+	}
+	begun := time.Now()
+	if err := r.sendAll(ctx, &in); err != nil {
+		return in, err
+	}
+	in.acknowledged = time.Since(begun)
+	if err := r.drained(ctx, in.spans); err != nil {
+		return in, err
+	}
+	in.stored = time.Since(begun)
+	nowCollector, err := cpu.CPU(r.collector.PID())
+	if err != nil {
+		return in, err
+	}
+	nowEngine, err := cpu.CPU(r.engine.PID())
+	in.collector, in.engine = nowCollector-usedCollector, nowEngine-usedEngine
+	return in, err
+}
+
+func (r *rig) sendAll(ctx context.Context, in *intake) error {
+	var next, spans, refused, wire atomic.Int64
+	g, ctx := errgroup.WithContext(ctx)
+	for range r.senders {
+		g.Go(func() error {
+			client := &http.Client{Transport: &http.Transport{}}
+			defer client.CloseIdleConnections()
+			for {
+				n := int(next.Add(1)) - 1
+				if n >= r.data.batches() {
+					return nil
+				}
+				body, items := r.data.batch(n)
+				again, err := r.post(ctx, client, body)
+				if err != nil {
+					return err
+				}
+				spans.Add(int64(items))
+				refused.Add(int64(again * items))
+				wire.Add(int64(len(body)))
+			}
+		})
+	}
+	err := g.Wait()
+	in.spans, in.refused, in.wire = int(spans.Load()), int(refused.Load()), wire.Load()
+	return err
+}
+
+// post sends one request until it is acknowledged, and counts how often it was not.
+func (r *rig) post(ctx context.Context, client *http.Client, body []byte) (refused int, err error) {
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+r.otlp+"/v1/traces", bytes.NewReader(body))
+		if err != nil {
+			return refused, err
+		}
+		req.Header.Set("Content-Type", "application/x-protobuf")
+		res, err := client.Do(req)
+		if err != nil {
+			return refused, err
+		}
+		text, _ := io.ReadAll(res.Body)
+		res.Body.Close()
+		switch res.StatusCode {
+		case http.StatusOK:
+			return refused, nil
+		case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		default:
+			return refused, fmt.Errorf("send spans: %s: %q", res.Status, text)
+		}
+		refused++
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-ctx.Done():
+			return refused, ctx.Err()
+		}
+	}
+}
+
+// drained waits until the engine has every span.
+func (r *rig) drained(ctx context.Context, spans int) error {
+	return proc.Await(ctx, r.patience, func(ctx context.Context) error {
+		books, err := r.books(ctx)
+		switch {
+		case err != nil:
+			return err
+		case len(books.Dropped) > 0:
+			return fmt.Errorf("dropped: %v", books.Dropped)
+		case books.Stored < uint64(spans):
+			return fmt.Errorf("%d of %d spans stored", books.Stored, spans)
+		}
+		return nil
+	}, r.engine, r.collector)
+}
