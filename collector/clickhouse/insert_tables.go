@@ -40,19 +40,19 @@ func told[R any](status string, about func(*R) *Workload, hop func(*R) *Hop, res
 		of("mtls", func(r *R) bool { return hop(r).MTLS }),
 		of("config_version", func(r *R) uint64 { return hop(r).ConfigVersion }),
 		of("request_id", func(r *R) string { return hop(r).RequestID }),
-		of("attributes", func(r *R) *Pairs[string] { return &rest(r).Strings }),
-		of("numbers", func(r *R) *Pairs[float64] { return &rest(r).Numbers }),
-		of("bools", func(r *R) *Pairs[bool] { return &rest(r).Bools }),
-		of("resource", func(r *R) *Pairs[string] { return &rest(r).Resource }),
+		pairsOf("attributes", func(r *R) *Pairs[string] { return &rest(r).Strings }),
+		pairsOf("numbers", func(r *R) *Pairs[float64] { return &rest(r).Numbers }),
+		pairsOf("bools", func(r *R) *Pairs[bool] { return &rest(r).Bools }),
+		pairsOf("resource", func(r *R) *Pairs[string] { return &rest(r).Resource }),
 	}
 }
 
 func spansTable() table[SpanRow] {
 	type r = SpanRow
 	return table[r]{name: "spans", statement: insertSpans, columns: append([]field[r]{
-		of("trace_id", func(r *r) []byte { return r.TraceID[:] }),
-		of("span_id", func(r *r) []byte { return r.SpanID[:] }),
-		of("parent_id", func(r *r) []byte { return r.ParentID[:] }),
+		of("trace_id", func(r *r) []byte { return r.TraceID[:] }).as("FixedString(16)"),
+		of("span_id", func(r *r) []byte { return r.SpanID[:] }).as("FixedString(8)"),
+		of("parent_id", func(r *r) []byte { return r.ParentID[:] }).as("FixedString(8)"),
 		of("trace_state", func(r *r) string { return r.TraceState }),
 		of("name", func(r *r) string { return r.Name }),
 		of("kind", func(r *r) string { return r.Kind }),
@@ -66,8 +66,8 @@ func spansTable() table[SpanRow] {
 		of("event_times", func(r *r) []time.Time { return r.EventTimes }),
 		of("event_names", func(r *r) []string { return r.EventNames }),
 		of("event_attributes", func(r *r) []map[string]string { return r.EventAttributes }),
-		of("link_trace_ids", func(r *r) []string { return r.LinkTraceIDs }),
-		of("link_span_ids", func(r *r) []string { return r.LinkSpanIDs }),
+		of("link_trace_ids", func(r *r) []string { return r.LinkTraceIDs }).as("Array(FixedString(16))"),
+		of("link_span_ids", func(r *r) []string { return r.LinkSpanIDs }).as("Array(FixedString(8))"),
 	}, told("http_status",
 		func(r *r) *Workload { return &r.Workload },
 		func(r *r) *Hop { return &r.Hop },
@@ -78,8 +78,8 @@ func logsTable() table[LogRow] {
 	type r = LogRow
 	return table[r]{name: "logs", statement: insertLogs, columns: append([]field[r]{
 		of("time", func(r *r) time.Time { return r.Time }),
-		of("trace_id", func(r *r) []byte { return r.TraceID[:] }),
-		of("span_id", func(r *r) []byte { return r.SpanID[:] }),
+		of("trace_id", func(r *r) []byte { return r.TraceID[:] }).as("FixedString(16)"),
+		of("span_id", func(r *r) []byte { return r.SpanID[:] }).as("FixedString(8)"),
 		of("access", func(r *r) bool { return r.Access }),
 		of("scope", func(r *r) string { return r.Scope }),
 		of("event", func(r *r) string { return r.Event }),

@@ -28,6 +28,7 @@ type Store struct {
 	conn     driver.Conn
 	admin    driver.Conn // outside the database, which Migrate may have to create
 	known    seriesCache
+	plain    bool // over HTTP, where a batch may name its columns' types, and the engine converts them
 }
 
 // Open prepares a store; it makes no connection yet, so the engine may start later.
@@ -49,7 +50,10 @@ func Open(_ context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), conn.Close())
 	}
-	return &Store{cfg: cfg, database: opt.Auth.Database, conn: conn, admin: admin}, nil
+	return &Store{
+		cfg: cfg, database: opt.Auth.Database, conn: conn, admin: admin,
+		plain: opt.Protocol == clickhouse.HTTP,
+	}, nil
 }
 
 // parse reads a DSN. The driver takes any scheme that it does not know for its native

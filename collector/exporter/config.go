@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configretry"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
+	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
 )
 
 // Config is the exporter's section of a Collector's configuration. The defaults batch
@@ -46,14 +47,16 @@ func defaultConfig() component.Config {
 	}
 }
 
-func options(c component.Config) []exporterhelper.Option {
+// options are those of an exporter whose queue is of a kind.
+func options(c component.Config, queue xexporterhelper.QueueBatchSettings) []exporterhelper.Option {
 	cfg, ok := c.(*Config)
 	if !ok { // the Collector hands back what defaultConfig made
 		return nil
 	}
+	queue.Encoding = newEncoding(queue, keptBytes)
 	return []exporterhelper.Option{
 		exporterhelper.WithTimeout(cfg.TimeoutConfig),
-		exporterhelper.WithQueue(cfg.Queue),
+		xexporterhelper.WithQueueBatch(cfg.Queue, queue),
 		exporterhelper.WithRetry(cfg.Retry),
 	}
 }

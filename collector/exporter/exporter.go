@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	otelexporter "go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
+	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
 
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
 )
@@ -61,15 +62,15 @@ type sink struct {
 }
 
 func (x *sink) newTraces(ctx context.Context, set otelexporter.Settings, c component.Config) (otelexporter.Traces, error) {
-	return exporterhelper.NewTraces(ctx, set, c, x.consumeTraces, options(c)...)
+	return exporterhelper.NewTraces(ctx, set, c, x.consumeTraces, options(c, xexporterhelper.NewTracesQueueBatchSettings())...)
 }
 
 func (x *sink) newLogs(ctx context.Context, set otelexporter.Settings, c component.Config) (otelexporter.Logs, error) {
-	return exporterhelper.NewLogs(ctx, set, c, x.consumeLogs, options(c)...)
+	return exporterhelper.NewLogs(ctx, set, c, x.consumeLogs, options(c, xexporterhelper.NewLogsQueueBatchSettings())...)
 }
 
 func (x *sink) newMetrics(ctx context.Context, set otelexporter.Settings, c component.Config) (otelexporter.Metrics, error) {
-	return exporterhelper.NewMetrics(ctx, set, c, x.consumeMetrics, options(c)...)
+	return exporterhelper.NewMetrics(ctx, set, c, x.consumeMetrics, options(c, xexporterhelper.NewMetricsQueueBatchSettings())...)
 }
 
 // batch is one request's rows, ready to be stored.

@@ -2,8 +2,11 @@ package exporter
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+
+	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
 // token names a batch by its content: the same request always has the same token, in
@@ -15,4 +18,25 @@ func token[T any](request T, marshal func(T) ([]byte, error)) (string, error) {
 	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:16]), nil
+}
+
+// traceToken names a batch of spans by what tells spans apart: to encode the batch again
+// would cost a twentieth of the whole way from the socket to the store.
+func traceToken(td ptrace.Traces) string {
+	h := sha256.New()
+	b := make([]byte, 0, 256)
+	for _, rs := range td.ResourceSpans().All() {
+		for _, ss := range rs.ScopeSpans().All() {
+			for _, s := range ss.Spans().All() {
+				trace, id := s.TraceID(), s.SpanID()
+				b = append(append(b[:0], trace[:]...), id[:]...)
+				b = binary.LittleEndian.AppendUint64(b, uint64(s.StartTimestamp()))
+				b = binary.LittleEndian.AppendUint64(b, uint64(s.EndTimestamp()))
+				b = binary.LittleEndian.AppendUint64(b, uint64(s.Attributes().Len()))
+				b = append(b, s.Name()...)
+				_, _ = h.Write(b) // it never fails
+			}
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
 }

@@ -12,10 +12,7 @@ import (
 )
 
 func (x *sink) consumeTraces(ctx context.Context, td ptrace.Traces) error {
-	id, err := token(td, (&ptrace.ProtoMarshaler{}).MarshalTraces)
-	if err != nil {
-		return err
-	}
+	id := traceToken(td)
 	rows, edges, dropped := spanRows(td, clock{time.Now()})
 	return x.deliver(ctx, batch{
 		signal: traces, items: td.SpanCount(), dropped: dropped,

@@ -1,0 +1,59 @@
+package clickhouse
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+)
+
+func columnNames(columns []clickhouse.ColumnNameAndType) (names []string) {
+	for _, c := range columns {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+func TestColumnsInWhichNothingIsSetAreLeftOut(t *testing.T) {
+	rows := []SpanRow{
+		{Kind: "server", Status: "unset", Start: time.Now(), Hop: Hop{GRPCStatus: -1}},
+		{Kind: "server", Status: "unset", Start: time.Now(), Hop: Hop{GRPCStatus: -1, Peer: "orders"}},
+	}
+	rows[1].Numbers.Add("n", 1)
+	statement, columns, filled, err := spansTable().fill(rows, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := columnNames(columns)
+	want := []string{"trace_id", "span_id", "parent_id", "kind", "start", "status", "peer", "grpc_status", "numbers"}
+	if !slices.Equal(names, want) || len(filled) != len(want) {
+		t.Errorf("columns %q, %d of them filled", names, len(filled))
+	}
+	if want := "INSERT INTO spans (" + strings.Join(want, ", ") + ")"; statement != want {
+		t.Errorf("statement %q, want %q", statement, want)
+	}
+}
+
+func TestColumnsHaveTypesAndStandInTheStatementsOrder(t *testing.T) {
+	check(t, spansTable())
+	check(t, logsTable())
+	check(t, redTable())
+	check(t, seriesTable())
+	check(t, samplesTable())
+}
+
+func check[R any](t *testing.T, table table[R]) {
+	t.Helper()
+	_, list, _ := strings.Cut(strings.TrimSuffix(strings.TrimSpace(table.statement), ")"), "(")
+	names := strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' })
+	for i, c := range table.columns {
+		if i >= len(names) || names[i] != c.name {
+			t.Fatalf("%s: column %d is %s in the code, %q in the statement", table.name, i, c.name, names)
+		}
+		if c.wire == "" || strings.Contains(c.wire, "()") || strings.Contains(c.wire, "LowCardinality") {
+			t.Errorf("%s: column %s travels as %q", table.name, c.name, c.wire)
+		}
+	}
+}
