@@ -258,15 +258,15 @@ func TestTapOfNobody(t *testing.T) {
 		t.Errorf("got %q, %q, %v", out, problems, err)
 	}
 	for want, args := range map[string][]string{
-		"status: is":          {"tap", "reviews", "--status", "teapot"},
-		"maxRps":              {"tap", "reviews", "--max-rps", "100000"},
-		"want text, wide":     {"tap", "reviews", "-o", "yaml"},
-		"service[:version]":   {"tap", "re views"},
-		"--from and --to exclude each other":  {"tap", "reviews", "--to", "a", "--from", "b"},
-		"want `sightline top service[:version][/instance]`":       {"top"},
-		"want text, json":     {"top", "reviews", "-o", "xml", "--for", "100ms"},
-		"path: is":            {"tap", "reviews", "--path", "stars"},
-		"is no parameter":     nil,
+		"status: is":                         {"tap", "reviews", "--status", "teapot"},
+		"maxRps":                             {"tap", "reviews", "--max-rps", "100000"},
+		"want text, wide":                    {"tap", "reviews", "-o", "yaml"},
+		"service[:version]":                  {"tap", "re views"},
+		"--from and --to exclude each other": {"tap", "reviews", "--to", "a", "--from", "b"},
+		"want `sightline top service[:version][/instance]`": {"top"},
+		"want text, json":        {"top", "reviews", "-o", "xml", "--for", "100ms"},
+		"path: is":               {"tap", "reviews", "--path", "stars"},
+		"is no parameter":        nil,
 		"there is no flag --hub": {"tap", "reviews", "--hub"},
 	} {
 		if args == nil {

@@ -58,6 +58,21 @@ export interface Authority {
   tokens: number;
 }
 
+/** What lets workloads in, without its secret. */
+export interface JoinToken {
+  id: string;
+  service?: string; // pattern; missing is any
+  namespace?: string; // likewise, but never the mesh's own
+  uses: number; // left, where limited
+  limited: boolean;
+  used: number;
+  created?: string;
+  expires: string;
+  by?: string;
+  state: string; // good, expired, used up, unreadable
+  oldRoot?: boolean; // it names a root that does not sign
+}
+
 export interface Holders {
   holders: Holder[];
   left?: number; // how many more there are

@@ -3,7 +3,7 @@ import type { Applied, Change, Changes, Findings, Resources } from "./config";
 import type { EventPage } from "./event";
 import { api } from "./fetch";
 import type { Graph } from "./graph";
-import type { Authority, Holders } from "./identity";
+import type { Authority, Holders, JoinToken } from "./identity";
 import type { Pipeline } from "./pipeline";
 import type { Proxies } from "./proxy";
 import type { ServiceDetail, ServiceList } from "./service";
@@ -164,4 +164,10 @@ export const holdersQuery = queryOptions({
   queryKey: ["identity", "holders"],
   queryFn: ({ signal }) => api<Holders>("ca/holders", { signal }),
   refetchInterval: 5000,
+});
+
+export const tokensQuery = queryOptions({
+  queryKey: ["identity", "tokens"],
+  queryFn: ({ signal }) => api<{ tokens: JoinToken[] }>("tokens", { signal }),
+  refetchInterval: 15_000,
 });

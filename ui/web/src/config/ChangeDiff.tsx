@@ -2,6 +2,7 @@ import { useMemo } from "react";
 import type { ChangedResource } from "../api/config";
 import { diff, hunks } from "../traffic/diff";
 import { Badge } from "../ui/Badge";
+import { comparable } from "./documents";
 import "../traffic/diff.css";
 
 const tones = { made: "good", changed: "accent", deleted: "bad" } as const;
@@ -17,8 +18,13 @@ export function ChangeDiff({ changes }: { changes: readonly ChangedResource[] })
   );
 }
 
+/** Both sides of a change, in one style where they are in two. */
+function sides(c: ChangedResource): [string, string] {
+  return [comparable(c.before ?? ""), comparable(c.after ?? "")];
+}
+
 function One({ change: c }: { change: ChangedResource }) {
-  const lines = useMemo(() => hunks(diff(c.before ?? "", c.after ?? "")), [c.before, c.after]);
+  const lines = useMemo(() => hunks(diff(...sides(c))), [c.before, c.after]);
   return (
     <figure className="change-diff">
       <figcaption>

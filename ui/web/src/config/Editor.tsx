@@ -7,8 +7,8 @@ import { Button } from "../ui/Button";
 import { ErrorState, State } from "../ui/State";
 import { ApplyManifest } from "./ApplyManifest";
 import { ChangeDiff } from "./ChangeDiff";
-import { changesOf, versionOf } from "./documents";
-import { draft } from "./draft";
+import { changesOf } from "./documents";
+import { draft, type Draft } from "./draft";
 import { Findings } from "./Findings";
 import { count, worst } from "./remarks";
 import { ReplayView } from "./ReplayView";
@@ -42,10 +42,20 @@ export function Editor() {
   const checked = !empty && settled === text && analysis.isSuccess && !analysis.isFetching;
   const bad = worst(findings) === "error";
   const changes = changesOf(settled, stored.data?.resources ?? []);
-  const write = (next: string) => {
-    const d = next === "" ? { text: "" } : { text: next, from };
+  const [former, setFormer] = useState(() => draft.former().text !== "");
+  const hold = (d: Draft) => {
     setDraft(d);
     draft.set(d);
+  };
+  const write = (next: string) => hold(next === "" ? { text: "" } : { text: next, from });
+  const clear = () => {
+    draft.begin({ text: "" });
+    setDraft({ text: "" });
+    setFormer(draft.former().text !== "");
+  };
+  const swap = () => {
+    setDraft(draft.swap());
+    setFormer(draft.former().text !== "");
   };
   const why = !may ? "Applying needs the role admin." : empty ? "Write or paste a manifest." : bad ? "What is wrong keeps it from being applied." : checked ? "" : analysis.isError ? "It could not be checked." : "Checking…";
   return (
@@ -54,7 +64,12 @@ export function Editor() {
         <TextArea ref={area} value={text} onChange={write} findings={settled === text ? findings : []} line={line} />
         <footer className="editor-foot">
           <span className="muted">{why}</span>
-          <Button disabled={text === ""} onClick={() => write("")}>
+          {former && (
+            <Button title="What was being written before this is kept until this window is closed." onClick={swap}>
+              Bring back the former text
+            </Button>
+          )}
+          <Button disabled={text === ""} onClick={clear}>
             Clear
           </Button>
           <Button look="primary" disabled={!may || !checked || bad} onClick={() => setConfirming(true)}>
@@ -82,7 +97,7 @@ export function Editor() {
           </section>
         )}
       </div>
-      {confirming && <ApplyManifest manifest={settled} version={versionOf(settled, from)} changes={changes} findings={findings} onClose={() => setConfirming(false)} onDone={() => write("")} />}
+      {confirming && <ApplyManifest manifest={settled} from={from} changes={changes} findings={findings} onClose={() => setConfirming(false)} onDone={() => hold({ text: "" })} onRebase={(next) => hold({ text, from: next })} />}
     </div>
   );
 }

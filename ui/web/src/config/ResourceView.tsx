@@ -33,7 +33,7 @@ export function ResourceView({ resource: r }: { resource: Resource }) {
             {r.namespace} · version {r.version} · <span title={fullTime(r.changed)}>{time(r.changed)}</span> by {r.by || "nobody known"}
           </p>
         </div>
-        <Link to="/config" search={{ tab: "edit" }} className="button button-plain" onClick={() => draft.set({ text: r.manifest, from: { id: idOf(r), version: r.version } })}>
+        <Link to="/config" search={{ tab: "edit" }} className="button button-plain" onClick={() => draft.begin({ text: r.manifest, from: { id: idOf(r), version: r.version, manifest: r.manifest } })}>
           Edit…
         </Link>
       </header>

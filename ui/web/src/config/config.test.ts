@@ -1,8 +1,8 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { Finding, Resource } from "../api/config";
 import { diff, hunks } from "../traffic/diff";
-import { changesOf, documentsOf, idOf, versionOf } from "./documents";
-import { read } from "./draft";
+import { changesOf, comparable, documentsOf, idOf, versionOf } from "./documents";
+import { draft, read } from "./draft";
 import { byLine, count, find, sorted, standing, worst } from "./remarks";
 
 const manifest = `# two of them
@@ -39,6 +39,39 @@ describe("documents of a manifest", () => {
     for (const text of ["", "---\n---", "just words", "kind: SLO", "- a\n- b", "metadata:\n  name: x", "\t:\n{}"]) expect(documentsOf(text)).toEqual([]);
   });
 
+  test("in flow style and JSON, with anchors, tags of its own and comments", () => {
+    const json = JSON.stringify({ apiVersion: "v1", kind: "SLO", metadata: { labels: { name: "no", namespace: "no" }, name: "fast", namespace: "ops" } });
+    for (const text of [
+      json,
+      JSON.stringify(JSON.parse(json), null, 2),
+      '{kind: SLO, metadata: {namespace: ops, name: fast}} # one line',
+      '{\n  kind: SLO,\n  metadata: {\n    namespace: ops,\n    name: "fast"\n  }\n}',
+      "kind: SLO\nmetadata:\n  {labels: {name: no}, namespace: ops,\n   name: 'fast'}",
+      "metadata: &m\n    namespace: ops\n    name: >-\n      fast\nkind: !!str SLO",
+      "%YAML 1.2\n---\nkind: SLO\nmetadata: {name: fast, namespace: ops}\n...\n",
+    ]) {
+      expect(documentsOf(text).map(idOf), text).toEqual(["SLO ops/fast"]);
+    }
+    expect(documentsOf(`${json}\n---\n${json.replace("fast", "slow")}`).map((d) => [d.name, d.line])).toEqual([["fast", 1], ["slow", 3]]);
+  });
+
+  test("half written it is read as far as it goes, and never fails", () => {
+    expect(documentsOf("kind: SLO\nmetadata: {name: fast, namespace: ops}\nspec: {a: [").map(idOf)).toEqual(["SLO ops/fast"]);
+    for (const text of ['{"kind": "SLO", "meta', "kind: [SLO]\nmetadata: {name: {}}", "kind: *nothing\nmetadata: {name: a}", "{{{{", "? a\n: b", "kind: SLO\nkind: SLO\nmetadata: 3", "{a: *b}", "\u0000"]) {
+      expect(() => documentsOf(text), text).not.toThrow();
+      expect(() => comparable(text), text).not.toThrow();
+    }
+  });
+
+  test("a diff of JSON and blocks shows what differs, and blocks keep their comments", () => {
+    const block = "kind: SLO\nmetadata:\n  name: fast\nspec:\n  objective: 0.99";
+    const flow = '{"kind":"SLO","metadata":{"name":"fast"},"spec":{"objective":0.999}}';
+    expect(hunks(diff(comparable(block), comparable(flow)), 0).filter((l) => typeof l !== "number").map((l) => l.sign + l.text)).toEqual(["-  objective: 0.99", "+  objective: 0.999"]);
+    expect(comparable(`# why\n${block}\n`)).toBe(`# why\n${block}`);
+    expect(comparable("")).toBe("");
+    expect(comparable("{broken: [")).toBe("{broken: [");
+  });
+
   test("applying it changes what differs from what is stored", () => {
     const stored: Resource[] = [resource("SLO", "ops", "fast", "kind: SLO\nmetadata: {name: fast, namespace: ops}\n"), resource("Sidecar", "default", "narrow", "kind: Sidecar\nold: true")];
     expect(changesOf(manifest, stored).map((c) => [c.kind, c.how])).toEqual([
@@ -52,11 +85,30 @@ test("a draft holds to the version that it began as, while it is that resource",
   const from = { id: "SLO ops/fast", version: 7 };
   expect(read(JSON.stringify({ text: "a", from }))).toEqual({ text: "a", from });
   for (const kept of [null, "", "kind: SLO", "{}", '{"text":1}']) expect(read(kept)).toEqual({ text: "" });
+  expect(read(JSON.stringify({ text: "a", from: { ...from, manifest: "b" } }))).toEqual({ text: "a", from: { ...from, manifest: "b" } });
   expect(read('{"text":"a","from":{"id":1}}')).toEqual({ text: "a" });
   expect(versionOf("kind: SLO\nmetadata: {name: fast, namespace: ops}", from)).toBe(7);
   expect(versionOf("kind: SLO\nmetadata: {name: other, namespace: ops}", from)).toBeUndefined();
   expect(versionOf(manifest, from)).toBeUndefined();
   expect(versionOf("kind: SLO\nmetadata: {name: fast, namespace: ops}", undefined)).toBeUndefined();
+});
+
+test("beginning another draft puts aside what was written, and only that", () => {
+  const kept = new Map<string, string>();
+  const storage = { getItem: (k: string) => kept.get(k) ?? null, setItem: (k: string, v: string) => kept.set(k, v), removeItem: (k: string) => kept.delete(k) };
+  vi.stubGlobal("sessionStorage", storage);
+  const from = (id: string, manifest: string) => ({ id, version: 1, manifest });
+  draft.begin({ text: "a", from: from("SLO ops/a", "a") });
+  draft.begin({ text: "b", from: from("SLO ops/b", "b") }); // nothing was written in a
+  expect(draft.former().text).toBe("");
+  draft.set({ text: "b, longer", from: from("SLO ops/b", "b") });
+  draft.begin({ text: "" }); // cleared
+  expect([draft.get().text, draft.former().text]).toEqual(["", "b, longer"]);
+  draft.set({ text: "c" });
+  expect(draft.swap()).toEqual({ text: "b, longer", from: from("SLO ops/b", "b") });
+  expect([draft.get().text, draft.former().text]).toEqual(["b, longer", "c"]);
+  expect(draft.swap().text).toBe("c");
+  vi.unstubAllGlobals();
 });
 
 function resource(kind: string, namespace: string, name: string, text = "", more: Partial<Resource> = {}): Resource {

@@ -1,3 +1,4 @@
+import { isMap, isScalar, parseAllDocuments, stringify, type Document as YAMLDocument } from "yaml";
 import type { ChangedResource, Resource } from "../api/config";
 import type { Draft } from "./draft";
 
@@ -13,55 +14,55 @@ export interface Document {
 }
 
 /**
- * The resources of a manifest, as far as block style shows them: for the preview alone,
- * the control plane reads the manifest for itself. "istio-system" is kept as written.
+ * The resources of a manifest, in any style of YAML, JSON too: for the preview alone, the
+ * control plane reads the manifest for itself. "istio-system" is kept as written. What is
+ * half written is read as far as it goes.
  */
 export function documentsOf(manifest: string): Document[] {
   const out: Document[] = [];
-  let lines: string[] = [];
-  let first = 1;
-  const end = () => {
-    const d = documentOf(lines, first);
-    if (d) out.push(d);
-  };
-  manifest.split(/\r?\n/).forEach((line, i) => {
-    if (/^---(\s|$)/.test(line)) {
-      end();
-      [lines, first] = [[], i + 2];
-    } else {
-      lines.push(line);
-    }
-  });
-  end();
+  for (const { text, line } of sections(manifest)) {
+    const d = parsed(text);
+    const kind = textAt(d, "kind");
+    const name = textAt(d, "metadata", "name");
+    if (kind && name) out.push({ kind, namespace: textAt(d, "metadata", "namespace") || "default", name, line, text: text.trim() });
+  }
   return out;
 }
 
-function documentOf(lines: readonly string[], first: number): Document | undefined {
-  let [kind, name, namespace, inside, indent] = ["", "", "default", false, -1];
-  for (const line of lines) {
-    if (/^\s*(#|$)/.test(line)) continue;
-    const [, space = "", key = "", rest = ""] = /^(\s*)([\w.-]+):\s*(.*)$/.exec(line) ?? [];
-    if (space === "" && key !== "") {
-      inside = key === "metadata";
-      indent = -1;
-      if (key === "kind") kind = valueOf(rest);
-      if (inside && rest.startsWith("{")) {
-        name = valueOf(/\bname:\s*([^,}]+)/.exec(rest)?.[1] ?? "");
-        namespace = valueOf(/\bnamespace:\s*([^,}]+)/.exec(rest)?.[1] ?? "default");
-      }
-    } else if (inside && key !== "") {
-      if (indent < 0) indent = space.length;
-      if (space.length !== indent) continue; // of labels or annotations
-      if (key === "name") name = valueOf(rest);
-      if (key === "namespace") namespace = valueOf(rest);
-    }
-  }
-  if (kind === "" || name === "") return undefined;
-  return { kind, namespace, name, line: first, text: lines.join("\n").trim() };
+/** The documents of a manifest as they are written, with their first lines. */
+function sections(manifest: string): { text: string; line: number }[] {
+  const out = [{ lines: [] as string[], line: 1 }];
+  manifest.split(/\r?\n/).forEach((l, i) => {
+    if (/^---(\s|$)/.test(l)) out.push({ lines: [], line: i + 2 });
+    else out.at(-1)!.lines.push(l);
+  });
+  return out.map((s) => ({ text: s.lines.join("\n"), line: s.line }));
 }
 
-/** A scalar without quotes and without a comment behind it. */
-const valueOf = (text: string): string => text.replace(/\s+#.*$/, "").trim().replace(/^(["'])(.*)\1$/, "$2");
+function parsed(text: string): YAMLDocument | undefined {
+  const all = parseAllDocuments(text, { logLevel: "silent", uniqueKeys: false });
+  return Array.isArray(all) ? (all[0] as YAMLDocument | undefined) : undefined;
+}
+
+function textAt(d: YAMLDocument | undefined, ...path: string[]): string {
+  let at: unknown = d?.contents;
+  for (const key of path) at = isMap(at) ? at.get(key, true) : undefined;
+  return isScalar(at) && (typeof at.value === "string" || typeof at.value === "number") ? String(at.value) : "";
+}
+
+/**
+ * A manifest as a diff can show what differs in it: one that is a single flow, as JSON is,
+ * in block style. Anything else is as it was written, with its comments.
+ */
+export function comparable(manifest: string): string {
+  const d = parsed(manifest);
+  if (!d || d.errors.length > 0 || !isMap(d.contents) || !d.contents.flow) return manifest.trim();
+  try {
+    return stringify(d.toJS()).trim();
+  } catch {
+    return manifest.trim(); // aliases without an anchor, or of too many
+  }
+}
 
 /** The version that a manifest must find: of what it began as, while it is that one resource alone. */
 export function versionOf(manifest: string, from: Draft["from"]): number | undefined {

@@ -8,6 +8,7 @@ import { HolderTable } from "./HolderTable";
 import { IdentityEvents } from "./IdentityEvents";
 import { RevocationTable } from "./RevocationTable";
 import { Rotation } from "./Rotation";
+import { TokenTable } from "./TokenTable";
 import { alarms } from "./urgency";
 import "./identity.css";
 
@@ -34,6 +35,7 @@ export default function IdentityPage() {
           <HolderTable roots={a.roots ?? []} />
           {!holders.isPending && (
             <>
+              <TokenTable />
               <RevocationTable revoked={a.revoked ?? []} />
               <IdentityEvents />
             </>

@@ -7,6 +7,7 @@ interface Props {
   children: ReactNode;
   actions?: ReactNode;
   wide?: boolean;
+  stay?: boolean; // a click beside it does not close it: it holds what is not to be had again
 }
 
 /**
@@ -14,7 +15,7 @@ interface Props {
  * Esc and gives the focus back. (A scripted one would have to inject a style element,
  * which the content policy forbids.)
  */
-export function Dialog({ title, onClose, children, actions, wide }: Props) {
+export function Dialog({ title, onClose, children, actions, wide, stay }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
@@ -32,7 +33,7 @@ export function Dialog({ title, onClose, children, actions, wide }: Props) {
         onClose();
       }}
       onClick={(e) => {
-        if (e.target === ref.current) onClose(); // the backdrop
+        if (e.target === ref.current && !stay) onClose(); // the backdrop
       }}
     >
       <div className="dialog-body">

@@ -100,27 +100,96 @@ test("a manifest that is refused after all keeps its dialog, with the reasons", 
   await close();
 });
 
-test("what somebody else changed meanwhile is not overwritten", async () => {
+test("what somebody else changed meanwhile is not overwritten, and no text is lost", async () => {
   const { page, close } = await open();
-  await page.route("**/api/v1/config", (r) => (r.request().method() === "POST" ? r.continue() : r.fulfill({ json: { resources: [resource("SLO", "fast")] } })));
-  const asked: string[] = [];
-  await page.route("**/api/v1/config?version=7", (r) => {
-    asked.push(r.request().url());
-    return r.fulfill(problem(409, { detail: "SLO default/fast was changed by ada" }));
+  const mine = resource("SLO", "fast");
+  const theirs = { ...mine, version: 8, by: "ada", manifest: `${mine.manifest.trimEnd()}\n# by ada\n` };
+  let stored = [mine];
+  await page.route("**/api/v1/config", (r) => (r.request().method() === "POST" ? r.continue() : r.fulfill({ json: { resources: stored } })));
+  const asked: (string | null)[] = [];
+  await page.route("**/api/v1/config?version=*", (r) => {
+    const version = new URL(r.request().url()).searchParams.get("version");
+    asked.push(version);
+    stored = [theirs];
+    return version === "7" ? r.fulfill(problem(409, { detail: "SLO default/fast was changed by ada" })) : r.fulfill({ json: { applied: true, findings: [] } });
   });
   await page.route("**/api/v1/config/analyze", (r) => r.fulfill({ json: { applied: false, findings: [] } }));
   await page.goto("/config?sel=SLO%20default%2Ffast");
   await page.getByRole("link", { name: "Edit…" }).click();
   const text = page.getByRole("textbox", { name: "Manifest, YAML" });
   expect(await text.inputValue()).toContain("name: fast");
-  await text.fill(`${await text.inputValue()}spec: {service: gateway}\n`);
+  const written = `${await text.inputValue()}spec: {service: gateway}\n`;
+  await text.fill(written);
+  const apply = page.getByRole("button", { name: "Apply…" });
+  const dialog = page.getByRole("dialog");
+  const tryIt = async () => {
+    await expect.poll(() => apply.isEnabled(), { timeout: 15_000 }).toBe(true);
+    await apply.click();
+    await dialog.getByRole("button", { name: "Apply", exact: true }).click();
+  };
+  await tryIt();
+  await dialog.getByText(/ada changed fast at .*Your text is kept/).waitFor();
+  expect(await dialog.getByRole("region", { name: "What the other change did" }).locator('[data-sign="+"]').allTextContents()).toEqual(["+# by ada"]);
+  expect(await dialog.getByRole("region", { name: "What yours would do now" }).locator('[data-sign="-"]').allTextContents()).toEqual(["-# by ada"]);
+  expect(await barriers(page)).toEqual([]);
+  await page.keyboard.press("Escape"); // it is asked again
+  expect(await text.inputValue()).toBe(written);
+  await tryIt();
+  await dialog.getByRole("button", { name: "Back to my text" }).click();
+  expect(await text.inputValue()).toBe(written);
+  await text.fill(`${written}# by ada\n`);
+  await tryIt();
+  await page.getByText("The manifest is applied.").waitFor();
+  expect(asked).toEqual(["7", "7", "8"]);
+  await close();
+});
+
+test("who was quicker can be overruled, knowing it; a text that gives way to another is kept", async () => {
+  const { page, close } = await open();
+  const gone = resource("SLO", "fast");
+  let stored = [gone, resource("SLO", "slow")];
+  const asked: string[] = [];
+  await page.route("**/api/v1/config?version=7", (r) => {
+    stored = stored.slice(1);
+    return r.fulfill(problem(409, { detail: "it was deleted" }));
+  });
+  await page.route("**/api/v1/config", (r) => {
+    if (r.request().method() !== "POST") return r.fulfill({ json: { resources: stored } });
+    asked.push(r.request().postData() ?? "");
+    return r.fulfill({ json: { applied: true, findings: [] } });
+  });
+  await page.route("**/api/v1/config/analyze", (r) => r.fulfill({ json: { applied: false, findings: [] } }));
+  await page.goto("/config?sel=SLO%20default%2Ffast");
+  await page.getByRole("link", { name: "Edit…" }).click();
+  const text = page.getByRole("textbox", { name: "Manifest, YAML" });
+  await text.fill(`${await text.inputValue()}# mine\n`);
+  await page.goto("/config?sel=SLO%20default%2Fslow"); // another one is edited
+  await page.getByRole("link", { name: "Edit…" }).click();
+  expect(await text.inputValue()).toContain("name: slow");
+  await page.getByRole("button", { name: "Bring back the former text" }).click();
+  expect(await text.inputValue()).toContain("# mine");
   const apply = page.getByRole("button", { name: "Apply…" });
   await expect.poll(() => apply.isEnabled(), { timeout: 15_000 }).toBe(true);
   await apply.click();
   const dialog = page.getByRole("dialog");
   await dialog.getByRole("button", { name: "Apply", exact: true }).click();
-  await dialog.getByText("SLO default/fast was changed by ada").waitFor();
-  expect(asked).toHaveLength(1);
+  await dialog.getByText("Somebody deleted fast").waitFor();
+  await dialog.getByRole("button", { name: "Put mine in its place" }).click();
+  await page.getByText("The manifest is applied.").waitFor();
+  expect(asked).toEqual([expect.stringContaining("# mine")]);
+  await close();
+});
+
+test("a manifest in JSON shows what it changes of blocks", async () => {
+  const { page, clean, close } = await open();
+  await page.route("**/api/v1/config", (r) => r.fulfill({ json: { resources: [{ ...resource("SLO", "fast"), manifest: "kind: SLO\nmetadata:\n  name: fast\nspec:\n  objective: 0.99\n" }] } }));
+  await page.route("**/api/v1/config/analyze", (r) => r.fulfill({ json: { applied: false, findings: [] } }));
+  await page.goto("/config?tab=edit");
+  await page.getByRole("textbox", { name: "Manifest, YAML" }).fill('{"kind": "SLO", "metadata": {"name": "fast"}, "spec": {"objective": 0.999}}');
+  const shown = page.getByRole("region", { name: "Change of SLO default/fast" });
+  await shown.waitFor();
+  expect(await shown.locator("[data-sign='+'], [data-sign='-']").allTextContents()).toEqual(["-  objective: 0.99", "+  objective: 0.999"]);
+  await clean();
   await close();
 });
 

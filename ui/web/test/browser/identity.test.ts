@@ -76,6 +76,71 @@ test("a certificate is revoked after a word on what that means", async () => {
   await close();
 });
 
+test("join tokens are made, shown once, and revoked, as they are", async () => {
+  const { page, clean, close } = await open();
+  await page.goto("/identity");
+  const tokens = page.getByRole("region", { name: "Join tokens and whom they let in" });
+  await tokens.getByText("the mesh's own parts").waitFor();
+  const before = await tokens.locator("tbody tr").count();
+  await page.getByRole("button", { name: "New token…" }).click();
+  const dialog = page.getByRole("dialog");
+  const service = dialog.getByRole("textbox", { name: /^Only for service/ });
+  await service.fill("No Name");
+  await dialog.getByRole("alert").getByText("lower-case letters").waitFor();
+  expect(await dialog.getByRole("button", { name: "Make it" }).isDisabled()).toBe(true);
+  await service.fill("only-a-test-*");
+  await dialog.getByRole("textbox", { name: "How many times" }).fill("3");
+  expect(await barriers(page)).toEqual([]);
+  await dialog.getByRole("button", { name: "Make it" }).click();
+  const secret = (await dialog.getByRole("region", { name: "Join token" }).textContent()) ?? "";
+  expect(secret).toMatch(/^slt_[0-9a-f]{12}_[0-9a-f]{40}_[0-9a-f]{64}$/);
+  await page.mouse.click(4, 4); // beside it: what is not to be had again stays
+  expect(await barriers(page)).toEqual([]);
+  await dialog.getByRole("button", { name: "Done" }).click();
+  const id = secret.split("_")[1]!;
+  const made = tokens.locator("tr", { hasText: id });
+  await made.waitFor();
+  expect(await made.textContent()).toMatch(/good.*services like only-a-test-\*.*03.*in (1\Wh|60\Wmin)/);
+  expect(await page.content()).not.toContain(secret.split("_")[2]);
+  await page.getByRole("button", { name: `Revoke token ${id}` }).click();
+  await dialog.getByText("This cannot be undone.").waitFor();
+  await dialog.getByRole("button", { name: "Cancel" }).click();
+  await page.getByRole("button", { name: `Revoke token ${id}` }).click();
+  await dialog.getByRole("button", { name: "Revoke", exact: true }).click();
+  await page.getByText(`Token ${id} is revoked.`).waitFor();
+  await expect.poll(() => tokens.locator("tbody tr").count()).toBe(before);
+  await clean();
+  await close();
+});
+
+test("tokens that let nobody in are told from those that do; who may not see them asks for none", async () => {
+  const { page, clean, close } = await open();
+  const token = (id: string, more = {}) => ({ id, uses: 0, limited: false, used: 0, expires: inHours(2), state: "good", by: "ada", ...more });
+  let asked = 0;
+  await mesh(page, authority(), [holder("cart")]);
+  await page.route("**/api/v1/tokens", (r) => {
+    asked++;
+    return r.fulfill({ json: { tokens: [token("aaa"), token("bbb", { state: "expired", expires: inHours(-3) }), token("ccc", { state: "used up", limited: true, used: 2 }), token("ddd", { oldRoot: true })] } });
+  });
+  await page.goto("/identity");
+  const rows = page.getByRole("region", { name: "Join tokens and whom they let in" }).locator("tbody tr");
+  await rows.first().waitFor();
+  expect((await rows.allTextContents()).map((t) => t.replace(/\s/g, " "))).toEqual([
+    expect.stringMatching(/aaagoodany service.*in 2.h/),
+    expect.stringMatching(/bbbexpired.*3.h ago/),
+    expect.stringMatching(/cccused up.*20/),
+    expect.stringMatching(/dddgoodof a root that does not sign/),
+  ]);
+  await clean();
+  await page.route("**/api/v1/session", (r) => r.fulfill({ json: { name: "eve", role: "operator" } }));
+  asked = 0;
+  await page.goto("/identity");
+  await page.getByText("Seeing join tokens needs the role admin.").waitFor();
+  expect(await page.getByRole("button", { name: "New token…" }).isDisabled()).toBe(true);
+  expect(asked).toBe(0);
+  await close();
+});
+
 test("a rotation goes on step by step, and who is not ready is named", async () => {
   const { page, close } = await open();
   await mesh(page, authority({ phase: "distribute", next: "sign with the new authority", roots: [root("active", 9000), root("incoming", 9000)] }), [holder("cart")]);
