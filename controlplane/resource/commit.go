@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/sightline-mesh/sightline/controlplane/analyze"
 	"github.com/sightline-mesh/sightline/controlplane/config"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/controlplane/store"
@@ -48,7 +47,7 @@ func (k *Keeper) commit(ctx context.Context, plan func(now stored) (Change, erro
 		if err != nil {
 			return nil, err
 		}
-		findings, err := k.validate(ctx, before.objects, c)
+		findings, err := k.validate(ctx, before, c)
 		if err != nil {
 			return findings, err
 		}
@@ -118,40 +117,12 @@ func (k *Keeper) change(ctx context.Context, dryRun bool, plan func(now stored) 
 	if err != nil {
 		return nil, err
 	}
-	findings, err := k.validate(ctx, now.objects, c)
+	findings, err := k.validate(ctx, now, c)
 	if err != nil {
 		return findings, err
 	}
 	if err := k.rehearse(ctx, c, c.edits(now), findings); err != nil {
 		return nil, fmt.Errorf("change configuration: %w", err)
-	}
-	return findings, nil
-}
-
-// validate looks at the whole configuration as it would be, but reports only what
-// concerns the change: a fault that was there before must not stop its mending.
-func (k *Keeper) validate(ctx context.Context, before []config.Object, c Change) ([]mesh.Finding, error) {
-	instances, err := k.deps.Instances(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("validate configuration: %w", err)
-	}
-	world := config.NewWorld(instances)
-	known := map[mesh.Finding]bool{}
-	for _, f := range analyze.Analyze(before, world) {
-		known[f] = true
-	}
-	touched := map[string]bool{}
-	for _, o := range c.Put {
-		touched[o.Key()] = true
-	}
-	findings := []mesh.Finding{}
-	for _, f := range analyze.Analyze(after(before, c), world) {
-		if touched[f.Resource] || !known[f] {
-			findings = append(findings, f)
-		}
-	}
-	if config.Refused(findings) {
-		return findings, fmt.Errorf("%w: %w", ErrRefused, &config.Error{Findings: errorsOf(findings)})
 	}
 	return findings, nil
 }

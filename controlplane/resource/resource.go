@@ -46,14 +46,16 @@ type Keeper struct {
 	table   store.Table[mesh.Resource]
 	history store.Table[record]
 	now     func() time.Time
+	analyze func([]config.Object, config.World) []mesh.Finding
 	// trimHistory removes what is older than is kept.
 	trimHistory func(context.Context) error
 
 	changes   sync.Mutex // one change at a time: a guard of the store does not see deletions
 	untrimmed int        // bytes of history since the last trim; guarded by changes
 
-	mu     sync.Mutex // guards what follows
-	parsed map[string]parsed
+	mu       sync.Mutex // guards what follows
+	parsed   map[string]parsed
+	analyzed []analyzed // last: without and with the newest change
 }
 
 // New keeps the configuration in d.Store.
@@ -66,6 +68,7 @@ func New(d Deps) *Keeper {
 		table:   store.TableOf[mesh.Resource](d.Store, store.Resources),
 		history: store.TableOf[record](d.Store, store.History),
 		now:     time.Now,
+		analyze: analyze.Analyze,
 		parsed:  map[string]parsed{},
 	}
 	k.trimHistory = func(ctx context.Context) error {
@@ -146,7 +149,7 @@ func (k *Keeper) Analyze(ctx context.Context) ([]mesh.Finding, error) {
 	if err != nil {
 		return nil, fmt.Errorf("analyze configuration: %w", err)
 	}
-	return append(now.unreadable(), analyze.Analyze(now.objects, config.NewWorld(instances))...), nil
+	return append(now.unreadable(), k.analyze(now.objects, config.NewWorld(instances))...), nil
 }
 
 // Delete removes one resource, be it that it cannot be read. What is left must hold
