@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -47,38 +46,6 @@ func (p *plane) openAuthority(ctx context.Context) error {
 	}})
 	p.tokens = token.NewLedger(grants{p.store, store.TableOf[token.Grant](p.store, store.Tokens)}, a, time.Now)
 	return nil
-}
-
-// alarms tells, once for each step, of authorities and of holders' certificates that come
-// near their end. It returns what it has said of those that still do.
-func (p *plane) alarms(said map[string]string) map[string]string {
-	now := map[string]string{}
-	at := p.authority.Standing()
-	for _, c := range append(slices.Clip(at.Roots), at.Signing) {
-		shown := describe(c)
-		if now[shown.Fingerprint] = shown.Alarm; shown.Alarm == "" || said[shown.Fingerprint] == shown.Alarm {
-			continue
-		}
-		p.deps.Logger.Error("certificate authority comes to its end", "subject", shown.Subject, "expires", shown.Expires, "alarm", shown.Alarm)
-		p.tell(mesh.Event{
-			Kind: mesh.EventIdentity, By: author,
-			Summary: fmt.Sprintf("authority %q ends at %s: rotate the CA", shown.Subject, shown.Expires.UTC().Format(time.RFC3339)),
-			Detail:  map[string]string{"fingerprint": shown.Fingerprint, "alarm": shown.Alarm},
-		})
-	}
-	for _, h := range p.holders.Sum().Troubled {
-		key := string(h.Identity) + " " + string(h.Instance)
-		if now[key] = h.Alarm; h.Alarm == "" || said[key] == h.Alarm {
-			continue
-		}
-		p.deps.Logger.Error("certificate is not renewed", "instance", h.Instance, "expires", h.Expires, "alarm", h.Alarm, "reason", h.Failure)
-		p.tell(mesh.Event{
-			Kind: mesh.EventIdentity, By: author, Target: mesh.Target{Service: h.Service, Instance: h.Instance},
-			Summary: fmt.Sprintf("%s does not renew its certificate, which ends at %s", h.Instance, h.Expires.UTC().Format(time.RFC3339)),
-			Detail:  map[string]string{"serial": h.Serial, "alarm": h.Alarm, "reason": h.Failure},
-		})
-	}
-	return now
 }
 
 func describe(c *x509.Certificate) mesh.AuthorityCertificate {

@@ -31,6 +31,7 @@ func (p *plane) lead(ctx context.Context) {
 		Lead: func(ctx context.Context, t store.Term) {
 			p.deps.Logger.Info("leads the control planes", "replica", p.replicas.own)
 			p.leads.Store(true)
+			signal(p.authorityNews) // alarms are its to raise now
 			p.sayUnreadable()
 			p.sayRoots(ctx)
 			defer p.leads.Store(false)

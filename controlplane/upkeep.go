@@ -22,10 +22,10 @@ type upkeep struct {
 // keepAuthority takes over what other control planes change of the CA, and does what is
 // due once in a while, until ctx ends. It returns nil.
 func (p *plane) keepAuthority(ctx context.Context) error {
-	var said map[string]string
+	alarms := p.newAlarms()
 	upkeep{
 		news:  p.authorityNews,
-		watch: func() { said = p.alarms(said) },
+		watch: func() { alarms.watch(ctx) },
 		maintain: func(ctx context.Context) {
 			_ = p.tend(ctx, "certificate authority", p.authority.Maintain) // the next hour is soon enough
 			_ = p.tend(ctx, "join tokens", p.tokens.Prune)
