@@ -74,6 +74,8 @@ func wireType[T any]() string {
 		return "UInt16"
 	case uint64:
 		return "UInt64"
+	case int8:
+		return "Int8"
 	case int16:
 		return "Int16"
 	case int64:
@@ -84,6 +86,10 @@ func wireType[T any]() string {
 		return "DateTime64(9, 'UTC')"
 	case []time.Time:
 		return "Array(DateTime64(9, 'UTC'))"
+	case []int32:
+		return "Array(Int32)"
+	case []float64:
+		return "Array(Float64)"
 	case []string:
 		return "Array(String)"
 	case map[string]string:
@@ -109,8 +115,14 @@ func unset(values any) bool {
 		return all(v, func(n uint16) bool { return n == 0 })
 	case []uint64:
 		return all(v, func(n uint64) bool { return n == 0 })
+	case []int64:
+		return all(v, func(n int64) bool { return n == 0 })
 	case []float64:
 		return all(v, func(n float64) bool { return n == 0 && !math.Signbit(n) })
+	case [][]int32:
+		return all(v, func(n []int32) bool { return len(n) == 0 })
+	case [][]float64:
+		return all(v, func(n []float64) bool { return len(n) == 0 })
 	case [][]string:
 		return all(v, func(s []string) bool { return len(s) == 0 })
 	case [][]time.Time:

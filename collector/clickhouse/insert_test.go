@@ -42,6 +42,9 @@ func TestColumnsHaveTypesAndStandInTheStatementsOrder(t *testing.T) {
 	check(t, redTable())
 	check(t, seriesTable())
 	check(t, samplesTable())
+	check(t, histogramsTable())
+	check(t, exemplarsTable())
+	check(t, metadataTable())
 }
 
 func check[R any](t *testing.T, table table[R]) {

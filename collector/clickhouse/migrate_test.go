@@ -63,6 +63,9 @@ func TestInsertColumnsMatchStatements(t *testing.T) {
 	check("red", insertRED, names(redTable()))
 	check("series", insertSeries, names(seriesTable()))
 	check("samples", insertSamples, names(samplesTable()))
+	check("histograms", insertHistograms, names(histogramsTable()))
+	check("exemplars", insertExemplars, names(exemplarsTable()))
+	check("metadata", insertMetadata, names(metadataTable()))
 }
 
 func names[R any](t table[R]) []string {

@@ -1,6 +1,10 @@
 package clickhouse
 
-import "time"
+import (
+	"time"
+
+	"github.com/prometheus/prometheus/model/histogram"
+)
 
 // TraceID is a trace's identifier as OTLP carries it; zero is none.
 type TraceID [16]byte
@@ -103,11 +107,28 @@ type REDKey struct {
 	MTLS                            bool
 }
 
-// Sample is one value of one series. Labels do not hold the metric's name; they are
-// read only.
+// Sample is one value of one series: a number, or a native histogram where there is
+// one. Labels do not hold the metric's name; they and the histogram are read only.
 type Sample struct {
+	Metric    string
+	Labels    map[string]string
+	Time      time.Time // kept to the millisecond
+	Start     time.Time // since when a counter has been counting; zero is not known
+	Value     float64
+	Histogram *histogram.FloatHistogram
+}
+
+// Exemplar is one observation that a series counted, and what it was: Of names the
+// trace, most often.
+type Exemplar struct {
 	Metric string
-	Labels map[string]string
+	Labels map[string]string // of the series
+	Of     map[string]string
 	Time   time.Time // kept to the millisecond
 	Value  float64
+}
+
+// Metadata says what a metric is. Kind is Prometheus' word, such as "counter".
+type Metadata struct {
+	Metric, Kind, Unit, Help string
 }

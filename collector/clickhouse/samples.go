@@ -7,7 +7,6 @@ import (
 	"hash/fnv"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 )
 
@@ -26,40 +25,38 @@ type seriesRow struct {
 	labels      map[string]string
 }
 
-// sampleRow is one row of the table samples.
+// sampleRow is what rows of values and of histograms begin with.
 type sampleRow struct {
-	metric      string
 	fingerprint uint64
-	ms          int64
-	value       float64
+	Sample
 }
 
-// InsertSamples stores values of metrics or of recording rules, and the labels of
-// series that are new today. A batch whose token was stored already is not stored
-// again.
+// InsertSamples stores values and histograms of metrics or of recording rules, and the
+// labels of series that are new today. A batch whose token was stored already is not
+// stored again.
 func (s *Store) InsertSamples(ctx context.Context, token string, samples []Sample) error {
-	values := make([]sampleRow, len(samples))
-	var fresh []seriesRow
-	met := map[seriesDay]bool{}
-	for i, v := range samples {
-		id := Fingerprint(v.Metric, v.Labels)
-		values[i] = sampleRow{v.Metric, id, v.Time.UnixMilli(), v.Value}
-		day := seriesDay{id, v.Time.Unix() / secondsPerDay}
-		if met[day] || s.known.has(day) {
-			continue
+	var values, histograms []sampleRow
+	met := s.newDays(len(samples))
+	for _, v := range samples {
+		row := sampleRow{Fingerprint(v.Metric, v.Labels), v}
+		if v.Histogram == nil {
+			values = append(values, row)
+		} else {
+			histograms = append(histograms, row)
 		}
-		met[day] = true
-		fresh = append(fresh, seriesRow{v.Metric, id, v.Time, v.Labels})
+		met.meet(row.fingerprint, &v)
 	}
-	if err := insert(ctx, s, seriesTable(), token, fresh); err != nil {
+	if err := met.insert(ctx, token); err != nil {
 		return err
 	}
-	s.known.add(met)
-	return insert(ctx, s, samplesTable(), token, values)
+	if err := insert(ctx, s, samplesTable(), token, values); err != nil {
+		return err
+	}
+	return insert(ctx, s, histogramsTable(), token, histograms)
 }
 
 // Fingerprint is the identity of a series: FNV-1a over the name and the sorted labels,
-// each with its length.
+// each with its length. An empty label is as good as none.
 func Fingerprint(metric string, labels map[string]string) uint64 {
 	h := fnv.New64a()
 	var buf []byte
@@ -69,44 +66,13 @@ func Fingerprint(metric string, labels map[string]string) uint64 {
 	}
 	add(metric)
 	for _, k := range slices.Sorted(maps.Keys(labels)) {
+		if labels[k] == "" {
+			continue
+		}
 		add(k)
 		add(labels[k])
 	}
 	return h.Sum64()
-}
-
-const (
-	secondsPerDay = 24 * 60 * 60
-	// knownSeries bounds the cache; past it a series' labels are written once more,
-	// which costs a row until the next merge.
-	knownSeries = 200_000
-)
-
-type seriesDay struct {
-	fingerprint uint64
-	day         int64
-}
-
-// seriesCache remembers which series are written down already. The zero value is
-// ready for use.
-type seriesCache struct {
-	mu   sync.Mutex
-	days map[seriesDay]bool
-}
-
-func (c *seriesCache) has(d seriesDay) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.days[d]
-}
-
-func (c *seriesCache) add(days map[seriesDay]bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.days == nil || len(c.days)+len(days) > knownSeries {
-		c.days = make(map[seriesDay]bool, len(days))
-	}
-	maps.Copy(c.days, days)
 }
 
 func seriesTable() table[seriesRow] {
@@ -122,9 +88,18 @@ func seriesTable() table[seriesRow] {
 func samplesTable() table[sampleRow] {
 	type r = sampleRow
 	return table[r]{name: "samples", statement: insertSamples, columns: []field[r]{
-		of("metric", func(r *r) string { return r.metric }),
+		of("metric", func(r *r) string { return r.Metric }),
 		of("fingerprint", func(r *r) uint64 { return r.fingerprint }),
-		of("ms", func(r *r) int64 { return r.ms }),
-		of("value", func(r *r) float64 { return r.value }),
+		of("ms", func(r *r) int64 { return r.Time.UnixMilli() }),
+		of("start_ms", func(r *r) int64 { return r.startMS() }),
+		of("value", func(r *r) float64 { return r.Value }),
 	}}
+}
+
+// startMS is 0 where the start is not known.
+func (r *sampleRow) startMS() int64 {
+	if r.Start.IsZero() {
+		return 0
+	}
+	return r.Start.UnixMilli()
 }

@@ -23,12 +23,13 @@ type Config struct {
 
 // Store reads and writes the mesh's tables. It is safe for concurrent use.
 type Store struct {
-	cfg      Config
-	database string
-	conn     driver.Conn
-	admin    driver.Conn // outside the database, which Migrate may have to create
-	known    seriesCache
-	plain    bool // over HTTP, where a batch may name its columns' types, and the engine converts them
+	cfg       Config
+	database  string
+	conn      driver.Conn
+	admin     driver.Conn // outside the database, which Migrate may have to create
+	known     seriesCache
+	described metadataCache
+	plain     bool // over HTTP, where a batch may name its columns' types, and the engine converts them
 }
 
 // Open prepares a store; it makes no connection yet, so the engine may start later.

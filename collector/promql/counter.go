@@ -3,6 +3,7 @@ package promql
 import (
 	"sort"
 
+	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
@@ -68,3 +69,17 @@ func (p *point) Get(i int) chunks.Sample {
 func (p *point) F() float64 { return p.series.at(p.t) }
 
 func (p *point) Copy() chunks.Sample { return sample{t: p.t, v: p.F()} }
+
+// sample is a float at a time, a chunks.Sample.
+type sample struct {
+	t int64
+	v float64
+}
+
+func (s sample) T() int64                    { return s.t }
+func (sample) ST() int64                     { return 0 }
+func (s sample) F() float64                  { return s.v }
+func (sample) H() *histogram.Histogram       { return nil }
+func (sample) FH() *histogram.FloatHistogram { return nil }
+func (sample) Type() chunkenc.ValueType      { return chunkenc.ValFloat }
+func (s sample) Copy() chunks.Sample         { return s }

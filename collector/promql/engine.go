@@ -16,7 +16,8 @@ type Config struct {
 	Timeout    time.Duration // 2 min
 	Lookback   time.Duration // how old the newest value may be; 5 min
 	MaxSamples int           // in memory at a time; 50 million
-	MaxRows    int           // read from the store for one selector; 5 million
+	MaxRows    int           // read from the store for one selector, values and rows of RED; 20 million
+	MaxSeries  int           // that one selector finds; 1 million
 	Logger     *slog.Logger
 }
 
@@ -33,7 +34,8 @@ func New(c Config, s Store) *Engine {
 	c.Timeout = cmp.Or(c.Timeout, 2*time.Minute)
 	c.Lookback = cmp.Or(c.Lookback, 5*time.Minute)
 	c.MaxSamples = cmp.Or(c.MaxSamples, 50_000_000)
-	c.MaxRows = cmp.Or(c.MaxRows, 5_000_000)
+	c.MaxRows = cmp.Or(c.MaxRows, 20_000_000)
+	c.MaxSeries = cmp.Or(c.MaxSeries, 1_000_000)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -44,7 +46,7 @@ func New(c Config, s Store) *Engine {
 			EnableAtModifier: true, EnableNegativeOffset: true, Parser: p,
 			NoStepSubqueryIntervalFn: func(int64) int64 { return time.Minute.Milliseconds() },
 		}),
-		source: &source{store: s, lookback: c.Lookback, maxRows: c.MaxRows},
+		source: &source{store: s, lookback: c.Lookback, maxRows: c.MaxRows, maxSeries: c.MaxSeries},
 		parser: p,
 		config: c,
 	}

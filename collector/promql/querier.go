@@ -20,9 +20,10 @@ type Store interface {
 
 // source is the storage.Queryable over a store.
 type source struct {
-	store    Store
-	lookback time.Duration
-	maxRows  int
+	store     Store
+	lookback  time.Duration
+	maxRows   int
+	maxSeries int
 }
 
 func (s *source) Querier(mint, maxt int64) (storage.Querier, error) {
@@ -46,7 +47,12 @@ func (q *querier) Select(ctx context.Context, _ bool, hints *storage.SelectHints
 	if err != nil {
 		return storage.ErrSeriesSet(err)
 	}
-	slices.SortFunc(all, func(a, b storage.Series) int { return labels.Compare(a.Labels(), b.Labels()) })
+	slices.SortStableFunc(all, func(a, b storage.Series) int { return labels.Compare(a.Labels(), b.Labels()) })
+	// What sidecars told goes before what else goes by the same labels.
+	all = slices.CompactFunc(all, func(a, b storage.Series) bool { return labels.Equal(a.Labels(), b.Labels()) })
+	if hints.Limit > 0 && len(all) > hints.Limit {
+		all = all[:hints.Limit]
+	}
 	return &set{series: all, at: -1}
 }
 
@@ -113,9 +119,6 @@ func (q *querier) read(ctx context.Context, h *storage.SelectHints, matchers []*
 			return nil, fmt.Errorf("read %s: %w", m.name, err)
 		}
 		all = append(all, some...)
-	}
-	if name := exact(matchers, model.MetricNameLabel); Computed(name) {
-		return all, nil
 	}
 	some, err := q.stored(ctx, h, matchers)
 	if err != nil {

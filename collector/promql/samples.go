@@ -3,141 +3,75 @@ package promql
 import (
 	"context"
 	_ "embed"
+	"encoding/binary"
+	"errors"
 	"fmt"
-	"strconv"
-	"strings"
-
-	"github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/model/histogram"
-	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/storage"
-	"github.com/prometheus/prometheus/tsdb/chunkenc"
-	"github.com/prometheus/prometheus/tsdb/chunks"
+	"math"
 )
 
-var (
-	//go:embed sql/series.sql
-	seriesSQL string
-	//go:embed sql/samples.sql
-	samplesSQL string
-)
+//go:embed sql/samples.sql
+var samplesSQL string
 
-// maxFingerprints is how many series a statement may name; with more of them reading
-// all of the metric is the better way.
-const maxFingerprints = 2000
-
-// stored reads the series that recording rules, alerts and applications wrote.
-func (q *querier) stored(ctx context.Context, h *storage.SelectHints, matchers []*labels.Matcher) ([]storage.Series, error) {
-	byMetric, err := q.storedLabels(ctx, h, matchers)
+// values reads the values of a metric's series into them and says how many.
+func (q *querier) values(ctx context.Context, params []any, all map[uint64]*series) (n int, err error) {
+	rows, err := q.store.Query(ctx, samplesSQL, params...)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	var out []storage.Series
-	for metric, series := range byMetric {
-		values := map[uint64][]chunks.Sample{}
-		if h.Func != forSeries {
-			if err := q.values(ctx, h, metric, series, values); err != nil {
-				return nil, err
-			}
+	defer rows.Close()
+	for rows.Next() {
+		var id uint64
+		var times, values, starts []byte
+		if err := rows.Scan(&id, &times, &values, &starts); err != nil {
+			return 0, fmt.Errorf("scan: %w", err)
 		}
-		for id, l := range series {
-			if h.Func == forSeries || len(values[id]) > 0 {
-				out = append(out, storage.NewListSeries(l, values[id]))
-			}
+		s := all[id]
+		if s == nil {
+			s = &series{} // counts against the limit all the same
 		}
+		if err := s.unpack(times, values, starts); err != nil {
+			return 0, fmt.Errorf("values of series %d: %w", id, err)
+		}
+		n += len(s.times)
+	}
+	return n, rows.Err()
+}
+
+// unpack takes the values of a series that has none yet. starts may be empty.
+func (s *series) unpack(times, values, starts []byte) (err error) {
+	if s.times, err = unpack(times, func(b []byte) int64 { return int64(binary.LittleEndian.Uint64(b)) }, 8); err != nil {
+		return err
+	}
+	if s.values, err = unpack(values, float64Of, 8); err != nil {
+		return err
+	}
+	if len(starts) > 0 {
+		s.starts, err = unpack(starts, func(b []byte) int64 { return int64(binary.LittleEndian.Uint64(b)) }, 8)
+	}
+	if err == nil && (len(s.values) != len(s.times) || s.starts != nil && len(s.starts) != len(s.times)) {
+		err = errPacked
+	}
+	return err
+}
+
+func float64Of(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) }
+
+var errPacked = errors.New("the store sent a list that is not as long as it says")
+
+// unpack reads the state of groupArray: how many, then the numbers, little-endian and
+// each so many bytes.
+func unpack[T any](b []byte, of func([]byte) T, size int) ([]T, error) {
+	n, head := binary.Uvarint(b)
+	if head <= 0 || n > uint64(len(b)) || uint64(len(b)-head) != n*uint64(size) {
+		return nil, errPacked
+	}
+	if n == 0 {
+		return nil, nil
+	}
+	b = b[head:]
+	out := make([]T, n)
+	for i := range out {
+		out[i] = of(b[i*size:])
 	}
 	return out, nil
 }
-
-// storedLabels finds the series that match, by metric and fingerprint.
-func (q *querier) storedLabels(ctx context.Context, h *storage.SelectHints, matchers []*labels.Matcher) (map[string]map[uint64]labels.Labels, error) {
-	rows, err := q.store.Query(ctx, seriesSQL,
-		clickhouse.Named("metric", exact(matchers, model.MetricNameLabel)),
-		clickhouse.Named("start", h.Start), clickhouse.Named("end", h.End))
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	out := map[string]map[uint64]labels.Labels{}
-	for rows.Next() {
-		var metric string
-		var id uint64
-		var pairs map[string]string
-		if err := rows.Scan(&metric, &id, &pairs); err != nil {
-			return nil, fmt.Errorf("scan: %w", err)
-		}
-		b := labels.NewBuilder(labels.FromMap(pairs))
-		l := b.Set(model.MetricNameLabel, metric).Labels()
-		if !matches(matchers, l) {
-			continue
-		}
-		if out[metric] == nil {
-			out[metric] = map[uint64]labels.Labels{}
-		}
-		out[metric][id] = l
-	}
-	return out, rows.Err()
-}
-
-// values reads the values of a metric's series into a map by fingerprint.
-func (q *querier) values(ctx context.Context, h *storage.SelectHints, metric string, series map[uint64]labels.Labels, into map[uint64][]chunks.Sample) error {
-	rows, err := q.store.Query(ctx, samplesSQL,
-		clickhouse.Named("metric", metric),
-		clickhouse.Named("start", h.Start), clickhouse.Named("end", h.End),
-		clickhouse.Named("all", strconv.FormatBool(len(series) > maxFingerprints)),
-		clickhouse.Named("fingerprints", fingerprints(series)))
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for n := 0; rows.Next(); n++ {
-		if n == q.maxRows {
-			return errTooMany
-		}
-		var id uint64
-		var s sample
-		if err := rows.Scan(&id, &s.t, &s.v); err != nil {
-			return fmt.Errorf("scan: %w", err)
-		}
-		if _, ok := series[id]; ok {
-			into[id] = appendSample(into[id], s)
-		}
-	}
-	return rows.Err()
-}
-
-// appendSample keeps one value per time, the last one read.
-func appendSample(all []chunks.Sample, s sample) []chunks.Sample {
-	if n := len(all); n > 0 && all[n-1].T() == s.t {
-		all[n-1] = s
-		return all
-	}
-	return append(all, s)
-}
-
-// fingerprints writes the array that the statement takes.
-func fingerprints(series map[uint64]labels.Labels) string {
-	if len(series) > maxFingerprints {
-		return "[]"
-	}
-	ids := make([]string, 0, len(series))
-	for id := range series {
-		ids = append(ids, strconv.FormatUint(id, 10))
-	}
-	return "[" + strings.Join(ids, ",") + "]"
-}
-
-// sample is a float at a time, a chunks.Sample.
-type sample struct {
-	t int64
-	v float64
-}
-
-func (s sample) T() int64                    { return s.t }
-func (sample) ST() int64                     { return 0 }
-func (s sample) F() float64                  { return s.v }
-func (sample) H() *histogram.Histogram       { return nil }
-func (sample) FH() *histogram.FloatHistogram { return nil }
-func (sample) Type() chunkenc.ValueType      { return chunkenc.ValFloat }
-func (s sample) Copy() chunks.Sample         { return s }

@@ -2,8 +2,11 @@
 package clickhousetest
 
 import (
+	"errors"
 	"net/url"
 	"testing"
+
+	driver "github.com/ClickHouse/clickhouse-go/v2"
 
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
 )
@@ -30,4 +33,21 @@ func Open(t testing.TB, dsn string) *clickhouse.Store {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// Exec runs a statement that no code of the mesh does: what a test needs to prepare the
+// store that dsn names.
+func Exec(t testing.TB, dsn, statement string) {
+	t.Helper()
+	o, err := driver.ParseDSN(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := driver.Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(c.Exec(t.Context(), statement), c.Close()); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
 }

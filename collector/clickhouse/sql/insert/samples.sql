@@ -1,3 +1,3 @@
 INSERT INTO samples (
-    metric, fingerprint, ms, value
+    metric, fingerprint, ms, start_ms, value
 )

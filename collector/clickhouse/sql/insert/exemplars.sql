@@ -1,0 +1,3 @@
+INSERT INTO exemplars (
+    metric, fingerprint, ms, value, labels
+)

@@ -1,0 +1,3 @@
+INSERT INTO metadata (
+    metric, kind, unit, help, day
+)
