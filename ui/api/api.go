@@ -86,11 +86,21 @@ func (a *API) engine(routes []route, app *assets) http.Handler {
 // mount adds the handlers that others made.
 func (a *API) mount(e *gin.Engine) {
 	if a.deps.Prometheus != nil {
-		read := route{role: session.Viewer}
-		e.Any("/prometheus/*path", a.guard(read), gin.WrapH(a.deps.Prometheus))
+		e.Any("/prometheus/*path", a.prometheus)
 	}
 	if a.deps.Metrics != nil {
 		e.GET("/metrics", gin.WrapH(a.deps.Metrics)) // counts of this process only: nothing to guard
+	}
+}
+
+// prometheus serves Prometheus' API. Who may read may not write samples.
+func (a *API) prometheus(c *gin.Context) {
+	need, to := session.Viewer, a.deps.Prometheus
+	if c.Param("path") == "/api/v1/write" && a.deps.RemoteWrite != nil {
+		need, to = session.Operator, a.deps.RemoteWrite
+	}
+	if a.guard(route{role: need})(c); !c.IsAborted() {
+		to.ServeHTTP(c.Writer, c.Request)
 	}
 }
 

@@ -185,8 +185,15 @@ func TestReadiness(t *testing.T) {
 func TestMountedHandlers(t *testing.T) {
 	s := open(t, func(d *api.Deps) {
 		d.Prometheus = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(r.URL.Path)) })
+		d.RemoteWrite = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 		d.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("up 1\n")) })
 	})
+	if w := s.do("POST", "/prometheus/api/v1/write", ""); w.Code != http.StatusNoContent {
+		t.Errorf("remote write = %d %s", w.Code, w.Body)
+	}
+	if w := s.do("POST", "/prometheus/api/v1/write", "", "Authorization: Bearer no"); w.Code != http.StatusUnauthorized {
+		t.Errorf("remote write without sign-in = %d", w.Code)
+	}
 	if w := s.do("POST", "/prometheus/api/v1/query", "query=up"); w.Body.String() != "/prometheus/api/v1/query" {
 		t.Errorf("prometheus = %d %s", w.Code, w.Body)
 	}

@@ -159,8 +159,9 @@ type Deps struct {
 	// Ready is nil when the whole mesh is ready, else says what is not.
 	Ready func(ctx context.Context) error
 
-	Prometheus http.Handler // of /prometheus/api/v1/…; sees the whole path
-	Metrics    http.Handler // of /metrics
+	Prometheus  http.Handler // of /prometheus/api/v1/…; sees the whole path
+	RemoteWrite http.Handler // of /prometheus/api/v1/write, for operators
+	Metrics     http.Handler // of /metrics
 
 	// Status maps an error of the parts above to an HTTP status, 0 when it knows none.
 	Status func(error) int

@@ -71,3 +71,24 @@ func TestTapRefusals(t *testing.T) {
 		t.Errorf("a viewer gets %d, want 403", w.Code)
 	}
 }
+
+// TestViewersMayNotWriteSamples lets one read what it may not write.
+func TestViewersMayNotWriteSamples(t *testing.T) {
+	keys, err := session.Open(session.Config{Dir: t.TempDir(), Anonymous: session.Viewer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, func(d *api.Deps) {
+		d.Sessions = keys
+		d.Prometheus = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+		d.RemoteWrite = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("written") })
+	})
+	if w := s.do("POST", "/prometheus/api/v1/query", "", "Authorization: "); w.Code != http.StatusOK {
+		t.Errorf("read: got %d", w.Code)
+	}
+	for _, path := range []string{"/prometheus/api/v1/write", "/prometheus/api/v1/%77rite"} {
+		if w := s.do("POST", path, "", "Authorization: "); w.Code != http.StatusForbidden {
+			t.Errorf("%s: got %d, want 403", path, w.Code)
+		}
+	}
+}

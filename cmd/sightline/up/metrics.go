@@ -13,10 +13,11 @@ import (
 
 // newMetrics is this process's own figures: is the pipeline keeping up, who was
 // turned away, how large is the process; and those of its control plane.
-func newMetrics(c *collector.Collector, plane figures) http.Handler {
+func newMetrics(r *roles) http.Handler {
 	own := prometheus.NewRegistry()
-	own.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), pipelineMetrics{c})
-	return promhttp.HandlerFor(prometheus.Gatherers{own, planeFigures{plane}}, promhttp.HandlerOpts{})
+	own.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		pipelineMetrics{r.collector}, writtenMetrics{r.written})
+	return promhttp.HandlerFor(prometheus.Gatherers{own, planeFigures{r.plane}}, promhttp.HandlerOpts{})
 }
 
 // pipelineMetrics are the collector's books. They are read when they are asked for.

@@ -13,6 +13,7 @@ import (
 	"github.com/sightline-mesh/sightline/collector"
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
 	"github.com/sightline-mesh/sightline/collector/promql"
+	"github.com/sightline-mesh/sightline/collector/remote"
 	"github.com/sightline-mesh/sightline/collector/rules"
 	"github.com/sightline-mesh/sightline/controlplane/admin"
 	"github.com/sightline-mesh/sightline/controlplane/identity"
@@ -30,6 +31,7 @@ type roles struct {
 	place     string // the store's, for people
 	topology  *topology.Topology
 	rules     *rules.Rules
+	written   *remote.Writer
 	ui        *ui.UI
 }
 
@@ -106,6 +108,7 @@ func (m *Mesh) assemble(ctx context.Context) (*roles, error) {
 	}
 	r.topology = m.watch(r)
 	engine := promql.New(promql.Config{Logger: m.c.Logger}, r.store)
+	r.written = remote.NewWriter(r.store, m.c.Logger)
 	if r.rules, err = m.newRules(engine, r); err != nil {
 		return nil, errors.Join(err, r.store.Close())
 	}
@@ -119,18 +122,27 @@ func (m *Mesh) newUI(ctx context.Context, r *roles, engine *promql.Engine) (*ui.
 	d := api.Deps{
 		Graphs: r.topology,
 		Traces: r.store, Logs: r.store, Series: r.store,
-		Accounting: r.collector.Accounting,
-		Ready:      r.check,
-		Prometheus: http.StripPrefix("/prometheus/api/v1", engine.Handler(r.rules)),
-		Metrics:    newMetrics(r.collector, r.plane),
-		SLOs:       r.rules.SLOs,
-		Alerts:     r.rules.Alerts,
-		Status:     status,
-		Logger:     m.c.Logger,
+		Accounting:  r.collector.Accounting,
+		Ready:       r.check,
+		Prometheus:  http.StripPrefix("/prometheus/api/v1", m.prometheus(engine, r.rules)),
+		RemoteWrite: r.written,
+		Metrics:     newMetrics(r),
+		SLOs:        r.rules.SLOs,
+		Alerts:      r.rules.Alerts,
+		Status:      status,
+		Logger:      m.c.Logger,
 	}
 	acts(&d, r.plane)
 	d.Replay = (&replays{plane: r.plane, store: r.store}).run
 	return ui.New(ctx, ui.Config{Listen: m.c.Listen, Dir: filepath.Join(m.c.Dir, "ui")}, d)
+}
+
+// prometheus is Prometheus' API but for writing.
+func (m *Mesh) prometheus(e *promql.Engine, r *rules.Rules) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", e.Handler(r))
+	mux.Handle("/read", remote.NewReader(e.Queryable(), m.c.Logger))
+	return mux
 }
 
 // check says what of the mesh does not answer.

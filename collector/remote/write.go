@@ -1,0 +1,133 @@
+package remote
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"mime"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/sightline-mesh/sightline/collector/clickhouse"
+)
+
+// The messages of remote write, as content types name them.
+const (
+	messageV1 = "prometheus.WriteRequest"
+	messageV2 = "io.prometheus.write.v2.Request"
+)
+
+const (
+	maxWriters = 16 // requests that are being decoded or stored
+	retryAfter = 1  // s
+)
+
+// Writer serves remote write.
+type Writer struct {
+	groups groups
+	places chan struct{}
+	logger *slog.Logger
+	books  books
+}
+
+// NewWriter makes a handler of remote write into a store.
+func NewWriter(s Store, logger *slog.Logger) *Writer {
+	return &Writer{groups: groups{store: s}, places: make(chan struct{}, maxWriters), logger: logger}
+}
+
+// ServeHTTP takes one request.
+func (h *Writer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		http.Error(w, "want POST", http.StatusMethodNotAllowed)
+		return
+	}
+	message, err := negotiate(r.Header.Get("Content-Type"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusUnsupportedMediaType)
+		return
+	}
+	select {
+	case h.places <- struct{}{}:
+		defer func() { <-h.places }()
+	case <-r.Context().Done():
+		return
+	}
+	b, err := h.write(w, r, message)
+	h.books.add(b, err)
+	h.answer(w, r, message, b, err)
+}
+
+// negotiate gives the message that a content type names; without one it is 1.0's.
+func negotiate(contentType string) (string, error) {
+	if contentType == "" {
+		return messageV1, nil
+	}
+	kind, params, err := mime.ParseMediaType(contentType)
+	if err != nil || kind != "application/x-protobuf" {
+		return "", fmt.Errorf("Content-Type %q: want application/x-protobuf", contentType)
+	}
+	switch m := params["proto"]; m {
+	case "", messageV1:
+		return messageV1, nil
+	case messageV2:
+		return m, nil
+	default:
+		return "", fmt.Errorf("Content-Type %q: proto %q: want %s or %s", contentType, m, messageV1, messageV2)
+	}
+}
+
+// write stores what is right of a request. The batch is what was stored, nil if nothing
+// was.
+func (h *Writer) write(w http.ResponseWriter, r *http.Request, message string) (*batch, error) {
+	body, err := readBody(w, r)
+	if err != nil {
+		return nil, err
+	}
+	decode := decodeV1
+	if message == messageV2 {
+		decode = decodeV2
+	}
+	b, err := decode(body, time.Now())
+	if err != nil {
+		return nil, &refusal{http.StatusBadRequest, err}
+	}
+	if err := h.groups.add(r.Context(), b); err != nil {
+		if clickhouse.Permanent(err) {
+			return nil, &refusal{http.StatusBadRequest, err}
+		}
+		return nil, &refusal{http.StatusServiceUnavailable, err}
+	}
+	if err := b.wrong(); err != nil {
+		return b, &refusal{http.StatusBadRequest, err}
+	}
+	return b, nil
+}
+
+// answer tells the sender. 2.0 wants to know how much was written, whatever the status.
+func (h *Writer) answer(w http.ResponseWriter, r *http.Request, message string, b *batch, err error) {
+	if message == messageV2 {
+		if b == nil {
+			b = &batch{}
+		}
+		w.Header().Set("X-Prometheus-Remote-Write-Samples-Written", strconv.Itoa(b.values))
+		w.Header().Set("X-Prometheus-Remote-Write-Histograms-Written", strconv.Itoa(b.histograms))
+		w.Header().Set("X-Prometheus-Remote-Write-Exemplars-Written", strconv.Itoa(len(b.exemplars)))
+	}
+	if err == nil {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	status := http.StatusInternalServerError
+	if refused, ok := errors.AsType[*refusal](err); ok {
+		status = refused.status
+	}
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
+		h.logger.WarnContext(r.Context(), "remote write was not stored; the sender tries again", "error", err)
+	} else {
+		h.logger.DebugContext(r.Context(), "remote write was refused", "status", status, "error", err)
+	}
+	http.Error(w, err.Error(), status)
+}
