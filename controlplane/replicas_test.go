@@ -36,10 +36,14 @@ func etcd(t *testing.T) string {
 // fleet is three control planes on one etcd.
 func fleet(t *testing.T) []*plant {
 	t.Helper()
-	at := etcd(t)
+	return fleetOn(t, []string{etcd(t)})
+}
+
+func fleetOn(t *testing.T, endpoints []string) []*plant {
+	t.Helper()
 	var out []*plant
 	for _, name := range []string{"cp-a", "cp-b", "cp-c"} {
-		out = append(out, newPlant(t, func(c *Config) { c.EtcdEndpoints, c.Name, c.CAPassphrase = []string{at}, name, "of all of them" }))
+		out = append(out, newPlant(t, func(c *Config) { c.EtcdEndpoints, c.Name, c.CAPassphrase = endpoints, name, "of all of them" }))
 	}
 	return out
 }

@@ -15,7 +15,7 @@ import (
 
 const (
 	auditBuffer    = 1024        // events that wait to be appended; more are dropped and logged
-	recordedAtOnce = 256         // in one commit
+	recordedAtOnce = 100         // in one commit, as any etcd takes
 	author         = "sightline" // of what no person and no remedy did
 )
 

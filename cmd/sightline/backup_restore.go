@@ -24,6 +24,7 @@ const restoreTime = 10 * time.Minute
 type restoreFlags struct {
 	etcd       etcdFlags
 	passphrase string
+	again      string
 	to         backup.Target
 }
 
@@ -34,7 +35,8 @@ func newBackupRestore(g *globals) *cobra.Command {
 		Short: "Put a backup back into a state that is empty, with no control plane running on it",
 		Long: "Put a backup back: into the embedded etcd below --dir, or an etcd cluster (--etcd). A state that\n" +
 			"holds a mesh is refused without --force, and one that a control plane is running on in any case.\n" +
-			"Embedded etcds that form a cluster cannot be restored into.",
+			"Embedded etcds that form a cluster (--etcd-name, --etcd-peers) are put back one by one: run it with\n" +
+			"the same file on the machine of each, with all control planes ended, then start them.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			done, err := r.run(c, g, args[0])
@@ -46,11 +48,16 @@ func newBackupRestore(g *globals) *cobra.Command {
 				ca = "with the CA and join tokens"
 			}
 			c.Printf("%d records are back, %s\n", done.Records, ca)
+			if r.etcd.member.Name != "" {
+				c.Printf("member %s is ready; start it when every other one of %s has had the same\n", r.etcd.member.Name, r.etcd.member.Peers)
+			}
 			return nil
 		},
 	}
 	f := c.Flags()
 	r.etcd.registerCluster(f)
+	r.etcd.registerMember(f)
+	f.StringVar(&r.again, "again", "", "any word, the same on all members: to put the same backup back once more into members that it was put into before")
 	f.StringVar(&r.to.Mesh, "trust-domain", "mesh.local", "name of the mesh; a backup of another is refused")
 	f.StringVar(&r.passphrase, "passphrase-file", "", "file with the passphrase that the CA and join tokens were sealed with (default: they are left out)")
 	f.BoolVar(&r.to.Force, "force", false, "in place of the mesh that is there")
@@ -75,10 +82,15 @@ func (r *restoreFlags) run(c *cobra.Command, g *globals, path string) (done back
 	}
 	ctx, cancel := context.WithTimeout(c.Context(), restoreTime)
 	defer cancel()
-	r.to.Store, err = store.Open(ctx, store.Config{
-		Dir: filepath.Join(dir, "etcd"), Endpoints: r.etcd.endpoints, Access: r.etcd.access,
-		Logger: slog.New(slog.NewTextHandler(c.ErrOrStderr(), nil)),
-	})
+	log := slog.New(slog.NewTextHandler(c.ErrOrStderr(), nil))
+	etcd := filepath.Join(dir, "etcd")
+	if r.etcd.member != (store.Member{}) {
+		if done, err = b.RestoreMember(ctx, backup.Member{Dir: etcd, Etcd: r.etcd.member, Word: r.again, Log: log}, r.to); err != nil {
+			return done, err
+		}
+		return done, putBeside(dir, done)
+	}
+	r.to.Store, err = store.Open(ctx, store.Config{Dir: etcd, Endpoints: r.etcd.endpoints, Access: r.etcd.access, Logger: log})
 	if err != nil {
 		return done, fmt.Errorf("restore: %w", err)
 	}

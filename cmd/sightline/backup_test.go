@@ -59,6 +59,8 @@ func TestRestoreCommand(t *testing.T) {
 		{[]string{"backup", "restore", good, "--dir", dir, "--passphrase-file", pass}, "ca.key is there already"},
 		{[]string{"backup", "restore", good, "--dir", dir, "--force"}, "1 records are back, without the CA"},
 		{[]string{"backup", "--dir", dir}, "want the file to write"},
+		{[]string{"backup", "restore", good, "--dir", dir, "--etcd-name", "a", "--etcd-peers", "a=http://127.0.0.1:1,b=http://127.0.0.1:2,c=http://127.0.0.1:3", "--passphrase-file", pass, "--force"}, "member a is ready"},
+		{[]string{"backup", "restore", good, "--dir", t.TempDir(), "--etcd-name", "x", "--etcd-peers", "a=http://127.0.0.1:1"}, "none of the peers"},
 	} {
 		out, err := command(t, step.args...)
 		if err != nil {

@@ -27,10 +27,15 @@ func (e *etcdFlags) registerCluster(f *pflag.FlagSet) {
 	f.StringVar(&e.access.PasswordFile, "etcd-password-file", "", "file with the user's password")
 }
 
-func (e *etcdFlags) register(f *pflag.FlagSet) {
-	e.registerCluster(f)
+// registerMember has the flags of who is a member of several.
+func (e *etcdFlags) registerMember(f *pflag.FlagSet) {
 	f.StringVar(&e.member.Name, "etcd-name", "", "name of the embedded etcd as one member of several")
 	f.StringVar(&e.member.Peers, "etcd-peers", "", "all members, this one too: a=https://10.0.0.1:2380,b=https://10.0.0.2:2380,c=https://10.0.0.3:2380; the state lives while more than half of them do")
+}
+
+func (e *etcdFlags) register(f *pflag.FlagSet) {
+	e.registerCluster(f)
+	e.registerMember(f)
 	f.StringVar(&e.member.Listen, "etcd-peer-listen", "", "address to listen to the other members at (default: that of this one's URL)")
 	f.StringVar(&e.member.CertFile, "etcd-peer-cert-file", "", "certificate to show to the other members, good for client and server")
 	f.StringVar(&e.member.KeyFile, "etcd-peer-key-file", "", "its key")

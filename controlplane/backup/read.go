@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"log/slog"
 	"slices"
 
 	"github.com/sightline-mesh/sightline/controlplane/ca/seal"
@@ -118,6 +119,39 @@ func (b *Backup) Restore(ctx context.Context, to Target) (Restored, error) {
 	}
 	if err := to.Store.Restore(ctx, keep, records); err != nil {
 		return Restored{}, err
+	}
+	return Restored{Records: len(records), Secrets: to.Passphrase != "", KeyFile: hidden.KeyFile}, nil
+}
+
+// Member is where a backup is put back into one of several embedded members.
+type Member struct {
+	Dir  string // of its store
+	Etcd store.Member
+	// Word tells this time from others at which the same backup was put back.
+	Word string
+	Log  *slog.Logger
+}
+
+// RestoreMember makes of a backup the directory of a member, on which nothing may be
+// running. It is done for each by itself, before the first is started.
+func (b *Backup) RestoreMember(ctx context.Context, m Member, to Target) (Restored, error) {
+	if b.Mesh != to.Mesh {
+		return Restored{}, fmt.Errorf("restore: %w: trust domain %q, want %q", ErrMesh, b.Mesh, to.Mesh)
+	}
+	hidden, err := b.open(ctx, to.Passphrase)
+	if err != nil {
+		return Restored{}, fmt.Errorf("restore: %w", err)
+	}
+	if to.Force && to.Passphrase == "" { // a member's state is replaced as a whole
+		return Restored{}, errors.New("restore: in place of a member's state the CA has to come from the backup: give its passphrase")
+	}
+	records := slices.Concat(b.Records, hidden.Records)
+	err = store.Build(ctx, store.Building{Dir: m.Dir, Member: m.Etcd, Records: records, Word: m.Word, Force: to.Force}, m.Log)
+	if errors.Is(err, store.ErrExists) {
+		err = fmt.Errorf("%w: give --force to put the backup in its place: %w", ErrNotEmpty, err)
+	}
+	if err != nil {
+		return Restored{}, fmt.Errorf("restore: %w", err)
 	}
 	return Restored{Records: len(records), Secrets: to.Passphrase != "", KeyFile: hidden.KeyFile}, nil
 }

@@ -24,7 +24,7 @@ const (
 // Which tables are in a backup. One that is in none of these lists fails it: whether it
 // is secret must be decided first.
 var (
-	plain  = []string{store.Resources, store.History, store.Verdicts, store.Events, store.Traffic, store.Settings}
+	plain  = []string{store.Resources, store.History, store.Verdicts, store.Events, store.Traffic, store.Settings, store.Staged, store.Pending}
 	secret = []string{store.Authority, store.Tokens} // a token is good with its authority alone
 	left   = []string{store.Leaves, store.Holders, store.Instances, store.Streams, store.Replicas, store.Offices, store.Marks, store.Epoch}
 )

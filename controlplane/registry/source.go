@@ -21,7 +21,7 @@ const (
 	// MaxSourced is how many instances one source may tell of.
 	MaxSourced = 20000
 
-	sourcedAtOnce = 500         // changes in one commit
+	sourcedAtOnce = 100         // changes in one commit, as any etcd takes
 	writeAgain    = time.Second // after the store did not take them
 )
 

@@ -75,7 +75,7 @@ func (k *Keeper) store(ctx context.Context, revision int64, c Change, edits []ed
 		return err
 	}
 	guards := []store.Guard{k.table.UnmarkedSince(revision), k.table.UnchangedSince(revision), isNext}
-	if err := k.deps.Store.Commit(ctx, guards, append(k.ops(c, edits, findings), k.record(r), k.table.Mark())...); err != nil {
+	if err := k.deps.Store.CommitLarge(ctx, guards, append(k.ops(c, edits, findings), k.record(r), k.table.Mark())...); err != nil {
 		return splittable(err)
 	}
 	k.untrimmed += len(r.Packed)
@@ -83,7 +83,7 @@ func (k *Keeper) store(ctx context.Context, revision int64, c Change, edits []ed
 	return nil
 }
 
-// rehearse finds out whether the store would take a change in one step.
+// rehearse finds out whether the store would take a change.
 func (k *Keeper) rehearse(ctx context.Context, c Change, edits []edit, findings []mesh.Finding) error {
 	r, _, err := k.remember(ctx, c, edits)
 	if err != nil {
@@ -96,10 +96,10 @@ func (k *Keeper) rehearse(ctx context.Context, c Change, edits []edit, findings 
 	return splittable(k.deps.Store.Rehearse(ctx, ops...))
 }
 
-// splittable says what to do about a change that is too much for one step.
+// splittable says what to do about a change that is too much.
 func splittable(err error) error {
 	if errors.Is(err, store.ErrTooMuch) {
-		return fmt.Errorf("%w; make it in parts that are right by themselves", err)
+		return fmt.Errorf("%w; make it in parts that are right by themselves, or go back by fewer changes at a time", err)
 	}
 	return err
 }

@@ -10,12 +10,11 @@ import (
 
 	"github.com/sightline-mesh/sightline/controlplane/config"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
-	"github.com/sightline-mesh/sightline/controlplane/store"
 )
 
 // Restore brings the configuration back to how it stood after the change of that
 // number, as one change: what came since is undone. A dry run says what that would do,
-// and whether the store would do it in one step. The findings are as Apply's.
+// and whether the store would do it. The findings are as Apply's.
 func (k *Keeper) Restore(ctx context.Context, number uint64, by string, dryRun bool) (mesh.Restoration, error) {
 	out := mesh.Restoration{To: number, Changes: []mesh.ChangedResource{}, Findings: []mesh.Finding{}}
 	findings, err := k.change(ctx, dryRun, func(now stored) (c Change, err error) {
@@ -26,42 +25,7 @@ func (k *Keeper) Restore(ctx context.Context, number uint64, by string, dryRun b
 		findings = bad.Findings
 	}
 	out.Findings = append(out.Findings, inDiff(findings)...)
-	if errors.Is(err, store.ErrTooMuch) {
-		err = k.inSteps(ctx, number, err)
-	}
 	return out, err
-}
-
-// inSteps says to which change to go back first.
-func (k *Keeper) inSteps(ctx context.Context, number uint64, tooMuch error) error {
-	now, err := k.stored(ctx)
-	if err != nil {
-		return tooMuch
-	}
-	newest, err := k.newest(ctx)
-	if err != nil {
-		return tooMuch
-	}
-	// The nearer the less: the first that fits is looked for by halves.
-	first, last := number+1, newest
-	for first < last {
-		middle := first + (last-first)/2
-		if k.fits(ctx, middle, now) {
-			last = middle
-		} else {
-			first = middle + 1
-		}
-	}
-	if first >= newest {
-		return tooMuch
-	}
-	return fmt.Errorf("%w: `sightline restore %d` goes part of the way, and from there %d is nearer", tooMuch, first, number)
-}
-
-// fits reports whether the store would bring back how it stood after a change in one step.
-func (k *Keeper) fits(ctx context.Context, number uint64, now stored) bool {
-	c, _, err := k.backTo(ctx, number, "", now)
-	return err == nil && k.rehearse(ctx, c, c.edits(now), nil) == nil
 }
 
 // inDiff are findings with the file that a resource is in the diff of a change.

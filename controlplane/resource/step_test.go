@@ -1,12 +1,9 @@
 package resource
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
-
-	"github.com/sightline-mesh/sightline/controlplane/store"
 )
 
 // many is a manifest of so many rules.
@@ -19,39 +16,38 @@ func many(prefix string, n int) string {
 	return strings.Join(all, "---\n")
 }
 
-// TestWhatIsTooMuchForOneStepIsRefusedBefore: by the dry run, with what to do, which works.
-func TestWhatIsTooMuchForOneStepIsRefusedBefore(t *testing.T) {
+// TestWhatIsTooMuchForOneStepIsDoneAllTheSame: as one change, which a dry run allows and
+// changes nothing by.
+func TestWhatIsTooMuchForOneStepIsDoneAllTheSame(t *testing.T) {
 	k := newKeeper(t)
-	apply(t, k, rule("reviews", "reviews"))          // 1
-	for _, prefix := range []string{"a", "b", "c"} { // 2, 3 and 4
+	apply(t, k, rule("reviews", "reviews")) // 1
+	if _, err := k.Apply(t.Context(), []byte(many("d", 1100)), "ann", true); err != nil {
+		t.Errorf("dry run: %v", err)
+	}
+	apply(t, k, many("d", 1100)) // 2: 2,200 values and more
+	for _, prefix := range []string{"a", "b"} {
 		apply(t, k, many(prefix, 700))
 	}
 	for _, dry := range []bool{true, false} {
-		_, err := k.Restore(t.Context(), 1, "ann", dry)
-		if !errors.Is(err, store.ErrTooMuch) || !strings.Contains(err.Error(), "at most 2048 are stored at once") || !strings.Contains(err.Error(), "`sightline restore 2`") {
-			t.Fatalf("restore, dry run %v: %v; want to be told of the bound, and to go back to 2 first", dry, err)
-		}
-		if findings, err := k.Apply(t.Context(), []byte(many("d", 1100)), "ann", dry); !errors.Is(err, store.ErrTooMuch) || len(findings) > 0 || !strings.Contains(err.Error(), "in parts") {
-			t.Errorf("apply, dry run %v: %+v, %v", dry, findings, err)
-		}
-	}
-	for _, number := range []uint64{2, 1} {
-		if _, err := k.Restore(t.Context(), number, "ann", true); err != nil {
-			t.Fatalf("dry run of step %d: %v", number, err)
-		}
-		if _, err := k.Restore(t.Context(), number, "ann", false); err != nil {
-			t.Fatalf("step %d: %v", number, err)
+		if _, err := k.Restore(t.Context(), 1, "ann", dry); err != nil {
+			t.Fatalf("restore, dry run %v: %v", dry, err)
 		}
 	}
 	if got := names(t, k); got != "DestinationRule/reviews" {
 		t.Errorf("stored is %.100s", got)
 	}
-	if changes := summaries(t, k, 0, 10, Ref{}); len(changes) != 6 {
-		t.Errorf("history is %q: a dry run, or what was refused, is in it", changes)
+	if changes := summaries(t, k, 0, 10, Ref{}); len(changes) != 5 {
+		t.Errorf("history is %q: a dry run is in it", changes)
+	}
+	if _, err := k.Restore(t.Context(), 4, "ann", false); err != nil {
+		t.Errorf("and back: %v", err)
+	}
+	if objects, _, err := k.Objects(t.Context()); err != nil || len(objects) != 2501 {
+		t.Errorf("stored are %d, %v", len(objects), err)
 	}
 }
 
-func TestBytesAreBoundedLikewise(t *testing.T) {
+func TestManyBytesAreDoneLikewise(t *testing.T) {
 	k := newKeeper(t)
 	noise := func(n int) string { return "# " + strings.Repeat(fmt.Sprintf("%08x", n*2654435761), 110_000) + "\n" }
 	for n := range 12 {
@@ -63,8 +59,12 @@ func TestBytesAreBoundedLikewise(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, err := k.Restore(t.Context(), 12, "ann", true)
-	if !errors.Is(err, store.ErrTooMuch) || !strings.Contains(err.Error(), "MiB") || !strings.Contains(err.Error(), "goes part of the way") {
-		t.Errorf("a dry run of 10 MiB: %v", err)
+	for _, dry := range []bool{true, false} {
+		if _, err := k.Restore(t.Context(), 12, "ann", dry); err != nil {
+			t.Errorf("10 MiB, dry run %v: %v", dry, err)
+		}
+	}
+	if objects, _, err := k.Objects(t.Context()); err != nil || len(objects) != 12 {
+		t.Errorf("stored are %d, %v", len(objects), err)
 	}
 }

@@ -34,7 +34,7 @@ type parsed struct {
 
 // stored reads what is stored.
 func (k *Keeper) stored(ctx context.Context) (stored, error) {
-	items, unread, revision, err := k.table.Readable(ctx)
+	items, unread, revision, err := k.table.Settled(ctx)
 	if err != nil {
 		return stored{}, err
 	}

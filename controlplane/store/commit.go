@@ -72,9 +72,28 @@ func (s *Store) Commit(ctx context.Context, guards []Guard, ops ...Op) error {
 // one step. Nothing was changed.
 var ErrTooMuch = errors.New("too much for one step")
 
-// Rehearse is Commit that changes nothing: it reports whether the store would take these
-// changes in one step.
+// Rehearse is CommitLarge that changes nothing: it reports whether the store would take
+// these changes.
 func (s *Store) Rehearse(ctx context.Context, ops ...Op) error {
+	err := s.rehearse(ctx, ops)
+	if !errors.Is(err, ErrTooMuch) {
+		return err
+	}
+	parts, _, err := s.divide(ops)
+	if err != nil {
+		return err
+	}
+	for _, p := range parts {
+		if len(p) == 1 { // it may be too large for any step
+			if err := s.rehearse(ctx, []Op{{key: partKey("", 0), value: p}}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Store) rehearse(ctx context.Context, ops []Op) error {
 	never := clientv3.Compare(clientv3.Version(root), "<", 0)
 	if err := s.Commit(ctx, []Guard{never}, ops...); err != ErrConflict { //nolint:errorlint // Commit returns it bare
 		return err
@@ -105,15 +124,20 @@ func (s *Store) CommitAt(ctx context.Context, guards []Guard, ops ...Op) (int64,
 		list = append(list, o)
 	}
 	res, err := s.client.Txn(ctx).If(guards...).Then(list...).Commit()
-	switch {
-	case errors.Is(err, rpctypes.ErrTooManyOps), errors.Is(err, rpctypes.ErrRequestTooLarge):
-		return 0, s.tooMuch(len(list), err)
-	case err != nil:
-		return 0, fmt.Errorf("commit: %w", err)
-	case !res.Succeeded:
+	if err != nil {
+		return 0, s.commitError(err, len(list))
+	}
+	if !res.Succeeded {
 		return 0, ErrConflict
 	}
 	return res.Header.GetRevision(), nil
+}
+
+func (s *Store) commitError(err error, ops int) error {
+	if errors.Is(err, rpctypes.ErrTooManyOps) || errors.Is(err, rpctypes.ErrRequestTooLarge) {
+		return s.tooMuch(ops, err)
+	}
+	return fmt.Errorf("commit: %w", err)
 }
 
 // tooMuch says what the bound is, and whose.

@@ -42,11 +42,13 @@ type Batch struct {
 }
 
 // Follow tells of all that the tables hold, then of every change in them, one call at a
-// time, until ctx ends. Where it may have missed something, it tells of all again. tell
-// must not block.
+// time, until ctx ends. Where it may have missed something, and after a commit that took
+// several steps, it tells of all again. tell must not block.
 func (s *Store) Follow(ctx context.Context, tables []string, tell func(Batch)) {
 	for ctx.Err() == nil {
-		s.followOnce(ctx, tables, tell)
+		if s.followOnce(ctx, tables, tell) {
+			continue
+		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(followAgain):
@@ -55,21 +57,25 @@ func (s *Store) Follow(ctx context.Context, tables []string, tell func(Batch)) {
 }
 
 // followOnce ends when the store is lost, with ctx, or when the revision to go on from
-// has been forgotten.
-func (s *Store) followOnce(ctx context.Context, tables []string, tell func(Batch)) {
+// has been forgotten; and when a large commit was settled, which it reports.
+func (s *Store) followOnce(ctx context.Context, tables []string, tell func(Batch)) (settled bool) {
 	whole, err := s.whole(ctx, tables)
 	if err != nil {
-		return // the store is away; whoever reads or writes says so
+		return false // the store is away; whoever reads or writes says so
 	}
 	tell(whole)
 	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 	defer cancel()
-	for res := range s.client.Watch(ctx, root, clientv3.WithPrefix(), clientv3.WithRev(whole.Revision+1)) {
+	watch := s.client.Watch(ctx, root, clientv3.WithPrefix(), clientv3.WithRev(whole.Revision+1))
+	for res := range watch {
 		if res.Err() != nil {
-			return
+			return false
 		}
 		b := Batch{Revision: res.Header.GetRevision(), Seen: time.Now()}
 		for _, e := range res.Events {
+			if string(e.Kv.Key) == pendingKey {
+				return s.awaitSettled(ctx, watch)
+			}
 			b.Revision = e.Kv.ModRevision // the header may be ahead of what it carries
 			if c, ok := changeOf(e, tables); ok {
 				b.Changes = append(b.Changes, c)
@@ -79,10 +85,47 @@ func (s *Store) followOnce(ctx context.Context, tables []string, tell func(Batch
 			tell(b)
 		}
 	}
+	return false
 }
 
-// whole is all that the tables hold as of one revision.
+// awaitSettled waits until a large commit is settled, and has it settled if that takes long.
+func (s *Store) awaitSettled(ctx context.Context, watch clientv3.WatchChan) bool {
+	late := time.After(settleRest)
+	for {
+		select {
+		case res, ok := <-watch:
+			if !ok || res.Err() != nil {
+				return false
+			}
+			for _, e := range res.Events {
+				if string(e.Kv.Key) == pendingKey && e.Type == clientv3.EventTypeDelete {
+					return true
+				}
+			}
+		case <-late:
+			return s.Settle(ctx) == nil
+		}
+	}
+}
+
+// whole is all that the tables hold as of one revision, in which no commit is pending.
 func (s *Store) whole(ctx context.Context, tables []string) (Batch, error) {
+	for {
+		b, err := s.wholeNow(ctx, tables)
+		if err != nil {
+			return Batch{}, err
+		}
+		is, err := s.isPending(ctx, b.Revision)
+		if err != nil || !is {
+			return b, err
+		}
+		if err := s.Settle(ctx); err != nil {
+			return Batch{}, err
+		}
+	}
+}
+
+func (s *Store) wholeNow(ctx context.Context, tables []string) (Batch, error) {
 	b := Batch{Whole: true}
 	for _, t := range tables {
 		res, err := s.get(ctx, root+t+"/", clientv3.WithPrefix(), clientv3.WithRev(b.Revision))

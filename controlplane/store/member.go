@@ -22,8 +22,8 @@ const (
 
 // Member is an embedded etcd as one of several that hold the state together. It goes on
 // for as long as more than half of them do. The members are fixed: one that is lost is
-// started again with its directory, or with an empty one after it was removed and added
-// with etcd's own tools.
+// started again with its directory, or with one that Build makes, as all are when a backup
+// is put back.
 type Member struct {
 	Name string // of this one
 	// Peers are all members with the URLs at which they reach each other, this one too:

@@ -34,6 +34,7 @@ var (
 
 const (
 	root        = "/sightline/"
+	dataDir     = "data"  // etcd's own, in ours
 	quota       = 1 << 30 // bytes; the state of a mesh is megabytes
 	keepHistory = "1000"  // revisions; we keep history of our own where it matters
 	commitOps   = 2048    // changes in one Commit: a manifest of many resources is one
@@ -137,7 +138,7 @@ func lockDir(dir string) (*os.File, error) {
 
 func settings(c Config) (*embed.Config, error) {
 	e := embed.NewConfig()
-	e.Dir = filepath.Join(c.Dir, "data")
+	e.Dir = filepath.Join(c.Dir, dataDir)
 	e.Name = "sightline"
 	e.InitialCluster = e.Name + "=" + e.AdvertisePeerUrls[0].String() // names the one member; never dialled
 	e.ListenPeerUrls, e.ListenClientUrls = nil, nil

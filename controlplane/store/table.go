@@ -27,6 +27,8 @@ const (
 	Offices   = "offices"   // who leads, by office: etcd's elections
 	Marks     = "marks"     // stored at each change of a table that is changed as a whole
 	Epoch     = "epoch"     // names this store and no other
+	Staged    = "staged"    // parts of a large commit
+	Pending   = "pending"   // the large commit that is made and not settled
 )
 
 // Table holds values of one type by key, as JSON. The zero value is not usable.
