@@ -63,7 +63,12 @@ const pages = [
     component: lazyRouteComponent(() => import("./config/ConfigPage")),
   }),
   createRoute({ getParentRoute: () => root, path: "/slos", component: lazyRouteComponent(() => import("./status/SLOsPage")) }),
-  createRoute({ getParentRoute: () => root, path: "/proxies", component: lazyRouteComponent(() => import("./status/ProxiesPage")) }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/proxies",
+    validateSearch: pick("find", "sort", "show", "page"),
+    component: lazyRouteComponent(() => import("./status/ProxiesPage")),
+  }),
   createRoute({ getParentRoute: () => root, path: "/identity", component: lazyRouteComponent(() => import("./identity/IdentityPage")) }),
   createRoute({ getParentRoute: () => root, path: "/pipeline", component: lazyRouteComponent(() => import("./status/PipelinePage")) }),
 ] as const;

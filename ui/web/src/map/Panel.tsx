@@ -9,6 +9,8 @@ import { Badge, BreakerBadge, HealthBadge } from "../ui/Badge";
 import { Button } from "../ui/Button";
 import { Icon } from "../ui/Icon";
 import { State } from "../ui/State";
+import { PortTable } from "./PortTable";
+import { portGroups } from "./ports";
 import { RateCharts, samplesOf } from "./RateCharts";
 import { VersionTable } from "./VersionTable";
 
@@ -99,6 +101,11 @@ function NodeParts({ node, graph, onSelect }: { node: Node; graph: Graph; onSele
         </Part>
       )}
       <Reasons edges={into} />
+      {portGroups(detail.data?.instances ?? []).length > 0 && (
+        <Part title="Ports">
+          <PortTable instances={detail.data?.instances ?? []} />
+        </Part>
+      )}
       {into.length > 0 && (
         <Part title="Called by">
           <EdgeTable edges={into} name={(e) => e.source} onSelect={onSelect} />
