@@ -89,11 +89,11 @@ func TestTLSToAHostOutside(t *testing.T) {
 		"another name of the host":     {&mesh.ClientTLS{Authorities: authorities, ServerName: "www.example.com"}, 200, "HTTP/1.1 www.example.com api.example.com"},
 		"a name that it has not":       {&mesh.ClientTLS{Authorities: authorities, ServerName: "b.example.com"}, 503, "b.example.com"},
 		"one of several names":         {&mesh.ClientTLS{Authorities: authorities, Names: []string{"x", "www.example.com"}}, 200, "HTTP/1.1 api.example.com"},
-		"none of the names":            {&mesh.ClientTLS{Authorities: authorities, Names: []string{"x"}}, 503, `subjectAltNames has ["x"]`},
+		"none of the names":            {&mesh.ClientTLS{Authorities: authorities, Names: []string{"x"}}, 503, "it is not for x (it is for api.example.com, www.example.com"},
 		"names of who is not vouched":  {&mesh.ClientTLS{Names: []string{outside}}, 503, "unknown authority"},
 		"nobody here vouches for it":   {nil, 503, "unknown authority"},
 		"whoever it may be":            {&mesh.ClientTLS{Unverified: true}, 200, "HTTP/1.1 api.example.com"},
-		"a file that is not there yet": {&mesh.ClientTLS{Authorities: missing}, 503, "read caCertificates"},
+		"a file that is not there yet": {&mesh.ClientTLS{Authorities: missing}, 503, "caCertificates: open "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m.apply(originated(at, c.how))

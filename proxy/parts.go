@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"net"
 	"sync/atomic"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 	"github.com/sightline-mesh/sightline/proxy/admin"
 	"github.com/sightline-mesh/sightline/proxy/breaker"
 	"github.com/sightline-mesh/sightline/proxy/emit"
-	"github.com/sightline-mesh/sightline/proxy/gather"
 	"github.com/sightline-mesh/sightline/proxy/originate"
 	"github.com/sightline-mesh/sightline/proxy/retry"
 	"github.com/sightline-mesh/sightline/proxy/route"
@@ -44,15 +42,14 @@ type parts struct {
 	admin    *admin.Server
 	trips    atomic.Uint64
 	counted  *counted // in front of emitter
+	others   *originate.Originator
 	tap      *tap.Tap
-
-	originate originate.Dialer
 }
 
 // assemble gets a certificate, which may take until a control plane answers, and
 // makes the parts. It starts nothing that has to be waited for.
 func (p *Proxy) assemble(ctx context.Context) (*parts, error) {
-	r := &parts{tap: tap.New(p.c.SecretParams)}
+	r := &parts{tap: tap.New(p.c.SecretParams), others: originate.New(p.log)}
 	source, err := identity.Open(ctx, identity.Config{
 		ControlPlane: p.c.ControlPlane, Token: p.c.Token, SPIRESocket: p.c.SPIRESocket, Dir: p.c.Dir, Logger: p.log,
 		Retired: r.retire, Drain: p.c.Drain, Renewed: func() { r.feed.Reopen() },
@@ -117,43 +114,6 @@ func (c Config) firstState() mesh.InstanceState {
 		return mesh.Caller // nothing is to come that would make it ready
 	}
 	return mesh.Starting
-}
-
-// dialer makes connections that notice in time that their peer is gone.
-func dialer(k *mesh.Keepalive) *net.Dialer {
-	if k == nil {
-		return new(net.Dialer)
-	}
-	return &net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: k.Time, Interval: k.Interval, Count: k.Probes}}
-}
-
-// dial opens a connection of mutual TLS that has proved to be the instance's, or one of
-// plaintext where there is to be none.
-func (r *parts) dial(ctx context.Context, to *upstream.Instance, alpn string) (net.Conn, error) {
-	d, at := dialer(to.Limits().Keepalive), to.At().String()
-	if to.Plaintext() {
-		return r.dialOutside(ctx, d, to, alpn)
-	}
-	cfg := r.source.ClientTLS(to.Info.Identity, alpn, stream.Mesh)
-	cfg.ServerName = serve.ServerName(to.Port, to.Info.Service)
-	c, err := gather.DialTLS(ctx, d, at, cfg)
-	if t, ok := c.(*tls.Conn); ok && err == nil {
-		r.source.Watch(t)
-	}
-	return c, err
-}
-
-// dialOutside opens a connection to who takes no mutual TLS: one of TLS where a rule asks
-// for that and the app has not done it itself.
-func (r *parts) dialOutside(ctx context.Context, d *net.Dialer, to *upstream.Instance, alpn string) (net.Conn, error) {
-	how := to.TLS()
-	if how == nil || alpn == serve.Encrypted {
-		return d.DialContext(ctx, "tcp", to.At().String())
-	}
-	if alpn == stream.ALPN {
-		alpn = "" // bytes are of no protocol that a stranger knows
-	}
-	return r.originate.Dial(ctx, d, to.At().String(), to.Info.Service, how, alpn)
 }
 
 // retire has connections end whose peers are below a root that is gone, and those to the

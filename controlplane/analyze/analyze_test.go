@@ -134,6 +134,8 @@ var cases = map[config.Code]struct{ bad, good string }{
 		policy("p", "{rules: [{from: [{source: {remoteIpBlocks: [10.0.0.0/8], namespaces: [shop]}}]}]}"),
 	},
 	config.CodeNotTaken:    {takes("a", "STRICT") + called("DISABLE"), takes("a", "PERMISSIVE") + called("DISABLE")},
+	config.CodePlainHTTPS:  {host443("HTTP"), host443("HTTPS")},
+	config.CodeUnverified:  {host443("HTTPS") + tlsOut("{mode: SIMPLE, insecureSkipVerify: true}"), host443("HTTPS") + tlsOut("{mode: SIMPLE}")},
 	config.CodeTwoPolicies: {takes("a", "STRICT") + takes("b", "PERMISSIVE"), takes("a", "STRICT")},
 }
 
@@ -146,6 +148,15 @@ func workloads(selector, labels string) string {
 // takes is a PeerAuthentication of the default namespace.
 func takes(name, mode string) string {
 	return "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: " + name + "}\nspec: {mtls: {mode: " + mode + "}}\n---\n"
+}
+
+// host443 is a host outside whose port 443 is said to speak a protocol.
+func host443(protocol string) string {
+	return "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: api}\nspec: {hosts: [api.example.com], resolution: DNS, ports: [{number: 443, name: a, protocol: " + protocol + "}]}\n---\n"
+}
+
+func tlsOut(tls string) string {
+	return "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: api}\nspec: {host: api.example.com, trafficPolicy: {tls: " + tls + "}}\n---\n"
 }
 
 func called(mode string) string {

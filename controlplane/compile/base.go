@@ -87,6 +87,7 @@ func (b *Base) Service(name mesh.ServiceName, instances []mesh.Instance, verdict
 		}
 	}
 	s.Ports = servicePorts(all, b.groups[name])
+	renumber(&s, b.groups[name])
 	for _, v := range verdicts {
 		if v.Phase != mesh.Released {
 			s.Known = true

@@ -32,6 +32,9 @@ func (b *builder) all(objs []config.Object, trustDomain string) {
 			for _, name := range o.Hosts() {
 				b.known(name)
 			}
+			if o.ServiceEntry != nil { // sorts behind every DestinationRule
+				b.names(o.ServiceEntry)
+			}
 		}
 	}
 	b.gatewayRoutes(objs)

@@ -37,6 +37,7 @@ var outcomes = map[string]string{
 	"gateway-api_route-parcels-90-10.yaml":   "parcels: parcels-v1 90 parcels-v2 10 | parcels",
 	"gateway-api_route-parcels-v1.yaml":      "parcels: parcels-v1 | parcels",
 	"gateway-api_route-parcels-v3.yaml":      "parcels: parcels-v3 | parcels",
+	"egress-rule-google-apis.yaml":           "api: api.example.com, round-robin, SIMPLE at 443",
 	"virtual-service-stamps-db.yaml":         "parcels: v3; stamps: v2",
 	"virtual-service-stamps-test-abort.yaml": "stamps: end-user=ada 500 for 100% v1 | v1",
 	"virtual-service-stamps-test-delay.yaml": "stamps: end-user=ada 7s for 100% v1 | v1",
@@ -129,6 +130,9 @@ func does(s mesh.Snapshot) string {
 		routes = append(routes, strings.Join(slices.Concat(asks(r), injects(r.Fault), sends(r)), " "))
 	}
 	said := []string{cmp.Or(strings.Join(routes, " | "), "all"), string(s.Policy.LoadBalancer), string(s.Policy.MTLS)}
+	for _, p := range s.PortPolicies {
+		said = append(said, fmt.Sprintf("%s at %d", p.Policy.MTLS, p.Port))
+	}
 	return strings.Join(slices.DeleteFunc(said, func(s string) bool { return s == "" }), ", ")
 }
 

@@ -55,21 +55,10 @@ func mtls(t *networking.ClientTLSSettings) mesh.MTLSMode {
 		return mesh.Disable
 	case t.GetMode() == networking.ClientTLSSettings_SIMPLE:
 		return mesh.Simple
+	case t.GetMode() == networking.ClientTLSSettings_MUTUAL:
+		return mesh.Own
 	}
 	return mesh.Mutual
-}
-
-func clientTLS(t *networking.ClientTLSSettings) *mesh.ClientTLS {
-	if t.GetMode() != networking.ClientTLSSettings_SIMPLE {
-		return nil
-	}
-	out := &mesh.ClientTLS{
-		ServerName: t.GetSni(), Names: t.GetSubjectAltNames(), Unverified: t.GetInsecureSkipVerify().GetValue(),
-	}
-	if file := t.GetCaCertificates(); file != config.SystemAuthorities {
-		out.Authorities = file
-	}
-	return out
 }
 
 func simple(lb networking.LoadBalancerSettings_SimpleLB) mesh.LoadBalancer {

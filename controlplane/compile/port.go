@@ -24,21 +24,78 @@ func servicePorts(instances []mesh.Instance, declared *config.Service) []mesh.Se
 	for _, p := range all.ports {
 		group := p.Number
 		switch {
-		case alike && all.first[p.Number]:
+		case alike && p.first:
 			group = 0
 		case p.Name != "":
 			group = all.lowest(p.Name)
 		}
 		several = several || group != 0
-		out = append(out, mesh.ServicePort{Port: p, Group: group})
+		out = append(out, mesh.ServicePort{Port: p.Port, Group: group})
 	}
 	if !several {
 		return nil
 	}
-	out = declare(out, declared)
+	out = oncePerNumber(declare(apart(out), declared))
 	slices.SortFunc(out, func(a, b mesh.ServicePort) int {
 		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Number, b.Number))
 	})
+	return out
+}
+
+// apart gives ports of two names that are one number at their instances a group each.
+func apart(ports []mesh.ServicePort) []mesh.ServicePort {
+	named, taken := map[string]uint16{}, map[uint16]bool{}
+	for i := range ports {
+		p := &ports[i]
+		if p.Group == 0 || p.Name == "" {
+			continue
+		}
+		group, known := named[p.Name]
+		for !known && taken[p.Group] {
+			p.Group++ // to 0 at most, where all of them are taken
+		}
+		if known {
+			p.Group = group
+		}
+		named[p.Name], taken[p.Group] = p.Group, true
+	}
+	return ports
+}
+
+// oncePerNumber leaves of ports that have a number in common the first.
+func oncePerNumber(ports []mesh.ServicePort) []mesh.ServicePort {
+	seen := map[uint16]bool{}
+	return slices.DeleteFunc(ports, func(p mesh.ServicePort) bool {
+		twice := seen[p.Number]
+		seen[p.Number] = true
+		return twice
+	})
+}
+
+// renumber has policies for the port of a service with one alone be about the number that
+// its instances have it under, as they are what sidecars are told of.
+func renumber(s *mesh.Snapshot, declared *config.Service) {
+	if len(s.Ports) > 0 || declared == nil || len(declared.Ports) != 1 || len(s.Instances) == 0 {
+		return
+	}
+	from, to := declared.Ports[0].Number, s.Instances[0].AppPort
+	if from == to {
+		return
+	}
+	s.PortPolicies = renumbered(s.PortPolicies, from, to)
+	s.Subsets = slices.Clone(s.Subsets)
+	for i := range s.Subsets {
+		s.Subsets[i].PortPolicies = renumbered(s.Subsets[i].PortPolicies, from, to)
+	}
+}
+
+func renumbered(policies []mesh.PortPolicy, from, to uint16) []mesh.PortPolicy {
+	out := slices.Clone(policies)
+	for i := range out {
+		if out[i].Port == from {
+			out[i].Port = to
+		}
+	}
 	return out
 }
 
@@ -62,38 +119,40 @@ func declare(ports []mesh.ServicePort, s *config.Service) []mesh.ServicePort {
 }
 
 // gathered is every number that an instance has an app's port under.
-type gathered struct {
-	ports        []mesh.Port
-	first, later map[uint16]bool // numbers that an instance names first, or after that
+type gathered struct{ ports []gatheredPort }
+
+type gatheredPort struct {
+	mesh.Port
+	first, later bool // some instance names it first, or after that
 }
 
 func gatherPorts(instances []mesh.Instance) gathered {
-	g := gathered{first: map[uint16]bool{}, later: map[uint16]bool{}}
+	var g gathered
 	for n := range instances {
 		for k, p := range instances[n].AppPorts() {
-			if k == 0 {
-				g.first[p.Number] = true
-			} else {
-				g.later[p.Number] = true
-			}
-			g.add(p)
+			one := g.add(p)
+			one.first, one.later = one.first || k == 0, one.later || k > 0
 		}
 	}
 	return g
 }
 
-// add keeps of a number that is there already what all say of it alike.
-func (g *gathered) add(p mesh.Port) {
-	at := slices.IndexFunc(g.ports, func(o mesh.Port) bool { return o.Number == p.Number })
+// add keeps of a number that is there already, and has no other name, what all say of it
+// alike.
+func (g *gathered) add(p mesh.Port) *gatheredPort {
+	at := slices.IndexFunc(g.ports, func(o gatheredPort) bool {
+		return o.Number == p.Number && (o.Name == p.Name || o.Name == "" || p.Name == "")
+	})
 	if at < 0 {
-		g.ports = append(g.ports, p)
-		return
+		g.ports = append(g.ports, gatheredPort{Port: p})
+		return &g.ports[len(g.ports)-1]
 	}
 	old := &g.ports[at]
 	if old.Protocol != p.Protocol {
 		old.Protocol = ""
 	}
 	old.Name = cmp.Or(old.Name, p.Name)
+	return old
 }
 
 // alike reports whether the first port of every instance is the same one: no number is
@@ -101,15 +160,15 @@ func (g *gathered) add(p mesh.Port) {
 func (g *gathered) alike() bool {
 	name := ""
 	for _, p := range g.ports {
-		if !g.first[p.Number] {
+		if !p.first {
 			continue
 		}
-		if g.later[p.Number] || name != "" && p.Name != "" && name != p.Name {
+		if p.later || name != "" && p.Name != "" && name != p.Name {
 			return false
 		}
 		name = cmp.Or(name, p.Name)
 	}
-	return !slices.ContainsFunc(g.ports, func(p mesh.Port) bool { return name != "" && p.Name == name && g.later[p.Number] })
+	return !slices.ContainsFunc(g.ports, func(p gatheredPort) bool { return name != "" && p.Name == name && p.later })
 }
 
 func (g *gathered) lowest(name string) uint16 {

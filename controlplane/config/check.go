@@ -15,6 +15,7 @@ import (
 type checker struct {
 	resource string
 	supports func(rule string) bool
+	refuses  func(rule string) string // may be nil
 	accepts  func(rule string, value any) string
 	findings []mesh.Finding
 }
@@ -104,7 +105,7 @@ func (c *checker) walkObject(v any, s shape, at place) {
 		case value == nil:
 			delete(fields, name)
 		case !c.supports(here.rule):
-			c.find(CodeUnsupported, here.path, "not supported yet (value %s); remove it", show(value))
+			c.find(CodeUnsupported, here.path, "%s", c.refusal(here.rule, value))
 		default:
 			if group := s.oneof(name); group != "" && chosen[group] != "" {
 				c.report(here.path, "%q cannot stand beside %q; keep one", name, chosen[group])
@@ -118,6 +119,16 @@ func (c *checker) walkObject(v any, s shape, at place) {
 			c.walk(value, inner, here)
 		}
 	}
+}
+
+// refusal says that the mesh does not act on a field, and why if that is known.
+func (c *checker) refusal(rule string, value any) string {
+	if c.refuses != nil {
+		if why := c.refuses(rule); why != "" {
+			return fmt.Sprintf("is not supported (value %s): %s", show(value), why)
+		}
+	}
+	return fmt.Sprintf("not supported yet (value %s); remove it", show(value))
 }
 
 // keyed is a dictionary with numbers as keys with the same as texts, as JSON has it.

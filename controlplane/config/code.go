@@ -61,6 +61,8 @@ const (
 	CodeNotTaken    Code = "SL0305"
 	CodeTwoPolicies Code = "SL0306"
 	CodeClaimed     Code = "SL0307"
+	CodePlainHTTPS  Code = "SL0308"
+	CodeUnverified  Code = "SL0309"
 )
 
 // CodeInfo is what there is to know of a code.
@@ -220,6 +222,14 @@ var codes = []CodeInfo{
 	{
 		CodeClaimed, SeverityInfo, "The policy allows by an address that callers only claim",
 		"remoteIpBlocks and remote.ip look at X-Forwarded-For, which a caller may write as it likes, in Istio too. Ask for its identity beside it, or for ipBlocks, if that is not meant.",
+	},
+	{
+		CodePlainHTTPS, SeverityWarning, "HTTP would go to the port of HTTPS in plaintext",
+		"A server that speaks TLS answers it with an error at best. Add a DestinationRule that has sidecars make TLS, or say protocol HTTPS where apps do.",
+	},
+	{
+		CodeUnverified, SeverityWarning, "The server's certificate is not verified",
+		"Encrypted as it is, the connection may end at anybody who got in between. Say whom to trust (caCertificates), and by which names (subjectAltNames).",
 	},
 }
 

@@ -181,13 +181,7 @@ func (p ServicePort) target() uint16 {
 // with is the world in which what resources tell of runs as well, and belongs to the
 // Services that select it.
 func (w World) with(all []Object) World {
-	services, ports := maps.Clone(w.Services), maps.Clone(w.Ports)
-	if services == nil {
-		services = map[mesh.ServiceName][]map[string]string{}
-	}
-	if ports == nil {
-		ports = map[mesh.ServiceName][]mesh.Port{}
-	}
+	services, ports, sidecars := owned(w.Services), owned(w.Ports), owned(w.sidecars)
 	add := func(s mesh.ServiceName, labels ...map[string]string) {
 		services[s] = append(slices.Clip(services[s]), labels...)
 	}
@@ -199,13 +193,16 @@ func (w World) with(all []Object) World {
 			}
 			for of, joined := range w.Services {
 				if of != g.Name {
-					add(g.Name, g.among(of.Namespace(), joined)...)
+					picked := g.among(of.Namespace(), joined)
+					add(g.Name, picked...)
+					sidecars[g.Name] = sidecars[g.Name] || len(picked) > 0
 				}
 			}
 		}
 	}
 	for _, m := range members(all, "") {
 		add(m.service.Name, m.workload.Labels)
+		sidecars[m.service.Name] = sidecars[m.service.Name] || m.identity != ""
 		if i, ok := m.at(netip.IPv4Unspecified(), 0); ok {
 			ports[i.Service] = append(slices.Clip(ports[i.Service]), i.AppPorts()...)
 		}
@@ -213,8 +210,15 @@ func (w World) with(all []Object) World {
 	for s := range ports {
 		ports[s] = sortedPorts(slices.Clone(ports[s]))
 	}
-	w.Services, w.Ports = services, ports
+	w.Services, w.Ports, w.sidecars = services, ports, sidecars
 	return w
+}
+
+// owned is a map that may be written to, with what is in another.
+func owned[K comparable, V any](m map[K]V) map[K]V {
+	out := make(map[K]V, len(m))
+	maps.Copy(out, m)
+	return out
 }
 
 // among are those of the workloads of a namespace that the Service selects.
@@ -241,6 +245,8 @@ func (v *validator) serviceEntry(e *ServiceEntry) {
 	for i, s := range e.Services {
 		v.makes(fmt.Sprintf("spec.hosts[%d]", i), s)
 	}
+	v.encrypted(e)
+	v.unproved(e)
 	if len(e.Selector) > 0 && len(v.world.Services[e.Services[0]]) == 0 && !v.world.Unknown {
 		v.find(CodeNoMember, "spec.workloadSelector", "%s fits no instance and no WorkloadEntry in namespace %s", show(e.Selector), v.object.Namespace)
 	}

@@ -197,7 +197,7 @@ func read(tree map[string]any, where string) (Object, []mesh.Finding) {
 			o.ResourceVersion, _ = meta["resourceVersion"].(string)
 		}
 	}
-	c := checker{resource: where, supports: k.supports, accepts: k.accepts}
+	c := checker{resource: where, supports: k.supports, refuses: k.refuses, accepts: k.accepts}
 	if o.Name != "" {
 		c.resource = o.Key()
 	}
@@ -237,6 +237,7 @@ func destinationRuleKind() kind {
 	return kind{
 		shape:    func() shape { return messageShape((&networking.DestinationRule{}).ProtoReflect().Descriptor()) },
 		supports: destinationRuleSupports,
+		refuses:  destinationRuleRefuses,
 		accepts:  destinationRuleAccepts,
 		fill: func(o *Object, spec map[string]any) error {
 			o.DestinationRule = &networking.DestinationRule{}

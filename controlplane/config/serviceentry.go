@@ -20,6 +20,9 @@ type ServiceEntry struct {
 	Resolution Resolution
 	Endpoints  []*WorkloadEntry
 	Selector   map[string]string // of workloads that belong to it; nil is none
+	Names      []string          // of which servers have to prove one, where TLS is made with them
+
+	outside bool // its workloads are not of the mesh
 }
 
 // Resolution is how the addresses of a ServiceEntry's instances are known.
@@ -48,7 +51,7 @@ func serviceEntryKind() kind {
 }
 
 var serviceEntryFields = fieldSet(map[string]string{
-	"":                 "hosts ports location resolution endpoints workloadSelector exportTo",
+	"":                 "hosts ports location resolution endpoints workloadSelector subjectAltNames exportTo",
 	"ports":            "number name protocol targetPort",
 	"endpoints":        "address ports labels locality serviceAccount",
 	"workloadSelector": "labels",
@@ -112,7 +115,10 @@ func endpointAccepts(rule, word string) string {
 // readServiceEntry reads what serviceEntryAccepts has let through.
 func readServiceEntry(o *Object, s *networking.ServiceEntry) error {
 	r := validator{object: *o}
-	out := &ServiceEntry{Resolution: Resolution(s.GetResolution().String())}
+	out := &ServiceEntry{
+		Resolution: Resolution(s.GetResolution().String()), Names: s.GetSubjectAltNames(),
+		outside: s.GetLocation() == networking.ServiceEntry_MESH_EXTERNAL,
+	}
 	for i, host := range s.GetHosts() {
 		if name, ok := r.service(host, fmt.Sprintf("spec.hosts[%d]", i)); ok {
 			out.Services = append(out.Services, name)

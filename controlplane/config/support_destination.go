@@ -18,8 +18,10 @@ var policyFields = map[string][]string{
 	"":                       {"loadBalancer", "connectionPool", "outlierDetection", "retryBudget", "tls", "portLevelSettings"},
 	"portLevelSettings":      {"port", "loadBalancer", "connectionPool", "outlierDetection", "tls"},
 	"portLevelSettings.port": {"number"},
-	"tls":                    {"mode", "sni", "subjectAltNames", "caCertificates", "insecureSkipVerify"},
-	"loadBalancer":           {"simple", "consistentHash", "warmup", "warmupDurationSecs", "localityLbSetting"},
+	"tls": {
+		"mode", "clientCertificate", "privateKey", "caCertificates", "subjectAltNames", "sni", "insecureSkipVerify",
+	},
+	"loadBalancer": {"simple", "consistentHash", "warmup", "warmupDurationSecs", "localityLbSetting"},
 	"loadBalancer.consistentHash": {
 		"httpHeaderName", "httpCookie", "useSourceIp", "httpQueryParameterName", "ringHash", "maglev", "minimumRingSize",
 	},
@@ -60,15 +62,22 @@ func policySupports(rule string) bool {
 	return slices.Contains(policyFields[strings.TrimPrefix(inner[:at], ".")], inner[at+1:])
 }
 
+// destinationRuleRefuses says why a field is not acted on, where that is not plain.
+func destinationRuleRefuses(rule string) string {
+	switch {
+	case strings.HasSuffix(rule, ".tls.credentialName"):
+		return "it names a Secret of Kubernetes, and sidecars read files of their own machine; want caCertificates, clientCertificate and privateKey with their paths"
+	case strings.HasSuffix(rule, ".tls.caCrl"):
+		return "lists of revoked certificates are not read; want caCertificates without the authority that signed them"
+	}
+	return ""
+}
+
 // destinationRuleAccepts says what is wrong with a value of a supported field.
 func destinationRuleAccepts(rule string, value any) string {
 	at := strings.TrimPrefix(strings.TrimPrefix(rule, "subsets."), "trafficPolicy.")
 	at = strings.TrimPrefix(at, "portLevelSettings.")
 	switch at {
-	case "tls.mode":
-		if value == "MUTUAL" {
-			return show(value) + " is not supported: a sidecar has no certificates but the mesh's own; want ISTIO_MUTUAL between sidecars, SIMPLE to a host outside, DISABLE, or no tls at all"
-		}
 	case "loadBalancer.simple":
 		if value == "PASSTHROUGH" {
 			return "\"PASSTHROUGH\" is not supported: requests always go to an instance that the mesh knows; want ROUND_ROBIN, LEAST_REQUEST, RANDOM or UNSPECIFIED"

@@ -20,7 +20,7 @@ func (v *validator) destinationRule(d *networking.DestinationRule) {
 			v.find(CodeNobodysRule, "spec.host", "%s", v.world.absent(s, ""))
 		}
 	}
-	v.originates(s, d)
+	v.outsiders(s, d)
 	v.policy(d.GetTrafficPolicy(), "spec.trafficPolicy")
 	v.portPolicies(s, d.GetTrafficPolicy(), "spec.trafficPolicy")
 	seen := map[string]bool{}

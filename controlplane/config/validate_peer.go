@@ -117,7 +117,7 @@ type called struct {
 // does while none runs. It is about the first port of each: what goes to another one is
 // secured and taken whatever the modes are, as only the handshake can name a port.
 func (v *validator) callsAs(tls *networking.ClientTLSSettings, path string, modes PeerModes, c called) {
-	if tls == nil {
+	if tls == nil || v.callsOutside(tls, path, c.service) {
 		return
 	}
 	wrong, takes := mesh.Strict, "only mutual TLS"
@@ -142,6 +142,22 @@ func (v *validator) callsAs(tls *networking.ClientTLSSettings, path string, mode
 	if beyond {
 		v.warn(path, "holds for the first port alone: others of %s are called with mutual TLS all the same, as plaintext cannot say which port it is for", c.service)
 	}
+}
+
+// callsOutside reports whether a rule is about hosts outside the mesh, which prove no
+// identity of it, and faults one that wants that.
+func (v *validator) callsOutside(tls *networking.ClientTLSSettings, path string, s mesh.ServiceName) bool {
+	if originates(tls) {
+		return true // see outsiders
+	}
+	e := v.makers[s].ServiceEntry
+	if e == nil || !e.outside || v.world.sidecars[s] {
+		return false
+	}
+	if tls.GetMode() != networking.ClientTLSSettings_DISABLE {
+		v.find(CodeNotTaken, path, "%s, but %s is outside the mesh, and proves no identity of it; want SIMPLE, DISABLE or no tls at all", tls.GetMode(), s)
+	}
+	return true
 }
 
 // first is an app's first port, and whether the policy is about it.

@@ -13,10 +13,10 @@ import (
 // SystemAuthorities is Istio's word for the certificates that the sidecar's machine trusts.
 const SystemAuthorities = "system"
 
-// originates faults TLS of mode SIMPLE to who takes the mesh's own alone, when it is known
+// outsiders faults TLS of mode SIMPLE or MUTUAL to who takes the mesh's own alone, when it is known
 // that nobody of the service takes another.
-func (v *validator) originates(s mesh.ServiceName, d *networking.DestinationRule) {
-	tls, at := simpleTLS(d)
+func (v *validator) outsiders(s mesh.ServiceName, d *networking.DestinationRule) {
+	tls, at := ownTLS(d)
 	if tls == nil || s == "" {
 		return
 	}
@@ -34,22 +34,22 @@ func (v *validator) originates(s mesh.ServiceName, d *networking.DestinationRule
 		runs = true
 	}
 	if runs {
-		v.fault(at+".mode", `"SIMPLE" is for hosts outside the mesh, and whoever is %s takes the mesh's own mutual TLS; want ISTIO_MUTUAL, or no tls at all`, s)
+		v.fault(at+".mode", `"%s" is for hosts outside the mesh, and whoever is %s takes the mesh's own mutual TLS; want ISTIO_MUTUAL, or no tls at all`, tls.GetMode(), s)
 	}
 }
 
-// simpleTLS is the first tls of mode SIMPLE in a rule, and its path; nil is none.
-func simpleTLS(d *networking.DestinationRule) (*networking.ClientTLSSettings, string) {
+// ownTLS is the first tls in a rule that sidecars are to make, and its path; nil is none.
+func ownTLS(d *networking.DestinationRule) (*networking.ClientTLSSettings, string) {
 	policies, paths := []*networking.TrafficPolicy{d.GetTrafficPolicy()}, []string{"spec.trafficPolicy"}
 	for i, sub := range d.GetSubsets() {
 		policies, paths = append(policies, sub.GetTrafficPolicy()), append(paths, fmt.Sprintf("spec.subsets[%d].trafficPolicy", i))
 	}
 	for n, p := range policies {
-		if p.GetTls().GetMode() == networking.ClientTLSSettings_SIMPLE {
+		if originates(p.GetTls()) {
 			return p.GetTls(), paths[n] + ".tls"
 		}
 		for i, one := range p.GetPortLevelSettings() {
-			if one.GetTls().GetMode() == networking.ClientTLSSettings_SIMPLE {
+			if originates(one.GetTls()) {
 				return one.GetTls(), fmt.Sprintf("%s.portLevelSettings[%d].tls", paths[n], i)
 			}
 		}
@@ -74,17 +74,33 @@ func (v *validator) clientTLS(tls *networking.ClientTLSSettings, at string) {
 			v.fault(fmt.Sprintf("%s.subjectAltNames[%d]", at, i), "%q is there twice", name)
 		}
 	}
+	v.files(tls, at)
+	if originates(tls) && tls.GetInsecureSkipVerify().GetValue() {
+		v.find(CodeUnverified, at+".insecureSkipVerify", "whoever answers is taken for the host: what is encrypted is safe from who only listens, and from nobody who gets in between")
+	}
+}
+
+// files looks at the paths of what is trusted, and of what a sidecar proves itself with.
+func (v *validator) files(tls *networking.ClientTLSSettings, at string) {
 	if file := tls.GetCaCertificates(); file != "" && file != SystemAuthorities && !filepath.IsAbs(file) {
 		v.fault(at+".caCertificates", "%q is not the whole path of a file; want one on the sidecars' machines, such as /etc/ssl/partner.pem, or system", file)
 	}
-	if tls.GetInsecureSkipVerify().GetValue() {
-		v.warn(at+".insecureSkipVerify", "whoever answers is taken for the host: what is encrypted is safe from who only listens")
+	for _, f := range []struct{ name, path string }{{"clientCertificate", tls.GetClientCertificate()}, {"privateKey", tls.GetPrivateKey()}} {
+		mutual := tls.GetMode() == networking.ClientTLSSettings_MUTUAL
+		switch {
+		case mutual && f.path == "":
+			v.fault(at+"."+f.name, "is missing; MUTUAL wants the path of a file in PEM on the sidecars' machines")
+		case mutual && !filepath.IsAbs(f.path):
+			v.fault(at+"."+f.name, "%q is not the whole path of a file; want one on the sidecars' machines, such as /etc/ssl/client.pem", f.path)
+		case !mutual && f.path != "":
+			v.warn(at+"."+f.name, "%q has no effect with %s; want mode MUTUAL", f.path, tls.GetMode())
+		}
 	}
 }
 
 // ofSimple holds a tls to the fields that its mode has.
 func (v *validator) ofSimple(tls *networking.ClientTLSSettings, at string) {
-	simple, unverified := tls.GetMode() == networking.ClientTLSSettings_SIMPLE, tls.GetInsecureSkipVerify().GetValue()
+	simple, unverified := originates(tls), tls.GetInsecureSkipVerify().GetValue()
 	for _, f := range []struct {
 		name          string
 		set, verifies bool

@@ -23,8 +23,9 @@ type World struct {
 	// Ports are those that an instance of the service has, each number once, in order.
 	Ports map[mesh.ServiceName][]mesh.Port
 
-	several map[mesh.ServiceName]bool          // that have an instance with more than one port
-	apps    map[mesh.ServiceName][][]mesh.Port // of each instance, as Services; none where that is not known
+	several  map[mesh.ServiceName]bool          // that have an instance with more than one port
+	sidecars map[mesh.ServiceName]bool          // that have one with a sidecar
+	apps     map[mesh.ServiceName][][]mesh.Port // of each instance, as Services; none where that is not known
 }
 
 // NewWorld is the world in which these instances run. A service in known counts
@@ -33,7 +34,7 @@ func NewWorld(instances []mesh.Instance, known ...mesh.ServiceName) World {
 	w := World{
 		Services: make(map[mesh.ServiceName][]map[string]string),
 		Ports:    make(map[mesh.ServiceName][]mesh.Port), several: make(map[mesh.ServiceName]bool),
-		apps: make(map[mesh.ServiceName][][]mesh.Port),
+		apps: make(map[mesh.ServiceName][][]mesh.Port), sidecars: make(map[mesh.ServiceName]bool),
 	}
 	for _, s := range known {
 		w.Services[s] = nil
@@ -42,6 +43,7 @@ func NewWorld(instances []mesh.Instance, known ...mesh.ServiceName) World {
 		w.Services[i.Service] = append(w.Services[i.Service], i.Labels)
 		ports := i.AppPorts()
 		w.Ports[i.Service] = append(w.Ports[i.Service], ports...)
+		w.sidecars[i.Service] = w.sidecars[i.Service] || !i.Bare()
 		w.several[i.Service] = w.several[i.Service] || len(ports) > 1
 		w.apps[i.Service] = append(w.apps[i.Service], ports)
 	}

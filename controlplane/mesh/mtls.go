@@ -12,6 +12,7 @@ const (
 	Disable    MTLSMode = "DISABLE"      // plaintext
 	Mutual     MTLSMode = "ISTIO_MUTUAL" // on the way out: the mesh's, whatever the callee takes
 	Simple     MTLSMode = "SIMPLE"       // on the way out: TLS to who is no part of the mesh; see ClientTLS
+	Own        MTLSMode = "MUTUAL"       // on the way out: Simple, with a certificate of the caller's own
 )
 
 // ClientTLS is how a sidecar makes sure that somebody outside the mesh is who they say,
@@ -24,4 +25,7 @@ type ClientTLS struct {
 	// the machine trusts.
 	Authorities string `json:"authorities,omitempty"`
 	Unverified  bool   `json:"unverified,omitempty"` // whoever answers is taken for it
+	// Certificate and Key are files of what the caller proves itself with; "" is nothing.
+	Certificate string `json:"certificate,omitempty"`
+	Key         string `json:"key,omitempty"`
 }

@@ -13,10 +13,11 @@ type Policy struct {
 	Limits       Limits       `json:"limits"`
 	RetryBudget  *RetryBudget `json:"retryBudget,omitempty"`
 	HealthCheck  *HealthCheck `json:"healthCheck,omitempty"`
-	// MTLS is Disable, Mutual, Simple, or "" for what each instance takes. A sidecar that does
-	// not know it calls with mutual TLS. Simple is for instances that take none of the mesh's.
+	// MTLS is Disable, Mutual, Simple, Own, or "" for what each instance takes. A sidecar that does
+	// not know it calls with mutual TLS. Simple and Own are for instances that take none of the
+	// mesh's.
 	MTLS MTLSMode   `json:"mtls,omitempty"`
-	TLS  *ClientTLS `json:"tls,omitempty"` // with Simple
+	TLS  *ClientTLS `json:"tls,omitempty"` // with Simple and Own
 }
 
 // PortPolicy is the policy for requests to a port. As in Istio it takes the place of the

@@ -21,7 +21,10 @@ func toClientTLS(t *ClientTLS) *mesh.ClientTLS {
 	if t == nil {
 		return nil
 	}
-	return &mesh.ClientTLS{ServerName: t.GetServerName(), Names: t.GetNames(), Authorities: t.GetAuthorities(), Unverified: t.GetUnverified()}
+	return &mesh.ClientTLS{
+		ServerName: t.GetServerName(), Names: t.GetNames(), Authorities: t.GetAuthorities(), Unverified: t.GetUnverified(),
+		Certificate: t.GetCertificate(), Key: t.GetKey(),
+	}
 }
 
 func toHash(h *Hash) *mesh.Hash {

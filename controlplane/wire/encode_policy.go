@@ -21,7 +21,10 @@ func fromClientTLS(t *mesh.ClientTLS) *ClientTLS {
 	if t == nil {
 		return nil
 	}
-	return &ClientTLS{ServerName: t.ServerName, Names: t.Names, Authorities: t.Authorities, Unverified: t.Unverified}
+	return &ClientTLS{
+		ServerName: t.ServerName, Names: t.Names, Authorities: t.Authorities, Unverified: t.Unverified,
+		Certificate: t.Certificate, Key: t.Key,
+	}
 }
 
 func fromHash(h *mesh.Hash) *Hash {

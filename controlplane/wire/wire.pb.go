@@ -5405,8 +5405,8 @@ type Policy struct {
 	Locality      *LocalityLB            `protobuf:"bytes,6,opt,name=locality,proto3" json:"locality,omitempty"`
 	RetryBudget   *RetryBudget           `protobuf:"bytes,7,opt,name=retry_budget,json=retryBudget,proto3" json:"retry_budget,omitempty"`
 	HealthCheck   *HealthCheck           `protobuf:"bytes,8,opt,name=health_check,json=healthCheck,proto3" json:"health_check,omitempty"`
-	Mtls          string                 `protobuf:"bytes,9,opt,name=mtls,proto3" json:"mtls,omitempty"` // DISABLE, ISTIO_MUTUAL or SIMPLE; empty is what the instance takes
-	Tls           *ClientTLS             `protobuf:"bytes,10,opt,name=tls,proto3" json:"tls,omitempty"`  // with SIMPLE
+	Mtls          string                 `protobuf:"bytes,9,opt,name=mtls,proto3" json:"mtls,omitempty"` // DISABLE, ISTIO_MUTUAL, SIMPLE or MUTUAL; empty is what the instance takes
+	Tls           *ClientTLS             `protobuf:"bytes,10,opt,name=tls,proto3" json:"tls,omitempty"`  // with SIMPLE and MUTUAL
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5518,6 +5518,8 @@ type ClientTLS struct {
 	Names         []string               `protobuf:"bytes,2,rep,name=names,proto3" json:"names,omitempty"`                             // of which the certificate has one; none is the server name
 	Authorities   string                 `protobuf:"bytes,3,opt,name=authorities,proto3" json:"authorities,omitempty"`                 // a file on the sidecar's machine; empty are the machine's own
 	Unverified    bool                   `protobuf:"varint,4,opt,name=unverified,proto3" json:"unverified,omitempty"`
+	Certificate   string                 `protobuf:"bytes,5,opt,name=certificate,proto3" json:"certificate,omitempty"` // of the caller, a file as well
+	Key           string                 `protobuf:"bytes,6,opt,name=key,proto3" json:"key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5578,6 +5580,20 @@ func (x *ClientTLS) GetUnverified() bool {
 		return x.Unverified
 	}
 	return false
+}
+
+func (x *ClientTLS) GetCertificate() string {
+	if x != nil {
+		return x.Certificate
+	}
+	return ""
+}
+
+func (x *ClientTLS) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
 }
 
 type Hash struct {
@@ -7303,7 +7319,7 @@ const file_wire_proto_rawDesc = "" +
 	"\fhealth_check\x18\b \x01(\v2\x1e.sightline.wire.v1.HealthCheckR\vhealthCheck\x12\x12\n" +
 	"\x04mtls\x18\t \x01(\tR\x04mtls\x12.\n" +
 	"\x03tls\x18\n" +
-	" \x01(\v2\x1c.sightline.wire.v1.ClientTLSR\x03tls\"\x84\x01\n" +
+	" \x01(\v2\x1c.sightline.wire.v1.ClientTLSR\x03tls\"\xb8\x01\n" +
 	"\tClientTLS\x12\x1f\n" +
 	"\vserver_name\x18\x01 \x01(\tR\n" +
 	"serverName\x12\x14\n" +
@@ -7311,7 +7327,9 @@ const file_wire_proto_rawDesc = "" +
 	"\vauthorities\x18\x03 \x01(\tR\vauthorities\x12\x1e\n" +
 	"\n" +
 	"unverified\x18\x04 \x01(\bR\n" +
-	"unverified\"\xab\x01\n" +
+	"unverified\x12 \n" +
+	"\vcertificate\x18\x05 \x01(\tR\vcertificate\x12\x10\n" +
+	"\x03key\x18\x06 \x01(\tR\x03key\"\xab\x01\n" +
 	"\x04Hash\x12\x18\n" +
 	"\x06header\x18\x01 \x01(\tH\x00R\x06header\x12\x16\n" +
 	"\x05query\x18\x02 \x01(\tH\x00R\x05query\x127\n" +

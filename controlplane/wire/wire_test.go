@@ -34,8 +34,8 @@ func full() mesh.Snapshot {
 			RequestsPerConnection: 6, Streams: 7, IdleTimeout: 8 * time.Second, StreamIdle: 9 * time.Second, ConnectionAge: 10 * time.Second,
 			Keepalive: &mesh.Keepalive{Probes: 3, Time: time.Minute, Interval: time.Second},
 		},
-		MTLS:        mesh.Simple,
-		TLS:         &mesh.ClientTLS{ServerName: "a.example.com", Names: []string{"b.example.com"}, Authorities: "/etc/a.pem", Unverified: true},
+		MTLS:        mesh.Own,
+		TLS:         &mesh.ClientTLS{ServerName: "a.example.com", Names: []string{"b.example.com"}, Authorities: "/etc/a.pem", Unverified: true, Certificate: "/etc/b.pem", Key: "/etc/b.key"},
 		RetryBudget: &mesh.RetryBudget{Percent: 12.5, MinRetries: 3, Interval: time.Second},
 		HealthCheck: &mesh.HealthCheck{
 			HTTP:     &mesh.HTTPCheck{Path: "/healthz", Host: "reviews", Statuses: []mesh.StatusRange{{From: 200, To: 299}}},

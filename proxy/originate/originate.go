@@ -1,143 +1,98 @@
-// Package originate opens TLS to hosts that are no part of the mesh, for apps that leave
-// that to their sidecar.
 package originate
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"net"
-	"os"
-	"slices"
+	"log/slog"
+	"strings"
 	"sync"
-	"time"
-
-	"github.com/sightline-mesh/sightline/controlplane/mesh"
-	"github.com/sightline-mesh/sightline/proxy/gather"
 )
 
-// http2 is the one protocol without which there is no talking: who was asked for it and
-// did not choose it speaks HTTP/1.1.
-const http2 = "h2"
-
-// Dialer opens connections. The zero value is ready; its methods are safe for concurrent
-// use.
-type Dialer struct {
-	mu    sync.Mutex
-	files map[string]authorities // what was read last
+// Settings say whom to make TLS with, and how.
+type Settings struct {
+	ServerName string   // that is asked for
+	Names      []string // hosts, addresses or URIs, of which the certificate carries one; none is ServerName
+	Roots      string   // path of the authorities that are trusted, PEM; empty is the system's
+	// Certificate and Key are paths of what the client proves itself with, PEM; empty is
+	// nothing.
+	Certificate, Key string
+	// Unverified takes whatever certificate there is.
+	Unverified bool
 }
 
-// authorities are a file's certificates, as long as the file is the same.
-type authorities struct {
-	pool    *x509.CertPool
-	changed time.Time
-	size    int64
+// maxKept bounds what is remembered of files and sessions: far more than a sidecar calls.
+const maxKept = 512
+
+// Originator makes configurations of TLS. It is safe for concurrent use.
+type Originator struct {
+	log *slog.Logger
+
+	mu       sync.Mutex // guards what follows
+	roots    map[string]*kept[x509.CertPool]
+	pairs    map[string]*kept[tls.Certificate]
+	sessions map[string]tls.ClientSessionCache
 }
 
-// maxFiles bounds the files that are remembered; others are read for each connection.
-const maxFiles = 64
-
-// Dial connects to addr over TCP and TLS, for the protocol by its ALPN name; "" asks for
-// none. It returns when the handshake is done, and the host has proved to be the one that
-// how says, or ctx ends. A host that how does not name is the service itself.
-func (d *Dialer) Dial(ctx context.Context, tcp *net.Dialer, addr string, to mesh.ServiceName, how *mesh.ClientTLS, alpn string) (net.Conn, error) { //nolint:revive // one call
-	cfg, err := d.config(to, how)
-	if err != nil {
-		return nil, err
-	}
-	if alpn != "" {
-		cfg.NextProtos = []string{alpn}
-	}
-	nc, err := gather.DialTLS(ctx, tcp, addr, cfg)
-	if err != nil {
-		return nil, err
-	}
-	if t, ok := nc.(*tls.Conn); ok && alpn == http2 && t.ConnectionState().NegotiatedProtocol != http2 {
-		nc.Close()
-		return nil, fmt.Errorf("tls with %s: it does not speak HTTP/2, which the request came in", cfg.ServerName)
-	}
-	return nc, nil
+// New makes one. Files that cannot be read any more are told to the log, once for each
+// change.
+func New(log *slog.Logger) *Originator {
+	o := &Originator{log: log}
+	o.forget()
+	return o
 }
 
-func (d *Dialer) config(to mesh.ServiceName, how *mesh.ClientTLS) (*tls.Config, error) {
-	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: how.ServerName}
-	if cfg.ServerName == "" {
-		cfg.ServerName = string(to)
+// Config is the configuration for one connection, on which one of these protocols is to be
+// spoken; none says nothing of that. Its errors name the file.
+func (o *Originator) Config(s *Settings, protocols ...string) (*tls.Config, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.roots)+len(o.pairs)+len(o.sessions) > maxKept {
+		o.forget()
 	}
-	if how.Unverified {
-		cfg.InsecureSkipVerify = true //nolint:gosec // the rule asks for it in as many words
-		return cfg, nil
+	verify := verifier{server: s.ServerName, names: s.Names}
+	if len(verify.names) == 0 {
+		verify.names = []string{s.ServerName}
 	}
-	if how.Authorities != "" {
-		pool, err := d.read(how.Authorities)
-		if err != nil {
-			return nil, fmt.Errorf("read caCertificates: %w", err)
+	cfg := &tls.Config{
+		MinVersion: tls.VersionTLS12, ServerName: s.ServerName, NextProtos: protocols,
+		InsecureSkipVerify: true, // verify sees to it, as names may be others than ServerName
+	}
+	material := ""
+	if s.Roots != "" {
+		k := entry(o.roots, s.Roots)
+		if err := k.refresh(o.log, readRoots, s.Roots); err != nil {
+			return nil, fmt.Errorf("caCertificates: %w", err)
 		}
-		cfg.RootCAs = pool
+		verify.roots = k.value
+		material += k.stamps
 	}
-	if len(how.Names) > 0 {
-		cfg.InsecureSkipVerify = true //nolint:gosec // verified below, by other names
-		cfg.VerifyConnection = func(cs tls.ConnectionState) error { return verify(cs, cfg.RootCAs, how.Names) }
+	if s.Certificate != "" {
+		k := entry(o.pairs, s.Certificate+"\x00"+s.Key)
+		if err := k.refresh(o.log, readPair, s.Certificate, s.Key); err != nil {
+			return nil, fmt.Errorf("clientCertificate: %w", err)
+		}
+		cfg.Certificates = []tls.Certificate{*k.value}
+		material += k.stamps
 	}
+	if !s.Unverified {
+		cfg.VerifyConnection = verify.connection
+	}
+	cfg.ClientSessionCache = o.session(s, material)
 	return cfg, nil
 }
 
-// verify is what crypto/tls does, but for the names that the certificate may have.
-func verify(cs tls.ConnectionState, roots *x509.CertPool, names []string) error {
-	if len(cs.PeerCertificates) == 0 {
-		return errors.New("no certificate")
-	}
-	leaf, between := cs.PeerCertificates[0], x509.NewCertPool()
-	for _, c := range cs.PeerCertificates[1:] {
-		between.AddCert(c)
-	}
-	if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between}); err != nil {
-		return err
-	}
-	has := slices.Clone(leaf.DNSNames)
-	for _, u := range leaf.URIs {
-		has = append(has, u.String())
-	}
-	for _, a := range leaf.IPAddresses {
-		has = append(has, a.String())
-	}
-	for _, name := range names {
-		if slices.Contains(has, name) {
-			return nil
-		}
-	}
-	return fmt.Errorf("the certificate is for %q, and subjectAltNames has %q", has, names)
+func (o *Originator) forget() {
+	o.roots, o.pairs = map[string]*kept[x509.CertPool]{}, map[string]*kept[tls.Certificate]{}
+	o.sessions = map[string]tls.ClientSessionCache{}
 }
 
-// read is a file's certificates. A file that is replaced holds from the next connection on.
-func (d *Dialer) read(file string) (*x509.CertPool, error) {
-	info, err := os.Stat(file)
-	if err != nil {
-		return nil, err
+// session is where tickets are kept of servers that are called in the same way: one of
+// before a change is not to be used after it.
+func (o *Originator) session(s *Settings, material string) tls.ClientSessionCache {
+	k := strings.Join([]string{s.ServerName, s.Roots, s.Certificate, s.Key, fmt.Sprint(s.Unverified, s.Names), material}, "\x00")
+	if o.sessions[k] == nil {
+		o.sessions[k] = tls.NewLRUClientSessionCache(16)
 	}
-	d.mu.Lock()
-	known, ok := d.files[file]
-	d.mu.Unlock()
-	if ok && known.changed.Equal(info.ModTime()) && known.size == info.Size() {
-		return known.pool, nil
-	}
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(raw) {
-		return nil, fmt.Errorf("%s has no certificate in PEM", file)
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.files == nil {
-		d.files = make(map[string]authorities)
-	}
-	if len(d.files) < maxFiles || ok {
-		d.files[file] = authorities{pool, info.ModTime(), info.Size()}
-	}
-	return pool, nil
+	return o.sessions[k]
 }

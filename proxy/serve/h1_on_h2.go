@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -30,6 +31,7 @@ func (h *h1) sendOnH2(x *exchange, to *link) (answer, error) {
 		defer cancel()
 	}
 	out := translated(&h.req)
+	out.Scheme = cmp.Or(to.scheme, out.Scheme)
 	var err error
 	if h.in.Done() && h.replay.size == 0 {
 		t.stream, err = to.h2.OpenOnly(ctx, out, t.wake)

@@ -30,6 +30,18 @@ func (h *h2) outgoing(x *exchange) *http2.Head {
 	return out
 }
 
+// under is the head as a link has it, of which that says the scheme.
+func (h *h2) under(to *link, out *http2.Head) *http2.Head {
+	if to.scheme == "" || to.scheme == out.Scheme {
+		return out
+	}
+	if out != &h.changed {
+		h.changed.CopyFrom(out)
+	}
+	h.changed.Scheme = to.scheme
+	return &h.changed
+}
+
 func editH2(h *http2.Head, edits []route.Edit) {
 	for i := range edits {
 		switch e := &edits[i]; e.Op {

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -69,6 +70,7 @@ func headOf(up *http2.Stream) answer {
 
 // open begins a stream for the letter.
 func (l *h2Letter) open(ctx context.Context, to *link, wake http2.Waker) (*http2.Stream, error) {
+	l.head.Scheme = cmp.Or(to.scheme, l.head.Scheme)
 	open := to.h2.Open
 	if l.bare() {
 		open = to.h2.OpenOnly

@@ -57,7 +57,7 @@ func (h *h2) open(x *exchange, to *link) error {
 		defer cancel()
 	}
 	var err error
-	head := h.outgoing(x)
+	head := h.under(to, h.outgoing(x))
 	if b := &h.body; b.all && len(b.pending()) == 0 && b.trailers == nil {
 		h.up, err = to.h2.OpenOnly(ctx, head, h.wake)
 		b.done = true

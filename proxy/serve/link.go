@@ -25,6 +25,8 @@ type link struct {
 	// plain says that nothing is encrypted on the way there: a stream's bytes go as they
 	// are, and the end of a connection proves nothing.
 	plain bool
+	// scheme is what requests of HTTP/2 are said to be of; empty is what the client says.
+	scheme string
 	// app is what the other end is known to speak.
 	app spoken
 	// races counts requests that met the end of a kept connection; nil counts nothing.

@@ -379,9 +379,25 @@ func (o *Outbound) open(i *upstream.Instance) *link {
 	l := newLink(cfg, within, func(ctx context.Context, alpn string) (net.Conn, error) {
 		return o.deps.Dial(ctx, i, alpn)
 	})
-	l.polite, l.plain, l.races = true, i.Plaintext(), &o.races
+	l.plain, l.races = i.Plaintext(), &o.races
 	l.streamIdle, l.streamAge = limits.StreamIdle, limits.ConnectionAge
-	l.h2.SetKeepAlive(keepAlive)
 	l.h2.SetStreams(limits.Streams)
+	if i.Info.Bare() {
+		l.toApp(i)
+		return l
+	}
+	l.polite = true
+	l.h2.SetKeepAlive(keepAlive)
 	return l
+}
+
+// toApp readies a link for an app without a sidecar, which speaks one version of HTTP, and
+// may take pings for abuse.
+func (l *link) toApp(i *upstream.Instance) {
+	if said := i.Protocol(); !said.Opaque() {
+		l.app.said = said
+	}
+	if i.TLS() != nil {
+		l.scheme = "https"
+	}
 }

@@ -39,9 +39,9 @@ func (s *Set) SetHealth(i *Instance, h Health) {
 	if !i.terms.Load().ported {
 		return
 	}
-	copied := keyOf(&i.Info, i.Port)
+	copied := keyOf(&i.Info, mesh.Port{})
 	for k, other := range s.view.Load().instances {
-		k.port = i.Port
+		k.port, k.name = 0, ""
 		if other != i && k == copied {
 			s.setHealth(other, h)
 		}

@@ -42,10 +42,11 @@ type terms struct {
 	member   *outlier.Member // of the scope's detector; nil without one
 	errors   []int           // statuses that count as errors; none means every 5xx
 	check    *mesh.HealthCheck
-	plain    bool            // connections to it have no mutual TLS
-	tls      *mesh.ClientTLS // that they have instead; nil is none
-	checked  bool            // at this port
-	ported   bool            // the service has several ports
+	plain    bool // connections to it have no mutual TLS
+	tls      *mesh.ClientTLS
+	protocol mesh.AppProtocol // what is spoken at this port
+	checked  bool             // at this port
+	ported   bool             // the service has several ports
 }
 
 // key says whether an instance of a push is one that is known.
@@ -56,10 +57,14 @@ type key struct {
 	version  mesh.Version
 	identity mesh.Identity
 	port     uint16 // of the app; 0 is its first
+	name     string // of the port, as one of the app's may be two of the service's
 }
 
-func keyOf(i *mesh.Instance, port uint16) key {
-	return key{i.Service, i.ID, i.Address.String(), i.Version, i.Identity, port}
+func keyOf(i *mesh.Instance, port mesh.Port) key {
+	if port.Number == 0 {
+		port.Name = ""
+	}
+	return key{i.Service, i.ID, i.Address.String(), i.Version, i.Identity, port.Number, port.Name}
 }
 
 // At is where connections to it are made: to its sidecar, or to the port of the app where
@@ -80,8 +85,12 @@ func (i *Instance) Limits() mesh.Limits { return i.terms.Load().limits }
 // Plaintext reports whether connections to it are made without mutual TLS.
 func (i *Instance) Plaintext() bool { return i.terms.Load().plain }
 
-// TLS is what connections to it are made with in place of mutual TLS; nil is nothing.
+// TLS is what connections to it are made with in place of mutual TLS; nil is nothing. Such
+// an instance is Plaintext, as nothing of the mesh's is proved.
 func (i *Instance) TLS() *mesh.ClientTLS { return i.terms.Load().tls }
+
+// Protocol is what its app is said to speak; empty is not known.
+func (i *Instance) Protocol() mesh.AppProtocol { return i.terms.Load().protocol }
 
 // Quota bounds the connections to this instance and to the others under its policy.
 func (i *Instance) Quota() *Quota { return &i.terms.Load().scope.quota }

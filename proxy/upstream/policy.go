@@ -1,7 +1,7 @@
 package upstream
 
 import (
-	"slices"
+	"reflect"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/balance"
@@ -42,12 +42,12 @@ func merge(base mesh.Policy, over *mesh.Policy) mesh.Policy {
 // plaintext reports whether an instance is called without mutual TLS: as the policy says,
 // else as the instance takes it.
 func plaintext(m mesh.MTLSMode, i *mesh.Instance) bool {
-	return m == mesh.Disable || (m == "" || m == mesh.Simple) && i.Plaintext
+	return m == mesh.Disable || m != mesh.Mutual && i.Plaintext
 }
 
 // originates is how TLS to an instance is made that takes none of the mesh's; nil is not.
 func originates(p *mesh.Policy, plain bool, i *mesh.Instance) *mesh.ClientTLS { //nolint:revive // how it is called
-	if p.MTLS != mesh.Simple || !plain || !i.Plaintext {
+	if p.MTLS != mesh.Simple && p.MTLS != mesh.Own || !plain || !i.Plaintext {
 		return nil
 	}
 	if p.TLS == nil {
@@ -60,7 +60,7 @@ func sameTLS(a, b *mesh.ClientTLS) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	return a.ServerName == b.ServerName && a.Authorities == b.Authorities && a.Unverified == b.Unverified && slices.Equal(a.Names, b.Names)
+	return reflect.DeepEqual(*a, *b)
 }
 
 func replace[T comparable](field *T, by T) {
@@ -88,6 +88,11 @@ func warmup(w *mesh.Warmup) balance.Warmup {
 		return balance.Warmup{}
 	}
 	return balance.Warmup{Duration: w.Duration, Minimum: w.MinPercent / 100, Aggression: w.Aggression}
+}
+
+// sameConnections compares what connections are made under.
+func sameConnections(a, b *terms) bool {
+	return a.plain == b.plain && a.protocol == b.protocol && sameTLS(a.tls, b.tls) && sameLimits(a.limits, b.limits)
 }
 
 // sameLimits compares what connections are made under.

@@ -159,8 +159,7 @@ func (u *update) run() {
 		}
 		i := u.instance(info, port)
 		infos[i] = info
-		u.next.instances[keyOf(info, i.Port)] = i
-		t := u.terms(i, info)
+		t := u.terms(i, info, port.Protocol)
 		i.terms.Store(t)
 		if info.State != mesh.Ready {
 			continue
@@ -175,8 +174,8 @@ func (u *update) run() {
 	u.service.generation.Add(1)
 }
 
-// terms is what the snapshot says of an instance.
-func (u *update) terms(i *Instance, info *mesh.Instance) *terms {
+// terms is what the snapshot says of an instance, which speaks a protocol.
+func (u *update) terms(i *Instance, info *mesh.Instance, spoken mesh.AppProtocol) *terms {
 	name, p := scopeOf(u.snap, info, u.port)
 	sc := u.scopes[name]
 	if sc == nil {
@@ -188,7 +187,7 @@ func (u *update) terms(i *Instance, info *mesh.Instance) *terms {
 		labels: info.Labels, locality: info.Locality, scope: sc, check: p.HealthCheck,
 		// To a sidecar bytes alone cannot say which port they are for.
 		plain:  (i.Port == 0 || info.Bare()) && plaintext(p.MTLS, info),
-		ported: len(u.snap.Ports) > 0,
+		ported: len(u.snap.Ports) > 0, protocol: spoken,
 	}
 	t.tls = originates(&p, t.plain, info)
 	if p.HealthCheck != nil {
@@ -196,7 +195,7 @@ func (u *update) terms(i *Instance, info *mesh.Instance) *terms {
 		t.checked = ok && at == u.port
 	}
 	old := i.terms.Load()
-	if old != nil && !t.sameConnections(old) {
+	if old != nil && (old.scope != sc || !sameConnections(old, t)) {
 		u.changed = append(u.changed, i)
 	}
 	t.member = u.member(i, old, t)
@@ -207,12 +206,6 @@ func (u *update) terms(i *Instance, info *mesh.Instance) *terms {
 		i.health.Store(nil)
 	}
 	return t
-}
-
-// sameConnections reports whether connections that were made under other terms are good
-// under these.
-func (t *terms) sameConnections(as *terms) bool {
-	return as.scope == t.scope && as.plain == t.plain && sameTLS(as.tls, t.tls) && sameLimits(as.limits, t.limits)
 }
 
 // member is the instance's membership of its detector; nil without one.
@@ -270,11 +263,12 @@ func (u *update) group(subset string, p mesh.Policy, members []*Instance) {
 
 // instance is the one that is known, or a new one.
 func (u *update) instance(info *mesh.Instance, port mesh.Port) *Instance {
-	number := uint16(0)
-	if u.port != 0 {
-		number = port.Number
+	if u.port == 0 {
+		port.Number = 0
 	}
-	if i := u.old.instances[keyOf(info, number)]; i != nil && i.service == u.service {
+	number, k := port.Number, keyOf(info, port)
+	if i := u.old.instances[k]; i != nil && i.service == u.service {
+		u.next.instances[k] = i
 		return i
 	}
 	s := u.set
@@ -297,5 +291,6 @@ func (u *update) instance(info *mesh.Instance, port mesh.Port) *Instance {
 			s.deps.OnChange(i, c)
 		},
 	})
+	u.next.instances[k] = i
 	return i
 }
