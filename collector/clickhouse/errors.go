@@ -1,6 +1,7 @@
 package clickhouse
 
 import (
+	"context"
 	"errors"
 	"slices"
 
@@ -13,6 +14,30 @@ var ErrNotFound = errors.New("not found")
 // ErrBadQuery says that a question has a malformed part, such as a trace id that is
 // not 32 hex digits. Its text names the part.
 var ErrBadQuery = errors.New("bad query")
+
+// ErrBudget says that a question would cost more time, memory or rows than a question may.
+var ErrBudget = errors.New(errBudgetText)
+
+const errBudgetText = "the question costs more than one may"
+
+// overBudget reports whether the engine or the clock ended a question for its cost; ctx
+// is the question's, with its deadline.
+func overBudget(ctx context.Context, err error) bool {
+	const (
+		tooManyRows     = 158
+		timeoutExceeded = 159
+		memoryLimit     = 241
+		tooManyBytes    = 307
+	)
+	if err == nil {
+		return false
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return true
+	}
+	exception, ok := errors.AsType[*clickhouse.Exception](err)
+	return ok && slices.Contains([]int32{tooManyRows, timeoutExceeded, memoryLimit, tooManyBytes}, exception.Code)
+}
 
 var (
 	errSchema = errors.New("schema mismatch")

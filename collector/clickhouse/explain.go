@@ -41,11 +41,15 @@ func (s *Store) ExplainTrace(ctx context.Context, id string) (Plan, error) {
 // ExplainSearch is how SearchTraces is answered where it has to look through the whole
 // window.
 func (s *Store) ExplainSearch(ctx context.Context, q signal.TraceQuery) (Plan, error) {
-	search, err := newTraceSearch(q)
+	search, err := searchOf(q)
 	if err != nil {
 		return Plan{}, err
 	}
-	return s.explain(ctx, searchTraces, search.params(search.window(q, time.Now()), time.Time{}, limit(q.Limit, usualTraces)))
+	statement, params, whole, err := prepareSearch(search, time.Now())
+	if err != nil {
+		return Plan{}, err
+	}
+	return s.explain(ctx, statement, slice(params, whole, time.Time{}))
 }
 
 func (s *Store) explain(ctx context.Context, statement string, params []any) (Plan, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -24,10 +25,16 @@ func (s *Store) Logs(ctx context.Context, q signal.LogQuery) ([]signal.Log, erro
 		}
 		q.TraceID = id
 	}
+	where := condition{schema: logSchema}
+	sql, err := where.parse(q.Filter)
+	if err != nil {
+		return nil, err
+	}
+	statement := strings.ReplaceAll(logsByFilter, "{{filter}}", sql)
 	want := limit(q.Limit, usual)
 	var found []signal.Log
 	for w := range logWindows(q, time.Now()) {
-		more, err := s.logs(ctx, q, w, want-len(found))
+		more, err := s.logs(ctx, statement, append(logParams(q, w, want-len(found)), where.params...))
 		if err != nil {
 			return nil, err
 		}
@@ -48,16 +55,20 @@ func logWindows(q signal.LogQuery, now time.Time) func(yield func(signal.Window)
 	return func(yield func(signal.Window) bool) { yield(w) }
 }
 
-func (s *Store) logs(ctx context.Context, q signal.LogQuery, w signal.Window, limit int) ([]signal.Log, error) {
-	found, err := collect(ctx, s, logsByFilter, scanLog, []any{
-		Param("start", nanos(w.Start)), Param("end", nanos(w.End)),
-		Param("service", q.Service), Param("trace_id", q.TraceID), Param("request_id", q.RequestID),
-		Param("min_status", uint16(max(q.MinStatus, 0))), Param("text", q.Text), Param("limit", limit),
-	})
+func (s *Store) logs(ctx context.Context, statement string, params []any) ([]signal.Log, error) {
+	found, err := collect(ctx, s, statement, scanLog, params)
 	if err != nil {
 		return nil, fmt.Errorf("read logs: %w", err)
 	}
 	return found, nil
+}
+
+func logParams(q signal.LogQuery, w signal.Window, limit int) []any {
+	return []any{
+		Param("start", nanos(w.Start)), Param("end", nanos(w.End)),
+		Param("service", q.Service), Param("trace_id", q.TraceID), Param("request_id", q.RequestID),
+		Param("min_status", uint16(max(q.MinStatus, 0))), Param("text", q.Text), Param("limit", limit),
+	}
 }
 
 func scanLog(rows driver.Rows) (signal.Log, error) {

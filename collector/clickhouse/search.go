@@ -6,17 +6,23 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"github.com/sightline-mesh/sightline/collector/filter"
 	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
-//go:embed sql/query/search_traces.sql
-var searchTraces string
+var (
+	//go:embed sql/query/search_traces.sql
+	searchTraces string
+	//go:embed sql/query/traces_of_spans.sql
+	tracesOfSpans string
+)
 
 // lateSpan is how long after a trace's start a span that makes it match may begin, on
 // pages after the first.
@@ -25,36 +31,95 @@ const lateSpan = time.Hour
 // usualTraces is how many traces a page has.
 const usualTraces = 20
 
+// maxFilters bounds how many spans of one trace a question may be about.
+const maxFilters = 8
+
+// TraceSearch selects traces; zero fields select everything.
+type TraceSearch struct {
+	// Filters must each be met by a span of the trace, not all by the same one.
+	Filters     []filter.Expr
+	MinDuration time.Duration // of the whole trace
+	MaxDuration time.Duration // of the whole trace
+	NoErrors    bool          // no span of the trace has failed
+	Start, End  time.Time
+	Limit       int    // at most 1,000; 0 is 20
+	Cursor      string // from the previous page
+}
+
 // SearchTraces finds traces, newest start first. Service, MinDuration, an error or a
-// code as Status, and Text must all be met by one span; MaxDuration too where a
+// code as Status, Text and Filter must all be met by one span; MaxDuration too where a
 // Service is given, else it bounds the whole trace. Status "ok" asks for traces
 // without any error, "0" for requests that were never answered. Text is key=value for
 // one attribute, else a part of a span's name or path, or a whole request id. A trace
 // belongs to the window when a span that meets the question does.
 func (s *Store) SearchTraces(ctx context.Context, q signal.TraceQuery) (signal.TracePage, error) {
-	search, err := newTraceSearch(q)
+	search, err := searchOf(q)
 	if err != nil {
 		return signal.TracePage{}, err
 	}
-	want := limit(q.Limit, usualTraces)
-	whole := search.window(q, time.Now())
-	for slice := range back(whole) {
+	return s.FindTraces(ctx, search)
+}
+
+// FindTraces finds traces, newest start first. Where the question costs more than a
+// question may, the page holds what was found until then and says so; that nothing was
+// found until then is ErrBudget.
+func (s *Store) FindTraces(ctx context.Context, q TraceSearch) (signal.TracePage, error) {
+	statement, params, whole, err := prepareSearch(q, time.Now())
+	if err != nil {
+		return signal.TracePage{}, err
+	}
+	budget, cancel := context.WithTimeout(ctx, s.cfg.QueryTimeout)
+	defer cancel()
+	return s.searchBack(budget, statement, params, whole, limit(q.Limit, usualTraces))
+}
+
+// prepareSearch is the statement for a question with all but a slice of the window.
+func prepareSearch(q TraceSearch, now time.Time) (statement string, params []any, whole signal.Window, err error) {
+	statement, params, err = compileSearch(q)
+	if err != nil {
+		return "", nil, signal.Window{}, err
+	}
+	from := cursor{before: math.MaxInt64}
+	if q.Cursor != "" {
+		if from, err = parseCursor(q.Cursor); err != nil {
+			return "", nil, signal.Window{}, err
+		}
+	}
+	params = append(params, Param("before", from.before), Param("before_id", from.id), Param("limit", limit(q.Limit, usualTraces)+1))
+	return statement, params, searchWindow(q, from, now), nil
+}
+
+// slice bounds a search to the traces that began at floor or later, by spans of a window.
+func slice(params []any, w signal.Window, floor time.Time) []any {
+	return append(slices.Clip(params), Param("start", nanos(w.Start)), Param("end", nanos(w.End)), Param("floor", nanos(floor)))
+}
+
+// searchBack looks at ever longer slices of the window until one holds a page.
+func (s *Store) searchBack(ctx context.Context, statement string, params []any, whole signal.Window, want int) (signal.TracePage, error) {
+	var before []signal.TraceSummary // what the slice before had
+	looked := whole.End
+	for part := range back(whole) {
 		// The slice is read up to the window's end, so that it holds each trace that
 		// began in it whatever the hour of the span that matches; one that began
 		// before it would come too early in the order, unless nothing is before it.
-		floor := slice.Start
+		floor := part.Start
 		last := !floor.After(whole.Start)
 		if last {
 			floor = time.Time{}
 		}
-		found, err := collect(ctx, s, searchTraces, scanSummary,
-			search.params(signal.Window{Start: slice.Start, End: whole.End}, floor, want+1))
-		if err != nil {
+		found, err := collect(ctx, s, statement, scanSummary, slice(params, signal.Window{Start: part.Start, End: whole.End}, floor))
+		switch {
+		case overBudget(ctx, err) && len(before) > 0:
+			return signal.TracePage{Traces: before, Partial: "searched back to " + looked.UTC().Format(time.RFC3339) +
+				" only: " + errBudgetText + "; ask for a shorter time or more precisely"}, nil
+		case overBudget(ctx, err):
+			return signal.TracePage{}, fmt.Errorf("search traces: %w: %w", ErrBudget, err)
+		case err != nil:
 			return signal.TracePage{}, fmt.Errorf("search traces: %w", err)
-		}
-		if last || len(found) > want {
+		case last || len(found) > want:
 			return page(found, want), nil
 		}
+		before, looked = found, part.Start
 	}
 	return signal.TracePage{}, nil
 }
@@ -67,64 +132,118 @@ func page(found []signal.TraceSummary, want int) signal.TracePage {
 	return signal.TracePage{Traces: found[:want], Next: cursor{before: end.Start.UnixNano(), id: end.TraceID}.String()}
 }
 
-// traceSearch is a TraceQuery as the statement's parameters know it.
-type traceSearch struct {
-	service, status, text, key, value string
-	code                              int32  // -1 is any
-	least, most                       uint64 // ns
-	cursor                            cursor
-}
-
-func newTraceSearch(q signal.TraceQuery) (traceSearch, error) {
-	t := traceSearch{
-		service: q.Service, text: q.Text, code: -1,
-		least: uint64(max(q.MinDuration, 0)), most: math.MaxInt64,
-		cursor: cursor{before: math.MaxInt64},
+// compileSearch is the statement for a question, but for the window and the page.
+func compileSearch(q TraceSearch) (string, []any, error) {
+	filters := q.Filters
+	if len(filters) == 0 {
+		filters = []filter.Expr{filter.And{}}
 	}
-	if q.MaxDuration > 0 {
-		t.most = uint64(q.MaxDuration)
+	if len(filters) > maxFilters {
+		return "", nil, fmt.Errorf("%w: conditions on %d spans of a trace; want at most %d", ErrBadQuery, len(filters), maxFilters)
 	}
-	if key, value, ok := strings.Cut(q.Text, "="); ok && key != "" {
-		t.key, t.value, t.text = key, value, ""
-	}
-	switch q.Status {
-	case "", "ok", "error":
-		t.status = q.Status
-	default:
-		code, err := strconv.ParseUint(q.Status, 10, 16)
+	c := condition{schema: spanSchema}
+	var sets []string
+	for _, f := range filters {
+		sql, err := c.compile(f)
 		if err != nil {
-			return t, fmt.Errorf(`%w: status %q: want "ok", "error" or a status code`, ErrBadQuery, q.Status)
+			return "", nil, err
 		}
-		t.code = int32(code)
+		sets = append(sets, "trace_id IN ("+strings.ReplaceAll(tracesOfSpans, "{{filter}}", sql)+")")
 	}
-	if q.Cursor == "" {
-		return t, nil
+	most := uint64(math.MaxInt64)
+	if q.MaxDuration > 0 {
+		most = uint64(q.MaxDuration)
 	}
-	var err error
-	t.cursor, err = parseCursor(q.Cursor)
-	return t, err
+	params := append(c.params, Param("least", uint64(max(q.MinDuration, 0))), Param("most", most), Param("no_errors", q.NoErrors))
+	return strings.ReplaceAll(searchTraces, "{{traces}}", strings.Join(sets, " AND ")), params, nil
 }
 
-// window is where spans are looked for.
-func (t traceSearch) window(q signal.TraceQuery, now time.Time) signal.Window {
+// searchOf translates the question that the API asks.
+func searchOf(q signal.TraceQuery) (TraceSearch, error) {
+	t := TraceSearch{Start: q.Start, End: q.End, Limit: q.Limit, Cursor: q.Cursor, NoErrors: q.Status == "ok"}
+	var span filter.And
+	if q.Service != "" {
+		span = append(span, compare("service", filter.Equal, filter.TextValue(q.Service)))
+	}
+	if q.MinDuration > 0 {
+		span = append(span, compare("duration", filter.GreaterEqual, filter.DurationValue(q.MinDuration)))
+	}
+	switch {
+	case q.MaxDuration <= 0:
+	case q.Service != "":
+		span = append(span, compare("duration", filter.LessEqual, filter.DurationValue(q.MaxDuration)))
+	default:
+		t.MaxDuration = q.MaxDuration
+	}
+	status, err := statusFilter(q.Status)
+	if err != nil {
+		return t, err
+	}
+	span = append(append(span, status...), textFilter(q.Text)...)
+	if q.Filter != "" {
+		e, err := parseFilter(q.Filter)
+		if err != nil {
+			return t, err
+		}
+		span = append(span, e)
+	}
+	if len(span) > 0 {
+		t.Filters = []filter.Expr{span}
+	}
+	return t, nil
+}
+
+// parseFilter reads a filter that a person wrote.
+func parseFilter(text string) (filter.Expr, error) {
+	e, err := filter.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("%w: filter: %w", ErrBadQuery, err)
+	}
+	return e, nil
+}
+
+func compare(key string, op filter.Op, v filter.Value) filter.Comparison {
+	return filter.Comparison{Key: key, Op: op, Value: v}
+}
+
+func statusFilter(status string) (filter.And, error) {
+	switch status {
+	case "", "ok":
+		return nil, nil
+	case "error":
+		return filter.And{compare("status", filter.Equal, filter.TextValue("error"))}, nil
+	}
+	code, err := strconv.ParseUint(status, 10, 16)
+	if err != nil {
+		return nil, fmt.Errorf(`%w: status %q: want "ok", "error" or a status code`, ErrBadQuery, status)
+	}
+	return filter.And{compare("code", filter.Equal, filter.NumberValue(float64(code)))}, nil
+}
+
+// textFilter is what a line of free text asks for.
+func textFilter(text string) filter.And {
+	if text == "" {
+		return nil
+	}
+	if key, value, ok := strings.Cut(text, "="); ok && key != "" {
+		return filter.And{compare(key, filter.Equal, filter.WordValue(value))}
+	}
+	v := filter.TextValue(text)
+	return filter.And{filter.Or{
+		compare("name", filter.Contains, v), compare("path", filter.Contains, v), compare("request_id", filter.Equal, v),
+	}}
+}
+
+// searchWindow is where spans are looked for.
+func searchWindow(q TraceSearch, from cursor, now time.Time) signal.Window {
 	w := window(q.Start, q.End, now.Add(time.Minute)) // other machines' clocks may be ahead
-	if t.cursor.before == math.MaxInt64 {
+	if from.before == math.MaxInt64 {
 		return w
 	}
-	if end := time.Unix(0, t.cursor.before).Add(lateSpan); end.Before(w.End) {
+	if end := time.Unix(0, from.before).Add(lateSpan); end.Before(w.End) {
 		w.End = end
 	}
 	return w
-}
-
-func (t traceSearch) params(w signal.Window, floor time.Time, limit int) []any {
-	return []any{
-		Param("start", nanos(w.Start)), Param("end", nanos(w.End)), Param("floor", nanos(floor)),
-		Param("service", t.service), Param("status", t.status), Param("code", t.code),
-		Param("min_duration", t.least), Param("max_duration", t.most),
-		Param("text", t.text), Param("key", t.key), Param("value", t.value),
-		Param("before", t.cursor.before), Param("before_id", t.cursor.id), Param("limit", limit),
-	}
 }
 
 func scanSummary(rows driver.Rows) (signal.TraceSummary, error) {

@@ -37,8 +37,15 @@ func TestBadQueries(t *testing.T) {
 		"status huge": {Status: "70000"},
 		"cursor":      {Cursor: "%%%"},
 		"short id":    {Cursor: cursor{before: 1, id: "ab"}.String()},
+		"filter":      {Filter: "service ="},
+		"no duration": {Filter: "duration > 5"},
+		"no word":     {Filter: "kind = cart"},
+		"no number":   {Filter: "code = many"},
+		"no order":    {Filter: "status > error"},
+		"no id":       {Filter: "trace_id = xyz"},
+		"no length":   {Filter: "customer > 5s"},
 	} {
-		if _, err := newTraceSearch(q); !errors.Is(err, ErrBadQuery) {
+		if _, err := new(Store).SearchTraces(t.Context(), q); !errors.Is(err, ErrBadQuery) {
 			t.Errorf("%s: %v, want ErrBadQuery", name, err)
 		}
 	}
@@ -50,24 +57,6 @@ func TestBadQueries(t *testing.T) {
 	got, err := traceID("ABCDEF")
 	if want := strings.Repeat("0", 26) + "abcdef"; got != want || err != nil {
 		t.Errorf("short trace id: %q, %v; want %q", got, err, want)
-	}
-}
-
-func TestSearchText(t *testing.T) {
-	for text, want := range map[string][3]string{ // text, key, value
-		"":          {"", "", ""},
-		"GET /x":    {"GET /x", "", ""},
-		"a.b=c=d":   {"", "a.b", "c=d"},
-		"customer=": {"", "customer", ""},
-		"=x":        {"=x", "", ""},
-	} {
-		s, err := newTraceSearch(signal.TraceQuery{Text: text})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := [3]string{s.text, s.key, s.value}; got != want {
-			t.Errorf("%q: got %q, want %q", text, got, want)
-		}
 	}
 }
 

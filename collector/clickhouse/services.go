@@ -5,6 +5,8 @@ import (
 	_ "embed"
 	"fmt"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
 	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
@@ -13,6 +15,10 @@ var (
 	servicesByWindow string
 	//go:embed sql/query/failed_traces.sql
 	failedTraces string
+	//go:embed sql/query/operations.sql
+	operationsOfService string
+	//go:embed sql/query/dependencies.sql
+	dependenciesByWindow string
 )
 
 // Services lists, sorted, who made spans or took part in requests in a window, which
@@ -24,6 +30,51 @@ func (s *Store) Services(ctx context.Context, w signal.Window) ([]string, error)
 		return nil, fmt.Errorf("list services: %w", err)
 	}
 	return names, nil
+}
+
+// Operation is a name under which a service made spans.
+type Operation struct{ Name, Kind string }
+
+// maxOperations bounds a list of names: a service that puts identifiers into them has
+// any number.
+const maxOperations = 10_000
+
+// Operations lists, sorted, what a service did in a window, which is widened to whole
+// hours; an empty kind is every kind.
+func (s *Store) Operations(ctx context.Context, service, kind string, w signal.Window) ([]Operation, error) {
+	scan := func(rows driver.Rows) (o Operation, err error) {
+		err = rows.Scan(&o.Name, &o.Kind)
+		return o, err
+	}
+	found, err := collect(ctx, s, operationsOfService, scan, []any{
+		Param("service", service), Param("kind", kind), Param("start", w.Start.Unix()), Param("end", w.End.Unix()),
+		Param("limit", maxOperations),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list operations of %s: %w", service, err)
+	}
+	return found, nil
+}
+
+// Dependency is how often one service called another.
+type Dependency struct {
+	Parent, Child string
+	Calls         uint64
+}
+
+// Dependencies lists who called whom in a window, which is widened to whole minutes:
+// every request, not only those with spans.
+func (s *Store) Dependencies(ctx context.Context, w signal.Window) ([]Dependency, error) {
+	scan := func(rows driver.Rows) (d Dependency, err error) {
+		err = rows.Scan(&d.Parent, &d.Child, &d.Calls)
+		return d, err
+	}
+	found, err := collect(ctx, s, dependenciesByWindow, scan,
+		[]any{Param("start", w.Start.Unix()), Param("end", w.End.Unix())})
+	if err != nil {
+		return nil, fmt.Errorf("list dependencies: %w", err)
+	}
+	return found, nil
 }
 
 // FailureQuery selects failed requests towards a service; an empty Version or

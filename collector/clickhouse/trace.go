@@ -22,10 +22,38 @@ const (
 	noSpanID = "0000000000000000"
 )
 
+// StoredSpan is a span with all that the store knows of it: what Span.Attributes joins
+// stands apart, and identifiers that are not there are empty.
+type StoredSpan struct {
+	signal.Span // Attributes are the span's own
+
+	Namespace, Scope, TraceState string
+	Resource                     map[string]string // without what has fields: service, namespace, version, instance
+	Links                        []SpanLink
+}
+
+// SpanLink leads to a span of another trace.
+type SpanLink struct{ TraceID, SpanID string }
+
 // Trace gives the spans of a trace by start. The id is 32 hex digits; a shorter one
 // is filled with zeros on the left, as trace ids of 64 bits are written. It returns
 // ErrNotFound where the store has no span of it, and at most 50,000 spans.
 func (s *Store) Trace(ctx context.Context, id string) ([]signal.Span, error) {
+	stored, err := s.Spans(ctx, id)
+	spans := make([]signal.Span, len(stored))
+	for i, span := range stored {
+		for k, v := range span.Resource {
+			if _, ok := span.Attributes[k]; !ok {
+				span.Attributes[k] = v
+			}
+		}
+		spans[i] = span.Span
+	}
+	return spans, err
+}
+
+// Spans is Trace with all that is stored.
+func (s *Store) Spans(ctx context.Context, id string) ([]StoredSpan, error) {
 	id, err := traceID(id)
 	if err != nil {
 		return nil, err
@@ -42,34 +70,42 @@ func (s *Store) Trace(ctx context.Context, id string) ([]signal.Span, error) {
 
 // traceID brings an id into the store's spelling.
 func traceID(id string) (string, error) {
-	const digits = 2 * len(TraceID{})
-	if len(id) == 0 || len(id) > digits {
-		return "", fmt.Errorf("%w: trace id %q: want %d hex digits", ErrBadQuery, id, digits)
-	}
-	full := strings.Repeat("0", digits-len(id)) + strings.ToLower(id)
-	if _, err := hex.DecodeString(full); err != nil {
-		return "", fmt.Errorf("%w: trace id %q: want %d hex digits", ErrBadQuery, id, digits)
+	full, ok := hexID(id, len(TraceID{}))
+	if !ok {
+		return "", fmt.Errorf("%w: trace id %q: want %d hex digits", ErrBadQuery, id, 2*len(TraceID{}))
 	}
 	return full, nil
 }
 
-func scanSpan(rows driver.Rows) (signal.Span, error) {
+// hexID is an id of so many bytes with its leading zeros.
+func hexID(id string, bytes int) (string, bool) {
+	if id == "" || len(id) > 2*bytes {
+		return "", false
+	}
+	full := strings.Repeat("0", 2*bytes-len(id)) + strings.ToLower(id)
+	_, err := hex.DecodeString(full)
+	return full, err == nil
+}
+
+func scanSpan(rows driver.Rows) (StoredSpan, error) {
 	var (
-		s        signal.Span
+		s        StoredSpan
 		h        Hop
 		a        attributeMaps
 		duration uint64
 		times    []time.Time
 		names    []string
 		events   []map[string]string
+		links    [2][]string
 	)
-	err := rows.Scan(&s.TraceID, &s.SpanID, &s.ParentID, &s.Name, &s.Kind, &s.Service, &s.Version, &s.Instance, &s.Mesh,
+	err := rows.Scan(&s.TraceID, &s.SpanID, &s.ParentID, &s.TraceState,
+		&s.Name, &s.Kind, &s.Service, &s.Namespace, &s.Version, &s.Instance, &s.Mesh, &s.Scope,
 		&s.Start, &duration, &s.Status, &s.StatusMessage,
 		&h.Peer, &h.PeerVersion, &h.PeerInstance, &h.PeerIdentity,
 		&h.Route, &h.Method, &h.Path, &h.Status, &h.GRPCStatus, &h.Flags, &h.Reason, &h.GeneratedBy,
 		&h.Attempts, &h.Protocol, &h.MTLS, &h.ConfigVersion, &h.RequestID,
 		&a.strings, &a.numbers, &a.bools, &a.resource,
-		&times, &names, &events)
+		&times, &names, &events, &links[0], &links[1])
 	if err != nil {
 		return s, err
 	}
@@ -77,6 +113,7 @@ func scanSpan(rows driver.Rows) (signal.Span, error) {
 		s.ParentID = ""
 	}
 	s.DurationNS = int64(duration)
+	s.Resource, a.resource = a.resource, nil
 	s.Attributes = a.merge()
 	h.restore(s.Attributes)
 	if s.Mesh {
@@ -84,6 +121,9 @@ func scanSpan(rows driver.Rows) (signal.Span, error) {
 	}
 	for i := range times {
 		s.Events = append(s.Events, signal.SpanEvent{Time: times[i], Name: names[i], Attributes: anyMap(events[i])})
+	}
+	for i := range links[0] {
+		s.Links = append(s.Links, SpanLink{links[0][i], links[1][i]})
 	}
 	return s, nil
 }

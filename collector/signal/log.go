@@ -32,6 +32,7 @@ type LogQuery struct {
 	RequestID  string
 	MinStatus  int
 	Text       string // in path, body or reason
+	Filter     string // an expression of collector/filter
 	Start, End time.Time
 	Limit      int // at most 1,000; 0 is 100
 }

@@ -35,6 +35,7 @@ type TraceQuery struct {
 	MaxDuration time.Duration
 	Status      string // "error", "ok" or a status code such as "503"
 	Text        string // a span name, path, or key=value
+	Filter      string // an expression of collector/filter, met by one span
 	Start, End  time.Time
 	Limit       int    // at most 1,000; 0 is 20
 	Cursor      string // from the previous page
@@ -56,4 +57,6 @@ type TraceSummary struct {
 type TracePage struct {
 	Traces []TraceSummary `json:"traces"`
 	Next   string         `json:"next,omitempty"` // cursor; empty on the last page
+	// Partial says why there may be more than the page and the cursor tell; empty: all is told.
+	Partial string `json:"partial,omitempty"`
 }

@@ -33,7 +33,7 @@ type param struct {
 	kind  paramKind
 	in    string   // "path" or "query"
 	oneOf []string // empty: anything of its kind
-	max   int      // of a count
+	max   int      // of a count; of a text, its bytes where it may be longer than maxText
 }
 
 const maxText = 500 // bytes of a parameter: longer ones are no honest query
@@ -74,8 +74,12 @@ func valueOf(c *gin.Context, p param) (string, bool) {
 
 // fault says what is wrong with a value, "" when nothing is.
 func (p param) fault(v string) string {
-	if len(v) > maxText {
-		return fmt.Sprintf("is longer than %d bytes", maxText)
+	longest := maxText
+	if p.kind == text {
+		longest = max(longest, p.max)
+	}
+	if len(v) > longest {
+		return fmt.Sprintf("is longer than %d bytes", longest)
 	}
 	if len(p.oneOf) > 0 && !slices.Contains(p.oneOf, v) {
 		return fmt.Sprintf("is %q, want one of %s", v, strings.Join(p.oneOf, ", "))

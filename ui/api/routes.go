@@ -64,6 +64,11 @@ var (
 	servicePath  = param{name: "service", in: "path", kind: label, about: "The service's name."}
 )
 
+const (
+	maxFilter   = 4096 // bytes
+	filterAbout = `What one span must meet: service = "cart" AND duration > 250ms AND NOT (code < 500 OR path =~ "^/health").`
+)
+
 // routes is everything the API can do.
 func (a *API) routes() []route {
 	all := a.signInRoutes()
@@ -116,6 +121,7 @@ func (a *API) seeingRoutes() []route {
 				{name: "maxDuration", in: "query", kind: duration, about: "Traces at most this long."},
 				{name: "status", in: "query", about: "error, ok, or a status code."},
 				{name: "q", in: "query", about: "A span name, a path, or key=value."},
+				{name: "filter", in: "query", max: maxFilter, about: filterAbout},
 				{name: "cursor", in: "query", about: "The field next of the page before."},
 			}, result: signal.TracePage{}, serve: a.searchTraces,
 		},
@@ -132,6 +138,7 @@ func (a *API) seeingRoutes() []route {
 				{name: "requestId", in: "query", about: "Only of this request."},
 				{name: "minStatus", in: "query", kind: count, max: 599, about: "Status codes from here on."},
 				{name: "q", in: "query", about: "Text in path, body or reason."},
+				{name: "filter", in: "query", max: maxFilter, about: `What a row must meet: severity = ERROR AND body =~ "time.?out".`},
 			}, result: logsAnswer{}, serve: a.logs,
 		},
 		{

@@ -55,6 +55,8 @@ func status(err error) int {
 		return http.StatusNotFound
 	case errors.Is(err, clickhouse.ErrBadQuery):
 		return http.StatusBadRequest
+	case errors.Is(err, clickhouse.ErrBudget):
+		return http.StatusUnprocessableEntity
 	}
 	return 0
 }

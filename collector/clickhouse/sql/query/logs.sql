@@ -16,5 +16,6 @@ WHERE time >= fromUnixTimestamp64Nano({start:Int64}, 'UTC')
         OR positionCaseInsensitive(path, {text:String}) > 0
         OR positionCaseInsensitive(body, {text:String}) > 0
         OR positionCaseInsensitive(reason, {text:String}) > 0)
+    AND {{filter}}
 ORDER BY time DESC, span_id
 LIMIT {limit:UInt32}

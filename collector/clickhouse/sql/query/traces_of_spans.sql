@@ -1,0 +1,4 @@
+-- Who has a span in the window that meets a filter.
+SELECT trace_id
+FROM spans
+WHERE spans.start >= since AND spans.start < until AND {{filter}}
