@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sightline-mesh/sightline/collector/signal"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
@@ -67,6 +68,7 @@ func TestStatusIsWell(t *testing.T) {
 		{"a certificate that is not renewed", meshStatus{Authority: mesh.Authority{Troubled: []mesh.Holder{{Instance: "web-1", Failures: 3}}}}, false},
 		{"an authority that ends", meshStatus{Authority: mesh.Authority{Signing: mesh.AuthorityCertificate{Alarm: "critical"}}}, false},
 		{"a breaker", meshStatus{Proxies: []mesh.ProxyStatus{good}, Breakers: []mesh.Verdict{{ID: "v"}}}, false},
+		{"a collector whose disk is full", meshStatus{Signals: []signal.Pipeline{{Trouble: "the queue's disk is full"}}}, false},
 		{"one of a registry without a sidecar", meshStatus{Proxies: []mesh.ProxyStatus{{Instance: mesh.Instance{Origin: "file"}}}}, true},
 	} {
 		if got := c.s.problems(); (len(got) == 0) != c.ok {

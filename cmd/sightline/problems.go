@@ -12,7 +12,8 @@ import (
 const problemsNamed = 3
 
 // problems are what somebody has to see to: a sidecar that is away or behind, a breaker
-// that is tripped, state that cannot be read, certificates that are not renewed. What a
+// that is tripped, state that cannot be read, certificates that are not renewed, a
+// collector whose disk is full. What a
 // registry tells of has no sidecar, or one of another mesh.
 func (s meshStatus) problems() []string {
 	var away, behind, tripped, unreadable, certificates []string
@@ -54,7 +55,20 @@ func (s meshStatus) problems() []string {
 			out = append(out, fmt.Sprintf("%d %s: %s", n, one.many, few(one.names)))
 		}
 	}
+	if trouble := s.trouble(); trouble != "" {
+		out = append(out, "telemetry is refused: "+trouble)
+	}
 	return out
+}
+
+// trouble is why the collector receives nothing, the same for all signals.
+func (s meshStatus) trouble() string {
+	for _, p := range s.Signals {
+		if p.Trouble != "" {
+			return p.Trouble
+		}
+	}
+	return ""
 }
 
 // alarmed are the authority's own certificates that end too soon.

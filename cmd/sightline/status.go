@@ -137,14 +137,14 @@ func (s meshStatus) identities(t *table) {
 func (s meshStatus) signals(t *table) {
 	if len(s.Signals) > 0 {
 		t.row()
-		t.head("SIGNAL", "RECEIVED", "QUEUED", "STORED", "DROPPED")
+		t.head("SIGNAL", "RECEIVED", "QUEUED", "STORED", "DROPPED", "REFUSED")
 	}
 	for _, p := range s.Signals {
 		var dropped uint64
 		for _, n := range p.Dropped {
 			dropped += n
 		}
-		t.row(p.Signal, p.Received, p.Queued, p.Stored, dropped)
+		t.row(p.Signal, p.Received, p.Queued, p.Stored, dropped, p.Refused)
 	}
 }
 

@@ -25,6 +25,7 @@ const (
 type Ledger struct {
 	mu       sync.Mutex
 	accounts map[string]*entry
+	trouble  string
 }
 
 type entry struct {
@@ -56,6 +57,13 @@ func (l *Ledger) Refused(signal string, n int) {
 	})
 }
 
+// Trouble says why nothing more is received, empty once it is again.
+func (l *Ledger) Trouble(why string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.trouble = why
+}
+
 // Stored counts n items that the store acknowledged.
 func (l *Ledger) Stored(signal string, n int) {
 	l.change(signal, func(e *entry) { e.stored += uint64(n) })
@@ -74,11 +82,15 @@ func (l *Ledger) Dropped(signal, reason string, n int) {
 func (l *Ledger) Accounting() []signal.Pipeline {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return []signal.Pipeline{
+	all := []signal.Pipeline{
 		l.accounts[Traces].pipeline(Traces, "spans"),
 		l.accounts[Logs].pipeline(Logs, "records"),
 		l.accounts[Metrics].pipeline(Metrics, "points"),
 	}
+	for i := range all {
+		all[i].Trouble = l.trouble
+	}
+	return all
 }
 
 // RefusedItems is how many items of each signal senders were told to keep. One that is
@@ -105,7 +117,7 @@ func (l *Ledger) change(signal string, f func(*entry)) {
 func (e *entry) pipeline(name, unit string) signal.Pipeline {
 	p := signal.Pipeline{
 		Signal: name, Unit: unit,
-		Received: e.received, Stored: e.stored, Dropped: maps.Clone(e.dropped),
+		Received: e.received, Refused: e.refused, Stored: e.stored, Dropped: maps.Clone(e.dropped),
 	}
 	gone := e.stored
 	for _, n := range e.dropped {

@@ -20,7 +20,7 @@ func TestAccounting(t *testing.T) {
 	l.Dropped(account.Traces, "malformed", 0)
 	l.Received("profiles", 9) // not kept
 	want := []signal.Pipeline{
-		{Signal: "traces", Unit: "spans", Received: 10, Queued: 3, Stored: 6, Dropped: map[string]uint64{"malformed": 1}},
+		{Signal: "traces", Unit: "spans", Received: 10, Refused: 5, Queued: 3, Stored: 6, Dropped: map[string]uint64{"malformed": 1}},
 		{Signal: "logs", Unit: "records", Dropped: map[string]uint64{}},
 		{Signal: "metrics", Unit: "points", Dropped: map[string]uint64{}},
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -63,43 +64,13 @@ func (f field[R]) as(wire string) field[R] {
 // wireType is the plain type for values of T. It is never LowCardinality: the driver
 // makes those dictionaries through reflection, at ten times the engine's cost.
 func wireType[T any]() string {
-	switch any(*new(T)).(type) {
-	case string:
-		return "String"
-	case bool:
-		return "Bool"
-	case uint8:
-		return "UInt8"
-	case uint16:
-		return "UInt16"
-	case uint64:
-		return "UInt64"
-	case int8:
-		return "Int8"
-	case int16:
-		return "Int16"
-	case int64:
-		return "Int64"
-	case float64:
-		return "Float64"
-	case time.Time:
-		return "DateTime64(9, 'UTC')"
-	case []time.Time:
-		return "Array(DateTime64(9, 'UTC'))"
-	case []int32:
-		return "Array(Int32)"
-	case []float64:
-		return "Array(Float64)"
-	case []string:
-		return "Array(String)"
-	case map[string]string:
-		return "Map(String, String)"
-	case []map[string]string:
-		return "Array(Map(String, String))"
-	case map[int16]uint64:
-		return "Map(Int16, UInt64)"
-	}
-	return "" // a test sees to it that there is none
+	return map[string]string{ // a test sees to it that none is missing
+		"string": "String", "bool": "Bool", "uint8": "UInt8", "uint16": "UInt16", "uint64": "UInt64",
+		"int8": "Int8", "int16": "Int16", "int64": "Int64", "float64": "Float64",
+		"time.Time": "DateTime64(9, 'UTC')", "[]time.Time": "Array(DateTime64(9, 'UTC'))",
+		"[]int32": "Array(Int32)", "[]float64": "Array(Float64)", "[]string": "Array(String)", "map[string]string": "Map(String, String)",
+		"[]map[string]string": "Array(Map(String, String))", "map[int16]uint64": "Map(Int16, UInt64)",
+	}[reflect.TypeFor[T]().String()]
 }
 
 // unset reports whether all values are their column's default.

@@ -42,8 +42,6 @@ func newEncoding(of xexporterhelper.QueueBatchSettings, most int) *encoding {
 	}
 }
 
-func (e *encoding) name(b []byte) written { return written{maphash.Bytes(e.seed, b), len(b)} }
-
 // Marshal encodes a request, which nobody may change from now on but who reads it.
 func (e *encoding) Marshal(ctx context.Context, r xexporterhelper.Request) ([]byte, error) {
 	b, err := e.QueueBatchEncoding.Marshal(ctx, r)
@@ -76,3 +74,5 @@ func (e *encoding) Unmarshal(b []byte) (context.Context, xexporterhelper.Request
 	}
 	return e.QueueBatchEncoding.Unmarshal(b)
 }
+
+func (e *encoding) name(b []byte) written { return written{maphash.Bytes(e.seed, b), len(b)} }

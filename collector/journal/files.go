@@ -23,7 +23,15 @@ func (j *Journal) load() error {
 			return err
 		}
 	}
-	return j.begin() // what is cut off is never written behind
+	// What is cut off is never written behind. On a full disk the new segment waits for the
+	// first write that there is room for: what is here can be read until then.
+	if err := j.begin(); err != nil {
+		if len(j.segments) == 0 || !errors.Is(err, syscall.ENOSPC) {
+			return err
+		}
+		j.behind = true
+	}
+	return nil
 }
 
 // claim takes the directory for this process, until its end or Close.
@@ -75,6 +83,7 @@ func (j *Journal) begin() error {
 		return err
 	}
 	j.segments = append(j.segments, s)
+	j.behind = false
 	if !j.turn {
 		return nil
 	}
@@ -101,6 +110,35 @@ func (j *Journal) compact() error {
 		return nil
 	}
 	return j.move(j.segments[0])
+}
+
+// Shrink gives back the room of the last file where next to nothing in it is alive, which
+// it writes anew. Else that file goes when it is full, which on a full disk it never is.
+func (j *Journal) Shrink() error {
+	const worthwhile = 1 << 20
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed {
+		return ErrClosed
+	}
+	last := j.segments[len(j.segments)-1]
+	if last.size < worthwhile || j.living(last) > last.size/8 {
+		return nil
+	}
+	if err := j.begin(); err != nil {
+		return fmt.Errorf("shrink journal: %w", err)
+	}
+	return errors.Join(j.move(last), j.tidy())
+}
+
+// living is how many bytes of a segment are values that are alive. The lock is held.
+func (j *Journal) living(in *segment) (n int64) {
+	for _, p := range j.values {
+		if p.in == in {
+			n += int64(p.n)
+		}
+	}
+	return n
 }
 
 // alive is how many segments hold a value. The lock is held.

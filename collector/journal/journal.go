@@ -40,6 +40,7 @@ type Journal struct {
 	starts   []int64    // of its values
 	applied  uint64     // records so far
 	turn     bool       // the last segment is not to be written to any more
+	behind   bool       // the last segment was read, and a new one is still to be begun
 	closed   bool
 
 	flush sync.Mutex // guards what follows; taken before mu

@@ -312,3 +312,22 @@ func FuzzScan(f *testing.F) {
 		}
 	})
 }
+
+func TestShrinkGivesBackWhatIsDead(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, Config{})
+	must(t, j.Apply(set("1", strings.Repeat("a", 2<<20)), set("2", "b")))
+	must(t, j.Shrink()) // most of it is alive
+	if n := j.Size(); n < 2<<20 {
+		t.Fatalf("%d bytes with a value of 2 MiB in it", n)
+	}
+	must(t, j.Apply(del("1")))
+	must(t, j.Shrink())
+	if n := j.Size(); n > 1<<10 {
+		t.Errorf("%d bytes, nearly all of them dead", n)
+	}
+	must(t, j.Close())
+	if got := holds(t, open(t, dir, Config{})); got != "2=b" {
+		t.Errorf("holds %q after a restart", got)
+	}
+}

@@ -10,7 +10,7 @@ func (j *Journal) write(ops []Op) error {
 		return fmt.Errorf("a change of %d bytes is larger than %d", sizeOf(ops), int64(maxBody))
 	}
 	last := j.segments[len(j.segments)-1]
-	if j.turn || last.size > int64(len(magic)) && last.size+sizeOf(ops) > j.cfg.SegmentBytes {
+	if j.turn || j.behind || last.size > int64(len(magic)) && last.size+sizeOf(ops) > j.cfg.SegmentBytes {
 		if err := j.begin(); err != nil {
 			return err
 		}

@@ -2,13 +2,16 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/processor"
+	"google.golang.org/grpc/codes"
 
 	"github.com/sightline-mesh/sightline/collector/account"
 )
@@ -50,11 +53,23 @@ func (books) Capabilities() consumer.Capabilities { return consumer.Capabilities
 // that is the sender's, who sends them again: they are in the queue all the same.
 func (b books) count(signal string, n int, pass func() error) error {
 	b.ledger.Received(signal, n)
-	if err := pass(); err != nil {
+	err := b.queues.room.check()
+	if err == nil {
+		err = pass()
+	}
+	if err != nil {
 		b.ledger.Refused(signal, n)
-		return err
+		return refusal(err)
 	}
 	return b.queues.flush(signal)
+}
+
+// refusal is err as the sender is told it: to come again later where the queue is full.
+func refusal(err error) error {
+	if errors.Is(err, exporterhelper.ErrQueueIsFull) || isFull(err) {
+		return later(codes.ResourceExhausted, err)
+	}
+	return err
 }
 
 type traceBooks struct {

@@ -11,9 +11,9 @@ import (
 )
 
 // factories is the list of every component this Collector is built of.
-func factories(d Deps) (otelcol.Factories, error) {
+func factories(c Config, d Deps) (otelcol.Factories, error) {
 	f := otelcol.Factories{Telemetry: telemetryFactory(d.Logger)}
-	q := newQueues(d)
+	q := newQueues(c.Dir, d)
 	var err error
 	if f.Receivers, err = otelcol.MakeFactoryMap[receiver.Factory](
 		otlpreceiver.NewFactory(),

@@ -114,7 +114,7 @@ func (p *Pipeline) run(ctx context.Context, s *service.Service, failed <-chan er
 }
 
 func (p *Pipeline) service(ctx context.Context, failed chan error) (*service.Service, error) {
-	f, err := factories(p.deps)
+	f, err := factories(p.config, p.deps)
 	if err != nil {
 		return nil, fmt.Errorf("list the pipeline's components: %w", err)
 	}

@@ -2,9 +2,11 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"go.opentelemetry.io/collector/component"
@@ -23,13 +25,27 @@ const queueType = "sightline_queue"
 type queues struct {
 	ledger *account.Ledger
 	logger *slog.Logger
+	room   *room
 
 	mu       sync.RWMutex
 	journals map[string]*journal.Journal // by signal
 }
 
-func newQueues(d Deps) *queues {
-	return &queues{ledger: d.Ledger, logger: d.Logger, journals: map[string]*journal.Journal{}}
+func newQueues(dir string, d Deps) *queues {
+	q := &queues{ledger: d.Ledger, logger: d.Logger, journals: map[string]*journal.Journal{}}
+	q.room = &room{dir: dir, logger: d.Logger, tell: d.Ledger.Trouble, shrink: q.shrink}
+	return q
+}
+
+// shrink gives back what the journals hold of the disk without need.
+func (q *queues) shrink() {
+	q.mu.RLock()
+	defer q.mu.RUnlock()
+	for signal, j := range q.journals {
+		if err := j.Shrink(); err != nil {
+			q.logger.Debug("a queue could not be made smaller", "signal", signal, "error", err)
+		}
+	}
 }
 
 // flush returns when what the queue of a signal has taken is on disk.
@@ -40,7 +56,9 @@ func (q *queues) flush(signal string) error {
 	if j == nil {
 		return nil // an exporter that queues nothing
 	}
-	return j.Sync()
+	err := j.Sync()
+	q.room.wrote(err)
+	return err
 }
 
 type storageConfig struct {
@@ -69,7 +87,7 @@ type queueStorage struct {
 
 // GetClient implements storage.Extension. An exporter's queue names its storage after
 // the signal it holds.
-func (s *queueStorage) GetClient(_ context.Context, _ component.Kind, id component.ID, name string) (storage.Client, error) {
+func (s *queueStorage) GetClient(ctx context.Context, _ component.Kind, id component.ID, name string) (storage.Client, error) {
 	dir := filepath.Join(s.dir, name)
 	j, err := journal.Open(dir, journal.Config{})
 	if err != nil {
@@ -81,16 +99,20 @@ func (s *queueStorage) GetClient(_ context.Context, _ component.Kind, id compone
 	if err := adopt(filepath.Join(s.dir, formerName(id, name)), j); err != nil {
 		return nil, fmt.Errorf("take over the queue of an earlier version: %w", err)
 	}
+	if err := s.room.begin(ctx); err != nil {
+		return nil, errors.Join(err, j.Close())
+	}
 	s.mu.Lock()
 	s.journals[name] = j
 	s.mu.Unlock()
-	return &queueClient{journal: j, ledger: s.ledger, signal: name}, nil
+	return &queueClient{journal: j, ledger: s.ledger, room: s.room, signal: name}, nil
 }
 
 // queueClient is the storage of one queue.
 type queueClient struct {
 	journal *journal.Journal
 	ledger  *account.Ledger
+	room    *room
 	signal  string
 }
 
@@ -113,15 +135,16 @@ func (c *queueClient) Get(_ context.Context, key string) ([]byte, error) {
 
 // Set implements storage.Client.
 func (c *queueClient) Set(_ context.Context, key string, value []byte) error {
-	return c.journal.Apply(journal.Op{Key: key, Value: value})
+	return c.apply(journal.Op{Key: key, Value: value})
 }
 
 // Delete implements storage.Client.
 func (c *queueClient) Delete(_ context.Context, key string) error {
-	return c.journal.Apply(journal.Op{Key: key, Delete: true})
+	return c.apply(journal.Op{Key: key, Delete: true})
 }
 
-// Batch implements storage.Client.
+// Batch implements storage.Client. The queue notes that it reads a request as it reads
+// it, and drops a request that it cannot read: see apply.
 func (c *queueClient) Batch(_ context.Context, ops ...*storage.Operation) error {
 	changes := make([]journal.Op, 0, len(ops))
 	for _, op := range ops {
@@ -130,7 +153,7 @@ func (c *queueClient) Batch(_ context.Context, ops ...*storage.Operation) error 
 		}
 	}
 	if len(changes) > 0 {
-		if err := c.journal.Apply(changes...); err != nil {
+		if err := c.apply(changes...); err != nil {
 			return err
 		}
 	}
@@ -149,6 +172,20 @@ func (c *queueClient) Batch(_ context.Context, ops ...*storage.Operation) error 
 
 // Close implements storage.Client.
 func (c *queueClient) Close(context.Context) error { return c.journal.Close() }
+
+// apply writes to the journal. On a full disk what the queue notes about itself, and that
+// it is done with a request, is written with the next request that fits: until then a
+// restart would send again what was sent.
+func (c *queueClient) apply(ops ...journal.Op) error {
+	err := c.journal.Apply(ops...)
+	c.room.wrote(err)
+	if isFull(err) && !slices.ContainsFunc(ops, isRequest) {
+		return nil
+	}
+	return err
+}
+
+func isRequest(op journal.Op) bool { return !op.Delete && op.Key != queueMetadataKey }
 
 // itemsIn reads the number of items from a queue's metadata; 0 if there is none.
 func itemsIn(metadata []byte) int {

@@ -46,7 +46,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.dir, "dir", "", "directory for the data, which is removed at the end; a temporary one if empty")
 	flags.IntVar(&o.traces, "traces", 1_000_000, "traces of ten spans")
-	flags.DurationVar(&o.over, "over", 160*time.Hour, "time that the traces are spread over, up to now; a week is kept")
+	flags.DurationVar(&o.over, "over", 140*time.Hour, "time that the traces are spread over, up to now; whole days of a week are kept")
 	flags.IntVar(&o.senders, "senders", 4, "requests of 1,000 spans at a time")
 	flags.IntVar(&o.asks, "asks", 50, "times each question is asked, with different values")
 	flags.DurationVar(&o.patience, "patience", 30*time.Minute, "time for the last span to be stored")
@@ -58,8 +58,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	switch {
 	case o.traces < 1 || o.senders < 1 || o.asks < 1:
 		return o, errors.New("traces, senders and asks: must be at least 1")
-	case o.over < time.Hour || o.over > 166*time.Hour:
-		return o, fmt.Errorf("over: %s is not between an hour and the week that is kept", o.over)
+	case o.over < time.Hour || o.over > 143*time.Hour:
+		return o, fmt.Errorf("over: %s is not between an hour and the six whole days that are kept", o.over)
 	}
 	return o, nil
 }

@@ -53,7 +53,7 @@ func TestEverySpanIsStoredAndFound(t *testing.T) {
 func TestOptionsAreChecked(t *testing.T) {
 	for args, want := range map[string]string{
 		"-traces 0":  "at least 1",
-		"-over 400h": "is not between an hour and the week that is kept",
+		"-over 400h": "is not between an hour and the six whole days that are kept",
 	} {
 		if _, err := parse(strings.Fields(args), t.Output()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", args, err, want)

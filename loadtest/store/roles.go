@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -58,7 +59,7 @@ func runCollector(ctx context.Context, args []string, stdout io.Writer) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return col.Run(ctx) })
 	g.Go(func() error {
-		if err := page.Serve(l); err != http.ErrServerClosed { //nolint:errorlint // net/http returns it as it is
+		if err := page.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve the page: %w", err)
 		}
 		return nil

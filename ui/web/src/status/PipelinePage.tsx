@@ -11,6 +11,7 @@ import { TableScroll } from "./TableScroll";
 export default function PipelinePage() {
   const pipeline = useQuery(pipelineQuery);
   const rates = useRates(pipeline.data?.signals, pipeline.dataUpdatedAt);
+  const trouble = pipeline.data?.signals.find((s) => s.trouble)?.trouble;
   return (
     <Page title="Pipeline" note="what the collector received, and what became of it since its start">
       {pipeline.isPending && <Skeleton label="The books are loading" />}
@@ -18,6 +19,11 @@ export default function PipelinePage() {
       {pipeline.data?.signals.length === 0 && (
         <State icon="pipeline" title="No telemetry yet">
           Spans, access logs and metrics will be counted here as they come.
+        </State>
+      )}
+      {trouble && (
+        <State icon="warn" tone="bad" title="Telemetry is refused; its senders keep it and come again">
+          {trouble}
         </State>
       )}
       {pipeline.data && pipeline.data.signals.length > 0 && (
@@ -30,6 +36,7 @@ export default function PipelinePage() {
                 <th className="num">Queued</th>
                 <th className="num">Stored</th>
                 <th className="num">Dropped</th>
+                <th className="num">Refused</th>
                 <th>Books</th>
               </tr>
             </thead>
@@ -60,6 +67,7 @@ function Row({ books: b, perSecond }: { books: SignalBooks; perSecond: number | 
       <td className="num">
         {lost === 0 ? "0" : <Badge tone="bad">{compact(lost)}</Badge>} <span className="faint">{dropped.map(([why]) => why).join(", ")}</span>
       </td>
+      <td className="num">{b.refused.toLocaleString("en")}</td>
       <td>
         <Badge tone={whole ? "good" : "warn"} icon={whole ? "check" : "warn"}>
           {whole ? "balance" : `${compact(Math.abs(b.received - b.stored - b.queued - lost))} on the way`}
