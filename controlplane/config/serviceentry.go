@@ -39,6 +39,7 @@ func serviceEntryKind() kind {
 	return kind{
 		shape:    func() shape { return messageShape((&networking.ServiceEntry{}).ProtoReflect().Descriptor()) },
 		supports: func(rule string) bool { return serviceEntryFields[rule] },
+		refuses:  func(rule string) string { return serviceEntryRefuses[rule] },
 		accepts:  serviceEntryAccepts,
 		fill: func(o *Object, spec map[string]any) error {
 			var s networking.ServiceEntry
@@ -56,6 +57,13 @@ var serviceEntryFields = fieldSet(map[string]string{
 	"endpoints":        "address ports labels locality serviceAccount",
 	"workloadSelector": "labels",
 })
+
+// serviceEntryRefuses says why fields are not acted on.
+var serviceEntryRefuses = map[string]string{
+	"addresses":         "requests go by the host they name, TLS by its server name, and bytes by the addresses of instances or a port of the sidecar (--upstream); want endpoints at these addresses, or leave it out",
+	"endpoints.weight":  "instances share requests by how busy they are; want labels, subsets of them in a DestinationRule, and weights in a VirtualService",
+	"endpoints.network": "every address has to be reached from every sidecar, as there are no gateways; leave it out",
+}
 
 // entryProtocols are what can be carried to where no sidecar is. TLS is the caller's own.
 var entryProtocols = map[string]mesh.AppProtocol{
