@@ -82,6 +82,17 @@ func (u *UI) URL() string {
 // who started the program and to nobody else.
 func (u *UI) SignInLink() string { return u.URL() + "/signin#token=" + u.link }
 
+// Role is what the value of an Authorization header may do, for protocols that are not
+// served here. No header is a request without credentials.
+func (u *UI) Role(authorization string) session.Role {
+	r := &http.Request{Header: http.Header{}}
+	if authorization != "" {
+		r.Header.Set("Authorization", authorization)
+	}
+	user, _ := u.sessions.User(r)
+	return user.Role
+}
+
 // Close gives the listener back. Run does it too.
 func (u *UI) Close() error {
 	if err := u.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {

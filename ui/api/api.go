@@ -88,6 +88,9 @@ func (a *API) mount(e *gin.Engine) {
 	if a.deps.Prometheus != nil {
 		e.Any("/prometheus/*path", a.prometheus)
 	}
+	if a.deps.Jaeger != nil {
+		e.GET("/jaeger/api/*path", a.guard(route{role: session.Viewer}), gin.WrapH(a.deps.Jaeger))
+	}
 	if a.deps.Metrics != nil {
 		e.GET("/metrics", gin.WrapH(a.deps.Metrics)) // counts of this process only: nothing to guard
 	}

@@ -20,6 +20,7 @@ type Config struct {
 	ControlPlaneListen string // sidecars' control plane; default :15012
 	OTLPGRPCListen     string // telemetry in; default :4317
 	OTLPHTTPListen     string // telemetry in; default :4318
+	JaegerListen       string // Jaeger's gRPC query and remote storage; empty is off
 	StoreListen        string // embedded ClickHouse, loopback only; default 127.0.0.1:8123
 
 	// ClickHouse is a server to use instead of the embedded engine:
@@ -75,10 +76,14 @@ func (c Config) Validate() error {
 	if c.Dir == "" {
 		bad = append(bad, errors.New("dir: want a directory to keep state in"))
 	}
-	for name, addr := range map[string]string{
+	addresses := map[string]string{
 		"listen": c.Listen, "control-plane-listen": c.ControlPlaneListen,
 		"otlp-grpc-listen": c.OTLPGRPCListen, "otlp-http-listen": c.OTLPHTTPListen, "store-listen": c.StoreListen,
-	} {
+	}
+	if c.JaegerListen != "" {
+		addresses["jaeger-listen"] = c.JaegerListen
+	}
+	for name, addr := range addresses {
 		if _, _, err := net.SplitHostPort(addr); err != nil {
 			bad = append(bad, fmt.Errorf("%s: %q: want host:port or :port", name, addr))
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sightline-mesh/sightline/collector"
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
+	"github.com/sightline-mesh/sightline/collector/jaeger"
 	"github.com/sightline-mesh/sightline/collector/promql"
 	"github.com/sightline-mesh/sightline/collector/remote"
 	"github.com/sightline-mesh/sightline/collector/rules"
@@ -33,6 +34,7 @@ type roles struct {
 	rules     *rules.Rules
 	written   *remote.Writer
 	ui        *ui.UI
+	jaeger    *jaeger.Server
 }
 
 // roles assembles this process's parts and runs them until ctx ends.
@@ -55,6 +57,7 @@ func (m *Mesh) roles(ctx context.Context) error {
 	g.Go(func() error { return r.onceStored(alive, r.rules.Run) })
 	g.Go(func() error { return m.objectives(alive, r) })
 	g.Go(func() error { return r.ui.Run(alive) })
+	g.Go(func() error { return m.serveJaeger(alive, r) })
 	g.Go(func() error { return m.announce(alive, r) })
 	return g.Wait()
 }
@@ -107,6 +110,7 @@ func (m *Mesh) assemble(ctx context.Context) (*roles, error) {
 		return nil, err
 	}
 	r.topology = m.watch(r)
+	r.jaeger = jaeger.New(jaeger.Deps{Finder: r.store, Names: r.store, Callers: r.store, Logger: m.c.Logger})
 	engine := promql.New(promql.Config{Logger: m.c.Logger}, r.store)
 	r.written = remote.NewWriter(r.store, m.c.Logger)
 	if r.rules, err = m.newRules(engine, r); err != nil {
@@ -126,6 +130,7 @@ func (m *Mesh) newUI(ctx context.Context, r *roles, engine *promql.Engine) (*ui.
 		Ready:       r.check,
 		Prometheus:  http.StripPrefix("/prometheus/api/v1", m.prometheus(engine, r.rules)),
 		RemoteWrite: r.written,
+		Jaeger:      http.StripPrefix("/jaeger", r.jaeger.Handler()),
 		Metrics:     newMetrics(r),
 		SLOs:        r.rules.SLOs,
 		Alerts:      r.rules.Alerts,
