@@ -2,6 +2,7 @@ package exporter
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -114,7 +115,8 @@ func TestMetricsAsPrometheusNamesThem(t *testing.T) {
 	hp.BucketCounts().FromRaw([]uint64{2, 3, 1})
 	hp.SetCount(6)
 	hp.SetSum(4.5)
-	_, got, dropped := metricRows(md, clock{time.Now()})
+	_, plain, dropped := metricRows(md, clock{time.Now()})
+	got := plain.samples
 	job := func(extra ...string) map[string]string {
 		m := map[string]string{"job": "cart", "instance": "cart-v1-1"}
 		for i := 0; i < len(extra); i += 2 {
@@ -133,6 +135,9 @@ func TestMetricsAsPrometheusNamesThem(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" || len(dropped) > 0 {
 		t.Errorf("dropped %v, samples (-want +got):\n%s", dropped, diff)
+	}
+	if want := (clickhouse.Metadata{Metric: "http_latency_seconds", Kind: "histogram", Unit: "s"}); !slices.Contains(plain.metadata, want) {
+		t.Errorf("metadata %+v, want %+v among it", plain.metadata, want)
 	}
 }
 

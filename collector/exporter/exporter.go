@@ -119,5 +119,6 @@ const (
 	outOfTime      = "time-out-of-range"
 	noTraceID      = "no-trace-id"
 	deltaMetric    = "delta-temporality"
+	badHistogram   = "bad-histogram" // counts that contradict each other, a scale out of range
 	emptyMetric    = "no-value"
 )

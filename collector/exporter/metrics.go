@@ -15,20 +15,27 @@ func (x *sink) consumeMetrics(ctx context.Context, md pmetric.Metrics) error {
 	if err != nil {
 		return err
 	}
-	red, samples, dropped := metricRows(md, clock{time.Now()})
+	red, plain, dropped := metricRows(md, clock{time.Now()})
 	return x.deliver(ctx, batch{
 		signal: metrics, items: md.DataPointCount(), dropped: dropped,
 		store: func(ctx context.Context, s *clickhouse.Store) error {
 			if err := s.InsertRED(ctx, id, red); err != nil {
 				return err
 			}
-			return s.InsertSamples(ctx, id, samples)
+			if err := s.InsertSamples(ctx, id, plain.samples); err != nil {
+				return err
+			}
+			if err := s.InsertExemplars(ctx, id, plain.exemplars); err != nil {
+				return err
+			}
+			return s.InsertMetadata(ctx, id, plain.metadata)
 		},
 	})
 }
 
-// metricRows gives a request's RED rows and the samples of everything else.
-func metricRows(md pmetric.Metrics, c clock) ([]clickhouse.REDRow, []clickhouse.Sample, drops) {
+// metricRows gives a request's RED rows, and the samples and what belongs to them of
+// everything else.
+func metricRows(md pmetric.Metrics, c clock) ([]clickhouse.REDRow, *sampleBatch, drops) {
 	red := newREDBatch()
 	plain := &sampleBatch{clock: c, dropped: drops{}}
 	for _, rm := range md.ResourceMetrics().All() {
@@ -43,7 +50,7 @@ func metricRows(md pmetric.Metrics, c clock) ([]clickhouse.REDRow, []clickhouse.
 			}
 		}
 	}
-	return red.rows, plain.samples, plain.dropped
+	return red.rows, plain, plain.dropped
 }
 
 // points is how many data points a metric has.

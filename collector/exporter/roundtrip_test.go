@@ -194,10 +194,10 @@ func TestEdges(t *testing.T) {
 		got = append(got, e)
 	}
 	want := []signal.Edge{
-		{Destination: "web", SourceVersion: "v2", DestinationVersion: "v1", Instance: "web-v1-1", Protocol: "http/1.1", Requests: 1, Durations: histogram(40)},
-		{Source: "cart", SourceVersion: "v1", Destination: "db.internal", Protocol: "postgresql", Requests: 1, Durations: histogram(4)},
-		{Source: "web", SourceVersion: "v1", Destination: "cart", DestinationVersion: "v2", Instance: "cart-v2-1", Protocol: "http/1.1", Requests: 4, Failed: 1, MTLS: 4, Flags: map[string]uint64{"UF": 1}, Durations: histogram(10, 20, 30, 1), BytesOut: 300},
-		{Source: "web", SourceVersion: "v1", Destination: "cart", DestinationVersion: "v2", Instance: "cart-v2-2", Protocol: "http/1.1", Requests: 1, Durations: histogram(7)},
+		{Destination: "web", SourceVersion: "v2", DestinationVersion: "v1", Instance: "web-v1-1", Protocol: "http/1.1", Requests: 1, Durations: durations(40)},
+		{Source: "cart", SourceVersion: "v1", Destination: "db.internal", Protocol: "postgresql", Requests: 1, Durations: durations(4)},
+		{Source: "web", SourceVersion: "v1", Destination: "cart", DestinationVersion: "v2", Instance: "cart-v2-1", Protocol: "http/1.1", Requests: 4, Failed: 1, MTLS: 4, Flags: map[string]uint64{"UF": 1}, Durations: durations(10, 20, 30, 1), BytesOut: 300},
+		{Source: "web", SourceVersion: "v1", Destination: "cart", DestinationVersion: "v2", Instance: "cart-v2-2", Protocol: "http/1.1", Requests: 1, Durations: durations(7)},
 	}
 	byName := cmpopts.SortSlices(func(a, b signal.Edge) bool { return a.Source+a.Instance < b.Source+b.Instance })
 	if diff := cmp.Diff(want, got, byName, cmpopts.EquateEmpty(), cmpopts.EquateApprox(0, 1e-9)); diff != "" {
@@ -205,7 +205,7 @@ func TestEdges(t *testing.T) {
 	}
 }
 
-func histogram(values ...float64) signal.Histogram {
+func durations(values ...float64) signal.Histogram {
 	var h signal.Histogram
 	for _, v := range values {
 		h.Observe(v)

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/prometheus/otlptranslator"
+	stale "github.com/prometheus/prometheus/model/value"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
@@ -14,13 +15,15 @@ import (
 
 // sampleBatch turns applications' metrics into series as Prometheus' own OTLP
 // receiver names them: job and instance from the resource, units and _total in the
-// name, histograms as _bucket, _sum and _count. Of exponential histograms and
+// name, histograms as _bucket, _sum and _count, exponential ones as native histograms. Of
 // summaries only _sum and _count are kept. Delta temporality is refused: adding it up
 // takes state that a restart would lose.
 type sampleBatch struct {
-	clock   clock
-	samples []clickhouse.Sample
-	dropped drops
+	clock     clock
+	samples   []clickhouse.Sample
+	exemplars []clickhouse.Exemplar
+	metadata  []clickhouse.Metadata
+	dropped   drops
 }
 
 func (b *sampleBatch) add(o origin, m pmetric.Metric) {
@@ -34,22 +37,23 @@ func (b *sampleBatch) add(o origin, m pmetric.Metric) {
 		b.dropped[emptyMetric] += points(m)
 		return
 	}
+	b.describe(name, m)
 	switch m.Type() {
 	case pmetric.MetricTypeGauge:
-		b.numbers(o, name, m.Gauge().DataPoints())
+		b.numbers(o, name, m.Gauge().DataPoints(), false)
 	case pmetric.MetricTypeSum:
-		b.numbers(o, name, m.Sum().DataPoints())
+		b.numbers(o, name, m.Sum().DataPoints(), m.Sum().IsMonotonic())
 	case pmetric.MetricTypeHistogram:
 		for _, p := range m.Histogram().DataPoints().All() {
-			b.histogram(pointOf(o, name, p), p)
+			b.histogram(counterOf(o, name, p), p)
 		}
 	case pmetric.MetricTypeExponentialHistogram:
 		for _, p := range m.ExponentialHistogram().DataPoints().All() {
-			b.total(pointOf(o, name, p), p.Sum(), p.Count())
+			b.native(counterOf(o, name, p), p)
 		}
 	case pmetric.MetricTypeSummary:
 		for _, p := range m.Summary().DataPoints().All() {
-			b.total(pointOf(o, name, p), p.Sum(), p.Count())
+			b.total(counterOf(o, name, p), p.Sum(), p.Count())
 		}
 	}
 }
@@ -59,13 +63,26 @@ type point struct {
 	name   string
 	labels map[string]string
 	at     pcommon.Timestamp
+	start  pcommon.Timestamp // of a counter; 0 is not known
+	ended  bool              // there is no value any more
 }
 
-func pointOf(o origin, name string, p interface {
+// dataPoint is what all kinds of data points have.
+type dataPoint interface {
 	Attributes() pcommon.Map
 	Timestamp() pcommon.Timestamp
-},
-) point {
+	StartTimestamp() pcommon.Timestamp
+	Flags() pmetric.DataPointFlags
+}
+
+// counterOf is pointOf something that counts.
+func counterOf(o origin, name string, p dataPoint) point {
+	at := pointOf(o, name, p)
+	at.start = p.StartTimestamp()
+	return at
+}
+
+func pointOf(o origin, name string, p dataPoint) point {
 	labels := make(map[string]string, p.Attributes().Len()+2)
 	namer := otlptranslator.LabelNamer{}
 	for k, v := range p.Attributes().All() {
@@ -80,14 +97,22 @@ func pointOf(o origin, name string, p interface {
 	if o.Instance != "" {
 		labels["instance"] = o.Instance
 	}
-	return point{name: name, labels: labels, at: p.Timestamp()}
+	return point{name: name, labels: labels, at: p.Timestamp(), ended: p.Flags().NoRecordedValue()}
 }
 
-func (b *sampleBatch) numbers(o origin, name string, ps pmetric.NumberDataPointSlice) {
+func (b *sampleBatch) numbers(o origin, name string, ps pmetric.NumberDataPointSlice, counts bool) {
 	for _, p := range ps.All() {
 		at := pointOf(o, name, p)
+		if counts {
+			at.start = p.StartTimestamp()
+		}
+		if !b.fits(at) {
+			continue
+		}
+		b.examples(at, p.Exemplars())
 		switch {
-		case !b.fits(at):
+		case at.ended:
+			b.put(at, "", 0)
 		case p.ValueType() == pmetric.NumberDataPointValueTypeInt:
 			b.put(at, "", float64(p.IntValue()))
 		case p.ValueType() == pmetric.NumberDataPointValueTypeDouble:
@@ -112,6 +137,7 @@ func (b *sampleBatch) histogram(at point, p pmetric.HistogramDataPoint) {
 		return
 	}
 	var below uint64
+	b.bucketExamples(at, p)
 	for i, n := range p.BucketCounts().All() {
 		below += n
 		bound := math.Inf(1)
@@ -128,9 +154,14 @@ func (b *sampleBatch) histogram(at point, p pmetric.HistogramDataPoint) {
 }
 
 func (b *sampleBatch) bucket(at point, bound float64, below uint64) {
-	at.labels = maps.Clone(at.labels)
-	at.labels["le"] = strconv.FormatFloat(bound, 'f', -1, 64)
-	b.put(at, "_bucket", float64(below))
+	b.put(at.below(bound), "_bucket", float64(below))
+}
+
+// below is the point's part of a histogram up to a bound.
+func (p point) below(bound float64) point {
+	p.labels = maps.Clone(p.labels)
+	p.labels["le"] = strconv.FormatFloat(bound, 'f', -1, 64)
+	return p
 }
 
 func (b *sampleBatch) total(at point, sum float64, count uint64) {
@@ -141,9 +172,19 @@ func (b *sampleBatch) total(at point, sum float64, count uint64) {
 }
 
 func (b *sampleBatch) put(p point, suffix string, value float64) {
-	b.samples = append(b.samples, clickhouse.Sample{
-		Metric: p.name + suffix, Labels: p.labels, Time: p.at.AsTime(), Value: value,
-	})
+	s := p.sample(suffix)
+	if s.Value = value; p.ended {
+		s.Value = math.Float64frombits(stale.StaleNaN)
+	}
+	b.samples = append(b.samples, s)
+}
+
+func (p point) sample(suffix string) clickhouse.Sample {
+	s := clickhouse.Sample{Metric: p.name + suffix, Labels: p.labels, Time: p.at.AsTime()}
+	if p.start != 0 {
+		s.Start = p.start.AsTime()
+	}
+	return s
 }
 
 func isDelta(m pmetric.Metric) bool {

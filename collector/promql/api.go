@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 
 	prom "github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/util/annotations"
@@ -40,7 +39,10 @@ func (e *Engine) Handler(rules Rules) http.Handler {
 		"/status/config":       fixed(map[string]string{"yaml": "global:\n  scrape_interval: 1s\n"}),
 		"/status/flags":        fixed(map[string]string{"storage.tsdb.retention.time": "30d"}),
 		"/format_query":        a.formatQuery,
-		"/query_exemplars":     fixed([]any{}),
+		"/parse_query":         a.parseQuery,
+		"/query_exemplars":     a.queryExemplars,
+		"/alertmanagers":       fixed(map[string]any{"activeAlertmanagers": []any{}, "droppedAlertmanagers": []any{}}),
+		"/targets":             fixed(map[string]any{"activeTargets": []any{}, "droppedTargets": []any{}}),
 	} {
 		mux.HandleFunc("GET "+path, a.serve(f))
 		mux.HandleFunc("POST "+path, a.serve(f))
@@ -179,18 +181,4 @@ func (a *api) alerts(r *http.Request) (answer, error) {
 // buildInfo says which Prometheus this answers like: clients choose features by it.
 func (*api) buildInfo(*http.Request) (answer, error) {
 	return answer{data: map[string]string{"version": "3.15.0", "application": "prometheus", "branch": "sightline", "revision": "", "buildUser": "", "buildDate": "", "goVersion": ""}}, nil
-}
-
-func (*api) metadata(r *http.Request) (answer, error) {
-	out := map[string]any{}
-	for _, m := range metrics() {
-		name := m.name
-		if m.kind == "histogram" {
-			name = strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(name, "_bucket"), "_count"), "_sum")
-		}
-		if want := r.FormValue("metric"); want == "" || want == name {
-			out[name] = []map[string]string{{"type": m.kind, "help": m.help, "unit": ""}}
-		}
-	}
-	return answer{data: out}, nil
 }

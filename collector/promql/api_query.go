@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/common/model"
 	prom "github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/util/stats"
 )
 
 // maxPoints is how many values a series of a range may have, as in Prometheus.
@@ -21,6 +22,7 @@ const maxPoints = 11_000
 type result struct {
 	Type  parser.ValueType `json:"resultType"`
 	Value parser.Value     `json:"result"`
+	Stats stats.QueryStats `json:"stats,omitempty"`
 }
 
 func (a *api) query(r *http.Request) (answer, error) {
@@ -28,8 +30,8 @@ func (a *api) query(r *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return run(r, func(ctx context.Context) (prom.Query, error) {
-		return a.engine.engine.NewInstantQuery(ctx, a.engine.source, nil, r.FormValue("query"), at)
+	return run(r, func(ctx context.Context, o prom.QueryOpts) (prom.Query, error) {
+		return a.engine.engine.NewInstantQuery(ctx, a.engine.source, o, r.FormValue("query"), at)
 	})
 }
 
@@ -54,14 +56,22 @@ func (a *api) queryRange(r *http.Request) (answer, error) {
 	case end.Sub(start)/step > maxPoints:
 		return answer{}, bad("step", fmt.Errorf("more than %d points per series; ask for longer steps", maxPoints))
 	}
-	return run(r, func(ctx context.Context) (prom.Query, error) {
-		return a.engine.engine.NewRangeQuery(ctx, a.engine.source, nil, r.FormValue("query"), start, end, step)
+	return run(r, func(ctx context.Context, o prom.QueryOpts) (prom.Query, error) {
+		return a.engine.engine.NewRangeQuery(ctx, a.engine.source, o, r.FormValue("query"), start, end, step)
 	})
 }
 
 // run evaluates a query within the time that the client gives it.
-func run(r *http.Request, open func(context.Context) (prom.Query, error)) (answer, error) {
+func run(r *http.Request, open func(context.Context, prom.QueryOpts) (prom.Query, error)) (answer, error) {
 	ctx := r.Context()
+	limit, err := limitOf(r, "limit")
+	if err != nil {
+		return answer{}, err
+	}
+	opts, err := optsOf(r)
+	if err != nil {
+		return answer{}, err
+	}
 	if r.FormValue("timeout") != "" {
 		timeout, err := durationOf(r, "timeout")
 		if err != nil {
@@ -71,7 +81,10 @@ func run(r *http.Request, open func(context.Context) (prom.Query, error)) (answe
 		ctx, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()
 	}
-	q, err := open(ctx)
+	q, err := open(ctx, opts)
+	if ctx.Err() != nil {
+		return answer{}, ctx.Err() // while it waited for its turn
+	}
 	if err != nil {
 		return answer{}, bad("query", err)
 	}
@@ -80,7 +93,42 @@ func run(r *http.Request, open func(context.Context) (prom.Query, error)) (answe
 	if res.Err != nil {
 		return answer{}, res.Err
 	}
-	return answer{data: result{res.Value.Type(), detached(res.Value)}, notes: res.Warnings}, nil
+	value, cut := first(detached(res.Value), limit)
+	if cut {
+		res.Warnings.Add(errTruncated)
+	}
+	out := result{Type: res.Value.Type(), Value: value}
+	if r.FormValue("stats") != "" {
+		out.Stats = stats.NewQueryStats(q.Stats())
+	}
+	return answer{data: out, notes: res.Warnings}, nil
+}
+
+// optsOf reads what a client may say of how its query is evaluated.
+func optsOf(r *http.Request) (prom.QueryOpts, error) {
+	var lookback time.Duration
+	if r.FormValue("lookback_delta") != "" {
+		var err error
+		if lookback, err = durationOf(r, "lookback_delta"); err != nil {
+			return nil, err
+		}
+	}
+	return prom.NewPrometheusQueryOpts(false, lookback), nil
+}
+
+// first cuts a value to so many series; 0 is all.
+func first(v parser.Value, limit int) (_ parser.Value, cut bool) {
+	switch all := v.(type) {
+	case prom.Vector:
+		if limit > 0 && len(all) > limit {
+			return all[:limit], true
+		}
+	case prom.Matrix:
+		if limit > 0 && len(all) > limit {
+			return all[:limit], true
+		}
+	}
+	return v, false
 }
 
 // detached copies what the engine takes back when the query is closed.

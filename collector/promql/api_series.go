@@ -1,9 +1,12 @@
 package promql
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -42,6 +45,9 @@ func (a *api) labels(r *http.Request) (answer, error) {
 
 func (a *api) labelValues(r *http.Request) (answer, error) {
 	name := r.PathValue("name")
+	if strings.HasPrefix(name, "U__") { // how clients write a name that would not fit into a path
+		name = model.UnescapeName(name, model.ValueEncodingEscaping)
+	}
 	if !model.UTF8Validation.IsValidLabelName(name) {
 		return answer{}, bad("name", strconv.ErrSyntax)
 	}
@@ -92,18 +98,32 @@ func (a *api) each(r *http.Request, f func(*querier, []*labels.Matcher) error) e
 	return nil
 }
 
-// limited cuts a list to the limit that the client gives.
+// limited cuts a list to the limit that the client gives, and says so.
 func limited[T any](r *http.Request, all []T) (answer, error) {
-	text := r.FormValue("limit")
+	n, err := limitOf(r, "limit")
+	if err != nil {
+		return answer{}, err
+	}
+	out := answer{data: all}
+	if n > 0 && len(all) > n {
+		out.data = all[:n]
+		out.notes.Add(errTruncated)
+	}
+	return out, nil
+}
+
+// errTruncated is Prometheus' word for it.
+var errTruncated = errors.New("results truncated due to limit")
+
+// limitOf reads a limit; 0 is none.
+func limitOf(r *http.Request, name string) (int, error) {
+	text := r.FormValue(name)
 	if text == "" {
-		return answer{data: all}, nil
+		return 0, nil
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 {
-		return answer{}, bad("limit", strconv.ErrSyntax)
+		return 0, bad(name, fmt.Errorf("%q: want a number from 0 on", text))
 	}
-	if n > 0 && len(all) > n {
-		all = all[:n]
-	}
-	return answer{data: all}, nil
+	return n, nil
 }

@@ -45,6 +45,7 @@ func New(c Config, s Store) *Engine {
 			Logger: c.Logger, MaxSamples: c.MaxSamples, Timeout: c.Timeout, LookbackDelta: c.Lookback,
 			EnableAtModifier: true, EnableNegativeOffset: true, Parser: p,
 			NoStepSubqueryIntervalFn: func(int64) int64 { return time.Minute.Milliseconds() },
+			ActiveQueryTracker:       newTracker(), UseStartTimestamps: true,
 		}),
 		source: &source{store: s, lookback: c.Lookback, maxRows: c.MaxRows, maxSeries: c.MaxSeries},
 		parser: p,
