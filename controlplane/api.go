@@ -61,6 +61,7 @@ func (p *plane) routes() http.Handler {
 		Replicas:    p.listReplicas,
 		Unreadable:  p.unreadable,
 		Discard:     p.discard,
+		Duty:        p.takeDuty,
 		Backup:      p.backup,
 		Metrics:     promhttp.HandlerFor(p.registered, promhttp.HandlerOpts{}),
 		CreateToken: p.createToken,

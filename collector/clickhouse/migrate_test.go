@@ -3,9 +3,12 @@ package clickhouse
 import (
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/sightline-mesh/sightline/collector/store/storetest"
 )
 
 func TestMigrateIsIdempotent(t *testing.T) {
@@ -22,6 +25,36 @@ func TestMigrateIsIdempotent(t *testing.T) {
 	}
 	if got := count(t, s, "SELECT max(n) FROM (SELECT count() AS n FROM system.tables WHERE engine = 'MaterializedView' AND database = currentDatabase() GROUP BY extract(create_table_query, 'FROM [a-z.]*?([a-z_0-9]+) '))"); got > 4 {
 		t.Errorf("%d views hang on one table, want at most 4", got)
+	}
+}
+
+// Several that begin at once on an empty store all have its tables in the end, once each.
+func TestManyMigrateAtOnce(t *testing.T) {
+	dsn := storetest.Start(t)
+	first := openStore(t, dsn)
+	var all sync.WaitGroup
+	for _, s := range []*Store{first, openStore(t, dsn), openStore(t, dsn)} {
+		all.Go(func() {
+			var err error
+			for range 10 { // a collector, too, does it again after a failure
+				if err = s.Migrate(t.Context()); err == nil {
+					return
+				}
+				t.Log(err)
+			}
+			t.Error(err)
+		})
+	}
+	all.Wait()
+	want, err := migrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := count(t, first, "SELECT count(DISTINCT version) FROM migrations"); got != uint64(len(want)) {
+		t.Errorf("recorded %d migrations, want %d", got, len(want))
+	}
+	if got := count(t, first, "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'red_to_1m' AND create_table_query LIKE '%opened%'"); got != 1 {
+		t.Errorf("the last word on the view was not the newest: %d", got)
 	}
 }
 

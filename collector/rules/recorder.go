@@ -37,6 +37,7 @@ const (
 type recorder struct {
 	samples Samples
 	logger  *slog.Logger
+	speaks  func() bool // whether what is recorded is stored
 
 	flushing sync.Mutex // held while a batch is being stored
 
@@ -49,7 +50,7 @@ type recorder struct {
 type shareKey struct{ namespace, slo, window string }
 
 func newRecorder(s Samples, logger *slog.Logger) *recorder {
-	return &recorder{samples: s, logger: logger, last: map[shareKey]float64{}}
+	return &recorder{samples: s, logger: logger, speaks: func() bool { return true }, last: map[shareKey]float64{}}
 }
 
 // Appender begins a batch.
@@ -96,7 +97,9 @@ func (r *recorder) flush(ctx context.Context) error {
 func (r *recorder) commit(batch []clickhouse.Sample) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.pending = append(r.pending, batch...)
+	if r.speaks() {
+		r.pending = append(r.pending, batch...)
+	}
 	if n := len(r.pending); n > maxPending {
 		r.pending = r.pending[n-maxPending:]
 	}

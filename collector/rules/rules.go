@@ -39,6 +39,9 @@ type Config struct {
 type Deps struct {
 	Engine  *promql.Engine
 	Samples Samples
+	// Speaks reports whether what is evaluated is stored and told: of several that evaluate
+	// over one store, one speaks. Nil is always.
+	Speaks func() bool
 }
 
 // Rules evaluates rules. Its methods may be called from any goroutine.
@@ -50,6 +53,7 @@ type Rules struct {
 	loader   *loader
 	recorder *recorder
 	notifier *notifier.Manager // nil without an Alertmanager
+	speaks   func() bool
 
 	updating sync.Mutex // held while the manager takes a new set of rules
 
@@ -68,6 +72,9 @@ func New(c Config, d Deps) (*Rules, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	if d.Speaks == nil {
+		d.Speaks = func() bool { return true }
+	}
 	external, err := url.Parse(c.ExternalURL)
 	if err != nil {
 		return nil, fmt.Errorf("external address: %w", err)
@@ -78,7 +85,9 @@ func New(c Config, d Deps) (*Rules, error) {
 		compiler: compiler{parser: p, windows: c.Windows, interval: c.Interval, minErrors: c.MinErrors},
 		loader:   &loader{parser: p, logger: c.Logger},
 		recorder: newRecorder(d.Samples, c.Logger),
+		speaks:   d.Speaks,
 	}
+	r.recorder.speaks = d.Speaks
 	for _, f := range c.Files {
 		if _, errs := r.loader.Load(f, false, labelNames); len(errs) > 0 {
 			return nil, fmt.Errorf("rule file: %w", errs[0])
@@ -154,7 +163,12 @@ func (r *Rules) start(ctx context.Context) *prom.Manager {
 		NameValidationScheme: labelNames, RestoreNewRuleGroups: true,
 	}
 	if r.notifier != nil {
-		o.NotifyFunc = prom.SendAlerts(r.notifier, r.config.ExternalURL)
+		send := prom.SendAlerts(r.notifier, r.config.ExternalURL)
+		o.NotifyFunc = func(ctx context.Context, expr string, alerts ...*prom.Alert) {
+			if r.speaks() {
+				send(ctx, expr, alerts...)
+			}
+		}
 	}
 	m := prom.NewManager(o)
 	r.mu.Lock()

@@ -208,6 +208,45 @@ func TestForSurvivesARestart(t *testing.T) {
 	}
 }
 
+// Of two that evaluate over one store, one stores what it finds, and the other has its part
+// in that as soon as it is to speak.
+func TestWhoDoesNotSpeakStoresNothing(t *testing.T) {
+	s := clickhousetest.Open(t, storetest.Start(t))
+	file := filepath.Join(t.TempDir(), "rules.yaml")
+	text := `groups: [{name: g, interval: 200ms, rules: [{record: one, expr: vector(1)}]}]`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var speaks atomic.Bool
+	kept := &counted{Samples: s}
+	r, err := New(Config{Files: []string{file}}, Deps{Engine: promql.New(promql.Config{}, s), Samples: kept, Speaks: speaks.Load})
+	if err != nil {
+		t.Fatal(err)
+	}
+	start(t, r)
+	eventually(t, "the rule was evaluated", func() bool {
+		groups, err := json.Marshal(r.RuleGroups(t.Context()))
+		return err == nil && strings.Contains(string(groups), `"health":"ok"`)
+	})
+	if n := kept.n.Load(); n != 0 {
+		t.Errorf("%d values are stored by who does not speak", n)
+	}
+	speaks.Store(true)
+	eventually(t, "it is stored", func() bool { return kept.n.Load() > 0 })
+}
+
+// counted counts what is stored.
+type counted struct {
+	Samples
+
+	n atomic.Int64
+}
+
+func (c *counted) InsertSamples(ctx context.Context, token string, all []clickhouse.Sample) error {
+	c.n.Add(int64(len(all)))
+	return c.Samples.InsertSamples(ctx, token, all)
+}
+
 // watched knows for how many milliseconds an alert was pending when that was stored
 // last.
 type watched struct {

@@ -220,6 +220,18 @@ func (h *handler) discard(r *http.Request) (any, error) {
 	return nil, h.Discard(r.Context(), q.Get("table"), q.Get("key"), q.Get("by"))
 }
 
+func (h *handler) duty(r *http.Request) (any, error) {
+	var in duty
+	if err := read(r, &in); err != nil {
+		return nil, err
+	}
+	if in.Holder == "" {
+		return nil, &Error{Status: http.StatusBadRequest, Detail: "holder: must be given"}
+	}
+	held, err := h.Duty(r.Context(), r.PathValue("duty"), in.Holder)
+	return duty{Holder: in.Holder, Held: held}, err
+}
+
 func (h *handler) createToken(r *http.Request) (any, error) {
 	var in TokenRequest
 	if err := read(r, &in); err != nil {

@@ -251,6 +251,14 @@ func (c *Client) Discard(ctx context.Context, table, key, by string) error {
 	return c.do(ctx, http.MethodDelete, "/unreadable?"+q.Encode(), nil, nil)
 }
 
+// Duty takes what one of several is to do, or keeps it, and reports whether it is the
+// holder's.
+func (c *Client) Duty(ctx context.Context, name, holder string) (bool, error) {
+	var out duty
+	err := c.do(ctx, http.MethodPut, "/duties/"+url.PathEscape(name), duty{Holder: holder}, &out)
+	return out.Held, err
+}
+
 // CreateToken makes a join token. It is shown this once.
 func (c *Client) CreateToken(ctx context.Context, r TokenRequest) (string, error) {
 	var out token

@@ -72,6 +72,8 @@ type Deps struct {
 	Unreadable func(ctx context.Context) ([]mesh.Unreadable, error)
 	// Discard removes one of them.
 	Discard func(ctx context.Context, table, key, by string) error
+	// Duty is taken by who asks for it first, and kept by asking on.
+	Duty func(ctx context.Context, duty, holder string) (bool, error)
 	// Propagation is how changes reached sidecars, likewise.
 	Propagation func(ctx context.Context, own bool) (mesh.Propagation, error)
 	// Backup writes the state to w.
@@ -118,6 +120,7 @@ func NewHandler(d Deps) http.Handler {
 		"GET /admin/v1/replicas":                            h.replicas,
 		"GET /admin/v1/unreadable":                          h.unreadable,
 		"DELETE /admin/v1/unreadable":                       h.discard,
+		"PUT /admin/v1/duties/{duty}":                       h.duty,
 		"GET /admin/v1/propagation":                         h.propagation,
 		"POST /admin/v1/tokens":                             h.createToken,
 		"GET /admin/v1/tokens":                              h.tokens,

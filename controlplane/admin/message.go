@@ -95,3 +95,9 @@ type (
 		Token string `json:"token"`
 	}
 )
+
+// duty is what one of several does, and who.
+type duty struct {
+	Holder string `json:"holder"`
+	Held   bool   `json:"held"` // by that holder
+}

@@ -26,7 +26,7 @@ const (
 var (
 	plain  = []string{store.Resources, store.History, store.Verdicts, store.Events, store.Traffic, store.Settings, store.Staged, store.Pending}
 	secret = []string{store.Authority, store.Tokens} // a token is good with its authority alone
-	left   = []string{store.Leaves, store.Holders, store.Instances, store.Streams, store.Replicas, store.Offices, store.Marks, store.Epoch}
+	left   = []string{store.Leaves, store.Holders, store.Instances, store.Streams, store.Replicas, store.Offices, store.Duties, store.Marks, store.Epoch}
 )
 
 // Header begins a file.

@@ -193,7 +193,7 @@ func (s *Store) own(ctx context.Context, c Config) error {
 	if c.Member.Name != "" {
 		return nil
 	}
-	for _, table := range []string{Offices, Replicas} {
+	for _, table := range []string{Offices, Replicas, Duties} {
 		if _, err := s.client.Delete(ctx, root+table+"/", clientv3.WithPrefix()); err != nil {
 			return fmt.Errorf("forget %s of before: %w", table, err)
 		}

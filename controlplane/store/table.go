@@ -27,6 +27,7 @@ const (
 	Offices   = "offices"   // who leads, by office: etcd's elections
 	Marks     = "marks"     // stored at each change of a table that is changed as a whole
 	Epoch     = "epoch"     // names this store and no other
+	Duties    = "duties"    // who does what one of several is to do, each with its lease
 	Staged    = "staged"    // parts of a large commit
 	Pending   = "pending"   // the large commit that is made and not settled
 )

@@ -2,10 +2,12 @@ package up
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -35,6 +37,9 @@ type roles struct {
 	written   *remote.Writer
 	ui        *ui.UI
 	jaeger    *jaeger.Server
+
+	self   string      // names this process among others
+	speaks atomic.Bool // what rules find is stored and told
 }
 
 // roles assembles this process's parts and runs them until ctx ends.
@@ -56,6 +61,7 @@ func (m *Mesh) roles(ctx context.Context) error {
 	g.Go(func() error { return r.onceStored(alive, r.topology.Run) })
 	g.Go(func() error { return r.onceStored(alive, r.rules.Run) })
 	g.Go(func() error { return m.objectives(alive, r) })
+	g.Go(func() error { return m.speak(alive, r) })
 	g.Go(func() error { return r.ui.Run(alive) })
 	g.Go(func() error { return m.serveJaeger(alive, r) })
 	g.Go(func() error { return m.announce(alive, r) })
@@ -96,7 +102,7 @@ func (m *Mesh) assemble(ctx context.Context) (*roles, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &roles{source: source, place: m.place()}
+	r := &roles{source: source, place: m.place(), self: rand.Text()}
 	address := local(m.c.ControlPlaneListen)
 	r.plane = admin.NewClient(address, source.ClientTLS(source.ControlPlane(), "h2", "http/1.1"))
 	r.collector, err = collector.New(collector.Config{
