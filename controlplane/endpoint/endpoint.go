@@ -17,7 +17,7 @@ func Parse(list string) ([]string, error) {
 	var out []string
 	for one := range strings.SplitSeq(list, ",") {
 		address := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(one), "https://"), "/")
-		if host, port, err := net.SplitHostPort(address); err != nil || host == "" || port == "" {
+		if host, port, err := net.SplitHostPort(address); err != nil || host == "" || port == "" || strings.ContainsAny(address, "/ \t\r\n") {
 			return nil, fmt.Errorf("%q: want host:port, or several with commas between them", one)
 		}
 		if slices.Contains(out, address) {

@@ -17,6 +17,9 @@ func TestParse(t *testing.T) {
 		"a:1,":                     "",
 		":1":                       "",
 		"a:":                       "",
+		"a: /":                     "",
+		"a:1/b":                    "",
+		"a b:1":                    "",
 		"a:1,https://a:1":          "",
 	} {
 		got, err := Parse(in)
