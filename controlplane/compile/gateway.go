@@ -161,7 +161,7 @@ func gatewayRoute(b binding, m mesh.Match) mesh.Route {
 	r.Matches = []mesh.Match{m}
 	for _, to := range rule.Mirrors {
 		if to.Wrong == "" {
-			r.Mirrors = append(r.Mirrors, mesh.Mirror{Service: to.Service, Percent: to.Percent})
+			r.Mirrors = append(r.Mirrors, mesh.Mirror{Service: to.Service, Port: uint16(to.Port), Percent: to.Percent})
 		}
 	}
 	if r.Redirect != nil {
@@ -169,9 +169,12 @@ func gatewayRoute(b binding, m mesh.Match) mesh.Route {
 	}
 	var total uint32
 	for _, to := range rule.Backends {
-		d := mesh.Destination{Service: to.Service, Weight: to.Weight, Headers: to.Headers, Rewrite: to.Rewrite, Absent: http.StatusInternalServerError}
+		d := mesh.Destination{
+			Service: to.Service, Port: uint16(to.Port), Weight: to.Weight, Headers: to.Headers, Rewrite: to.Rewrite,
+			Absent: http.StatusInternalServerError,
+		}
 		if to.Wrong != "" { // some service has to stand there
-			d.Service, d.Fail, d.Absent = b.parent.Service, http.StatusInternalServerError, 0
+			d.Service, d.Port, d.Fail, d.Absent = b.parent.Service, 0, http.StatusInternalServerError, 0
 		}
 		total += to.Weight
 		r.Destinations = append(r.Destinations, d)

@@ -58,7 +58,7 @@ func TestHTTPRoute(t *testing.T) {
 		Name:    "all",
 		Matches: []mesh.Match{{Port: 80}},
 		Destinations: []mesh.Destination{
-			{Service: "cart-v1.shop", Weight: 9, Absent: 500}, {Service: "cart-v2.shop", Weight: 1, Absent: 500}, {Service: "nobody.shop", Absent: 500},
+			{Service: "cart-v1.shop", Port: 80, Weight: 9, Absent: 500}, {Service: "cart-v2.shop", Port: 80, Weight: 1, Absent: 500}, {Service: "nobody.shop", Port: 80, Absent: 500},
 		},
 		Timeout: 10 * time.Second,
 		Retry: &mesh.Retry{
@@ -68,15 +68,15 @@ func TestHTTPRoute(t *testing.T) {
 		Headers: &mesh.HeaderEdits{Request: mesh.FieldEdits{
 			Set: map[string]string{"x-a": "50%"}, Add: map[string]string{"x-b": "b"}, Remove: []string{"x-c"},
 		}},
-		Mirrors: []mesh.Mirror{{Service: "cart-v2.shop", Percent: 12.5}, {Service: "nobody.shop", Percent: 100}},
+		Mirrors: []mesh.Mirror{{Service: "cart-v2.shop", Port: 80, Percent: 12.5}, {Service: "nobody.shop", Port: 80, Percent: 100}},
 	}
 	second := func(matches ...mesh.Match) mesh.Route {
 		return mesh.Route{
 			Name: "cart[1]", Matches: matches,
 			Headers: &mesh.HeaderEdits{Response: mesh.FieldEdits{Add: map[string]string{"x-d": "d"}}},
 			Destinations: []mesh.Destination{
-				{Service: "cart-v2.shop", Weight: 1, Absent: 500, Headers: &mesh.HeaderEdits{Request: mesh.FieldEdits{Set: map[string]string{"host": "other"}}}},
-				{Service: "nobody.shop", Weight: 3, Absent: 500},
+				{Service: "cart-v2.shop", Port: 80, Weight: 1, Absent: 500, Headers: &mesh.HeaderEdits{Request: mesh.FieldEdits{Set: map[string]string{"host": "other"}}}},
+				{Service: "nobody.shop", Port: 80, Weight: 3, Absent: 500},
 				{Service: "cart.shop", Weight: 1, Fail: 500},
 			},
 		}
@@ -243,19 +243,19 @@ func TestGatewayRules(t *testing.T) {
 		},
 		"rewrite": {
 			"filters: [{type: URLRewrite, urlRewrite: {hostname: x, path: {type: ReplaceFullPath, replaceFullPath: /x}}}]" + to,
-			mesh.Route{Rewrite: &mesh.Rewrite{Authority: "x", Path: "/x", Whole: true}, Destinations: []mesh.Destination{{Service: "a.shop", Weight: 1, Absent: 500}}},
+			mesh.Route{Rewrite: &mesh.Rewrite{Authority: "x", Path: "/x", Whole: true}, Destinations: []mesh.Destination{{Service: "a.shop", Port: 80, Weight: 1, Absent: 500}}},
 		},
 		"rewrite of a prefix": {
 			"matches: [{path: {value: /y}}], filters: [{type: URLRewrite, urlRewrite: {path: {type: ReplacePrefixMatch, replacePrefixMatch: /x/}}}]" + to,
 			mesh.Route{
 				Matches: []mesh.Match{{Path: &mesh.StringMatch{Elements: "/y"}}},
-				Rewrite: &mesh.Rewrite{Path: "/x/", Elements: true}, Destinations: []mesh.Destination{{Service: "a.shop", Weight: 1, Absent: 500}},
+				Rewrite: &mesh.Rewrite{Path: "/x/", Elements: true}, Destinations: []mesh.Destination{{Service: "a.shop", Port: 80, Weight: 1, Absent: 500}},
 			},
 		},
 		"rewrite for one backend": {
 			"backendRefs: [{name: a, namespace: shop, port: 80, filters: [{type: URLRewrite, urlRewrite: {hostname: x, path: {type: ReplacePrefixMatch, replacePrefixMatch: /y}}}]}]",
 			mesh.Route{Destinations: []mesh.Destination{{
-				Service: "a.shop", Weight: 1, Absent: 500, Rewrite: &mesh.Rewrite{Authority: "x", Path: "/y", Elements: true},
+				Service: "a.shop", Port: 80, Weight: 1, Absent: 500, Rewrite: &mesh.Rewrite{Authority: "x", Path: "/y", Elements: true},
 			}}},
 		},
 		"cors": {
@@ -265,14 +265,14 @@ func TestGatewayRules(t *testing.T) {
 					Origins: []mesh.StringMatch{{Exact: "https://a.b"}, {Regex: `http://[^/:]+\.c\.d:8080`}, {Regex: "https://[^/:]+"}},
 					Methods: []string{"PUT"}, Headers: []string{"X-A"}, Expose: []string{"X-B"}, Credentials: true, Ignore: true, MaxAge: 5 * time.Second,
 				},
-				Destinations: []mesh.Destination{{Service: "a.shop", Weight: 1, Absent: 500}},
+				Destinations: []mesh.Destination{{Service: "a.shop", Port: 80, Weight: 1, Absent: 500}},
 			},
 		},
 		"cors of any origin": {
 			"filters: [{type: CORS, cors: {allowOrigins: ['*'], allowMethods: ['*'], maxAge: 60}}]" + to,
 			mesh.Route{
 				CORS:         &mesh.CORS{Origins: []mesh.StringMatch{{Exact: "*"}}, Methods: []string{"*"}, Ignore: true, MaxAge: time.Minute},
-				Destinations: []mesh.Destination{{Service: "a.shop", Weight: 1, Absent: 500}},
+				Destinations: []mesh.Destination{{Service: "a.shop", Port: 80, Weight: 1, Absent: 500}},
 			},
 		},
 		"no backend": {"matches: []", mesh.Route{Destinations: []mesh.Destination{{Service: "a.shop", Weight: 1, Fail: 500}}}},
@@ -282,7 +282,7 @@ func TestGatewayRules(t *testing.T) {
 		},
 		"time of a try alone": {
 			"timeouts: {request: 0s, backendRequest: 1s}" + to,
-			mesh.Route{Retry: &mesh.Retry{Attempts: 2, PerTryTimeout: time.Second}, Destinations: []mesh.Destination{{Service: "a.shop", Weight: 1, Absent: 500}}},
+			mesh.Route{Retry: &mesh.Retry{Attempts: 2, PerTryTimeout: time.Second}, Destinations: []mesh.Destination{{Service: "a.shop", Port: 80, Weight: 1, Absent: 500}}},
 		},
 	}
 	for name, tt := range tests {

@@ -106,16 +106,25 @@ func declare(ports []mesh.ServicePort, s *config.Service) []mesh.ServicePort {
 	}
 	out := slices.Clone(ports)
 	for _, p := range s.Ports {
-		at := slices.IndexFunc(ports, func(o mesh.ServicePort) bool { return p.Name != "" && o.Name == p.Name })
+		at := target(ports, p)
 		if at < 0 {
 			continue // no instance has it
 		}
-		out = slices.DeleteFunc(out, func(o mesh.ServicePort) bool { return o.Number == p.Number && o.Name != p.Name })
+		name := ports[at].Name
+		out = slices.DeleteFunc(out, func(o mesh.ServicePort) bool { return o.Number == p.Number && o.Name != name })
 		if !slices.ContainsFunc(out, func(o mesh.ServicePort) bool { return o.Number == p.Number }) {
-			out = append(out, mesh.ServicePort{Port: mesh.Port{Number: p.Number, Name: p.Name, Protocol: ports[at].Protocol}, Group: ports[at].Group})
+			out = append(out, mesh.ServicePort{Port: mesh.Port{Number: p.Number, Name: name, Protocol: ports[at].Protocol}, Group: ports[at].Group})
 		}
 	}
 	return out
+}
+
+// target is which of the instances' ports a Service's is: the one of its name, or where it
+// has none the one whose number it says; -1 is none.
+func target(ports []mesh.ServicePort, p config.ServicePort) int {
+	return slices.IndexFunc(ports, func(o mesh.ServicePort) bool {
+		return p.Name != "" && o.Name == p.Name || p.Name == "" && p.Target != 0 && o.Number == p.Target
+	})
 }
 
 // gathered is every number that an instance has an app's port under.

@@ -121,3 +121,25 @@ spec: {service: hello, port: 8081, http: {path: /healthz}}
 		t.Errorf("health check %+v", got.Policy.HealthCheck)
 	}
 }
+
+// TestAServiceSaysWhichPortItsOwnIs by a name or by a number.
+func TestAServiceSaysWhichPortItsOwnIs(t *testing.T) {
+	i := ported("web-1", one(8080, "http"), one(9090, "api"))
+	i.Service = "web.shop"
+	for ports, want := range map[string]map[uint16]uint16{
+		"[{port: 70, targetPort: 9090}]":                                                {70: 9090},
+		"[{name: a, port: 70, targetPort: api}, {name: b, port: 71, targetPort: 8080}]": {70: 9090, 71: 8080},
+	} {
+		objs := objects(t, "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\nspec: {ports: "+ports+"}\n")
+		s := compile.Snapshots(objs, []mesh.Instance{i}, nil, 1)["web.shop"]
+		for number, same := range want {
+			got, ok := s.Group(number)
+			if g, has := s.Group(same); !ok || !has || got != g {
+				t.Errorf("%s: port %d is not %d: %+v", ports, number, same, s.Ports)
+			}
+		}
+		if a, b := s.Ports[0], s.Ports[len(s.Ports)-1]; a.Group == b.Group {
+			t.Errorf("%s: all is one port: %+v", ports, s.Ports)
+		}
+	}
+}

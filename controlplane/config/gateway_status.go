@@ -22,12 +22,12 @@ type Unresolved struct {
 }
 
 // Unresolved are the backends of a route that there are not, in order.
-func (g *GatewayRoute) Unresolved(known map[mesh.ServiceName]bool) []Unresolved {
+func (g *GatewayRoute) Unresolved(known map[mesh.ServiceName]bool, w World) []Unresolved {
 	var out []Unresolved
 	for _, rule := range g.Rules {
 		for _, of := range [][]GatewayBackend{rule.Backends, rule.Mirrors} {
 			for _, b := range of {
-				if reason, message := b.Missing(known); reason != "" {
+				if reason, message := b.missing(known, w); reason != "" {
 					out = append(out, Unresolved{b.Path, reason, message})
 				}
 			}
@@ -36,14 +36,16 @@ func (g *GatewayRoute) Unresolved(known map[mesh.ServiceName]bool) []Unresolved 
 	return out
 }
 
-// Missing is why nothing can be sent to a backend, in the specification's word and in
+// missing is why nothing can be sent to a backend, in the specification's word and in
 // a sentence; empty if it can.
-func (b GatewayBackend) Missing(known map[mesh.ServiceName]bool) (reason, message string) {
+func (b GatewayBackend) missing(known map[mesh.ServiceName]bool, w World) (reason, message string) {
 	switch {
 	case b.Wrong != "":
 		return string(gateway.RouteReasonInvalidKind), b.Wrong + " is no kind that the mesh sends to; want a Service"
 	case !known[b.Service]:
 		return string(gateway.RouteReasonBackendNotFound), fmt.Sprintf("there is no service %q", b.Service)
+	case w.several[b.Service] && !hasNumber(w.Ports[b.Service], b.Port):
+		return string(gateway.RouteReasonBackendNotFound), fmt.Sprintf("%d is no port of %s; it has %s", b.Port, b.Service, enumeratePorts(w.Ports[b.Service]))
 	}
 	return "", ""
 }
@@ -94,7 +96,8 @@ func RouteStatus(o Object, all []Object, w World) *mesh.RouteStatus {
 		return nil
 	}
 	refs := mesh.RouteCondition{Type: string(gateway.RouteConditionResolvedRefs), Status: "True", Reason: string(gateway.RouteReasonResolvedRefs)}
-	if bad := o.GatewayRoute.Unresolved(KnownServices(all, w)); len(bad) > 0 {
+	w = w.with(all)
+	if bad := o.GatewayRoute.Unresolved(KnownServices(all, w), w); len(bad) > 0 {
 		lines := make([]string, len(bad))
 		for i, b := range bad {
 			lines[i] = b.Path + ": " + b.Message

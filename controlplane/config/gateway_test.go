@@ -55,6 +55,24 @@ func TestValidateGatewayRoutes(t *testing.T) {
 	}
 }
 
+// TestBackendsPort has to be one of the service's, where it has several.
+func TestBackendsPort(t *testing.T) {
+	w := config.NewWorld([]mesh.Instance{{Service: "parcels", AppPort: 8080, Ports: []mesh.Port{{Number: 8080}, {Number: 9090, Name: "grpc"}}}})
+	for port, want := range map[string]string{
+		"8080": "", "9090": "", "70": "70 is no port of parcels; it has 8080, 9090 (grpc): its share is answered with 500",
+	} {
+		all := parse(t, gatewayRoute("HTTPRoute", "web", "{name: parcels, port: "+port+"}"))
+		found := config.Validate(all, w)
+		refs := config.RouteStatus(all[0], all, w).Parents[0].Conditions[1]
+		if want == "" && (len(found) > 0 || refs.Status != "True") {
+			t.Errorf("port %s: %+v, %+v", port, found, refs)
+		}
+		if want != "" && (len(found) != 1 || found[0].Message != want || found[0].Path != "spec.rules[0].backendRefs[0]" || refs.Reason != "BackendNotFound") {
+			t.Errorf("port %s: %+v, %+v", port, found, refs)
+		}
+	}
+}
+
 func TestRouteStatus(t *testing.T) {
 	const good, bad = "{name: parcels, port: 80}", "{name: nobody, port: 80}"
 	tests := map[string]struct {

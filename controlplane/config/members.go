@@ -181,13 +181,14 @@ func (p ServicePort) target() uint16 {
 // with is the world in which what resources tell of runs as well, and belongs to the
 // Services that select it.
 func (w World) with(all []Object) World {
-	services, ports, sidecars := owned(w.Services), owned(w.Ports), owned(w.sidecars)
+	services, ports, sidecars, several := owned(w.Services), owned(w.Ports), owned(w.sidecars), owned(w.several)
 	add := func(s mesh.ServiceName, labels ...map[string]string) {
 		services[s] = append(slices.Clip(services[s]), labels...)
 	}
 	for _, o := range all {
 		for _, g := range o.Groups() {
 			add(g.Name)
+			several[g.Name] = several[g.Name] || o.ServiceEntry != nil && len(g.Ports) > 1
 			for _, p := range g.Ports {
 				ports[g.Name] = append(slices.Clip(ports[g.Name]), p.Port)
 			}
@@ -210,7 +211,7 @@ func (w World) with(all []Object) World {
 	for s := range ports {
 		ports[s] = sortedPorts(slices.Clone(ports[s]))
 	}
-	w.Services, w.Ports, w.sidecars = services, ports, sidecars
+	w.Services, w.Ports, w.sidecars, w.several = services, ports, sidecars, several
 	return w
 }
 

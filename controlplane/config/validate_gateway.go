@@ -17,7 +17,7 @@ func (v *validator) gatewayRoute(g *GatewayRoute) {
 			v.find(CodeHost, at, "%s", v.world.absent(p.Service, ""))
 		}
 	}
-	for _, b := range g.Unresolved(v.heard) {
+	for _, b := range g.Unresolved(v.heard, v.world) {
 		v.find(CodeHost, b.Path, "%s: its share is answered with 500", b.Message)
 	}
 	for i, rule := range g.Rules {

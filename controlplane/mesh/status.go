@@ -211,4 +211,7 @@ type RouteCondition struct {
 	Status  string `json:"status"` // "True" or "False"
 	Reason  string `json:"reason"`
 	Message string `json:"message"`
+
+	LastTransitionTime time.Time `json:"lastTransitionTime"` // when its status was seen to change
+	ObservedGeneration int64     `json:"observedGeneration"` // the resource's version that it is about
 }

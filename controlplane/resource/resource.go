@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -56,6 +55,8 @@ type Keeper struct {
 	mu       sync.Mutex // guards what follows
 	parsed   map[string]parsed
 	analyzed []analyzed // last: without and with the newest change
+
+	standing standing
 }
 
 // New keeps the configuration in d.Store.
@@ -188,24 +189,3 @@ func (r Ref) String() string { return r.Kind + " " + r.Namespace + "/" + r.Name 
 func RefOf(o config.Object) Ref { return Ref{o.Kind, o.Namespace, o.Name} }
 
 func (r Ref) key() string { return r.Kind + "/" + r.Namespace + "/" + r.Name }
-
-// judge adds to routes of Gateway API how they stand.
-func (k *Keeper) judge(ctx context.Context, resources []mesh.Resource, all []config.Object) error {
-	routes := func(r mesh.Resource) bool { return r.Kind == config.KindHTTPRoute || r.Kind == config.KindGRPCRoute }
-	if !slices.ContainsFunc(resources, routes) {
-		return nil
-	}
-	instances, err := k.deps.Instances(ctx)
-	if err != nil {
-		return fmt.Errorf("judge routes: %w", err)
-	}
-	world := config.NewWorld(instances)
-	for _, o := range all {
-		for i, r := range resources {
-			if RefOf(o) == (Ref{Kind: r.Kind, Namespace: r.Namespace, Name: r.Name}) {
-				resources[i].Status = config.RouteStatus(o, all, world)
-			}
-		}
-	}
-	return nil
-}

@@ -133,7 +133,7 @@ func (c *compiler) route(path string, s *mesh.Snapshot, r *mesh.Route) *Route {
 		c.fault("%s.timeout: %v is negative", path, r.Timeout)
 	}
 	for i, m := range r.Matches {
-		compiled, err := compileMatch(r.Name, m)
+		compiled, err := compileMatch(r.Name, m, s)
 		if err != nil {
 			c.fault("%s.matches[%d].%w", path, i, err)
 		}
@@ -168,7 +168,7 @@ func (c *compiler) destinations(path string, all []mesh.Destination) []Destinati
 	for i, d := range all {
 		c.destination(fmt.Sprintf("%s.destinations[%d]", path, i), d)
 		fail := d.Fail
-		if s := c.set[d.Service]; fail == 0 && s != nil && !s.Known {
+		if fail == 0 && c.absent(d) {
 			fail = d.Absent
 		}
 		if fail != 0 {
@@ -182,6 +182,16 @@ func (c *compiler) destinations(path string, all []mesh.Destination) []Destinati
 		c.fault("%s.destinations: the sum of the weights is 0", path)
 	}
 	return out
+}
+
+// absent reports whether there is no such service, or it has no such port.
+func (c *compiler) absent(d mesh.Destination) bool {
+	s := c.set[d.Service]
+	if s == nil {
+		return false // a fault of its own
+	}
+	_, has := s.Group(d.Port)
+	return !s.Known || !has
 }
 
 // destination checks one of weight 0 too: it is a mistake waiting for its weight.

@@ -23,7 +23,7 @@ type match struct {
 type rareParts struct {
 	scheme, authority *text
 	without, query    []named
-	port              uint32
+	ports             []uint32 // none is any
 }
 
 // named is the comparison of one header or parameter.
@@ -54,7 +54,7 @@ func (p *rareParts) fit(r *Request) bool {
 		return false
 	case p.authority != nil && !p.authority.fits(r.Authority):
 		return false
-	case p.port != 0 && p.port != r.port():
+	case len(p.ports) > 0 && !slices.Contains(p.ports, r.port()):
 		return false
 	}
 	return !p.forbids(r) && p.parameters(r)
@@ -136,7 +136,7 @@ func withoutQuery(path string) string {
 // matchCompiler collects the faults of one match, each with the field it is in.
 type matchCompiler struct{ bad []error }
 
-func compileMatch(route string, m mesh.Match) (match, error) {
+func compileMatch(route string, m mesh.Match, s *mesh.Snapshot) (match, error) {
 	var c matchCompiler
 	out := match{
 		name:    route,
@@ -155,15 +155,38 @@ func compileMatch(route string, m mesh.Match) (match, error) {
 		authority: c.text("authority", m.Authority),
 		without:   c.headers("without", m.Without),
 		query:     c.named("query", m.Query),
-		port:      m.Port,
+		ports:     numbers(s, m.Port),
 	}
 	if m.Port > 65535 {
 		c.bad = append(c.bad, fmt.Errorf("port: %d is not a port", m.Port))
 	}
-	if rare.scheme != nil || rare.authority != nil || len(rare.without)+len(rare.query) > 0 || rare.port != 0 {
+	if rare.scheme != nil || rare.authority != nil || len(rare.without)+len(rare.query) > 0 || m.Port != 0 {
 		out.rare = &rare
 	}
 	return out, errors.Join(c.bad...)
+}
+
+// numbers are those that a port of the service goes by, which each instance may have
+// under another: of a request that names none, the first port's too.
+func numbers(s *mesh.Snapshot, port uint32) []uint32 {
+	if port == 0 || port > 65535 {
+		return nil
+	}
+	out := []uint32{port}
+	group, known := s.Group(uint16(port))
+	if !known || len(s.Ports) == 0 {
+		return out
+	}
+	_, has := s.Group(unnamed)
+	if group == 0 && !has {
+		out = append(out, unnamed)
+	}
+	for _, p := range s.Ports {
+		if n := uint32(p.Number); p.Group == group && n != port {
+			out = append(out, n)
+		}
+	}
+	return out
 }
 
 func (c *matchCompiler) text(field string, s *mesh.StringMatch) *text {

@@ -119,3 +119,52 @@ func TestMirrorsAndStreamsGoToThePort(t *testing.T) {
 		t.Errorf("app %+v, want nothing that not all say", app)
 	}
 }
+
+// TestMatchesOfAPort: a match goes by the port, not by the number that it was asked for
+// under; a request that names none is for the first.
+func TestMatchesOfAPort(t *testing.T) {
+	lone := mesh.Snapshot{Service: "lone", Known: true, Instances: []mesh.Instance{{ID: "l", AppPort: 5000}}}
+	to := func(s mesh.ServiceName) []mesh.Destination { return []mesh.Destination{{Service: s, Weight: 1}} }
+	web := twoPorts(mesh.Route{Name: "ported", Matches: []mesh.Match{{Port: 8080}}, Destinations: to("lone")}, mesh.Route{Name: "rest", Destinations: to("hello")})
+	named := web
+	named.Ports = append([]mesh.ServicePort{servicePort(80, 9090, "grpc")}, web.Ports...)
+	lone.Routes = []mesh.Route{{Name: "ported", Matches: []mesh.Match{{Port: 9080}}, Destinations: to("hello")}, {Name: "rest", Destinations: to("lone")}}
+	for _, c := range []struct {
+		of        mesh.Snapshot
+		authority string
+		port      uint16
+		want      string
+	}{
+		{web, "hello:8080", 8080, "ported"}, {web, "hello:8081", 8081, "ported"}, {web, "hello", 0, "ported"},
+		{web, "hello:80", 80, "ported"}, {web, "hello:9090", 9090, "rest"},
+		{named, "hello", 0, "rest"}, {named, "hello:80", 80, "rest"}, {named, "hello:8081", 8081, "ported"},
+		{lone, "lone:9080", 9080, "ported"}, {lone, "lone", 0, "rest"}, {lone, "lone:5000", 5000, "rest"},
+	} {
+		set := []mesh.Snapshot{c.of, lone}
+		if c.of.Service == "lone" {
+			set = []mesh.Snapshot{web, lone}
+		}
+		table, err := Compile(set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := table.Match(c.of.Service, &Request{Method: "GET", Path: "/", Authority: c.authority, Port: c.port})
+		if err != nil || r.Name != c.want {
+			t.Errorf("%s (%d): %+v, %v, want %s", c.authority, c.port, r, err, c.want)
+		}
+	}
+}
+
+// TestAPortThatThereIsNot: the share of one is answered as its route says.
+func TestAPortThatThereIsNot(t *testing.T) {
+	for port, want := range map[uint16]int{0: 0, 8081: 0, 9090: 0, 1234: 500} {
+		table, err := Compile([]mesh.Snapshot{twoPorts(mesh.Route{Destinations: []mesh.Destination{{Service: "hello", Port: port, Weight: 1, Absent: 500}}})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := table.Match("hello", &Request{Method: "GET", Path: "/", Authority: "hello"})
+		if err != nil || r.Destinations()[0].Fail != want {
+			t.Errorf("port %d: %+v, %v, want %d", port, r.Destinations(), err, want)
+		}
+	}
+}
