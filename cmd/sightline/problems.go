@@ -13,19 +13,11 @@ const problemsNamed = 3
 
 // problems are what somebody has to see to: a sidecar that is away or behind, a breaker
 // that is tripped, state that cannot be read, certificates that are not renewed, a
-// collector whose disk is full. What a
-// registry tells of has no sidecar, or one of another mesh.
+// collector whose disk is full. What a registry tells of has no sidecar, or one of another
+// mesh.
 func (s meshStatus) problems() []string {
-	var away, behind, tripped, unreadable, certificates []string
-	for _, p := range s.Proxies {
-		switch {
-		case p.Instance.Origin != "":
-		case !p.Connected:
-			away = append(away, string(p.Instance.ID))
-		case !p.InSync:
-			behind = append(behind, string(p.Instance.ID))
-		}
-	}
+	var tripped, unreadable, certificates []string
+	away, behind := s.apart()
 	for _, v := range s.Breakers {
 		tripped = append(tripped, v.Target.String())
 	}
@@ -59,6 +51,20 @@ func (s meshStatus) problems() []string {
 		out = append(out, "telemetry is refused: "+trouble)
 	}
 	return out
+}
+
+// apart are the sidecars that are not connected, and those that are and lack a push.
+func (s meshStatus) apart() (away, behind []string) {
+	for _, p := range s.Proxies {
+		switch {
+		case p.Instance.Origin != "":
+		case !p.Connected:
+			away = append(away, string(p.Instance.ID))
+		case !p.InSync:
+			behind = append(behind, string(p.Instance.ID))
+		}
+	}
+	return away, behind
 }
 
 // trouble is why the collector receives nothing, the same for all signals.

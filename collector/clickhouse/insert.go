@@ -74,7 +74,7 @@ func wireType[T any]() string {
 }
 
 // unset reports whether all values are their column's default.
-func unset(values any) bool {
+func unset(values any) bool { //nolint:cyclop // a case for each type
 	switch v := values.(type) {
 	case []string:
 		return all(v, func(s string) bool { return s == "" })

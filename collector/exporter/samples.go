@@ -100,7 +100,7 @@ func pointOf(o origin, name string, p dataPoint) point {
 	return point{name: name, labels: labels, at: p.Timestamp(), ended: p.Flags().NoRecordedValue()}
 }
 
-func (b *sampleBatch) numbers(o origin, name string, ps pmetric.NumberDataPointSlice, counts bool) {
+func (b *sampleBatch) numbers(o origin, name string, ps pmetric.NumberDataPointSlice, counts bool) { //nolint:revive // what the numbers are
 	for _, p := range ps.All() {
 		at := pointOf(o, name, p)
 		if counts {

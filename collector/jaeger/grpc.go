@@ -118,7 +118,7 @@ func lengthOf(d *durationpb.Duration) time.Duration {
 }
 
 // paged reads a page's size and cursor, or the depth of a search without pages.
-func paged(q *query, depth int32, asked bool, size uint32, token string) error {
+func paged(q *query, depth int32, asked bool, size uint32, token string) error { //nolint:revive // whether there is a pagination
 	const most = 1000
 	q.limit = int(depth)
 	if !asked {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -168,9 +169,7 @@ func v1Tags(p url.Values) (map[string]string, error) {
 		if err := json.Unmarshal([]byte(t), &more); err != nil {
 			return nil, bad("tags", t, `a JSON object of text such as {"http.status_code":"500"}`)
 		}
-		for k, v := range more {
-			all[k] = v
-		}
+		maps.Copy(all, more)
 	}
 	return all, nil
 }

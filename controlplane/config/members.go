@@ -192,13 +192,9 @@ func (w World) with(all []Object) World {
 			for _, p := range g.Ports {
 				ports[g.Name] = append(slices.Clip(ports[g.Name]), p.Port)
 			}
-			for of, joined := range w.Services {
-				if of != g.Name {
-					picked := g.among(of.Namespace(), joined)
-					add(g.Name, picked...)
-					sidecars[g.Name] = sidecars[g.Name] || len(picked) > 0
-				}
-			}
+			picked := w.pickedBy(g)
+			add(g.Name, picked...)
+			sidecars[g.Name] = sidecars[g.Name] || len(picked) > 0
 		}
 	}
 	for _, m := range members(all, "") {
@@ -219,6 +215,16 @@ func (w World) with(all []Object) World {
 func owned[K comparable, V any](m map[K]V) map[K]V {
 	out := make(map[K]V, len(m))
 	maps.Copy(out, m)
+	return out
+}
+
+// pickedBy are the workloads of other services that the Service selects.
+func (w World) pickedBy(s *Service) (out []map[string]string) {
+	for of, joined := range w.Services {
+		if of != s.Name {
+			out = append(out, s.among(of.Namespace(), joined)...)
+		}
+	}
 	return out
 }
 

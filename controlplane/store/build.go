@@ -53,7 +53,7 @@ func (b Building) build(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	defer lock.Close() //nolint:errcheck // it was not written to
+	defer lock.Close()
 	data, scratch := filepath.Join(b.Dir, dataDir), filepath.Join(b.Dir, "building")
 	if _, err := os.Stat(data); err == nil && !b.Force {
 		return fmt.Errorf("%w: %s holds a state", ErrExists, data)
@@ -61,7 +61,7 @@ func (b Building) build(ctx context.Context, log *slog.Logger) error {
 	if err := os.RemoveAll(scratch); err != nil {
 		return err
 	}
-	defer os.RemoveAll(scratch) //nolint:errcheck // what is left is removed the next time
+	defer os.RemoveAll(scratch)
 	db, err := b.alone(ctx, filepath.Join(scratch, "alone"), log)
 	if err != nil {
 		return err
@@ -74,7 +74,7 @@ func (b Building) build(ctx context.Context, log *slog.Logger) error {
 	}); err != nil {
 		return err
 	}
-	return b.swap(data, made)
+	return swap(data, made)
 }
 
 // alone puts the records into an etcd of one member, and is its database. All members that
@@ -97,7 +97,7 @@ func (b Building) token() string {
 }
 
 // swap puts what was made in the place of what is there, which is kept until the next time.
-func (b Building) swap(data, made string) error {
+func swap(data, made string) error {
 	before := data + ".before"
 	if _, err := os.Stat(data); err == nil {
 		if err := os.RemoveAll(before); err != nil {

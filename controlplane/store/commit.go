@@ -79,7 +79,7 @@ func (s *Store) Rehearse(ctx context.Context, ops ...Op) error {
 	if !errors.Is(err, ErrTooMuch) {
 		return err
 	}
-	parts, _, err := s.divide(ops)
+	parts, _, err := divide(ops)
 	if err != nil {
 		return err
 	}

@@ -69,7 +69,7 @@ func (s *Store) CommitLarge(ctx context.Context, guards []Guard, ops ...Op) erro
 
 // decide makes a large commit, which is pending then.
 func (s *Store) decide(ctx context.Context, guards []Guard, ops []Op) error {
-	parts, marks, err := s.divide(ops)
+	parts, marks, err := divide(ops)
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (s *Store) decide(ctx context.Context, guards []Guard, ops []Op) error {
 
 // divide makes parts of a commit that any etcd takes in one step. Marks are not among them:
 // they are stored when the commit is made, for others' guards to see.
-func (s *Store) divide(ops []Op) (parts [][]part, marks []clientv3.Op, err error) {
+func divide(ops []Op) (parts [][]part, marks []clientv3.Op, err error) {
 	var now []part
 	size, all := 0, 0
 	for _, o := range ops {

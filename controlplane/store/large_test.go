@@ -12,11 +12,11 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// noted are puts of so many notes with one text, and the mark of their table.
-func noted(s *Store, n int, text string) []Op {
+// noted are puts of plenty of notes with one text, and the mark of their table.
+func noted(s *Store, text string) []Op {
 	notes := TableOf[note](s, "notes")
 	ops := []Op{notes.Mark()}
-	for i := range n {
+	for i := range plenty {
 		ops = append(ops, notes.Put(fmt.Sprintf("%05d", i), note{text}))
 	}
 	return ops
@@ -98,7 +98,7 @@ func TestALargeCommitIsSeenWholeOrNotAtAll(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
 	notes := TableOf[note](s, "notes")
-	if err := s.CommitLarge(t.Context(), nil, noted(s, plenty, "one")...); err != nil {
+	if err := s.CommitLarge(t.Context(), nil, noted(s, "one")...); err != nil {
 		t.Fatal(err)
 	}
 	c := follow(t, s)
@@ -123,7 +123,7 @@ func TestALargeCommitIsSeenWholeOrNotAtAll(t *testing.T) {
 		}
 	})
 	for _, text := range []string{"two", "three"} {
-		if err := s.CommitLarge(t.Context(), nil, noted(s, plenty, text)...); err != nil {
+		if err := s.CommitLarge(t.Context(), nil, noted(s, text)...); err != nil {
 			t.Fatal(err)
 		}
 		c.want(text)
@@ -143,17 +143,17 @@ func TestALargeCommitIsSeenWholeOrNotAtAll(t *testing.T) {
 func TestALargeCommitOutlivesWhoMadeIt(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
-	if err := s.CommitLarge(t.Context(), nil, noted(s, plenty, "one")...); err != nil {
+	if err := s.CommitLarge(t.Context(), nil, noted(s, "one")...); err != nil {
 		t.Fatal(err)
 	}
 	c := follow(t, s)
 	c.want("one")
-	if err := s.decide(t.Context(), nil, noted(s, plenty, "two")); err != nil {
+	if err := s.decide(t.Context(), nil, noted(s, "two")); err != nil {
 		t.Fatal(err)
 	}
 	c.want("two") // nobody else looks
 
-	if err := s.decide(t.Context(), nil, noted(s, plenty, "three")); err != nil {
+	if err := s.decide(t.Context(), nil, noted(s, "three")); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.client.Put(t.Context(), root+"notes/00000", `{"Text":"three"}`); err != nil { // as far as it came
@@ -177,12 +177,12 @@ func TestALargeCommitHeedsItsGuards(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.CommitLarge(t.Context(), []Guard{notes.UnmarkedSince(before)}, noted(s, plenty, "one")...); err != nil {
+	if err := s.CommitLarge(t.Context(), []Guard{notes.UnmarkedSince(before)}, noted(s, "one")...); err != nil {
 		t.Fatal(err)
 	}
 	for name, commit := range map[string]func() error{
 		"large": func() error {
-			return s.CommitLarge(t.Context(), []Guard{notes.UnmarkedSince(before)}, noted(s, plenty, "late")...)
+			return s.CommitLarge(t.Context(), []Guard{notes.UnmarkedSince(before)}, noted(s, "late")...)
 		},
 		"small": func() error {
 			return s.Commit(t.Context(), []Guard{notes.UnmarkedSince(before)}, notes.Put("00000", note{"late"}))
@@ -224,7 +224,7 @@ func TestWhatWasNeverMadeIsForgotten(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := s.CommitLarge(t.Context(), nil, noted(s, plenty, "one")...); err != nil {
+	if err := s.CommitLarge(t.Context(), nil, noted(s, "one")...); err != nil {
 		t.Fatal(err)
 	}
 	res, err := s.client.Get(t.Context(), root+Staged+"/", clientv3.WithPrefix())
@@ -237,7 +237,7 @@ func TestWhatWasNeverMadeIsForgotten(t *testing.T) {
 func TestALargeCommitOnThreeMembers(t *testing.T) {
 	t.Parallel()
 	all := members(t, makeFiles(t))
-	if err := all[0].CommitLarge(t.Context(), nil, noted(all[0], plenty, "one")...); err != nil {
+	if err := all[0].CommitLarge(t.Context(), nil, noted(all[0], "one")...); err != nil {
 		t.Fatal(err)
 	}
 	var told []*copied
@@ -246,7 +246,7 @@ func TestALargeCommitOnThreeMembers(t *testing.T) {
 		c.want("one")
 		told = append(told, c)
 	}
-	if err := all[1].decide(t.Context(), nil, noted(all[1], plenty, "two")); err != nil {
+	if err := all[1].decide(t.Context(), nil, noted(all[1], "two")); err != nil {
 		t.Fatal(err)
 	}
 	var settling sync.WaitGroup

@@ -51,7 +51,7 @@ func nameServer(t *testing.T) string {
 		if err := s.PacketConn.Close(); err != nil {
 			t.Error(err)
 		}
-		<-ended
+		<-ended //nolint:errcheck // it ends because its connection is closed
 	})
 	return packets.LocalAddr().String()
 }

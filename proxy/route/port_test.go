@@ -135,10 +135,17 @@ func TestMatchesOfAPort(t *testing.T) {
 		port      uint16
 		want      string
 	}{
-		{web, "hello:8080", 8080, "ported"}, {web, "hello:8081", 8081, "ported"}, {web, "hello", 0, "ported"},
-		{web, "hello:80", 80, "ported"}, {web, "hello:9090", 9090, "rest"},
-		{named, "hello", 0, "rest"}, {named, "hello:80", 80, "rest"}, {named, "hello:8081", 8081, "ported"},
-		{lone, "lone:9080", 9080, "ported"}, {lone, "lone", 0, "rest"}, {lone, "lone:5000", 5000, "rest"},
+		{web, "hello:8080", 8080, "ported"},
+		{web, "hello:8081", 8081, "ported"},
+		{web, "hello", 0, "ported"},
+		{web, "hello:80", 80, "ported"},
+		{web, "hello:9090", 9090, "rest"},
+		{named, "hello", 0, "rest"},
+		{named, "hello:80", 80, "rest"},
+		{named, "hello:8081", 8081, "ported"},
+		{lone, "lone:9080", 9080, "ported"},
+		{lone, "lone", 0, "rest"},
+		{lone, "lone:5000", 5000, "rest"},
 	} {
 		set := []mesh.Snapshot{c.of, lone}
 		if c.of.Service == "lone" {

@@ -66,7 +66,9 @@ func (a *apart) redirect(t *testing.T, s *sidecar, ports ...uint16) {
 	t.Helper()
 	var l net.Listener
 	var err error
-	a.in(func() { l, err = new(net.ListenConfig).Listen(context.WithoutCancel(t.Context()), "tcp", "127.0.0.1:0") })
+	a.in(func() {
+		l, err = new(net.ListenConfig).Listen(context.WithoutCancel(t.Context()), "tcp", "127.0.0.1:0")
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

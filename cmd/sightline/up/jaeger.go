@@ -29,7 +29,7 @@ func (m *Mesh) serveJaeger(ctx context.Context, r *roles) error {
 		return errors.Join(fmt.Errorf("reach the collector: %w", err), l.Close())
 	}
 	defer func() { _ = in.Close() }()
-	server := r.jaeger.GRPC(func(authorization string, write bool) bool {
+	server := r.jaeger.GRPC(func(authorization string, write bool) bool { //nolint:contextcheck // calls have their own
 		need := session.Viewer
 		if write {
 			need = session.Operator
