@@ -18,7 +18,7 @@ generated() {
 	GOBIN=$bin go install google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12 &&
 		GOBIN=$bin go install connectrpc.com/connect/cmd/protoc-gen-connect-go@v1.21.1 &&
 		GOBIN=$bin go install google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2 &&
-		PATH=$bin:$PATH go generate ./controlplane/wire/... ./controlplane/config/... ./loadtest/shop/... &&
+		PATH=$bin:$PATH go generate ./controlplane/wire/... ./controlplane/config/... ./collector/jaeger/... ./loadtest/shop/... &&
 		git diff --exit-code -I '^//.*protoc' -- '*.pb.go' '*.connect.go' controlplane/config/FIELDS.md
 }
 step format unformatted
