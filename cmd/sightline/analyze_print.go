@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sightline-mesh/sightline/controlplane/analyze"
 	"github.com/sightline-mesh/sightline/controlplane/config"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
@@ -42,8 +43,8 @@ func (f findings) text(paint func(severity, s string) string) string {
 	if f.Partly {
 		b.WriteString("Mend what could not be read; the rest is only looked at then.\n")
 	}
-	if n := len(f.Skipped); n > 0 {
-		fmt.Fprintf(&b, "%s of kinds that are not for the mesh: %s\n", count(n, "document"), kindsOf(f))
+	if len(f.Skipped) > 0 {
+		fmt.Fprintln(&b, skippedLine(f.Skipped))
 	}
 	fmt.Fprintln(&b, f.sum())
 	if f.Replay != nil {
@@ -97,9 +98,13 @@ func count(n int, words ...string) string {
 	return fmt.Sprint(n, " ", word)
 }
 
-func kindsOf(f findings) string {
+func skippedLine(all []analyze.Skipped) string {
+	return fmt.Sprintf("%s of kinds that are not for the mesh: %s", count(len(all), "document"), kindsOf(all))
+}
+
+func kindsOf(all []analyze.Skipped) string {
 	var kinds []string
-	for _, s := range f.Skipped {
+	for _, s := range all {
 		kind, _, _ := strings.Cut(s.Resource, " ")
 		kinds = append(kinds, kind)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sightline-mesh/sightline/cmd/sightline/bundle"
 	"github.com/sightline-mesh/sightline/cmd/sightline/client"
+	"github.com/sightline-mesh/sightline/controlplane/analyze"
 	"github.com/sightline-mesh/sightline/controlplane/config"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
@@ -22,7 +23,8 @@ func newApply(g *globals) *cobra.Command {
 		Long: "Apply manifests as one change: all of it takes effect, or none. The change is checked\n" +
 			"against everything that is there; what is wrong is named with its path. Where a manifest\n" +
 			"says metadata.resourceVersion, the VERSION that `sightline get` shows, nothing is applied\n" +
-			"unless that is still the one.",
+			"unless that is still the one. Kubernetes' own kinds beside Services are not for the mesh:\n" +
+			"what is skipped is named.",
 		Example: "  sightline apply -f routes.yaml --dry-run\n" +
 			"  sightline apply -f deploy/",
 		Args: cobra.NoArgs,
@@ -51,6 +53,8 @@ const configPath = "/api/v1/config"
 type application struct {
 	Applied  bool           `json:"applied"`
 	Findings []mesh.Finding `json:"findings"`
+
+	Skipped []analyze.Skipped `json:"skipped,omitempty"` // as they are not for the mesh
 }
 
 // submit sends a manifest to a path that takes it. An error among the findings says that
@@ -80,9 +84,14 @@ func refusalOf(err error, found []mesh.Finding) ([]mesh.Finding, error) {
 // apply sends a manifest to be applied, or only to be looked at, and shows what was
 // found.
 func apply(c *cobra.Command, g *globals, m *bundle.Bundle, path string) error {
-	out, err := submit(c, g, m.Text, path)
+	text, skipped := analyze.ForMesh(m.Text)
+	out, err := submit(c, g, text, path)
 	if err != nil {
 		return err
+	}
+	for _, s := range skipped {
+		s.File, s.Line = m.At(s.Line)
+		out.Skipped = append(out.Skipped, s)
 	}
 	out.Findings = m.Place(out.Findings)
 	err = g.print(c.OutOrStdout(), out, func(t *table) {
@@ -91,6 +100,9 @@ func apply(c *cobra.Command, g *globals, m *bundle.Bundle, path string) error {
 			if f.Severity != config.SeverityInfo { // for who asks: analyze has them
 				t.row(line(f, paint))
 			}
+		}
+		if len(out.Skipped) > 0 {
+			t.row(skippedLine(out.Skipped))
 		}
 		switch {
 		case out.Applied:

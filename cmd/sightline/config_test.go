@@ -163,6 +163,10 @@ func TestConfigurationCommands(t *testing.T) {
 		{name: "restore nonsense", args: []string{"restore", "v1"}, fails: `"v1": want a number`},
 		{name: "unknown kind", args: []string{"get", "gatewayz"}, fails: "want virtualservice, destinationrule"},
 		{name: "one policy among several kinds", args: []string{"get", "authorizationpolicies"}, want: []string{"KIND"}},
+		{
+			name: "apply what a repository has", stdin: toV1 + "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: reviews}\nspec: {replicas: 1}\n---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: reviews}\n",
+			args: []string{"apply", "-f", "-"}, want: []string{"2 documents of kinds that are not for the mesh: Deployment, ServiceAccount", "applied"},
+		},
 	} {
 		t.Setenv("EDITOR", "sed -i '"+step.edit+"'")
 		out, err := s.run(t, step.stdin, step.args...)

@@ -50,10 +50,27 @@ func ReadFiles(manifest []byte) Files {
 			pods = append(pods, f)
 		}
 		blank(out.Manifest, s)
-		out.Skipped = append(out.Skipped, Skipped{Resource: f.Kind + " " + f.Metadata.Namespace + "/" + f.Metadata.Name, Line: s.Line})
+		out.Skipped = append(out.Skipped, f.skipped(s.Line))
 	}
 	out.World = worldOf(services, pods)
 	return out
+}
+
+// ForMesh is a manifest without the documents of kinds that the mesh has no part in, as a
+// repository keeps Deployments beside their Services. Lines stay as they were. Kinds of the
+// mesh's languages stay too, for others to say what is wrong with them.
+func ForMesh(manifest []byte) ([]byte, []Skipped) {
+	out, kinds := slices.Clone(manifest), config.Kinds()
+	var skipped []Skipped
+	for _, s := range config.Sections(manifest) {
+		var f foreign
+		if err := yaml.Unmarshal(s.Text, &f); err != nil || !f.skips() || slices.Contains(kinds, f.Kind) {
+			continue
+		}
+		blank(out, s)
+		skipped = append(skipped, f.skipped(s.Line))
+	}
+	return out, skipped
 }
 
 // foreign is as much of a Kubernetes resource as says what will run.
@@ -93,6 +110,10 @@ func (f foreign) skips() bool {
 	group, _, _ := strings.Cut(f.APIVersion, "/")
 	ours := slices.ContainsFunc(groups, func(g string) bool { return group == g || strings.HasSuffix(group, "."+g) })
 	return f.APIVersion != "" && f.Kind != "" && f.Kind != "List" && !ours
+}
+
+func (f foreign) skipped(line int) Skipped {
+	return Skipped{Resource: f.Kind + " " + orDefault(f.Metadata.Namespace) + "/" + f.Metadata.Name, Line: line}
 }
 
 // labels are those of the pods that the resource makes, or is.
