@@ -10,6 +10,11 @@
 // the last subscriber holds the set with it.
 //
 //	go run ./loadtest/controlplane -services 1000 -sidecars 250,500,1000,2000
+//
+// With -curve the mesh stays as large as it is, and what grows is the number of services
+// that each sidecar subscribes to; each number is measured with a control plane of its own.
+//
+//	go run ./loadtest/controlplane -services 1000 -sidecars 2000 -curve 1,2,5,10,20,50
 package main
 
 import (
@@ -35,6 +40,7 @@ type options struct {
 	services int
 	sizes    []int // sidecars, grown to, one after the other
 	each     int   // services that a sidecar subscribes to
+	curve    []int // these, one after the other, in place of each; none is no curve
 	changes  int
 	every    time.Duration // between two changes
 	idle     time.Duration // without a change, before them
@@ -48,6 +54,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.IntVar(&o.services, "services", 1000, "services, each with a route of its own")
 	numbers := flags.String("sidecars", "2000", "sidecars, each an instance of one service; several numbers, rising, are measured one after the other")
 	flags.IntVar(&o.each, "subscribe", 10, "services each sidecar subscribes to")
+	curve := flags.String("curve", "", "services each sidecar subscribes to, several numbers: each is measured in a mesh of its own")
 	flags.IntVar(&o.changes, "changes", 200, "changes that are timed")
 	flags.DurationVar(&o.every, "every", 100*time.Millisecond, "time between two changes")
 	flags.DurationVar(&o.idle, "idle", 5*time.Second, "time without a change that is measured before them")
@@ -55,17 +62,50 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
-	for text := range strings.SplitSeq(*numbers, ",") {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 {
-			return o, fmt.Errorf("sidecars: %q is not a number above 0", text)
-		}
-		o.sizes = append(o.sizes, n)
+	var err error
+	if o.sizes, err = counts("sidecars", *numbers); err != nil {
+		return o, err
 	}
-	if o.each < 1 || o.each > o.services {
-		return o, fmt.Errorf("subscribe: %d is not between 1 and the number of services, %d", o.each, o.services)
+	if *curve != "" {
+		if o.curve, err = counts("curve", *curve); err != nil {
+			return o, err
+		}
+		if len(o.sizes) > 1 {
+			return o, errors.New("curve: is of one number of sidecars; want one in sidecars")
+		}
+	}
+	for _, one := range o.meshes() {
+		if one.each < 1 || one.each > o.services {
+			return o, fmt.Errorf("subscribe: %d is not between 1 and the number of services, %d", one.each, o.services)
+		}
 	}
 	return o, nil
+}
+
+func counts(name, list string) (out []int, err error) {
+	for text := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return nil, fmt.Errorf("%s: %q is not a number above 0", name, text)
+		}
+		out = append(out, n)
+	}
+	return out, nil
+}
+
+// meshes are the options of each mesh that is measured.
+func (o options) meshes() []options {
+	if len(o.curve) == 0 {
+		return []options{o}
+	}
+	out := make([]options, len(o.curve))
+	for i, n := range o.curve {
+		out[i] = o
+		if out[i].each = n; i < len(o.curve)-1 {
+			out[i].profile = "" // it is the last's
+		}
+	}
+	return out
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -76,16 +116,26 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	m, err := start(ctx, o, stderr)
-	if err != nil {
-		return err
-	}
-	rows, err := m.measureAll(ctx, stderr)
-	if err = errors.Join(err, m.stop()); err != nil {
-		return err
+	var rows []row
+	for _, one := range o.meshes() {
+		more, err := measureMesh(ctx, one, stderr)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, more...)
 	}
 	if _, err := io.WriteString(stdout, table(rows)); err != nil {
 		return fmt.Errorf("print table: %w", err)
 	}
 	return nil
+}
+
+// measureMesh brings a mesh up, measures it and takes it down.
+func measureMesh(ctx context.Context, o options, log io.Writer) ([]row, error) {
+	m, err := start(ctx, o, log)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := m.measureAll(ctx, log)
+	return rows, errors.Join(err, m.stop())
 }

@@ -17,6 +17,7 @@ import (
 // row is what was measured with one number of sidecars.
 type row struct {
 	services, sidecars int
+	each               int           // services that a sidecar subscribes to
 	joined             time.Duration // processor time of one more sidecar, enrolled and fed
 	idle, busy         float64       // processors used
 	rss                int64         // bytes, at the end
@@ -40,7 +41,7 @@ func (f *rig) measureAll(ctx context.Context, log io.Writer) ([]row, error) {
 
 // measure grows the mesh, rests, then changes.
 func (f *rig) measure(ctx context.Context, n int, last bool) (row, error) { //nolint:revive // the last is the one that is profiled
-	r := row{services: f.services, sidecars: n}
+	r := row{services: f.services, sidecars: n, each: f.each}
 	more := n - len(f.fleet)
 	spent, err := f.spending(func() error { return f.grow(ctx, n) })
 	if err != nil {
@@ -180,11 +181,11 @@ func (f *rig) takeProfile(ctx context.Context) error {
 
 func table(rows []row) string {
 	var b strings.Builder
-	b.WriteString("| services | sidecars | CPU of a join | CPUs at rest | CPUs with changes | RSS | changes | p50 | p99 | slowest | late |\n")
-	b.WriteString("|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
+	b.WriteString("| services | sidecars | subscriptions of each | CPU of a join | CPUs at rest | CPUs with changes | RSS | changes | p50 | p99 | slowest | late |\n")
+	b.WriteString("|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
 	for _, r := range rows {
-		fmt.Fprintf(&b, "| %d | %d | %.1f ms | %.2f | %.2f | %d MiB | %d | %.0f ms | %.0f ms | %.0f ms | %d |\n",
-			r.services, r.sidecars, r.joined.Seconds()*1e3, r.idle, r.busy, r.rss>>20,
+		fmt.Fprintf(&b, "| %d | %d | %d | %.1f ms | %.2f | %.2f | %d MiB | %d | %.0f ms | %.0f ms | %.0f ms | %d |\n",
+			r.services, r.sidecars, r.each, r.joined.Seconds()*1e3, r.idle, r.busy, r.rss>>20,
 			r.changes, r.p50.Seconds()*1e3, r.p99.Seconds()*1e3, r.slowest.Seconds()*1e3, r.late)
 	}
 	return b.String()
