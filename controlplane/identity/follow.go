@@ -161,6 +161,7 @@ func (s *Source) hear(st *trustStream, heard func()) error {
 
 // report tells how this holder stands, at first and with every change.
 func (s *Source) report(ctx context.Context, st *trustStream) error {
+	defer func() { _ = st.CloseRequest() }() // else who hears does not notice that ctx has ended
 	for {
 		if err := st.Send(s.standing()); err != nil {
 			if errors.Is(err, io.EOF) {
@@ -171,7 +172,7 @@ func (s *Source) report(ctx context.Context, st *trustStream) error {
 		select {
 		case <-s.told:
 		case <-ctx.Done():
-			return st.CloseRequest()
+			return nil
 		}
 	}
 }

@@ -53,6 +53,7 @@ func (c *Client) session(ctx context.Context, address string) *session {
 	s.st = s.rpc.Subscribe(s.live) //nolint:contextcheck // it outlives ctx for a goodbye
 	go func() {                    // a goodbye that is not answered must not hold up the end
 		defer close(s.parted)
+		defer func() { _ = s.st.CloseRequest() }() // else who receives does not notice that live has ended
 		select {
 		case <-ctx.Done():
 		case <-s.live.Done():
@@ -73,7 +74,6 @@ func (c *Client) session(ctx context.Context, address string) *session {
 func (s *session) end() {
 	s.cancel()
 	<-s.parted
-	_ = s.st.CloseRequest()
 	_ = s.st.CloseResponse() // the stream is over; what it says now is of no use
 	s.idle()
 }
@@ -267,7 +267,7 @@ func (s *session) send(ctx context.Context) error {
 		select {
 		case <-s.c.wake:
 		case <-s.live.Done():
-			return ignoreEOF(s.st.CloseRequest()) // else a reader does not notice
+			return nil
 		case <-ctx.Done():
 			if s.c.hasYielded() {
 				return ignoreEOF(s.st.CloseRequest())

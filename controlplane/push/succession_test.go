@@ -2,6 +2,7 @@ package push
 
 import (
 	"errors"
+	"runtime"
 	"testing"
 
 	"connectrpc.com/connect"
@@ -90,5 +91,32 @@ func TestStreamThatIsBehindIsLeft(t *testing.T) {
 	last.push <- ofService(6, "reviews")
 	if got := versions(take(t, "set", f.sets)); got["reviews"] != 6 {
 		t.Errorf("got %v, want what came last", got)
+	}
+}
+
+// What is received on a stream ends with it, whoever sends or does not.
+func TestEndedStreamIsNoticed(t *testing.T) {
+	f := start(t, "")
+	take(t, "the client's own stream", f.streams)
+	s := f.session(t.Context(), f.planes.Current())
+	defer s.end()
+	if err := s.greet(); err != nil {
+		t.Fatal(err)
+	}
+	take(t, "stream", f.streams).push <- ofService(1)
+	if _, err := s.st.Receive(); err != nil {
+		t.Fatal(err)
+	}
+	received := make(chan error, 1)
+	go func() {
+		_, err := s.st.Receive()
+		received <- err
+	}()
+	for range 10000 {
+		runtime.Gosched() // so that it most likely waits by then; if not, this shows nothing
+	}
+	s.cancel()
+	if err := take(t, "end", received); err == nil {
+		t.Error("received a push")
 	}
 }
