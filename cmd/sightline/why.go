@@ -31,6 +31,9 @@ func newWhy(g *globals) *cobra.Command {
 
 func tellWhy(t *table, w api.Why) {
 	t.row(w.Summary)
+	if w.Note != "" {
+		t.row(w.Note)
+	}
 	t.row()
 	t.head("TIME", "TOLD BY", "PEER", "REQUEST", "STATUS", "MS", "ENDED BY", "FLAGS")
 	for _, h := range w.Hops {

@@ -172,6 +172,40 @@ func TestWhySaysWhoRefused(t *testing.T) {
 	}
 }
 
+// Who answered is the one that was called, whichever row comes first.
+func TestWhySaysWhoAnswered(t *testing.T) {
+	caller := signal.Log{Time: noon, Service: "visitor", Peer: "prices", Reporter: signal.Source, Status: 200, DurationMS: 17}
+	callee := signal.Log{Time: noon.Add(1), Service: "prices", Peer: "visitor", Reporter: signal.Destination, Status: 200, DurationMS: 16}
+	by := func(l signal.Log, who string) signal.Log {
+		l.Attributes = map[string]any{signal.KeyGenerated: who}
+		return l
+	}
+	const more = "One row is there yet; rows arrive some seconds after the request, so more may follow."
+	old := caller
+	old.Time = noon.Add(-time.Hour)
+	for name, tt := range map[string]struct {
+		rows       []signal.Log
+		want, note string
+	}{
+		"both sides":            {[]signal.Log{by(caller, "app"), by(callee, "app")}, "prices answered 200 in 17.0 ms", ""},
+		"the callee's alone":    {[]signal.Log{by(callee, "app")}, "prices answered 200 in 16.0 ms", more},
+		"the caller's alone":    {[]signal.Log{by(caller, "app")}, "prices answered 200 in 17.0 ms", more},
+		"one of an hour ago":    {[]signal.Log{old}, "prices answered 200 in 17.0 ms", ""},
+		"the caller's sidecar":  {[]signal.Log{by(old, "proxy")}, "Status 200 was made by the sidecar of visitor in 17.0 ms", ""},
+		"the callee's sidecar":  {[]signal.Log{by(old, "peer")}, "Status 200 was made by the sidecar of prices in 17.0 ms", ""},
+		"a record without peer": {[]signal.Log{{Time: old.Time, Service: "gateway", Status: 200}}, "gateway answered 200 in 0.0 ms", ""},
+	} {
+		s := open(t, func(d *api.Deps) {
+			d.Logs, d.Now = fixedLogs(tt.rows), func() time.Time { return noon.Add(time.Second) }
+		})
+		var w api.Why
+		s.get("/api/v1/why/req-1", &w)
+		if want := tt.want + "; nothing failed on the way."; w.Summary != want || w.Note != tt.note {
+			t.Errorf("%s: %q, note %q; want %q, %q", name, w.Summary, w.Note, want, tt.note)
+		}
+	}
+}
+
 func TestReadiness(t *testing.T) {
 	s := open(t, func(d *api.Deps) {
 		d.Ready = func(context.Context) error { return errors.New("store: starting") }

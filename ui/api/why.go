@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -18,8 +19,9 @@ import (
 type Why struct {
 	ID       string         `json:"id"`
 	TraceID  string         `json:"traceId,omitempty"`
-	Summary  string         `json:"summary"` // one sentence
-	Hops     []Hop          `json:"hops"`    // in order of time
+	Summary  string         `json:"summary"`        // one sentence
+	Note     string         `json:"note,omitempty"` // what may still change
+	Hops     []Hop          `json:"hops"`           // in order of time
 	Verdicts []mesh.Verdict `json:"verdicts"`
 }
 
@@ -64,7 +66,7 @@ func (a *API) why(c *gin.Context) (any, error) {
 		w.Hops = append(w.Hops, hopOf(row))
 		named[row.Service], named[row.Peer] = true, true
 	}
-	w.Summary = summarize(w.Hops)
+	w.Summary, w.Note = summarize(w.Hops), a.note(rows)
 	if a.deps.Breakers != nil {
 		all, err := a.deps.Breakers.Verdicts(c)
 		if err != nil {
@@ -133,16 +135,10 @@ func failed(l signal.Log) bool {
 func summarize(hops []Hop) string {
 	i := deciding(hops)
 	if i < 0 {
-		first := hops[0].Log
-		return fmt.Sprintf("%s answered %d in %.1f ms; nothing failed on the way.", first.Service, first.Status, first.DurationMS)
+		return answered(hops[0])
 	}
 	h := hops[i]
-	who := map[string]string{
-		"app":   "the application of " + cmp.Or(destinationOf(h.Log), h.Log.Service),
-		"proxy": "the sidecar of " + h.Log.Service,
-		"peer":  "the sidecar of " + cmp.Or(h.Log.Peer, "the other side"),
-	}[h.GeneratedBy]
-	s := fmt.Sprintf("Status %d was made by %s", h.Log.Status, cmp.Or(who, "an unknown party near "+h.Log.Service))
+	s := fmt.Sprintf("Status %d was made by %s", h.Log.Status, cmp.Or(maker(h), "an unknown party near "+h.Log.Service))
 	if why := cmp.Or(h.Log.Reason, meanings(h.Flags)); why != "" {
 		s += ": " + why
 	}
@@ -150,6 +146,37 @@ func summarize(hops []Hop) string {
 		s += fmt.Sprintf(" (after %d attempts)", h.Attempts)
 	}
 	return s + "."
+}
+
+// maker is who made the status of a hop, empty where its row does not say.
+func maker(h Hop) string {
+	return map[string]string{
+		"app":   "the application of " + cmp.Or(destinationOf(h.Log), h.Log.Service),
+		"proxy": "the sidecar of " + h.Log.Service,
+		"peer":  "the sidecar of " + cmp.Or(h.Log.Peer, "the other side"),
+	}[h.GeneratedBy]
+}
+
+// answered says who answered in a hop that went well: the service that was called, unless a
+// sidecar made the answer in its place.
+func answered(h Hop) string {
+	if h.GeneratedBy == "proxy" || h.GeneratedBy == "peer" {
+		return fmt.Sprintf("Status %d was made by %s in %.1f ms; nothing failed on the way.", h.Log.Status, maker(h), h.Log.DurationMS)
+	}
+	who := cmp.Or(destinationOf(h.Log), h.Log.Service)
+	return fmt.Sprintf("%s answered %d in %.1f ms; nothing failed on the way.", who, h.Log.Status, h.Log.DurationMS)
+}
+
+// late is how long after its request a row may come: sidecars send theirs in batches, some
+// seconds apart, and again where the collector was away.
+const late = 30 * time.Second
+
+// note says that more may follow where there is but one row, and it is a new one.
+func (a *API) note(rows []signal.Log) string {
+	if len(rows) != 1 || a.now().Sub(rows[0].Time) > late+time.Duration(rows[0].DurationMS*float64(time.Millisecond)) {
+		return ""
+	}
+	return "One row is there yet; rows arrive some seconds after the request, so more may follow."
 }
 
 // deciding is the last hop to start among those that failed, because the ones before it

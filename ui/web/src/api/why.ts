@@ -43,6 +43,7 @@ export interface Why {
   id: string;
   traceId?: string;
   summary: string;
+  note?: string;
   hops: Hop[];
   verdicts: Verdict[];
 }

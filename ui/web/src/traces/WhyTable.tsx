@@ -17,6 +17,7 @@ export function WhyTable({ id }: { id: string }) {
   return (
     <div className="why">
       <p className="why-summary">{why.data.summary}</p>
+      {why.data.note && <p className="why-note">{why.data.note}</p>}
       {why.data.verdicts.length > 0 && (
         <ul className="why-verdicts">
           {why.data.verdicts.map((v) => (
