@@ -16,12 +16,13 @@ import (
 
 var update = flag.Bool("update", false, "write CODES.md anew")
 
-// world runs parcels v1 and v2, and knows van, which has no instance now.
+// world runs parcels v1 and v2 and a desk with an identity, and knows van, which has no instance now.
 func world() config.World {
 	instance := func(v string) mesh.Instance {
 		return mesh.Instance{Service: "parcels", Version: mesh.Version(v), Labels: map[string]string{"version": v, "app": "parcels"}}
 	}
-	return config.NewWorld([]mesh.Instance{instance("v1"), instance("v2")}, "van")
+	desk := mesh.Instance{Service: "desk", Identity: "spiffe://mesh.local/ns/default/sa/desk"}
+	return config.NewWorld([]mesh.Instance{instance("v1"), instance("v2"), desk}, "van")
 }
 
 const rule = `apiVersion: networking.istio.io/v1
@@ -56,6 +57,11 @@ func routesOf(name string, http ...string) string {
 
 func policy(name, spec string) string { return object("AuthorizationPolicy", name, spec) }
 
+// from allows one source.
+func from(source string) string {
+	return policy("p", "{rules: [{from: [{source: {"+source+"}}]}]}")
+}
+
 // cases has, for every code, a manifest that has it and one that is nearly the same and
 // has not.
 var cases = map[config.Code]struct{ bad, good string }{
@@ -81,6 +87,9 @@ var cases = map[config.Code]struct{ bad, good string }{
 	},
 	config.CodeNoMember:   {workloads("app: train", "app: train2"), workloads("app: train", "app: train")},
 	config.CodeUnselected: {workloads("app: parcels", "app: train"), workloads("app: train", "app: train")},
+
+	config.CodeNoCaller:    {from("principals: [cluster.local/ns/default/sa/dsek]"), from("principals: [cluster.local/ns/default/sa/desk]")},
+	config.CodeTrustDomain: {from("principals: [other.domain/ns/default/sa/desk]"), from("principals: [mesh.local/ns/default/sa/desk]")},
 
 	config.CodeUnreachable: {
 		routes("match: [{uri: {prefix: /a}}], "+all, "match: [{uri: {exact: /a/b}}, {uri: {prefix: /a/c}, method: {exact: GET}}], "+all, all),
@@ -131,11 +140,12 @@ var cases = map[config.Code]struct{ bad, good string }{
 	},
 	config.CodeClaimed: {
 		policy("p", "{rules: [{from: [{source: {remoteIpBlocks: [10.0.0.0/8]}}]}]}"),
-		policy("p", "{rules: [{from: [{source: {remoteIpBlocks: [10.0.0.0/8], namespaces: [shop]}}]}]}"),
+		policy("p", "{rules: [{from: [{source: {remoteIpBlocks: [10.0.0.0/8], namespaces: [default]}}]}]}"),
 	},
 	config.CodeNotTaken:    {takes("a", "STRICT") + called("DISABLE"), takes("a", "PERMISSIVE") + called("DISABLE")},
 	config.CodePlainHTTPS:  {host443("HTTP"), host443("HTTPS")},
 	config.CodeUnverified:  {host443("HTTPS") + tlsOut("{mode: SIMPLE, insecureSkipVerify: true}"), host443("HTTPS") + tlsOut("{mode: SIMPLE}")},
+	config.CodePrincipal:   {from("principals: [desk]"), from("serviceAccounts: [desk]")},
 	config.CodeTwoPolicies: {takes("a", "STRICT") + takes("b", "PERMISSIVE"), takes("a", "STRICT")},
 }
 

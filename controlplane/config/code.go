@@ -34,6 +34,8 @@ const (
 	CodeDelegate     Code = "SL0108"
 	CodeNoMember     Code = "SL0109"
 	CodeUnselected   Code = "SL0110"
+	CodeNoCaller     Code = "SL0111"
+	CodeTrustDomain  Code = "SL0112"
 )
 
 // What is wrong with routes.
@@ -63,6 +65,7 @@ const (
 	CodeClaimed     Code = "SL0307"
 	CodePlainHTTPS  Code = "SL0308"
 	CodeUnverified  Code = "SL0309"
+	CodePrincipal   Code = "SL0310"
 )
 
 // CodeInfo is what there is to know of a code.
@@ -148,6 +151,14 @@ var codes = []CodeInfo{
 		"Nobody can call it, as it has no name to be asked for. Add a Service that selects its labels, in its namespace, or correct the labels.",
 	},
 	{
+		CodeNoCaller, SeverityWarning, "No known workload is who the policy is about",
+		"No caller fits it until a workload of that account or namespace joins: an ALLOW policy lets nobody in by it, and a DENY policy keeps nobody out. Look for a slip of spelling.",
+	},
+	{
+		CodeTrustDomain, SeverityWarning, "The trust domain is not the mesh's",
+		"Sidecars take certificates of their own trust domain alone, so no caller fits it. In principals, cluster.local stands for that one, whatever its name.",
+	},
+	{
 		CodeUnreachable, SeverityWarning, "No request gets to the rule",
 		"Rules are tried in order, and earlier ones take every request that this one is about. Move it up, or narrow the one that the message names.",
 	},
@@ -230,6 +241,10 @@ var codes = []CodeInfo{
 	{
 		CodeUnverified, SeverityWarning, "The server's certificate is not verified",
 		"Encrypted as it is, the connection may end at anybody who got in between. Say whom to trust (caCertificates), and by which names (subjectAltNames).",
+	},
+	{
+		CodePrincipal, SeverityWarning, "Nobody has such a principal",
+		"A principal is trust-domain/ns/namespace/sa/account, with one * at its beginning or end at most, so no caller fits this one. For an account alone there is serviceAccounts.",
 	},
 }
 

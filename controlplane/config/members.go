@@ -208,6 +208,7 @@ func (w World) with(all []Object) World {
 		ports[s] = sortedPorts(slices.Clone(ports[s]))
 	}
 	w.Services, w.Ports, w.sidecars, w.several = services, ports, sidecars, several
+	w.callers = w.callers.with(all)
 	return w
 }
 

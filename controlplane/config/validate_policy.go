@@ -29,6 +29,7 @@ func (v *validator) rule(r *security.Rule, at string) {
 	for j, f := range r.GetFrom() {
 		v.given(f.GetSource() != nil, fmt.Sprintf("%s.from[%d].source", at, j))
 		v.fromSource(f.GetSource(), fmt.Sprintf("%s.from[%d].source", at, j))
+		v.sourceFits(f.GetSource(), fmt.Sprintf("%s.from[%d].source", at, j))
 	}
 	for j, t := range r.GetTo() {
 		v.given(t.GetOperation() != nil, fmt.Sprintf("%s.to[%d].operation", at, j))
@@ -36,6 +37,7 @@ func (v *validator) rule(r *security.Rule, at string) {
 	}
 	for j, c := range r.GetWhen() {
 		v.condition(c, fmt.Sprintf("%s.when[%d]", at, j))
+		v.conditionFits(c, fmt.Sprintf("%s.when[%d]", at, j))
 	}
 }
 

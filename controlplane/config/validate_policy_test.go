@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/sightline-mesh/sightline/controlplane/config"
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
 func authorization(metadata, spec string) string {
@@ -47,7 +48,7 @@ func TestValidateAuthorizationPolicy(t *testing.T) {
 
 		{"", source(`principals: ["cluster.local/ns/a/sa/b", "*/sa/b", "cluster.local/*", "*"]`), ""},
 		{"", source(`principals: ["spiffe://mesh.local/ns/a/sa/b"]`), `error spec.rules[0].from[0].source.principals[0]: "spiffe://mesh.local/ns/a/sa/b": want it without spiffe://`},
-		{"", source(`notPrincipals: ["a", "a*b"]`), `error spec.rules[0].from[0].source.notPrincipals[1]: "a*b": one * is supported, at the beginning or the end`},
+		{"", source(`notPrincipals: ["*/sa/a", "a*b"]`), `error spec.rules[0].from[0].source.notPrincipals[1]: "a*b": one * is supported, at the beginning or the end`},
 		{"", source(`namespaces: ["*a*"]`), `error spec.rules[0].from[0].source.namespaces[0]: "*a*": one * is supported`},
 		{"", source(`namespaces: ["**"]`), `error spec.rules[0].from[0].source.namespaces[0]: "**": one * is supported`},
 		{"", source(`requestPrincipals: [""]`), `error spec.rules[0].from[0].source.requestPrincipals[0]: "" fits nothing; want a value, or "*" for any`},
@@ -92,5 +93,57 @@ func TestValidateAuthorizationPolicy(t *testing.T) {
 	} {
 		manifest := authorization(tt.metadata, tt.spec)
 		wantFinding(t, manifest, tt.want)
+	}
+}
+
+// TestPolicyOfNobody has values that no caller fits, where desk.default and till.shop run.
+func TestPolicyOfNobody(t *testing.T) {
+	running := config.NewWorld([]mesh.Instance{
+		{Service: "desk", Identity: "spiffe://mesh.example/ns/default/sa/desk"},
+		{Service: "till.shop", Identity: "spiffe://mesh.example/ns/shop/sa/till"},
+		{Service: "outside"},
+	})
+	const entry = "---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: e}\nspec: {hosts: [press], location: MESH_INTERNAL, resolution: STATIC, ports: [{number: 80, name: http, protocol: HTTP}], endpoints: [{address: 10.0.0.7, serviceAccount: press}]}\n"
+	from := "spec.rules[0].from[0].source."
+	for _, tt := range []struct{ spec, want string }{
+		{source(`principals: ["cluster.local/ns/default/sa/desk", "mesh.example/ns/shop/sa/till", "*/sa/desk", "cluster.local/*", "mesh.example/ns/sh*", "*"]`), ""},
+		{source(`principals: ["cluster.local/ns/default/sa/press", "mesh.example/ns/default/sa/press"]`), ""},
+		{source(`principals: [desk]`), `SL0310 ` + from + `principals[0]: "desk" is nobody's principal, so no caller fits it; want one such as "cluster.local/ns/default/sa/desk"`},
+		{source(`notPrincipals: ["ns/default/sa/desk"]`), `SL0310 ` + from + `notPrincipals[0]: "ns/default/sa/desk" is nobody's principal, so no caller fits it; want one such as "cluster.local/ns/default/sa/account"`},
+		{source(`principals: ["other.domain/ns/default/sa/desk"]`), `SL0112 ` + from + `principals[0]: "other.domain/ns/default/sa/desk": no caller is of trust domain "other.domain"; want mesh.example, or cluster.local, which stands for it`},
+		{source(`principals: ["cluster.local/ns/default/sa/dsek"]`), `SL0111 ` + from + `principals[0]: no workload of account "dsek" of namespace "default" is known; did you mean "default/desk"?`},
+		{source(`principals: ["mesh.example/ns/depot/sa/van"]`), `SL0111 ` + from + `principals[0]: no workload of account "van" of namespace "depot" is known; known are default/desk, default/press, shop/till`},
+		{source(`principals: ["cluster.local/ns/depot/*"]`), `SL0111 ` + from + `principals[0]: "cluster.local/ns/depot/*" fits no workload that is known; known are cluster.local/ns/default/sa/desk, `},
+		{source(`principals: ["cluster.local/ns/sightline/sa/collector"], namespaces: [sightline]`), ""},
+		{source(`namespaces: [shop, "sh*", default]`), ""},
+		{source(`notNamespaces: [shpo]`), `SL0111 ` + from + `notNamespaces[0]: no workload in a namespace "shpo" is known; did you mean "shop"?`},
+		{source(`trustDomains: [mesh.example]`), ""},
+		{source(`trustDomains: [cluster.local]`), `SL0112 ` + from + `trustDomains[0]: no caller is of trust domain "cluster.local"; want mesh.example`},
+		{source(`serviceAccounts: [desk, shop/till]`), ""},
+		{source(`serviceAccounts: [till]`), `SL0111 ` + from + `serviceAccounts[0]: no workload of account "till" of namespace "default" is known`},
+		{condition(`key: source.principal, notValues: [desk]`), `SL0310 spec.rules[0].when[0].notValues[0]: "desk" is nobody's principal`},
+		{condition(`key: source.namespace, values: [shpo]`), `SL0111 spec.rules[0].when[0].values[0]: no workload in a namespace "shpo"`},
+		{condition(`key: "request.headers[x]", values: [desk]`), ""},
+	} {
+		var got []string
+		for _, f := range config.Validate(parse(t, authorization("", tt.spec)+entry), running) {
+			got = append(got, f.Code+" "+f.Path+": "+f.Message)
+			if f.Severity != config.SeverityWarning {
+				t.Errorf("%s: %s is no warning: %s", tt.spec, f.Code, f.Message)
+			}
+		}
+		if all := strings.Join(got, "\n"); (tt.want == "") != (all == "") || !strings.HasPrefix(all, tt.want) || len(got) > 1 {
+			t.Errorf("%s\ngot  %s\nwant %s", tt.spec, all, tt.want)
+		}
+	}
+}
+
+// TestPolicyBeforeAnybody: nothing is said of accounts while no sidecar has joined, but a
+// principal of no shape is nobody's whoever comes.
+func TestPolicyBeforeAnybody(t *testing.T) {
+	spec := source(`principals: [desk, "other.domain/ns/default/sa/desk", "*/sa/x"], namespaces: [shop]`)
+	found := config.Validate(parse(t, authorization("", spec)), config.NewWorld(nil))
+	if len(found) != 1 || found[0].Code != string(config.CodePrincipal) {
+		t.Errorf("%+v, want SL0310 of the first principal alone", found)
 	}
 }

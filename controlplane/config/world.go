@@ -26,6 +26,7 @@ type World struct {
 	several  map[mesh.ServiceName]bool          // that have an instance with more than one port
 	sidecars map[mesh.ServiceName]bool          // that have one with a sidecar
 	apps     map[mesh.ServiceName][][]mesh.Port // of each instance, as Services; none where that is not known
+	callers  callers
 }
 
 // NewWorld is the world in which these instances run. A service in known counts
@@ -35,6 +36,7 @@ func NewWorld(instances []mesh.Instance, known ...mesh.ServiceName) World {
 		Services: make(map[mesh.ServiceName][]map[string]string),
 		Ports:    make(map[mesh.ServiceName][]mesh.Port), several: make(map[mesh.ServiceName]bool),
 		apps: make(map[mesh.ServiceName][][]mesh.Port), sidecars: make(map[mesh.ServiceName]bool),
+		callers: newCallers(),
 	}
 	for _, s := range known {
 		w.Services[s] = nil
@@ -46,6 +48,7 @@ func NewWorld(instances []mesh.Instance, known ...mesh.ServiceName) World {
 		w.sidecars[i.Service] = w.sidecars[i.Service] || !i.Bare()
 		w.several[i.Service] = w.several[i.Service] || len(ports) > 1
 		w.apps[i.Service] = append(w.apps[i.Service], ports)
+		w.callers.add(i.Identity)
 	}
 	for s, ports := range w.Ports {
 		w.Ports[s] = sortedPorts(ports)
