@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 	"time"
@@ -27,9 +28,9 @@ type command struct {
 	startupTimeout time.Duration
 }
 
-// probe tells when the app takes requests.
-func (c *command) probe() run.Probe {
-	p := run.Probe{Path: c.readyPath, Within: c.startupTimeout}
+// probe tells when the app takes requests, and log why it does not.
+func (c *command) probe(log *slog.Logger) run.Probe {
+	p := run.Probe{Path: c.readyPath, Within: c.startupTimeout, Logger: log}
 	for _, port := range c.config.Ports {
 		p.Ports = append(p.Ports, int(port.Number))
 	}

@@ -32,7 +32,7 @@ func TestPorts(t *testing.T) {
 			if err != nil || !slices.Equal(parsed.config.Ports, c.want) {
 				t.Errorf("ports %v, %v; want %v", parsed.config.Ports, err, c.want)
 			}
-			if got := parsed.probe().Ports; len(got) != len(c.want) {
+			if got := parsed.probe(nil).Ports; len(got) != len(c.want) {
 				t.Errorf("%v are asked whether the app is ready, of %v", got, c.want)
 			}
 		})

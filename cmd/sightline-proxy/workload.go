@@ -75,7 +75,7 @@ func begin(c command, args []string, log *slog.Logger) (status int, err error) {
 	work.Go(func() error { return s.Run(serving) })
 	work.Go(func() error {
 		defer end()
-		status, err = beside(alive, sidecar{s, p}, c, passed)
+		status, err = beside(alive, sidecar{s, p, log}, c, passed)
 		return err
 	})
 	failed := work.Wait() // before status is read: the app's end sets it
@@ -87,13 +87,14 @@ type sidecar struct {
 	*restart.Supervisor
 
 	first *proxy.Proxy
+	log   *slog.Logger
 }
 
 // beside runs the app, if there is one, until it ends or alive does.
 func beside(alive context.Context, s sidecar, c command, passed <-chan os.Signal) (int, error) {
 	if len(c.app) == 0 {
 		defer endAtOnce(alive, s.Kill)()
-		return 0, run.Alone(alive, s, c.probe())
+		return 0, run.Alone(alive, s, c.probe(s.log))
 	}
 	select {
 	case <-s.Ready():
@@ -108,7 +109,7 @@ func beside(alive context.Context, s sidecar, c command, passed <-chan os.Signal
 		s.Kill()
 		_ = app.Signal(syscall.SIGKILL) // there is no time for more
 	})()
-	return run.Beside(alive, s, app, c.probe(), passed)
+	return run.Beside(alive, s, app, c.probe(s.log), passed)
 }
 
 // endAtOnce has the second signal to end do so without any waiting: who asks twice does

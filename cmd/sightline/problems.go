@@ -4,15 +4,20 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
+// startsWithin is how long a workload may take to be ready: one that needs longer waits
+// for an app that does not come, or listens elsewhere than its sidecar was told.
+const startsWithin = time.Minute
+
 // problemsNamed is how many are named of what has the same problem.
 const problemsNamed = 3
 
-// problems are what somebody has to see to: a sidecar that is away or behind, a breaker
-// that is tripped, state that cannot be read, certificates that are not renewed, a
+// problems are what somebody has to see to: a sidecar that is away or behind, an app that
+// does not come up, a breaker that is tripped, state that cannot be read, certificates that are not renewed, a
 // collector whose disk is full. What a registry tells of has no sidecar, or one of another
 // mesh.
 func (s meshStatus) problems() []string {
@@ -34,6 +39,7 @@ func (s meshStatus) problems() []string {
 	}{
 		{away, "sidecar is not connected", "sidecars are not connected"},
 		{behind, "sidecar is not in sync", "sidecars are not in sync"},
+		{s.stuck(), "workload is not ready", "workloads are not ready"},
 		{tripped, "breaker is tripped", "breakers are tripped"},
 		{unreadable, "piece of state cannot be read", "pieces of state cannot be read"},
 		{alarmed(s.Authority), "certificate of the authority wants a rotation", "certificates of the authority want a rotation"},
@@ -65,6 +71,21 @@ func (s meshStatus) apart() (away, behind []string) {
 		}
 	}
 	return away, behind
+}
+
+// stuck are the workloads that have been starting for too long, and for how long. They
+// have for as long as their streams last at least: none goes back to it.
+func (s meshStatus) stuck() []string {
+	var out []string
+	for _, p := range s.Proxies {
+		if p.Instance.Origin != "" || !p.Connected || p.Instance.State != mesh.Starting || p.Since.IsZero() {
+			continue
+		}
+		if d := time.Since(p.Since).Truncate(time.Minute); d >= startsWithin {
+			out = append(out, fmt.Sprintf("%s (starting for %s)", p.Instance.ID, strings.TrimSuffix(d.String(), "0s")))
+		}
+	}
+	return out
 }
 
 // trouble is why the collector receives nothing, the same for all signals.

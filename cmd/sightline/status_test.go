@@ -56,3 +56,35 @@ func TestAMeshWithWhatCannotBeReadIsNotWell(t *testing.T) {
 		}
 	}
 }
+
+// An app that does not listen where its sidecar was told to look leaves its workload
+// starting for good.
+func TestAWorkloadThatDoesNotComeUpIsAProblem(t *testing.T) {
+	t.Parallel()
+	proxy := func(id mesh.InstanceID, state mesh.InstanceState, since time.Duration) mesh.ProxyStatus {
+		return mesh.ProxyStatus{Instance: mesh.Instance{ID: id, State: state}, Connected: true, InSync: true, Since: time.Now().Add(-since)}
+	}
+	told := proxy("ledger", mesh.Starting, time.Hour)
+	told.Instance.Origin = "file"
+	unknown := proxy("old-1", mesh.Starting, 0)
+	unknown.Since = time.Time{}
+	for _, c := range []struct {
+		why  string
+		of   []mesh.ProxyStatus
+		want []string
+	}{
+		{"starts", []mesh.ProxyStatus{proxy("web-1", mesh.Starting, 50*time.Second)}, []string{}},
+		{"is ready, drains, only calls", []mesh.ProxyStatus{proxy("a", mesh.Ready, time.Hour), proxy("b", mesh.Draining, time.Hour), proxy("c", mesh.Caller, time.Hour)}, []string{}},
+		{"is no sidecar's, or nobody knows since when", []mesh.ProxyStatus{told, unknown}, []string{}},
+		{"one", []mesh.ProxyStatus{proxy("web-1", mesh.Starting, 130*time.Second)}, []string{"1 workload is not ready: web-1 (starting for 2m)"}},
+		{
+			"some",
+			[]mesh.ProxyStatus{proxy("web-1", mesh.Starting, 61*time.Second), proxy("web-2", mesh.Starting, time.Hour)},
+			[]string{"2 workloads are not ready: web-1 (starting for 1m), web-2 (starting for 1h0m)"},
+		},
+	} {
+		if diff := cmp.Diff(c.want, meshStatus{Proxies: c.of}.problems()); diff != "" {
+			t.Errorf("%s: %s", c.why, diff)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strconv"
@@ -27,6 +28,8 @@ type Probe struct {
 	Path string
 	// Within bounds the wait; 0 is no bound.
 	Within time.Duration
+	// Logger is told what an app that is long in coming lacks; nil is nobody.
+	Logger *slog.Logger
 }
 
 // Await waits until the app takes requests, ctx ends, or the time for it has passed.
@@ -42,14 +45,18 @@ func (p Probe) Await(ctx context.Context) error {
 	}
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
-	silent := 0
+	silent, waited := 0, newWaiting(p)
 	for {
 		port, err := p.once(within, client)
 		if err == nil {
+			waited.over()
 			return nil
 		}
 		if end, bounded := within.Deadline(); silent == 0 || !bounded || time.Now().Before(end) {
 			silent = port // else it is the time that is over
+			if ctx.Err() == nil {
+				waited.on(p.lack(port, err))
+			}
 		}
 		select {
 		case <-tick.C:
