@@ -89,7 +89,7 @@ func about(all []mesh.Resource, service mesh.ServiceName) []mesh.Resource {
 
 func (d description) text(t *table) {
 	s := d.Service
-	t.row(fmt.Sprintf("%s: %s, %.1f requests/s, %.2f %% failed, p50 %.1f ms, p99 %.1f ms", s.ID, s.Health, s.RPS, 100*s.ErrorShare, s.P50, s.P99))
+	t.row(fmt.Sprintf("%s: %s, %.1f requests/s, %.2f %% failed, p50 %.1f ms, p99 %.1f ms", s.ID, d.standing(), s.RPS, 100*s.ErrorShare, s.P50, s.P99))
 	t.row()
 	listProxies(t, d.Instances)
 	t.row()
@@ -118,6 +118,51 @@ func (d description) text(t *table) {
 	for _, e := range d.Events {
 		t.row(e.Time, string(e.Kind), e.By, e.Summary)
 	}
+}
+
+// standing is how the service is: its health is that of the requests it had, which says
+// nothing where there is no instance any more that would answer the next one.
+func (d description) standing() string {
+	health, none := string(d.Service.Health), d.unserved()
+	switch {
+	case none == "" || d.Service.ID == graph.Outside:
+		return health
+	case d.Service.Health == graph.Healthy:
+		return none
+	}
+	return none + ", " + health
+}
+
+// unserved says that no instance takes requests and what keeps them from it; empty is
+// that one does, or that they only call.
+func (d description) unserved() string {
+	if len(d.Instances) == 0 {
+		return "no instance is known"
+	}
+	away, states := 0, map[mesh.InstanceState]int{}
+	for _, p := range d.Instances {
+		switch told := p.Instance.Origin != ""; {
+		case !p.Connected && !told && p.Unknown == "":
+			away++
+		case p.Instance.State == mesh.Starting, p.Instance.State == mesh.Draining:
+			states[p.Instance.State]++
+		default:
+			return ""
+		}
+	}
+	if away == len(d.Instances) {
+		return "no instance is connected"
+	}
+	var why []string
+	for _, one := range []struct {
+		n    int
+		what string
+	}{{away, "not connected"}, {states[mesh.Starting], "starting"}, {states[mesh.Draining], "draining"}} {
+		if one.n > 0 {
+			why = append(why, fmt.Sprintf("%d %s", one.n, one.what))
+		}
+	}
+	return "no instance is ready (" + strings.Join(why, ", ") + ")"
 }
 
 // seen is what a version did lately: its rate, failed share, p99 and breaker.

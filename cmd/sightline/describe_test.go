@@ -2,9 +2,11 @@ package main
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
+	"github.com/sightline-mesh/sightline/topology/graph"
 )
 
 func TestAboutListsWhatMayConcernAService(t *testing.T) {
@@ -29,5 +31,39 @@ func TestAboutListsWhatMayConcernAService(t *testing.T) {
 	}
 	if want := []int{0, 1, 2, 5}; !slices.Equal(got, want) {
 		t.Errorf("of the resources %v are about menu, want %v", got, want)
+	}
+}
+
+func TestDescribeSaysThatNobodyServes(t *testing.T) {
+	t.Parallel()
+	proxy := func(state mesh.InstanceState, connected bool) mesh.ProxyStatus {
+		return mesh.ProxyStatus{Instance: mesh.Instance{ID: "web-1", State: state}, Connected: connected}
+	}
+	told := mesh.ProxyStatus{Instance: mesh.Instance{Origin: "file", State: mesh.Ready}}
+	unknown := mesh.ProxyStatus{Instance: mesh.Instance{State: mesh.Ready}, Unknown: "control plane b does not answer"}
+	away, starting, ready := proxy(mesh.Ready, false), proxy(mesh.Starting, true), proxy(mesh.Ready, true)
+	for _, c := range []struct {
+		of     []mesh.ProxyStatus
+		health graph.Health
+		want   string
+	}{
+		{[]mesh.ProxyStatus{away, ready}, graph.Healthy, "web: healthy, 0.0 requests/s"},
+		{[]mesh.ProxyStatus{proxy(mesh.Caller, true)}, graph.Healthy, "web: healthy, 0.0"},
+		{[]mesh.ProxyStatus{away, told}, graph.Healthy, "web: healthy, 0.0"},
+		{[]mesh.ProxyStatus{unknown}, graph.Healthy, "web: healthy, 0.0"},
+		{nil, graph.Healthy, "web: no instance is known, 0.0"},
+		{[]mesh.ProxyStatus{away, away}, graph.Healthy, "web: no instance is connected, 0.0"},
+		{[]mesh.ProxyStatus{away}, graph.Failing, "web: no instance is connected, failing, 0.0"},
+		{
+			[]mesh.ProxyStatus{away, starting, proxy(mesh.Draining, true), starting},
+			graph.Idle,
+			"web: no instance is ready (1 not connected, 2 starting, 1 draining), idle, 0.0",
+		},
+	} {
+		d := description{Service: graph.Node{ID: "web", Health: c.health}, Instances: c.of}
+		var out strings.Builder
+		if err := (&globals{output: "text"}).print(&out, d, d.text); err != nil || !strings.HasPrefix(out.String(), c.want) {
+			t.Errorf("%+v: %v, described as %q, want %q first", c.of, err, out.String(), c.want)
+		}
 	}
 }
