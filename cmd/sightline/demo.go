@@ -26,6 +26,7 @@ type demoFlags struct {
 	length time.Duration
 	rate   float64
 	faults []string
+	dir    string // empty is one that is gone afterwards
 }
 
 func newDemo(g *globals) *cobra.Command {
@@ -37,7 +38,7 @@ func newDemo(g *globals) *cobra.Command {
 			"  sightline demo --for 90s --rps 200 --fault errors@payments:v2,at=30s,for=30s --output json",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			dir, done, err := demoDir(cmd, g)
+			dir, done, err := demoDir(d.dir)
 			if err != nil {
 				return err
 			}
@@ -51,6 +52,8 @@ func newDemo(g *globals) *cobra.Command {
 	}
 	meshFlags(cmd.Flags(), &d.mesh)
 	f := cmd.Flags()
+	f.StringVar(&d.dir, "dir", "", fmt.Sprintf( // in the place of the one that all commands have
+		"where the demo keeps its state (default: a new directory in %s, which it tells, and removes when it ends)", os.TempDir()))
 	f.DurationVar(&d.length, "for", 0, "how long to load the shop (default: until Ctrl-C)")
 	f.Float64Var(&d.rate, "rps", 50, "requests per second at the shop's gateway")
 	f.StringArrayVar(&d.faults, "fault", nil, "what to break and when: errors@payments:v2,at=30s,for=30s")
@@ -68,9 +71,9 @@ func demoMesh() up.Config {
 
 // demoDir is where the demo keeps its state: a directory that was asked for is kept,
 // else one that is gone afterwards.
-func demoDir(cmd *cobra.Command, g *globals) (string, func() error, error) {
-	if cmd.Flags().Changed("dir") {
-		return g.dir, func() error { return nil }, nil
+func demoDir(asked string) (string, func() error, error) {
+	if asked != "" {
+		return asked, func() error { return nil }, nil
 	}
 	dir, err := os.MkdirTemp("", "sightline-demo-")
 	if err != nil {
@@ -195,6 +198,16 @@ func perform(ctx context.Context, cmd *cobra.Command, m *up.Mesh, c demo.Config)
 		return demo.Report{}, fmt.Errorf("make a join token: %w", err)
 	}
 	c.Token, c.URL, c.Memory = join.Token, m.URL(), m.PIDs
-	cmd.PrintErrf("\n  %s\n  sign in once: %s\n\n", m.URL(), m.SignInLink())
+	cmd.PrintErrf("\n  %s\n  sign in once: %s\n  from a shell: %s\n\n", m.URL(), m.SignInLink(), reach(os.Args[0], c.Dir, c.URL))
 	return demo.Run(ctx, c, api)
+}
+
+// reach is a command line that asks the demo how it is; its flags are those with which
+// all commands reach it.
+func reach(program, dir, server string) string {
+	line := program + " status --dir " + dir
+	if server != defaultServer || os.Getenv(serverVariable) != "" {
+		line += " --server " + server
+	}
+	return line
 }

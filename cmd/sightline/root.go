@@ -17,6 +17,12 @@ import (
 // could not do what it should, is status 2.
 var errFound = errors.New("findings")
 
+// Where the API is looked for, unless --server or the environment says otherwise.
+const (
+	serverVariable = "SIGHTLINE_SERVER"
+	defaultServer  = "http://127.0.0.1:8080"
+)
+
 // globals are the flags of all commands that talk to a running Sightline.
 type globals struct {
 	server string
@@ -41,7 +47,7 @@ func newRoot() *cobra.Command {
 		},
 	}
 	f := root.PersistentFlags()
-	f.StringVar(&g.server, "server", env("SIGHTLINE_SERVER", "http://127.0.0.1:8080"), "URL of the API, or several of one mesh, with commas between them: the next is asked where one is not to be reached")
+	f.StringVar(&g.server, "server", env(serverVariable, defaultServer), "URL of the API, or several of one mesh, with commas between them: the next is asked where one is not to be reached")
 	f.StringVar(&g.token, "token-file", "", "file with the API token (default: the one that sightline up made in --dir)")
 	f.StringVar(&g.dir, "dir", defaultDir(), "where Sightline keeps its state")
 	g.output = "text"
