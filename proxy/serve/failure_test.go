@@ -118,7 +118,7 @@ func (m *testMesh) pointAt(t testing.TB, all ...*sidecar) {
 	snap := mesh.Snapshot{Service: "reviews", Version: 8, Known: true}
 	for i, s := range all {
 		snap.Instances = append(snap.Instances, mesh.Instance{
-			ID: mesh.InstanceID(fmt.Sprint("moved-", i)), Service: "reviews", Address: s.addr, State: mesh.Ready,
+			ID: mesh.InstanceID(fmt.Sprint("moved-", i)), Service: "reviews", Identity: reviewsIdentity, Address: s.addr, State: mesh.Ready,
 		})
 	}
 	var err error

@@ -52,7 +52,7 @@ func unwell(_ *testing.T, m *testMesh) {
 func moved(t *testing.T, m *testMesh, to net.Addr) {
 	t.Helper()
 	s := m.snap
-	s.Instances = []mesh.Instance{{ID: "elsewhere", Service: "reviews", Address: netip.MustParseAddrPort(to.String()), State: mesh.Ready}}
+	s.Instances = []mesh.Instance{{ID: "elsewhere", Service: "reviews", Identity: reviewsIdentity, Address: netip.MustParseAddrPort(to.String()), State: mesh.Ready}}
 	m.set.Update([]mesh.Snapshot{s})
 }
 

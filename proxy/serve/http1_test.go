@@ -135,7 +135,7 @@ func TestRecordsOfBothSides(t *testing.T) {
 	want := emit.Record{
 		Start: out.Start, Method: "POST", Path: "/a", Authority: "reviews", UserAgent: "tester", Protocol: "http/1.1",
 		Status: 200, GRPCStatus: -1, GeneratedBy: "app", Route: out.Route, ConfigVersion: 7, MTLS: true, BytesIn: 5, BytesOut: 5,
-		Peer: emit.Peer{Service: "reviews", Version: "v1", Instance: "reviews-1"},
+		Peer: emit.Peer{Service: "reviews", Version: "v1", Instance: "reviews-1", Identity: reviewsIdentity},
 	}
 	if diff := cmp.Diff(want, out); diff != "" {
 		t.Errorf("outbound: %s", diff)

@@ -282,6 +282,9 @@ func startSidecar(t testing.TB, a *authority, cfg InboundConfig, sampler ...func
 	return s
 }
 
+// reviewsIdentity is what the sidecars of "reviews" prove.
+const reviewsIdentity = "spiffe://mesh.local/ns/default/sa/reviews"
+
 // newMesh starts the service "reviews" with an instance for each app.
 func newMesh(t testing.TB, cfg meshConfig, apps ...app) *testMesh {
 	t.Helper()
@@ -296,7 +299,7 @@ func newMesh(t testing.TB, cfg meshConfig, apps ...app) *testMesh {
 		}, cfg.sampler)
 		m.sidecars = append(m.sidecars, s)
 		snap.Instances = append(snap.Instances, mesh.Instance{
-			ID: mesh.InstanceID("reviews-" + string(rune('1'+i))), Service: "reviews", Version: "v1",
+			ID: mesh.InstanceID("reviews-" + string(rune('1'+i))), Service: "reviews", Identity: reviewsIdentity, Version: "v1",
 			Address: s.addr, Labels: map[string]string{"version": "v1"}, State: mesh.Ready,
 		})
 	}

@@ -24,7 +24,7 @@ func TestSidecarOfThePreviousVersionIsCalled(t *testing.T) {
 	answer := func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "old") } //nolint:errcheck // the client checks
 	old := startSidecar(t, m.authority, InboundConfig{Apps: []App{{Address: startApp(t, app{Handler: http.HandlerFunc(answer)})}}})
 	m.snap.Instances = append(m.snap.Instances, mesh.Instance{
-		ID: "reviews-0", Service: "reviews", Version: "v0", Address: old.addr, State: mesh.Ready, AppPort: m.first,
+		ID: "reviews-0", Service: "reviews", Identity: reviewsIdentity, Version: "v0", Address: old.addr, State: mesh.Ready, AppPort: m.first,
 	})
 	var err error
 	if m.table, err = route.Compile([]mesh.Snapshot{m.snap}); err != nil {

@@ -51,7 +51,7 @@ func newPorted(t *testing.T) *ported {
 		Service: "reviews", Known: true,
 		Ports: []mesh.ServicePort{{Port: ports[0]}, {Port: ports[1], Group: m.admin}, {Port: ports[2], Group: m.echo}},
 		Instances: []mesh.Instance{{
-			ID: "reviews-1", Service: "reviews", Version: "v1", Address: s.addr, State: mesh.Ready, AppPort: m.first, Ports: ports,
+			ID: "reviews-1", Service: "reviews", Identity: reviewsIdentity, Version: "v1", Address: s.addr, State: mesh.Ready, AppPort: m.first, Ports: ports,
 		}},
 	})
 	client := m.authority.config(t, "productpage")

@@ -134,7 +134,7 @@ func TestEndedConnectionsCostNoTries(t *testing.T) {
 	l := closesKept(t, m.authority)
 	snap := mesh.Snapshot{Service: "reviews", Version: 8, Known: true, Routes: everywhere(0, none)}
 	snap.Instances = []mesh.Instance{{
-		ID: "closing", Service: "reviews", Address: netip.MustParseAddrPort(l.Addr().String()), State: mesh.Ready,
+		ID: "closing", Service: "reviews", Identity: reviewsIdentity, Address: netip.MustParseAddrPort(l.Addr().String()), State: mesh.Ready,
 	}}
 	m.set.Update([]mesh.Snapshot{snap})
 	var all sync.WaitGroup
