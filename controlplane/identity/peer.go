@@ -139,7 +139,7 @@ func WorkloadOf(c *x509.Certificate) (Workload, error) {
 		return Workload{}, fmt.Errorf("certificate of %s: %w", id, err)
 	}
 	labels := strings.Split(name, ".")
-	if len(labels) != 5 || labels[3] != namespace {
+	if len(labels) != 5 || labels[1] == "" || labels[3] != namespace {
 		return Workload{}, fmt.Errorf("certificate of %s: %q does not name a workload of it", id, name)
 	}
 	w := Workload{Instance: labels[0], Version: labels[1], Service: labels[2], Namespace: namespace, Account: account}

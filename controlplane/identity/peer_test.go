@@ -98,13 +98,14 @@ func TestBaseURL(t *testing.T) {
 
 func FuzzWorkloadOf(f *testing.F) {
 	f.Add("/ns/default/sa/reviews", "reviews-1.v2.reviews.default.sightline")
+	f.Add("/ns/default/sa/reviews", "reviews-1..reviews.default.sightline") // a label that no authority gives
 	f.Fuzz(func(t *testing.T, path, name string) {
 		c := &x509.Certificate{URIs: []*url.URL{{Scheme: "spiffe", Host: "mesh.local", Path: path}}, DNSNames: []string{name}}
 		w, err := WorkloadOf(c)
 		if err != nil {
 			return
 		}
-		if w.DNSName() != name || string(ID("mesh.local", w.Namespace, w.Account)) != "spiffe://mesh.local"+path {
+		if w.DNSName() != name || string(ID("mesh.local", w.Namespace, w.Account)) != c.URIs[0].String() {
 			t.Errorf("%q with %q reads as %+v", path, name, w)
 		}
 	})
