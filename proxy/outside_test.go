@@ -1,15 +1,9 @@
 package proxy
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"io"
-	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -28,31 +22,16 @@ const outside = "api.example.com"
 // stranger is an HTTPS server that is no part of the mesh, and a file of who vouches for it.
 func stranger(t *testing.T) (at netip.AddrPort, authorities string) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "a stranger"}, DNSNames: []string{outside, "www.example.com"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	a := newAuthority(t)
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, r.Proto+" "+r.TLS.ServerName+" "+r.Host)
 	}))
-	s.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, MinVersion: tls.VersionTLS12}
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{a.forHosts(outside, "www.example.com")}, MinVersion: tls.VersionTLS12}
 	s.EnableHTTP2 = true
 	s.Config.ErrorLog = nil
 	s.StartTLS()
 	t.Cleanup(s.Close)
-	authorities = filepath.Join(t.TempDir(), "authorities.pem")
-	if err := os.WriteFile(authorities, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return netip.MustParseAddrPort(s.Listener.Addr().String()), authorities
+	return netip.MustParseAddrPort(s.Listener.Addr().String()), a.rootFile()
 }
 
 // originated is a host outside: what is asked for at port 80 goes to another port by TLS.
@@ -130,15 +109,7 @@ func TestHTTP2ToAHostOutside(t *testing.T) {
 	m := newMesh(t)
 	at, authorities := stranger(t)
 	m.apply(originated(at, &mesh.ClientTLS{Authorities: authorities}))
-	tr := &http.Transport{Protocols: new(http.Protocols), DialContext: m.client.Transport.(*http.Transport).DialContext}
-	tr.Protocols.SetUnencryptedHTTP2(true)
-	t.Cleanup(tr.CloseIdleConnections)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+m.web.l.outbound.Addr().String()+"/", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Host = outside
-	res, err := tr.RoundTrip(req)
+	res, err := m.h2().Get("http://" + outside + "/")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package clickhouse
 import (
 	"context"
 	_ "embed"
-	"sync"
 	"time"
 )
 
@@ -26,7 +25,7 @@ func (s *Store) InsertMetadata(ctx context.Context, token string, all []Metadata
 	if err := insert(ctx, s, metadataTable(), token, rows); err != nil {
 		return err
 	}
-	s.described.add(rows)
+	s.described.add(met)
 	return nil
 }
 
@@ -37,33 +36,8 @@ type metadataRow struct {
 	day time.Time
 }
 
-// knownMetadata bounds the cache; past it rows are written once more, until the next
-// merge.
+// knownMetadata is of how many rows it is remembered that they are written down.
 const knownMetadata = 20_000
-
-// metadataCache remembers what is written down already. The zero value is ready for
-// use.
-type metadataCache struct {
-	mu   sync.Mutex
-	rows map[metadataRow]bool
-}
-
-func (c *metadataCache) has(r metadataRow) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.rows[r]
-}
-
-func (c *metadataCache) add(rows []metadataRow) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.rows == nil || len(c.rows)+len(rows) > knownMetadata {
-		c.rows = make(map[metadataRow]bool, len(rows))
-	}
-	for _, r := range rows {
-		c.rows[r] = true
-	}
-}
 
 func metadataTable() table[metadataRow] {
 	type r = metadataRow

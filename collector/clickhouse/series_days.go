@@ -2,43 +2,17 @@ package clickhouse
 
 import (
 	"context"
-	"maps"
-	"sync"
 	"time"
 )
 
 const (
 	secondsPerDay = 24 * 60 * 60
-	// knownSeries bounds the cache; past it a series' labels are written once more,
-	// which costs a row until the next merge.
-	knownSeries = 200_000
+	knownSeries   = 200_000 // of which it is remembered that their labels are written down
 )
 
 type seriesDay struct {
 	fingerprint uint64
 	day         int64
-}
-
-// seriesCache remembers which series are written down already. The zero value is
-// ready for use.
-type seriesCache struct {
-	mu   sync.Mutex
-	days map[seriesDay]bool
-}
-
-func (c *seriesCache) has(d seriesDay) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.days[d]
-}
-
-func (c *seriesCache) add(days map[seriesDay]bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.days == nil || len(c.days)+len(days) > knownSeries {
-		c.days = make(map[seriesDay]bool, len(days))
-	}
-	maps.Copy(c.days, days)
 }
 
 // newDays gathers the series of a batch that have not been written down for their day.

@@ -27,8 +27,8 @@ type Store struct {
 	database  string
 	conn      driver.Conn
 	admin     driver.Conn // outside the database, which Migrate may have to create
-	known     seriesCache
-	described metadataCache
+	known     written[seriesDay]
+	described written[metadataRow]
 	plain     bool // over HTTP, where a batch may name its columns' types, and the engine converts them
 }
 
@@ -53,6 +53,7 @@ func Open(_ context.Context, cfg Config) (*Store, error) {
 	}
 	return &Store{
 		cfg: cfg, database: opt.Auth.Database, conn: conn, admin: admin,
+		known: written[seriesDay]{most: knownSeries}, described: written[metadataRow]{most: knownMetadata},
 		plain: opt.Protocol == clickhouse.HTTP,
 	}, nil
 }

@@ -40,9 +40,9 @@ func (b *sampleBatch) add(o origin, m pmetric.Metric) {
 	b.describe(name, m)
 	switch m.Type() {
 	case pmetric.MetricTypeGauge:
-		b.numbers(o, name, m.Gauge().DataPoints(), false)
+		b.numbers(o, name, m.Gauge().DataPoints(), pointOf)
 	case pmetric.MetricTypeSum:
-		b.numbers(o, name, m.Sum().DataPoints(), m.Sum().IsMonotonic())
+		b.numbers(o, name, m.Sum().DataPoints(), sumOf(m.Sum()))
 	case pmetric.MetricTypeHistogram:
 		for _, p := range m.Histogram().DataPoints().All() {
 			b.histogram(counterOf(o, name, p), p)
@@ -75,6 +75,14 @@ type dataPoint interface {
 	Flags() pmetric.DataPointFlags
 }
 
+// sumOf is what the points of a sum are: only one that never falls counts.
+func sumOf(s pmetric.Sum) func(origin, string, dataPoint) point {
+	if s.IsMonotonic() {
+		return counterOf
+	}
+	return pointOf
+}
+
 // counterOf is pointOf something that counts.
 func counterOf(o origin, name string, p dataPoint) point {
 	at := pointOf(o, name, p)
@@ -100,12 +108,9 @@ func pointOf(o origin, name string, p dataPoint) point {
 	return point{name: name, labels: labels, at: p.Timestamp(), ended: p.Flags().NoRecordedValue()}
 }
 
-func (b *sampleBatch) numbers(o origin, name string, ps pmetric.NumberDataPointSlice, counts bool) { //nolint:revive // what the numbers are
+func (b *sampleBatch) numbers(o origin, name string, ps pmetric.NumberDataPointSlice, as func(origin, string, dataPoint) point) {
 	for _, p := range ps.All() {
-		at := pointOf(o, name, p)
-		if counts {
-			at.start = p.StartTimestamp()
-		}
+		at := as(o, name, p)
 		if !b.fits(at) {
 			continue
 		}

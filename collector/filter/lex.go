@@ -145,10 +145,7 @@ func wordRune(r rune) bool {
 	return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_.-/:+*@%$#", r)
 }
 
-func bareKey(s string) bool {
-	bare := s != "" && strings.IndexFunc(s, func(r rune) bool { return !wordRune(r) || r == utf8.RuneError }) < 0
-	return bare && spelled(s).class == word && scopeOf(s) == Any
-}
+func bareKey(s string) bool { return bareValue(s) && scopeOf(s) == Any }
 
 func bareValue(s string) bool {
 	bare := s != "" && strings.IndexFunc(s, func(r rune) bool { return !wordRune(r) || r == utf8.RuneError }) < 0

@@ -117,11 +117,10 @@ func lengthOf(d *durationpb.Duration) time.Duration {
 	return d.AsDuration()
 }
 
-// paged reads a page's size and cursor, or the depth of a search without pages.
-func paged(q *query, depth int32, asked bool, size uint32, token string) error { //nolint:revive // whether there is a pagination
-	const most = 1000
+// page reads its size and cursor, or the depth of a search without pages.
+func (q *query) page(depth int32, size uint32, token string) error {
 	q.limit = int(depth)
-	if !asked {
+	if !q.paged {
 		return nil
 	}
 	switch {
@@ -130,7 +129,7 @@ func paged(q *query, depth int32, asked bool, size uint32, token string) error {
 	case size == 0:
 		return status.Error(codes.InvalidArgument, "pagination.page_size is 0; want 1 to 1000")
 	}
-	q.limit, q.cursor = int(min(size, most)), token
+	q.limit, q.cursor = int(min(size, maxTraces)), token
 	return nil
 }
 

@@ -76,7 +76,7 @@ func (a *queryService) summaries(ctx context.Context, q query) (*apiv3.FindTrace
 		out.Summaries = append(out.Summaries, summarize(spans).apiv3())
 		return nil
 	})
-	if q.cursor != "" || q.paged {
+	if q.paged {
 		out.NextPageToken = next
 	}
 	return out, err
@@ -96,7 +96,8 @@ func queryOf(p *apiv3.TraceQueryParameters) (query, error) {
 	}
 	page := p.GetPagination()
 	q.paged = page != nil
-	return q, paged(&q, p.GetSearchDepth(), q.paged, page.GetPageSize(), page.GetPageToken())
+	err := q.page(p.GetSearchDepth(), page.GetPageSize(), page.GetPageToken())
+	return q, err
 }
 
 // queryCapabilities is jaeger.api_v3.Capabilities.

@@ -120,7 +120,8 @@ func storageQuery(p *storagev2.TraceQueryParameters) (query, error) {
 	}
 	page := p.GetPagination()
 	q.paged = page != nil
-	return q, paged(&q, p.GetSearchDepth(), q.paged, page.GetPageSize(), page.GetPageToken())
+	err := q.page(p.GetSearchDepth(), page.GetPageSize(), page.GetPageToken())
+	return q, err
 }
 
 func valueText(v *storagev2.AnyValue) string {

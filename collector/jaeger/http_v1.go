@@ -1,13 +1,13 @@
 package jaeger
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -41,7 +41,12 @@ func (s *Server) v1OperationNames(r *http.Request) (any, error) {
 }
 
 func (s *Server) v1Operations(r *http.Request) (any, error) {
-	found, err := s.operations(r.Context(), r.FormValue("service"), r.FormValue("spanKind"))
+	return s.listed(r, r.FormValue("service"), r.FormValue("spanKind"))
+}
+
+// listed are the operations of a service as both HTTP APIs write them.
+func (s *Server) listed(r *http.Request, service, kind string) ([]v1Operation, error) {
+	found, err := s.operations(r.Context(), service, kind)
 	out := []v1Operation{}
 	for _, o := range found {
 		out = append(out, v1Operation{o.Name, o.Kind})
@@ -146,8 +151,8 @@ func v1Query(p url.Values, now time.Time) (query, error) {
 	least, err4 := length(p, "minDuration")
 	most, err5 := length(p, "maxDuration")
 	attributes, err6 := v1Tags(p)
-	if i := slices.IndexFunc([]error{err1, err2, err3, err4, err5, err6}, func(e error) bool { return e != nil }); i >= 0 {
-		return query{}, []error{err1, err2, err3, err4, err5, err6}[i]
+	if err := cmp.Or(err1, err2, err3, err4, err5, err6); err != nil {
+		return query{}, err
 	}
 	return query{
 		service: p.Get("service"), operation: p.Get("operation"), attributes: attributes,

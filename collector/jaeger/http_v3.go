@@ -35,11 +35,7 @@ func (s *Server) v3Services(r *http.Request) (any, error) {
 
 func (s *Server) v3Operations(r *http.Request) (any, error) {
 	p := r.URL.Query()
-	found, err := s.operations(r.Context(), p.Get("service"), either(p, "span_kind"))
-	out := []v1Operation{}
-	for _, o := range found {
-		out = append(out, v1Operation{o.Name, o.Kind})
-	}
+	out, err := s.listed(r, p.Get("service"), either(p, "span_kind"))
 	return map[string]any{"operations": out}, err
 }
 

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -45,7 +46,7 @@ func (a *api) metadata(r *http.Request) (answer, error) {
 		return answer{}, err
 	}
 	out := map[string][]description{}
-	for _, name := range sortedKeys(all) {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
 		if limit > 0 && len(out) == limit {
 			break
 		}
@@ -55,15 +56,6 @@ func (a *api) metadata(r *http.Request) (answer, error) {
 		}
 	}
 	return answer{data: out}, nil
-}
-
-func sortedKeys(all map[string][]description) []string {
-	names := make([]string, 0, len(all))
-	for name := range all {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 // describedMetrics are the metrics computed from RED rows, by name without the suffixes

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/prometheus/common/model"
@@ -55,12 +54,8 @@ func (q *querier) exemplars(ctx context.Context, matchers []*labels.Matcher) (ma
 }
 
 func (q *querier) storedExemplars(ctx context.Context, metric string, all map[uint64]*series, out map[string]*exemplar.QueryResult) error {
-	rows, err := q.store.Query(ctx, exemplarsSQL,
-		clickhouse.Named("metric", metric),
-		clickhouse.Named("start", q.mint), clickhouse.Named("end", q.maxt),
-		clickhouse.Named("all", strconv.FormatBool(len(all) > maxFingerprints)),
-		clickhouse.Named("fingerprints", fingerprints(all)),
-		clickhouse.Named("limit", uint64(maxExemplars)))
+	params := append(ofSeries(metric, all, q.mint, q.maxt), clickhouse.Named("limit", uint64(maxExemplars)))
+	rows, err := q.store.Query(ctx, exemplarsSQL, params...)
 	if err != nil {
 		return err
 	}

@@ -39,20 +39,22 @@ func (q *querier) values(ctx context.Context, params []any, all map[uint64]*seri
 
 // unpack takes the values of a series that has none yet. starts may be empty.
 func (s *series) unpack(times, values, starts []byte) (err error) {
-	if s.times, err = unpack(times, func(b []byte) int64 { return int64(binary.LittleEndian.Uint64(b)) }, 8); err != nil {
+	if s.times, err = unpack(times, int64Of, 8); err != nil {
 		return err
 	}
 	if s.values, err = unpack(values, float64Of, 8); err != nil {
 		return err
 	}
 	if len(starts) > 0 {
-		s.starts, err = unpack(starts, func(b []byte) int64 { return int64(binary.LittleEndian.Uint64(b)) }, 8)
+		s.starts, err = unpack(starts, int64Of, 8)
 	}
 	if err == nil && (len(s.values) != len(s.times) || s.starts != nil && len(s.starts) != len(s.times)) {
 		err = errPacked
 	}
 	return err
 }
+
+func int64Of(b []byte) int64 { return int64(binary.LittleEndian.Uint64(b)) }
 
 func float64Of(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) }
 

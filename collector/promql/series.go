@@ -1,6 +1,7 @@
 package promql
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/prometheus/prometheus/model/histogram"
@@ -63,7 +64,7 @@ func (s *series) sort() {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return int(sign(s.times[a] - s.times[b])) })
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(s.times[a], s.times[b]) })
 	kept := order[:0]
 	for _, i := range order {
 		if n := len(kept); n > 0 && s.times[kept[n-1]] == s.times[i] {
@@ -76,13 +77,6 @@ func (s *series) sort() {
 	s.values = pick(s.values, kept)
 	s.starts = pick(s.starts, kept)
 	s.histograms = pick(s.histograms, kept)
-}
-
-func sign(n int64) int64 {
-	if n < 0 {
-		return -1
-	}
-	return min(n, 1)
 }
 
 // ascending reports whether no two times are the same or in the wrong order.

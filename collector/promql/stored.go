@@ -103,13 +103,7 @@ func clampDay(ms int64) int64 { return min(max(ms, 0), lastDay) }
 // fill reads the values and histograms of a metric's series, at most limit, and says
 // how many.
 func (q *querier) fill(ctx context.Context, h *storage.SelectHints, metric string, all map[uint64]*series, limit int) (int, error) {
-	params := []any{
-		clickhouse.Named("metric", metric),
-		clickhouse.Named("start", h.Start), clickhouse.Named("end", h.End),
-		clickhouse.Named("all", strconv.FormatBool(len(all) > maxFingerprints)),
-		clickhouse.Named("fingerprints", fingerprints(all)),
-		clickhouse.Named("limit", uint64(limit)+1),
-	}
+	params := append(ofSeries(metric, all, h.Start, h.End), clickhouse.Named("limit", uint64(limit)+1))
 	var values, histograms int
 	found := map[uint64]*series{} // by their own goroutine, merged below
 	g, ctx := errgroup.WithContext(ctx)
@@ -134,6 +128,17 @@ func (q *querier) fill(ctx context.Context, h *storage.SelectHints, metric strin
 		s.sort()
 	}
 	return values + histograms, nil
+}
+
+// ofSeries are the parameters of statements that read of a metric's series between two
+// times (ms).
+func ofSeries(metric string, all map[uint64]*series, start, end int64) []any {
+	return []any{
+		clickhouse.Named("metric", metric),
+		clickhouse.Named("start", start), clickhouse.Named("end", end),
+		clickhouse.Named("all", strconv.FormatBool(len(all) > maxFingerprints)),
+		clickhouse.Named("fingerprints", fingerprints(all)),
+	}
 }
 
 // fingerprints writes the array that the statement takes.

@@ -24,13 +24,47 @@ type refusal struct {
 func (r *refusal) Error() string { return r.err.Error() }
 func (r *refusal) Unwrap() error { return r.err }
 
-// readBody reads and decompresses a request's message.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+// statusOf is the status of an error.
+func statusOf(err error) int {
+	if refused, ok := errors.AsType[*refusal](err); ok {
+		return refused.status
+	}
+	return http.StatusInternalServerError
+}
+
+// posted reports whether a request is a POST, and answers it where it is not.
+func posted(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method == http.MethodPost {
+		return true
+	}
+	w.Header().Set("Allow", http.MethodPost)
+	http.Error(w, "want POST", http.StatusMethodNotAllowed)
+	return false
+}
+
+// places bounds how many requests are served at a time; the others wait.
+type places chan struct{}
+
+// take waits for a place, which leave gives back. It reports whether there was one before
+// the caller went.
+func (p places) take(r *http.Request) bool {
+	select {
+	case p <- struct{}{}:
+		return true
+	case <-r.Context().Done():
+		return false
+	}
+}
+
+func (p places) leave() { <-p }
+
+// readBody reads and decompresses a request's message, of which most bytes may come.
+func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
 	// An absent encoding is snappy to 1.0.
 	if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "snappy") {
 		return nil, &refusal{http.StatusUnsupportedMediaType, fmt.Errorf("Content-Encoding %q: want snappy", e)}
 	}
-	packed, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	packed, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, &refusal{http.StatusRequestEntityTooLarge, fmt.Errorf("body: more than %d bytes; send fewer samples at once", tooLarge.Limit)}
 	}

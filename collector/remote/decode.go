@@ -48,14 +48,22 @@ func elements(message []byte, depth int) (n int, err error) {
 	return n, nil
 }
 
+// decode reads a message, once it is known not to become too much in memory.
+func decode(message []byte, into proto.Message, name string) error {
+	if _, err := elements(message, 2); err != nil {
+		return err
+	}
+	if err := proto.Unmarshal(message, into); err != nil {
+		return fmt.Errorf("decode %s: %w", name, err)
+	}
+	return nil
+}
+
 // decodeV1 reads a prometheus.WriteRequest.
 func decodeV1(message []byte, now time.Time) (*batch, error) {
-	if _, err := elements(message, 2); err != nil {
-		return nil, err
-	}
 	var req prompb.WriteRequest
-	if err := proto.Unmarshal(message, &req); err != nil {
-		return nil, fmt.Errorf("decode prometheus.WriteRequest: %w", err)
+	if err := decode(message, &req, messageV1); err != nil {
+		return nil, err
 	}
 	b := &batch{now: now}
 	scratch := labels.NewScratchBuilder(16)
@@ -92,12 +100,9 @@ func (b *batch) histogramV1(s *series, h *prompb.Histogram) {
 
 // decodeV2 reads an io.prometheus.write.v2.Request.
 func decodeV2(message []byte, now time.Time) (*batch, error) {
-	if _, err := elements(message, 2); err != nil {
-		return nil, err
-	}
 	var req writev2.Request
-	if err := proto.Unmarshal(message, &req); err != nil {
-		return nil, fmt.Errorf("decode io.prometheus.write.v2.Request: %w", err)
+	if err := decode(message, &req, messageV2); err != nil {
+		return nil, err
 	}
 	if len(req.Symbols) > 0 && req.Symbols[0] != "" {
 		return nil, errors.New("decode io.prometheus.write.v2.Request: the first symbol is not the empty one")

@@ -2,12 +2,10 @@ package remote
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 
-	"github.com/gogo/protobuf/proto"
 	"github.com/klauspost/compress/snappy"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/prompb"
@@ -27,41 +25,30 @@ const (
 // Reader serves remote read.
 type Reader struct {
 	source storage.Queryable
-	places chan struct{}
+	places places
 	logger *slog.Logger
 }
 
 // NewReader makes a handler of remote read out of a source.
 func NewReader(q storage.Queryable, logger *slog.Logger) *Reader {
-	return &Reader{source: q, places: make(chan struct{}, maxReaders), logger: logger}
+	return &Reader{source: q, places: make(places, maxReaders), logger: logger}
 }
 
 // ServeHTTP answers one request.
 func (h *Reader) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		http.Error(w, "want POST", http.StatusMethodNotAllowed)
+	if !posted(w, r) || !h.places.take(r) {
 		return
 	}
-	select {
-	case h.places <- struct{}{}:
-		defer func() { <-h.places }()
-	case <-r.Context().Done():
-		return
-	}
+	defer h.places.leave()
 	if err := h.serve(w, r); err != nil {
-		status := http.StatusInternalServerError
-		if refused, ok := errors.AsType[*refusal](err); ok {
-			status = refused.status
-		}
+		status := statusOf(err)
 		h.logger.WarnContext(r.Context(), "remote read was not answered", "status", status, "error", err)
 		http.Error(w, err.Error(), status)
 	}
 }
 
 func (h *Reader) serve(w http.ResponseWriter, r *http.Request) error {
-	r.Body = http.MaxBytesReader(w, r.Body, maxRead)
-	message, err := readBody(w, r)
+	message, err := readBody(w, r, maxRead)
 	if err != nil {
 		return err
 	}
@@ -94,12 +81,9 @@ func preferred(accepted []prompb.ReadRequest_ResponseType) prompb.ReadRequest_Re
 
 // decodeRead reads a prometheus.ReadRequest.
 func decodeRead(message []byte) (*prompb.ReadRequest, error) {
-	if _, err := elements(message, 2); err != nil {
-		return nil, err
-	}
 	var req prompb.ReadRequest
-	if err := proto.Unmarshal(message, &req); err != nil {
-		return nil, fmt.Errorf("decode prometheus.ReadRequest: %w", err)
+	if err := decode(message, &req, "prometheus.ReadRequest"); err != nil {
+		return nil, err
 	}
 	if len(req.Queries) > maxQueries {
 		return nil, fmt.Errorf("%d queries; want at most %d", len(req.Queries), maxQueries)

@@ -1,7 +1,6 @@
 package remote
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"mime"
@@ -26,21 +25,19 @@ const (
 // Writer serves remote write.
 type Writer struct {
 	groups groups
-	places chan struct{}
+	places places
 	logger *slog.Logger
 	books  books
 }
 
 // NewWriter makes a handler of remote write into a store.
 func NewWriter(s Store, logger *slog.Logger) *Writer {
-	return &Writer{groups: groups{store: s}, places: make(chan struct{}, maxWriters), logger: logger}
+	return &Writer{groups: groups{store: s}, places: make(places, maxWriters), logger: logger}
 }
 
 // ServeHTTP takes one request.
 func (h *Writer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		http.Error(w, "want POST", http.StatusMethodNotAllowed)
+	if !posted(w, r) {
 		return
 	}
 	message, err := negotiate(r.Header.Get("Content-Type"))
@@ -48,12 +45,10 @@ func (h *Writer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusUnsupportedMediaType)
 		return
 	}
-	select {
-	case h.places <- struct{}{}:
-		defer func() { <-h.places }()
-	case <-r.Context().Done():
+	if !h.places.take(r) {
 		return
 	}
+	defer h.places.leave()
 	b, err := h.write(w, r, message)
 	h.books.add(b, err)
 	h.answer(w, r, message, b, err)
@@ -81,15 +76,15 @@ func negotiate(contentType string) (string, error) {
 // write stores what is right of a request. The batch is what was stored, nil if nothing
 // was.
 func (h *Writer) write(w http.ResponseWriter, r *http.Request, message string) (*batch, error) {
-	body, err := readBody(w, r)
+	body, err := readBody(w, r, maxBody)
 	if err != nil {
 		return nil, err
 	}
-	decode := decodeV1
+	read := decodeV1
 	if message == messageV2 {
-		decode = decodeV2
+		read = decodeV2
 	}
-	b, err := decode(body, time.Now())
+	b, err := read(body, time.Now())
 	if err != nil {
 		return nil, &refusal{http.StatusBadRequest, err}
 	}
@@ -119,10 +114,7 @@ func (h *Writer) answer(w http.ResponseWriter, r *http.Request, message string, 
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	status := http.StatusInternalServerError
-	if refused, ok := errors.AsType[*refusal](err); ok {
-		status = refused.status
-	}
+	status := statusOf(err)
 	if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
 		h.logger.WarnContext(r.Context(), "remote write was not stored; the sender tries again", "error", err)

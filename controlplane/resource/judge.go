@@ -25,7 +25,7 @@ func (k *Keeper) judge(ctx context.Context, resources []mesh.Resource, all []con
 	for _, o := range all {
 		for i := range resources {
 			r := &resources[i]
-			if RefOf(o) == (Ref{Kind: r.Kind, Namespace: r.Namespace, Name: r.Name}) {
+			if RefOf(o) == refTo(r) {
 				r.Status = config.RouteStatus(o, all, world)
 				k.standing.date(r, now)
 			}
@@ -57,7 +57,7 @@ func (s *standing) date(r *mesh.Resource, now time.Time) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ref := Ref{Kind: r.Kind, Namespace: r.Namespace, Name: r.Name}
+	ref := refTo(r)
 	before, next := s.since[ref], map[string]transition{}
 	for _, p := range r.Status.Parents {
 		for i := range p.Conditions {
@@ -79,6 +79,8 @@ func (s *standing) date(r *mesh.Resource, now time.Time) {
 	}
 	s.since[ref] = next
 }
+
+func refTo(r *mesh.Resource) Ref { return Ref{Kind: r.Kind, Namespace: r.Namespace, Name: r.Name} }
 
 // forget lets go of routes that are gone.
 func (s *standing) forget(all []config.Object) {

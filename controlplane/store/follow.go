@@ -109,20 +109,15 @@ func (s *Store) awaitSettled(ctx context.Context, watch clientv3.WatchChan) bool
 }
 
 // whole is all that the tables hold as of one revision, in which no commit is pending.
-func (s *Store) whole(ctx context.Context, tables []string) (Batch, error) {
-	for {
-		b, err := s.wholeNow(ctx, tables)
-		if err != nil {
-			return Batch{}, err
-		}
-		is, err := s.isPending(ctx, b.Revision)
-		if err != nil || !is {
-			return b, err
-		}
-		if err := s.Settle(ctx); err != nil {
-			return Batch{}, err
-		}
+func (s *Store) whole(ctx context.Context, tables []string) (b Batch, err error) {
+	err = s.settled(ctx, func() (int64, error) {
+		b, err = s.wholeNow(ctx, tables)
+		return b.Revision, err
+	})
+	if err != nil {
+		return Batch{}, err
 	}
+	return b, nil
 }
 
 func (s *Store) wholeNow(ctx context.Context, tables []string) (Batch, error) {

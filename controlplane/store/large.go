@@ -215,6 +215,24 @@ func (s *Store) settle(ctx context.Context, p pending, still clientv3.Cmp) error
 	return err
 }
 
+// settled reads until no commit is pending in the revision that was read, each of which it
+// brings to its end.
+func (s *Store) settled(ctx context.Context, read func() (revision int64, err error)) error {
+	for {
+		revision, err := read()
+		if err != nil {
+			return err
+		}
+		is, err := s.isPending(ctx, revision)
+		if err != nil || !is {
+			return err
+		}
+		if err := s.Settle(ctx); err != nil {
+			return err
+		}
+	}
+}
+
 // isPending reports whether a commit was pending in a revision.
 func (s *Store) isPending(ctx context.Context, revision int64) (bool, error) {
 	res, err := s.get(ctx, pendingKey, clientv3.WithRev(revision), clientv3.WithCountOnly())
@@ -227,19 +245,12 @@ func (s *Store) isPending(ctx context.Context, revision int64) (bool, error) {
 // Settled is Readable of a table that CommitLarge changes: with all of each commit, or
 // nothing.
 func (t Table[T]) Settled(ctx context.Context) (items []Item[T], unread []Unread, revision int64, err error) {
-	for {
-		if items, unread, revision, err = t.Readable(ctx); err != nil {
-			return nil, nil, 0, err
-		}
-		is, err := t.s.isPending(ctx, revision)
-		if err != nil {
-			return nil, nil, 0, err
-		}
-		if !is {
-			return items, unread, revision, nil
-		}
-		if err := t.s.Settle(ctx); err != nil {
-			return nil, nil, 0, err
-		}
+	err = t.s.settled(ctx, func() (int64, error) {
+		items, unread, revision, err = t.Readable(ctx)
+		return revision, err
+	})
+	if err != nil {
+		return nil, nil, 0, err
 	}
+	return items, unread, revision, nil
 }

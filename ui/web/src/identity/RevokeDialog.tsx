@@ -1,30 +1,20 @@
-import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { api } from "../api/fetch";
-import type { Holder, Revocation } from "../api/identity";
+import type { Holder } from "../api/identity";
 import { Button } from "../ui/Button";
 import { Dialog } from "../ui/Dialog";
-import { toast } from "../ui/toast";
+import { useRevoke } from "./useRevoke";
 
 /** Takes back one certificate, or all that an identity has so far, with the reason. */
 export function RevokeDialog({ holder: h, onClose }: { holder: Holder; onClose: () => void }) {
-  const client = useQueryClient();
   const [reason, setReason] = useState("");
   const [whole, setWhole] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const revoke = async () => {
-    setBusy(true);
-    try {
-      await api<Revocation>("ca/revoke", { method: "POST", body: { what: whole ? h.identity : h.serial, reason } });
-      void client.invalidateQueries({ queryKey: ["identity"] });
-      void client.invalidateQueries({ queryKey: ["events"] });
-      toast(whole ? `Every certificate of ${h.identity} is revoked.` : `The certificate of ${h.instance} is revoked.`);
-      onClose();
-    } catch (e) {
-      toast(e instanceof Error ? e.message : String(e), "bad");
-      setBusy(false);
-    }
-  };
+  const { revoke, busy } = useRevoke(onClose);
+  const submit = () =>
+    void revoke(
+      "ca/revoke",
+      { method: "POST", body: { what: whole ? h.identity : h.serial, reason } },
+      whole ? `Every certificate of ${h.identity} is revoked.` : `The certificate of ${h.instance} is revoked.`,
+    );
   return (
     <Dialog
       title={`Revoke the certificate of ${h.instance}?`}
@@ -32,7 +22,7 @@ export function RevokeDialog({ holder: h, onClose }: { holder: Holder; onClose: 
       actions={
         <>
           <Button onClick={onClose}>Cancel</Button>
-          <Button look="danger" busy={busy} onClick={() => void revoke()}>
+          <Button look="danger" busy={busy} onClick={submit}>
             Revoke
           </Button>
         </>

@@ -1,29 +1,13 @@
-import { useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
-import { api } from "../api/fetch";
 import type { JoinToken } from "../api/identity";
 import { Button } from "../ui/Button";
 import { Dialog } from "../ui/Dialog";
-import { toast } from "../ui/toast";
 import { isOwn, scopeOf } from "./token";
+import { useRevoke } from "./useRevoke";
 
 /** Ends a token: nobody new comes in with it. */
 export function RevokeTokenDialog({ token: t, onClose }: { token: JoinToken; onClose: () => void }) {
-  const client = useQueryClient();
-  const [busy, setBusy] = useState(false);
-  const revoke = async () => {
-    setBusy(true);
-    try {
-      await api<undefined>(`tokens/${encodeURIComponent(t.id)}`, { method: "DELETE" });
-      void client.invalidateQueries({ queryKey: ["identity"] });
-      void client.invalidateQueries({ queryKey: ["events"] });
-      toast(`Token ${t.id} is revoked.`);
-      onClose();
-    } catch (e) {
-      toast(e instanceof Error ? e.message : String(e), "bad");
-      setBusy(false);
-    }
-  };
+  const { revoke, busy } = useRevoke(onClose);
+  const submit = () => void revoke(`tokens/${encodeURIComponent(t.id)}`, { method: "DELETE" }, `Token ${t.id} is revoked.`);
   return (
     <Dialog
       title={`Revoke token ${t.id}?`}
@@ -31,7 +15,7 @@ export function RevokeTokenDialog({ token: t, onClose }: { token: JoinToken; onC
       actions={
         <>
           <Button onClick={onClose}>Cancel</Button>
-          <Button look="danger" busy={busy} onClick={() => void revoke()}>
+          <Button look="danger" busy={busy} onClick={submit}>
             Revoke
           </Button>
         </>
