@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -17,7 +18,14 @@ var (
 	edgesByWindow string
 	//go:embed sql/query/edges_by_second.sql
 	edgesBySecond string
+	//go:embed sql/query/counted.sql
+	countedRows string
 )
+
+// counting is a statement with the condition that counts every request once.
+func counting(statement string) string {
+	return strings.ReplaceAll(statement, "{{counted}}", countedRows)
+}
 
 // longWindow is from where on the minutes of a window are read as such.
 const longWindow = 5 * time.Minute
@@ -28,7 +36,7 @@ const longWindow = 5 * time.Minute
 // whole seconds. No traffic is an empty sequence. After an error it yields nothing.
 func (s *Store) Edges(ctx context.Context, w signal.Window) iter.Seq2[signal.Edge, error] {
 	first, last := wholeMinutes(w)
-	return edges(ctx, s, edgesByWindow, scanEdge, []any{
+	return edges(ctx, s, counting(edgesByWindow), scanEdge, []any{
 		Param("start", w.Start.Unix()), Param("end", w.End.Unix()),
 		Param("first_minute", first), Param("last_minute", last),
 	})
@@ -37,7 +45,7 @@ func (s *Store) Edges(ctx context.Context, w signal.Window) iter.Seq2[signal.Edg
 // EdgeSeconds yields what Edges does of each second of a window by itself, but for what
 // an EdgeSecond leaves out. It reads the rows per second alone, however long the window.
 func (s *Store) EdgeSeconds(ctx context.Context, w signal.Window) iter.Seq2[signal.EdgeSecond, error] {
-	return edges(ctx, s, edgesBySecond, scanEdgeSecond, []any{Param("start", w.Start.Unix()), Param("end", w.End.Unix())})
+	return edges(ctx, s, counting(edgesBySecond), scanEdgeSecond, []any{Param("start", w.Start.Unix()), Param("end", w.End.Unix())})
 }
 
 // edges runs a query when it is ranged over, and yields its rows as they come.

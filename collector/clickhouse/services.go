@@ -69,7 +69,7 @@ func (s *Store) Dependencies(ctx context.Context, w signal.Window) ([]Dependency
 		err = rows.Scan(&d.Parent, &d.Child, &d.Calls)
 		return d, err
 	}
-	found, err := collect(ctx, s, dependenciesByWindow, scan,
+	found, err := collect(ctx, s, counting(dependenciesByWindow), scan,
 		[]any{Param("start", w.Start.Unix()), Param("end", w.End.Unix())})
 	if err != nil {
 		return nil, fmt.Errorf("list dependencies: %w", err)

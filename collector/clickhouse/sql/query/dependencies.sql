@@ -1,14 +1,8 @@
--- Whole minutes: requests per pair of services, counted once as edges.sql counts them.
+-- Whole minutes: requests per pair of services. Which rows count is in counted.sql.
 SELECT source, destination, sum(requests) AS calls
 FROM red_1m
 WHERE time >= toStartOfMinute(toDateTime({start:Int64}, 'UTC')) AND time < fromUnixTimestamp({end:Int64})
-    AND requests > 0 AND source != '' AND destination NOT IN ('', '__other__') AND source != '__other__'
-    AND (reporter = 'source'
-        OR (reporter = 'app' AND destination NOT IN (
-            SELECT destination
-            FROM red_1m
-            WHERE reporter != 'app'
-                AND time >= toStartOfMinute(toDateTime({start:Int64}, 'UTC'))
-                AND time < fromUnixTimestamp({end:Int64}))))
+    AND source NOT IN ('', '__other__') AND destination NOT IN ('', '__other__')
+    AND {{counted}}
 GROUP BY source, destination
 ORDER BY source, destination

@@ -1,9 +1,5 @@
--- A request between two sidecars is reported twice; the source's row counts, because
--- it also knows the requests that never arrived. A destination's row counts where no
--- source can report: the caller is outside the mesh. An application's own spans count
--- towards peers of which no sidecar has spoken. Of a long window the whole minutes in
--- the middle are read from the rows per minute. A stream counts when it has ended: rows
--- that only say that some opened are left out.
+-- Of a long window the whole minutes in the middle are read from the rows per minute.
+-- Which rows count is in counted.sql.
 SELECT
     source,
     source_version,
@@ -38,13 +34,5 @@ FROM
     FROM red_1m
     WHERE time >= fromUnixTimestamp({first_minute:Int64}) AND time < fromUnixTimestamp({last_minute:Int64})
 )
-WHERE requests > 0
-    AND (reporter = 'source'
-        OR (reporter = 'destination' AND source = '')
-        OR (reporter = 'app' AND destination NOT IN (
-            SELECT destination
-            FROM red_1m
-            WHERE reporter != 'app'
-                AND time >= toStartOfMinute(toDateTime({start:Int64}, 'UTC'))
-                AND time < fromUnixTimestamp({end:Int64}))))
+WHERE {{counted}}
 GROUP BY source, source_version, destination, destination_version, instance, protocol

@@ -1,5 +1,5 @@
 -- What the search for anomalies needs of the newest seconds, all in one answer. Which
--- rows count is as in edges.sql.
+-- rows count is in counted.sql.
 SELECT
     time,
     source,
@@ -16,13 +16,5 @@ SELECT
         flags != '') AS flag_counts
 FROM red
 WHERE time >= fromUnixTimestamp({start:Int64}) AND time < fromUnixTimestamp({end:Int64})
-    AND requests > 0
-    AND (reporter = 'source'
-        OR (reporter = 'destination' AND source = '')
-        OR (reporter = 'app' AND destination NOT IN (
-            SELECT destination
-            FROM red_1m
-            WHERE reporter != 'app'
-                AND time >= toStartOfMinute(toDateTime({start:Int64}, 'UTC'))
-                AND time < fromUnixTimestamp({end:Int64}))))
+    AND {{counted}}
 GROUP BY time, source, source_version, destination, destination_version, instance

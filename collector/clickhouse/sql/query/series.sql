@@ -1,4 +1,4 @@
--- Rows are chosen as for edges.
+-- Which rows count is as in counted.sql, for the one service that is asked for.
 SELECT
     intDiv(toUnixTimestamp(time) - {start:Int64}, {step:Int64}) AS step_index,
     sum(requests) AS request_count,
