@@ -150,11 +150,17 @@ func (v *validator) callsOutside(tls *networking.ClientTLSSettings, path string,
 	if originates(tls) {
 		return true // see outsiders
 	}
+	plain := tls.GetMode() == networking.ClientTLSSettings_DISABLE
 	e := v.makers[s].ServiceEntry
-	if e == nil || !e.outside || v.world.sidecars[s] {
+	switch {
+	case v.world.sidecars[s]:
+		return false
+	case e == nil:
+		return plain && s.Outside() // whose entry is still to come: the mesh's default is not about it
+	case !e.outside:
 		return false
 	}
-	if tls.GetMode() != networking.ClientTLSSettings_DISABLE {
+	if !plain {
 		v.find(CodeNotTaken, path, "%s, but %s is outside the mesh, and proves no identity of it; want SIMPLE, DISABLE or no tls at all", tls.GetMode(), s)
 	}
 	return true

@@ -159,7 +159,8 @@ func TestPeerAuthenticationsAreHeldAgainstEachOtherAndAgainstRules(t *testing.T)
 			tlsRule("ratings", "DISABLE"), SeverityError,
 			"but ratings takes only mutual TLS: the mesh's default says STRICT",
 		},
-		"two for the mesh": {peer("a", "sightline", "STRICT") + peer("b", "istio-system", "STRICT"), SeverityError, "is for the same workloads; keep one of them"},
+		"outside, and its entry is still to come": {tlsRule("api.example.com", "DISABLE"), "", ""},
+		"two for the mesh":                        {peer("a", "sightline", "STRICT") + peer("b", "istio-system", "STRICT"), SeverityError, "is for the same workloads; keep one of them"},
 		"two of a namespace": {
 			peer("a", "default", "STRICT") + peer("b", "default", "PERMISSIVE"), SeverityError,
 			"PeerAuthentication default/b: spec: PeerAuthentication default/a is for the same workloads",

@@ -10,8 +10,12 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// documents are one resource of each kind that says much, all of them valid.
-var documents = []string{
+// documents are resources of each kind that say much, all of them valid, and so in any
+// company of each other.
+var documents = slices.Concat(kinds, outside, told)
+
+// kinds are one or two resources of each kind.
+var kinds = []string{
 	`{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {name: cart}, spec: {host: cart, trafficPolicy: {loadBalancer: {simple: RANDOM}, connectionPool: {tcp: {maxConnections: 10, connectTimeout: 1s}, http: {http1MaxPendingRequests: 5}}, outlierDetection: {consecutive5xxErrors: 5, interval: 1s}}, subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}, trafficPolicy: {loadBalancer: {consistentHash: {httpHeaderName: x}}}}]}}`,
 	`{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: cart}, spec: {hosts: [cart], http: [{match: [{uri: {prefix: /a}, headers: {x-a: {exact: b}}, queryParams: {q: {regex: "a+"}}}], route: [{destination: {host: cart, subset: v2}}], rewrite: {uri: /b}, headers: {request: {set: {x-b: c}, remove: [x-c]}}, mirror: {host: cart, subset: v1}}, {match: [{uri: {prefix: /d}, headers: {x: {prefix: a}}}], delegate: {name: part}, timeout: 1s}, {match: [{uri: {regex: "/r.*"}}], redirect: {uri: /c, redirectCode: 302}}, {route: [{destination: {host: cart, subset: v1}, weight: 90}, {destination: {host: van}, weight: 10}], timeout: 2s, retries: {attempts: 2, perTryTimeout: 1s, retryOn: "5xx,reset,envoy-ratelimited,409", retryRemoteLocalities: true, retryIgnorePreviousHosts: false, backoff: 1s}, fault: {delay: {fixedDelay: 1s, percentage: {value: 1}}}}]}}`,
 	`{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: part}, spec: {http: [{match: [{uri: {exact: /d/e}, method: {exact: GET}}, {headers: {x: {exact: ab}}}], route: [{destination: {host: van}}], mirrors: [{destination: {host: cart}}]}, {directResponse: {status: 204}}]}}`,

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,24 +57,58 @@ func take(t testing.TB, manifest []byte) bool {
 	for _, o := range objects {
 		config.RouteStatus(o, objects, world)
 	}
-	all := compile.Snapshots(objects, running(), nil, 1)
+	there := append(running(), answered(t, objects, manifest)...)
+	all := compile.Snapshots(objects, there, nil, 1)
+	policies := compile.InboundPolicies(objects)
+	names := slices.Sorted(maps.Keys(all))
 	for _, i := range running() {
-		enforced(t, wire.ToInbound(wire.FromInbound(compile.InboundPolicies(objects).For(i))), manifest)
+		enforced(t, wire.ToInbound(wire.FromInbound(policies.For(i))), manifest)
+		seen, hidden := policies.Seen(i, names)
+		routed(t, i.Service, compile.Hide(compile.Closure(all, seen), hidden), manifest)
 	}
-	for _, name := range []mesh.ServiceName{"cart", "van", "calls"} {
-		set := compile.Closure(all, []mesh.ServiceName{name})
-		for i := range set {
-			if set[i], err = wire.ToSnapshot(wire.FromSnapshot(set[i])); err != nil {
-				t.Fatalf("%s does not survive the wire: %v\n%s", name, err, manifest)
-			}
-		}
-		for _, namespace := range []string{"default", "depot"} {
-			if _, err := (route.Caller{Namespace: namespace}).Compile(set); err != nil {
-				t.Fatalf("let through, and refused by the sidecar: %v\n%s", err, manifest)
-			}
-		}
+	for _, name := range append(names, "cart", "van", "calls") {
+		routed(t, name, compile.Closure(all, []mesh.ServiceName{name}), manifest)
 	}
 	return true
+}
+
+// answered are the instances that DNS would tell of, were every name that it is asked for
+// at two addresses, one of them with the port of an SRV record.
+func answered(t testing.TB, objects []config.Object, manifest []byte) []mesh.Instance {
+	t.Helper()
+	var out []mesh.Instance
+	for _, l := range config.Lookups(objects, "mesh.local") {
+		if l.Name == "" || l.Service == "" {
+			t.Fatalf("DNS would be asked for %q of %q\n%s", l.Name, l.Service, manifest)
+		}
+		for n, port := range []uint16{0, 8443} {
+			i, ok := l.At(netip.AddrFrom4([4]byte{192, 0, 2, byte(n + 1)}), port)
+			if !ok {
+				continue
+			}
+			if i.Address.Port() == 0 || port != 0 && i.Address.Port() != port {
+				t.Fatalf("%s is at %s of port %d\n%s", l.Name, i.Address, port, manifest)
+			}
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// routed hands a set of snapshots to a sidecar of each namespace.
+func routed(t testing.TB, name mesh.ServiceName, set []mesh.Snapshot, manifest []byte) {
+	t.Helper()
+	for i := range set {
+		var err error
+		if set[i], err = wire.ToSnapshot(wire.FromSnapshot(set[i])); err != nil {
+			t.Fatalf("%s does not survive the wire: %v\n%s", name, err, manifest)
+		}
+	}
+	for _, namespace := range []string{"default", "depot"} {
+		if _, err := (route.Caller{Namespace: namespace}).Compile(set); err != nil {
+			t.Fatalf("let through, and refused by the sidecar: %v\n%s", err, manifest)
+		}
+	}
 }
 
 // enforced compiles what a sidecar is to enforce and tell of its own workload.
@@ -123,10 +159,9 @@ func TestEveryKindIsThere(t *testing.T) {
 	for _, d := range documents {
 		there[tree(t, d)["kind"]] = true
 		if !take(t, []byte(d)) {
-			_, err := config.Parse([]byte(d))
-			objects, _ := config.Parse([]byte(d))
+			objects, err := config.Parse([]byte(d))
 			if err != nil || !named(config.Validate(objects, config.NewWorld(running()))) {
-				t.Errorf("%s\nis refused: %v", d, err)
+				t.Errorf("%s\nis refused: %s", d, errorsIn([]byte(d)))
 			}
 		}
 	}
@@ -135,6 +170,21 @@ func TestEveryKindIsThere(t *testing.T) {
 			t.Errorf("no document of kind %s is tried; add one", k)
 		}
 	}
+}
+
+// errorsIn are what a manifest is refused for.
+func errorsIn(manifest []byte) string {
+	objects, err := config.Parse(manifest)
+	if err != nil {
+		return err.Error()
+	}
+	var out []string
+	for _, f := range config.Validate(objects, config.NewWorld(running())) {
+		if f.Severity == config.SeverityError {
+			out = append(out, config.Line(f))
+		}
+	}
+	return strings.Join(out, "\n")
 }
 
 // named reports whether a document is refused only for what another one would define.
@@ -158,8 +208,7 @@ func TestAllTogetherCompile(t *testing.T) {
 			}
 		}
 		if all := bytes.Join(parts, []byte("\n---\n")); !take(t, all) {
-			objects, err := config.Parse(all)
-			t.Fatalf("refused: %v %+v\n%s", err, config.Validate(objects, config.NewWorld(running())), all)
+			t.Fatalf("refused: %s\n%s", errorsIn(all), all)
 		}
 	}
 }
