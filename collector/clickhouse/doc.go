@@ -8,6 +8,14 @@
 // same token changes nothing, the tables that views fill included, as long as fewer
 // than a thousand batches of that table lie between the two tries.
 //
+// That holds for the embedded engine however it ends, because package store mends what the
+// engine remembers before it starts again (see package dedup). A server of one's own does
+// not: where it is killed in the moment between noting a batch of a MergeTree table in its
+// deduplication log and putting the batch's part in place, it answers the next try with
+// success and stores nothing, and nobody is told. Newer releases than 26.7 note the batch
+// last; then it may be stored twice. Replicated tables, which commit both in one step in
+// Keeper, have neither.
+//
 // Queries run under budgets of time and memory, end when their context does, and are
 // safe to call from several goroutines.
 package clickhouse

@@ -1,6 +1,8 @@
 package clickhouse
 
 import (
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,5 +46,51 @@ func TestRetryAfterRestartIsStoredOnce(t *testing.T) {
 			}
 		}
 		server.Kill()
+	}
+}
+
+// TestRetryAfterKillBetweenLogAndPart puts tables into the state that a kill between the
+// engine's two steps leaves behind: a block is in the deduplication log, and its part is
+// not in place. The sender never had an answer; its next try must be stored, in the tables
+// that lack it only.
+func TestRetryAfterKillBetweenLogAndPart(t *testing.T) {
+	for _, lost := range [][]string{{"red"}, {"red_1m"}, {"red", "red_1m"}} {
+		t.Run(strings.Join(lost, " and "), func(t *testing.T) {
+			dir := t.TempDir()
+			server := storetest.Open(t, dir)
+			s := openStore(t, server.DSN())
+			if err := s.Migrate(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			batch := func(token string, requests uint64) {
+				key := REDKey{Time: at(), Reporter: "app", Destination: "payments"}
+				if err := s.InsertRED(t.Context(), token, []REDRow{{REDKey: key, Requests: requests}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			batch("killed", 2)
+			var parts []string
+			for _, table := range lost {
+				var path string
+				if err := s.conn.QueryRow(t.Context(), "SELECT path FROM system.parts WHERE active AND database = currentDatabase() AND table = {table:String}", Param("table", table)).Scan(&path); err != nil {
+					t.Fatal(err)
+				}
+				parts = append(parts, path)
+			}
+			server.Kill()
+			for _, path := range parts {
+				if err := os.RemoveAll(path); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s = openStore(t, storetest.Open(t, dir).DSN())
+			batch("killed", 2)
+			batch("after", 1)
+			for _, table := range []string{"red", "red_1m"} {
+				if got := count(t, s, "SELECT toUInt64(sum(requests)) FROM "+table); got != 3 {
+					t.Errorf("%s has %d requests, want 3", table, got)
+				}
+			}
+		})
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sightline-mesh/sightline/collector/store/chhttp"
+	"github.com/sightline-mesh/sightline/collector/store/dedup"
 	"github.com/sightline-mesh/sightline/collector/store/engine"
 )
 
@@ -73,7 +74,9 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return fmt.Errorf("listen for store: %w", err)
 	}
-	e, err := engine.Open(engine.Config{Library: c.Library, Dir: filepath.Join(c.Dir, "engine"), MemoryLimit: c.MemoryLimit})
+	ec := engine.Config{Library: c.Library, Dir: filepath.Join(c.Dir, "engine"), MemoryLimit: c.MemoryLimit}
+	mend(ctx, c.Logger, ec.DataDir())
+	e, err := engine.Open(ec)
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
@@ -82,6 +85,18 @@ func Run(ctx context.Context, c Config) error {
 		c.Ready(l.Addr())
 	}
 	return serve(ctx, c, e, l)
+}
+
+// mend has the engine forget blocks that it was killed over. What cannot be mended is told
+// of and left to the engine, which starts with it: a retry may then be lost or stored twice.
+func mend(ctx context.Context, log *slog.Logger, data string) {
+	forgotten, err := dedup.Mend(data)
+	if err != nil {
+		log.ErrorContext(ctx, "deduplication logs are left as they are", "error", err)
+	}
+	if forgotten > 0 {
+		log.InfoContext(ctx, "forgot blocks that the engine was killed over; their senders' next try stores them", "blocks", forgotten)
+	}
 }
 
 // serve answers until ctx ends. The engine stops last: statements may still be

@@ -24,6 +24,9 @@ const (
 	mergeThreads       = 2 // merges must not starve the two cores that a small host has
 )
 
+// DataDir is where the tables' files lie, below Dir.
+func (c Config) DataDir() string { return filepath.Join(c.Dir, "data") }
+
 func (c Config) withDefaults() Config {
 	if c.MemoryLimit == 0 {
 		c.MemoryLimit = defaultMemoryLimit

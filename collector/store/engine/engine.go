@@ -12,7 +12,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -49,7 +48,7 @@ func Open(c Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"clickhouse", "--path=" + filepath.Join(c.Dir, "data"), "--config-file=" + file}
+	args := []string{"clickhouse", "--path=" + c.DataDir(), "--config-file=" + file}
 	open := func() (*conn, error) { return lib.open(args, c.sessionSettings()) }
 	admin, err := open()
 	if err != nil {
