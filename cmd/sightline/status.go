@@ -101,7 +101,7 @@ func (s meshStatus) planes(t *table) {
 func (s meshStatus) changes(t *table) {
 	if len(s.Changes) > 0 {
 		t.row()
-		t.head("CHANGE", "SERVICES", "SIDECARS", "FATE", "AT")
+		t.head("CHANGE", "OF", "SIDECARS", "FATE", "AT")
 	}
 	for _, c := range s.Changes[:min(len(s.Changes), changesShown)] {
 		t.row(c.Version, namesOf(c), fmt.Sprintf("%d of %d", c.Applied, c.Sidecars), fateOf(c), c.Committed.Local().Format(time.TimeOnly))
@@ -172,15 +172,19 @@ func syncOf(p mesh.ProxyStatus) string {
 // changesShown is how many of the newest changes are told.
 const changesShown = 5
 
-// namesOf are the services of a change, as many as there is room for.
+// namesOf are the policies and services of a change, as many as there is room for.
 func namesOf(c mesh.ConfigChange) string {
 	const room = 3
-	var names []string
-	for _, s := range c.Services[:min(len(c.Services), room)] {
+	names := slices.Clone(c.Policies)
+	for _, s := range c.Services {
 		names = append(names, string(s))
 	}
-	if more := c.Changed - len(names); more > 0 {
+	names = names[:min(len(names), room)]
+	if more := c.Changed + c.PoliciesChanged - len(names); more > 0 {
 		names = append(names, fmt.Sprintf("%d more", more))
+	}
+	if len(names) == 0 {
+		return "policies" // after all was read anew
 	}
 	return strings.Join(names, ", ")
 }

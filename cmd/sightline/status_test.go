@@ -28,6 +28,12 @@ func TestChangesAreTold(t *testing.T) {
 			"a, b, c, 6 more", "half in 1.0 ms, all in 2.0 ms, 1 refused, 2 hung up, 2 pending for 3s",
 		},
 		{mesh.ConfigChange{Services: []mesh.ServiceName{"a"}, Changed: 1}, "a", ""},
+		{mesh.ConfigChange{Policies: []string{"AuthorizationPolicy shop/p"}, PoliciesChanged: 1}, "AuthorizationPolicy shop/p", ""},
+		{
+			mesh.ConfigChange{Services: []mesh.ServiceName{"a", "b"}, Changed: 2, Policies: []string{"Telemetry shop/t", "Sidecar shop/s"}, PoliciesChanged: 5},
+			"Telemetry shop/t, Sidecar shop/s, a, 4 more", "",
+		},
+		{mesh.ConfigChange{}, "policies", ""},
 	} {
 		if diff := cmp.Diff([]string{c.names, c.fate}, []string{namesOf(c.change), fateOf(c.change)}); diff != "" {
 			t.Errorf("%+v: %s", c.change, diff)

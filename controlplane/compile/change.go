@@ -12,8 +12,9 @@ import (
 type Touched struct {
 	Services map[mesh.ServiceName]struct{}
 	// Grouped are those of Services to which other instances may belong than before.
-	Grouped  map[mesh.ServiceName]struct{}
-	Policies bool // what instances enforce, tell or see
+	Grouped map[mesh.ServiceName]struct{}
+	// Policies are those that came, went or are others: what instances enforce, tell or see.
+	Policies map[string]struct{}
 
 	peers     []config.Object // PeerAuthentications that came or went
 	workloads []config.Object // WorkloadEntries that did
@@ -23,7 +24,7 @@ type Touched struct {
 func newTouched() Touched {
 	return Touched{
 		Services: map[mesh.ServiceName]struct{}{}, Grouped: map[mesh.ServiceName]struct{}{},
-		routers: map[string]struct{}{},
+		Policies: map[string]struct{}{}, routers: map[string]struct{}{},
 	}
 }
 
@@ -70,7 +71,9 @@ func (b *Base) Apply(edits map[string]*config.Object) Touched {
 
 // by takes note of a resource that comes or goes.
 func (t *Touched) by(o config.Object) {
-	t.Policies = t.Policies || Governs(o)
+	if Governs(o) {
+		t.Policies[o.Key()] = struct{}{}
+	}
 	switch {
 	case o.VirtualService != nil:
 		t.routers[o.Namespace+"/"+o.Name] = struct{}{}

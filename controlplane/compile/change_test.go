@@ -159,7 +159,7 @@ func (f *follower) apply(edits map[string]*config.Object) {
 			delete(f.shown, name)
 		}
 	}
-	if touched.Policies {
+	if len(touched.Policies) > 0 {
 		f.policies = InboundPolicies(values(f.base.objects))
 	}
 }

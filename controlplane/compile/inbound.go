@@ -21,6 +21,7 @@ type Policies struct {
 }
 
 type selected struct {
+	key       string // of the resource; "" is the mesh's own
 	namespace string // "" is every one
 	labels    map[string]string
 
@@ -40,7 +41,7 @@ func InboundPolicies(objs []config.Object) Policies {
 	sorted := slices.SortedFunc(slices.Values(objs), func(x, y config.Object) int { return cmp.Compare(x.Key(), y.Key()) })
 	out := Policies{peers: config.NewPeerModes(objs), seers: seers(sorted)}
 	for _, o := range sorted {
-		p := selected{namespace: o.Namespace, labels: o.Selector()}
+		p := selected{key: o.Key(), namespace: o.Namespace, labels: o.Selector()}
 		if mesh.IsRoot(o.Namespace) {
 			p.namespace = "" // Istio's root namespace: its policies hold for all
 		}

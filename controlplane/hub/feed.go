@@ -57,8 +57,9 @@ type Feed struct {
 	read    []mesh.ServiceName          // what the hub tells it of
 
 	// Guarded by the hub.
-	reads map[mesh.ServiceName]struct{} // where the hub finds this feed
-	left  bool
+	reads  map[mesh.ServiceName]struct{} // where the hub finds this feed
+	looked bool                          // it has begun to read states
+	left   bool
 
 	debts debts
 
@@ -208,6 +209,7 @@ func (f *Feed) take() (Push, bool) {
 	p.Inbound = f.changedInbound(state)
 	p.Taps, p.TapsNews = f.changedTaps()
 	if f.begun && len(p.Snapshots) == 0 && p.Inbound == nil && !p.TapsNews && len(versions) == len(f.sent) {
+		f.h.changes.forgive(f.debts.take(state.Version)) // what was changed and changed back, or concerns it not
 		return Push{}, false
 	}
 	f.sent, f.begun = versions, true

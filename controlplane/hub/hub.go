@@ -32,6 +32,10 @@ type State struct {
 	// Changed are the services whose version is another than in the state before, and
 	// when the first change of each was committed.
 	Changed map[mesh.ServiceName]time.Time
+	// Policed names what Policies are made of and came, went or is another than in the
+	// state before, where that is known; PolicedAt is when the first of it was committed.
+	Policed   []string
+	PolicedAt time.Time
 
 	policed uint64 // version of the state in which Policies changed last
 }
@@ -186,15 +190,24 @@ func (h *Hub) reload(ctx context.Context) {
 	if before != nil && next.Policies.Equal(before.Policies) {
 		next.policed = before.policed
 	}
-	h.publish(&next)
+	h.publish(&next, concerned(before, &next))
 	if h.deps.Replaced != nil {
 		h.deps.Replaced(before, &next)
 	}
 }
 
+// concerned tells whom the policies of a state concern that are new in it, nil where none are.
+func concerned(before, s *State) func(mesh.Instance) bool {
+	if before == nil || s.policed != s.Version {
+		return nil
+	}
+	news := s.Policies.Since(before.Policies)
+	return news.Concerns
+}
+
 // publish puts a state in force and wakes who has to be sent something of it. What a
 // sidecar is owed is noted before it can read the state.
-func (h *Hub) publish(s *State) {
+func (h *Hub) publish(s *State, concerned func(mesh.Instance) bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	owed := map[*Feed]time.Time{}
@@ -203,7 +216,14 @@ func (h *Hub) publish(s *State) {
 			owed[f] = earlier(owed[f], at)
 		}
 	}
-	change, timed := changeOf(s), 0
+	if concerned != nil {
+		for _, f := range h.feeds {
+			if f.looked && concerned(f.joining.Instance) {
+				owed[f] = earlier(owed[f], s.policedAt())
+			}
+		}
+	}
+	change, timed := changeOf(s, concerned != nil), 0
 	for f, at := range owed {
 		if f.debts.owe(change, at) {
 			timed++
@@ -228,6 +248,7 @@ func (h *Hub) subscribe(f *Feed, services []mesh.Snapshot) {
 	if f.left {
 		return
 	}
+	f.looked = true
 	old := f.reads
 	f.reads = make(map[mesh.ServiceName]struct{}, len(services))
 	for _, s := range services {

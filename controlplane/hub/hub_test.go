@@ -38,6 +38,7 @@ func (s *source) load(context.Context) (State, error) {
 	}
 	next := State{
 		Version: s.state.Version, Policies: s.state.Policies, Built: time.Now(),
+		Policed: s.state.Policed, PolicedAt: s.state.PolicedAt,
 		Snapshots: map[mesh.ServiceName]mesh.Snapshot{}, Changed: map[mesh.ServiceName]time.Time{},
 	}
 	for name, snap := range s.state.Snapshots {

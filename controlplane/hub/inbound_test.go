@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/compile"
 	"github.com/sightline-mesh/sightline/controlplane/config"
@@ -19,6 +20,14 @@ func (s *source) police(t *testing.T, version uint64, manifest string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state.Version, s.state.Policies = version, compile.InboundPolicies(objects)
+}
+
+// policed says which policies the newest state has others of.
+func (s *source) policed(names ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.at = time.Now()
+	s.state.Policed, s.state.PolicedAt = names, s.at
 }
 
 const forVault = `

@@ -64,15 +64,20 @@ type change struct {
 	version  uint64
 	at       time.Time // of the commit of the first thing in it
 	services []mesh.ServiceName
+	policies []string
 	owed     int
 	took     []time.Duration // until it was in force, by sidecar
 	refused  int
 	left     int // sidecars that hung up first
 }
 
-// changeOf is what a state changed. Nobody is owed it yet.
-func changeOf(s *State) *change {
+// changeOf is what a state changed, policies too where they are new in it. Nobody is owed
+// it yet.
+func changeOf(s *State, policed bool) *change { //nolint:revive // a fact of the state, not a mode
 	c := &change{version: s.Version, at: s.Built}
+	if policed {
+		c.policies, c.at = s.Policed, earlier(c.at, s.policedAt())
+	}
 	for name, at := range s.Changed {
 		c.services = append(c.services, name)
 		c.at = earlier(c.at, at)
@@ -80,6 +85,9 @@ func changeOf(s *State) *change {
 	slices.Sort(c.services)
 	return c
 }
+
+// policedAt is when what is new of a state's policies was committed, as far as is known.
+func (s *State) policedAt() time.Time { return earlier(s.Built, s.PolicedAt) }
 
 // keep takes note of a change that so many sidecars are owed, unless it concerns none.
 func (l *changeLog) keep(c *change, owed int) {
@@ -144,6 +152,18 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
+// forgive strikes out debts that turned out to be none: there was nothing to send.
+func (l *changeLog) forgive(debts []debt) {
+	if len(debts) == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, d := range debts {
+		d.change.owed--
+	}
+}
+
 // settle closes debts: the change was in force at the given time.
 func (l *changeLog) settle(debts []debt, at time.Time) {
 	if len(debts) == 0 {
@@ -184,6 +204,9 @@ func (h *Hub) Changes() []mesh.ConfigChange {
 	defer h.changes.mu.Unlock()
 	out := make([]mesh.ConfigChange, 0, len(h.changes.kept))
 	for _, c := range slices.Backward(h.changes.kept) {
+		if c.owed == 0 { // by what it came to
+			continue
+		}
 		out = append(out, c.status())
 	}
 	return out
@@ -192,6 +215,7 @@ func (h *Hub) Changes() []mesh.ConfigChange {
 func (c *change) status() mesh.ConfigChange {
 	s := mesh.ConfigChange{
 		Version: c.version, Committed: c.at, Services: c.services[:min(len(c.services), namedByOne)], Changed: len(c.services),
+		Policies: c.policies[:min(len(c.policies), namedByOne)], PoliciesChanged: len(c.policies),
 		Sidecars: c.owed, Applied: len(c.took), Refused: c.refused, Left: c.left,
 	}
 	if len(c.took) > 0 {

@@ -30,18 +30,22 @@ type ProxyStatus struct {
 }
 
 // ConfigChange is one change of what sidecars are told, on its way to them. Sidecars
-// that were not sent any of its services are not counted.
+// that were not sent any of its services, and whom none of its policies selects, are not
+// counted.
 type ConfigChange struct {
 	Version   uint64        `json:"version"`
 	Committed time.Time     `json:"committed"` // of the first of what was gathered in it
 	Services  []ServiceName `json:"services"`  // some of them
 	Changed   int           `json:"changed"`   // how many services
-	Sidecars  int           `json:"sidecars"`  // that have to have it
-	Applied   int           `json:"applied"`   // of them have it in force
-	Refused   int           `json:"refused"`   // of them would not have it
-	Left      int           `json:"left"`      // of them hung up first
-	P50       float64       `json:"p50Ms"`     // from the commit until it was in force, of those that have it
-	Last      float64       `json:"lastMs"`    // the slowest of them
+	// Policies are some of those that sidecars have to heed: "AuthorizationPolicy shop/p".
+	Policies        []string `json:"policies,omitempty"`
+	PoliciesChanged int      `json:"policiesChanged,omitempty"` // how many
+	Sidecars        int      `json:"sidecars"`                  // that have to have it
+	Applied         int      `json:"applied"`                   // of them have it in force
+	Refused         int      `json:"refused"`                   // of them would not have it
+	Left            int      `json:"left"`                      // of them hung up first
+	P50             float64  `json:"p50Ms"`                     // from the commit until it was in force, of those that have it
+	Last            float64  `json:"lastMs"`                    // the slowest of them
 
 	ControlPlane string `json:"controlPlane,omitempty"` // whose sidecars these are
 }

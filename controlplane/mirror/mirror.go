@@ -149,7 +149,9 @@ func (m *Mirror) Load(ctx context.Context) (hub.State, error) {
 	defer m.mu.Unlock() // what is compiled is small, and nobody but Tell waits
 	next := m.last
 	next.Version, next.Built = uint64(m.changes.revision), time.Now()
-	if m.configure() {
+	next.Policed, next.PolicedAt = nil, time.Time{}
+	if named, policies := m.configure(); policies {
+		next.Policed, next.PolicedAt = named, m.changes.configured
 		next.Policies = compile.InboundPolicies(m.copy.governing()).With(m.copy.settings.PathNormalization)
 	}
 	m.compileTouched(&next)
@@ -187,13 +189,14 @@ func (m *Mirror) touch(seen time.Time, services ...mesh.ServiceName) {
 }
 
 // configure brings the base up to date with the resources that changed, and adds what they
-// touch to the services that are. It reports whether policies may be others.
-func (m *Mirror) configure() (policies bool) {
+// touch to the services that are. It reports whether policies may be others, and which as
+// far as that is known.
+func (m *Mirror) configure() (named []string, policies bool) {
 	if m.changes.all {
 		m.base, m.changes.resources = compile.NewBase(m.domain), m.copy.keys()
 	}
 	if len(m.changes.resources) == 0 && !m.changes.all {
-		return m.changes.settings
+		return nil, m.changes.settings
 	}
 	edits := make(map[string]*config.Object, len(m.changes.resources))
 	for key := range m.changes.resources {
@@ -204,7 +207,7 @@ func (m *Mirror) configure() (policies bool) {
 		m.copy.regroup(m.base.Of)
 		m.touch(at, slices.Collect(maps.Keys(m.copy.spokenOf(m.base)))...)
 		m.touch(at, slices.Collect(maps.Keys(m.last.Snapshots))...)
-		return true
+		return nil, true
 	}
 	m.copy.rejoin(touched.Grouped, m.base.Has)
 	m.touch(at, slices.Collect(maps.Keys(touched.Services))...)
@@ -213,7 +216,7 @@ func (m *Mirror) configure() (policies bool) {
 			m.touch(at, m.base.Of(i)...)
 		}
 	}
-	return touched.Policies || m.changes.settings
+	return slices.Sorted(maps.Keys(touched.Policies)), len(touched.Policies) > 0 || m.changes.settings
 }
 
 // compileTouched makes the snapshots of the services that were touched anew.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -230,6 +231,17 @@ func TestChangesAddUpToTheWhole(t *testing.T) {
 		}
 		if !now.Policies.Equal(policies) {
 			t.Fatalf("step %d: policies are %v, want %v", step, now.Policies, policies)
+		}
+		news := now.Policies.Since(last.Policies)
+		for _, i := range instances {
+			was, is := last.Policies.For(i), now.Policies.For(i)
+			if news.Concerns(i) || reflect.DeepEqual(was, is) && reflect.DeepEqual(last.Policies.Egress(i), now.Policies.Egress(i)) {
+				continue
+			}
+			t.Fatalf("step %d: %s is not concerned by what makes %+v of %+v", step, i.ID, is, was)
+		}
+		if len(now.Policed) == 0 && !now.Policies.Equal(last.Policies) {
+			t.Fatalf("step %d: it is not said which policies are others", step)
 		}
 		for name, s := range now.Snapshots {
 			_, told := now.Changed[name]

@@ -177,7 +177,7 @@ func (s *Shop) Propagation(context.Context) (mesh.Propagation, error) {
 		return mesh.Propagation{}, nil
 	}
 	return mesh.Propagation{Changes: []mesh.ConfigChange{
-		{Version: 41, Committed: s.now().Add(-time.Second), Services: []mesh.ServiceName{"shipping"}, Changed: 1, Sidecars: 4, Applied: 2, Refused: 1, P50: 3.1, Last: 4.6},
+		{Version: 41, Committed: s.now().Add(-time.Second), Services: []mesh.ServiceName{"shipping"}, Changed: 1, Policies: []string{"AuthorizationPolicy default/shipping"}, PoliciesChanged: 1, Sidecars: 4, Applied: 2, Refused: 1, P50: 3.1, Last: 4.6},
 		{Version: 40, Committed: s.started, Services: []mesh.ServiceName{"catalog", "users"}, Changed: 2, Sidecars: 9, Applied: 9, P50: 2.8, Last: 11.2},
 	}}, nil
 }

@@ -55,6 +55,8 @@ export interface ConfigChange {
   committed: string;
   services: string[] | null; // some of them
   changed: number;
+  policies?: string[]; // some of those that sidecars have to heed
+  policiesChanged?: number;
   sidecars: number;
   applied: number;
   refused: number;

@@ -1,7 +1,7 @@
 import type { ConfigChange, ControlPlane } from "../api/proxy";
 import { fullTime, ms, time } from "../format";
 import { Badge } from "../ui/Badge";
-import { reach } from "./reach";
+import { reach, whatChanged } from "./reach";
 import { TableScroll } from "./TableScroll";
 
 /** The newest changes of what sidecars are told, and how far and how fast each has come. */
@@ -16,7 +16,7 @@ export function ChangesTable({ changes, planes }: { changes: readonly ConfigChan
           <tr>
             <th>Version</th>
             <th>Committed</th>
-            <th>Services</th>
+            <th>Services and policies</th>
             <th>In force at</th>
             <th className="num">Half of them after</th>
             <th className="num">The slowest after</th>
@@ -26,13 +26,14 @@ export function ChangesTable({ changes, planes }: { changes: readonly ConfigChan
         <tbody>
           {changes.map((c) => {
             const r = reach(c);
+            const changed = whatChanged(c);
             return (
               <tr key={`${c.controlPlane} ${c.version}`}>
                 <td>{c.version}</td>
                 <td title={fullTime(c.committed)}>{time(c.committed)}</td>
                 <td className="wrap">
-                  {(c.services ?? []).join(", ")}
-                  {c.changed > (c.services ?? []).length && <span className="faint"> and {c.changed - (c.services ?? []).length} more</span>}
+                  {changed.names.join(", ")}
+                  {changed.more > 0 && <span className="faint"> and {changed.more} more</span>}
                 </td>
                 <td>
                   <Badge tone={r.tone} icon={r.icon}>

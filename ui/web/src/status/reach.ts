@@ -14,3 +14,9 @@ export function reach(c: ConfigChange): { tone: Tone; icon: IconName; words: str
   if (open > 0) return { tone: "warn", icon: "warn", words };
   return { tone: "good", icon: "check", words };
 }
+
+/** What a change is of, policies first, some by name. */
+export function whatChanged(c: ConfigChange): { names: string[]; more: number } {
+  const names = [...(c.policies ?? []), ...(c.services ?? [])];
+  return { names: names.length > 0 ? names : ["policies"], more: c.changed + (c.policiesChanged ?? 0) - names.length };
+}
