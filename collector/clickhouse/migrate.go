@@ -39,6 +39,11 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return s.apply(ctx, all)
+}
+
+// apply brings the database to the last of the migrations.
+func (s *Store) apply(ctx context.Context, all []migration) error {
 	if err := s.admin.Exec(ctx, createDatabase, Param("database", s.database)); err != nil {
 		return fmt.Errorf("create database %s: %w", s.database, err)
 	}
