@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -15,7 +16,7 @@ import (
 type checker struct {
 	resource string
 	supports func(rule string) bool
-	refuses  func(rule string) string // may be nil
+	refuses  func(rule string) string // nil where all is supported
 	accepts  func(rule string, value any) string
 	findings []mesh.Finding
 }
@@ -121,14 +122,13 @@ func (c *checker) walkObject(v any, s shape, at place) {
 	}
 }
 
-// refusal says that the mesh does not act on a field, and why if that is known.
+// refusal says that the mesh does not act on a field, and why.
 func (c *checker) refusal(rule string, value any) string {
+	why := "the mesh does not act on it; remove it"
 	if c.refuses != nil {
-		if why := c.refuses(rule); why != "" {
-			return fmt.Sprintf("is not supported (value %s): %s", show(value), why)
-		}
+		why = cmp.Or(c.refuses(rule), why)
 	}
-	return fmt.Sprintf("not supported yet (value %s); remove it", show(value))
+	return fmt.Sprintf("is not supported (value %s): %s", show(value), why)
 }
 
 // keyed is a dictionary with numbers as keys with the same as texts, as JSON has it.

@@ -91,7 +91,7 @@ var codes = []CodeInfo{
 		"Mostly a slip of spelling or of indentation: the message suggests the field that was likely meant.",
 	},
 	{
-		CodeUnsupported, SeverityError, "The field or value is not supported yet",
+		CodeUnsupported, SeverityError, "The field or value is not supported",
 		"The kind has it, but the mesh does not act on it; it is refused rather than ignored. Remove it.",
 	},
 	{

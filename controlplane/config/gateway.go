@@ -59,6 +59,7 @@ func httpRouteKind() kind {
 	return kind{
 		shape:    func() shape { return structShape(reflect.TypeFor[gateway.HTTPRouteSpec]()) },
 		supports: func(rule string) bool { return httpRouteFields[rule] },
+		refuses:  gatewayRefuses.of,
 		accepts:  gatewayAccepts,
 		fill: func(o *Object, spec map[string]any) error {
 			var s gateway.HTTPRouteSpec
@@ -75,6 +76,7 @@ func grpcRouteKind() kind {
 	return kind{
 		shape:    func() shape { return structShape(reflect.TypeFor[gateway.GRPCRouteSpec]()) },
 		supports: func(rule string) bool { return grpcRouteFields[rule] },
+		refuses:  gatewayRefuses.of,
 		accepts:  gatewayAccepts,
 		fill: func(o *Object, spec map[string]any) error {
 			var s gateway.GRPCRouteSpec

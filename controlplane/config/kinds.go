@@ -10,7 +10,7 @@ import (
 type kind struct {
 	shape    func() shape
 	supports func(rule string) bool              // whether the mesh acts on a field
-	refuses  func(rule string) string            // why it does not act on one, if there is more to say; nil says nothing
+	refuses  func(rule string) string            // why it does not act on one; nil where it acts on all
 	accepts  func(rule string, value any) string // "" or what is wrong with its value
 	fill     func(*Object, map[string]any) error // after the checks
 }

@@ -1,7 +1,7 @@
 package config
 
 import (
-	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -131,7 +131,7 @@ func (o Object) Hosts() []mesh.ServiceName {
 // host resolves a host as written in this resource.
 func (o Object) host(h string) (mesh.ServiceName, error) {
 	if strings.HasPrefix(h, "*") {
-		return "", errors.New("wildcard hosts are not supported yet; name one service")
+		return "", fmt.Errorf("host %q: wildcards are not supported: each service has instances, routes and policies of its own; want one whole name, and a resource for each", h)
 	}
 	return mesh.ResolveHost(h, o.Namespace)
 }

@@ -225,6 +225,7 @@ func virtualServiceKind() kind {
 	return kind{
 		shape:    func() shape { return messageShape((&networking.VirtualService{}).ProtoReflect().Descriptor()) },
 		supports: virtualServiceSupports,
+		refuses:  virtualServiceRefuses.of,
 		accepts:  virtualServiceAccepts,
 		fill: func(o *Object, spec map[string]any) error {
 			o.VirtualService = &networking.VirtualService{}

@@ -16,6 +16,7 @@ func authorizationPolicyKind() kind {
 	return kind{
 		shape:    func() shape { return messageShape((&security.AuthorizationPolicy{}).ProtoReflect().Descriptor()) },
 		supports: authorizationPolicySupports,
+		refuses:  authorizationPolicyRefuses.of,
 		accepts:  authorizationPolicyAccepts,
 		fill: func(o *Object, spec map[string]any) error {
 			o.AuthorizationPolicy = &security.AuthorizationPolicy{}

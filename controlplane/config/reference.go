@@ -14,7 +14,7 @@ A manifest is read whole or refused with the path of what is wrong; nothing in i
 ignored. Each table lists every field that the kind's own type has. **read**: the mesh
 acts on it; values that it cannot act on are refused with what would be right.
 **refused**: the kind has it, the mesh does not act on it, and a manifest that sets it
-is refused with its path. Fields that are not listed are unknown, and refused as well.
+is refused with its path and the reason that is given. Fields that are not listed are unknown, and refused as well.
 ` + "`[]`" + ` is each element of a list, ` + "`{}`" + ` each value of a dictionary.
 `
 
@@ -28,7 +28,7 @@ func Reference() []byte {
 	out.WriteString(referenceHead)
 	for _, l := range languages() {
 		for _, k := range l.kinds {
-			r := referrer{out: &out, supports: k.kind().supports}
+			r := referrer{out: &out, supports: k.kind().supports, refuses: k.kind().refuses}
 			fmt.Fprintf(&out, "\n## %s\n\n`apiVersion: %s`", k.name, l.newest())
 			for _, v := range l.versions[1:] {
 				fmt.Fprintf(&out, " or `%s`", apiVersion(l.group, v))
@@ -43,6 +43,7 @@ func Reference() []byte {
 type referrer struct {
 	out      *bytes.Buffer
 	supports func(rule string) bool
+	refuses  func(rule string) string
 }
 
 // fields lists what is below at, which is read or not.
@@ -56,7 +57,7 @@ func (r *referrer) fields(s shape, at place, read bool) {
 			inner, _ := s.field(name)
 			here := at.field(name)
 			here.path = strings.TrimPrefix(here.path, ".")
-			r.field(inner, here, read && r.supports(here.rule))
+			r.field(inner, here, read, read && r.supports(here.rule))
 		}
 	case s.elem != nil && s.dict:
 		r.fields(s.elem(), place{path: at.path + "{}", rule: at.rule}, read)
@@ -65,10 +66,14 @@ func (r *referrer) fields(s shape, at place, read bool) {
 	}
 }
 
-func (r *referrer) field(s shape, at place, read bool) { //nolint:revive // the flag is what is told
+// field lists one field, which is read or not, as is what is above it.
+func (r *referrer) field(s shape, at place, above, read bool) {
 	verdict := "**refused**"
-	if read {
+	switch why := r.refuses; {
+	case read:
 		verdict = "read"
+	case above && why != nil: // what is below a refused field is refused for the same
+		verdict += ": " + why(at.rule)
 	}
 	fmt.Fprintf(r.out, "| `%s` | %s | %s |\n", at.path, describe(s), verdict)
 	r.fields(s, at, read)

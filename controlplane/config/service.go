@@ -29,6 +29,7 @@ func serviceKind() kind {
 	return kind{
 		shape:    serviceShape,
 		supports: func(rule string) bool { return serviceFields[rule] },
+		refuses:  serviceRefuses.of,
 		accepts:  serviceAccepts,
 		fill:     fillService,
 	}

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
+	"strings"
 
 	networking "istio.io/api/networking/v1alpha3"
 
@@ -39,7 +40,7 @@ func serviceEntryKind() kind {
 	return kind{
 		shape:    func() shape { return messageShape((&networking.ServiceEntry{}).ProtoReflect().Descriptor()) },
 		supports: func(rule string) bool { return serviceEntryFields[rule] },
-		refuses:  func(rule string) string { return serviceEntryRefuses[rule] },
+		refuses:  serviceEntryRefuses.of,
 		accepts:  serviceEntryAccepts,
 		fill: func(o *Object, spec map[string]any) error {
 			var s networking.ServiceEntry
@@ -58,13 +59,6 @@ var serviceEntryFields = fieldSet(map[string]string{
 	"workloadSelector": "labels",
 })
 
-// serviceEntryRefuses says why fields are not acted on.
-var serviceEntryRefuses = map[string]string{
-	"addresses":         "requests go by the host they name, TLS by its server name, and bytes by the addresses of instances or a port of the sidecar (--upstream); want endpoints at these addresses, or leave it out",
-	"endpoints.weight":  "instances share requests by how busy they are; want labels, subsets of them in a DestinationRule, and weights in a VirtualService",
-	"endpoints.network": "every address has to be reached from every sidecar, as there are no gateways; leave it out",
-}
-
 // entryProtocols are what can be carried to where no sidecar is. TLS is the caller's own.
 var entryProtocols = map[string]mesh.AppProtocol{
 	"HTTP": mesh.HTTP, "HTTP2": mesh.HTTP2, "GRPC": mesh.GRPC, "TCP": mesh.TCP, "TLS": mesh.TLS, "HTTPS": mesh.TLS,
@@ -76,9 +70,9 @@ func serviceEntryAccepts(rule string, value any) string {
 	case "resolution":
 		switch word {
 		case "DYNAMIC_DNS":
-			return show(value) + " is not supported: it is for hosts with a wildcard, and those are not read; want DNS"
+			return show(value) + " is not supported: it is for hosts with a wildcard, and " + noWildcard
 		case "NONE":
-			return show(value) + " is not supported: connections to unknown hosts go where they were going anyway, unless --outbound-policy forbids it; want DNS or STATIC"
+			return show(value) + " is not supported: " + noNone
 		}
 	case "ports.protocol":
 		if entryProtocols[word] == "" {
@@ -128,6 +122,10 @@ func readServiceEntry(o *Object, s *networking.ServiceEntry) error {
 		outside: s.GetLocation() == networking.ServiceEntry_MESH_EXTERNAL,
 	}
 	for i, host := range s.GetHosts() {
+		if strings.HasPrefix(host, "*") {
+			r.find(CodeUnsupported, fmt.Sprintf("spec.hosts[%d]", i), "%q is not supported: %s", host, noWildcard)
+			continue
+		}
 		if name, ok := r.service(host, fmt.Sprintf("spec.hosts[%d]", i)); ok {
 			out.Services = append(out.Services, name)
 		}

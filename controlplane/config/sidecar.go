@@ -15,6 +15,7 @@ func sidecarKind() kind {
 	return kind{
 		shape:    func() shape { return messageShape((&networking.Sidecar{}).ProtoReflect().Descriptor()) },
 		supports: func(rule string) bool { return sidecarFields[rule] },
+		refuses:  sidecarRefuses.of,
 		accepts:  sidecarAccepts,
 		fill: func(o *Object, spec map[string]any) error {
 			o.Sidecar = &networking.Sidecar{}

@@ -57,10 +57,10 @@ func TestWhatOfASidecarIsRefused(t *testing.T) {
 		sidecarOf("s", "shop", `"./*x"`):                                    `"*x" is not a host`,
 		sidecarOf("s", "shop", ""):                                          "spec.egress: names no hosts",
 		strings.Replace(one, "egress: [", "egress: [{hosts: ['./*']}, ", 1): "several listeners",
-		strings.Replace(one, "{hosts:", "{port: {number: 80}, hosts:", 1):   "spec.egress[0].port: not supported yet",
+		strings.Replace(one, "{hosts:", "{port: {number: 80}, hosts:", 1):   "spec.egress[0].port: is not supported (value {\"number\":80}): one listener carries every port",
 		one + "\nspec": "document 2",
-		strings.Replace(one, "  egress", "  ingress: []\n  egress", 1):                              "spec.ingress: not supported yet",
-		strings.Replace(one, "  egress", "  outboundTrafficPolicy: {mode: ALLOW_ANY}\n  egress", 1): "spec.outboundTrafficPolicy: not supported yet",
+		strings.Replace(one, "  egress", "  ingress: []\n  egress", 1):                              "spec.ingress: is not supported (value []): ports of an app are the sidecar's own flag --port",
+		strings.Replace(one, "  egress", "  outboundTrafficPolicy: {mode: ALLOW_ANY}\n  egress", 1): "spec.outboundTrafficPolicy: is not supported (value {\"mode\":\"ALLOW_ANY\"}): who may go out of the mesh is each sidecar's own flag --outbound-policy",
 		sidecarOf("s", "istio-system", `"./*"`, "app: web"):                                         "has no effect in namespace istio-system",
 		one + sidecarOf("t", "shop", `"./*"`):                                                       "Sidecar shop/t: spec: Sidecar shop/s is for the same workloads",
 	} {

@@ -15,7 +15,7 @@ const Window = "{{.window}}"
 
 // sloKind reads OpenSLO v1's SLO: one ratio of events over a rolling window.
 func sloKind() kind {
-	return kind{shape: sloShape, supports: sloSupports, accepts: sloAccepts, fill: fillSLO}
+	return kind{shape: sloShape, supports: sloSupports, refuses: sloRefuses, accepts: sloAccepts, fill: fillSLO}
 }
 
 // sloShape is the specification of an SLO as OpenSLO v1 gives it.
@@ -59,11 +59,11 @@ func sloSupports(rule string) bool {
 func sloAccepts(rule string, value any) string {
 	switch {
 	case rule == "budgetingMethod" && value != "Occurrences":
-		return show(value) + " is not supported yet; want Occurrences"
+		return show(value) + " is not supported: budgets are counted in events, so that a quiet hour weighs little; want Occurrences"
 	case rule == "timeWindow" && length(value) != 1, rule == "objectives" && length(value) != 1:
 		return fmt.Sprintf("has %d entries; want exactly one", length(value))
 	case rule == "timeWindow.isRolling" && value == false:
-		return "false is not supported yet; want true"
+		return "false is not supported: " + sloRefusals["timeWindow.calendar"]
 	case rule == "timeWindow.duration":
 		if _, err := sloWindow(value); err != nil {
 			return err.Error()

@@ -9,7 +9,7 @@ import (
 // virtualServiceFields are the fields of a VirtualService that the mesh acts on,
 // below their parents.
 var virtualServiceFields = fieldSet(map[string]string{
-	"":                  "hosts gateways http tcp tls", // gateways: only "mesh", see virtualServiceAccepts
+	"":                  "hosts gateways exportTo http tcp tls", // gateways: only "mesh", see virtualServiceAccepts
 	"http":              "name match route redirect directResponse rewrite timeout retries fault mirror mirrorPercent mirrorPercentage mirrors corsPolicy headers delegate",
 	"http.match":        "name uri scheme method authority headers withoutHeaders queryParams port sourceLabels sourceNamespace gateways ignoreUriCase",
 	"http.route":        "destination weight headers",
@@ -80,8 +80,10 @@ func virtualServiceAccepts(rule string, value any) string {
 	switch rule {
 	case "gateways", "http.match.gateways", "tcp.match.gateways", "tls.match.gateways":
 		if !slices.Equal(words(value), []string{"mesh"}) {
-			return show(value) + `: only the gateway "mesh" is supported yet`
+			return show(value) + ` is not supported: the mesh routes between services and has no gateways; want mesh alone, or leave it out`
 		}
+	case "exportTo":
+		return exportAccepts(value)
 	case "http.route", "tcp.route", "tls.route":
 		return loneZero(value)
 	case "http.directResponse.body.bytes":

@@ -62,17 +62,6 @@ func policySupports(rule string) bool {
 	return slices.Contains(policyFields[strings.TrimPrefix(inner[:at], ".")], inner[at+1:])
 }
 
-// destinationRuleRefuses says why a field is not acted on, where that is not plain.
-func destinationRuleRefuses(rule string) string {
-	switch {
-	case strings.HasSuffix(rule, ".tls.credentialName"):
-		return "it names a Secret of Kubernetes, and sidecars read files of their own machine; want caCertificates, clientCertificate and privateKey with their paths"
-	case strings.HasSuffix(rule, ".tls.caCrl"):
-		return "lists of revoked certificates are not read; want caCertificates without the authority that signed them"
-	}
-	return ""
-}
-
 // destinationRuleAccepts says what is wrong with a value of a supported field.
 func destinationRuleAccepts(rule string, value any) string {
 	at := strings.TrimPrefix(strings.TrimPrefix(rule, "subsets."), "trafficPolicy.")
@@ -92,14 +81,20 @@ func destinationRuleAccepts(rule string, value any) string {
 	return ""
 }
 
+// exportAccepts takes of the namespaces that a rule is for the one word for all of them.
+func exportAccepts(value any) string {
+	if !slices.Equal(words(value), []string{"*"}) {
+		return show(value) + ` is not supported: a rule holds for every caller of its host; want "*" or none, and sourceNamespace or sourceLabels in a match`
+	}
+	return ""
+}
+
 // saysNothingNew looks at fields of which the mesh takes the one value that says what it
 // does anyway.
 func saysNothingNew(field string, value any) string {
 	switch field {
 	case "exportTo":
-		if !slices.Equal(words(value), []string{"*"}) {
-			return show(value) + ` is not supported: a rule holds for every caller of its host; want "*" or none`
-		}
+		return exportAccepts(value)
 	case "connectionPool.http.h2UpgradePolicy":
 		if value == "UPGRADE" {
 			return "\"UPGRADE\" is not supported: requests go between sidecars in the version of HTTP that they came in; want DEFAULT or DO_NOT_UPGRADE"

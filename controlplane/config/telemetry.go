@@ -13,6 +13,7 @@ func telemetryKind() kind {
 	return kind{
 		shape:    func() shape { return messageShape((&telemetry.Telemetry{}).ProtoReflect().Descriptor()) },
 		supports: func(rule string) bool { return telemetryFields[rule] },
+		refuses:  telemetryRefuses.of,
 		accepts:  telemetryAccepts,
 		fill: func(o *Object, spec map[string]any) error {
 			o.Telemetry = &telemetry.Telemetry{}
@@ -47,7 +48,7 @@ func telemetryAccepts(rule string, value any) string {
 		}
 	case "metrics.overrides.tagOverrides.operation":
 		if value != "REMOVE" {
-			return show(value) + " is not supported: the store has a column for each label, and none for others; want REMOVE"
+			return show(value) + " is not supported: " + noExpression + "; of labels there are, REMOVE"
 		}
 	case "tracing.providers", "accessLogging.providers", "metrics.providers":
 		if list, _ := value.([]any); len(list) > 1 {

@@ -13,6 +13,7 @@ func requestAuthenticationKind() kind {
 	return kind{
 		shape:    func() shape { return messageShape((&security.RequestAuthentication{}).ProtoReflect().Descriptor()) },
 		supports: requestAuthenticationSupports,
+		refuses:  requestAuthenticationRefuses.of,
 		accepts:  selectorAccepts,
 		fill: func(o *Object, spec map[string]any) error {
 			o.RequestAuthentication = &security.RequestAuthentication{}
@@ -54,7 +55,7 @@ func (v *validator) jwtRule(r *security.JWTRule, at string) {
 			v.fault(at+".jwks", "%s", complaint)
 		}
 	case r.GetJwksUri() == "":
-		v.fault(at+".jwksUri", "is missing; want where the issuer publishes its keys, or jwks: discovery by the issuer's name is not supported yet")
+		v.fault(at+".jwksUri", "is missing; want where the issuer publishes its keys, or jwks: nobody is asked where that is by the issuer's name")
 	case err != nil || u.Scheme != "https" || u.Host == "":
 		v.fault(at+".jwksUri", "%q is not an https URL; keys that come unprotected prove nothing", r.GetJwksUri())
 	}

@@ -196,11 +196,11 @@ func TestWhatOfPeerAuthenticationIsRefused(t *testing.T) {
 		strings.Replace(tlsRule("reviews", "x"), "mode: x", "credentialName: x", 1):                                         "credentialName: is not supported (value \"x\"): it names a Secret",
 		strings.Replace(tlsRule("reviews", "x"), "tls: {mode: x}", "connectionPool: {http: {h2UpgradePolicy: UPGRADE}}", 1): `"UPGRADE" is not supported`,
 		strings.Replace(tlsRule("reviews", "x"), "tls: {mode: x}", "connectionPool: {http: {useClientProtocol: false}}", 1): "useClientProtocol: false is not supported",
-		strings.Replace(tlsRule("reviews", "x"), "tls: {mode: x}", "connectionPool: {http: {http2KeepAlive: {}}}", 1):       "http2KeepAlive: not supported yet",
-		strings.Replace(tlsRule("reviews", "x"), "tls: {mode: x}", "tunnel: {}", 1):                                         "tunnel: not supported yet",
-		strings.Replace(tlsRule("reviews", "x"), "tls: {mode: x}", "proxyProtocol: {}", 1):                                  "proxyProtocol: not supported yet",
+		strings.Replace(tlsRule("reviews", "x"), "tls: {mode: x}", "connectionPool: {http: {http2KeepAlive: {}}}", 1):       "http2KeepAlive: is not supported (value {}): sidecars ask a silent connection by themselves",
+		strings.Replace(tlsRule("reviews", "x"), "tls: {mode: x}", "tunnel: {}", 1):                                         "tunnel: is not supported (value {}): there are no gateways to go out through",
+		strings.Replace(tlsRule("reviews", "x"), "tls: {mode: x}", "proxyProtocol: {}", 1):                                  "proxyProtocol: is not supported (value {}): the callee's sidecar knows the caller by its certificate",
 		strings.Replace(tlsRule("reviews", "x"), "  trafficPolicy", "  exportTo: ['.']\n  trafficPolicy", 1):                `spec.exportTo: ["."] is not supported`,
-		strings.Replace(tlsRule("reviews", "x"), "  trafficPolicy", "  workloadSelector: {}\n  trafficPolicy", 1):           "spec.workloadSelector: not supported yet",
+		strings.Replace(tlsRule("reviews", "x"), "  trafficPolicy", "  workloadSelector: {}\n  trafficPolicy", 1):           "spec.workloadSelector: is not supported (value {}): a rule holds for every caller of its host; want a subset",
 	} {
 		_, err := Parse([]byte(manifest))
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -87,7 +87,7 @@ func (v *validator) fieldValue(value, path string) {
 		if j := strings.IndexByte(variable[1:], '%'); j >= 0 {
 			variable = variable[:j+2]
 		}
-		v.fault(path, "%s: variables are not supported yet; write a plain value, with %%%% for a percent sign", variable)
+		v.fault(path, "%s is not supported: a value is the same for every request, and variables are Envoy's; write a plain one, with %%%% for a percent sign", variable)
 	}
 }
 

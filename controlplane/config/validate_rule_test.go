@@ -49,8 +49,8 @@ func TestValidateRules(t *testing.T) {
 			`headers.response.set["x y"]: "x y" is not the name of a header`,
 		}},
 		{`headers: {request: {add: {a: "%REQ(x-a)% b", b: "50%", c: "a\nb"}}}, ` + to, []string{
-			`headers.request.add["a"]: %REQ(x-a)%: variables are not supported yet; write a plain value, with %% for a percent sign`,
-			`headers.request.add["b"]: %: variables are not supported yet`,
+			`headers.request.add["a"]: %REQ(x-a)% is not supported: a value is the same for every request, and variables are Envoy's; write a plain one, with %% for a percent sign`,
+			`headers.request.add["b"]: % is not supported: a value is the same for every request`,
 			`headers.request.add["c"]: "a\nb" has a control character`,
 		}},
 		{`route: [{destination: {host: parcels}, headers: {request: {set: {X-A: "1", x-a: "2"}}}}]`, []string{
@@ -106,7 +106,7 @@ func TestValidateRules(t *testing.T) {
 		// mirrors
 		{`mirror: {host: parcels}, mirrors: [{destination: {host: "*"}, percentage: {value: 200}}], mirrorPercent: 101, ` + to, []string{
 			`mirrors: cannot stand beside mirror`, `mirrorPercent: 101 is not a percentage`,
-			`mirrors[0].destination.host: wildcard`, `mirrors[0].percentage.value: 200 is not a percentage`,
+			`mirrors[0].destination.host: host "*": wildcards are not supported: each service has instances`, `mirrors[0].percentage.value: 200 is not a percentage`,
 		}},
 		{`mirrorPercentage: {value: 5}, ` + to, []string{`mirrorPercentage: is for mirror, which is not there`}},
 		// CORS

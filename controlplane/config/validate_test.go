@@ -87,7 +87,7 @@ func TestValidate(t *testing.T) {
 		},
 		{
 			"bad hosts", strings.Replace(route(all), "hosts: [parcels]", `hosts: ["*", "10.0.0.7", "x_y"]`, 1),
-			[]string{`error VirtualService default/parcels: spec.hosts[0]: wildcard`, `error VirtualService default/parcels: spec.hosts[1]: host "10.0.0.7"`, `error VirtualService default/parcels: spec.hosts[2]: host "x_y"`},
+			[]string{`error VirtualService default/parcels: spec.hosts[0]: host "*": wildcards are not supported`, `error VirtualService default/parcels: spec.hosts[1]: host "10.0.0.7"`, `error VirtualService default/parcels: spec.hosts[2]: host "x_y"`},
 		},
 		{
 			"no routes", strings.Replace(route(`[]`), "hosts: [parcels]", `hosts: []`, 1),

@@ -27,6 +27,7 @@ func workloadEntryKind() kind {
 	return kind{
 		shape:    func() shape { return messageShape((&networking.WorkloadEntry{}).ProtoReflect().Descriptor()) },
 		supports: func(rule string) bool { return workloadEntryFields[rule] },
+		refuses:  workloadEntryRefuses.of,
 		accepts: func(rule string, value any) string {
 			word, _ := value.(string)
 			return endpointAccepts("endpoints."+rule, word)
