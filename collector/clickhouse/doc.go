@@ -16,6 +16,13 @@
 // last; then it may be stored twice. Replicated tables, which commit both in one step in
 // Keeper, have neither.
 //
+// A DSN with ?cluster=name spreads the tables over the servers of a cluster, each shard
+// replicated: the same migrations, ON CLUSTER, with Replicated and Distributed engines. The
+// servers need Keeper and the macros shard and replica, and name the cluster in
+// remote_servers. Tests read all its statements with the engine's own parser and run them
+// on one shard; ON CLUSTER, replicas and several shards want servers with Keeper, which the
+// embedded engine is not, and are untested.
+//
 // Queries run under budgets of time and memory, end when their context does, and are
 // safe to call from several goroutines.
 package clickhouse

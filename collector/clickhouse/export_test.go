@@ -1,6 +1,10 @@
 package clickhouse
 
-import "context"
+import (
+	"context"
+	"errors"
+	"strings"
+)
 
 // Versions is the newest schema's number.
 func Versions() (int, error) {
@@ -16,4 +20,27 @@ func (s *Store) MigrateTo(ctx context.Context, version int) error {
 		return err
 	}
 	return s.apply(ctx, all[:version])
+}
+
+// MigrateAlone makes the newest schema of a cluster as far as one engine without Keeper
+// can: not ON CLUSTER, and not replicated.
+func (s *Store) MigrateAlone(ctx context.Context) error {
+	all, err := migrations()
+	if err != nil {
+		return err
+	}
+	if err := s.admin.Exec(ctx, createDatabase, Param("database", s.database)); err != nil {
+		return err
+	}
+	alone := strings.NewReplacer(" ON CLUSTER `"+s.cluster.name+"`", "", "ENGINE = Replicated", "ENGINE = ", " replicated_", " non_replicated_")
+	for _, m := range all {
+		statements, err := s.cluster.statements(m.statement)
+		for _, one := range statements {
+			err = errors.Join(err, s.conn.Exec(ctx, alone.Replace(one)))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

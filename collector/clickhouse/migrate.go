@@ -44,10 +44,10 @@ func (s *Store) Migrate(ctx context.Context) error {
 
 // apply brings the database to the last of the migrations.
 func (s *Store) apply(ctx context.Context, all []migration) error {
-	if err := s.admin.Exec(ctx, createDatabase, Param("database", s.database)); err != nil {
+	if err := s.makeDatabase(ctx); err != nil {
 		return fmt.Errorf("create database %s: %w", s.database, err)
 	}
-	if err := s.conn.Exec(ctx, createMigrations); err != nil {
+	if err := s.change(ctx, createMigrations); err != nil {
 		return fmt.Errorf("create table of migrations: %w", err)
 	}
 	applied, err := s.applied(ctx)
@@ -58,11 +58,32 @@ func (s *Store) apply(ctx context.Context, all []migration) error {
 		if applied[m.version] {
 			continue
 		}
-		if err := s.conn.Exec(ctx, m.statement); err != nil {
+		if err := s.change(ctx, m.statement); err != nil {
 			return fmt.Errorf("apply migration %s: %w", m.name, err)
 		}
 		if err := s.conn.Exec(ctx, recordMigration, Param("version", m.version), Param("name", m.name)); err != nil {
 			return fmt.Errorf("record migration %s: %w", m.name, err)
+		}
+	}
+	return nil
+}
+
+func (s *Store) makeDatabase(ctx context.Context) error {
+	if s.cluster == (cluster{}) {
+		return s.admin.Exec(ctx, createDatabase, Param("database", s.database))
+	}
+	return s.admin.Exec(ctx, "CREATE DATABASE IF NOT EXISTS `"+s.cluster.database+"` ON CLUSTER `"+s.cluster.name+"`")
+}
+
+// change runs a statement that changes the schema, on all servers.
+func (s *Store) change(ctx context.Context, statement string) error {
+	all, err := s.cluster.statements(statement)
+	if err != nil {
+		return err
+	}
+	for _, one := range all {
+		if err := s.conn.Exec(ctx, one); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -14,7 +14,9 @@ import (
 // Config says where the store is and how much one question may cost. Zero fields
 // have the defaults named beside them.
 type Config struct {
-	DSN          string        // http://, https:// or clickhouse://, with the database as path
+	// DSN is http://, https:// or clickhouse://, with the database as path. Of its
+	// parameters, cluster names the servers' cluster that the tables are spread over.
+	DSN          string
 	QueryTimeout time.Duration // longest time of one query; 30 s
 	QueryMemory  uint64        // most memory of one query in bytes; 2 GiB
 	QueryRows    uint64        // most rows one query may read; 2,000 million
@@ -25,6 +27,7 @@ type Config struct {
 type Store struct {
 	cfg       Config
 	database  string
+	cluster   cluster // zero on one server
 	conn      driver.Conn
 	admin     driver.Conn // outside the database, which Migrate may have to create
 	known     written[seriesDay]
@@ -35,7 +38,7 @@ type Store struct {
 // Open prepares a store; it makes no connection yet, so the engine may start later.
 func Open(_ context.Context, cfg Config) (*Store, error) {
 	cfg = withDefaults(cfg)
-	opt, err := parse(cfg.DSN)
+	opt, on, err := parse(cfg.DSN)
 	if err != nil {
 		return nil, fmt.Errorf("parse store address: %w", err)
 	}
@@ -52,7 +55,7 @@ func Open(_ context.Context, cfg Config) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), conn.Close())
 	}
 	return &Store{
-		cfg: cfg, database: opt.Auth.Database, conn: conn, admin: admin,
+		cfg: cfg, database: opt.Auth.Database, cluster: on, conn: conn, admin: admin,
 		known: written[seriesDay]{most: knownSeries}, described: written[metadataRow]{most: knownMetadata},
 		plain: opt.Protocol == clickhouse.HTTP,
 	}, nil
@@ -60,24 +63,39 @@ func Open(_ context.Context, cfg Config) (*Store, error) {
 
 // parse reads a DSN. The driver takes any scheme that it does not know for its native
 // protocol, which would fail much later and in other words.
-func parse(dsn string) (*clickhouse.Options, error) {
+func parse(dsn string) (*clickhouse.Options, cluster, error) {
 	switch scheme, _, _ := strings.Cut(dsn, "://"); scheme {
 	case "http", "https", "clickhouse":
 	default:
-		return nil, errors.New("want http://, https:// or clickhouse://")
+		return nil, cluster{}, errors.New("want http://, https:// or clickhouse://")
 	}
 	opt, err := clickhouse.ParseDSN(dsn)
 	if err != nil {
-		return nil, err
+		return nil, cluster{}, err
 	}
 	if opt.Auth.Database == "" {
-		return nil, errors.New("no database named; want http://host:8123/sightline")
+		return nil, cluster{}, errors.New("no database named; want http://host:8123/sightline")
 	}
 	if opt.DialTimeout == 0 {
 		opt.DialTimeout = dialTimeout
 	}
-	return opt, nil
+	name, ok := opt.Settings[clusterParameter]
+	if !ok {
+		return opt, cluster{}, nil
+	}
+	delete(opt.Settings, clusterParameter) // the driver takes what it does not know for a setting
+	on := cluster{name: fmt.Sprint(name), database: opt.Auth.Database}
+	if err := on.check(); err != nil {
+		return nil, cluster{}, err
+	}
+	// An acknowledgement means stored; what a query brings together lies on one shard.
+	opt.Settings["distributed_foreground_insert"] = 1
+	opt.Settings["distributed_product_mode"] = "local"
+	return opt, on, nil
 }
+
+// clusterParameter names a cluster in a DSN.
+const clusterParameter = "cluster"
 
 // dialTimeout bounds a try to connect where the address does not say dial_timeout. The
 // driver's native protocol does not end one with its context, and its default of 30 s

@@ -16,9 +16,12 @@ import (
 
 func TestOpenSaysWhatIsWrong(t *testing.T) {
 	for dsn, want := range map[string]string{
-		"http://127.0.0.1:8123/":  "no database named",
-		"gopher://127.0.0.1/x":    "want http://",
-		"http://127.0.0.1/%zz/db": "parse store address",
+		"http://127.0.0.1:8123/":                            "no database named",
+		"gopher://127.0.0.1/x":                              "want http://",
+		"http://127.0.0.1/%zz/db":                           "parse store address",
+		"clickhouse://127.0.0.1/sightline?cluster=my%20own": `cluster "my own": want letters, digits, _ and -`,
+		"clickhouse://127.0.0.1/sightline?cluster=":         `cluster "": want letters`,
+		"clickhouse://127.0.0.1/a.b?cluster=main":           `database "a.b": want letters`,
 	} {
 		_, err := Open(t.Context(), Config{DSN: dsn})
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -32,7 +35,7 @@ func TestTryToConnectIsShort(t *testing.T) {
 		"clickhouse://db:9000/sightline":                  dialTimeout,
 		"clickhouse://db:9000/sightline?dial_timeout=90s": 90 * time.Second,
 	} {
-		opt, err := parse(dsn)
+		opt, _, err := parse(dsn)
 		if err != nil || opt.DialTimeout != want {
 			t.Errorf("%s: dial timeout %v, %v; want %s", dsn, opt, err, want)
 		}

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,13 +58,12 @@ func TestUpgradeFromEveryVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	begin := time.Now().UTC().Truncate(time.Minute).Add(-10 * time.Minute)
-	window := signal.Window{Start: begin, End: begin.Add(time.Minute)}
+	window := aMinute()
 	before, after := batch{"old", 0xaa, 3}, batch{"new", 0xbb, 5}
 	dir := t.TempDir()
 	server := storetest.Open(t, dir)
 	for n := 1; n <= newest; n++ {
-		u := openVersion(t, server, n, window)
+		u := openVersion(t, server, fmt.Sprint("version", n), n, window)
 		if err := u.MigrateTo(t.Context(), n); err != nil {
 			t.Fatal(err)
 		}
@@ -73,7 +73,7 @@ func TestUpgradeFromEveryVersion(t *testing.T) {
 	server = storetest.Open(t, dir)
 	for n := 1; n <= newest; n++ {
 		t.Run(strconv.Itoa(n), func(t *testing.T) {
-			u := openVersion(t, server, n, window)
+			u := openVersion(t, server, fmt.Sprint("version", n), n, window)
 			if err := u.Migrate(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -84,13 +84,19 @@ func TestUpgradeFromEveryVersion(t *testing.T) {
 	}
 }
 
-func openVersion(t *testing.T, server *storetest.Server, n int, window signal.Window) upgraded {
+func aMinute() signal.Window {
+	begin := time.Now().UTC().Truncate(time.Minute).Add(-10 * time.Minute)
+	return signal.Window{Start: begin, End: begin.Add(time.Minute)}
+}
+
+// openVersion opens a database, which may name a cluster as a DSN does.
+func openVersion(t *testing.T, server *storetest.Server, database string, n int, window signal.Window) upgraded {
 	t.Helper()
 	u, err := url.Parse(server.DSN())
 	if err != nil {
 		t.Fatal(err)
 	}
-	u.Path = "/version" + strconv.Itoa(n)
+	u.Path, u.RawQuery, _ = strings.Cut("/"+database, "?")
 	s, err := clickhouse.Open(context.Background(), clickhouse.Config{DSN: u.String(), MaxConns: 1})
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,539 @@
+-- What was applied to this database, and when.
+CREATE TABLE IF NOT EXISTS `sightline`.`migrations_local` ON CLUSTER `main`
+(
+    version UInt32,
+    name    String,
+    applied DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+ENGINE = ReplicatedReplacingMergeTree(applied)
+ORDER BY version;
+
+CREATE TABLE IF NOT EXISTS `sightline`.`migrations` ON CLUSTER `main` AS `sightline`.`migrations_local`
+ENGINE = Distributed('main', 'sightline', 'migrations_local', version);
+
+-- One row per key and second as sidecars report it. Rows with one key add up when
+-- parts merge, so readers always sum. Destination first: a service's series is one
+-- stretch per day: the live graph reads the newest parts only, which the minimum and
+-- maximum time kept for each part (because the partition is made from it) prune.
+CREATE TABLE IF NOT EXISTS `sightline`.`red_local` ON CLUSTER `main`
+(
+    time                DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
+    reporter            LowCardinality(String),
+    source              LowCardinality(String),
+    source_version      LowCardinality(String),
+    destination         LowCardinality(String),
+    destination_version LowCardinality(String),
+    instance            LowCardinality(String),
+    route               LowCardinality(String),
+    method              LowCardinality(String),
+    status              UInt16,
+    grpc_status         Int16,
+    flags               LowCardinality(String),
+    protocol            LowCardinality(String),
+    mtls                Bool,
+    requests            SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    failed              SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    duration_sum        SimpleAggregateFunction(sum, Float64) CODEC(ZSTD(1)),
+    buckets             SimpleAggregateFunction(sumMap, Map(Int16, UInt64)) CODEC(ZSTD(1)),
+    bytes_in            SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    bytes_out           SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1))
+)
+ENGINE = ReplicatedAggregatingMergeTree
+PARTITION BY toDate(time)
+PRIMARY KEY (destination, time, source)
+ORDER BY (destination, time, source, reporter, source_version, destination_version, instance, route, method, status, grpc_status, flags, protocol, mtls)
+TTL toDate(time) + INTERVAL 7 DAY
+SETTINGS ttl_only_drop_parts = 1, replicated_deduplication_window = 1000;
+
+CREATE TABLE IF NOT EXISTS `sightline`.`red` ON CLUSTER `main` AS `sightline`.`red_local`
+ENGINE = Distributed('main', 'sightline', 'red_local', cityHash64(destination));
+
+-- The same rows per minute, for windows of an hour and more.
+CREATE TABLE IF NOT EXISTS `sightline`.`red_1m_local` ON CLUSTER `main`
+(
+    time                DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
+    reporter            LowCardinality(String),
+    source              LowCardinality(String),
+    source_version      LowCardinality(String),
+    destination         LowCardinality(String),
+    destination_version LowCardinality(String),
+    instance            LowCardinality(String),
+    route               LowCardinality(String),
+    method              LowCardinality(String),
+    status              UInt16,
+    grpc_status         Int16,
+    flags               LowCardinality(String),
+    protocol            LowCardinality(String),
+    mtls                Bool,
+    requests            SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    failed              SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    duration_sum        SimpleAggregateFunction(sum, Float64) CODEC(ZSTD(1)),
+    buckets             SimpleAggregateFunction(sumMap, Map(Int16, UInt64)) CODEC(ZSTD(1)),
+    bytes_in            SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    bytes_out           SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1))
+)
+ENGINE = ReplicatedAggregatingMergeTree
+PARTITION BY toDate(time)
+PRIMARY KEY (destination, time, source)
+ORDER BY (destination, time, source, reporter, source_version, destination_version, instance, route, method, status, grpc_status, flags, protocol, mtls)
+TTL toDate(time) + INTERVAL 90 DAY
+SETTINGS ttl_only_drop_parts = 1, replicated_deduplication_window = 1000;
+
+CREATE TABLE IF NOT EXISTS `sightline`.`red_1m` ON CLUSTER `main` AS `sightline`.`red_1m_local`
+ENGINE = Distributed('main', 'sightline', 'red_1m_local', cityHash64(destination));
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS `sightline`.`red_to_1m` ON CLUSTER `main` TO `sightline`.`red_1m_local` AS
+SELECT
+    toStartOfMinute(time) AS time,
+    reporter, source, source_version, destination, destination_version, instance,
+    route, method, status, grpc_status, flags, protocol, mtls,
+    sum(requests) AS requests,
+    sum(failed) AS failed,
+    sum(duration_sum) AS duration_sum,
+    sumMap(buckets) AS buckets,
+    sum(bytes_in) AS bytes_in,
+    sum(bytes_out) AS bytes_out
+FROM `sightline`.`red_local` AS red
+GROUP BY
+    time, reporter, source, source_version, destination, destination_version, instance,
+    route, method, status, grpc_status, flags, protocol, mtls;
+
+-- What a mesh knows of a request is typed columns: the rest of a span's attributes
+-- keep their types in three maps. Service first beats a time bucket first for every
+-- question but scans of all services.
+CREATE TABLE IF NOT EXISTS `sightline`.`spans_local` ON CLUSTER `main`
+(
+    trace_id       FixedString(16) CODEC(ZSTD(1)),
+    span_id        FixedString(8) CODEC(ZSTD(1)),
+    parent_id      FixedString(8) CODEC(ZSTD(1)),
+    trace_state    String CODEC(ZSTD(1)),
+    name           LowCardinality(String),
+    kind           Enum8('unspecified' = 0, 'internal' = 1, 'server' = 2, 'client' = 3, 'producer' = 4, 'consumer' = 5),
+    service        LowCardinality(String),
+    namespace      LowCardinality(String),
+    version        LowCardinality(String),
+    instance       LowCardinality(String),
+    mesh           Bool,
+    scope          LowCardinality(String),
+    start          DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    duration       UInt64 CODEC(T64, ZSTD(1)),
+    status         Enum8('unset' = 0, 'ok' = 1, 'error' = 2),
+    status_message String CODEC(ZSTD(1)),
+    failed         Bool,
+    peer           LowCardinality(String),
+    peer_version   LowCardinality(String),
+    peer_instance  LowCardinality(String),
+    peer_identity  LowCardinality(String),
+    route          LowCardinality(String),
+    method         LowCardinality(String),
+    path           String CODEC(ZSTD(1)),
+    http_status    UInt16,
+    grpc_status    Int16,
+    flags          LowCardinality(String),
+    reason         LowCardinality(String),
+    generated_by   LowCardinality(String),
+    attempts       UInt16,
+    protocol       LowCardinality(String),
+    mtls           Bool,
+    config_version UInt64 CODEC(T64, ZSTD(1)),
+    request_id     String CODEC(ZSTD(1)),
+    attributes     Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    numbers        Map(LowCardinality(String), Float64) CODEC(ZSTD(1)),
+    bools          Map(LowCardinality(String), Bool) CODEC(ZSTD(1)),
+    resource       Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    event_times    Array(DateTime64(9, 'UTC')) CODEC(ZSTD(1)),
+    event_names    Array(LowCardinality(String)) CODEC(ZSTD(1)),
+    event_attributes Array(Map(LowCardinality(String), String)) CODEC(ZSTD(1)),
+    link_trace_ids Array(FixedString(16)) CODEC(ZSTD(1)),
+    link_span_ids  Array(FixedString(8)) CODEC(ZSTD(1)),
+    INDEX by_trace trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX by_request request_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX by_value mapValues(attributes) TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX by_duration duration TYPE minmax GRANULARITY 1
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY toDate(start)
+ORDER BY (service, toStartOfMinute(start), start)
+TTL toDate(start) + INTERVAL 7 DAY
+SETTINGS ttl_only_drop_parts = 1, replicated_deduplication_window = 1000;
+
+CREATE TABLE IF NOT EXISTS `sightline`.`spans` ON CLUSTER `main` AS `sightline`.`spans_local`
+ENGINE = Distributed('main', 'sightline', 'spans_local', cityHash64(trace_id));
+
+-- One row per trace and day after merging, several before: readers group again. The
+-- root is the least of (has a parent, start, service, name): the earliest span
+-- without a parent, or the earliest of all while the true root has not come.
+CREATE TABLE IF NOT EXISTS `sightline`.`trace_index_local` ON CLUSTER `main`
+(
+    trace_id FixedString(16) CODEC(ZSTD(1)),
+    day      Date,
+    start    SimpleAggregateFunction(min, DateTime64(9, 'UTC')) CODEC(Delta(8), ZSTD(1)),
+    finish   SimpleAggregateFunction(max, DateTime64(9, 'UTC')) CODEC(Delta(8), ZSTD(1)),
+    root     SimpleAggregateFunction(min, Tuple(has_parent UInt8, start DateTime64(9, 'UTC'), service String, name String)) CODEC(ZSTD(1)),
+    spans    SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    errors   SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    services SimpleAggregateFunction(groupUniqArrayArray, Array(String)) CODEC(ZSTD(1))
+)
+ENGINE = ReplicatedAggregatingMergeTree
+PARTITION BY day
+ORDER BY trace_id
+TTL day + INTERVAL 7 DAY
+SETTINGS index_granularity = 512, ttl_only_drop_parts = 1, replicated_deduplication_window = 1000;
+
+CREATE TABLE IF NOT EXISTS `sightline`.`trace_index` ON CLUSTER `main` AS `sightline`.`trace_index_local`
+ENGINE = Distributed('main', 'sightline', 'trace_index_local', cityHash64(trace_id));
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS `sightline`.`spans_to_trace_index` ON CLUSTER `main` TO `sightline`.`trace_index_local` AS
+SELECT
+    trace_id,
+    toDate(spans.start) AS day,
+    min(spans.start) AS start,
+    max(spans.start + toIntervalNanosecond(duration)) AS finish,
+    min((toUInt8(parent_id != toFixedString('', 8)), spans.start, toString(service), toString(name))) AS root,
+    toUInt64(count()) AS spans,
+    toUInt64(countIf(status = 'error')) AS errors,
+    groupUniqArray(toString(service)) AS services
+FROM `sightline`.`spans_local` AS spans
+GROUP BY trace_id, day;
+
+-- What services did per hour: short lists without a scan of spans. The key holds the
+-- name, so that a merge never loses one.
+CREATE TABLE IF NOT EXISTS `sightline`.`operations_local` ON CLUSTER `main`
+(
+    hour    DateTime('UTC'),
+    service LowCardinality(String),
+    kind    Enum8('unspecified' = 0, 'internal' = 1, 'server' = 2, 'client' = 3, 'producer' = 4, 'consumer' = 5),
+    name    String CODEC(ZSTD(1)),
+    spans   SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1))
+)
+ENGINE = ReplicatedAggregatingMergeTree
+PARTITION BY toDate(hour)
+ORDER BY (service, hour, kind, name)
+TTL toDate(hour) + INTERVAL 30 DAY
+SETTINGS ttl_only_drop_parts = 1, replicated_deduplication_window = 1000;
+
+CREATE TABLE IF NOT EXISTS `sightline`.`operations` ON CLUSTER `main` AS `sightline`.`operations_local`
+ENGINE = Distributed('main', 'sightline', 'operations_local');
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS `sightline`.`spans_to_operations` ON CLUSTER `main` TO `sightline`.`operations_local` AS
+SELECT
+    toStartOfHour(toDateTime(start, 'UTC')) AS hour,
+    service,
+    kind,
+    toString(name) AS name,
+    toUInt64(count()) AS spans
+FROM `sightline`.`spans_local` AS spans
+GROUP BY hour, service, kind, name;
+
+-- Access rows of sidecars and log records of apps.
+CREATE TABLE IF NOT EXISTS `sightline`.`logs_local` ON CLUSTER `main`
+(
+    time            DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    trace_id        FixedString(16) CODEC(ZSTD(1)),
+    span_id         FixedString(8) CODEC(ZSTD(1)),
+    service         LowCardinality(String),
+    namespace       LowCardinality(String),
+    version         LowCardinality(String),
+    instance        LowCardinality(String),
+    access          Bool,
+    scope           LowCardinality(String),
+    event           LowCardinality(String),
+    severity        LowCardinality(String),
+    severity_number UInt8,
+    body            String CODEC(ZSTD(1)),
+    reporter        LowCardinality(String),
+    peer            LowCardinality(String),
+    peer_version    LowCardinality(String),
+    peer_instance   LowCardinality(String),
+    peer_identity   LowCardinality(String),
+    route           LowCardinality(String),
+    method          LowCardinality(String),
+    path            String CODEC(ZSTD(1)),
+    authority       LowCardinality(String),
+    status          UInt16,
+    grpc_status     Int16,
+    flags           LowCardinality(String),
+    reason          String CODEC(ZSTD(1)),
+    generated_by    LowCardinality(String),
+    attempts        UInt16,
+    tries           String CODEC(ZSTD(1)),
+    protocol        LowCardinality(String),
+    mtls            Bool,
+    config_version  UInt64 CODEC(T64, ZSTD(1)),
+    duration_ms     Float64 CODEC(ZSTD(1)),
+    first_byte_ms   Float64 CODEC(ZSTD(1)),
+    bytes_in        UInt64 CODEC(T64, ZSTD(1)),
+    bytes_out       UInt64 CODEC(T64, ZSTD(1)),
+    request_id      String CODEC(ZSTD(1)),
+    user_agent      LowCardinality(String),
+    attributes      Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    numbers         Map(LowCardinality(String), Float64) CODEC(ZSTD(1)),
+    bools           Map(LowCardinality(String), Bool) CODEC(ZSTD(1)),
+    resource        Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    INDEX by_trace trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX by_request request_id TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX by_word lower(body) TYPE tokenbf_v1(16384, 3, 0) GRANULARITY 4
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY toDate(time)
+ORDER BY (service, toStartOfMinute(time), time)
+TTL toDate(time) + INTERVAL 7 DAY
+SETTINGS ttl_only_drop_parts = 1, replicated_deduplication_window = 1000;
+
+CREATE TABLE IF NOT EXISTS `sightline`.`logs` ON CLUSTER `main` AS `sightline`.`logs_local`
+ENGINE = Distributed('main', 'sightline', 'logs_local', cityHash64(service, instance));
+
+-- The labels of each series of samples, once. day lets series that ended fall away
+-- and bounds what a query over a range looks at.
+CREATE TABLE IF NOT EXISTS `sightline`.`series_local` ON CLUSTER `main`
+(
+    metric      LowCardinality(String),
+    fingerprint UInt64 CODEC(ZSTD(1)),
+    day         Date,
+    labels      Map(LowCardinality(String), String) CODEC(ZSTD(1))
+)
+ENGINE = ReplicatedReplacingMergeTree
+PARTITION BY toMonday(day)
+ORDER BY (metric, fingerprint, day)
+TTL day + INTERVAL 30 DAY
+SETTINGS ttl_only_drop_parts = 1, replicated_deduplication_window = 1000;
+
+CREATE TABLE IF NOT EXISTS `sightline`.`series` ON CLUSTER `main` AS `sightline`.`series_local`
+ENGINE = Distributed('main', 'sightline', 'series_local', fingerprint);
+
+-- Values of metrics and of recording rules: ms is Unix milliseconds, as PromQL counts.
+CREATE TABLE IF NOT EXISTS `sightline`.`samples_local` ON CLUSTER `main`
+(
+    metric      LowCardinality(String),
+    fingerprint UInt64 CODEC(Delta(8), ZSTD(1)),
+    ms          Int64 CODEC(DoubleDelta, ZSTD(1)),
+    value       Float64 CODEC(Gorilla, ZSTD(1))
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY toDate(fromUnixTimestamp64Milli(ms, 'UTC'))
+ORDER BY (metric, fingerprint, ms)
+TTL toDate(fromUnixTimestamp64Milli(ms, 'UTC')) + INTERVAL 30 DAY
+SETTINGS ttl_only_drop_parts = 1, replicated_deduplication_window = 1000;
+
+CREATE TABLE IF NOT EXISTS `sightline`.`samples` ON CLUSTER `main` AS `sightline`.`samples_local`
+ENGINE = Distributed('main', 'sightline', 'samples_local', fingerprint);
+
+-- The columns that Grafana and others know from the contrib exporter. A search by
+-- TraceId alone reads much: bound it by Timestamp, from otel_traces_trace_id_ts.
+CREATE VIEW IF NOT EXISTS `sightline`.`otel_traces` ON CLUSTER `main` AS
+SELECT
+    start AS Timestamp,
+    lower(hex(trace_id)) AS TraceId,
+    lower(hex(span_id)) AS SpanId,
+    if(parent_id = toFixedString('', 8), '', lower(hex(parent_id))) AS ParentSpanId,
+    trace_state AS TraceState,
+    name AS SpanName,
+    initcap(toString(kind)) AS SpanKind,
+    service AS ServiceName,
+    mapConcat(
+        mapApply((k, v) -> (toString(k), v), resource),
+        mapFilter((k, v) -> v != '', map(
+            'service.name', toString(service),
+            'service.namespace', toString(namespace),
+            'service.version', toString(version),
+            'service.instance.id', toString(instance)))) AS ResourceAttributes,
+    scope AS ScopeName,
+    '' AS ScopeVersion,
+    mapConcat(
+        mapApply((k, v) -> (toString(k), v), attributes),
+        mapApply((k, v) -> (toString(k), toString(v)), numbers),
+        mapApply((k, v) -> (toString(k), toString(v)), bools),
+        mapFilter((k, v) -> v NOT IN ('', '0') AND NOT (k = 'rpc.grpc.status_code' AND v = '-1'), map(
+            'sightline.peer.service', toString(peer),
+            'sightline.peer.version', toString(peer_version),
+            'sightline.peer.instance', toString(peer_instance),
+            'sightline.peer.identity', toString(peer_identity),
+            'sightline.route', toString(route),
+            'sightline.flags', toString(flags),
+            'sightline.reason', toString(reason),
+            'sightline.generated_by', toString(generated_by),
+            'sightline.attempts', toString(attempts),
+            'sightline.config_version', toString(config_version),
+            'sightline.request_id', request_id,
+            'sightline.mtls', if(mesh, toString(mtls), ''),
+            'http.request.method', toString(method),
+            'url.path', path,
+            'http.response.status_code', toString(http_status),
+            'rpc.grpc.status_code', toString(grpc_status),
+            'network.protocol.name', toString(protocol)))) AS SpanAttributes,
+    duration AS Duration,
+    initcap(toString(status)) AS StatusCode,
+    status_message AS StatusMessage,
+    event_times AS `Events.Timestamp`,
+    event_names AS `Events.Name`,
+    event_attributes AS `Events.Attributes`,
+    arrayMap(x -> lower(hex(x)), link_trace_ids) AS `Links.TraceId`,
+    arrayMap(x -> lower(hex(x)), link_span_ids) AS `Links.SpanId`
+FROM `sightline`.`spans`;
+
+CREATE VIEW IF NOT EXISTS `sightline`.`otel_traces_trace_id_ts` ON CLUSTER `main` AS
+SELECT
+    lower(hex(trace_id)) AS TraceId,
+    toDateTime(start, 'UTC') AS Start,
+    toDateTime(finish, 'UTC') AS End
+FROM `sightline`.`trace_index`;
+
+-- The columns that Grafana and others know from the contrib exporter.
+CREATE VIEW IF NOT EXISTS `sightline`.`otel_logs` ON CLUSTER `main` AS
+SELECT
+    time AS Timestamp,
+    toDateTime(time, 'UTC') AS TimestampTime,
+    if(trace_id = toFixedString('', 16), '', lower(hex(trace_id))) AS TraceId,
+    if(span_id = toFixedString('', 8), '', lower(hex(span_id))) AS SpanId,
+    toUInt8(0) AS TraceFlags,
+    severity AS SeverityText,
+    severity_number AS SeverityNumber,
+    service AS ServiceName,
+    if(access, concat(toString(method), ' ', path, ' ', toString(status), ' ', toString(flags)), body) AS Body,
+    mapConcat(
+        mapApply((k, v) -> (toString(k), v), resource),
+        mapFilter((k, v) -> v != '', map(
+            'service.name', toString(service),
+            'service.namespace', toString(namespace),
+            'service.version', toString(version),
+            'service.instance.id', toString(instance)))) AS ResourceAttributes,
+    scope AS ScopeName,
+    event AS EventName,
+    mapConcat(
+        mapApply((k, v) -> (toString(k), v), attributes),
+        mapApply((k, v) -> (toString(k), toString(v)), numbers),
+        mapApply((k, v) -> (toString(k), toString(v)), bools),
+        mapFilter((k, v) -> v NOT IN ('', '0') AND NOT (k = 'rpc.grpc.status_code' AND v = '-1'), map(
+            'sightline.reporter', toString(reporter),
+            'sightline.peer.service', toString(peer),
+            'sightline.peer.version', toString(peer_version),
+            'sightline.peer.instance', toString(peer_instance),
+            'sightline.route', toString(route),
+            'sightline.flags', toString(flags),
+            'sightline.reason', reason,
+            'sightline.generated_by', toString(generated_by),
+            'sightline.attempts', toString(attempts),
+            'sightline.tries', tries,
+            'sightline.request_id', request_id,
+            'sightline.duration_ms', toString(duration_ms),
+            'sightline.mtls', if(access, toString(mtls), ''),
+            'http.request.method', toString(method),
+            'url.path', path,
+            'server.address', toString(authority),
+            'http.response.status_code', toString(status),
+            'rpc.grpc.status_code', toString(grpc_status),
+            'http.request.body.size', toString(bytes_in),
+            'http.response.body.size', toString(bytes_out),
+            'network.protocol.name', toString(protocol),
+            'user_agent.original', toString(user_agent)))) AS LogAttributes
+FROM `sightline`.`logs`;
+
+-- Streams that opened. A row may have nothing else: readers of requests leave it out.
+ALTER TABLE `sightline`.`red_local` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS opened SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1));
+
+ALTER TABLE `sightline`.`red` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS opened SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1));
+
+ALTER TABLE `sightline`.`red_1m_local` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS opened SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1));
+
+ALTER TABLE `sightline`.`red_1m` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS opened SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1));
+
+-- Made anew, not by MODIFY QUERY: after that a server names the blocks of a view otherwise
+-- than once it has loaded the view again at its next start, and a batch tried again across
+-- that start would be counted twice.
+CREATE OR REPLACE MATERIALIZED VIEW `sightline`.`red_to_1m` ON CLUSTER `main` TO `sightline`.`red_1m_local` AS
+SELECT
+    toStartOfMinute(time) AS time,
+    reporter, source, source_version, destination, destination_version, instance,
+    route, method, status, grpc_status, flags, protocol, mtls,
+    sum(requests) AS requests,
+    sum(failed) AS failed,
+    sum(duration_sum) AS duration_sum,
+    sumMap(buckets) AS buckets,
+    sum(bytes_in) AS bytes_in,
+    sum(bytes_out) AS bytes_out,
+    sum(opened) AS opened
+FROM `sightline`.`red_local` AS red
+GROUP BY
+    time, reporter, source, source_version, destination, destination_version, instance,
+    route, method, status, grpc_status, flags, protocol, mtls;
+
+-- Since when a counter has been counting, as Unix milliseconds (0 is not known).
+ALTER TABLE `sightline`.`samples_local` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS start_ms Int64 CODEC(DoubleDelta, ZSTD(1));
+
+ALTER TABLE `sightline`.`samples` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS start_ms Int64 CODEC(DoubleDelta, ZSTD(1));
+
+-- Native histograms, as Prometheus has them: spans are pairs of an offset and a
+-- length, counts are absolute, bounds are those of a histogram with bounds of its own
+-- (schema -53). A sum that is Prometheus' stale marker ends the series.
+CREATE TABLE IF NOT EXISTS `sightline`.`histograms_local` ON CLUSTER `main`
+(
+    metric          LowCardinality(String),
+    fingerprint     UInt64 CODEC(Delta(8), ZSTD(1)),
+    ms              Int64 CODEC(DoubleDelta, ZSTD(1)),
+    start_ms        Int64 CODEC(DoubleDelta, ZSTD(1)),
+    reset           UInt8,
+    schema          Int8,
+    zero_threshold  Float64 CODEC(Gorilla, ZSTD(1)),
+    zero_count      Float64 CODEC(Gorilla, ZSTD(1)),
+    count           Float64 CODEC(Gorilla, ZSTD(1)),
+    sum             Float64 CODEC(Gorilla, ZSTD(1)),
+    positive_spans  Array(Int32) CODEC(ZSTD(1)),
+    positive        Array(Float64) CODEC(ZSTD(1)),
+    negative_spans  Array(Int32) CODEC(ZSTD(1)),
+    negative        Array(Float64) CODEC(ZSTD(1)),
+    bounds          Array(Float64) CODEC(ZSTD(1))
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY toDate(fromUnixTimestamp64Milli(ms, 'UTC'))
+ORDER BY (metric, fingerprint, ms)
+TTL toDate(fromUnixTimestamp64Milli(ms, 'UTC')) + INTERVAL 30 DAY
+SETTINGS ttl_only_drop_parts = 1, replicated_deduplication_window = 1000;
+
+CREATE TABLE IF NOT EXISTS `sightline`.`histograms` ON CLUSTER `main` AS `sightline`.`histograms_local`
+ENGINE = Distributed('main', 'sightline', 'histograms_local', fingerprint);
+
+-- Single observations that a series counted, and what each was: most often its trace.
+CREATE TABLE IF NOT EXISTS `sightline`.`exemplars_local` ON CLUSTER `main`
+(
+    metric      LowCardinality(String),
+    fingerprint UInt64 CODEC(Delta(8), ZSTD(1)),
+    ms          Int64 CODEC(DoubleDelta, ZSTD(1)),
+    value       Float64 CODEC(ZSTD(1)),
+    labels      Map(LowCardinality(String), String) CODEC(ZSTD(1))
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY toDate(fromUnixTimestamp64Milli(ms, 'UTC'))
+ORDER BY (metric, fingerprint, ms)
+TTL toDate(fromUnixTimestamp64Milli(ms, 'UTC')) + INTERVAL 7 DAY
+SETTINGS ttl_only_drop_parts = 1, replicated_deduplication_window = 1000;
+
+CREATE TABLE IF NOT EXISTS `sightline`.`exemplars` ON CLUSTER `main` AS `sightline`.`exemplars_local`
+ENGINE = Distributed('main', 'sightline', 'exemplars_local', fingerprint);
+
+-- What each metric is, as whoever sends it says, once a day.
+CREATE TABLE IF NOT EXISTS `sightline`.`metadata_local` ON CLUSTER `main`
+(
+    metric LowCardinality(String),
+    kind   LowCardinality(String),
+    unit   LowCardinality(String),
+    help   String CODEC(ZSTD(1)),
+    day    Date
+)
+ENGINE = ReplicatedReplacingMergeTree
+PARTITION BY toMonday(day)
+ORDER BY (metric, kind, unit, help, day)
+TTL day + INTERVAL 30 DAY
+SETTINGS ttl_only_drop_parts = 1, replicated_deduplication_window = 1000;
+
+CREATE TABLE IF NOT EXISTS `sightline`.`metadata` ON CLUSTER `main` AS `sightline`.`metadata_local`
+ENGINE = Distributed('main', 'sightline', 'metadata_local', cityHash64(metric));
+
+-- Conditions on attributes that few spans have. An attribute may be in each of the maps,
+-- so that each needs an index before one can drop a granule. A granule has few different
+-- keys and values of resources, so that these cost next to nothing.
+ALTER TABLE `sightline`.`spans_local` ON CLUSTER `main`
+    ADD INDEX IF NOT EXISTS by_key mapKeys(attributes) TYPE bloom_filter(0.01) GRANULARITY 1,
+    ADD INDEX IF NOT EXISTS by_number mapKeys(numbers) TYPE bloom_filter(0.01) GRANULARITY 1,
+    ADD INDEX IF NOT EXISTS by_bool mapKeys(bools) TYPE bloom_filter(0.01) GRANULARITY 1,
+    ADD INDEX IF NOT EXISTS by_resource_key mapKeys(resource) TYPE bloom_filter(0.01) GRANULARITY 1,
+    ADD INDEX IF NOT EXISTS by_resource mapValues(resource) TYPE bloom_filter(0.01) GRANULARITY 1;
