@@ -9,14 +9,31 @@ import (
 	"github.com/sightline-mesh/sightline/collector/filter"
 )
 
-// comparer is for an attribute that has a column of its own. It
-// compiles a comparison, or says what would be right instead.
+// promoted is an attribute that has a column of its own.
+type promoted struct {
+	kind    string // of the values
+	value   string // SQL
+	present string // SQL: rows that have it
+	compare comparer
+}
+
+// comparer compiles a comparison, or says what would be right instead.
 type comparer func(c *condition, e filter.Comparison) (sql, want string)
 
+// always is of what every row has.
+const always = "1"
+
+// The types of what attributes are, as AttributeValue has them.
+const (
+	textKind   = "string"
+	numberKind = "number"
+	boolKind   = "bool"
+)
+
 // textColumn holds text; a row without a value has an empty one.
-func textColumn(sql string) comparer {
+func textColumn(sql string) promoted {
 	present := sql + " != ''"
-	return func(c *condition, e filter.Comparison) (string, string) {
+	return promoted{textKind, sql, present, func(c *condition, e filter.Comparison) (string, string) {
 		switch e.Op {
 		case filter.Exists:
 			return present, ""
@@ -32,7 +49,7 @@ func textColumn(sql string) comparer {
 			return "(" + present + " AND " + sql + " " + string(e.Op) + " " + c.text(e.Value.Text) + ")", ""
 		}
 		return c.searched(sql, present, e), ""
-	}
+	}}
 }
 
 // searched is what regular expressions and parts of text are compared by.
@@ -52,11 +69,11 @@ func (c *condition) searched(sql, present string, e filter.Comparison) string {
 }
 
 // listColumn holds words with commas between them; one of them is enough to be equal.
-func listColumn(sql string) comparer {
+func listColumn(sql string) promoted {
 	plain, present := textColumn(sql), sql+" != ''"
-	return func(c *condition, e filter.Comparison) (string, string) {
+	return promoted{textKind, sql, present, func(c *condition, e filter.Comparison) (string, string) {
 		if e.Op != filter.Equal && e.Op != filter.NotEqual {
-			return plain(c, e)
+			return plain.compare(c, e)
 		}
 		value := c.text(e.Value.Text)
 		equal := "(" + sql + " = " + value + " OR has(splitByChar(',', toString(" + sql + ")), " + value + "))"
@@ -64,12 +81,12 @@ func listColumn(sql string) comparer {
 			return equal, ""
 		}
 		return "(" + present + " AND NOT " + equal + ")", ""
-	}
+	}}
 }
 
 // numberColumn holds numbers; present tells a 0 that was said from none.
-func numberColumn(sql, present string) comparer {
-	return func(c *condition, e filter.Comparison) (string, string) {
+func numberColumn(sql, present string) promoted {
+	return promoted{numberKind, sql, present, func(c *condition, e filter.Comparison) (string, string) {
 		switch e.Op {
 		case filter.Exists:
 			return present, ""
@@ -84,12 +101,12 @@ func numberColumn(sql, present string) comparer {
 			}
 		}
 		return "(" + present + " AND " + sql + " " + string(e.Op) + " " + c.param(n, "Float64") + ")", ""
-	}
+	}}
 }
 
 // durationColumn holds nanoseconds.
-func durationColumn(sql string) comparer {
-	return func(c *condition, e filter.Comparison) (string, string) {
+func durationColumn(sql string) promoted {
+	return promoted{numberKind, sql, always, func(c *condition, e filter.Comparison) (string, string) {
 		switch {
 		case e.Op == filter.Exists:
 			return "1", ""
@@ -97,12 +114,12 @@ func durationColumn(sql string) comparer {
 			return "", "a duration such as 250ms or 1.5s, with = != > >= < or <="
 		}
 		return sql + " " + string(e.Op) + " " + c.param(uint64(e.Value.Duration), "UInt64"), ""
-	}
+	}}
 }
 
 // millisColumn holds milliseconds, of rows that are present.
-func millisColumn(sql, present string) comparer {
-	return func(c *condition, e filter.Comparison) (string, string) {
+func millisColumn(sql, present string) promoted {
+	return promoted{numberKind, sql, present, func(c *condition, e filter.Comparison) (string, string) {
 		n := float64(e.Value.Duration.Nanoseconds()) / 1e6
 		switch {
 		case e.Op == filter.Exists:
@@ -116,12 +133,12 @@ func millisColumn(sql, present string) comparer {
 			return "", "a duration such as 250ms, with = != > >= < or <="
 		}
 		return "(" + present + " AND " + sql + " " + string(e.Op) + " " + c.param(n, "Float64") + ")", ""
-	}
+	}}
 }
 
 // wordColumn is an enumeration.
-func wordColumn(sql string, words ...string) comparer {
-	return func(c *condition, e filter.Comparison) (string, string) {
+func wordColumn(sql string, words ...string) promoted {
+	return promoted{textKind, sql, always, func(c *condition, e filter.Comparison) (string, string) {
 		switch e.Op {
 		case filter.Exists:
 			return "1", ""
@@ -135,12 +152,12 @@ func wordColumn(sql string, words ...string) comparer {
 			return c.searched("toString("+sql+")", "", e), ""
 		}
 		return "", "= or !=: it has no order"
-	}
+	}}
 }
 
 // truthColumn is a boolean, said by rows that are present.
-func truthColumn(sql, present string) comparer {
-	return func(c *condition, e filter.Comparison) (string, string) {
+func truthColumn(sql, present string) promoted {
+	return promoted{boolKind, sql, present, func(c *condition, e filter.Comparison) (string, string) {
 		if e.Op == filter.Exists {
 			return present, ""
 		}
@@ -149,16 +166,16 @@ func truthColumn(sql, present string) comparer {
 			return "", "true or false, with = or !="
 		}
 		return "(" + present + " AND " + sql + " " + string(e.Op) + " " + c.param(e.Value.Text == "true", "Bool") + ")", ""
-	}
+	}}
 }
 
 // idColumn holds an identifier of so many bytes, written in hex.
-func idColumn(sql string, bytes int) comparer {
-	return func(c *condition, e filter.Comparison) (string, string) {
+func idColumn(sql string, bytes int) promoted {
+	return promoted{textKind, sql, always, func(c *condition, e filter.Comparison) (string, string) {
 		id, ok := hexID(e.Value.Text, bytes)
 		if !ok || e.Op != filter.Equal && e.Op != filter.NotEqual {
 			return "", strconv.Itoa(2*bytes) + " hex digits, with = or !="
 		}
 		return sql + " " + string(e.Op) + " toFixedString(unhex(" + c.text(id) + "), " + strconv.Itoa(bytes) + ")", ""
-	}
+	}}
 }

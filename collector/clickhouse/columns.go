@@ -9,13 +9,13 @@ import (
 
 // schema is what a filter may say about the rows of a table.
 type schema struct {
-	intrinsic map[string]comparer // short names, only without a scope
-	span      map[string]comparer // attributes of the row
-	resource  map[string]comparer
+	intrinsic map[string]promoted // short names, only without a scope
+	span      map[string]promoted // attributes of the row
+	resource  map[string]promoted
 }
 
 // column finds the column of a key. Keys without one are attributes.
-func (t *schema) column(e filter.Comparison) (comparer, bool) {
+func (t *schema) column(e filter.Comparison) (promoted, bool) {
 	switch e.Scope {
 	case filter.Span:
 		c, ok := t.span[e.Key]
@@ -24,15 +24,15 @@ func (t *schema) column(e filter.Comparison) (comparer, bool) {
 		c, ok := t.resource[e.Key]
 		return c, ok
 	}
-	for _, m := range []map[string]comparer{t.intrinsic, t.span, t.resource} {
+	for _, m := range []map[string]promoted{t.intrinsic, t.span, t.resource} {
 		if c, ok := m[e.Key]; ok {
 			return c, true
 		}
 	}
-	return nil, false
+	return promoted{}, false
 }
 
-var workloadColumns = map[string]comparer{
+var workloadColumns = map[string]promoted{
 	signal.KeyService:   textColumn("service"),
 	signal.KeyNamespace: textColumn("namespace"),
 	signal.KeyVersion:   textColumn("version"),
@@ -41,8 +41,8 @@ var workloadColumns = map[string]comparer{
 
 // hopColumns are the attributes that spans and access logs share; status is the name of
 // the column with the code, saidMTLS says when mtls means something.
-func hopColumns(status, saidStatus, saidMTLS string) map[string]comparer {
-	return map[string]comparer{
+func hopColumns(status, saidStatus, saidMTLS string) map[string]promoted {
+	return map[string]promoted{
 		signal.KeyPeer:       textColumn("peer"),
 		signal.KeyPeerVer:    textColumn("peer_version"),
 		signal.KeyPeerInst:   textColumn("peer_instance"),
@@ -64,8 +64,8 @@ func hopColumns(status, saidStatus, saidMTLS string) map[string]comparer {
 }
 
 // short are the names without their prefixes, which people type.
-func short(span, own map[string]comparer) map[string]comparer {
-	all := map[string]comparer{
+func short(span, own map[string]promoted) map[string]promoted {
+	all := map[string]promoted{
 		"service": textColumn("service"), "namespace": textColumn("namespace"),
 		"version": textColumn("version"), "instance": textColumn("instance"),
 	}
@@ -88,7 +88,7 @@ func newSpanSchema() *schema {
 	span := hopColumns("http_status", "(http_status != 0 OR (mesh AND kind IN ('client', 'server')))", "mesh")
 	return &schema{
 		span: span, resource: workloadColumns,
-		intrinsic: short(span, map[string]comparer{
+		intrinsic: short(span, map[string]promoted{
 			"name":           textColumn("name"),
 			"kind":           wordColumn("kind", "unspecified", "internal", "server", "client", "producer", "consumer"),
 			"status":         wordColumn("status", "unset", "ok", "error"),
@@ -107,12 +107,12 @@ func newSpanSchema() *schema {
 }
 
 // anyOf is an array of text of which one has to do.
-func anyOf(sql string) comparer {
+func anyOf(sql string) promoted {
 	each := textColumn("x")
-	return func(c *condition, e filter.Comparison) (string, string) {
-		inner, want := each(c, e)
+	return promoted{textKind, "arrayStringConcat(" + sql + ", ',')", "notEmpty(" + sql + ")", func(c *condition, e filter.Comparison) (string, string) {
+		inner, want := each.compare(c, e)
 		return "arrayExists(x -> " + inner + ", " + sql + ")", want
-	}
+	}}
 }
 
 // logSchema is what filters know of the table logs.
@@ -120,7 +120,7 @@ var logSchema = newLogSchema()
 
 func newLogSchema() *schema {
 	own := hopColumns("status", "(status != 0 OR access)", "access")
-	maps.Copy(own, map[string]comparer{
+	maps.Copy(own, map[string]promoted{
 		signal.KeyReporter:  textColumn("reporter"),
 		signal.KeyAuthority: textColumn("authority"),
 		signal.KeyUserAgent: textColumn("user_agent"),
@@ -132,7 +132,7 @@ func newLogSchema() *schema {
 	})
 	return &schema{
 		span: own, resource: workloadColumns,
-		intrinsic: short(own, map[string]comparer{
+		intrinsic: short(own, map[string]promoted{
 			"body":       textColumn("body"),
 			"severity":   textColumn("severity"),
 			"event":      textColumn("event"),

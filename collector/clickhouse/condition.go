@@ -72,7 +72,7 @@ func (c *condition) comparison(e filter.Comparison) (string, error) {
 	if !ok {
 		return c.attribute(e)
 	}
-	sql, want := col(c, e)
+	sql, want := col.compare(c, e)
 	if want != "" {
 		return "", fmt.Errorf("%w: at character %d: %s; want %s", ErrBadQuery, e.Pos+1, e, want)
 	}

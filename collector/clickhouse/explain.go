@@ -35,7 +35,7 @@ func (s *Store) ExplainTrace(ctx context.Context, id string) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	return s.explain(ctx, spansOfTrace, []any{Param("trace_id", id), Param("limit", maxSpans)})
+	return s.explain(ctx, spansOfTrace, []any{Param("trace_id", id), Param("limit", MaxSpans)})
 }
 
 // ExplainSearch is how SearchTraces is answered where it has to look through the whole

@@ -13,12 +13,21 @@ import (
 	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
-//go:embed sql/query/trace.sql
-var spansOfTrace string
+var (
+	//go:embed sql/query/trace.sql
+	traceByID string
+	//go:embed sql/query/span_columns.sql
+	spanColumns  string
+	spansOfTrace = withSpanColumns(traceByID)
+)
+
+func withSpanColumns(statement string) string {
+	return strings.ReplaceAll(statement, "{{columns}}", spanColumns)
+}
 
 const (
-	// maxSpans bounds what one trace may bring into memory.
-	maxSpans = 50_000
+	// MaxSpans bounds what one trace may bring into memory.
+	MaxSpans = 50_000
 	noSpanID = "0000000000000000"
 )
 
@@ -58,7 +67,7 @@ func (s *Store) Spans(ctx context.Context, id string) ([]StoredSpan, error) {
 	if err != nil {
 		return nil, err
 	}
-	spans, err := collect(ctx, s, spansOfTrace, scanSpan, []any{Param("trace_id", id), Param("limit", maxSpans)})
+	spans, err := collect(ctx, s, spansOfTrace, func(rows driver.Rows) (StoredSpan, error) { return scanSpan(rows) }, []any{Param("trace_id", id), Param("limit", MaxSpans)})
 	if err != nil {
 		return nil, fmt.Errorf("read trace %s: %w", id, err)
 	}
@@ -87,7 +96,8 @@ func hexID(id string, bytes int) (string, bool) {
 	return full, err == nil
 }
 
-func scanSpan(rows driver.Rows) (StoredSpan, error) {
+// scanSpan reads the columns of span_columns.sql, and what stands behind them into more.
+func scanSpan(rows driver.Rows, more ...any) (StoredSpan, error) {
 	var (
 		s        StoredSpan
 		h        Hop
@@ -98,14 +108,16 @@ func scanSpan(rows driver.Rows) (StoredSpan, error) {
 		events   []map[string]string
 		links    [2][]string
 	)
-	err := rows.Scan(&s.TraceID, &s.SpanID, &s.ParentID, &s.TraceState,
+	err := rows.Scan(append([]any{
+		&s.TraceID, &s.SpanID, &s.ParentID, &s.TraceState,
 		&s.Name, &s.Kind, &s.Service, &s.Namespace, &s.Version, &s.Instance, &s.Mesh, &s.Scope,
 		&s.Start, &duration, &s.Status, &s.StatusMessage,
 		&h.Peer, &h.PeerVersion, &h.PeerInstance, &h.PeerIdentity,
 		&h.Route, &h.Method, &h.Path, &h.Status, &h.GRPCStatus, &h.Flags, &h.Reason, &h.GeneratedBy,
 		&h.Attempts, &h.Protocol, &h.MTLS, &h.ConfigVersion, &h.RequestID,
 		&a.strings, &a.numbers, &a.bools, &a.resource,
-		&times, &names, &events, &links[0], &links[1])
+		&times, &names, &events, &links[0], &links[1],
+	}, more...)...)
 	if err != nil {
 		return s, err
 	}

@@ -2,18 +2,15 @@ package jaeger
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
-	"go.opentelemetry.io/collector/pdata/ptrace"
 	collectorv1 "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	tracev1 "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -71,19 +68,6 @@ func (s *Server) GRPC(allow func(authorization string, write bool) bool, write c
 	return g
 }
 
-// message is a trace as gRPC carries it.
-func message(spans []clickhouse.StoredSpan) (*tracev1.TracesData, error) {
-	b, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(otlp.Traces(spans))
-	if err != nil {
-		return nil, fmt.Errorf("encode trace: %w", err)
-	}
-	out := &tracev1.TracesData{}
-	if err := proto.Unmarshal(b, out); err != nil {
-		return nil, fmt.Errorf("encode trace: %w", err)
-	}
-	return out, nil
-}
-
 // maxChunk is how many spans one message of a stream holds: well below gRPC's 4 MiB.
 const maxChunk = 1000
 
@@ -91,7 +75,7 @@ const maxChunk = 1000
 func send(spans []clickhouse.StoredSpan, to func(*tracev1.TracesData) error) error {
 	for len(spans) > 0 {
 		n := min(len(spans), maxChunk)
-		m, err := message(spans[:n])
+		m, err := otlp.Message(spans[:n])
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ package otlp
 
 import (
 	"encoding/hex"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -11,6 +12,8 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	tracev1 "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
 	"github.com/sightline-mesh/sightline/collector/signal"
@@ -41,6 +44,19 @@ func Traces(spans []clickhouse.StoredSpan) ptrace.Traces {
 		fill(ss.Spans().AppendEmpty(), s)
 	}
 	return td
+}
+
+// Message is Traces as a message of OTLP's own Go module.
+func Message(spans []clickhouse.StoredSpan) (*tracev1.TracesData, error) {
+	b, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(Traces(spans))
+	if err != nil {
+		return nil, fmt.Errorf("encode trace: %w", err)
+	}
+	out := &tracev1.TracesData{}
+	if err := proto.Unmarshal(b, out); err != nil {
+		return nil, fmt.Errorf("encode trace: %w", err)
+	}
+	return out, nil
 }
 
 // identity is what tells resources apart.

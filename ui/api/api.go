@@ -91,6 +91,9 @@ func (a *API) mount(e *gin.Engine) {
 	if a.deps.Jaeger != nil {
 		e.GET("/jaeger/api/*path", a.guard(route{role: session.Viewer}), gin.WrapH(a.deps.Jaeger))
 	}
+	if a.deps.Tempo != nil {
+		e.GET("/tempo/*path", a.guard(route{role: session.Viewer}), gin.WrapH(a.deps.Tempo))
+	}
 	if a.deps.Metrics != nil {
 		e.GET("/metrics", gin.WrapH(a.deps.Metrics)) // counts of this process only: nothing to guard
 	}

@@ -221,6 +221,7 @@ func TestMountedHandlers(t *testing.T) {
 		d.Prometheus = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(r.URL.Path)) })
 		d.RemoteWrite = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 		d.Jaeger = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(r.URL.Path)) })
+		d.Tempo = d.Jaeger
 		d.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("up 1\n")) })
 	})
 	if w := s.do("POST", "/prometheus/api/v1/write", ""); w.Code != http.StatusNoContent {
@@ -235,11 +236,13 @@ func TestMountedHandlers(t *testing.T) {
 	if w := s.do("GET", "/prometheus/api/v1/query", "", "Authorization: Bearer no"); w.Code != http.StatusUnauthorized {
 		t.Errorf("prometheus without sign-in = %d", w.Code)
 	}
-	if w := s.do("GET", "/jaeger/api/v3/services", ""); w.Body.String() != "/jaeger/api/v3/services" {
-		t.Errorf("jaeger = %d %s", w.Code, w.Body)
-	}
-	if w := s.do("GET", "/jaeger/api/traces", "", "Authorization: Bearer no"); w.Code != http.StatusUnauthorized {
-		t.Errorf("jaeger without sign-in = %d", w.Code)
+	for _, path := range []string{"/jaeger/api/v3/services", "/tempo/api/search", "/tempo/ready"} {
+		if w := s.do("GET", path, ""); w.Body.String() != path {
+			t.Errorf("%s = %d %s", path, w.Code, w.Body)
+		}
+		if w := s.do("GET", path, "", "Authorization: Bearer no"); w.Code != http.StatusUnauthorized {
+			t.Errorf("%s without sign-in = %d", path, w.Code)
+		}
 	}
 	if w := s.do("GET", "/metrics", "", "Authorization: "); w.Body.String() != "up 1\n" {
 		t.Errorf("metrics = %d %s", w.Code, w.Body)

@@ -162,6 +162,7 @@ type Deps struct {
 	Prometheus  http.Handler // of /prometheus/api/v1/…; sees the whole path
 	RemoteWrite http.Handler // of /prometheus/api/v1/write, for operators
 	Jaeger      http.Handler // of /jaeger/api/…; sees the whole path
+	Tempo       http.Handler // of /tempo/…; sees the whole path
 	Metrics     http.Handler // of /metrics
 
 	// Status maps an error of the parts above to an HTTP status, 0 when it knows none.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,7 +35,9 @@ func secured(c *gin.Context) {
 }
 
 func isAPI(path string) bool {
-	return strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/prometheus/") || strings.HasPrefix(path, "/jaeger/")
+	return slices.ContainsFunc([]string{"/api/", "/prometheus/", "/jaeger/", "/tempo/"}, func(below string) bool {
+		return strings.HasPrefix(path, below)
+	})
 }
 
 // guard lets a request through to a route when its user may.

@@ -18,6 +18,7 @@ import (
 	"github.com/sightline-mesh/sightline/collector/promql"
 	"github.com/sightline-mesh/sightline/collector/remote"
 	"github.com/sightline-mesh/sightline/collector/rules"
+	"github.com/sightline-mesh/sightline/collector/tempo"
 	"github.com/sightline-mesh/sightline/controlplane/admin"
 	"github.com/sightline-mesh/sightline/controlplane/identity"
 	"github.com/sightline-mesh/sightline/topology"
@@ -137,6 +138,7 @@ func (m *Mesh) newUI(ctx context.Context, r *roles, engine *promql.Engine) (*ui.
 		Prometheus:  http.StripPrefix("/prometheus/api/v1", m.prometheus(engine, r.rules)),
 		RemoteWrite: r.written,
 		Jaeger:      http.StripPrefix("/jaeger", r.jaeger.Handler()),
+		Tempo:       http.StripPrefix("/tempo", m.tempo(r).Handler()),
 		Metrics:     newMetrics(r),
 		SLOs:        r.rules.SLOs,
 		Alerts:      r.rules.Alerts,
@@ -146,6 +148,10 @@ func (m *Mesh) newUI(ctx context.Context, r *roles, engine *promql.Engine) (*ui.
 	acts(&d, r.plane)
 	d.Replay = (&replays{plane: r.plane, store: r.store}).run
 	return ui.New(ctx, ui.Config{Listen: m.c.Listen, Dir: filepath.Join(m.c.Dir, "ui")}, d)
+}
+
+func (m *Mesh) tempo(r *roles) *tempo.Server {
+	return tempo.New(tempo.Deps{Finder: r.store, Attributes: r.store, Ready: r.check, Logger: m.c.Logger})
 }
 
 // prometheus is Prometheus' API but for writing.
