@@ -23,6 +23,7 @@ type description struct {
 	Instances []mesh.ProxyStatus `json:"instances"`
 	Verdicts  []mesh.Verdict     `json:"verdicts"`
 	Traffic   mesh.Traffic       `json:"traffic"`
+	Routes    []config.Origin    `json:"routes"`
 	Resources []mesh.Resource    `json:"resources"`
 	Events    []mesh.Event       `json:"events"`
 }
@@ -68,23 +69,36 @@ func describe(c *cobra.Command, api *client.Client, service string) (description
 	if err := api.Get(ctx, configPath, nil, &all); err != nil {
 		return d, err
 	}
-	d.Resources = about(all.Resources, mesh.ServiceName(service))
+	d.Resources, d.Routes = about(all.Resources, mesh.ServiceName(service))
 	return d, api.Get(ctx, "/api/v1/events", url.Values{"service": {service}, "limit": {strconv.Itoa(eventsDescribed)}}, &d)
 }
 
-// about are the resources that may be about a service.
-func about(all []mesh.Resource, service mesh.ServiceName) []mesh.Resource {
-	out := []mesh.Resource{}
+// about are the resources that may be about a service, those that its routes are delegated
+// to among them, and where each of its routes is written.
+func about(all []mesh.Resource, service mesh.ServiceName) ([]mesh.Resource, []config.Origin) {
+	var objects []config.Object
+	concerned := map[string]bool{}
 	for _, r := range all {
-		objects, err := config.Parse([]byte(r.Manifest))
+		of, err := config.Parse([]byte(r.Manifest))
 		if err != nil { // of a newer program: not ours to judge
 			continue
 		}
-		if slices.ContainsFunc(objects, func(o config.Object) bool { return o.Concerns(service) }) {
+		objects = append(objects, of...)
+		for _, o := range of {
+			concerned[o.Key()] = o.Concerns(service)
+		}
+	}
+	routes := config.Origins(objects, service)
+	for _, r := range routes {
+		concerned[r.Resource] = true
+	}
+	out := []mesh.Resource{}
+	for _, r := range all {
+		if concerned[r.Kind+" "+r.Namespace+"/"+r.Name] {
 			out = append(out, r)
 		}
 	}
-	return out
+	return out, routes
 }
 
 func (d description) text(t *table) {
@@ -108,6 +122,16 @@ func (d description) text(t *table) {
 	}
 	t.row("CALLED BY", strings.Join(names(d.Callers, func(e graph.Edge) string { return e.Source }), " "))
 	t.row("CALLS", strings.Join(names(d.Callees, func(e graph.Edge) string { return e.Destination }), " "))
+	if len(d.Routes) > 0 {
+		t.row()
+		t.head("ROUTE", "WRITTEN IN", "DELEGATED BY")
+	}
+	for _, r := range d.Routes {
+		t.row(r.Route, r.At(), r.By())
+	}
+	if len(d.Routes) > 0 {
+		t.row()
+	}
 	for _, r := range d.Resources {
 		t.row("CONFIGURED BY", r.Kind+" "+r.Namespace+"/"+r.Name, r.Changed, r.By)
 	}

@@ -11,7 +11,16 @@ import (
 
 func TestAboutListsWhatMayConcernAService(t *testing.T) {
 	manifest := func(kind, api, metadata, spec string) mesh.Resource {
-		return mesh.Resource{Manifest: "apiVersion: " + api + "\nkind: " + kind + "\nmetadata: {" + metadata + "}\nspec: " + spec + "\n", Name: kind}
+		r := mesh.Resource{Manifest: "apiVersion: " + api + "\nkind: " + kind + "\nmetadata: {" + metadata + "}\nspec: " + spec + "\n", Kind: kind, Namespace: "default"}
+		for part := range strings.SplitSeq(metadata, ", ") {
+			if name, ok := strings.CutPrefix(part, "name: "); ok {
+				r.Name = name
+			}
+			if namespace, ok := strings.CutPrefix(part, "namespace: "); ok {
+				r.Namespace = namespace
+			}
+		}
+		return r
 	}
 	const security = "security.istio.io/v1"
 	all := []mesh.Resource{
@@ -25,12 +34,53 @@ func TestAboutListsWhatMayConcernAService(t *testing.T) {
 	}
 	var got []int
 	for i, r := range all {
-		if len(about([]mesh.Resource{r}, "menu")) > 0 {
+		if of, _ := about([]mesh.Resource{r}, "menu"); len(of) > 0 {
 			got = append(got, i)
 		}
 	}
 	if want := []int{0, 1, 2, 5}; !slices.Equal(got, want) {
 		t.Errorf("of the resources %v are about menu, want %v", got, want)
+	}
+}
+
+// TestDescribeSaysWhereARouteIsWritten: in which delegate, at which line, and who hands it on.
+func TestDescribeSaysWhereARouteIsWritten(t *testing.T) {
+	t.Parallel()
+	resource := func(namespace, name, spec string) mesh.Resource {
+		return mesh.Resource{
+			Kind: "VirtualService", Namespace: namespace, Name: name,
+			Manifest: "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: " + name + ", namespace: " + namespace + "}\nspec:\n" + spec,
+		}
+	}
+	all := []mesh.Resource{
+		resource("default", "menu", "  hosts: [menu]\n  http:\n  - match: [{uri: {prefix: /drinks}}]\n    name: drinks\n    delegate: {name: bar, namespace: kitchen}\n"+
+			"  - match: [{uri: {prefix: /wine}}]\n    delegate: {name: cellar}\n  - route: [{destination: {host: menu}}]\n"),
+		resource("kitchen", "bar", "  http:\n  # the strong ones\n  - match: [{uri: {prefix: /drinks/strong}}]\n    directResponse: {status: 403}\n  - name: soft\n    route: [{destination: {host: menu.default}}]\n"),
+		resource("default", "waiter", "  hosts: [waiter]\n  http: [{route: [{destination: {host: waiter}}]}]\n"),
+	}
+	var d description
+	d.Resources, d.Routes = about(all, "menu")
+	if len(d.Resources) != 2 || d.Resources[1].Name != "bar" {
+		t.Errorf("resources %+v, want menu and bar", d.Resources)
+	}
+	var out strings.Builder
+	if err := (&globals{output: "text"}).print(&out, d, d.text); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for line := range strings.Lines(out.String()) {
+		if strings.Contains(line, "VirtualService/") {
+			got = append(got, strings.Join(strings.Fields(line), " "))
+		}
+	}
+	want := []string{
+		"drinks VirtualService/kitchen/bar:7 VirtualService/default/menu:7",
+		"drinks-soft VirtualService/kitchen/bar:9 VirtualService/default/menu:7",
+		"- VirtualService/default/cellar is not there VirtualService/default/menu:10",
+		"menu[2] VirtualService/default/menu:12 -",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("routes %q\nwant   %q", got, want)
 	}
 }
 

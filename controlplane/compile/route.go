@@ -31,7 +31,7 @@ func Routes(o config.Object) ([]mesh.Route, []mesh.StreamRoute) {
 	for i, h := range o.VirtualService.GetHttp() {
 		r := route(o, h)
 		if r.Name == "" {
-			r.Name = fmt.Sprintf("%s[%d]", o.Name, i)
+			r.Name = o.RouteName(i)
 		}
 		routes = append(routes, r)
 	}

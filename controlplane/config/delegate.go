@@ -88,9 +88,31 @@ const notThere = 404
 
 func (d delegateSet) routes(o Object) []*networking.HTTPRoute {
 	var out []*networking.HTTPRoute
-	for _, h := range o.VirtualService.GetHttp() {
+	for _, r := range d.written(o) {
+		out = append(out, r.HTTPRoute)
+	}
+	if len(out) == 0 { // none would mean that nothing is routed, and all goes to the service
+		out = append(out, &networking.HTTPRoute{
+			Name: o.Name + "-without-delegate", DirectResponse: &networking.HTTPDirectResponse{Status: notThere},
+		})
+	}
+	return out
+}
+
+// writtenRoute is a route that is in force, and where it is written.
+type writtenRoute struct {
+	*networking.HTTPRoute
+
+	in Object // the delegate, or the resource itself
+	at int    // among its routes
+	by int    // the route that delegates to it, among the resource's own
+}
+
+// written are the routes of a resource with those of its delegates in their places.
+func (d delegateSet) written(o Object) (out []writtenRoute) {
+	for n, h := range o.VirtualService.GetHttp() {
 		if h.GetDelegate() == nil {
-			out = append(out, h)
+			out = append(out, writtenRoute{h, o, n, n})
 			continue
 		}
 		to, _, ok := d.of(o, h)
@@ -104,14 +126,9 @@ func (d delegateSet) routes(o Object) []*networking.HTTPRoute {
 				merged.Name = fmt.Sprintf("%s[%d]", to.Name, i)
 			}
 			if fits && sub.GetDelegate() == nil {
-				out = append(out, merged)
+				out = append(out, writtenRoute{merged, to, i, n})
 			}
 		}
-	}
-	if len(out) == 0 { // none would mean that nothing is routed, and all goes to the service
-		out = append(out, &networking.HTTPRoute{
-			Name: o.Name + "-without-delegate", DirectResponse: &networking.HTTPDirectResponse{Status: notThere},
-		})
 	}
 	return out
 }
