@@ -12,6 +12,21 @@ type schema struct {
 	intrinsic map[string]promoted // short names, only without a scope
 	span      map[string]promoted // attributes of the row
 	resource  map[string]promoted
+	texts     []string // where text without a key is looked for
+	ids       []string // what is that text, whole
+}
+
+// anywhere finds rows that hold a text.
+func (t *schema) anywhere(c *condition, text string) string {
+	value := c.text(text)
+	var parts []string
+	for _, column := range t.texts {
+		parts = append(parts, contains(value)(column))
+	}
+	for _, column := range t.ids {
+		parts = append(parts, column+" = "+value)
+	}
+	return or(parts)
 }
 
 // column finds the column of a key. Keys without one are attributes.
@@ -88,6 +103,7 @@ func newSpanSchema() *schema {
 	span := hopColumns("http_status", "(http_status != 0 OR (mesh AND kind IN ('client', 'server')))", "mesh")
 	return &schema{
 		span: span, resource: workloadColumns,
+		texts: []string{"name", "path", "reason", "status_message"}, ids: []string{"request_id"},
 		intrinsic: short(span, map[string]promoted{
 			"name":           textColumn("name"),
 			"kind":           wordColumn("kind", "unspecified", "internal", "server", "client", "producer", "consumer"),
@@ -132,6 +148,7 @@ func newLogSchema() *schema {
 	})
 	return &schema{
 		span: own, resource: workloadColumns,
+		texts: []string{"body", "path", "reason"}, ids: []string{"request_id"},
 		intrinsic: short(own, map[string]promoted{
 			"body":       textColumn("body"),
 			"severity":   textColumn("severity"),

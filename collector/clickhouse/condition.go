@@ -68,13 +68,16 @@ func (c *condition) list(of []filter.Expr, between, none string) (string, error)
 }
 
 func (c *condition) comparison(e filter.Comparison) (string, error) {
+	if e.Key == "" {
+		return c.schema.anywhere(c, e.Value.Text), nil
+	}
 	col, ok := c.schema.column(e)
 	if !ok {
 		return c.attribute(e)
 	}
 	sql, want := col.compare(c, e)
 	if want != "" {
-		return "", fmt.Errorf("%w: at character %d: %s; want %s", ErrBadQuery, e.Pos+1, e, want)
+		return "", misused(e, want)
 	}
 	return sql, nil
 }
@@ -102,7 +105,12 @@ func (c *condition) attribute(e filter.Comparison) (string, error) {
 	case filter.Text, filter.Word:
 		return m.orderedText(e.Op, e.Value.Text), nil
 	}
-	return "", fmt.Errorf(`%w: at character %d: %s; want a number or "text": only duration is a length of time`, ErrBadQuery, e.Pos+1, e)
+	return "", misused(e, `a number or "text": only duration is a length of time`)
+}
+
+// misused says what would be right in place of a comparison.
+func misused(e filter.Comparison, want string) error {
+	return fmt.Errorf("%w: filter: %w", ErrBadQuery, &filter.Error{Pos: e.Pos, What: e.String() + "; want " + want})
 }
 
 func matches(pattern string) func(string) string {

@@ -39,7 +39,7 @@ var filters = []string{
 	`service = "cart"`, `service != cart`, `version > 2`, `version < "v2"`, `path =~ "^/a"`, `path !~ "^/a"`, `path ~ "É"`, `reason exists`,
 	`flags = URX`, `flags != URX`, `flags =~ "U."`, `code >= 500`, `code = "503"`, `code =~ "^5"`, `code exists`,
 	`duration > 250ms`, `duration exists`, `status = error`, `kind != server`, `kind =~ "er$"`, `mtls = true`, `mtls exists`, `root = true`,
-	`trace_id = ab`, `event.name = exception`,
+	`"É"`, `trace_id = ab`, `event.name = exception`,
 	`customer = "c-1"`, `customer = c-1`, `db.rows = 17`, `db.cached = false`, `customer != x`, `db.rows > 3`, `customer > "b"`,
 	`customer =~ "c.*"`, `customer !~ "c.*"`, `customer ~ C`, `customer exists`,
 	`span.customer = x`, `resource.host.name = x`, `resource.pid > 5`, `span.service.name = x`, `resource.service.name = x`, "`odd key'` = \"' OR 1=1 --\"",
@@ -63,7 +63,7 @@ func TestFiltersCompile(t *testing.T) {
 
 // logFilters are those that rows of the table logs have columns of their own for.
 var logFilters = []string{
-	`body ~ "timed out" AND severity = ERROR`, `access = true AND code >= 500`, `duration > 250ms`, `sightline.duration_ms <= 5`,
+	`"timed out"`, `body ~ "timed out" AND severity = ERROR`, `access = true AND code >= 500`, `duration > 250ms`, `sightline.duration_ms <= 5`,
 	`reporter = source`, `server.address = shop AND http.request.body.size > 1000`, `user_agent.original =~ "^curl"`, `sightline.tries ~ refused`,
 	`trace_id = ab`, `service = cart AND customer = "c-1"`, `event exists`, `mtls = false`,
 }

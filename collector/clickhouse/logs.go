@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -16,64 +17,79 @@ import (
 var logsByFilter string
 
 // Logs gives the newest rows that meet every condition of the question, newest first.
-func (s *Store) Logs(ctx context.Context, q signal.LogQuery) ([]signal.Log, error) {
+// Where it costs more than a question may, the page holds what was found until then and
+// says so; that nothing was found until then is ErrBudget.
+func (s *Store) Logs(ctx context.Context, q signal.LogQuery) (signal.LogPage, error) {
 	const usual = 100
+	from, err := parseLogCursor(q.Cursor)
+	if err != nil {
+		return signal.LogPage{}, err
+	}
+	c, err := compileLogs(logsByFilter, &q)
+	if err != nil {
+		return signal.LogPage{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.QueryTimeout)
+	defer cancel()
+	want := limit(q.Limit, usual)
+	var found []tiedLog
+	looked := q.End
+	for w := range logWindows(q, from, time.Now()) {
+		params := append(windowParams(w), from.params(w)...)
+		more, err := collect(ctx, s, c.statement, scanTiedLog, append(append(params, Param("limit", want+1-len(found))), c.params...))
+		switch {
+		case overBudget(ctx, err) && len(found) > 0:
+			return logPage(found, want, from, "searched back to "+budgetEnd(looked)), nil
+		case overBudget(ctx, err):
+			return signal.LogPage{}, fmt.Errorf("read logs: %w: %w", ErrBudget, err)
+		case err != nil:
+			return signal.LogPage{}, fmt.Errorf("read logs: %w", err)
+		}
+		if found = append(found, more...); len(found) > want {
+			break
+		}
+		looked = w.Start
+	}
+	return logPage(found, want, from, ""), nil
+}
+
+// compileLogs is a statement over the rows that a question selects, but for the window.
+func compileLogs(statement string, q *signal.LogQuery) (tally, error) {
 	if q.TraceID != "" {
 		id, err := traceID(q.TraceID)
 		if err != nil {
-			return nil, err
+			return tally{}, err
 		}
 		q.TraceID = id
 	}
 	where := condition{schema: logSchema}
 	sql, err := where.parse(q.Filter)
 	if err != nil {
-		return nil, err
+		return tally{}, err
 	}
-	statement := strings.ReplaceAll(logsByFilter, "{{filter}}", sql)
-	want := limit(q.Limit, usual)
-	var found []signal.Log
-	for w := range logWindows(q, time.Now()) {
-		more, err := s.logs(ctx, statement, append(logParams(q, w, want-len(found)), where.params...))
-		if err != nil {
-			return nil, err
-		}
-		if found = append(found, more...); len(found) >= want {
-			break
-		}
-	}
-	return found, nil
+	return tally{
+		what: "count logs", statement: strings.ReplaceAll(statement, "{{filter}}", sql),
+		params: append(where.params, Param("service", q.Service), Param("trace_id", q.TraceID), Param("request_id", q.RequestID),
+			Param("min_status", uint16(max(q.MinStatus, 0))), Param("text", q.Text)),
+	}, nil
 }
 
 // logWindows is where to look, the newest first. Rows of one trace or request are
 // few and found by their index wherever they are, so that one look is enough.
-func logWindows(q signal.LogQuery, now time.Time) func(yield func(signal.Window) bool) {
+func logWindows(q signal.LogQuery, from logCursor, now time.Time) func(yield func(signal.Window) bool) {
 	w := window(q.Start, q.End, now.Add(time.Minute)) // other machines' clocks may be ahead
+	if end := time.Unix(0, from.before).Add(1); from.before != math.MaxInt64 && end.Before(w.End) {
+		w.End = end
+	}
 	if q.TraceID == "" && q.RequestID == "" {
 		return back(w)
 	}
 	return func(yield func(signal.Window) bool) { yield(w) }
 }
 
-func (s *Store) logs(ctx context.Context, statement string, params []any) ([]signal.Log, error) {
-	found, err := collect(ctx, s, statement, scanLog, params)
-	if err != nil {
-		return nil, fmt.Errorf("read logs: %w", err)
-	}
-	return found, nil
-}
-
-func logParams(q signal.LogQuery, w signal.Window, limit int) []any {
-	return []any{
-		Param("start", nanos(w.Start)), Param("end", nanos(w.End)),
-		Param("service", q.Service), Param("trace_id", q.TraceID), Param("request_id", q.RequestID),
-		Param("min_status", uint16(max(q.MinStatus, 0))), Param("text", q.Text), Param("limit", limit),
-	}
-}
-
-func scanLog(rows driver.Rows) (signal.Log, error) {
+func scanTiedLog(rows driver.Rows) (tiedLog, error) {
 	var (
-		l                signal.Log
+		l                tiedLog
 		h                Hop
 		a                attributeMaps
 		access           bool
@@ -87,7 +103,7 @@ func scanLog(rows driver.Rows) (signal.Log, error) {
 		&l.TraceID, &l.SpanID, &l.Severity, &l.Body,
 		&access, &h.GRPCStatus, &h.Route, &h.GeneratedBy, &h.Attempts, &tries, &h.Protocol, &h.MTLS, &h.ConfigVersion,
 		&h.PeerInstance, &h.PeerIdentity, &authority, &agent, &firstByte, &in, &out,
-		&a.strings, &a.numbers, &a.bools, &a.resource)
+		&a.strings, &a.numbers, &a.bools, &a.resource, &l.tie)
 	if err != nil {
 		return l, err
 	}

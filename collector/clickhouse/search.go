@@ -110,8 +110,7 @@ func (s *Store) searchBack(ctx context.Context, statement string, params []any, 
 		found, err := collect(ctx, s, statement, scanSummary, slice(params, signal.Window{Start: part.Start, End: whole.End}, floor))
 		switch {
 		case overBudget(ctx, err) && len(before) > 0:
-			return signal.TracePage{Traces: before, Partial: "searched back to " + looked.UTC().Format(time.RFC3339) +
-				" only: " + errBudgetText + "; ask for a shorter time or more precisely"}, nil
+			return signal.TracePage{Traces: before, Partial: "searched back to " + budgetEnd(looked)}, nil
 		case overBudget(ctx, err):
 			return signal.TracePage{}, fmt.Errorf("search traces: %w: %w", ErrBudget, err)
 		case err != nil:

@@ -83,6 +83,8 @@ func TestFilterOnTheEngine(t *testing.T) {
 		`NOT customer exists AND root = true AND duration < 2ms`: {1, 0},
 		`root = false AND db.rows < 1`:                           {0},
 		`event.name = event-5`:                                   {5},
+		`"CART/7" OR "req-8"`:                                    {8, 7},
+		`"eq-8"`:                                                 nil, // of an identifier only the whole
 		`trace_id = ab000000000000000000000000000006`:            {6},
 		`request_id = req-8 OR customer = c-1`:                   {8, 1},
 		`customer = "' OR 1=1 --"`:                               nil,
@@ -159,11 +161,11 @@ func TestLogFilterOnTheEngine(t *testing.T) {
 	}
 	for text, want := range map[string]int{
 		"": 4, `customer = c-1`: 1, `body ~ LINE`: 3, `code >= 500 AND duration > 250ms AND reporter = source`: 1,
-		`NOT access = true AND body =~ "[01]$"`: 2, `severity = ERROR`: 0,
+		`"LINE" AND NOT "line 3"`: 2, `NOT access = true AND body =~ "[01]$"`: 2, `severity = ERROR`: 0,
 	} {
 		got, err := s.Logs(t.Context(), signal.LogQuery{Filter: text})
-		if err != nil || len(got) != want {
-			t.Errorf("%s: %d rows, %v; want %d", text, len(got), err, want)
+		if err != nil || len(got.Logs) != want {
+			t.Errorf("%s: %d rows, %v; want %d", text, len(got.Logs), err, want)
 		}
 	}
 	for _, text := range logFilters {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sightline-mesh/sightline/collector/filter"
 	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
@@ -47,6 +48,12 @@ func TestBadQueries(t *testing.T) {
 	} {
 		if _, err := new(Store).SearchTraces(t.Context(), q); !errors.Is(err, ErrBadQuery) {
 			t.Errorf("%s: %v, want ErrBadQuery", name, err)
+		}
+	}
+	for text, want := range map[string]int{"a = 1 b": 6, "code = 1 AND duration > 5": 13, "a > 5s": 0} {
+		_, err := new(Store).SearchTraces(t.Context(), signal.TraceQuery{Filter: text})
+		if at, ok := errors.AsType[*filter.Error](err); !ok || at.Pos != want {
+			t.Errorf("%s: %v, want an error at %d", text, err, want)
 		}
 	}
 	for _, id := range []string{"", "xyz", strings.Repeat("a", 33)} {

@@ -223,8 +223,8 @@ var questions = map[string]question{
 		return float64(len(all)), err
 	}},
 	"logs": {sinceLogs, false, func(ctx context.Context, u upgraded) (float64, error) {
-		all, err := u.Logs(ctx, signal.LogQuery{Service: "cart"})
-		return float64(len(all)), err
+		page, err := u.Logs(ctx, signal.LogQuery{Service: "cart"})
+		return float64(len(page.Logs)), err
 	}},
 	"Grafana's traces":             {sinceSpans, false, rowsOf("SELECT count() FROM otel_traces")},
 	"Grafana's logs":               {sinceLogs, false, rowsOf("SELECT count() FROM otel_logs")},

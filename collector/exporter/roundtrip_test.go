@@ -93,10 +93,10 @@ func TestReasonsOfAChoiceAreStored(t *testing.T) {
 		t.Fatalf("%d spans, %v", len(spans), err)
 	}
 	rows, err := s.Logs(t.Context(), signal.LogQuery{RequestID: "req-1"})
-	if err != nil || len(rows) != 1 {
-		t.Fatalf("%d rows, %v", len(rows), err)
+	if err != nil || len(rows.Logs) != 1 {
+		t.Fatalf("%d rows, %v", len(rows.Logs), err)
 	}
-	for what, a := range map[string]map[string]any{"span": spans[0].Attributes, "row": rows[0].Attributes} {
+	for what, a := range map[string]map[string]any{"span": spans[0].Attributes, "row": rows.Logs[0].Attributes} {
 		if a[signal.KeyChoice] != choice || a[signal.KeyPassedOver] != passedOver {
 			t.Errorf("%s has %v and %v", what, a[signal.KeyChoice], a[signal.KeyPassedOver])
 		}

@@ -190,7 +190,7 @@ func TestLogs(t *testing.T) {
 			t.Fatal(err)
 		}
 		var ids []string
-		for _, l := range got {
+		for _, l := range got.Logs {
 			ids = append(ids, l.RequestID+l.Body)
 		}
 		if diff := cmp.Diff(c.want, ids); diff != "" {
@@ -212,7 +212,7 @@ func TestLogs(t *testing.T) {
 		},
 	}}
 	delete(want[0].Attributes, signal.KeyPeer) // it has a field
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got.Logs); diff != "" {
 		t.Errorf("access row (-want +got):\n%s", diff)
 	}
 	if stored, _ := acc.count(); stored["logs"] != 4 {

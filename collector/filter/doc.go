@@ -4,7 +4,8 @@
 //
 // A comparison is a key, an operator (= != > >= < <= =~ !~) and a value; "key exists"
 // asks whether there is one. Comparisons are joined by AND, OR and NOT (also &&, ||
-// and !), AND binding tighter than OR, and grouped by parentheses. Words of the
+// and !), AND binding tighter than OR, and grouped by parentheses. "Quoted text" that
+// stands alone asks for rows that hold it, wherever people read text. Words of the
 // language may be written in any case. A key with other characters than letters,
 // digits and _ . - / stands in backquotes.
 //

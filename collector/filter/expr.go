@@ -24,7 +24,7 @@ type Not struct{ Of Expr }
 
 // Comparison asks for the value of one attribute.
 type Comparison struct {
-	Key   string
+	Key   string // empty, with Contains: the text may be wherever people read text
 	Scope Scope
 	Op    Op
 	Value Value // zero for Exists
@@ -132,6 +132,9 @@ func (n Not) String() string { return "NOT " + inside(n.Of, n.precedence()) }
 
 // String writes key, operator and value.
 func (c Comparison) String() string {
+	if c.anywhere() {
+		return c.Value.String()
+	}
 	key := c.Key
 	if !bareKey(key) {
 		key = "`" + strings.ReplaceAll(key, "`", "") + "`"
@@ -144,6 +147,8 @@ func (c Comparison) String() string {
 	}
 	return key + " " + string(c.Op) + " " + c.Value.String()
 }
+
+func (c Comparison) anywhere() bool { return c.Key == "" && c.Op == Contains }
 
 // String is the value as the language has it.
 func (v Value) String() string {

@@ -32,6 +32,8 @@ func TestParse(t *testing.T) {
 		`NOT a = x AND b = 1`:                  And{Not{a}, b},
 		`!(a = x || b = 1)`:                    Not{Or{a, b}},
 		`not not a = x`:                        Not{Not{a}},
+		`"timed out"`:                          Comparison{Op: Contains, Value: TextValue("timed out")},
+		`NOT "x" AND a = x`:                    And{Not{Comparison{Op: Contains, Value: TextValue("x")}}, a},
 		`a = "\"q\"\n"`:                        eq("a", TextValue("\"q\"\n")),
 		`a = Inf`:                              eq("a", Value{Kind: Word, Text: "Inf"}),
 		`a = -1.5e3`:                           eq("a", Value{Kind: Number, Text: "-1.5e3", Number: -1500}),
@@ -55,13 +57,13 @@ func TestParse(t *testing.T) {
 
 func TestErrorsSayWhereAndWhatWouldBeRight(t *testing.T) {
 	for text, want := range map[string]string{
-		``:                      `at character 1: want a comparison such as service = "cart", NOT or (; the expression ends here`,
-		`service`:               `at character 8: want = != > >= < <= =~ !~ ~ or exists after service; the expression ends here`,
+		``:                      `at character 1: want a comparison such as service = "cart", "text", NOT or (; the expression ends here`,
+		`service`:               `at character 8: want = != > >= < <= =~ !~ ~ or exists after service, or "service" for the text; the expression ends here`,
 		`service = `:            `at character 11: want a value after =: "text", a number, a duration, true or false; the expression ends here`,
 		`a = 1 b = 2`:           `at character 7: unexpected "b"; want AND, OR or the end`,
 		`(a = 1`:                `at character 7: the parenthesis opened at character 1 is not closed; want )`,
 		`a = 1)`:                `at character 6: unexpected ")"; want AND, OR or the end`,
-		`a = 1 AND`:             `at character 10: want a comparison such as service = "cart", NOT or (; the expression ends here`,
+		`a = 1 AND`:             `at character 10: want a comparison such as service = "cart", "text", NOT or (; the expression ends here`,
 		`a = "x`:                `at character 5: text that does not end, or with an unknown escape; want "text", with \" and \\ inside it`,
 		`a =~ "("`:              "at character 6: not a regular expression: error parsing regexp: missing closing ): `(`; want RE2 syntax",
 		`a > true`:              `at character 5: true and false have no order; want = or !=`,
@@ -69,7 +71,7 @@ func TestErrorsSayWhereAndWhatWouldBeRight(t *testing.T) {
 		"`` = 1":                "at character 1: a key in backquotes that does not end or is empty; want `key`",
 		"span. = 1":             "at character 7: want a key after span.",
 		"a = \xff":              "at character 5: not UTF-8",
-		`"a" = 1`:               `at character 1: want a comparison such as service = "cart", NOT or (; found a`,
+		`"a" = 1`:               `at character 5: unexpected "="; want AND, OR or the end`,
 		strings.Repeat("(", 40): "at character 34: nested deeper than 32",
 	} {
 		_, err := Parse(text)

@@ -36,6 +36,9 @@ type Error struct {
 	What string
 }
 
+// Place is where, as people count, in bytes from 1, and what.
+func (e *Error) Place() (at int, what string) { return e.Pos + 1, e.What }
+
 // Error names the place as people count: from 1.
 func (e *Error) Error() string { return fmt.Sprintf("at character %d: %s", e.Pos+1, e.What) }
 

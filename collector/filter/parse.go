@@ -100,11 +100,14 @@ func (p *parser) not(depth int) (Expr, error) {
 
 func (p *parser) comparison() (Expr, error) {
 	key := p.take()
-	if key.class != word && key.class != ticked {
-		return nil, wrong(key.pos, `want a comparison such as service = "cart", NOT or (; %s`, found(key))
+	if key.class != word && key.class != ticked && key.class != quoted {
+		return nil, wrong(key.pos, `want a comparison such as service = "cart", "text", NOT or (; %s`, found(key))
 	}
 	if p.comparisons++; p.comparisons > MaxComparisons {
 		return nil, wrong(key.pos, "more than %d comparisons", MaxComparisons)
+	}
+	if key.class == quoted {
+		return Comparison{Op: Contains, Value: TextValue(key.text), Pos: key.pos}, nil
 	}
 	c := Comparison{Key: key.text, Pos: key.pos}
 	if err := p.scoped(&c, key); err != nil {
@@ -116,7 +119,7 @@ func (p *parser) comparison() (Expr, error) {
 		return c, nil
 	}
 	if op.class != operator {
-		return nil, wrong(op.pos, "want = != > >= < <= =~ !~ ~ or exists after %s; %s", key.text, found(op))
+		return nil, wrong(op.pos, "want = != > >= < <= =~ !~ ~ or exists after %s, or %q for the text; %s", key.text, key.text, found(op))
 	}
 	if c.Op = Op(op.text); op.text == "==" {
 		c.Op = Equal

@@ -127,10 +127,11 @@ func checkTrace(t *testing.T, s *clickhouse.Store, trace emit.Trace) {
 // checkLogs wants the two rows of the failed request, found by its request id.
 func checkLogs(t *testing.T, s *clickhouse.Store, trace emit.Trace) {
 	t.Helper()
-	rows, err := s.Logs(t.Context(), signal.LogQuery{RequestID: trace.ID.String()})
+	page, err := s.Logs(t.Context(), signal.LogQuery{RequestID: trace.ID.String()})
 	if err != nil {
 		t.Fatal(err)
 	}
+	rows := page.Logs
 	if len(rows) != 2 {
 		t.Fatalf("%d rows", len(rows))
 	}

@@ -33,9 +33,6 @@ type (
 		TraceID string        `json:"traceId"`
 		Spans   []signal.Span `json:"spans"`
 	}
-	logsAnswer struct {
-		Logs []signal.Log `json:"logs"`
-	}
 	trafficAnswer struct {
 		Services []mesh.Traffic `json:"services"`
 	}

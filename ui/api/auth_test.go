@@ -13,9 +13,9 @@ import (
 )
 
 // broken is a log store that panics.
-type broken struct{}
+type broken struct{ fixedLogs }
 
-func (broken) Logs(context.Context, signal.LogQuery) ([]signal.Log, error) { panic("broken") }
+func (broken) Logs(context.Context, signal.LogQuery) (signal.LogPage, error) { panic("broken") }
 
 // browse signs a browser in and returns its cookie.
 func (s *site) browse() *http.Cookie {

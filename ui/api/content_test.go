@@ -129,7 +129,13 @@ func TestRefusedConfigurationNamesTheFinding(t *testing.T) {
 // fixedLogs answers every question with the same rows.
 type fixedLogs []signal.Log
 
-func (f fixedLogs) Logs(context.Context, signal.LogQuery) ([]signal.Log, error) { return f, nil }
+func (f fixedLogs) Logs(context.Context, signal.LogQuery) (signal.LogPage, error) {
+	return signal.LogPage{Logs: f}, nil
+}
+
+func (fixedLogs) LogHistogram(context.Context, signal.LogQuery, int) (signal.LogHistogram, error) {
+	return signal.LogHistogram{}, errors.ErrUnsupported
+}
 
 func TestWhySaysWhoMadeTheStatus(t *testing.T) {
 	row := signal.Log{

@@ -28,9 +28,16 @@ type Traces interface {
 	SearchTraces(ctx context.Context, q signal.TraceQuery) (signal.TracePage, error)
 }
 
-// Logs reads the access logs.
+// SpanSets looks at all spans that a search is about, instead of at its traces.
+type SpanSets interface {
+	Heatmap(ctx context.Context, q signal.SpanQuery, columns int) (signal.Heatmap, error)
+	Deltas(ctx context.Context, q signal.DeltaQuery) (signal.Deltas, error)
+}
+
+// Logs reads access logs and apps' records.
 type Logs interface {
-	Logs(ctx context.Context, q signal.LogQuery) ([]signal.Log, error)
+	Logs(ctx context.Context, q signal.LogQuery) (signal.LogPage, error)
+	LogHistogram(ctx context.Context, q signal.LogQuery, bins int) (signal.LogHistogram, error)
 }
 
 // Series reads one service's rates over time.
@@ -120,6 +127,7 @@ type RevokeRequest struct {
 type Deps struct {
 	Graphs   Graphs
 	Traces   Traces
+	SpanSets SpanSets
 	Logs     Logs
 	Series   Series
 	Traffic  Traffic

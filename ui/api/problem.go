@@ -25,6 +25,13 @@ type Problem struct { //nolint:errname // RFC 9457 calls it so
 type FieldError struct {
 	Field   string `json:"field"`
 	Message string `json:"message"`
+	At      int    `json:"at,omitempty"` // byte of the field's text that it is about, from 1
+}
+
+// placed is an error that knows the place in a filter that it is about.
+type placed interface {
+	error
+	Place() (at int, what string)
 }
 
 // refusal is an error that says by findings what is wrong with a change.
@@ -69,17 +76,25 @@ func (a *API) problemOf(err error) *Problem {
 	}
 	if a.deps.Status != nil {
 		if status := a.deps.Status(err); status >= http.StatusBadRequest {
-			p := problem(status, err.Error())
-			if r, ok := errors.AsType[refusal](err); ok && len(r.Refusal()) > 0 {
-				p.Findings = r.Refusal()
-			}
-			return p
+			return detailed(problem(status, err.Error()), err)
 		}
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return problem(http.StatusGatewayTimeout, err.Error())
 	}
 	return problem(http.StatusInternalServerError, err.Error())
+}
+
+// detailed adds what an error knows beyond its text.
+func detailed(p *Problem, err error) *Problem {
+	if r, ok := errors.AsType[refusal](err); ok && len(r.Refusal()) > 0 {
+		p.Findings = r.Refusal()
+	}
+	if f, ok := errors.AsType[placed](err); ok {
+		at, what := f.Place()
+		p.Errors = []FieldError{{Field: "filter", Message: what, At: at}}
+	}
+	return p
 }
 
 // refuse ends the request with the error's problem document.

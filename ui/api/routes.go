@@ -6,7 +6,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/sightline-mesh/sightline/collector/signal"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/topology/graph"
 	"github.com/sightline-mesh/sightline/ui/session"
@@ -64,15 +63,11 @@ var (
 	servicePath  = param{name: "service", in: "path", kind: label, about: "The service's name."}
 )
 
-const (
-	maxFilter   = 4096 // bytes
-	filterAbout = `What one span must meet: service = "cart" AND duration > 250ms AND NOT (code < 500 OR path =~ "^/health").`
-)
-
 // routes is everything the API can do.
 func (a *API) routes() []route {
 	all := a.signInRoutes()
 	all = append(all, a.seeingRoutes()...)
+	all = append(all, a.searchRoutes()...)
 	all = append(all, a.actingRoutes()...)
 	all = append(all, a.configRoutes()...)
 	all = append(all, a.historyRoutes()...)
@@ -112,34 +107,6 @@ func (a *API) seeingRoutes() []route {
 			method: "GET", path: "/api/v1/services/{name}", summary: "One service: rates over time, versions, instances, dependencies", role: session.Viewer,
 			params: []param{{name: "name", in: "path", kind: label, about: "The service's name."}, startParam, endParam},
 			result: serviceAnswer{}, serve: a.service,
-		},
-		{
-			method: "GET", path: "/api/v1/traces", summary: "Search traces, newest first", role: session.Viewer,
-			params: []param{
-				serviceParam, startParam, endParam, limitParam,
-				{name: "minDuration", in: "query", kind: duration, about: "Traces at least this long."},
-				{name: "maxDuration", in: "query", kind: duration, about: "Traces at most this long."},
-				{name: "status", in: "query", about: "error, ok, or a status code."},
-				{name: "q", in: "query", about: "A span name, a path, or key=value."},
-				{name: "filter", in: "query", max: maxFilter, about: filterAbout},
-				{name: "cursor", in: "query", about: "The field next of the page before."},
-			}, result: signal.TracePage{}, serve: a.searchTraces,
-		},
-		{
-			method: "GET", path: "/api/v1/traces/{id}", summary: "Every span of one trace", role: session.Viewer,
-			params: []param{{name: "id", in: "path", kind: traceID, about: "The trace's id."}},
-			result: traceAnswer{}, serve: a.trace,
-		},
-		{
-			method: "GET", path: "/api/v1/logs", summary: "Access logs, newest first", role: session.Viewer,
-			params: []param{
-				serviceParam, startParam, endParam, limitParam,
-				{name: "traceId", in: "query", kind: traceID, about: "Only of this trace."},
-				{name: "requestId", in: "query", about: "Only of this request."},
-				{name: "minStatus", in: "query", kind: count, max: 599, about: "Status codes from here on."},
-				{name: "q", in: "query", about: "Text in path, body or reason."},
-				{name: "filter", in: "query", max: maxFilter, about: `What a row must meet: severity = ERROR AND body =~ "time.?out".`},
-			}, result: logsAnswer{}, serve: a.logs,
 		},
 		{
 			method: "GET", path: "/api/v1/why/{id}", summary: "Why a request ended as it did", role: session.Viewer,

@@ -15,9 +15,22 @@ func (a *API) searchTraces(c *gin.Context) (any, error) {
 	if a.deps.Traces == nil {
 		return nil, missingPart("the trace store")
 	}
-	start, end, err := a.period(c, time.Hour)
+	q, err := a.traceQuery(c)
 	if err != nil {
 		return nil, err
+	}
+	page, err := a.deps.Traces.SearchTraces(c, q)
+	if err != nil {
+		return nil, fmt.Errorf("search traces: %w", err)
+	}
+	page.Traces = list(page.Traces)
+	return page, nil
+}
+
+func (a *API) traceQuery(c *gin.Context) (signal.TraceQuery, error) {
+	start, end, err := a.period(c, time.Hour)
+	if err != nil {
+		return signal.TraceQuery{}, err
 	}
 	q := signal.TraceQuery{
 		Service:     c.Query("service"),
@@ -32,17 +45,12 @@ func (a *API) searchTraces(c *gin.Context) (any, error) {
 		Cursor:      c.Query("cursor"),
 	}
 	if !validStatus(q.Status) {
-		return nil, badField("status", fmt.Sprintf("is %q, want error, ok or a status code", q.Status))
+		return q, badField("status", fmt.Sprintf("is %q, want error, ok or a status code", q.Status))
 	}
 	if q.MaxDuration > 0 && q.MaxDuration < q.MinDuration {
-		return nil, badField("maxDuration", "is shorter than minDuration")
+		return q, badField("maxDuration", "is shorter than minDuration")
 	}
-	page, err := a.deps.Traces.SearchTraces(c, q)
-	if err != nil {
-		return nil, fmt.Errorf("search traces: %w", err)
-	}
-	page.Traces = list(page.Traces)
-	return page, nil
+	return q, nil
 }
 
 func validStatus(s string) bool {
@@ -66,37 +74,4 @@ func (a *API) trace(c *gin.Context) (any, error) {
 		return nil, problem(http.StatusNotFound, "trace "+id+" is not in the store: it was not sampled, or its time has passed")
 	}
 	return traceAnswer{TraceID: id, Spans: spans}, nil
-}
-
-func (a *API) logs(c *gin.Context) (any, error) {
-	start, end, err := a.period(c, time.Hour)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := a.readLogs(c, signal.LogQuery{
-		Service:   c.Query("service"),
-		TraceID:   c.Query("traceId"),
-		RequestID: c.Query("requestId"),
-		MinStatus: intParam(c, "minStatus", 0),
-		Text:      c.Query("q"),
-		Filter:    c.Query("filter"),
-		Start:     start,
-		End:       end,
-		Limit:     intParam(c, "limit", 100),
-	})
-	if err != nil {
-		return nil, err
-	}
-	return logsAnswer{Logs: list(rows)}, nil
-}
-
-func (a *API) readLogs(c *gin.Context, q signal.LogQuery) ([]signal.Log, error) {
-	if a.deps.Logs == nil {
-		return nil, missingPart("the log store")
-	}
-	rows, err := a.deps.Logs.Logs(c, q)
-	if err != nil {
-		return nil, fmt.Errorf("read logs: %w", err)
-	}
-	return rows, nil
 }

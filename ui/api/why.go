@@ -81,12 +81,13 @@ func (a *API) why(c *gin.Context) (any, error) {
 func (a *API) rowsOf(c *gin.Context, id string) ([]signal.Log, error) {
 	const limit = 1000
 	if traceIDShape.MatchString(id) {
-		rows, err := a.readLogs(c, signal.LogQuery{TraceID: id, Limit: limit})
-		if err != nil || len(rows) > 0 {
-			return rows, err
+		page, err := a.readLogs(c, signal.LogQuery{TraceID: id, Limit: limit})
+		if err != nil || len(page.Logs) > 0 {
+			return page.Logs, err
 		}
 	}
-	return a.readLogs(c, signal.LogQuery{RequestID: id, Limit: limit})
+	page, err := a.readLogs(c, signal.LogQuery{RequestID: id, Limit: limit})
+	return page.Logs, err
 }
 
 func hopOf(row signal.Log) Hop {

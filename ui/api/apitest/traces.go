@@ -123,8 +123,9 @@ func (b *builder) hop(s step, parent string, at time.Time, caller string) (time.
 // SearchTraces walks back from the newest trace. The cursor is the number of a trace.
 func (s *Shop) SearchTraces(_ context.Context, q signal.TraceQuery) (signal.TracePage, error) {
 	var page signal.TracePage
-	if s.silent {
-		return page, nil
+	f, err := parseFilter(q.Filter)
+	if err != nil || s.silent {
+		return page, err
 	}
 	n := q.End.UnixMilli() / traceEvery.Milliseconds()
 	if c, err := strconv.ParseInt(q.Cursor, 10, 64); err == nil {
@@ -135,7 +136,8 @@ func (s *Shop) SearchTraces(_ context.Context, q signal.TraceQuery) (signal.Trac
 			page.Next = strconv.FormatInt(n, 10)
 			break
 		}
-		if t := summaryOf(spansOf(n)); matches(t, q) {
+		spans := spansOf(n)
+		if t := summaryOf(spans); matches(t, q) && slices.ContainsFunc(spans, f.span) {
 			page.Traces = append(page.Traces, t)
 		}
 	}
@@ -171,52 +173,4 @@ func matches(t signal.TraceSummary, q signal.TraceQuery) bool {
 		return false
 	}
 	return true
-}
-
-// Logs is one row for each server span of a trace, or of the newest traces.
-func (s *Shop) Logs(_ context.Context, q signal.LogQuery) ([]signal.Log, error) {
-	if s.silent {
-		return nil, nil
-	}
-	n := s.now().UnixMilli() / traceEvery.Milliseconds()
-	last := n - 200
-	if q.TraceID != "" {
-		var err error
-		if n, err = strconv.ParseInt(strings.TrimPrefix(q.TraceID, idPrefix), 16, 64); err != nil {
-			return nil, nil //nolint:nilerr // an id of another store has no rows here
-		}
-		last = n - 1
-	}
-	var rows []signal.Log
-	for ; n > last; n-- {
-		for _, span := range spansOf(n) {
-			if row := rowOf(span); (q.Service == "" || q.Service == row.Service) && row.Status >= q.MinStatus && (q.RequestID == "" || q.RequestID == row.RequestID) {
-				rows = append(rows, row)
-			}
-		}
-	}
-	return rows[:min(len(rows), max(q.Limit, 100))], nil
-}
-
-func rowOf(s signal.Span) signal.Log {
-	row := signal.Log{
-		Time: s.Start, Service: s.Service, Version: s.Version, Instance: s.Instance, Reporter: signal.Destination,
-		Path: "/" + s.Service, DurationMS: float64(s.DurationNS) / 1e6, TraceID: s.TraceID, SpanID: s.SpanID,
-		RequestID: "req-" + s.TraceID[24:], Attributes: map[string]any{signal.KeyGenerated: "app"},
-	}
-	row.Method, _ = s.Attributes[signal.KeyMethod].(string)
-	row.Peer, _ = s.Attributes[signal.KeyPeer].(string)
-	row.Flags, _ = s.Attributes[signal.KeyFlags].(string)
-	if code, ok := s.Attributes[signal.KeyStatus].(int64); ok {
-		row.Status = int(code)
-	}
-	for _, k := range []string{signal.KeyTries, signal.KeyConfig, signal.KeyAttempts} {
-		if v, ok := s.Attributes[k]; ok {
-			row.Attributes[k] = v
-		}
-	}
-	if s.Kind == "client" {
-		row.Reporter = signal.Source
-	}
-	return row
 }
