@@ -21,7 +21,13 @@ type WorkloadEntry struct {
 	// Account is the service account that its sidecar proves to be. Without one there is
 	// no sidecar, and nothing that a caller could verify.
 	Account string
+	// Draining says that it takes no new requests: it is about to go.
+	Draining bool
 }
+
+// StateAnnotation has, at "draining", a WorkloadEntry take no new requests, while those
+// under way end; at "ready" it does as without.
+const StateAnnotation = "sightline.dev/state"
 
 func workloadEntryKind() kind {
 	return kind{
@@ -47,6 +53,12 @@ var workloadEntryFields = fieldSet(map[string]string{"": "address ports labels l
 func readWorkloadEntry(o *Object, w *networking.WorkloadEntry) error {
 	r := validator{object: *o}
 	out := r.workload(w, "spec")
+	switch state, said := o.annotations[StateAnnotation]; {
+	case state == string(mesh.Draining):
+		out.Draining = true
+	case said && state != string(mesh.Ready):
+		r.fault(fmt.Sprintf("metadata.annotations[%q]", StateAnnotation), "%q is no state; want ready or draining", state)
+	}
 	labels := maps.Clone(o.labels) // those of the resource itself, as in Istio
 	if labels == nil {
 		labels = map[string]string{}
@@ -91,6 +103,9 @@ func (w *WorkloadEntry) instance(address netip.Addr, ports []ServicePort, identi
 	i := mesh.Instance{
 		Version: mesh.Version(w.Labels["version"]), Labels: w.Labels, State: mesh.Ready,
 		Locality: w.Locality, Identity: identity, Plaintext: identity == "",
+	}
+	if w.Draining {
+		i.State = mesh.Draining
 	}
 	for _, p := range ports {
 		if number := w.port(p); number != 0 {

@@ -136,10 +136,34 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// TestParseDraining: a machine that is about to go stays known, by the same id, as one that
+// takes no new requests.
+func TestParseDraining(t *testing.T) {
+	entry := machine("vm-1", "10.0.0.7")
+	state := func(s string) string {
+		return service + strings.Replace(entry, "namespace: shop}", "namespace: shop, annotations: {sightline.dev/state: "+s+"}}", 1)
+	}
+	plain, err := Parse([]byte(service+entry), "mesh.local")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for s, want := range map[string]mesh.InstanceState{"ready": mesh.Ready, "draining": mesh.Draining} {
+		all, err := Parse([]byte(state(s)), "mesh.local")
+		if err != nil || len(all) != 1 || all[0].State != want || all[0].ID != plain[0].ID {
+			t.Errorf("%s: %+v, %v; want %s of state %s", s, all, err, plain[0].ID, want)
+		}
+	}
+	const wrong = `line 8: WorkloadEntry shop/vm-1: metadata.annotations["sightline.dev/state"]: "gone" is no state; want ready or draining`
+	if all, err := Parse([]byte(state("gone")), "mesh.local"); err == nil || all != nil || err.Error() != wrong {
+		t.Errorf("%+v, %v; want %s", all, err, wrong)
+	}
+}
+
 // FuzzParse holds that every instance there is can be called: by an address, as a service.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(service + machine("ledger-1", "10.0.0.1")))
 	f.Add([]byte(machine("a", "10.0.0.1")))
+	f.Add([]byte(service + strings.Replace(machine("a", "10.0.0.1"), "namespace: shop}", "namespace: shop, annotations: {sightline.dev/state: draining}}", 1)))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		all, err := Parse(raw, "mesh.local")
 		if err != nil && (len(all) > 0 || strings.Contains(err.Error(), "\n")) {
