@@ -2,22 +2,25 @@ package controlplane
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/event"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
-// alarms tells of authorities and of holders' certificates that come near their end, once
-// for each step: the control plane that leads does, for those of all. It belongs to one
-// goroutine.
+// alarms tells of authorities and of holders' certificates that come near their end, and of
+// clocks that go wrong, once for each step: the control plane that leads does, for those of
+// all. It belongs to one goroutine.
 type alarms struct {
 	leads       func() bool
 	authorities func() []mesh.AuthorityCertificate
 	holders     func(context.Context) ([]mesh.Holder, error) // in trouble, wherever they are connected
+	clocks      func(context.Context) ([]clock, error)       // that go wrong, anywhere
 	timeline    func(context.Context) ([]mesh.Event, error)  // what was told, newest first
 	tell        func(mesh.Event)
 	logger      *slog.Logger
@@ -32,6 +35,7 @@ const (
 	detailAlarm       = "alarm"
 	detailFingerprint = "fingerprint" // of an authority
 	detailSerial      = "serial"      // of a holder's certificate
+	detailClocks      = "clocks"      // with commas between them
 )
 
 func (p *plane) newAlarms() *alarms {
@@ -51,6 +55,7 @@ func (p *plane) newAlarms() *alarms {
 			}
 			return out, err
 		},
+		clocks: p.skewed,
 		timeline: func(ctx context.Context) ([]mesh.Event, error) {
 			return p.events.List(ctx, event.Query{Kind: mesh.EventIdentity, Limit: event.MaxLimit})
 		},
@@ -64,6 +69,8 @@ func (a *alarms) watch(ctx context.Context) {
 		return
 	}
 	holders, err := a.holders(ctx)
+	clocks, err2 := a.clocks(ctx)
+	err = errors.Join(err, err2)
 	if err == nil && a.said == nil {
 		err = a.recall(ctx)
 	}
@@ -84,6 +91,13 @@ func (a *alarms) watch(ctx context.Context) {
 			a.unrenewed(h)
 		}
 	}
+	var diverged []clock
+	for _, c := range clocks {
+		if a.rises(now, c.key(), c.step()) {
+			diverged = append(diverged, c)
+		}
+	}
+	a.diverge(diverged)
 	a.said = now
 }
 
@@ -95,10 +109,12 @@ func (a *alarms) recall(ctx context.Context) error {
 	}
 	a.said = map[string]string{}
 	for _, e := range slices.Backward(told) {
-		for _, of := range []string{detailFingerprint, detailSerial} {
-			if key := e.Detail[of]; key != "" && e.By == author && e.Detail[detailAlarm] != "" {
-				a.said[key] = e.Detail[detailAlarm]
-			}
+		if e.By != author || e.Detail[detailAlarm] == "" {
+			continue
+		}
+		keys := append(strings.Split(e.Detail[detailClocks], ","), e.Detail[detailFingerprint], e.Detail[detailSerial])
+		for _, key := range keys {
+			a.said[key] = e.Detail[detailAlarm] // an empty one is nobody's
 		}
 	}
 	return nil

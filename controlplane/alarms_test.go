@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -18,6 +19,7 @@ func TestAnAlarmIsRaisedOnce(t *testing.T) {
 	var told []mesh.Event // newest first
 	var away error
 	leads, root, leaf := 0, "", ""
+	var clocks []clock
 	planes := make([]*alarms, 3)
 	for n := range planes {
 		planes[n] = &alarms{
@@ -29,6 +31,7 @@ func TestAnAlarmIsRaisedOnce(t *testing.T) {
 			holders: func(context.Context) ([]mesh.Holder, error) {
 				return []mesh.Holder{{Instance: "web-1", Serial: "s", Alarm: leaf}, {Instance: "web-2", Serial: "other", Failures: 1}}, away
 			},
+			clocks:   func(context.Context) ([]clock, error) { return clocks, away },
 			timeline: func(context.Context) ([]mesh.Event, error) { return told, away },
 			tell:     func(e mesh.Event) { told = slices.Insert(told, 0, e) },
 			logger:   slog.New(slog.DiscardHandler),
@@ -52,6 +55,18 @@ func TestAnAlarmIsRaisedOnce(t *testing.T) {
 		{"it is renewed", func() { leaf = "" }, nil},
 		{"and is not the next time", func() { leaf = "warning" }, []string{stays + "warning"}},
 		{"the root, further", func() { root = "critical" }, []string{ends + "critical"}},
+		{"a clock goes wrong", func() { clocks = []clock{{who: "web-1", ahead: time.Minute}} }, []string{"clocks differ from the control plane's: web-1 1m0s ahead; handshakes fail from five minutes on warning"}},
+		{"another leads", func() { leads = 1 }, nil},
+		{
+			"and those of more", func() {
+				clocks = append(clocks, clock{who: "a", ahead: -90 * time.Second}, clock{who: "b", ahead: -2 * time.Minute}, clock{who: "control plane c", ahead: -time.Hour}, clock{who: "d", ahead: 61 * time.Second}, clock{who: "e", ahead: time.Minute})
+			}, []string{
+				"clocks differ from the control plane's: control plane c 1h0m0s behind; handshakes fail from five minutes on critical",
+				"clocks differ from the control plane's: a 1m30s behind, b 2m0s behind, d 1m1s ahead and 1 more; handshakes fail from five minutes on warning",
+			},
+		},
+		{"another leads again", func() { leads = 2 }, nil},
+		{"one is set right, another gets worse", func() { clocks = []clock{{who: "a", ahead: -4 * time.Minute}} }, []string{"clocks differ from the control plane's: a 4m0s behind; handshakes fail from five minutes on critical"}},
 	} {
 		step.alter()
 		before := len(told)

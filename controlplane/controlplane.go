@@ -193,10 +193,11 @@ func (c *ControlPlane) assemble(ctx context.Context, s *store.Store) (*plane, er
 		return nil, err
 	}
 	p.hub = hub.New(hub.Config{Quiet: c.cfg.Quiet, Most: c.cfg.MostQuiet}, hub.Deps{
-		Load:     p.mirror.Load,
-		Replaced: p.replaced,
-		Refused:  p.refused,
-		Logger:   c.deps.Logger,
+		Load:       p.mirror.Load,
+		Replaced:   p.replaced,
+		Refused:    p.refused,
+		TurnedAway: p.turnedAway,
+		Logger:     c.deps.Logger,
 	})
 	p.taps = tap.New(p.hub.Tap)
 	p.replicas = &replicas{
@@ -225,6 +226,7 @@ func (p *plane) run(ctx context.Context) error {
 	g.Go(func() error { return p.hub.Run(alive) })
 	g.Go(func() error { p.lead(alive); return nil })
 	g.Go(func() error { p.replicas.announce(alive); return nil })
+	g.Go(func() error { p.replicas.compareClocks(alive); return nil })
 	g.Go(func() error { p.attend(alive); return nil })
 	g.Go(func() error { return p.record(alive) })
 	g.Go(func() error { p.store.Follow(alive, followed(), p.changed); return nil })

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -170,6 +171,8 @@ type sidecar struct {
 	sets   chan []mesh.Snapshot // newest only
 	leave  func()               // says goodbye and waits
 
+	away atomic.Pointer[mesh.TurnedAway] // nil is none
+
 	mu     sync.Mutex
 	refuse error
 }
@@ -183,6 +186,12 @@ func (p *plant) sidecar(token string, w identity.Workload, wants ...mesh.Service
 		Instance:     mesh.Instance{Address: netip.MustParseAddrPort("127.0.0.1:15006"), State: mesh.Ready, AppProtocol: mesh.TCP, AppPort: 5432},
 		Build:        "test",
 		Logger:       logger(p.t),
+		TurnedAway: func() (out mesh.TurnedAway) {
+			if away := s.away.Load(); away != nil {
+				out = *away
+			}
+			return out
+		},
 	}, s.apply)
 	s.Subscribe(wants...)
 	s.leave = background(p.t, s.Run)

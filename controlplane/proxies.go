@@ -53,16 +53,44 @@ func (p *plane) proxies(ctx context.Context, own bool) ([]mesh.ProxyStatus, erro
 			all[id] = s
 		}
 	}
-	for _, s := range p.snapshots() { // who is told of by others than a sidecar of this mesh
+	if err := p.clocks(ctx, all); err != nil {
+		return nil, err
+	}
+	p.others(all)
+	return slices.SortedFunc(maps.Values(all), func(a, b mesh.ProxyStatus) int {
+		return cmp.Or(cmp.Compare(a.Instance.Service, b.Instance.Service), cmp.Compare(a.Instance.ID, b.Instance.ID))
+	}), nil
+}
+
+// others adds who is told of by others than a sidecar of this mesh.
+func (p *plane) others(all map[mesh.InstanceID]mesh.ProxyStatus) {
+	for _, s := range p.snapshots() {
 		for _, i := range s.Instances {
 			if i.Origin != "" {
 				all[i.ID] = mesh.ProxyStatus{Instance: i, Subscribed: []string{}}
 			}
 		}
 	}
-	return slices.SortedFunc(maps.Values(all), func(a, b mesh.ProxyStatus) int {
-		return cmp.Or(cmp.Compare(a.Instance.Service, b.Instance.Service), cmp.Compare(a.Instance.ID, b.Instance.ID))
-	}), nil
+}
+
+// clocks adds how clocks go: of all that are connected here, and elsewhere of those that go
+// wrong. A sidecar may have its two streams at two control planes.
+func (p *plane) clocks(ctx context.Context, all map[mesh.InstanceID]mesh.ProxyStatus) error {
+	sums, err := p.holders.All(ctx)
+	if err != nil {
+		return err
+	}
+	holders := p.holders.List()
+	for _, s := range sums {
+		holders = append(holders, s.Skewed...)
+	}
+	for _, h := range holders {
+		if s, ok := all[h.Instance]; ok && s.Connected && s.Instance.Identity == h.Identity {
+			s.ClockAheadMs = h.ClockAheadMs
+			all[h.Instance] = s
+		}
+	}
+	return nil
 }
 
 // gatherProxies adds what the others know, and says which of them did not answer.

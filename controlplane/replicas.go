@@ -35,7 +35,8 @@ type replicas struct {
 
 	mu      sync.Mutex // guards what follows
 	clients map[string]*admin.Client
-	known   map[string]replica // when they were last listed
+	known   map[string]replica       // when they were last listed
+	ahead   map[string]time.Duration // the others' clocks, of those that said so last
 }
 
 // replicaID is what was given, or made up.
@@ -195,9 +196,12 @@ func (p *plane) listReplicas(ctx context.Context) ([]mesh.Replica, error) {
 	if err != nil {
 		return nil, err
 	}
+	ahead := p.replicas.clocks()
 	out := make([]mesh.Replica, 0, len(all))
 	for id, one := range all {
-		out = append(out, mesh.Replica{ID: id, Address: one.Address, Since: one.Since, Leads: id == leader})
+		out = append(out, mesh.Replica{
+			ID: id, Address: one.Address, Since: one.Since, Leads: id == leader, ClockAheadMs: mesh.Milliseconds(ahead[id]),
+		})
 	}
 	mesh.SortReplicas(out)
 	return out, nil

@@ -66,6 +66,18 @@ func (p *plane) refused(i mesh.Instance, version uint64, reason string) {
 	})
 }
 
+// turnedAway tells the timeline that a sidecar does not take connections.
+func (p *plane) turnedAway(i mesh.Instance, t mesh.TurnedAway) {
+	p.tell(mesh.Event{
+		Kind:   mesh.EventPlaintext,
+		Target: mesh.Target{Service: i.Service, Version: i.Version, Instance: i.ID},
+		Summary: fmt.Sprintf("%s turned away %d connections in plaintext, the last from %s: it takes mutual TLS alone (STRICT, as PeerAuthentications say or by default)",
+			i.ID, t.Plaintext, t.From),
+		By:     string(i.ID),
+		Detail: map[string]string{"connections": strconv.FormatUint(t.Plaintext, 10), "from": t.From},
+	})
+}
+
 // replaced tells the timeline which instances came, went or began to drain. After
 // a restart there is nothing to compare with, and nothing came or went.
 func (p *plane) replaced(before, after *hub.State) {

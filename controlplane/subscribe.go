@@ -180,6 +180,8 @@ func listen(ctx context.Context, feed *hub.Feed, attached *registry.Attachment, 
 			feed.Answer(hub.Answer{
 				Sequence: m.Ack.GetSequence(), Accepted: m.Ack.GetAccepted(), Reason: m.Ack.GetReason(), Ago: m.Ack.GetAgo().AsDuration(),
 			})
+		case *wire.SubscribeRequest_TurnedAway:
+			feed.TurnedAway(wire.ToTurnedAway(m.TurnedAway, time.Now()))
 		case *wire.SubscribeRequest_Goodbye:
 			return errGoodbye
 		}

@@ -92,6 +92,9 @@ func reported(h mesh.Holder, m *wire.TrustReport, caller *x509.Certificate, now 
 	if m.GetExpires() != nil {
 		h.Expires = m.GetExpires().AsTime()
 	}
+	if m.GetNow() != nil { // one of before does not say
+		h.ClockAheadMs = mesh.Milliseconds(m.GetNow().AsTime().Sub(now))
+	}
 	return h
 }
 

@@ -101,8 +101,9 @@ func (p *Proxy) newFeed(ctx context.Context, r *parts) (*push.Client, error) {
 		ControlPlane: p.c.ControlPlane, TLS: r.source.ClientTLS(r.source.ControlPlane(), "h2"),
 		Instance: p.c.announced(mesh.Instance{Address: at, Labels: p.labels(), State: p.state, Locality: p.c.Locality}),
 		Build:    p.c.Build, Dir: p.c.Dir, Logger: p.log,
-		Inbound: r.guards.apply,
-		Taps:    r.tap.Ask,
+		Inbound:    r.guards.apply,
+		Taps:       r.tap.Ask,
+		TurnedAway: func() mesh.TurnedAway { return r.inbound.TurnedAway() }, // which is made later
 	}, r.tables.apply)
 	r.tables.feed = feed
 	return feed, nil

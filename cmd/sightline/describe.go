@@ -106,6 +106,7 @@ func (d description) text(t *table) {
 	t.row(fmt.Sprintf("%s: %s, %.1f requests/s, %.2f %% failed, p50 %.1f ms, p99 %.1f ms", s.ID, d.standing(), s.RPS, 100*s.ErrorShare, s.P50, s.P99))
 	t.row()
 	listProxies(t, d.Instances)
+	listTurnedAway(t, d.Instances)
 	t.row()
 	t.head("VERSION", "WEIGHT", "REQUESTS/S", "FAILED", "P99", "BREAKER")
 	for _, v := range versionsOf(d.Traffic) {

@@ -17,8 +17,8 @@ const startsWithin = time.Minute
 const problemsNamed = 3
 
 // problems are what somebody has to see to: a sidecar that is away or behind, an app that
-// does not come up, a breaker that is tripped, state that cannot be read, certificates that are not renewed, a
-// collector whose disk is full. What a registry tells of has no sidecar, or one of another
+// does not come up, a breaker that is tripped, state that cannot be read, certificates that
+// are not renewed, clocks that differ, a collector whose disk is full. What a registry tells of has no sidecar, or one of another
 // mesh.
 func (s meshStatus) problems() []string {
 	var tripped, unreadable, certificates []string
@@ -44,6 +44,7 @@ func (s meshStatus) problems() []string {
 		{unreadable, "piece of state cannot be read", "pieces of state cannot be read"},
 		{alarmed(s.Authority), "certificate of the authority wants a rotation", "certificates of the authority want a rotation"},
 		{certificates, "certificate is not renewed", "certificates are not renewed"},
+		{s.clocks(), "clock differs from the control plane's", "clocks differ from the control plane's"},
 	} {
 		switch n := len(one.names); n {
 		case 0:

@@ -37,7 +37,7 @@ func newProxies(g *globals) *cobra.Command {
 				}
 			}
 			g.sayNone(c, len(all), "there is no instance yet: `sightline token create` makes a join token for a sidecar")
-			return g.print(c.OutOrStdout(), all, func(t *table) { listProxies(t, all) })
+			return g.print(c.OutOrStdout(), all, func(t *table) { listProxies(t, all); listClocks(t, all) })
 		},
 	}
 	c.Flags().StringVar(&service, "service", "", "only of this service")
@@ -125,12 +125,39 @@ func left(p mesh.ProxyStatus) string {
 	if p.Instance.Origin != "" {
 		return "-"
 	}
+	if p.CertExpires.IsZero() {
+		return "unknown" // it is not connected, and says so itself
+	}
 	d := time.Until(p.CertExpires).Round(time.Minute)
 	if d <= 0 {
 		return "expired"
 	}
 	return d.String()
 }
+
+// turnedAway is what a sidecar did not take, and how long ago the last of it came.
+func turnedAway(a mesh.TurnedAway) string {
+	return fmt.Sprintf("%d in plaintext, where it takes mutual TLS alone; the last from %s, %s ago", a.Plaintext, a.From, time.Since(a.Last).Round(time.Second))
+}
+
+// listTurnedAway has those that did not take a connection lately.
+func listTurnedAway(t *table, all []mesh.ProxyStatus) {
+	headed := false
+	for _, p := range all {
+		if p.TurnedAway.Plaintext == 0 || time.Since(p.TurnedAway.Last) > lately {
+			continue
+		}
+		if !headed {
+			t.row()
+			t.head("INSTANCE", "TURNED AWAY")
+			headed = true
+		}
+		t.row(p.Instance.ID, turnedAway(p.TurnedAway))
+	}
+}
+
+// lately is how long connections that were turned away are told of beside other things.
+const lately = time.Hour
 
 func describeProxy(t *table, p mesh.ProxyStatus) {
 	i := p.Instance
@@ -152,5 +179,9 @@ func describeProxy(t *table, p mesh.ProxyStatus) {
 	t.row("pushed, accepted", fmt.Sprintf("%d, %d", p.Pushed, p.Accepted))
 	t.row("subscribed to", strings.Join(p.Subscribed, " "))
 	t.row("certificate", left(p))
+	t.row("clock", aheadOf(p.ClockAhead()))
 	t.row("sidecar", p.Build)
+	if p.TurnedAway.Plaintext > 0 {
+		t.row("turned away", turnedAway(p.TurnedAway))
+	}
 }

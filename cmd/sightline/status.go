@@ -63,6 +63,8 @@ func newStatus(g *globals) *cobra.Command {
 
 func (s meshStatus) text(t *table) {
 	listProxies(t, s.Proxies)
+	listClocks(t, s.Proxies)
+	listTurnedAway(t, s.Proxies)
 	s.planes(t)
 	s.changes(t)
 	s.unreadable(t)
@@ -87,14 +89,14 @@ func (s meshStatus) text(t *table) {
 func (s meshStatus) planes(t *table) {
 	if len(s.Planes) > 0 {
 		t.row()
-		t.head("CONTROL PLANE", "ROLE", "ADDRESS", "SINCE")
+		t.head("CONTROL PLANE", "ROLE", "ADDRESS", "SINCE", "CLOCK")
 	}
 	for _, c := range s.Planes {
 		role := "follows"
 		if c.Leads {
 			role = "leads"
 		}
-		t.row(c.ID, role, c.Address, c.Since)
+		t.row(c.ID, role, c.Address, c.Since, aheadOf(c.ClockAhead()))
 	}
 }
 

@@ -63,6 +63,56 @@ func TestAMeshWithWhatCannotBeReadIsNotWell(t *testing.T) {
 	}
 }
 
+// A clock that goes wrong is one before handshakes fail, and what is not known is no trouble.
+func TestClocksThatDifferAreTold(t *testing.T) {
+	t.Parallel()
+	proxy := func(id mesh.InstanceID, ahead time.Duration) mesh.ProxyStatus {
+		return mesh.ProxyStatus{Instance: mesh.Instance{ID: id, State: mesh.Ready}, Connected: true, InSync: true, ClockAheadMs: mesh.Milliseconds(ahead)}
+	}
+	s := meshStatus{
+		Proxies: []mesh.ProxyStatus{proxy("a-1", 0), proxy("b-1", 59*time.Second), proxy("c-1", -90*time.Second)},
+		Planes:  []mesh.Replica{{ID: "one"}, {ID: "two", ClockAheadMs: 180000}, {ID: "three", ClockAheadMs: -0.4}},
+	}
+	s.Problems = s.problems()
+	if diff := cmp.Diff([]string{"2 clocks differ from the control plane's: c-1 (1m30s behind), control plane two (3m0s ahead)"}, s.Problems); diff != "" {
+		t.Error(diff)
+	}
+	var out strings.Builder
+	if err := (&globals{output: "text"}).print(&out, s, s.text); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"CLOCK OF", "c-1       1m30s behind; handshakes fail from five minutes on\n", "3m0s ahead\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("told as\n%s\nwhich lacks %q", out.String(), want)
+		}
+	}
+}
+
+// Who was turned away lately is told beside the sidecars; a certificate of which nothing is
+// known has not expired for that.
+func TestWhatWasTurnedAwayIsTold(t *testing.T) {
+	t.Parallel()
+	strict := func(id mesh.InstanceID, ago time.Duration) mesh.ProxyStatus {
+		return mesh.ProxyStatus{
+			Instance: mesh.Instance{ID: id, State: mesh.Ready}, Connected: true, InSync: true,
+			TurnedAway: mesh.TurnedAway{Plaintext: 3, From: "10.0.0.7", Last: time.Now().Add(-ago)},
+		}
+	}
+	s := meshStatus{Proxies: []mesh.ProxyStatus{strict("vault-1", 20*time.Second), strict("old-1", 2*time.Hour), {Instance: mesh.Instance{ID: "away-1"}}}}
+	var out strings.Builder
+	if err := (&globals{output: "text"}).print(&out, s, s.text); err != nil {
+		t.Fatal(err)
+	}
+	if want := "vault-1   3 in plaintext, where it takes mutual TLS alone; the last from 10.0.0.7, 20s ago\n"; !strings.Contains(out.String(), want) {
+		t.Errorf("told as\n%s\nwhich lacks %q", out.String(), want)
+	}
+	for _, wrong := range []string{"old-1     3", "expired"} {
+		if strings.Contains(out.String(), wrong) {
+			t.Errorf("told as\n%s\nwhich has %q", out.String(), wrong)
+		}
+	}
+}
+
 // An app that does not listen where its sidecar was told to look leaves its workload
 // starting for good.
 func TestAWorkloadThatDoesNotComeUpIsAProblem(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -196,6 +197,20 @@ func TestCallsArrive(t *testing.T) {
 	}
 	if proxies, err := c.Proxies(ctx); err != nil || proxies == nil {
 		t.Errorf("no proxies are %v, %v, want an empty list", proxies, err)
+	}
+}
+
+// A clock is read over the network: what that took is not counted as one that is behind.
+func TestAClockIsCompared(t *testing.T) {
+	for _, ahead := range []time.Duration{0, 3 * time.Minute, -time.Hour} {
+		c := dial(t, as("sightline", NewHandler(Deps{
+			Clock: func() time.Time { return time.Now().Add(ahead) }, Logger: slog.New(slog.DiscardHandler),
+		})))
+		begun := time.Now()
+		got, err := c.ClockAhead(t.Context())
+		if off := (got - ahead).Abs(); err != nil || off > time.Since(begun) {
+			t.Errorf("a clock that is %s ahead is said to be so by %s, %v", ahead, got, err)
+		}
 	}
 }
 

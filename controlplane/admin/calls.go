@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
@@ -256,4 +257,16 @@ func service(r *http.Request) (mesh.ServiceName, error) {
 		return "", &Error{Status: http.StatusBadRequest, Detail: err.Error()}
 	}
 	return s, nil
+}
+
+// reading is what a clock says.
+type reading struct {
+	Now time.Time `json:"now"`
+}
+
+func (h *handler) clock(*http.Request) (any, error) {
+	if h.Clock != nil {
+		return reading{h.Clock()}, nil
+	}
+	return reading{time.Now().UTC()}, nil
 }

@@ -231,6 +231,16 @@ func (c *Client) OwnPropagation(ctx context.Context) (out mesh.Propagation, err 
 	return out, err
 }
 
+// ClockAhead is how far the clock of the control plane is ahead of this one's, give or take
+// half of the time that the question took.
+func (c *Client) ClockAhead(ctx context.Context) (time.Duration, error) {
+	var there reading
+	begun := time.Now()
+	err := c.get(ctx, "/clock", nil, &there)
+	took := time.Since(begun)
+	return there.Now.Sub(begun.Add(took / 2)), err
+}
+
 // Replicas are the control planes of the mesh.
 func (c *Client) Replicas(ctx context.Context) ([]mesh.Replica, error) {
 	var out []mesh.Replica

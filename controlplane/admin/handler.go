@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/identity"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
@@ -68,6 +69,8 @@ type Deps struct {
 	// Proxies is how sidecars stand: those that have their stream here, or all of the mesh.
 	Proxies  func(ctx context.Context, own bool) ([]mesh.ProxyStatus, error)
 	Replicas func(ctx context.Context) ([]mesh.Replica, error)
+	// Clock is the control plane's; nil is the machine's.
+	Clock func() time.Time
 	// Unreadable is what of the state this control plane cannot read.
 	Unreadable func(ctx context.Context) ([]mesh.Unreadable, error)
 	// Discard removes one of them.
@@ -118,6 +121,7 @@ func NewHandler(d Deps) http.Handler {
 		"GET /admin/v1/events":                              h.events,
 		"GET /admin/v1/proxies":                             h.proxies,
 		"GET /admin/v1/replicas":                            h.replicas,
+		"GET /admin/v1/clock":                               h.clock,
 		"GET /admin/v1/unreadable":                          h.unreadable,
 		"DELETE /admin/v1/unreadable":                       h.discard,
 		"PUT /admin/v1/duties/{duty}":                       h.duty,

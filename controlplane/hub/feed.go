@@ -73,6 +73,8 @@ type Feed struct {
 	accepted uint64
 	refusal  string
 	latest   time.Duration // that a change took until it was in force
+	away     mesh.TurnedAway
+	told     time.Time // of connections that were turned away
 }
 
 type pushed struct {
@@ -301,6 +303,7 @@ func (f *Feed) status() mesh.ProxyStatus {
 
 		PropagationMs: mesh.Milliseconds(f.latest),
 		Behind:        behind,
+		TurnedAway:    f.away,
 	}
 	for _, w := range f.want {
 		s.Subscribed = append(s.Subscribed, string(w))

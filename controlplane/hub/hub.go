@@ -57,7 +57,10 @@ type Deps struct {
 	// Refused is told when a sidecar refuses a push. It must not block. It may be
 	// nil.
 	Refused func(i mesh.Instance, version uint64, reason string)
-	Logger  *slog.Logger
+	// TurnedAway is told now and then while a sidecar does not take connections. It must not
+	// block. It may be nil.
+	TurnedAway func(i mesh.Instance, t mesh.TurnedAway)
+	Logger     *slog.Logger
 }
 
 // Hub feeds sidecars. Its methods may be called from any goroutine and never block.

@@ -119,7 +119,7 @@ func (s *Source) accept(key *ecdsa.PrivateKey, res *wire.CertificateResponse) (*
 	if err := s.check(m); err != nil {
 		return nil, fmt.Errorf("certificate received: %w (%s)", err, s.compareClocks(m.certificate.Leaf))
 	}
-	if ahead := s.compareClocks(m.certificate.Leaf); ahead.Abs() >= skewed {
+	if ahead := s.compareClocks(m.certificate.Leaf); ahead.Abs() >= Skewed {
 		s.cfg.Logger.Error("this machine's clock is off: handshakes fail from five minutes on", "ahead of the certificate authority's by", ahead.Round(time.Second))
 	}
 	return m, nil

@@ -21,6 +21,7 @@ const (
 	followCeiling = 5 * time.Second
 	followUnknown = time.Minute     // a control plane of before knows no such call
 	followPing    = 5 * time.Second // without a word from the other side
+	reportEvery   = time.Minute     // so that a clock which goes wrong is seen
 )
 
 type trustStream = connect.BidiStreamForClient[wire.TrustReport, wire.TrustUpdate]
@@ -159,9 +160,11 @@ func (s *Source) hear(st *trustStream, heard func()) error {
 	}
 }
 
-// report tells how this holder stands, at first and with every change.
+// report tells how this holder stands, at first, with every change, and now and then.
 func (s *Source) report(ctx context.Context, st *trustStream) error {
 	defer func() { _ = st.CloseRequest() }() // else who hears does not notice that ctx has ended
+	again := time.NewTicker(reportEvery)
+	defer again.Stop()
 	for {
 		if err := st.Send(s.standing()); err != nil {
 			if errors.Is(err, io.EOF) {
@@ -171,6 +174,7 @@ func (s *Source) report(ctx context.Context, st *trustStream) error {
 		}
 		select {
 		case <-s.told:
+		case <-again.C:
 		case <-ctx.Done():
 			return nil
 		}
@@ -184,6 +188,6 @@ func (s *Source) standing() *wire.TrustReport {
 	return &wire.TrustReport{
 		Version: s.trust.Load().version,
 		Serial:  leaf.SerialNumber.Text(16), Signer: s.signer(), Expires: timestamppb.New(leaf.NotAfter),
-		Failures: s.failures, Failure: s.failure,
+		Failures: s.failures, Failure: s.failure, Now: timestamppb.Now(),
 	}
 }

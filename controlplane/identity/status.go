@@ -81,9 +81,9 @@ func (s *Source) Status() Status {
 	}
 }
 
-// skewed is how far clocks may be apart before it is said: a certificate is on its way for
+// Skewed is how far clocks may be apart before it is said: a certificate is on its way for
 // seconds, and it hurts at five minutes.
-const skewed = time.Minute
+const Skewed = time.Minute
 
 // compareClocks tells how far this machine's clock is ahead of the CA's, by the moment of
 // issue of a certificate that has just come.

@@ -76,6 +76,7 @@ type plane struct {
 	asked    []proto.Message // all that was said to it
 	enrolled int
 	renewed  int
+	reports  []*wire.TrustReport
 }
 
 func (p *plane) Enroll(_ context.Context, r *connect.Request[wire.EnrollRequest]) (*connect.Response[wire.CertificateResponse], error) {
@@ -89,6 +90,17 @@ func (p *plane) Renew(_ context.Context, r *connect.Request[wire.RenewRequest]) 
 }
 
 func (p *plane) Trust(ctx context.Context, st *connect.BidiStream[wire.TrustReport, wire.TrustUpdate]) error {
+	go func() {
+		for {
+			m, err := st.Receive()
+			if err != nil {
+				return
+			}
+			p.mu.Lock()
+			p.reports = append(p.reports, m)
+			p.mu.Unlock()
+		}
+	}()
 	for {
 		now := p.authority.Trust()
 		if err := st.Send(&wire.TrustUpdate{Version: now.Version, Roots: now.Roots, Signer: now.Signer, Revoked: wire.FromRevocations(now.Revoked)}); err != nil {
@@ -508,4 +520,31 @@ func must(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// A control plane sees a clock that goes wrong within a minute, not with the next renewal.
+func TestHoldersSayTheTimeEveryMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlane(t)
+		source(t, p, io.Discard, token.New(p.authority.Root()).String())
+		synctest.Wait()
+		said := func() int {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			n := len(p.reports)
+			if n == 0 {
+				t.Fatal("nothing was reported")
+			}
+			if late := time.Since(p.reports[n-1].GetNow().AsTime()); late > time.Minute {
+				t.Errorf("the newest report is of %s ago", late)
+			}
+			return n
+		}
+		before := said()
+		time.Sleep(10*time.Minute + time.Second)
+		synctest.Wait()
+		if n := said() - before; n != 10 {
+			t.Errorf("%d reports in ten minutes, want 10", n)
+		}
+	})
 }

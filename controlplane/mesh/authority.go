@@ -61,7 +61,13 @@ type Holder struct {
 	Alarm    string      `json:"alarm,omitempty"`
 	Failures uint64      `json:"failures,omitempty"` // renewals that failed in a row
 	Failure  string      `json:"failure,omitempty"`
+	// ClockAheadMs is how far its machine's clock is ahead of that of the control plane to
+	// which it is connected; below 0, behind. Certificates bear five minutes.
+	ClockAheadMs float64 `json:"clockAheadMs,omitempty"`
 }
+
+// ClockAhead is how far the holder's clock is ahead of a control plane's.
+func (h Holder) ClockAhead() time.Duration { return fromMilliseconds(h.ClockAheadMs) }
 
 // Leaf is a certificate that a workload has.
 type Leaf struct {

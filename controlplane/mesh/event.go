@@ -20,15 +20,16 @@ type EventKind string
 
 // The kinds of events.
 const (
-	EventAnomaly  EventKind = "anomaly"
-	EventTripped  EventKind = "tripped"
-	EventProbing  EventKind = "probing"
-	EventReleased EventKind = "released"
-	EventHeld     EventKind = "held"
-	EventConfig   EventKind = "config"   // applied, deleted, restored
-	EventTraffic  EventKind = "traffic"  // weights changed or undone
-	EventInstance EventKind = "instance" // joined, left, drained
-	EventRefused  EventKind = "refused"  // a sidecar refused a push
-	EventIdentity EventKind = "identity" // the CA was rotated, a certificate revoked, a renewal fails
-	EventRegistry EventKind = "registry" // a source of instances fails, or works again
+	EventAnomaly   EventKind = "anomaly"
+	EventTripped   EventKind = "tripped"
+	EventProbing   EventKind = "probing"
+	EventReleased  EventKind = "released"
+	EventHeld      EventKind = "held"
+	EventConfig    EventKind = "config"    // applied, deleted, restored
+	EventTraffic   EventKind = "traffic"   // weights changed or undone
+	EventInstance  EventKind = "instance"  // joined, left, drained
+	EventRefused   EventKind = "refused"   // a sidecar refused a push
+	EventIdentity  EventKind = "identity"  // the CA was rotated, a certificate revoked, a renewal fails
+	EventPlaintext EventKind = "plaintext" // a sidecar turned connections away that were no mutual TLS
+	EventRegistry  EventKind = "registry"  // a source of instances fails, or works again
 )

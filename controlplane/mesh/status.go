@@ -8,16 +8,17 @@ import (
 
 // ProxyStatus is what the control plane knows of one sidecar.
 type ProxyStatus struct {
-	Instance    Instance  `json:"instance"`
-	Connected   bool      `json:"connected"`
-	Since       time.Time `json:"since"` // of the present stream
-	Build       string    `json:"build"` // the sidecar's version
-	Subscribed  []string  `json:"subscribed"`
-	Pushed      uint64    `json:"pushed"` // newest version sent
-	Accepted    uint64    `json:"accepted"`
-	InSync      bool      `json:"inSync"`
-	Refusal     string    `json:"refusal,omitempty"` // why the newest push was refused
-	CertExpires time.Time `json:"certExpires"`
+	Instance   Instance  `json:"instance"`
+	Connected  bool      `json:"connected"`
+	Since      time.Time `json:"since"` // of the present stream
+	Build      string    `json:"build"` // the sidecar's version
+	Subscribed []string  `json:"subscribed"`
+	Pushed     uint64    `json:"pushed"` // newest version sent
+	Accepted   uint64    `json:"accepted"`
+	InSync     bool      `json:"inSync"`
+	Refusal    string    `json:"refusal,omitempty"` // why the newest push was refused
+	// CertExpires is zero of one that is not connected.
+	CertExpires time.Time `json:"certExpires,omitzero"`
 
 	// PropagationMs is how long the newest change took from its commit until the sidecar
 	// had it in force; 0 before any.
@@ -25,9 +26,25 @@ type ProxyStatus struct {
 	// Behind is since when something is committed that the sidecar has not confirmed.
 	Behind time.Time `json:"behind,omitzero"`
 
+	// ClockAheadMs is how far its machine's clock is ahead of a control plane's, as far as
+	// that is known; below 0, behind. Certificates bear five minutes.
+	ClockAheadMs float64 `json:"clockAheadMs,omitempty"`
+
+	TurnedAway TurnedAway `json:"turnedAway,omitzero"`
+
 	ControlPlane string `json:"controlPlane,omitempty"` // that has its stream
 	Unknown      string `json:"unknown,omitempty"`      // why nothing more is known of it
 }
+
+// TurnedAway counts the connections that a sidecar did not take, since it started.
+type TurnedAway struct {
+	Plaintext uint64    `json:"plaintext"` // where only mutual TLS is taken
+	From      string    `json:"from"`      // the address that the last of those came from
+	Last      time.Time `json:"last"`      // when it did
+}
+
+// ClockAhead is how far the sidecar's clock is ahead of a control plane's.
+func (p *ProxyStatus) ClockAhead() time.Duration { return fromMilliseconds(p.ClockAheadMs) }
 
 // ConfigChange is one change of what sidecars are told, on its way to them. Sidecars
 // that were not sent any of its services, and whom none of its policies selects, are not
@@ -91,6 +108,10 @@ func (c ConfigChange) Open() bool { return c.Applied+c.Refused+c.Left < c.Sideca
 // Milliseconds is d for people and for JSON.
 func Milliseconds(d time.Duration) float64 {
 	return float64(d.Round(10*time.Microsecond)) / float64(time.Millisecond)
+}
+
+func fromMilliseconds(ms float64) time.Duration {
+	return time.Duration(ms * float64(time.Millisecond))
 }
 
 // Traffic is how requests to a service are split over its versions.
@@ -180,7 +201,13 @@ type Replica struct {
 	Address string    `json:"address"`
 	Since   time.Time `json:"since"`
 	Leads   bool      `json:"leads"` // decides on what no person decides on
+	// ClockAheadMs is how far its clock is ahead of that of the control plane which says so,
+	// as it was within a minute; below 0, behind.
+	ClockAheadMs float64 `json:"clockAheadMs,omitempty"`
 }
+
+// ClockAhead is how far its clock is ahead.
+func (r Replica) ClockAhead() time.Duration { return fromMilliseconds(r.ClockAheadMs) }
 
 // SortReplicas puts them in the order of their ids.
 func SortReplicas(all []Replica) {

@@ -41,6 +41,9 @@ type Config struct {
 	// Taps takes all that this sidecar is asked to tell of requests as they end, and nothing
 	// when the stream ends. It must not block. Nil is a client that tells of none.
 	Taps func([]mesh.Tap)
+	// TurnedAway is what connections the instance did not take; it is asked now and then
+	// while the stream lasts. It must not block. Nil is a client that does not tell.
+	TurnedAway func() mesh.TurnedAway
 	// Dir keeps the last accepted set over a restart; empty keeps none.
 	Dir string
 	// Logger gets what is done in the background; nil is silence.

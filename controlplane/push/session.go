@@ -258,6 +258,8 @@ func (s *session) send(ctx context.Context) error {
 			return ignoreEOF(err)
 		}
 	}
+	look, stop := s.c.looks()
+	defer stop()
 	for {
 		for _, m := range s.c.news(s.said) {
 			if err := s.st.Send(m); err != nil {
@@ -266,6 +268,7 @@ func (s *session) send(ctx context.Context) error {
 		}
 		select {
 		case <-s.c.wake:
+		case <-look:
 		case <-s.live.Done():
 			return nil
 		case <-ctx.Done():
@@ -283,6 +286,7 @@ type spoken struct {
 	want  []mesh.ServiceName
 	asked bool
 	state mesh.InstanceState
+	away  uint64 // connections turned away
 }
 
 func (c *Client) hello(said *spoken) *wire.Hello {
@@ -321,7 +325,7 @@ func (c *Client) news(said *spoken) []*wire.SubscribeRequest {
 		out = append(out, a.message(now))
 	}
 	c.acks = nil
-	return out
+	return append(out, c.turnedAway(said, now)...)
 }
 
 // ignoreEOF drops the error that only says that receiving will tell the reason.

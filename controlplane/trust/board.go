@@ -52,6 +52,7 @@ type Summary struct {
 	Old      int           `json:"old"` // holders with a certificate that a rotation waits for
 	Outdated []mesh.Holder `json:"outdated,omitempty"`
 	Troubled []mesh.Holder `json:"troubled,omitempty"`
+	Skewed   []mesh.Holder `json:"skewed,omitempty"` // whose clocks are not this control plane's
 }
 
 // Board is the holders of one control plane. Its methods may be called from any
@@ -111,8 +112,10 @@ func (s *Seat) Report(h mesh.Holder) {
 	if len(h.Failure) > words {
 		h.Failure = strings.ToValidUTF8(h.Failure[:words], "")
 	}
-	s.b.seats[s.id] = h
-	s.b.Notify()
+	was := s.b.seats[s.id]
+	if s.b.seats[s.id] = h; !sameBut(was, h) {
+		s.b.Notify()
+	}
 }
 
 // Leave takes the holder out.
@@ -177,9 +180,24 @@ func (b *Board) Sum() Summary {
 		if h.Failures > 0 || h.Alarm != "" {
 			out.Troubled = append(out.Troubled, h)
 		}
+		if isSkewed(h) {
+			out.Skewed = append(out.Skewed, h)
+		}
 	}
-	out.Lagging, out.Outdated, out.Troubled = first(out.Lagging), first(out.Outdated), first(out.Troubled)
+	out.Lagging, out.Outdated, out.Troubled, out.Skewed = first(out.Lagging), first(out.Outdated), first(out.Troubled), first(out.Skewed)
 	return out
+}
+
+func isSkewed(h mesh.Holder) bool { return h.ClockAhead().Abs() >= identity.Skewed }
+
+// sameBut reports whether two reports differ at most in how a clock goes that is well, which
+// nobody has to be told.
+func sameBut(a, b mesh.Holder) bool {
+	if isSkewed(a) || isSkewed(b) {
+		return false
+	}
+	a.ClockAheadMs = b.ClockAheadMs
+	return a == b
 }
 
 func first(all []mesh.Holder) []mesh.Holder {

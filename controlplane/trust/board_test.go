@@ -47,3 +47,35 @@ func TestWhatHoldersSayIsBounded(t *testing.T) {
 		t.Errorf("%d bytes are kept, valid %v", len(got), utf8.ValidString(got))
 	}
 }
+
+// Every holder says once a minute how its clock goes: that is no news, until it goes wrong.
+func TestClocksAreNewsWhenTheyGoWrong(t *testing.T) {
+	b := &Board{now: func() Now { return Now{} }, wake: make(chan struct{}, 1), seats: map[uint64]mesh.Holder{}}
+	expires := time.Now().Add(time.Hour)
+	seat := b.Join(mesh.Holder{Instance: "web-1"})
+	for n, c := range []struct {
+		ahead  time.Duration
+		news   bool
+		skewed int
+	}{
+		{time.Second, true, 0}, // the first report
+		{-20 * time.Second, false, 0},
+		{59 * time.Second, false, 0},
+		{-time.Minute, true, 1},
+		{-2 * time.Minute, true, 1},
+		{0, true, 0},
+		{time.Second, false, 0},
+	} {
+		select {
+		case <-b.wake:
+		default:
+		}
+		seat.Report(mesh.Holder{Instance: "web-1", Expires: expires, ClockAheadMs: mesh.Milliseconds(c.ahead)})
+		if news := len(b.wake) == 1; news != c.news {
+			t.Errorf("report %d, %s ahead: news %v, want %v", n, c.ahead, news, c.news)
+		}
+		if got := b.Sum().Skewed; len(got) != c.skewed {
+			t.Errorf("report %d, %s ahead: %d clocks go wrong, want %d", n, c.ahead, len(got), c.skewed)
+		}
+	}
+}

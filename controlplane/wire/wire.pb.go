@@ -419,6 +419,7 @@ type TrustReport struct {
 	Expires       *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expires,proto3" json:"expires,omitempty"`
 	Failures      uint64                 `protobuf:"varint,5,opt,name=failures,proto3" json:"failures,omitempty"` // renewals that failed since the last that did not
 	Failure       string                 `protobuf:"bytes,6,opt,name=failure,proto3" json:"failure,omitempty"`    // why the last of them did
+	Now           *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=now,proto3" json:"now,omitempty"`            // by its machine's clock
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -493,6 +494,13 @@ func (x *TrustReport) GetFailure() string {
 		return x.Failure
 	}
 	return ""
+}
+
+func (x *TrustReport) GetNow() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Now
+	}
+	return nil
 }
 
 // TrustUpdate is all there is to know of whom to trust; it replaces the last one.
@@ -650,6 +658,7 @@ type SubscribeRequest struct {
 	//	*SubscribeRequest_State
 	//	*SubscribeRequest_Ack
 	//	*SubscribeRequest_Goodbye
+	//	*SubscribeRequest_TurnedAway
 	Message       isSubscribeRequest_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -737,6 +746,15 @@ func (x *SubscribeRequest) GetGoodbye() *Goodbye {
 	return nil
 }
 
+func (x *SubscribeRequest) GetTurnedAway() *TurnedAway {
+	if x != nil {
+		if x, ok := x.Message.(*SubscribeRequest_TurnedAway); ok {
+			return x.TurnedAway
+		}
+	}
+	return nil
+}
+
 type isSubscribeRequest_Message interface {
 	isSubscribeRequest_Message()
 }
@@ -761,6 +779,10 @@ type SubscribeRequest_Goodbye struct {
 	Goodbye *Goodbye `protobuf:"bytes,5,opt,name=goodbye,proto3,oneof"`
 }
 
+type SubscribeRequest_TurnedAway struct {
+	TurnedAway *TurnedAway `protobuf:"bytes,6,opt,name=turned_away,json=turnedAway,proto3,oneof"`
+}
+
 func (*SubscribeRequest_Hello) isSubscribeRequest_Message() {}
 
 func (*SubscribeRequest_Want) isSubscribeRequest_Message() {}
@@ -770,6 +792,8 @@ func (*SubscribeRequest_State) isSubscribeRequest_Message() {}
 func (*SubscribeRequest_Ack) isSubscribeRequest_Message() {}
 
 func (*SubscribeRequest_Goodbye) isSubscribeRequest_Message() {}
+
+func (*SubscribeRequest_TurnedAway) isSubscribeRequest_Message() {}
 
 // Hello says who subscribes. The control plane takes service, version, identity
 // and instance from the certificate; the rest is the sidecar's own word.
@@ -1001,6 +1025,68 @@ func (x *Ack) GetAgo() *durationpb.Duration {
 	return nil
 }
 
+// TurnedAway counts the connections that the sidecar did not take, since it started. It is
+// said now and then while there are more.
+type TurnedAway struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Plaintext     uint64                 `protobuf:"varint,1,opt,name=plaintext,proto3" json:"plaintext,omitempty"` // where only mutual TLS is taken
+	From          string                 `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`            // the address that the last of those came from
+	Ago           *durationpb.Duration   `protobuf:"bytes,3,opt,name=ago,proto3" json:"ago,omitempty"`              // how long before this was said it did
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TurnedAway) Reset() {
+	*x = TurnedAway{}
+	mi := &file_wire_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TurnedAway) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TurnedAway) ProtoMessage() {}
+
+func (x *TurnedAway) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TurnedAway.ProtoReflect.Descriptor instead.
+func (*TurnedAway) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *TurnedAway) GetPlaintext() uint64 {
+	if x != nil {
+		return x.Plaintext
+	}
+	return 0
+}
+
+func (x *TurnedAway) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *TurnedAway) GetAgo() *durationpb.Duration {
+	if x != nil {
+		return x.Ago
+	}
+	return nil
+}
+
 // Goodbye takes the instance out of the registry at once.
 type Goodbye struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1010,7 +1096,7 @@ type Goodbye struct {
 
 func (x *Goodbye) Reset() {
 	*x = Goodbye{}
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1022,7 +1108,7 @@ func (x *Goodbye) String() string {
 func (*Goodbye) ProtoMessage() {}
 
 func (x *Goodbye) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1035,7 +1121,7 @@ func (x *Goodbye) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Goodbye.ProtoReflect.Descriptor instead.
 func (*Goodbye) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{15}
+	return file_wire_proto_rawDescGZIP(), []int{16}
 }
 
 // Push is the newest state of what a sidecar subscribes to. Services lists all of
@@ -1056,7 +1142,7 @@ type Push struct {
 
 func (x *Push) Reset() {
 	*x = Push{}
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1068,7 +1154,7 @@ func (x *Push) String() string {
 func (*Push) ProtoMessage() {}
 
 func (x *Push) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1081,7 +1167,7 @@ func (x *Push) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Push.ProtoReflect.Descriptor instead.
 func (*Push) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{16}
+	return file_wire_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Push) GetSequence() uint64 {
@@ -1150,7 +1236,7 @@ type Taps struct {
 
 func (x *Taps) Reset() {
 	*x = Taps{}
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1162,7 +1248,7 @@ func (x *Taps) String() string {
 func (*Taps) ProtoMessage() {}
 
 func (x *Taps) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1175,7 +1261,7 @@ func (x *Taps) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Taps.ProtoReflect.Descriptor instead.
 func (*Taps) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{17}
+	return file_wire_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Taps) GetTaps() []*Tap {
@@ -1203,7 +1289,7 @@ type Tap struct {
 
 func (x *Tap) Reset() {
 	*x = Tap{}
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1215,7 +1301,7 @@ func (x *Tap) String() string {
 func (*Tap) ProtoMessage() {}
 
 func (x *Tap) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1228,7 +1314,7 @@ func (x *Tap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tap.ProtoReflect.Descriptor instead.
 func (*Tap) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{18}
+	return file_wire_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Tap) GetId() string {
@@ -1312,7 +1398,7 @@ type TappedRequest struct {
 
 func (x *TappedRequest) Reset() {
 	*x = TappedRequest{}
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1324,7 +1410,7 @@ func (x *TappedRequest) String() string {
 func (*TappedRequest) ProtoMessage() {}
 
 func (x *TappedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1337,7 +1423,7 @@ func (x *TappedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TappedRequest.ProtoReflect.Descriptor instead.
 func (*TappedRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{19}
+	return file_wire_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *TappedRequest) GetRows() []*TappedRow {
@@ -1369,7 +1455,7 @@ type TappedResponse struct {
 
 func (x *TappedResponse) Reset() {
 	*x = TappedResponse{}
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1381,7 +1467,7 @@ func (x *TappedResponse) String() string {
 func (*TappedResponse) ProtoMessage() {}
 
 func (x *TappedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1394,7 +1480,7 @@ func (x *TappedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TappedResponse.ProtoReflect.Descriptor instead.
 func (*TappedResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{20}
+	return file_wire_proto_rawDescGZIP(), []int{21}
 }
 
 // TappedRow is one request. Service, version and instance are the certificate's.
@@ -1433,7 +1519,7 @@ type TappedRow struct {
 
 func (x *TappedRow) Reset() {
 	*x = TappedRow{}
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1445,7 +1531,7 @@ func (x *TappedRow) String() string {
 func (*TappedRow) ProtoMessage() {}
 
 func (x *TappedRow) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1458,7 +1544,7 @@ func (x *TappedRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TappedRow.ProtoReflect.Descriptor instead.
 func (*TappedRow) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{21}
+	return file_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *TappedRow) GetTaps() []string {
@@ -1660,7 +1746,7 @@ type TappedHeader struct {
 
 func (x *TappedHeader) Reset() {
 	*x = TappedHeader{}
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1672,7 +1758,7 @@ func (x *TappedHeader) String() string {
 func (*TappedHeader) ProtoMessage() {}
 
 func (x *TappedHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1685,7 +1771,7 @@ func (x *TappedHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TappedHeader.ProtoReflect.Descriptor instead.
 func (*TappedHeader) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{22}
+	return file_wire_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *TappedHeader) GetName() string {
@@ -1723,7 +1809,7 @@ type Inbound struct {
 
 func (x *Inbound) Reset() {
 	*x = Inbound{}
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1735,7 +1821,7 @@ func (x *Inbound) String() string {
 func (*Inbound) ProtoMessage() {}
 
 func (x *Inbound) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1748,7 +1834,7 @@ func (x *Inbound) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Inbound.ProtoReflect.Descriptor instead.
 func (*Inbound) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{23}
+	return file_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Inbound) GetVersion() uint64 {
@@ -1845,7 +1931,7 @@ type PortMTLS struct {
 
 func (x *PortMTLS) Reset() {
 	*x = PortMTLS{}
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1857,7 +1943,7 @@ func (x *PortMTLS) String() string {
 func (*PortMTLS) ProtoMessage() {}
 
 func (x *PortMTLS) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1870,7 +1956,7 @@ func (x *PortMTLS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PortMTLS.ProtoReflect.Descriptor instead.
 func (*PortMTLS) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{24}
+	return file_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *PortMTLS) GetPort() uint32 {
@@ -1897,7 +1983,7 @@ type Metrics struct {
 
 func (x *Metrics) Reset() {
 	*x = Metrics{}
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1909,7 +1995,7 @@ func (x *Metrics) String() string {
 func (*Metrics) ProtoMessage() {}
 
 func (x *Metrics) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1922,7 +2008,7 @@ func (x *Metrics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Metrics.ProtoReflect.Descriptor instead.
 func (*Metrics) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{25}
+	return file_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Metrics) GetOutbound() *MetricRule {
@@ -1949,7 +2035,7 @@ type MetricRule struct {
 
 func (x *MetricRule) Reset() {
 	*x = MetricRule{}
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1961,7 +2047,7 @@ func (x *MetricRule) String() string {
 func (*MetricRule) ProtoMessage() {}
 
 func (x *MetricRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1974,7 +2060,7 @@ func (x *MetricRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetricRule.ProtoReflect.Descriptor instead.
 func (*MetricRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{26}
+	return file_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *MetricRule) GetRemove() []string {
@@ -2001,7 +2087,7 @@ type Spans struct {
 
 func (x *Spans) Reset() {
 	*x = Spans{}
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2013,7 +2099,7 @@ func (x *Spans) String() string {
 func (*Spans) ProtoMessage() {}
 
 func (x *Spans) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2026,7 +2112,7 @@ func (x *Spans) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Spans.ProtoReflect.Descriptor instead.
 func (*Spans) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{27}
+	return file_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Spans) GetOutbound() *SpanRule {
@@ -2053,7 +2139,7 @@ type SpanRule struct {
 
 func (x *SpanRule) Reset() {
 	*x = SpanRule{}
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2065,7 +2151,7 @@ func (x *SpanRule) String() string {
 func (*SpanRule) ProtoMessage() {}
 
 func (x *SpanRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2078,7 +2164,7 @@ func (x *SpanRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpanRule.ProtoReflect.Descriptor instead.
 func (*SpanRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{28}
+	return file_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SpanRule) GetOff() bool {
@@ -2107,7 +2193,7 @@ type SpanTag struct {
 
 func (x *SpanTag) Reset() {
 	*x = SpanTag{}
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2119,7 +2205,7 @@ func (x *SpanTag) String() string {
 func (*SpanTag) ProtoMessage() {}
 
 func (x *SpanTag) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2132,7 +2218,7 @@ func (x *SpanTag) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpanTag.ProtoReflect.Descriptor instead.
 func (*SpanTag) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{29}
+	return file_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SpanTag) GetName() string {
@@ -2173,7 +2259,7 @@ type AccessLogs struct {
 
 func (x *AccessLogs) Reset() {
 	*x = AccessLogs{}
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2185,7 +2271,7 @@ func (x *AccessLogs) String() string {
 func (*AccessLogs) ProtoMessage() {}
 
 func (x *AccessLogs) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2198,7 +2284,7 @@ func (x *AccessLogs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessLogs.ProtoReflect.Descriptor instead.
 func (*AccessLogs) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{30}
+	return file_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *AccessLogs) GetOutbound() *AccessLog {
@@ -2226,7 +2312,7 @@ type AccessLog struct {
 
 func (x *AccessLog) Reset() {
 	*x = AccessLog{}
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2238,7 +2324,7 @@ func (x *AccessLog) String() string {
 func (*AccessLog) ProtoMessage() {}
 
 func (x *AccessLog) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2251,7 +2337,7 @@ func (x *AccessLog) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessLog.ProtoReflect.Descriptor instead.
 func (*AccessLog) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{31}
+	return file_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *AccessLog) GetOff() bool {
@@ -2290,7 +2376,7 @@ type LogTest struct {
 
 func (x *LogTest) Reset() {
 	*x = LogTest{}
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2302,7 +2388,7 @@ func (x *LogTest) String() string {
 func (*LogTest) ProtoMessage() {}
 
 func (x *LogTest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2315,7 +2401,7 @@ func (x *LogTest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogTest.ProtoReflect.Descriptor instead.
 func (*LogTest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{32}
+	return file_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *LogTest) GetOp() string {
@@ -2379,7 +2465,7 @@ type Sampling struct {
 
 func (x *Sampling) Reset() {
 	*x = Sampling{}
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2391,7 +2477,7 @@ func (x *Sampling) String() string {
 func (*Sampling) ProtoMessage() {}
 
 func (x *Sampling) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2404,7 +2490,7 @@ func (x *Sampling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sampling.ProtoReflect.Descriptor instead.
 func (*Sampling) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{33}
+	return file_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Sampling) GetPercentage() float64 {
@@ -2448,7 +2534,7 @@ type SamplingRule struct {
 
 func (x *SamplingRule) Reset() {
 	*x = SamplingRule{}
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2460,7 +2546,7 @@ func (x *SamplingRule) String() string {
 func (*SamplingRule) ProtoMessage() {}
 
 func (x *SamplingRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2473,7 +2559,7 @@ func (x *SamplingRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SamplingRule.ProtoReflect.Descriptor instead.
 func (*SamplingRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{34}
+	return file_wire_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *SamplingRule) GetHost() string {
@@ -2526,7 +2612,7 @@ type RateRule struct {
 
 func (x *RateRule) Reset() {
 	*x = RateRule{}
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2538,7 +2624,7 @@ func (x *RateRule) String() string {
 func (*RateRule) ProtoMessage() {}
 
 func (x *RateRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2551,7 +2637,7 @@ func (x *RateRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateRule.ProtoReflect.Descriptor instead.
 func (*RateRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{35}
+	return file_wire_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *RateRule) GetName() string {
@@ -2616,7 +2702,7 @@ type InFlight struct {
 
 func (x *InFlight) Reset() {
 	*x = InFlight{}
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2628,7 +2714,7 @@ func (x *InFlight) String() string {
 func (*InFlight) ProtoMessage() {}
 
 func (x *InFlight) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2641,7 +2727,7 @@ func (x *InFlight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InFlight.ProtoReflect.Descriptor instead.
 func (*InFlight) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{36}
+	return file_wire_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *InFlight) GetName() string {
@@ -2696,7 +2782,7 @@ type Adaptive struct {
 
 func (x *Adaptive) Reset() {
 	*x = Adaptive{}
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2708,7 +2794,7 @@ func (x *Adaptive) String() string {
 func (*Adaptive) ProtoMessage() {}
 
 func (x *Adaptive) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2721,7 +2807,7 @@ func (x *Adaptive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Adaptive.ProtoReflect.Descriptor instead.
 func (*Adaptive) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{37}
+	return file_wire_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Adaptive) GetPercentile() float64 {
@@ -2806,7 +2892,7 @@ type TokenRule struct {
 
 func (x *TokenRule) Reset() {
 	*x = TokenRule{}
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2818,7 +2904,7 @@ func (x *TokenRule) String() string {
 func (*TokenRule) ProtoMessage() {}
 
 func (x *TokenRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2831,7 +2917,7 @@ func (x *TokenRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenRule.ProtoReflect.Descriptor instead.
 func (*TokenRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{38}
+	return file_wire_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *TokenRule) GetIssuer() string {
@@ -2921,7 +3007,7 @@ type TokenHeader struct {
 
 func (x *TokenHeader) Reset() {
 	*x = TokenHeader{}
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2933,7 +3019,7 @@ func (x *TokenHeader) String() string {
 func (*TokenHeader) ProtoMessage() {}
 
 func (x *TokenHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2946,7 +3032,7 @@ func (x *TokenHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenHeader.ProtoReflect.Descriptor instead.
 func (*TokenHeader) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{39}
+	return file_wire_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *TokenHeader) GetName() string {
@@ -2973,7 +3059,7 @@ type ClaimHeader struct {
 
 func (x *ClaimHeader) Reset() {
 	*x = ClaimHeader{}
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2985,7 +3071,7 @@ func (x *ClaimHeader) String() string {
 func (*ClaimHeader) ProtoMessage() {}
 
 func (x *ClaimHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2998,7 +3084,7 @@ func (x *ClaimHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimHeader.ProtoReflect.Descriptor instead.
 func (*ClaimHeader) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{40}
+	return file_wire_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ClaimHeader) GetHeader() string {
@@ -3027,7 +3113,7 @@ type Authorization struct {
 
 func (x *Authorization) Reset() {
 	*x = Authorization{}
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3039,7 +3125,7 @@ func (x *Authorization) String() string {
 func (*Authorization) ProtoMessage() {}
 
 func (x *Authorization) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3052,7 +3138,7 @@ func (x *Authorization) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Authorization.ProtoReflect.Descriptor instead.
 func (*Authorization) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{41}
+	return file_wire_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Authorization) GetName() string {
@@ -3094,7 +3180,7 @@ type AuthorizationRule struct {
 
 func (x *AuthorizationRule) Reset() {
 	*x = AuthorizationRule{}
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3106,7 +3192,7 @@ func (x *AuthorizationRule) String() string {
 func (*AuthorizationRule) ProtoMessage() {}
 
 func (x *AuthorizationRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3119,7 +3205,7 @@ func (x *AuthorizationRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorizationRule.ProtoReflect.Descriptor instead.
 func (*AuthorizationRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{42}
+	return file_wire_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *AuthorizationRule) GetFrom() []*Source {
@@ -3165,7 +3251,7 @@ type Source struct {
 
 func (x *Source) Reset() {
 	*x = Source{}
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3177,7 +3263,7 @@ func (x *Source) String() string {
 func (*Source) ProtoMessage() {}
 
 func (x *Source) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3190,7 +3276,7 @@ func (x *Source) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Source.ProtoReflect.Descriptor instead.
 func (*Source) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{43}
+	return file_wire_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Source) GetPrincipals() []string {
@@ -3307,7 +3393,7 @@ type Operation struct {
 
 func (x *Operation) Reset() {
 	*x = Operation{}
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3319,7 +3405,7 @@ func (x *Operation) String() string {
 func (*Operation) ProtoMessage() {}
 
 func (x *Operation) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3332,7 +3418,7 @@ func (x *Operation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operation.ProtoReflect.Descriptor instead.
 func (*Operation) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{44}
+	return file_wire_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Operation) GetHosts() []string {
@@ -3402,7 +3488,7 @@ type Condition struct {
 
 func (x *Condition) Reset() {
 	*x = Condition{}
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3414,7 +3500,7 @@ func (x *Condition) String() string {
 func (*Condition) ProtoMessage() {}
 
 func (x *Condition) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3427,7 +3513,7 @@ func (x *Condition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Condition.ProtoReflect.Descriptor instead.
 func (*Condition) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{45}
+	return file_wire_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Condition) GetKey() string {
@@ -3471,7 +3557,7 @@ type Snapshot struct {
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3483,7 +3569,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3496,7 +3582,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{46}
+	return file_wire_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Snapshot) GetService() string {
@@ -3594,7 +3680,7 @@ type Port struct {
 
 func (x *Port) Reset() {
 	*x = Port{}
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3606,7 +3692,7 @@ func (x *Port) String() string {
 func (*Port) ProtoMessage() {}
 
 func (x *Port) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3619,7 +3705,7 @@ func (x *Port) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Port.ProtoReflect.Descriptor instead.
 func (*Port) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{47}
+	return file_wire_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Port) GetNumber() uint32 {
@@ -3653,7 +3739,7 @@ type ServicePort struct {
 
 func (x *ServicePort) Reset() {
 	*x = ServicePort{}
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3665,7 +3751,7 @@ func (x *ServicePort) String() string {
 func (*ServicePort) ProtoMessage() {}
 
 func (x *ServicePort) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3678,7 +3764,7 @@ func (x *ServicePort) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServicePort.ProtoReflect.Descriptor instead.
 func (*ServicePort) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{48}
+	return file_wire_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ServicePort) GetPort() *Port {
@@ -3705,7 +3791,7 @@ type PortPolicy struct {
 
 func (x *PortPolicy) Reset() {
 	*x = PortPolicy{}
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3717,7 +3803,7 @@ func (x *PortPolicy) String() string {
 func (*PortPolicy) ProtoMessage() {}
 
 func (x *PortPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3730,7 +3816,7 @@ func (x *PortPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PortPolicy.ProtoReflect.Descriptor instead.
 func (*PortPolicy) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{49}
+	return file_wire_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *PortPolicy) GetPort() uint32 {
@@ -3767,7 +3853,7 @@ type Instance struct {
 
 func (x *Instance) Reset() {
 	*x = Instance{}
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3779,7 +3865,7 @@ func (x *Instance) String() string {
 func (*Instance) ProtoMessage() {}
 
 func (x *Instance) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3792,7 +3878,7 @@ func (x *Instance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Instance.ProtoReflect.Descriptor instead.
 func (*Instance) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{50}
+	return file_wire_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Instance) GetId() string {
@@ -3900,7 +3986,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3912,7 +3998,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3925,7 +4011,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{51}
+	return file_wire_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Route) GetName() string {
@@ -4039,7 +4125,7 @@ type Match struct {
 
 func (x *Match) Reset() {
 	*x = Match{}
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4051,7 +4137,7 @@ func (x *Match) String() string {
 func (*Match) ProtoMessage() {}
 
 func (x *Match) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4064,7 +4150,7 @@ func (x *Match) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Match.ProtoReflect.Descriptor instead.
 func (*Match) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{52}
+	return file_wire_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Match) GetPath() *StringMatch {
@@ -4168,7 +4254,7 @@ type StringMatch struct {
 
 func (x *StringMatch) Reset() {
 	*x = StringMatch{}
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4180,7 +4266,7 @@ func (x *StringMatch) String() string {
 func (*StringMatch) ProtoMessage() {}
 
 func (x *StringMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4193,7 +4279,7 @@ func (x *StringMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StringMatch.ProtoReflect.Descriptor instead.
 func (*StringMatch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{53}
+	return file_wire_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *StringMatch) GetKind() isStringMatch_Kind {
@@ -4275,7 +4361,7 @@ type Destination struct {
 
 func (x *Destination) Reset() {
 	*x = Destination{}
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4287,7 +4373,7 @@ func (x *Destination) String() string {
 func (*Destination) ProtoMessage() {}
 
 func (x *Destination) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4300,7 +4386,7 @@ func (x *Destination) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Destination.ProtoReflect.Descriptor instead.
 func (*Destination) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{54}
+	return file_wire_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Destination) GetService() string {
@@ -4373,7 +4459,7 @@ type Retry struct {
 
 func (x *Retry) Reset() {
 	*x = Retry{}
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4385,7 +4471,7 @@ func (x *Retry) String() string {
 func (*Retry) ProtoMessage() {}
 
 func (x *Retry) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4398,7 +4484,7 @@ func (x *Retry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retry.ProtoReflect.Descriptor instead.
 func (*Retry) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{55}
+	return file_wire_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Retry) GetAttempts() int64 {
@@ -4453,7 +4539,7 @@ type HeaderEdits struct {
 
 func (x *HeaderEdits) Reset() {
 	*x = HeaderEdits{}
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4465,7 +4551,7 @@ func (x *HeaderEdits) String() string {
 func (*HeaderEdits) ProtoMessage() {}
 
 func (x *HeaderEdits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4478,7 +4564,7 @@ func (x *HeaderEdits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeaderEdits.ProtoReflect.Descriptor instead.
 func (*HeaderEdits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{56}
+	return file_wire_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *HeaderEdits) GetRequest() *FieldEdits {
@@ -4506,7 +4592,7 @@ type FieldEdits struct {
 
 func (x *FieldEdits) Reset() {
 	*x = FieldEdits{}
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4518,7 +4604,7 @@ func (x *FieldEdits) String() string {
 func (*FieldEdits) ProtoMessage() {}
 
 func (x *FieldEdits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4531,7 +4617,7 @@ func (x *FieldEdits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldEdits.ProtoReflect.Descriptor instead.
 func (*FieldEdits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{57}
+	return file_wire_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *FieldEdits) GetRemove() []string {
@@ -4569,7 +4655,7 @@ type Rewrite struct {
 
 func (x *Rewrite) Reset() {
 	*x = Rewrite{}
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4581,7 +4667,7 @@ func (x *Rewrite) String() string {
 func (*Rewrite) ProtoMessage() {}
 
 func (x *Rewrite) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4594,7 +4680,7 @@ func (x *Rewrite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rewrite.ProtoReflect.Descriptor instead.
 func (*Rewrite) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{58}
+	return file_wire_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Rewrite) GetPath() string {
@@ -4655,7 +4741,7 @@ type Redirect struct {
 
 func (x *Redirect) Reset() {
 	*x = Redirect{}
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4667,7 +4753,7 @@ func (x *Redirect) String() string {
 func (*Redirect) ProtoMessage() {}
 
 func (x *Redirect) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4680,7 +4766,7 @@ func (x *Redirect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Redirect.ProtoReflect.Descriptor instead.
 func (*Redirect) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{59}
+	return file_wire_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *Redirect) GetCode() int64 {
@@ -4749,7 +4835,7 @@ type DirectResponse struct {
 
 func (x *DirectResponse) Reset() {
 	*x = DirectResponse{}
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4761,7 +4847,7 @@ func (x *DirectResponse) String() string {
 func (*DirectResponse) ProtoMessage() {}
 
 func (x *DirectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4774,7 +4860,7 @@ func (x *DirectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectResponse.ProtoReflect.Descriptor instead.
 func (*DirectResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{60}
+	return file_wire_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *DirectResponse) GetStatus() int64 {
@@ -4806,7 +4892,7 @@ type CORS struct {
 
 func (x *CORS) Reset() {
 	*x = CORS{}
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4818,7 +4904,7 @@ func (x *CORS) String() string {
 func (*CORS) ProtoMessage() {}
 
 func (x *CORS) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4831,7 +4917,7 @@ func (x *CORS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CORS.ProtoReflect.Descriptor instead.
 func (*CORS) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{61}
+	return file_wire_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *CORS) GetOrigins() []*StringMatch {
@@ -4893,7 +4979,7 @@ type Fault struct {
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4905,7 +4991,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4918,7 +5004,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{62}
+	return file_wire_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Fault) GetDelay() *Delay {
@@ -4945,7 +5031,7 @@ type Delay struct {
 
 func (x *Delay) Reset() {
 	*x = Delay{}
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4957,7 +5043,7 @@ func (x *Delay) String() string {
 func (*Delay) ProtoMessage() {}
 
 func (x *Delay) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4970,7 +5056,7 @@ func (x *Delay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delay.ProtoReflect.Descriptor instead.
 func (*Delay) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{63}
+	return file_wire_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Delay) GetFixed() *durationpb.Duration {
@@ -4998,7 +5084,7 @@ type Abort struct {
 
 func (x *Abort) Reset() {
 	*x = Abort{}
-	mi := &file_wire_proto_msgTypes[64]
+	mi := &file_wire_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5010,7 +5096,7 @@ func (x *Abort) String() string {
 func (*Abort) ProtoMessage() {}
 
 func (x *Abort) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[64]
+	mi := &file_wire_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5023,7 +5109,7 @@ func (x *Abort) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Abort.ProtoReflect.Descriptor instead.
 func (*Abort) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{64}
+	return file_wire_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Abort) GetStatus() int64 {
@@ -5059,7 +5145,7 @@ type Mirror struct {
 
 func (x *Mirror) Reset() {
 	*x = Mirror{}
-	mi := &file_wire_proto_msgTypes[65]
+	mi := &file_wire_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5071,7 +5157,7 @@ func (x *Mirror) String() string {
 func (*Mirror) ProtoMessage() {}
 
 func (x *Mirror) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[65]
+	mi := &file_wire_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5084,7 +5170,7 @@ func (x *Mirror) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mirror.ProtoReflect.Descriptor instead.
 func (*Mirror) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{65}
+	return file_wire_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *Mirror) GetService() string {
@@ -5126,7 +5212,7 @@ type StreamRoute struct {
 
 func (x *StreamRoute) Reset() {
 	*x = StreamRoute{}
-	mi := &file_wire_proto_msgTypes[66]
+	mi := &file_wire_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5138,7 +5224,7 @@ func (x *StreamRoute) String() string {
 func (*StreamRoute) ProtoMessage() {}
 
 func (x *StreamRoute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[66]
+	mi := &file_wire_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5151,7 +5237,7 @@ func (x *StreamRoute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRoute.ProtoReflect.Descriptor instead.
 func (*StreamRoute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{66}
+	return file_wire_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *StreamRoute) GetName() string {
@@ -5188,7 +5274,7 @@ type StreamMatch struct {
 
 func (x *StreamMatch) Reset() {
 	*x = StreamMatch{}
-	mi := &file_wire_proto_msgTypes[67]
+	mi := &file_wire_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5200,7 +5286,7 @@ func (x *StreamMatch) String() string {
 func (*StreamMatch) ProtoMessage() {}
 
 func (x *StreamMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[67]
+	mi := &file_wire_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5213,7 +5299,7 @@ func (x *StreamMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamMatch.ProtoReflect.Descriptor instead.
 func (*StreamMatch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{67}
+	return file_wire_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *StreamMatch) GetTls() bool {
@@ -5263,7 +5349,7 @@ type Subset struct {
 
 func (x *Subset) Reset() {
 	*x = Subset{}
-	mi := &file_wire_proto_msgTypes[68]
+	mi := &file_wire_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5275,7 +5361,7 @@ func (x *Subset) String() string {
 func (*Subset) ProtoMessage() {}
 
 func (x *Subset) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[68]
+	mi := &file_wire_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5288,7 +5374,7 @@ func (x *Subset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subset.ProtoReflect.Descriptor instead.
 func (*Subset) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{68}
+	return file_wire_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *Subset) GetName() string {
@@ -5332,7 +5418,7 @@ type Hedge struct {
 
 func (x *Hedge) Reset() {
 	*x = Hedge{}
-	mi := &file_wire_proto_msgTypes[69]
+	mi := &file_wire_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5344,7 +5430,7 @@ func (x *Hedge) String() string {
 func (*Hedge) ProtoMessage() {}
 
 func (x *Hedge) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[69]
+	mi := &file_wire_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5357,7 +5443,7 @@ func (x *Hedge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hedge.ProtoReflect.Descriptor instead.
 func (*Hedge) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{69}
+	return file_wire_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *Hedge) GetAfter() *durationpb.Duration {
@@ -5413,7 +5499,7 @@ type Policy struct {
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_wire_proto_msgTypes[70]
+	mi := &file_wire_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5425,7 +5511,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[70]
+	mi := &file_wire_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5438,7 +5524,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{70}
+	return file_wire_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *Policy) GetLoadBalancer() string {
@@ -5526,7 +5612,7 @@ type ClientTLS struct {
 
 func (x *ClientTLS) Reset() {
 	*x = ClientTLS{}
-	mi := &file_wire_proto_msgTypes[71]
+	mi := &file_wire_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5538,7 +5624,7 @@ func (x *ClientTLS) String() string {
 func (*ClientTLS) ProtoMessage() {}
 
 func (x *ClientTLS) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[71]
+	mi := &file_wire_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5551,7 +5637,7 @@ func (x *ClientTLS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientTLS.ProtoReflect.Descriptor instead.
 func (*ClientTLS) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{71}
+	return file_wire_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *ClientTLS) GetServerName() string {
@@ -5612,7 +5698,7 @@ type Hash struct {
 
 func (x *Hash) Reset() {
 	*x = Hash{}
-	mi := &file_wire_proto_msgTypes[72]
+	mi := &file_wire_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5624,7 +5710,7 @@ func (x *Hash) String() string {
 func (*Hash) ProtoMessage() {}
 
 func (x *Hash) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[72]
+	mi := &file_wire_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5637,7 +5723,7 @@ func (x *Hash) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hash.ProtoReflect.Descriptor instead.
 func (*Hash) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{72}
+	return file_wire_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *Hash) GetKey() isHash_Key {
@@ -5731,7 +5817,7 @@ type HashCookie struct {
 
 func (x *HashCookie) Reset() {
 	*x = HashCookie{}
-	mi := &file_wire_proto_msgTypes[73]
+	mi := &file_wire_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5743,7 +5829,7 @@ func (x *HashCookie) String() string {
 func (*HashCookie) ProtoMessage() {}
 
 func (x *HashCookie) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[73]
+	mi := &file_wire_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5756,7 +5842,7 @@ func (x *HashCookie) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HashCookie.ProtoReflect.Descriptor instead.
 func (*HashCookie) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{73}
+	return file_wire_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *HashCookie) GetName() string {
@@ -5804,7 +5890,7 @@ type CookieAttribute struct {
 
 func (x *CookieAttribute) Reset() {
 	*x = CookieAttribute{}
-	mi := &file_wire_proto_msgTypes[74]
+	mi := &file_wire_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5816,7 +5902,7 @@ func (x *CookieAttribute) String() string {
 func (*CookieAttribute) ProtoMessage() {}
 
 func (x *CookieAttribute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[74]
+	mi := &file_wire_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5829,7 +5915,7 @@ func (x *CookieAttribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CookieAttribute.ProtoReflect.Descriptor instead.
 func (*CookieAttribute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{74}
+	return file_wire_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *CookieAttribute) GetName() string {
@@ -5857,7 +5943,7 @@ type Warmup struct {
 
 func (x *Warmup) Reset() {
 	*x = Warmup{}
-	mi := &file_wire_proto_msgTypes[75]
+	mi := &file_wire_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5869,7 +5955,7 @@ func (x *Warmup) String() string {
 func (*Warmup) ProtoMessage() {}
 
 func (x *Warmup) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[75]
+	mi := &file_wire_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5882,7 +5968,7 @@ func (x *Warmup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warmup.ProtoReflect.Descriptor instead.
 func (*Warmup) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{75}
+	return file_wire_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *Warmup) GetDuration() *durationpb.Duration {
@@ -5918,7 +6004,7 @@ type LocalityLB struct {
 
 func (x *LocalityLB) Reset() {
 	*x = LocalityLB{}
-	mi := &file_wire_proto_msgTypes[76]
+	mi := &file_wire_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5930,7 +6016,7 @@ func (x *LocalityLB) String() string {
 func (*LocalityLB) ProtoMessage() {}
 
 func (x *LocalityLB) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[76]
+	mi := &file_wire_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5943,7 +6029,7 @@ func (x *LocalityLB) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocalityLB.ProtoReflect.Descriptor instead.
 func (*LocalityLB) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{76}
+	return file_wire_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *LocalityLB) GetOff() bool {
@@ -5984,7 +6070,7 @@ type Distribute struct {
 
 func (x *Distribute) Reset() {
 	*x = Distribute{}
-	mi := &file_wire_proto_msgTypes[77]
+	mi := &file_wire_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5996,7 +6082,7 @@ func (x *Distribute) String() string {
 func (*Distribute) ProtoMessage() {}
 
 func (x *Distribute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[77]
+	mi := &file_wire_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6009,7 +6095,7 @@ func (x *Distribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Distribute.ProtoReflect.Descriptor instead.
 func (*Distribute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{77}
+	return file_wire_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *Distribute) GetFrom() string {
@@ -6043,7 +6129,7 @@ type Outlier struct {
 
 func (x *Outlier) Reset() {
 	*x = Outlier{}
-	mi := &file_wire_proto_msgTypes[78]
+	mi := &file_wire_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6055,7 +6141,7 @@ func (x *Outlier) String() string {
 func (*Outlier) ProtoMessage() {}
 
 func (x *Outlier) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[78]
+	mi := &file_wire_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6068,7 +6154,7 @@ func (x *Outlier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outlier.ProtoReflect.Descriptor instead.
 func (*Outlier) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{78}
+	return file_wire_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *Outlier) GetConsecutiveErrors() int64 {
@@ -6153,7 +6239,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_wire_proto_msgTypes[79]
+	mi := &file_wire_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6165,7 +6251,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[79]
+	mi := &file_wire_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6178,7 +6264,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{79}
+	return file_wire_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *Limits) GetConnections() int64 {
@@ -6269,7 +6355,7 @@ type Keepalive struct {
 
 func (x *Keepalive) Reset() {
 	*x = Keepalive{}
-	mi := &file_wire_proto_msgTypes[80]
+	mi := &file_wire_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6281,7 +6367,7 @@ func (x *Keepalive) String() string {
 func (*Keepalive) ProtoMessage() {}
 
 func (x *Keepalive) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[80]
+	mi := &file_wire_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6294,7 +6380,7 @@ func (x *Keepalive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Keepalive.ProtoReflect.Descriptor instead.
 func (*Keepalive) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{80}
+	return file_wire_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *Keepalive) GetProbes() int64 {
@@ -6329,7 +6415,7 @@ type RetryBudget struct {
 
 func (x *RetryBudget) Reset() {
 	*x = RetryBudget{}
-	mi := &file_wire_proto_msgTypes[81]
+	mi := &file_wire_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6341,7 +6427,7 @@ func (x *RetryBudget) String() string {
 func (*RetryBudget) ProtoMessage() {}
 
 func (x *RetryBudget) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[81]
+	mi := &file_wire_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6354,7 +6440,7 @@ func (x *RetryBudget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryBudget.ProtoReflect.Descriptor instead.
 func (*RetryBudget) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{81}
+	return file_wire_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *RetryBudget) GetPercent() float64 {
@@ -6398,7 +6484,7 @@ type HealthCheck struct {
 
 func (x *HealthCheck) Reset() {
 	*x = HealthCheck{}
-	mi := &file_wire_proto_msgTypes[82]
+	mi := &file_wire_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6410,7 +6496,7 @@ func (x *HealthCheck) String() string {
 func (*HealthCheck) ProtoMessage() {}
 
 func (x *HealthCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[82]
+	mi := &file_wire_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6423,7 +6509,7 @@ func (x *HealthCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthCheck.ProtoReflect.Descriptor instead.
 func (*HealthCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{82}
+	return file_wire_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *HealthCheck) GetHow() isHealthCheck_How {
@@ -6535,7 +6621,7 @@ type HTTPCheck struct {
 
 func (x *HTTPCheck) Reset() {
 	*x = HTTPCheck{}
-	mi := &file_wire_proto_msgTypes[83]
+	mi := &file_wire_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6547,7 +6633,7 @@ func (x *HTTPCheck) String() string {
 func (*HTTPCheck) ProtoMessage() {}
 
 func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[83]
+	mi := &file_wire_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6560,7 +6646,7 @@ func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HTTPCheck.ProtoReflect.Descriptor instead.
 func (*HTTPCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{83}
+	return file_wire_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *HTTPCheck) GetPath() string {
@@ -6594,7 +6680,7 @@ type StatusRange struct {
 
 func (x *StatusRange) Reset() {
 	*x = StatusRange{}
-	mi := &file_wire_proto_msgTypes[84]
+	mi := &file_wire_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6606,7 +6692,7 @@ func (x *StatusRange) String() string {
 func (*StatusRange) ProtoMessage() {}
 
 func (x *StatusRange) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[84]
+	mi := &file_wire_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6619,7 +6705,7 @@ func (x *StatusRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRange.ProtoReflect.Descriptor instead.
 func (*StatusRange) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{84}
+	return file_wire_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *StatusRange) GetFrom() int64 {
@@ -6645,7 +6731,7 @@ type GRPCCheck struct {
 
 func (x *GRPCCheck) Reset() {
 	*x = GRPCCheck{}
-	mi := &file_wire_proto_msgTypes[85]
+	mi := &file_wire_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6657,7 +6743,7 @@ func (x *GRPCCheck) String() string {
 func (*GRPCCheck) ProtoMessage() {}
 
 func (x *GRPCCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[85]
+	mi := &file_wire_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6670,7 +6756,7 @@ func (x *GRPCCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GRPCCheck.ProtoReflect.Descriptor instead.
 func (*GRPCCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{85}
+	return file_wire_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *GRPCCheck) GetService() string {
@@ -6700,7 +6786,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_wire_proto_msgTypes[86]
+	mi := &file_wire_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6712,7 +6798,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[86]
+	mi := &file_wire_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6725,7 +6811,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{86}
+	return file_wire_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *Verdict) GetId() string {
@@ -6840,14 +6926,15 @@ const file_wire_proto_rawDesc = "" +
 	"\tspiffe_id\x18\x01 \x01(\tR\bspiffeId\x12\x1b\n" +
 	"\tx509_svid\x18\x02 \x01(\fR\bx509Svid\x12\"\n" +
 	"\rx509_svid_key\x18\x03 \x01(\fR\vx509SvidKey\x12\x16\n" +
-	"\x06bundle\x18\x04 \x01(\fR\x06bundle\"\xc3\x01\n" +
+	"\x06bundle\x18\x04 \x01(\fR\x06bundle\"\xf1\x01\n" +
 	"\vTrustReport\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x16\n" +
 	"\x06serial\x18\x02 \x01(\tR\x06serial\x12\x16\n" +
 	"\x06signer\x18\x03 \x01(\tR\x06signer\x124\n" +
 	"\aexpires\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\x12\x1a\n" +
 	"\bfailures\x18\x05 \x01(\x04R\bfailures\x12\x18\n" +
-	"\afailure\x18\x06 \x01(\tR\afailure\"\xc1\x01\n" +
+	"\afailure\x18\x06 \x01(\tR\afailure\x12,\n" +
+	"\x03now\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x03now\"\xc1\x01\n" +
 	"\vTrustUpdate\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x14\n" +
 	"\x05roots\x18\x02 \x03(\fR\x05roots\x127\n" +
@@ -6859,13 +6946,15 @@ const file_wire_proto_rawDesc = "" +
 	"\x06serial\x18\x01 \x01(\tR\x06serial\x12\x1a\n" +
 	"\bidentity\x18\x02 \x01(\tR\bidentity\x122\n" +
 	"\x06before\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x06before\x124\n" +
-	"\aexpires\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\"\x94\x02\n" +
+	"\aexpires\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\"\xd6\x02\n" +
 	"\x10SubscribeRequest\x120\n" +
 	"\x05hello\x18\x01 \x01(\v2\x18.sightline.wire.v1.HelloH\x00R\x05hello\x12-\n" +
 	"\x04want\x18\x02 \x01(\v2\x17.sightline.wire.v1.WantH\x00R\x04want\x120\n" +
 	"\x05state\x18\x03 \x01(\v2\x18.sightline.wire.v1.StateH\x00R\x05state\x12*\n" +
 	"\x03ack\x18\x04 \x01(\v2\x16.sightline.wire.v1.AckH\x00R\x03ack\x126\n" +
-	"\agoodbye\x18\x05 \x01(\v2\x1a.sightline.wire.v1.GoodbyeH\x00R\agoodbyeB\t\n" +
+	"\agoodbye\x18\x05 \x01(\v2\x1a.sightline.wire.v1.GoodbyeH\x00R\agoodbye\x12@\n" +
+	"\vturned_away\x18\x06 \x01(\v2\x1d.sightline.wire.v1.TurnedAwayH\x00R\n" +
+	"turnedAwayB\t\n" +
 	"\amessage\"\x86\x01\n" +
 	"\x05Hello\x127\n" +
 	"\binstance\x18\x01 \x01(\v2\x1b.sightline.wire.v1.InstanceR\binstance\x12\x14\n" +
@@ -6880,7 +6969,12 @@ const file_wire_proto_rawDesc = "" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x1a\n" +
 	"\baccepted\x18\x02 \x01(\bR\baccepted\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12+\n" +
-	"\x03ago\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x03ago\"\t\n" +
+	"\x03ago\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x03ago\"k\n" +
+	"\n" +
+	"TurnedAway\x12\x1c\n" +
+	"\tplaintext\x18\x01 \x01(\x04R\tplaintext\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\tR\x04from\x12+\n" +
+	"\x03ago\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x03ago\"\t\n" +
 	"\aGoodbye\"\xc2\x02\n" +
 	"\x04Push\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x18\n" +
@@ -7461,7 +7555,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 100)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 101)
 var file_wire_proto_goTypes = []any{
 	(*Workload)(nil),              // 0: sightline.wire.v1.Workload
 	(*EnrollRequest)(nil),         // 1: sightline.wire.v1.EnrollRequest
@@ -7478,259 +7572,263 @@ var file_wire_proto_goTypes = []any{
 	(*Want)(nil),                  // 12: sightline.wire.v1.Want
 	(*State)(nil),                 // 13: sightline.wire.v1.State
 	(*Ack)(nil),                   // 14: sightline.wire.v1.Ack
-	(*Goodbye)(nil),               // 15: sightline.wire.v1.Goodbye
-	(*Push)(nil),                  // 16: sightline.wire.v1.Push
-	(*Taps)(nil),                  // 17: sightline.wire.v1.Taps
-	(*Tap)(nil),                   // 18: sightline.wire.v1.Tap
-	(*TappedRequest)(nil),         // 19: sightline.wire.v1.TappedRequest
-	(*TappedResponse)(nil),        // 20: sightline.wire.v1.TappedResponse
-	(*TappedRow)(nil),             // 21: sightline.wire.v1.TappedRow
-	(*TappedHeader)(nil),          // 22: sightline.wire.v1.TappedHeader
-	(*Inbound)(nil),               // 23: sightline.wire.v1.Inbound
-	(*PortMTLS)(nil),              // 24: sightline.wire.v1.PortMTLS
-	(*Metrics)(nil),               // 25: sightline.wire.v1.Metrics
-	(*MetricRule)(nil),            // 26: sightline.wire.v1.MetricRule
-	(*Spans)(nil),                 // 27: sightline.wire.v1.Spans
-	(*SpanRule)(nil),              // 28: sightline.wire.v1.SpanRule
-	(*SpanTag)(nil),               // 29: sightline.wire.v1.SpanTag
-	(*AccessLogs)(nil),            // 30: sightline.wire.v1.AccessLogs
-	(*AccessLog)(nil),             // 31: sightline.wire.v1.AccessLog
-	(*LogTest)(nil),               // 32: sightline.wire.v1.LogTest
-	(*Sampling)(nil),              // 33: sightline.wire.v1.Sampling
-	(*SamplingRule)(nil),          // 34: sightline.wire.v1.SamplingRule
-	(*RateRule)(nil),              // 35: sightline.wire.v1.RateRule
-	(*InFlight)(nil),              // 36: sightline.wire.v1.InFlight
-	(*Adaptive)(nil),              // 37: sightline.wire.v1.Adaptive
-	(*TokenRule)(nil),             // 38: sightline.wire.v1.TokenRule
-	(*TokenHeader)(nil),           // 39: sightline.wire.v1.TokenHeader
-	(*ClaimHeader)(nil),           // 40: sightline.wire.v1.ClaimHeader
-	(*Authorization)(nil),         // 41: sightline.wire.v1.Authorization
-	(*AuthorizationRule)(nil),     // 42: sightline.wire.v1.AuthorizationRule
-	(*Source)(nil),                // 43: sightline.wire.v1.Source
-	(*Operation)(nil),             // 44: sightline.wire.v1.Operation
-	(*Condition)(nil),             // 45: sightline.wire.v1.Condition
-	(*Snapshot)(nil),              // 46: sightline.wire.v1.Snapshot
-	(*Port)(nil),                  // 47: sightline.wire.v1.Port
-	(*ServicePort)(nil),           // 48: sightline.wire.v1.ServicePort
-	(*PortPolicy)(nil),            // 49: sightline.wire.v1.PortPolicy
-	(*Instance)(nil),              // 50: sightline.wire.v1.Instance
-	(*Route)(nil),                 // 51: sightline.wire.v1.Route
-	(*Match)(nil),                 // 52: sightline.wire.v1.Match
-	(*StringMatch)(nil),           // 53: sightline.wire.v1.StringMatch
-	(*Destination)(nil),           // 54: sightline.wire.v1.Destination
-	(*Retry)(nil),                 // 55: sightline.wire.v1.Retry
-	(*HeaderEdits)(nil),           // 56: sightline.wire.v1.HeaderEdits
-	(*FieldEdits)(nil),            // 57: sightline.wire.v1.FieldEdits
-	(*Rewrite)(nil),               // 58: sightline.wire.v1.Rewrite
-	(*Redirect)(nil),              // 59: sightline.wire.v1.Redirect
-	(*DirectResponse)(nil),        // 60: sightline.wire.v1.DirectResponse
-	(*CORS)(nil),                  // 61: sightline.wire.v1.CORS
-	(*Fault)(nil),                 // 62: sightline.wire.v1.Fault
-	(*Delay)(nil),                 // 63: sightline.wire.v1.Delay
-	(*Abort)(nil),                 // 64: sightline.wire.v1.Abort
-	(*Mirror)(nil),                // 65: sightline.wire.v1.Mirror
-	(*StreamRoute)(nil),           // 66: sightline.wire.v1.StreamRoute
-	(*StreamMatch)(nil),           // 67: sightline.wire.v1.StreamMatch
-	(*Subset)(nil),                // 68: sightline.wire.v1.Subset
-	(*Hedge)(nil),                 // 69: sightline.wire.v1.Hedge
-	(*Policy)(nil),                // 70: sightline.wire.v1.Policy
-	(*ClientTLS)(nil),             // 71: sightline.wire.v1.ClientTLS
-	(*Hash)(nil),                  // 72: sightline.wire.v1.Hash
-	(*HashCookie)(nil),            // 73: sightline.wire.v1.HashCookie
-	(*CookieAttribute)(nil),       // 74: sightline.wire.v1.CookieAttribute
-	(*Warmup)(nil),                // 75: sightline.wire.v1.Warmup
-	(*LocalityLB)(nil),            // 76: sightline.wire.v1.LocalityLB
-	(*Distribute)(nil),            // 77: sightline.wire.v1.Distribute
-	(*Outlier)(nil),               // 78: sightline.wire.v1.Outlier
-	(*Limits)(nil),                // 79: sightline.wire.v1.Limits
-	(*Keepalive)(nil),             // 80: sightline.wire.v1.Keepalive
-	(*RetryBudget)(nil),           // 81: sightline.wire.v1.RetryBudget
-	(*HealthCheck)(nil),           // 82: sightline.wire.v1.HealthCheck
-	(*HTTPCheck)(nil),             // 83: sightline.wire.v1.HTTPCheck
-	(*StatusRange)(nil),           // 84: sightline.wire.v1.StatusRange
-	(*GRPCCheck)(nil),             // 85: sightline.wire.v1.GRPCCheck
-	(*Verdict)(nil),               // 86: sightline.wire.v1.Verdict
-	nil,                           // 87: sightline.wire.v1.TappedRequest.LimitedEntry
-	nil,                           // 88: sightline.wire.v1.SamplingRule.HeadersEntry
-	nil,                           // 89: sightline.wire.v1.Instance.LabelsEntry
-	nil,                           // 90: sightline.wire.v1.Match.HeadersEntry
-	nil,                           // 91: sightline.wire.v1.Match.WithoutEntry
-	nil,                           // 92: sightline.wire.v1.Match.QueryEntry
-	nil,                           // 93: sightline.wire.v1.Match.SourceLabelsEntry
-	nil,                           // 94: sightline.wire.v1.FieldEdits.SetEntry
-	nil,                           // 95: sightline.wire.v1.FieldEdits.AddEntry
-	nil,                           // 96: sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	nil,                           // 97: sightline.wire.v1.Subset.LabelsEntry
-	nil,                           // 98: sightline.wire.v1.LocalityLB.FailoverEntry
-	nil,                           // 99: sightline.wire.v1.Distribute.ToEntry
-	(*timestamppb.Timestamp)(nil), // 100: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 101: google.protobuf.Duration
+	(*TurnedAway)(nil),            // 15: sightline.wire.v1.TurnedAway
+	(*Goodbye)(nil),               // 16: sightline.wire.v1.Goodbye
+	(*Push)(nil),                  // 17: sightline.wire.v1.Push
+	(*Taps)(nil),                  // 18: sightline.wire.v1.Taps
+	(*Tap)(nil),                   // 19: sightline.wire.v1.Tap
+	(*TappedRequest)(nil),         // 20: sightline.wire.v1.TappedRequest
+	(*TappedResponse)(nil),        // 21: sightline.wire.v1.TappedResponse
+	(*TappedRow)(nil),             // 22: sightline.wire.v1.TappedRow
+	(*TappedHeader)(nil),          // 23: sightline.wire.v1.TappedHeader
+	(*Inbound)(nil),               // 24: sightline.wire.v1.Inbound
+	(*PortMTLS)(nil),              // 25: sightline.wire.v1.PortMTLS
+	(*Metrics)(nil),               // 26: sightline.wire.v1.Metrics
+	(*MetricRule)(nil),            // 27: sightline.wire.v1.MetricRule
+	(*Spans)(nil),                 // 28: sightline.wire.v1.Spans
+	(*SpanRule)(nil),              // 29: sightline.wire.v1.SpanRule
+	(*SpanTag)(nil),               // 30: sightline.wire.v1.SpanTag
+	(*AccessLogs)(nil),            // 31: sightline.wire.v1.AccessLogs
+	(*AccessLog)(nil),             // 32: sightline.wire.v1.AccessLog
+	(*LogTest)(nil),               // 33: sightline.wire.v1.LogTest
+	(*Sampling)(nil),              // 34: sightline.wire.v1.Sampling
+	(*SamplingRule)(nil),          // 35: sightline.wire.v1.SamplingRule
+	(*RateRule)(nil),              // 36: sightline.wire.v1.RateRule
+	(*InFlight)(nil),              // 37: sightline.wire.v1.InFlight
+	(*Adaptive)(nil),              // 38: sightline.wire.v1.Adaptive
+	(*TokenRule)(nil),             // 39: sightline.wire.v1.TokenRule
+	(*TokenHeader)(nil),           // 40: sightline.wire.v1.TokenHeader
+	(*ClaimHeader)(nil),           // 41: sightline.wire.v1.ClaimHeader
+	(*Authorization)(nil),         // 42: sightline.wire.v1.Authorization
+	(*AuthorizationRule)(nil),     // 43: sightline.wire.v1.AuthorizationRule
+	(*Source)(nil),                // 44: sightline.wire.v1.Source
+	(*Operation)(nil),             // 45: sightline.wire.v1.Operation
+	(*Condition)(nil),             // 46: sightline.wire.v1.Condition
+	(*Snapshot)(nil),              // 47: sightline.wire.v1.Snapshot
+	(*Port)(nil),                  // 48: sightline.wire.v1.Port
+	(*ServicePort)(nil),           // 49: sightline.wire.v1.ServicePort
+	(*PortPolicy)(nil),            // 50: sightline.wire.v1.PortPolicy
+	(*Instance)(nil),              // 51: sightline.wire.v1.Instance
+	(*Route)(nil),                 // 52: sightline.wire.v1.Route
+	(*Match)(nil),                 // 53: sightline.wire.v1.Match
+	(*StringMatch)(nil),           // 54: sightline.wire.v1.StringMatch
+	(*Destination)(nil),           // 55: sightline.wire.v1.Destination
+	(*Retry)(nil),                 // 56: sightline.wire.v1.Retry
+	(*HeaderEdits)(nil),           // 57: sightline.wire.v1.HeaderEdits
+	(*FieldEdits)(nil),            // 58: sightline.wire.v1.FieldEdits
+	(*Rewrite)(nil),               // 59: sightline.wire.v1.Rewrite
+	(*Redirect)(nil),              // 60: sightline.wire.v1.Redirect
+	(*DirectResponse)(nil),        // 61: sightline.wire.v1.DirectResponse
+	(*CORS)(nil),                  // 62: sightline.wire.v1.CORS
+	(*Fault)(nil),                 // 63: sightline.wire.v1.Fault
+	(*Delay)(nil),                 // 64: sightline.wire.v1.Delay
+	(*Abort)(nil),                 // 65: sightline.wire.v1.Abort
+	(*Mirror)(nil),                // 66: sightline.wire.v1.Mirror
+	(*StreamRoute)(nil),           // 67: sightline.wire.v1.StreamRoute
+	(*StreamMatch)(nil),           // 68: sightline.wire.v1.StreamMatch
+	(*Subset)(nil),                // 69: sightline.wire.v1.Subset
+	(*Hedge)(nil),                 // 70: sightline.wire.v1.Hedge
+	(*Policy)(nil),                // 71: sightline.wire.v1.Policy
+	(*ClientTLS)(nil),             // 72: sightline.wire.v1.ClientTLS
+	(*Hash)(nil),                  // 73: sightline.wire.v1.Hash
+	(*HashCookie)(nil),            // 74: sightline.wire.v1.HashCookie
+	(*CookieAttribute)(nil),       // 75: sightline.wire.v1.CookieAttribute
+	(*Warmup)(nil),                // 76: sightline.wire.v1.Warmup
+	(*LocalityLB)(nil),            // 77: sightline.wire.v1.LocalityLB
+	(*Distribute)(nil),            // 78: sightline.wire.v1.Distribute
+	(*Outlier)(nil),               // 79: sightline.wire.v1.Outlier
+	(*Limits)(nil),                // 80: sightline.wire.v1.Limits
+	(*Keepalive)(nil),             // 81: sightline.wire.v1.Keepalive
+	(*RetryBudget)(nil),           // 82: sightline.wire.v1.RetryBudget
+	(*HealthCheck)(nil),           // 83: sightline.wire.v1.HealthCheck
+	(*HTTPCheck)(nil),             // 84: sightline.wire.v1.HTTPCheck
+	(*StatusRange)(nil),           // 85: sightline.wire.v1.StatusRange
+	(*GRPCCheck)(nil),             // 86: sightline.wire.v1.GRPCCheck
+	(*Verdict)(nil),               // 87: sightline.wire.v1.Verdict
+	nil,                           // 88: sightline.wire.v1.TappedRequest.LimitedEntry
+	nil,                           // 89: sightline.wire.v1.SamplingRule.HeadersEntry
+	nil,                           // 90: sightline.wire.v1.Instance.LabelsEntry
+	nil,                           // 91: sightline.wire.v1.Match.HeadersEntry
+	nil,                           // 92: sightline.wire.v1.Match.WithoutEntry
+	nil,                           // 93: sightline.wire.v1.Match.QueryEntry
+	nil,                           // 94: sightline.wire.v1.Match.SourceLabelsEntry
+	nil,                           // 95: sightline.wire.v1.FieldEdits.SetEntry
+	nil,                           // 96: sightline.wire.v1.FieldEdits.AddEntry
+	nil,                           // 97: sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	nil,                           // 98: sightline.wire.v1.Subset.LabelsEntry
+	nil,                           // 99: sightline.wire.v1.LocalityLB.FailoverEntry
+	nil,                           // 100: sightline.wire.v1.Distribute.ToEntry
+	(*timestamppb.Timestamp)(nil), // 101: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 102: google.protobuf.Duration
 }
 var file_wire_proto_depIdxs = []int32{
 	0,   // 0: sightline.wire.v1.EnrollRequest.workload:type_name -> sightline.wire.v1.Workload
 	6,   // 1: sightline.wire.v1.SVIDResponse.svids:type_name -> sightline.wire.v1.SVID
-	100, // 2: sightline.wire.v1.TrustReport.expires:type_name -> google.protobuf.Timestamp
-	9,   // 3: sightline.wire.v1.TrustUpdate.revoked:type_name -> sightline.wire.v1.Revocation
-	101, // 4: sightline.wire.v1.TrustUpdate.spread:type_name -> google.protobuf.Duration
-	100, // 5: sightline.wire.v1.Revocation.before:type_name -> google.protobuf.Timestamp
-	100, // 6: sightline.wire.v1.Revocation.expires:type_name -> google.protobuf.Timestamp
-	11,  // 7: sightline.wire.v1.SubscribeRequest.hello:type_name -> sightline.wire.v1.Hello
-	12,  // 8: sightline.wire.v1.SubscribeRequest.want:type_name -> sightline.wire.v1.Want
-	13,  // 9: sightline.wire.v1.SubscribeRequest.state:type_name -> sightline.wire.v1.State
-	14,  // 10: sightline.wire.v1.SubscribeRequest.ack:type_name -> sightline.wire.v1.Ack
-	15,  // 11: sightline.wire.v1.SubscribeRequest.goodbye:type_name -> sightline.wire.v1.Goodbye
-	50,  // 12: sightline.wire.v1.Hello.instance:type_name -> sightline.wire.v1.Instance
-	101, // 13: sightline.wire.v1.Ack.ago:type_name -> google.protobuf.Duration
-	46,  // 14: sightline.wire.v1.Push.snapshots:type_name -> sightline.wire.v1.Snapshot
-	100, // 15: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
-	23,  // 16: sightline.wire.v1.Push.inbound:type_name -> sightline.wire.v1.Inbound
-	17,  // 17: sightline.wire.v1.Push.taps:type_name -> sightline.wire.v1.Taps
-	18,  // 18: sightline.wire.v1.Taps.taps:type_name -> sightline.wire.v1.Tap
-	21,  // 19: sightline.wire.v1.TappedRequest.rows:type_name -> sightline.wire.v1.TappedRow
-	87,  // 20: sightline.wire.v1.TappedRequest.limited:type_name -> sightline.wire.v1.TappedRequest.LimitedEntry
-	100, // 21: sightline.wire.v1.TappedRow.time:type_name -> google.protobuf.Timestamp
-	101, // 22: sightline.wire.v1.TappedRow.took:type_name -> google.protobuf.Duration
-	101, // 23: sightline.wire.v1.TappedRow.first_byte:type_name -> google.protobuf.Duration
-	22,  // 24: sightline.wire.v1.TappedRow.request:type_name -> sightline.wire.v1.TappedHeader
-	22,  // 25: sightline.wire.v1.TappedRow.response:type_name -> sightline.wire.v1.TappedHeader
-	41,  // 26: sightline.wire.v1.Inbound.authorization:type_name -> sightline.wire.v1.Authorization
-	38,  // 27: sightline.wire.v1.Inbound.tokens:type_name -> sightline.wire.v1.TokenRule
-	35,  // 28: sightline.wire.v1.Inbound.rates:type_name -> sightline.wire.v1.RateRule
-	36,  // 29: sightline.wire.v1.Inbound.in_flight:type_name -> sightline.wire.v1.InFlight
-	33,  // 30: sightline.wire.v1.Inbound.sampling:type_name -> sightline.wire.v1.Sampling
-	30,  // 31: sightline.wire.v1.Inbound.logs:type_name -> sightline.wire.v1.AccessLogs
-	27,  // 32: sightline.wire.v1.Inbound.spans:type_name -> sightline.wire.v1.Spans
-	24,  // 33: sightline.wire.v1.Inbound.port_mtls:type_name -> sightline.wire.v1.PortMTLS
-	25,  // 34: sightline.wire.v1.Inbound.metrics:type_name -> sightline.wire.v1.Metrics
-	26,  // 35: sightline.wire.v1.Metrics.outbound:type_name -> sightline.wire.v1.MetricRule
-	26,  // 36: sightline.wire.v1.Metrics.inbound:type_name -> sightline.wire.v1.MetricRule
-	28,  // 37: sightline.wire.v1.Spans.outbound:type_name -> sightline.wire.v1.SpanRule
-	28,  // 38: sightline.wire.v1.Spans.inbound:type_name -> sightline.wire.v1.SpanRule
-	29,  // 39: sightline.wire.v1.SpanRule.tags:type_name -> sightline.wire.v1.SpanTag
-	31,  // 40: sightline.wire.v1.AccessLogs.outbound:type_name -> sightline.wire.v1.AccessLog
-	31,  // 41: sightline.wire.v1.AccessLogs.inbound:type_name -> sightline.wire.v1.AccessLog
-	32,  // 42: sightline.wire.v1.AccessLog.only:type_name -> sightline.wire.v1.LogTest
-	32,  // 43: sightline.wire.v1.LogTest.of:type_name -> sightline.wire.v1.LogTest
-	34,  // 44: sightline.wire.v1.Sampling.rules:type_name -> sightline.wire.v1.SamplingRule
-	101, // 45: sightline.wire.v1.Sampling.keep_slower:type_name -> google.protobuf.Duration
-	88,  // 46: sightline.wire.v1.SamplingRule.headers:type_name -> sightline.wire.v1.SamplingRule.HeadersEntry
-	42,  // 47: sightline.wire.v1.RateRule.match:type_name -> sightline.wire.v1.AuthorizationRule
-	101, // 48: sightline.wire.v1.RateRule.unit:type_name -> google.protobuf.Duration
-	37,  // 49: sightline.wire.v1.InFlight.adaptive:type_name -> sightline.wire.v1.Adaptive
-	101, // 50: sightline.wire.v1.Adaptive.interval:type_name -> google.protobuf.Duration
-	101, // 51: sightline.wire.v1.Adaptive.min_rtt_fixed:type_name -> google.protobuf.Duration
-	101, // 52: sightline.wire.v1.Adaptive.min_rtt_interval:type_name -> google.protobuf.Duration
-	39,  // 53: sightline.wire.v1.TokenRule.from_headers:type_name -> sightline.wire.v1.TokenHeader
-	40,  // 54: sightline.wire.v1.TokenRule.claim_headers:type_name -> sightline.wire.v1.ClaimHeader
-	42,  // 55: sightline.wire.v1.Authorization.rules:type_name -> sightline.wire.v1.AuthorizationRule
-	43,  // 56: sightline.wire.v1.AuthorizationRule.from:type_name -> sightline.wire.v1.Source
-	44,  // 57: sightline.wire.v1.AuthorizationRule.to:type_name -> sightline.wire.v1.Operation
-	45,  // 58: sightline.wire.v1.AuthorizationRule.when:type_name -> sightline.wire.v1.Condition
-	51,  // 59: sightline.wire.v1.Snapshot.routes:type_name -> sightline.wire.v1.Route
-	68,  // 60: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
-	70,  // 61: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
-	50,  // 62: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
-	86,  // 63: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
-	66,  // 64: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
-	69,  // 65: sightline.wire.v1.Snapshot.hedge:type_name -> sightline.wire.v1.Hedge
-	48,  // 66: sightline.wire.v1.Snapshot.ports:type_name -> sightline.wire.v1.ServicePort
-	49,  // 67: sightline.wire.v1.Snapshot.port_policies:type_name -> sightline.wire.v1.PortPolicy
-	47,  // 68: sightline.wire.v1.ServicePort.port:type_name -> sightline.wire.v1.Port
-	70,  // 69: sightline.wire.v1.PortPolicy.policy:type_name -> sightline.wire.v1.Policy
-	89,  // 70: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
-	47,  // 71: sightline.wire.v1.Instance.ports:type_name -> sightline.wire.v1.Port
-	52,  // 72: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
-	54,  // 73: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
-	101, // 74: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
-	55,  // 75: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
-	56,  // 76: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
-	58,  // 77: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
-	59,  // 78: sightline.wire.v1.Route.redirect:type_name -> sightline.wire.v1.Redirect
-	60,  // 79: sightline.wire.v1.Route.respond:type_name -> sightline.wire.v1.DirectResponse
-	61,  // 80: sightline.wire.v1.Route.cors:type_name -> sightline.wire.v1.CORS
-	62,  // 81: sightline.wire.v1.Route.fault:type_name -> sightline.wire.v1.Fault
-	65,  // 82: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
-	53,  // 83: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
-	53,  // 84: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
-	90,  // 85: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
-	53,  // 86: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
-	53,  // 87: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
-	91,  // 88: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
-	92,  // 89: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
-	93,  // 90: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
-	56,  // 91: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
-	58,  // 92: sightline.wire.v1.Destination.rewrite:type_name -> sightline.wire.v1.Rewrite
-	101, // 93: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
-	101, // 94: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
-	57,  // 95: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
-	57,  // 96: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
-	94,  // 97: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
-	95,  // 98: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
-	53,  // 99: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
-	101, // 100: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
-	63,  // 101: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
-	64,  // 102: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
-	101, // 103: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
-	67,  // 104: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
-	54,  // 105: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
-	96,  // 106: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	97,  // 107: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
-	70,  // 108: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
-	49,  // 109: sightline.wire.v1.Subset.port_policies:type_name -> sightline.wire.v1.PortPolicy
-	101, // 110: sightline.wire.v1.Hedge.after:type_name -> google.protobuf.Duration
-	101, // 111: sightline.wire.v1.Hedge.min:type_name -> google.protobuf.Duration
-	101, // 112: sightline.wire.v1.Hedge.max:type_name -> google.protobuf.Duration
-	78,  // 113: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
-	79,  // 114: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
-	72,  // 115: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
-	75,  // 116: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
-	76,  // 117: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
-	81,  // 118: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
-	82,  // 119: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
-	71,  // 120: sightline.wire.v1.Policy.tls:type_name -> sightline.wire.v1.ClientTLS
-	73,  // 121: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
-	101, // 122: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
-	74,  // 123: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
-	101, // 124: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
-	77,  // 125: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
-	98,  // 126: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
-	99,  // 127: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
-	101, // 128: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
-	101, // 129: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
-	101, // 130: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
-	101, // 131: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
-	101, // 132: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
-	101, // 133: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
-	80,  // 134: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
-	101, // 135: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
-	101, // 136: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
-	101, // 137: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
-	83,  // 138: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
-	85,  // 139: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
-	101, // 140: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
-	101, // 141: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
-	101, // 142: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
-	84,  // 143: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
-	100, // 144: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
-	100, // 145: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
-	53,  // 146: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
-	53,  // 147: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
-	53,  // 148: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
-	1,   // 149: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
-	2,   // 150: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
-	10,  // 151: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
-	19,  // 152: sightline.wire.v1.ControlPlane.Tapped:input_type -> sightline.wire.v1.TappedRequest
-	7,   // 153: sightline.wire.v1.ControlPlane.Trust:input_type -> sightline.wire.v1.TrustReport
-	3,   // 154: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
-	3,   // 155: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
-	16,  // 156: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
-	20,  // 157: sightline.wire.v1.ControlPlane.Tapped:output_type -> sightline.wire.v1.TappedResponse
-	8,   // 158: sightline.wire.v1.ControlPlane.Trust:output_type -> sightline.wire.v1.TrustUpdate
-	154, // [154:159] is the sub-list for method output_type
-	149, // [149:154] is the sub-list for method input_type
-	149, // [149:149] is the sub-list for extension type_name
-	149, // [149:149] is the sub-list for extension extendee
-	0,   // [0:149] is the sub-list for field type_name
+	101, // 2: sightline.wire.v1.TrustReport.expires:type_name -> google.protobuf.Timestamp
+	101, // 3: sightline.wire.v1.TrustReport.now:type_name -> google.protobuf.Timestamp
+	9,   // 4: sightline.wire.v1.TrustUpdate.revoked:type_name -> sightline.wire.v1.Revocation
+	102, // 5: sightline.wire.v1.TrustUpdate.spread:type_name -> google.protobuf.Duration
+	101, // 6: sightline.wire.v1.Revocation.before:type_name -> google.protobuf.Timestamp
+	101, // 7: sightline.wire.v1.Revocation.expires:type_name -> google.protobuf.Timestamp
+	11,  // 8: sightline.wire.v1.SubscribeRequest.hello:type_name -> sightline.wire.v1.Hello
+	12,  // 9: sightline.wire.v1.SubscribeRequest.want:type_name -> sightline.wire.v1.Want
+	13,  // 10: sightline.wire.v1.SubscribeRequest.state:type_name -> sightline.wire.v1.State
+	14,  // 11: sightline.wire.v1.SubscribeRequest.ack:type_name -> sightline.wire.v1.Ack
+	16,  // 12: sightline.wire.v1.SubscribeRequest.goodbye:type_name -> sightline.wire.v1.Goodbye
+	15,  // 13: sightline.wire.v1.SubscribeRequest.turned_away:type_name -> sightline.wire.v1.TurnedAway
+	51,  // 14: sightline.wire.v1.Hello.instance:type_name -> sightline.wire.v1.Instance
+	102, // 15: sightline.wire.v1.Ack.ago:type_name -> google.protobuf.Duration
+	102, // 16: sightline.wire.v1.TurnedAway.ago:type_name -> google.protobuf.Duration
+	47,  // 17: sightline.wire.v1.Push.snapshots:type_name -> sightline.wire.v1.Snapshot
+	101, // 18: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
+	24,  // 19: sightline.wire.v1.Push.inbound:type_name -> sightline.wire.v1.Inbound
+	18,  // 20: sightline.wire.v1.Push.taps:type_name -> sightline.wire.v1.Taps
+	19,  // 21: sightline.wire.v1.Taps.taps:type_name -> sightline.wire.v1.Tap
+	22,  // 22: sightline.wire.v1.TappedRequest.rows:type_name -> sightline.wire.v1.TappedRow
+	88,  // 23: sightline.wire.v1.TappedRequest.limited:type_name -> sightline.wire.v1.TappedRequest.LimitedEntry
+	101, // 24: sightline.wire.v1.TappedRow.time:type_name -> google.protobuf.Timestamp
+	102, // 25: sightline.wire.v1.TappedRow.took:type_name -> google.protobuf.Duration
+	102, // 26: sightline.wire.v1.TappedRow.first_byte:type_name -> google.protobuf.Duration
+	23,  // 27: sightline.wire.v1.TappedRow.request:type_name -> sightline.wire.v1.TappedHeader
+	23,  // 28: sightline.wire.v1.TappedRow.response:type_name -> sightline.wire.v1.TappedHeader
+	42,  // 29: sightline.wire.v1.Inbound.authorization:type_name -> sightline.wire.v1.Authorization
+	39,  // 30: sightline.wire.v1.Inbound.tokens:type_name -> sightline.wire.v1.TokenRule
+	36,  // 31: sightline.wire.v1.Inbound.rates:type_name -> sightline.wire.v1.RateRule
+	37,  // 32: sightline.wire.v1.Inbound.in_flight:type_name -> sightline.wire.v1.InFlight
+	34,  // 33: sightline.wire.v1.Inbound.sampling:type_name -> sightline.wire.v1.Sampling
+	31,  // 34: sightline.wire.v1.Inbound.logs:type_name -> sightline.wire.v1.AccessLogs
+	28,  // 35: sightline.wire.v1.Inbound.spans:type_name -> sightline.wire.v1.Spans
+	25,  // 36: sightline.wire.v1.Inbound.port_mtls:type_name -> sightline.wire.v1.PortMTLS
+	26,  // 37: sightline.wire.v1.Inbound.metrics:type_name -> sightline.wire.v1.Metrics
+	27,  // 38: sightline.wire.v1.Metrics.outbound:type_name -> sightline.wire.v1.MetricRule
+	27,  // 39: sightline.wire.v1.Metrics.inbound:type_name -> sightline.wire.v1.MetricRule
+	29,  // 40: sightline.wire.v1.Spans.outbound:type_name -> sightline.wire.v1.SpanRule
+	29,  // 41: sightline.wire.v1.Spans.inbound:type_name -> sightline.wire.v1.SpanRule
+	30,  // 42: sightline.wire.v1.SpanRule.tags:type_name -> sightline.wire.v1.SpanTag
+	32,  // 43: sightline.wire.v1.AccessLogs.outbound:type_name -> sightline.wire.v1.AccessLog
+	32,  // 44: sightline.wire.v1.AccessLogs.inbound:type_name -> sightline.wire.v1.AccessLog
+	33,  // 45: sightline.wire.v1.AccessLog.only:type_name -> sightline.wire.v1.LogTest
+	33,  // 46: sightline.wire.v1.LogTest.of:type_name -> sightline.wire.v1.LogTest
+	35,  // 47: sightline.wire.v1.Sampling.rules:type_name -> sightline.wire.v1.SamplingRule
+	102, // 48: sightline.wire.v1.Sampling.keep_slower:type_name -> google.protobuf.Duration
+	89,  // 49: sightline.wire.v1.SamplingRule.headers:type_name -> sightline.wire.v1.SamplingRule.HeadersEntry
+	43,  // 50: sightline.wire.v1.RateRule.match:type_name -> sightline.wire.v1.AuthorizationRule
+	102, // 51: sightline.wire.v1.RateRule.unit:type_name -> google.protobuf.Duration
+	38,  // 52: sightline.wire.v1.InFlight.adaptive:type_name -> sightline.wire.v1.Adaptive
+	102, // 53: sightline.wire.v1.Adaptive.interval:type_name -> google.protobuf.Duration
+	102, // 54: sightline.wire.v1.Adaptive.min_rtt_fixed:type_name -> google.protobuf.Duration
+	102, // 55: sightline.wire.v1.Adaptive.min_rtt_interval:type_name -> google.protobuf.Duration
+	40,  // 56: sightline.wire.v1.TokenRule.from_headers:type_name -> sightline.wire.v1.TokenHeader
+	41,  // 57: sightline.wire.v1.TokenRule.claim_headers:type_name -> sightline.wire.v1.ClaimHeader
+	43,  // 58: sightline.wire.v1.Authorization.rules:type_name -> sightline.wire.v1.AuthorizationRule
+	44,  // 59: sightline.wire.v1.AuthorizationRule.from:type_name -> sightline.wire.v1.Source
+	45,  // 60: sightline.wire.v1.AuthorizationRule.to:type_name -> sightline.wire.v1.Operation
+	46,  // 61: sightline.wire.v1.AuthorizationRule.when:type_name -> sightline.wire.v1.Condition
+	52,  // 62: sightline.wire.v1.Snapshot.routes:type_name -> sightline.wire.v1.Route
+	69,  // 63: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
+	71,  // 64: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
+	51,  // 65: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
+	87,  // 66: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
+	67,  // 67: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
+	70,  // 68: sightline.wire.v1.Snapshot.hedge:type_name -> sightline.wire.v1.Hedge
+	49,  // 69: sightline.wire.v1.Snapshot.ports:type_name -> sightline.wire.v1.ServicePort
+	50,  // 70: sightline.wire.v1.Snapshot.port_policies:type_name -> sightline.wire.v1.PortPolicy
+	48,  // 71: sightline.wire.v1.ServicePort.port:type_name -> sightline.wire.v1.Port
+	71,  // 72: sightline.wire.v1.PortPolicy.policy:type_name -> sightline.wire.v1.Policy
+	90,  // 73: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
+	48,  // 74: sightline.wire.v1.Instance.ports:type_name -> sightline.wire.v1.Port
+	53,  // 75: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
+	55,  // 76: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
+	102, // 77: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
+	56,  // 78: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
+	57,  // 79: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
+	59,  // 80: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
+	60,  // 81: sightline.wire.v1.Route.redirect:type_name -> sightline.wire.v1.Redirect
+	61,  // 82: sightline.wire.v1.Route.respond:type_name -> sightline.wire.v1.DirectResponse
+	62,  // 83: sightline.wire.v1.Route.cors:type_name -> sightline.wire.v1.CORS
+	63,  // 84: sightline.wire.v1.Route.fault:type_name -> sightline.wire.v1.Fault
+	66,  // 85: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
+	54,  // 86: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
+	54,  // 87: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
+	91,  // 88: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
+	54,  // 89: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
+	54,  // 90: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
+	92,  // 91: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
+	93,  // 92: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
+	94,  // 93: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
+	57,  // 94: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
+	59,  // 95: sightline.wire.v1.Destination.rewrite:type_name -> sightline.wire.v1.Rewrite
+	102, // 96: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
+	102, // 97: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
+	58,  // 98: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
+	58,  // 99: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
+	95,  // 100: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
+	96,  // 101: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
+	54,  // 102: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
+	102, // 103: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
+	64,  // 104: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
+	65,  // 105: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
+	102, // 106: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
+	68,  // 107: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
+	55,  // 108: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
+	97,  // 109: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	98,  // 110: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
+	71,  // 111: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
+	50,  // 112: sightline.wire.v1.Subset.port_policies:type_name -> sightline.wire.v1.PortPolicy
+	102, // 113: sightline.wire.v1.Hedge.after:type_name -> google.protobuf.Duration
+	102, // 114: sightline.wire.v1.Hedge.min:type_name -> google.protobuf.Duration
+	102, // 115: sightline.wire.v1.Hedge.max:type_name -> google.protobuf.Duration
+	79,  // 116: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
+	80,  // 117: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
+	73,  // 118: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
+	76,  // 119: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
+	77,  // 120: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
+	82,  // 121: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
+	83,  // 122: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
+	72,  // 123: sightline.wire.v1.Policy.tls:type_name -> sightline.wire.v1.ClientTLS
+	74,  // 124: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
+	102, // 125: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
+	75,  // 126: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
+	102, // 127: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
+	78,  // 128: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
+	99,  // 129: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
+	100, // 130: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
+	102, // 131: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
+	102, // 132: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
+	102, // 133: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
+	102, // 134: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
+	102, // 135: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
+	102, // 136: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
+	81,  // 137: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
+	102, // 138: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
+	102, // 139: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
+	102, // 140: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
+	84,  // 141: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
+	86,  // 142: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
+	102, // 143: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
+	102, // 144: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
+	102, // 145: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
+	85,  // 146: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
+	101, // 147: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
+	101, // 148: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
+	54,  // 149: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
+	54,  // 150: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
+	54,  // 151: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
+	1,   // 152: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
+	2,   // 153: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
+	10,  // 154: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
+	20,  // 155: sightline.wire.v1.ControlPlane.Tapped:input_type -> sightline.wire.v1.TappedRequest
+	7,   // 156: sightline.wire.v1.ControlPlane.Trust:input_type -> sightline.wire.v1.TrustReport
+	3,   // 157: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
+	3,   // 158: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
+	17,  // 159: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
+	21,  // 160: sightline.wire.v1.ControlPlane.Tapped:output_type -> sightline.wire.v1.TappedResponse
+	8,   // 161: sightline.wire.v1.ControlPlane.Trust:output_type -> sightline.wire.v1.TrustUpdate
+	157, // [157:162] is the sub-list for method output_type
+	152, // [152:157] is the sub-list for method input_type
+	152, // [152:152] is the sub-list for extension type_name
+	152, // [152:152] is the sub-list for extension extendee
+	0,   // [0:152] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -7744,20 +7842,21 @@ func file_wire_proto_init() {
 		(*SubscribeRequest_State)(nil),
 		(*SubscribeRequest_Ack)(nil),
 		(*SubscribeRequest_Goodbye)(nil),
+		(*SubscribeRequest_TurnedAway)(nil),
 	}
-	file_wire_proto_msgTypes[53].OneofWrappers = []any{
+	file_wire_proto_msgTypes[54].OneofWrappers = []any{
 		(*StringMatch_Exact)(nil),
 		(*StringMatch_Prefix)(nil),
 		(*StringMatch_Regex)(nil),
 	}
-	file_wire_proto_msgTypes[64].OneofWrappers = []any{}
-	file_wire_proto_msgTypes[72].OneofWrappers = []any{
+	file_wire_proto_msgTypes[65].OneofWrappers = []any{}
+	file_wire_proto_msgTypes[73].OneofWrappers = []any{
 		(*Hash_Header)(nil),
 		(*Hash_Query)(nil),
 		(*Hash_Cookie)(nil),
 		(*Hash_SourceIp)(nil),
 	}
-	file_wire_proto_msgTypes[82].OneofWrappers = []any{
+	file_wire_proto_msgTypes[83].OneofWrappers = []any{
 		(*HealthCheck_Http)(nil),
 		(*HealthCheck_Grpc)(nil),
 		(*HealthCheck_Tcp)(nil),
@@ -7768,7 +7867,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   100,
+			NumMessages:   101,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -84,9 +84,10 @@ type Inbound struct {
 	plain          plaintexts
 	peers          peers
 
-	plaintext, refused, races, overflow, overCaller atomic.Uint64
-	streams                                         StreamCount
-	traces                                          TraceCounts
+	strangers                            strangers
+	refused, races, overflow, overCaller atomic.Uint64
+	streams                              StreamCount
+	traces                               TraceCounts
 }
 
 // NewInbound makes an Inbound; Serve starts it.
@@ -145,7 +146,7 @@ func (in *Inbound) Close() {
 // Refused tells how many connections were turned away: for not being TLS, and for
 // failing to prove an identity of the mesh.
 func (in *Inbound) Refused() (plaintext, unproved uint64) {
-	return in.plaintext.Load(), in.refused.Load()
+	return in.strangers.counted(), in.refused.Load()
 }
 
 // Overflow is how many connections were closed because the listener had its limit.
@@ -186,6 +187,9 @@ func (in *Inbound) serve(ctx context.Context, c *listen.Conn) {
 	}
 	t, err := listen.Handshake(ctx, c, in.deps.TLS)
 	if err != nil {
+		if errors.Is(err, listen.ErrPlaintext) {
+			in.strangers.turnAway(sourceOf(c.Conn), time.Now())
+		}
 		in.count(err)
 		return
 	}
@@ -251,8 +255,7 @@ func (in *Inbound) serveStream(ctx context.Context, c *listen.Conn, t net.Conn, 
 // count counts a connection that was turned away; those that only hung up are not.
 func (in *Inbound) count(err error) {
 	switch _, network := errors.AsType[*net.OpError](err); {
-	case errors.Is(err, listen.ErrPlaintext):
-		in.plaintext.Add(1)
+	case errors.Is(err, listen.ErrPlaintext): // its source is known to the caller
 	case network:
 	default:
 		in.refused.Add(1)

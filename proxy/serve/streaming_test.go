@@ -343,4 +343,7 @@ func TestPlaintextAndStrangersAreRefused(t *testing.T) {
 		plaintext, unproved := s.in.Refused()
 		return plaintext == 1 && unproved == 2
 	})
+	if away := s.in.TurnedAway(); away.Plaintext != 1 || away.From != "127.0.0.1" || time.Since(away.Last) > time.Minute {
+		t.Errorf("it tells of %+v, want one from 127.0.0.1", away)
+	}
 }

@@ -14,7 +14,7 @@ import (
 func eventKinds() []string {
 	kinds := []mesh.EventKind{
 		mesh.EventAnomaly, mesh.EventTripped, mesh.EventProbing, mesh.EventReleased, mesh.EventHeld,
-		mesh.EventConfig, mesh.EventTraffic, mesh.EventInstance, mesh.EventRefused, mesh.EventIdentity, mesh.EventRegistry,
+		mesh.EventConfig, mesh.EventTraffic, mesh.EventInstance, mesh.EventRefused, mesh.EventIdentity, mesh.EventRegistry, mesh.EventPlaintext,
 	}
 	out := make([]string, len(kinds))
 	for i, k := range kinds {

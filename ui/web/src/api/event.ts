@@ -14,6 +14,7 @@ export const EVENT_KINDS = [
   "refused",
   "identity",
   "registry",
+  "plaintext",
 ] as const;
 
 export type EventKind = (typeof EVENT_KINDS)[number];

@@ -42,7 +42,9 @@ export interface Proxy {
   accepted: number;
   inSync: boolean;
   refusal?: string;
-  certExpires: string;
+  clockAheadMs?: number; // of a control plane's clock; below 0, behind
+  certExpires?: string; // of one that is connected
+  turnedAway?: { plaintext: number; from: string; last: string }; // connections that it did not take
   propagationMs?: number; // of the newest change, from its commit until it was in force
   behind?: string; // since when something is committed that it has not confirmed
   controlPlane?: string;

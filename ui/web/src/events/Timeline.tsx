@@ -20,6 +20,7 @@ const icons: Record<EventKind, IconName> = {
   registry: "proxies",
   refused: "fail",
   identity: "lock",
+  plaintext: "lock",
 };
 
 /** What happened, newest first; the steps of one run of the loop stand together. */

@@ -1,6 +1,6 @@
 import { memo } from "react";
 import { portsOf, wordsOf, type Proxy } from "../api/proxy";
-import { fullTime, ms, span } from "../format";
+import { compact, fullTime, ms, span } from "../format";
 import { Badge, type Tone } from "../ui/Badge";
 import type { IconName } from "../ui/Icon";
 
@@ -15,7 +15,7 @@ function stateOf(p: Proxy): { tone: Tone; icon: IconName; word: string } {
 /** One sidecar in the table of them. */
 export const ProxyRow = memo(function ProxyRow({ proxy: p }: { proxy: Proxy }) {
   const state = stateOf(p);
-  const left = Date.parse(p.certExpires) - Date.now();
+  const left = p.certExpires ? Date.parse(p.certExpires) - Date.now() : undefined;
   return (
     <tr>
       <td>
@@ -32,6 +32,16 @@ export const ProxyRow = memo(function ProxyRow({ proxy: p }: { proxy: Proxy }) {
         </Badge>
         {p.refusal && <div className="muted">{p.refusal}</div>}
         {p.unknown && <div className="muted">{p.unknown}</div>}
+        {Math.abs(p.clockAheadMs ?? 0) >= 60_000 && (
+          <div className="muted">
+            its clock is {span(Math.abs(p.clockAheadMs!))} {p.clockAheadMs! < 0 ? "behind" : "ahead"}; handshakes fail from five minutes on
+          </div>
+        )}
+        {p.turnedAway && (
+          <div className="muted" title={`the last from ${p.turnedAway.from}, ${fullTime(p.turnedAway.last)}`}>
+            turned away {compact(p.turnedAway.plaintext)} in plaintext, the last from {p.turnedAway.from}
+          </div>
+        )}
       </td>
       <td>
         {p.instance.service} {p.instance.version}
@@ -51,8 +61,8 @@ export const ProxyRow = memo(function ProxyRow({ proxy: p }: { proxy: Proxy }) {
       <td className="clip proxy-subscribed" title={(p.subscribed ?? []).join(", ")}>
         {(p.subscribed ?? []).join(", ") || <span className="faint">nothing</span>}
       </td>
-      <td className="num" title={fullTime(p.certExpires)}>
-        {left > 0 ? `${span(left)} left` : "expired"}
+      <td className="num" title={p.certExpires && fullTime(p.certExpires)}>
+        {left === undefined ? <span className="faint">–</span> : left > 0 ? `${span(left)} left` : "expired"}
       </td>
       <td>{p.build}</td>
     </tr>

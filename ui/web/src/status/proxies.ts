@@ -23,9 +23,11 @@ const by: Record<Order, (a: Proxy, b: Proxy) => number> = {
   service: (a, b) => compare(a.instance.service, b.instance.service) || compare(a.instance.version, b.instance.version),
   version: (a, b) => a.accepted - b.accepted,
   took: (a, b) => (b.propagationMs ?? 0) - (a.propagationMs ?? 0),
-  certificate: (a, b) => Date.parse(a.certExpires) - Date.parse(b.certExpires),
+  certificate: (a, b) => expiry(a) - expiry(b),
   build: (a, b) => compare(a.build, b.build),
 };
+
+const expiry = (p: Proxy): number => (p.certExpires ? Date.parse(p.certExpires) : 0); // 0: not known
 
 const words = new Intl.Collator("en", { numeric: true }); // cart-2 before cart-10
 const compare = (a: string, b: string): number => words.compare(a, b);
