@@ -195,13 +195,18 @@ func (r *running) send(ctx context.Context, names ...string) error {
 }
 
 func export(ctx context.Context, client ptraceotlp.GRPCClient, names ...string) error {
-	td := ptrace.NewTraces()
-	spans := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans()
-	for _, name := range names {
-		spans.AppendEmpty().SetName(name)
-	}
-	_, err := client.Export(ctx, ptraceotlp.NewExportRequestFromTraces(td))
+	_, err := client.Export(ctx, ptraceotlp.NewExportRequestFromTraces(spans(names...)))
 	return err
+}
+
+// spans are one of each name.
+func spans(names ...string) ptrace.Traces {
+	td := ptrace.NewTraces()
+	all := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans()
+	for _, name := range names {
+		all.AppendEmpty().SetName(name)
+	}
+	return td
 }
 
 func (r *running) traces() signal.Pipeline { return r.ledger.Accounting()[0] }

@@ -26,7 +26,6 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/sightline-mesh/sightline/collector/account"
 )
@@ -272,29 +271,5 @@ func TestSecondProcessIsRefused(t *testing.T) {
 		t.Error("two pipelines share a directory")
 	} else {
 		t.Log(err)
-	}
-}
-
-func TestItemsIn(t *testing.T) {
-	size := protowire.AppendFixed64(protowire.AppendTag(nil, itemsSizeField, protowire.Fixed64Type), 7)
-	other := protowire.AppendFixed64(protowire.AppendTag(nil, 3, protowire.Fixed64Type), 9)
-	negative := protowire.AppendFixed64(protowire.AppendTag(nil, itemsSizeField, protowire.Fixed64Type), 1<<63)
-	tests := map[string]struct {
-		metadata []byte
-		want     int
-	}{
-		"none":     {nil, 0},
-		"first":    {append(size, other...), 7},
-		"last":     {append(other, size...), 7},
-		"negative": {negative, 0},
-		"noise":    {[]byte{0xff, 0xff, 0xff}, 0},
-		"cut":      {size[:4], 0},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			if got := itemsIn(tt.metadata); got != tt.want {
-				t.Errorf("%d, want %d", got, tt.want)
-			}
-		})
 	}
 }

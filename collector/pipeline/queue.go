@@ -2,17 +2,16 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/extension"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
-	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/sightline-mesh/sightline/collector/account"
 	"github.com/sightline-mesh/sightline/collector/journal"
@@ -87,7 +86,7 @@ type queueStorage struct {
 
 // GetClient implements storage.Extension. An exporter's queue names its storage after
 // the signal it holds.
-func (s *queueStorage) GetClient(ctx context.Context, _ component.Kind, id component.ID, name string) (storage.Client, error) {
+func (s *queueStorage) GetClient(_ context.Context, _ component.Kind, id component.ID, name string) (storage.Client, error) {
 	dir := filepath.Join(s.dir, name)
 	j, err := journal.Open(dir, journal.Config{})
 	if err != nil {
@@ -98,9 +97,6 @@ func (s *queueStorage) GetClient(ctx context.Context, _ component.Kind, id compo
 	}
 	if err := adopt(filepath.Join(s.dir, formerName(id, name)), j); err != nil {
 		return nil, fmt.Errorf("take over the queue of an earlier version: %w", err)
-	}
-	if err := s.room.begin(ctx); err != nil {
-		return nil, errors.Join(err, j.Close())
 	}
 	s.mu.Lock()
 	s.journals[name] = j
@@ -116,19 +112,13 @@ type queueClient struct {
 	signal  string
 }
 
-// What exporterhelper's persistent queue keeps about itself: its key, and the field of
-// the number of items.
-const (
-	queueMetadataKey = "qmv0"
-	itemsSizeField   = 1 // sfixed64
-)
-
 // Get implements storage.Client. The queue reads its metadata once, before anything
 // goes in or out: what it finds there was received by an earlier process.
 func (c *queueClient) Get(_ context.Context, key string) ([]byte, error) {
 	value, err := c.journal.Get(key)
-	if err == nil && key == queueMetadataKey {
+	if err == nil && key == queueMetadataKey && value != nil {
 		c.ledger.Received(c.signal, itemsIn(value))
+		value = resumed(value)
 	}
 	return value, err
 }
@@ -144,7 +134,9 @@ func (c *queueClient) Delete(_ context.Context, key string) error {
 }
 
 // Batch implements storage.Client. The queue notes that it reads a request as it reads
-// it, and drops a request that it cannot read: see apply.
+// it, and drops a request that it cannot read: see apply. One that is not there is an
+// error, by which the queue passes over it: nothing at all would be read as a request
+// without items.
 func (c *queueClient) Batch(_ context.Context, ops ...*storage.Operation) error {
 	changes := make([]journal.Op, 0, len(ops))
 	for _, op := range ops {
@@ -165,6 +157,9 @@ func (c *queueClient) Batch(_ context.Context, ops ...*storage.Operation) error 
 		if err != nil {
 			return err
 		}
+		if value == nil && isRequest(op.Key) {
+			return fmt.Errorf("read request %s of the queue of %s: it is done with", op.Key, c.signal)
+		}
 		op.Value = value
 	}
 	return nil
@@ -179,33 +174,16 @@ func (c *queueClient) Close(context.Context) error { return c.journal.Close() }
 func (c *queueClient) apply(ops ...journal.Op) error {
 	err := c.journal.Apply(ops...)
 	c.room.wrote(err)
-	if isFull(err) && !slices.ContainsFunc(ops, isRequest) {
+	if isFull(err) && !slices.ContainsFunc(ops, addsRequest) {
 		return nil
 	}
 	return err
 }
 
-func isRequest(op journal.Op) bool { return !op.Delete && op.Key != queueMetadataKey }
+func addsRequest(op journal.Op) bool { return !op.Delete && isRequest(op.Key) }
 
-// itemsIn reads the number of items from a queue's metadata; 0 if there is none.
-func itemsIn(metadata []byte) int {
-	for len(metadata) > 0 {
-		f, typ, n := protowire.ConsumeTag(metadata)
-		if n < 0 {
-			return 0
-		}
-		metadata = metadata[n:]
-		if f == itemsSizeField && typ == protowire.Fixed64Type {
-			v, n := protowire.ConsumeFixed64(metadata)
-			if n < 0 || int64(v) < 0 {
-				return 0
-			}
-			return int(v)
-		}
-		if n = protowire.ConsumeFieldValue(f, typ, metadata); n < 0 {
-			return 0
-		}
-		metadata = metadata[n:]
-	}
-	return 0
+// isRequest reports whether a key is that of a request, which is its index.
+func isRequest(key string) bool {
+	_, err := strconv.ParseUint(key, 10, 64)
+	return err == nil
 }

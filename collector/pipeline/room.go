@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -55,25 +54,6 @@ func (r *room) check() error {
 		return nil
 	}
 	return later(codes.ResourceExhausted, errors.New(r.trouble))
-}
-
-// begin waits until there is room for the requests that a queue was sending when its
-// process ended: it writes them anew, and would lose what does not fit.
-func (r *room) begin(ctx context.Context) error {
-	for {
-		free, spare, err := space(r.dir)
-		if err != nil || free >= spare/8 {
-			return nil //nolint:nilerr // what cannot be known holds nothing up
-		}
-		r.mu.Lock()
-		r.change(fmt.Sprintf("the queue's disk is full: %d MiB free; what is queued is sent once there are %d (%s)", free>>20, spare>>23, r.dir))
-		r.mu.Unlock()
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(roomCheck):
-		}
-	}
 }
 
 // space is what of a directory's disk is free, and what should be.
