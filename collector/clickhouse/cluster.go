@@ -20,6 +20,7 @@ func shardKeys() map[string]string {
 		"migrations":  "version",
 		"red":         "cityHash64(destination)",
 		"red_1m":      "cityHash64(destination)",
+		"red_1h":      "cityHash64(destination)",
 		"spans":       "cityHash64(trace_id)",
 		"trace_index": "cityHash64(trace_id)",
 		"operations":  "", // filled by a view alone, on the spans' shard
@@ -39,6 +40,7 @@ var (
 	tableMade     = regexp.MustCompile(comments + `CREATE TABLE IF NOT EXISTS (\w+)\n(\(.*\n\))\nENGINE = (\w*MergeTree)(\(\w+\))?\n(.*)$`)
 	viewMade      = regexp.MustCompile(comments + `CREATE ((?:OR REPLACE )?MATERIALIZED VIEW(?: IF NOT EXISTS)?) (\w+) TO (\w+) AS\n(.*\n)FROM (\w+)\n(.*)$`)
 	plainViewMade = regexp.MustCompile(comments + `CREATE VIEW IF NOT EXISTS (\w+) AS\n(.*\n)FROM (\w+)$`)
+	tableFilled   = regexp.MustCompile(comments + `INSERT INTO (\w+)\n(.*\n)FROM (\w+)\n(.*)$`)
 	tableAltered  = regexp.MustCompile(comments + `ALTER TABLE (\w+)(\s+)(ADD COLUMN|ADD INDEX) (.*)$`)
 )
 
@@ -60,6 +62,9 @@ func (c cluster) statements(one string) ([]string, error) {
 	}
 	if f := plainViewMade.FindStringSubmatch(one); f != nil {
 		return []string{fmt.Sprintf("%sCREATE VIEW IF NOT EXISTS %s AS\n%sFROM %s", f[1], c.on(f[2]), f[3], c.called(f[4]))}, nil
+	}
+	if f := tableFilled.FindStringSubmatch(one); f != nil {
+		return []string{fmt.Sprintf("%sINSERT INTO %s\n%sFROM %s\n%s", f[1], c.called(f[2]), f[3], c.called(f[4]), f[5])}, nil
 	}
 	if f := tableAltered.FindStringSubmatch(one); f != nil {
 		return c.alter(f[1:])

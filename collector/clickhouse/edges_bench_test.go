@@ -19,10 +19,10 @@ func BenchmarkEdges(b *testing.B) {
 	}
 	end := time.Now().UTC().Truncate(time.Minute)
 	for minute := range 59 {
-		fill(b, s, end.Add(-time.Hour+time.Duration(minute)*time.Minute), 60)
+		fill(b, s, end.Add(-time.Hour+time.Duration(minute)*time.Minute), 60, time.Second)
 	}
 	for second := range 60 {
-		fill(b, s, end.Add(time.Duration(second-60)*time.Second), 1)
+		fill(b, s, end.Add(time.Duration(second-60)*time.Second), 1, time.Second)
 	}
 	for _, length := range []time.Duration{time.Second, 10 * time.Second, time.Minute, 30 * time.Minute, time.Hour} {
 		b.Run(length.String(), func(b *testing.B) {
@@ -51,7 +51,7 @@ func BenchmarkEdgeSeconds(b *testing.B) {
 	}
 	end := time.Now().UTC().Truncate(time.Minute)
 	for second := range 60 {
-		fill(b, s, end.Add(time.Duration(second-60)*time.Second), 1)
+		fill(b, s, end.Add(time.Duration(second-60)*time.Second), 1, time.Second)
 	}
 	for b.Loop() {
 		n := 0
@@ -67,13 +67,38 @@ func BenchmarkEdgeSeconds(b *testing.B) {
 	}
 }
 
-// fill stores one batch of seconds of traffic.
-func fill(b *testing.B, s *Store, start time.Time, seconds int) {
+// BenchmarkEdgesOfADay asks for the graph of a day and a bit, of the same edges with rows
+// for each minute.
+func BenchmarkEdgesOfADay(b *testing.B) {
+	s := openStore(b, storetest.Start(b))
+	if err := s.Migrate(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	end := time.Now().UTC().Truncate(time.Hour)
+	for hour := range 26 {
+		fill(b, s, end.Add(time.Duration(hour-25)*time.Hour), 60, time.Minute)
+	}
+	for b.Loop() {
+		n := 0
+		for _, err := range s.Edges(b.Context(), signal.Window{Start: end.Add(-24*time.Hour + 61*time.Second), End: end.Add(61 * time.Second)}) {
+			if err != nil {
+				b.Fatal(err)
+			}
+			n++
+		}
+		if n != 400 {
+			b.Fatalf("%d edges, want 400", n)
+		}
+	}
+}
+
+// fill stores one batch of traffic, of so many seconds that lie apart.
+func fill(b *testing.B, s *Store, start time.Time, seconds int, apart time.Duration) {
 	var rows []REDRow
 	for second := range seconds {
 		for edge := range 400 {
 			r := hop(signal.Source, fmt.Sprintf("s%d", edge/8), fmt.Sprintf("s%d", edge/8+1+edge/2%4), 0, 0)
-			r.Time, r.Instance = start.Add(time.Duration(second)*time.Second), fmt.Sprintf("i%d", edge)
+			r.Time, r.Instance = start.Add(time.Duration(second)*apart), fmt.Sprintf("i%d", edge)
 			var h signal.Histogram
 			for i := range 20 {
 				h.Observe(float64(1 + (edge+i*i)%200))

@@ -91,6 +91,42 @@ func TestEdges(t *testing.T) {
 	}
 }
 
+// TestEdgesOfLongWindows asks for windows that begin and end beside and on the borders of
+// minutes and hours: each row counts once, from whichever table it is read.
+func TestEdgesOfLongWindows(t *testing.T) {
+	s := openMigrated(t)
+	hour := at().Truncate(time.Hour).Add(-8 * time.Hour)
+	offsets := []time.Duration{
+		-time.Second, 0, time.Second, 59 * time.Second, time.Minute, 59*time.Minute + 59*time.Second, time.Hour,
+		time.Hour + 30*time.Second, 3*time.Hour - time.Second, 3 * time.Hour, 5*time.Hour - time.Minute, 5 * time.Hour, 5*time.Hour + 90*time.Second,
+	}
+	rows := make([]REDRow, len(offsets))
+	for i, offset := range offsets {
+		rows[i] = hop(signal.Source, "web", "cart", 1<<i, 0)
+		rows[i].Time = hour.Add(offset)
+	}
+	if err := s.InsertRED(t.Context(), "one", rows); err != nil {
+		t.Fatal(err)
+	}
+	borders := append([]time.Duration{-time.Hour, 30 * time.Second, 7 * time.Hour}, offsets...)
+	for _, start := range borders {
+		for _, end := range borders {
+			if end <= start {
+				continue
+			}
+			var want uint64
+			for i, offset := range offsets {
+				if offset >= start && offset < end {
+					want += 1 << i
+				}
+			}
+			if got := readEdges(t, s, signal.Window{Start: hour.Add(start), End: hour.Add(end)})["web>cart-1"].Requests; got != want {
+				t.Errorf("from %v to %v: %b, want %b", start, end, got, want)
+			}
+		}
+	}
+}
+
 // TestEdgeSeconds holds the seconds of a window, read at once, against each read by itself.
 func TestEdgeSeconds(t *testing.T) {
 	s, from := openMigrated(t), at()

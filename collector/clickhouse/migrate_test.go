@@ -2,12 +2,14 @@ package clickhouse
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sightline-mesh/sightline/collector/signal"
 	"github.com/sightline-mesh/sightline/collector/store/storetest"
 )
 
@@ -25,6 +27,30 @@ func TestMigrateIsIdempotent(t *testing.T) {
 	}
 	if got := count(t, s, "SELECT max(n) FROM (SELECT count() AS n FROM system.tables WHERE engine = 'MaterializedView' AND database = currentDatabase() GROUP BY extract(create_table_query, 'FROM [a-z.]*?([a-z_0-9]+) '))"); got > 4 {
 		t.Errorf("%d views hang on one table, want at most 4", got)
+	}
+}
+
+// The rows per hour are made of what was stored before there were such, once, however often
+// the migration is cut off and begun anew.
+func TestRowsPerHourAreMadeOfThoseBefore(t *testing.T) {
+	s := openMigrated(t)
+	for _, token := range []string{"one", "two"} {
+		if err := s.InsertRED(t.Context(), token, []REDRow{hop(signal.Source, "web", "cart", 5, 1), hop(signal.Source, "web", "shop", 3, 0)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := migrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	filled := all[slices.IndexFunc(all, func(m migration) bool { return strings.HasSuffix(m.name, "red_1h_filled") })]
+	for _, statement := range []string{"TRUNCATE TABLE red_1h", filled.statement, filled.statement} {
+		if err := s.conn.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := count(t, s, "SELECT toUInt64(sum(requests)) FROM red_1h"); got != 16 {
+		t.Errorf("%d requests, want 16", got)
 	}
 }
 
@@ -70,7 +96,7 @@ func TestMigrationsAreDenseAndSingle(t *testing.T) {
 		if strings.Contains(m.statement, ";") {
 			t.Errorf("%s: more than one statement", m.name)
 		}
-		if !regexp.MustCompile(`IF NOT EXISTS|OR REPLACE`).MatchString(m.statement) {
+		if !regexp.MustCompile(`IF NOT EXISTS|OR REPLACE|insert_deduplication_token`).MatchString(m.statement) {
 			t.Errorf("%s: cannot run twice", m.name)
 		}
 	}

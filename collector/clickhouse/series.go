@@ -20,14 +20,17 @@ const maxPoints = 11_000
 // Series is the RED series of the requests towards a service: one point per step from
 // the window's start on, zero where nothing happened. Quantiles are read from merged
 // buckets and are within 4.5 % of the truth. Steps are whole seconds; steps of whole
-// minutes begin with the minute in which the window does.
+// minutes or hours begin with the minute or hour in which the window does.
 func (s *Store) Series(ctx context.Context, service string, w signal.Window, step time.Duration) ([]signal.Point, error) {
 	if step < time.Second || step%time.Second != 0 {
 		return nil, fmt.Errorf("%w: step %v is not a whole number of seconds", ErrBadQuery, step)
 	}
 	table, start, end := "red", w.Start.Unix(), w.End.Unix()
-	if step%time.Minute == 0 {
-		table, start = "red_1m", start/secondsPerMinute*secondsPerMinute
+	switch {
+	case step%time.Hour == 0:
+		table, start = "red_1h", roundDown(start, secondsPerHour)
+	case step%time.Minute == 0:
+		table, start = "red_1m", roundDown(start, secondsPerMinute)
 	}
 	seconds := int64(step / time.Second)
 	count := (end - start + seconds - 1) / seconds

@@ -62,15 +62,14 @@ type Dependency struct {
 	Calls         uint64
 }
 
-// Dependencies lists who called whom in a window, which is widened to whole minutes:
-// every request, not only those with spans.
+// Dependencies lists who called whom in a window, which is widened to begin with a
+// whole minute, or hour where it is long: every request, not only those with spans.
 func (s *Store) Dependencies(ctx context.Context, w signal.Window) ([]Dependency, error) {
 	scan := func(rows driver.Rows) (d Dependency, err error) {
 		err = rows.Scan(&d.Parent, &d.Child, &d.Calls)
 		return d, err
 	}
-	found, err := collect(ctx, s, counting(dependenciesByWindow), scan,
-		[]any{Param("start", w.Start.Unix()), Param("end", w.End.Unix())})
+	found, err := collect(ctx, s, counting(dependenciesByWindow), scan, counted(w))
 	if err != nil {
 		return nil, fmt.Errorf("list dependencies: %w", err)
 	}

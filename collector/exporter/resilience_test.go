@@ -96,6 +96,7 @@ func TestStoreDiesUnderLoad(t *testing.T) {
 		"SELECT toUInt64(sum(spans)) FROM trace_index":                      5 * traces,
 		"SELECT toUInt64(sum(requests)) FROM red WHERE reporter = 'app'":    traces,
 		"SELECT toUInt64(sum(requests)) FROM red_1m WHERE reporter = 'app'": traces,
+		"SELECT toUInt64(sum(requests)) FROM red_1h WHERE reporter = 'app'": traces,
 	} {
 		if got := count(t, s, query); got != want {
 			t.Errorf("%s: %d, want %d", query, got, want)

@@ -537,3 +537,81 @@ ALTER TABLE `sightline`.`spans_local` ON CLUSTER `main`
     ADD INDEX IF NOT EXISTS by_bool mapKeys(bools) TYPE bloom_filter(0.01) GRANULARITY 1,
     ADD INDEX IF NOT EXISTS by_resource_key mapKeys(resource) TYPE bloom_filter(0.01) GRANULARITY 1,
     ADD INDEX IF NOT EXISTS by_resource mapValues(resource) TYPE bloom_filter(0.01) GRANULARITY 1;
+
+-- The same rows per hour, for windows of a day and more: of them there are few enough to
+-- be kept for a year.
+CREATE TABLE IF NOT EXISTS `sightline`.`red_1h_local` ON CLUSTER `main`
+(
+    time                DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
+    reporter            LowCardinality(String),
+    source              LowCardinality(String),
+    source_version      LowCardinality(String),
+    destination         LowCardinality(String),
+    destination_version LowCardinality(String),
+    instance            LowCardinality(String),
+    route               LowCardinality(String),
+    method              LowCardinality(String),
+    status              UInt16,
+    grpc_status         Int16,
+    flags               LowCardinality(String),
+    protocol            LowCardinality(String),
+    mtls                Bool,
+    requests            SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    failed              SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    duration_sum        SimpleAggregateFunction(sum, Float64) CODEC(ZSTD(1)),
+    buckets             SimpleAggregateFunction(sumMap, Map(Int16, UInt64)) CODEC(ZSTD(1)),
+    bytes_in            SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    bytes_out           SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    opened              SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1))
+)
+ENGINE = ReplicatedAggregatingMergeTree
+PARTITION BY toYYYYMM(time)
+PRIMARY KEY (destination, time, source)
+ORDER BY (destination, time, source, reporter, source_version, destination_version, instance, route, method, status, grpc_status, flags, protocol, mtls)
+TTL toDate(time) + INTERVAL 13 MONTH
+SETTINGS ttl_only_drop_parts = 1, replicated_deduplication_window = 1000;
+
+CREATE TABLE IF NOT EXISTS `sightline`.`red_1h` ON CLUSTER `main` AS `sightline`.`red_1h_local`
+ENGINE = Distributed('main', 'sightline', 'red_1h_local', cityHash64(destination));
+
+-- What is there already. The token has a migration that was cut off, and is begun anew,
+-- store nothing twice: one thread reads the same blocks in the same order.
+INSERT INTO `sightline`.`red_1h`
+(
+    time, reporter, source, source_version, destination, destination_version, instance,
+    route, method, status, grpc_status, flags, protocol, mtls,
+    requests, failed, duration_sum, buckets, bytes_in, bytes_out, opened
+)
+SELECT
+    toStartOfHour(time) AS time,
+    reporter, source, source_version, destination, destination_version, instance,
+    route, method, status, grpc_status, flags, protocol, mtls,
+    sum(requests) AS requests,
+    sum(failed) AS failed,
+    sum(duration_sum) AS duration_sum,
+    sumMap(buckets) AS buckets,
+    sum(bytes_in) AS bytes_in,
+    sum(bytes_out) AS bytes_out,
+    sum(opened) AS opened
+FROM `sightline`.`red_1m`
+GROUP BY
+    time, reporter, source, source_version, destination, destination_version, instance,
+    route, method, status, grpc_status, flags, protocol, mtls
+SETTINGS insert_deduplicate = 1, insert_deduplication_token = 'red_1h filled', max_threads = 1;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS `sightline`.`red_to_1h` ON CLUSTER `main` TO `sightline`.`red_1h_local` AS
+SELECT
+    toStartOfHour(time) AS time,
+    reporter, source, source_version, destination, destination_version, instance,
+    route, method, status, grpc_status, flags, protocol, mtls,
+    sum(requests) AS requests,
+    sum(failed) AS failed,
+    sum(duration_sum) AS duration_sum,
+    sumMap(buckets) AS buckets,
+    sum(bytes_in) AS bytes_in,
+    sum(bytes_out) AS bytes_out,
+    sum(opened) AS opened
+FROM `sightline`.`red_1m_local` AS red_1m
+GROUP BY
+    time, reporter, source, source_version, destination, destination_version, instance,
+    route, method, status, grpc_status, flags, protocol, mtls;

@@ -8,7 +8,7 @@ requests > 0
         OR (reporter = 'destination' AND source = '')
         OR (reporter = 'app' AND destination NOT IN (
             SELECT destination
-            FROM red_1m
+            FROM {rollup:Identifier}
             WHERE reporter != 'app'
-                AND time >= toStartOfMinute(toDateTime({start:Int64}, 'UTC'))
+                AND time >= fromUnixTimestamp({rollup_start:Int64})
                 AND time < fromUnixTimestamp({end:Int64}))))

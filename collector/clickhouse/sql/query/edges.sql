@@ -1,4 +1,5 @@
--- Of a long window the whole minutes in the middle are read from the rows per minute.
+-- Of a long window the whole hours in the middle are read from the rows per hour, and the
+-- whole minutes around them from those per minute.
 -- Which rows count is in counted.sql.
 SELECT
     source,
@@ -32,7 +33,14 @@ FROM
         reporter, source, source_version, destination, destination_version, instance, protocol,
         mtls, flags, requests, failed, duration_sum, buckets, bytes_in, bytes_out
     FROM red_1m
-    WHERE time >= fromUnixTimestamp({first_minute:Int64}) AND time < fromUnixTimestamp({last_minute:Int64})
+    WHERE (time >= fromUnixTimestamp({first_minute:Int64}) AND time < fromUnixTimestamp({first_hour:Int64}))
+        OR (time >= fromUnixTimestamp({last_hour:Int64}) AND time < fromUnixTimestamp({last_minute:Int64}))
+    UNION ALL
+    SELECT
+        reporter, source, source_version, destination, destination_version, instance, protocol,
+        mtls, flags, requests, failed, duration_sum, buckets, bytes_in, bytes_out
+    FROM red_1h
+    WHERE time >= fromUnixTimestamp({first_hour:Int64}) AND time < fromUnixTimestamp({last_hour:Int64})
 )
 WHERE {{counted}}
 GROUP BY source, source_version, destination, destination_version, instance, protocol
