@@ -150,15 +150,21 @@ func meshFlags(t *testing.T, dir string) (flags []string, listen map[string]stri
 	return flags, listen
 }
 
-// startDemo starts `sightline demo` and waits until the shop answers.
-func startDemo(t *testing.T, args ...string) *mesh {
+// startMesh starts `sightline up` and waits until it is.
+func startMesh(t *testing.T, args ...string) *mesh {
+	t.Helper()
+	return startAs(t, "up", "Sightline is up", args...)
+}
+
+// startAs starts a mesh by a command and waits until it says something.
+func startAs(t *testing.T, command, says string, args ...string) *mesh {
 	t.Helper()
 	m := &mesh{dir: t.TempDir()}
 	flags, listen := meshFlags(t, m.dir)
 	m.url, m.otlp = "http://"+listen["listen"], listen["otlp-grpc-listen"]
 	m.controlPlane, m.collector = listen["control-plane-listen"], listen["otlp-http-listen"]
-	m.running = start(t, program(t, "sightline"), append(append([]string{"demo"}, flags...), args...)...)
-	m.await(t, 3*time.Minute, "the load to start", func() bool { return strings.Contains(m.said(), "load: ") })
+	m.running = start(t, program(t, "sightline"), append(append([]string{command}, flags...), args...)...)
+	m.await(t, 3*time.Minute, "the program to say "+says, func() bool { return strings.Contains(m.said(), says) })
 	token, err := client.TokenFile(filepath.Join(m.dir, "ui", session.TokenFile))
 	if err != nil {
 		t.Fatal(err)
@@ -166,6 +172,13 @@ func startDemo(t *testing.T, args ...string) *mesh {
 	if m.api, err = client.New(m.url, token); err != nil {
 		t.Fatal(err)
 	}
+	return m
+}
+
+// startDemo starts `sightline demo` and waits until the shop answers.
+func startDemo(t *testing.T, args ...string) *mesh {
+	t.Helper()
+	m := startAs(t, "demo", "load: ", args...)
 	b, err := os.ReadFile(filepath.Join(m.dir, demo.CastFile))
 	if err != nil {
 		t.Fatal(err)
