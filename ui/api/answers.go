@@ -33,6 +33,9 @@ type (
 		TraceID string        `json:"traceId"`
 		Spans   []signal.Span `json:"spans"`
 	}
+	completionsAnswer struct {
+		Completions []signal.Completion `json:"completions"`
+	}
 	trafficAnswer struct {
 		Services []mesh.Traffic `json:"services"`
 	}

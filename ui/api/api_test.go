@@ -121,6 +121,8 @@ func surface() [][3]string {
 		{"GET", "/api/v1/logs?service=cart&minStatus=200&limit=10", ""},
 		{"GET", "/api/v1/logs?filter=service+%3D+cart&limit=10", ""},
 		{"GET", "/api/v1/logs/histogram?filter=code+%3E%3D+500&bins=30", ""},
+		{"GET", "/api/v1/attributes?of=logs&typed=se", ""},
+		{"GET", "/api/v1/attributes/values?key=service&typed=ca&limit=5", ""},
 		{"GET", "/api/v1/traces/heatmap?service=payments&columns=30&roots=true", ""},
 		{"GET", "/api/v1/traces/deltas?service=payments&selected=status+%3D+error", ""},
 		{"GET", "/api/v1/why/5197000000000000000000269c25cb08", ""},

@@ -34,6 +34,12 @@ type SpanSets interface {
 	Deltas(ctx context.Context, q signal.DeltaQuery) (signal.Deltas, error)
 }
 
+// Completion knows what may be typed in a filter.
+type Completion interface {
+	CompleteKeys(ctx context.Context, q signal.CompletionQuery) ([]signal.Completion, error)
+	CompleteValues(ctx context.Context, key string, q signal.CompletionQuery) ([]signal.Completion, error)
+}
+
 // Logs reads access logs and apps' records.
 type Logs interface {
 	Logs(ctx context.Context, q signal.LogQuery) (signal.LogPage, error)
@@ -125,16 +131,17 @@ type RevokeRequest struct {
 // Deps is what the API is made of. A part that is nil is not running in this
 // process: its routes answer 503 and say so.
 type Deps struct {
-	Graphs   Graphs
-	Traces   Traces
-	SpanSets SpanSets
-	Logs     Logs
-	Series   Series
-	Traffic  Traffic
-	Breakers Breakers
-	Config   Config
-	Proxies  Proxies
-	Replicas func(ctx context.Context) ([]mesh.Replica, error) // the control planes; may be nil
+	Graphs     Graphs
+	Traces     Traces
+	SpanSets   SpanSets
+	Logs       Logs
+	Completion Completion
+	Series     Series
+	Traffic    Traffic
+	Breakers   Breakers
+	Config     Config
+	Proxies    Proxies
+	Replicas   func(ctx context.Context) ([]mesh.Replica, error) // the control planes; may be nil
 	// Unreadable is what of the state the control plane cannot read; may be nil.
 	Unreadable func(ctx context.Context) ([]mesh.Unreadable, error)
 	// Discard removes one of them; may be nil.

@@ -44,7 +44,9 @@ func logParams(more ...param) []param {
 	}, more...)
 }
 
-func (a *API) searchRoutes() []route { return slices.Concat(a.traceRoutes(), a.logRoutes()) }
+func (a *API) searchRoutes() []route {
+	return slices.Concat(a.traceRoutes(), a.logRoutes(), a.completionRoutes())
+}
 
 func (a *API) traceRoutes() []route {
 	return []route{
@@ -83,6 +85,25 @@ func (a *API) logRoutes() []route {
 			method: "GET", path: "/api/v1/logs/histogram", summary: "How many rows of a search there are, when, by severity", role: session.Viewer,
 			params: logParams(param{name: "bins", in: "query", kind: count, max: 300, about: "Parts of the period; 60 when missing."}),
 			result: signal.LogHistogram{}, serve: a.logHistogram,
+		},
+	}
+}
+
+func (a *API) completionRoutes() []route {
+	params := []param{
+		{name: "of", in: "query", oneOf: []string{string(signal.OfSpans), string(signal.OfLogs)}, about: "What the filter is about; spans when missing."},
+		{name: "typed", in: "query", about: "What there is of it, of any case."},
+		startParam, endParam, limitParam,
+	}
+	return []route{
+		{
+			method: "GET", path: "/api/v1/attributes", summary: "Keys that a filter may have, the most frequent first", role: session.Viewer,
+			params: params, result: completionsAnswer{}, serve: a.completeKeys,
+		},
+		{
+			method: "GET", path: "/api/v1/attributes/values", summary: "Values of a key, the most frequent first", role: session.Viewer,
+			params: append(params, param{name: "key", in: "query", about: "The attribute, as a filter has it."}),
+			result: completionsAnswer{}, serve: a.completeValues,
 		},
 	}
 }

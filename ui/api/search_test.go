@@ -80,3 +80,23 @@ func TestLogsPageAndHistogram(t *testing.T) {
 		t.Errorf("the bins hold %d rows, the total is %d", rows, h.Total)
 	}
 }
+
+func TestCompletions(t *testing.T) {
+	s := open(t)
+	var got struct{ Completions []signal.Completion }
+	s.get("/api/v1/attributes?typed=SERV", &got)
+	if len(got.Completions) != 1 || got.Completions[0].Text != "service" || got.Completions[0].Seen == 0 {
+		t.Errorf("keys with SERV: %+v", got.Completions)
+	}
+	s.get("/api/v1/attributes/values?key=service&typed=pay", &got)
+	if len(got.Completions) != 1 || got.Completions[0].Text != "payments" {
+		t.Errorf("services with pay: %+v", got.Completions)
+	}
+	if body := s.get("/api/v1/attributes/values?key=nothing", nil).Body.String(); body != `{"completions":[]}` {
+		t.Errorf("values of nothing: %s", body)
+	}
+	w := s.do(http.MethodGet, "/api/v1/attributes/values", "")
+	if p := problemIn(t, w); w.Code != http.StatusBadRequest || p.Errors[0].Field != "key" {
+		t.Errorf("values of no key = %d %+v", w.Code, p)
+	}
+}

@@ -132,7 +132,7 @@ func (m *Mesh) assemble(ctx context.Context) (*roles, error) {
 func (m *Mesh) newUI(ctx context.Context, r *roles, engine *promql.Engine) (*ui.UI, error) {
 	d := api.Deps{
 		Graphs: r.topology,
-		Traces: r.store, SpanSets: r.store, Logs: r.store, Series: r.store,
+		Traces: r.store, SpanSets: r.store, Logs: r.store, Completion: r.store, Series: r.store,
 		Accounting:  r.collector.Accounting,
 		Ready:       r.check,
 		Prometheus:  http.StripPrefix("/prometheus/api/v1", m.prometheus(engine, r.rules)),

@@ -60,7 +60,7 @@ func Silent(now func() time.Time) *Shop {
 // Deps is the shop as the API sees it. Sessions, App and Logger are left to the caller.
 func (s *Shop) Deps() api.Deps {
 	return api.Deps{
-		Graphs: s, Traces: s, SpanSets: s, Logs: s, Series: s, Traffic: s, Breakers: s, Config: s, Proxies: s, Identity: s, Propagation: s.Propagation, Replicas: s.Replicas, Discard: s.Discard,
+		Graphs: s, Traces: s, SpanSets: s, Logs: s, Completion: s, Series: s, Traffic: s, Breakers: s, Config: s, Proxies: s, Identity: s, Propagation: s.Propagation, Replicas: s.Replicas, Discard: s.Discard,
 		Events: s.Events, UndoTraffic: s.UndoTraffic, DeleteConfig: s.Delete, History: s.Changes, Change: s.Change, Restore: s.Restore,
 		Trip: s.Trip, Release: s.Release, Hold: s.Hold, CreateToken: s.CreateToken, Replay: s.Replay,
 		SLOs: s.SLOs, Alerts: s.Alerts, Accounting: s.Accounting, Now: s.now,
