@@ -55,7 +55,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(
 		newUp(g), newDemo(g), newStore(g), newControlPlane(g),
 		newApply(g), newGet(g), newDelete(g), newDiscard(g), newStatus(g), newTraffic(g), newEvents(g),
-		newEdit(g), newDiff(g), newAnalyze(g), newReplay(g), newHistory(g), newRestore(g), newProxies(g), newDescribe(g), newWhy(g), newBreaker(g),
+		newEdit(g), newDiff(g), newAnalyze(g), newReplay(g), newHistory(g), newRestore(g), newProxies(g), newDescribe(g), newWhy(g), newTraces(g), newTrace(g), newBreaker(g),
 		newToken(g), newCA(g), newSignIn(g), newSLO(g), newWait(g), newTap(g), newTop(g), newBackup(g),
 	)
 	root.SetFlagErrorFunc(flagFault)
