@@ -1,7 +1,9 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link } from "@tanstack/react-router";
+import type { LogFilter } from "./api/log";
 import type { TraceFilter } from "./api/queries";
 import { Page } from "./shell/Page";
 import { Shell } from "./shell/Shell";
+import { upgraded } from "./traces/filter";
 import { ErrorState, State } from "./ui/State";
 
 // Every page has a path, and all that can be chosen on it is in the query. A page's
@@ -39,7 +41,7 @@ const pages = [
   createRoute({
     getParentRoute: () => root,
     path: "/traces",
-    validateSearch: pick("service", "status", "min", "max", "q", "range") as (q: Query) => TraceFilter,
+    validateSearch: (q: Query): TraceFilter => upgraded(pick("filter", "service", "status", "min", "max", "q", "range", "from", "to", "box", "cmp")(q)),
     component: lazyRouteComponent(() => import("./traces/TracesPage")),
   }),
   createRoute({
@@ -47,6 +49,12 @@ const pages = [
     path: "/traces/$id",
     validateSearch: pick("span", "hops", "tab"),
     component: lazyRouteComponent(() => import("./traces/TracePage")),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/logs",
+    validateSearch: pick("filter", "service", "range", "from", "to") as (q: Query) => LogFilter,
+    component: lazyRouteComponent(() => import("./logs/LogsPage")),
   }),
   createRoute({ getParentRoute: () => root, path: "/traffic", component: lazyRouteComponent(() => import("./traffic/TrafficIndex")) }),
   createRoute({ getParentRoute: () => root, path: "/traffic/$service", component: lazyRouteComponent(() => import("./traffic/TrafficPage")) }),

@@ -6,7 +6,7 @@ export class Problem extends Error {
     readonly status: number,
     readonly title: string,
     detail: string,
-    readonly errors: { field: string; message: string }[] = [],
+    readonly errors: { field: string; message: string; at?: number }[] = [], // at: byte of a filter, from 1
     readonly findings: Finding[] = [], // why a manifest was refused
   ) {
     super(detail || title);

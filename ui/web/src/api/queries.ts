@@ -6,6 +6,7 @@ import type { Graph } from "./graph";
 import type { Authority, Holders, JoinToken } from "./identity";
 import type { Pipeline } from "./pipeline";
 import type { Proxies } from "./proxy";
+import type { Asked } from "./search";
 import type { ServiceDetail, ServiceList } from "./service";
 import type { User } from "./session";
 import type { Alerts, SLOs } from "./slo";
@@ -48,20 +49,21 @@ export const serviceQuery = (name: string) =>
     refetchInterval: 5000,
   });
 
+/** What the URL of the traces page says. */
 export interface TraceFilter {
+  filter?: string; // in the language of filters
   service?: string;
   status?: string;
   min?: string;
   max?: string;
-  q?: string;
   range?: string;
+  from?: string; // with to, instead of a range
+  to?: string;
+  box?: string; // a rectangle of the heatmap
+  cmp?: string; // what is compared with the rest: "errors", "slow" or "box"
 }
 
-export const tracesQuery = (f: TraceFilter, period: { start: string; end: string }, cursor: string, signal: AbortSignal) =>
-  api<TracePage>("traces", {
-    signal,
-    query: { service: f.service, status: f.status, minDuration: f.min, maxDuration: f.max, q: f.q, limit: 50, cursor, ...period },
-  });
+export const tracesQuery = (search: Asked, cursor: string, signal: AbortSignal) => api<TracePage>("traces", { signal, query: { ...search, limit: 50, cursor } });
 
 export const traceQuery = (id: string) =>
   queryOptions({

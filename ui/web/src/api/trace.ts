@@ -43,4 +43,5 @@ export interface TraceSummary {
 export interface TracePage {
   traces: TraceSummary[];
   next?: string;
+  partial?: string; // why there may be more than was found
 }

@@ -12,6 +12,7 @@ import { toggleTheme, useTheme } from "./theme";
 const pages: { to: string; icon: IconName; name: string; key: string; main?: boolean }[] = [
   { to: "/", icon: "map", name: "Map", key: "m", main: true },
   { to: "/traces", icon: "traces", name: "Traces", key: "t", main: true },
+  { to: "/logs", icon: "logs", name: "Logs", key: "l" },
   { to: "/traffic", icon: "traffic", name: "Traffic", key: "w", main: true },
   { to: "/events", icon: "events", name: "Events", key: "e", main: true },
   { to: "/config", icon: "config", name: "Configuration", key: "c" },

@@ -4,6 +4,7 @@ import { useEffect } from "react";
 export const PLACES = {
   m: { path: "/", name: "Map" },
   t: { path: "/traces", name: "Traces" },
+  l: { path: "/logs", name: "Logs" },
   w: { path: "/traffic", name: "Traffic" },
   e: { path: "/events", name: "Events" },
   c: { path: "/config", name: "Configuration" },

@@ -1,22 +1,5 @@
 import type { TraceFilter } from "../api/queries";
-
-export const RANGES: Record<string, { name: string; minutes: number }> = {
-  "5m": { name: "Last 5 min", minutes: 5 },
-  "15m": { name: "Last 15 min", minutes: 15 },
-  "1h": { name: "Last hour", minutes: 60 },
-  "6h": { name: "Last 6 h", minutes: 360 },
-  "24h": { name: "Last 24 h", minutes: 1440 },
-  "7d": { name: "Last 7 days", minutes: 10080 },
-};
-
-const ARRIVAL = 3000; // ms: the spans of a younger trace are still on their way from the sidecars
-
-/** The period a range means, ending as near to now as traces are whole. An unknown range is the last hour. */
-export function periodOf(range: string | undefined, now: Date): { start: string; end: string } {
-  const minutes = (RANGES[range ?? "1h"] ?? RANGES["1h"]!).minutes;
-  const end = now.getTime() - ARRIVAL;
-  return { start: new Date(end - minutes * 60_000).toISOString(), end: new Date(end).toISOString() };
-}
+import { also, quoted } from "../search/filterText";
 
 /** Whether a text is a duration as the API reads it: "250ms", "1.5s", "1m30s". */
 export function isDuration(text: string): boolean {
@@ -24,5 +7,18 @@ export function isDuration(text: string): boolean {
 }
 
 export function isFiltered(f: TraceFilter): boolean {
-  return Boolean(f.service || f.status || f.min || f.max || f.q);
+  return Boolean(f.service || f.status || f.min || f.max || f.filter);
+}
+
+/** What spans a search without a condition on spans is about: those that stand for their traces. */
+export function ofRoots(f: TraceFilter): boolean {
+  return !f.service && !f.filter;
+}
+
+/** A search as it may stand in an old link: its free text is part of the filter now. */
+export function upgraded(f: TraceFilter & { q?: string }): TraceFilter {
+  const { q, ...rest } = f;
+  if (!q) return rest;
+  const [key, value] = [q.slice(0, q.indexOf("=")), q.slice(q.indexOf("=") + 1)];
+  return { ...rest, filter: also(rest.filter, q.indexOf("=") > 0 && /^[\w.-]+$/.test(key) ? `${key} = ${quoted(value)}` : quoted(q)) };
 }

@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Span } from "../api/trace";
-import { isDuration, periodOf } from "./filter";
-import { spots } from "./spots";
+import { isDuration, ofRoots, upgraded } from "./filter";
 import { exactMs, hueOf, picture, ticks } from "./waterfall";
 
 const span = (spanId: string, parentId: string, more: Partial<Span> = {}): Span => ({
@@ -69,21 +68,17 @@ test("services have steady colours", () => {
   expect(new Set(["gateway", "cart", "catalog", "checkout", "payments", "reviews", "users", "shipping"].map(hueOf)).size).toBeGreaterThan(4);
 });
 
-test("the period of a range ends where traces are whole", () => {
-  const now = new Date("2026-03-01T12:00:00Z");
-  expect(periodOf("15m", now)).toEqual({ start: "2026-03-01T11:44:57.000Z", end: "2026-03-01T11:59:57.000Z" });
-  expect(periodOf("nonsense", now)).toEqual(periodOf(undefined, now));
+test("old links with free text are filters", () => {
+  expect(upgraded({ q: "GET /cart", service: "web" })).toEqual({ service: "web", filter: '"GET /cart"' });
+  expect(upgraded({ q: "customer=c-1", filter: "code = 1" })).toEqual({ filter: 'code = 1 AND customer = "c-1"' });
+  expect(upgraded({ min: "1s" })).toEqual({ min: "1s" });
+});
+
+test("without a condition on spans a search is about roots", () => {
+  expect([ofRoots({}), ofRoots({ status: "error", min: "1s" }), ofRoots({ service: "a" }), ofRoots({ filter: "a = 1" })]).toEqual([true, true, false, false]);
 });
 
 test("durations are what the API takes", () => {
   for (const good of ["250ms", "1.5s", "1m30s", "2h"]) expect(isDuration(good), good).toBe(true);
   for (const bad of ["", "5", "fast", "-1s", "0s", "1 s"]) expect(isDuration(bad), bad).toBe(false);
-});
-
-test("slow traces stand higher, late ones further right", () => {
-  const t = (start: string, durationNs: number) => ({ traceId: start, rootService: "a", rootName: "", start, durationNs, spans: 1, errors: 0, services: [] });
-  const { spots: s, lines } = spots([t("2026-03-01T12:00:00Z", 1e6), t("2026-03-01T12:00:10Z", 1e9)], { w: 800, h: 130 });
-  expect(s[1]!.x).toBeGreaterThan(s[0]!.x);
-  expect(s[1]!.y).toBeLessThan(s[0]!.y);
-  expect(lines.length).toBeGreaterThan(1);
 });

@@ -10,6 +10,8 @@ const pages: [name: string, path: string, sign: string][] = [
   ["map", "/", ".node"],
   ["map-service", "/?sel=node%3Agateway", ".panel canvas"],
   ["traces", "/traces", ".trace-row"],
+  ["traces-compared", "/traces?cmp=slow", ".delta, .state"],
+  ["logs", "/logs", ".log-row"],
   ["traffic", "/traffic", ".traffic-entry"],
   ["traffic-service", "/traffic/reviews", ".version"],
   ["events", "/events", ".event"],

@@ -28,6 +28,98 @@ test("search needs no service, filters are in the URL, and older pages follow", 
   await close();
 });
 
+test("a filter is asked for on Enter, a mistake is shown at its place, and mended", async () => {
+  const { page, close } = await open();
+  await page.goto("/traces");
+  await page.locator(".trace-row").first().waitFor();
+  const input = page.getByRole("combobox", { name: "Filter" });
+  await input.fill("duration > 1us AND nonsense");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Enter");
+  const mistake = page.getByRole("alert").filter({ hasText: "At character" });
+  await mistake.waitFor();
+  expect(await mistake.locator("code").textContent()).toContain("nonsense");
+  expect(await input.getAttribute("aria-invalid")).toBe("true");
+  await page.getByText("The filter is not understood").waitFor();
+  await input.fill("duration > 1us");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Enter");
+  await mistake.waitFor({ state: "detached" });
+  await page.waitForURL((u) => u.searchParams.get("filter") === "duration > 1us");
+  await page.locator(".trace-row").first().waitFor();
+  await page.reload();
+  expect(await input.inputValue()).toBe("duration > 1us");
+  await close();
+});
+
+test("a filter is completed with the keyboard alone", async () => {
+  const { page, clean, close } = await open();
+  await page.goto("/traces");
+  const row = page.locator(".trace-row").first();
+  const service = (await row.locator(".trace-name b").textContent())!;
+  const input = page.getByRole("combobox", { name: "Filter" });
+  await input.focus();
+  await page.keyboard.type("servic");
+  await page.getByRole("option", { name: /^service( |$)/ }).first().waitFor();
+  await page.keyboard.press("ArrowDown");
+  expect(await input.getAttribute("aria-activedescendant")).toBeTruthy();
+  await page.keyboard.press("Enter");
+  expect(await input.inputValue()).toBe("service ");
+  await page.keyboard.type(`= ${service.slice(0, 3)}`);
+  await page.getByRole("option").filter({ hasText: service }).first().waitFor();
+  for (let i = 0; i < 12 && !(await page.getByRole("option", { selected: true }).allTextContents()).some((t) => t.startsWith(service)); i++) await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  expect(await input.inputValue()).toBe(`service = ${service} `);
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Enter");
+  await page.waitForURL((u) => u.searchParams.get("filter") === `service = ${service}`);
+  await row.waitFor();
+  await clean();
+  await close();
+});
+
+test("a rectangle on the heatmap is compared with the rest, and the search narrowed to it", async () => {
+  const { page, clean, close } = await open();
+  await page.goto("/traces?range=15m");
+  const canvas = page.locator(".heatmap canvas");
+  await canvas.waitFor();
+  await page.locator(".trace-row").first().waitFor();
+  const box = (await canvas.boundingBox())!;
+  await page.mouse.move(box.x + 70, box.y + 4);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width - 20, box.y + box.height / 2, { steps: 5 });
+  await page.mouse.up();
+  await page.waitForURL((u) => u.searchParams.get("cmp") === "box" && u.searchParams.has("box"));
+  const panel = page.getByRole("region", { name: "What is different" });
+  await panel.getByText("What is different about the selection?").waitFor();
+  await panel.locator(".delta, .state").first().waitFor();
+  await page.reload();
+  await panel.locator(".delta, .state").first().waitFor();
+  await page.getByRole("button", { name: "Narrow the search" }).click();
+  await page.waitForURL((u) => /duration > .+ AND duration <= /.test(u.searchParams.get("filter") ?? "") && u.searchParams.has("from") && !u.searchParams.has("box"));
+  await page.locator(".trace-row, .state").first().waitFor();
+  expect(await page.getByLabel("Period").inputValue()).toBe("fixed");
+  await clean();
+  await close();
+});
+
+test("an answer that is not all is told to be so", async () => {
+  const { page, clean, close } = await open();
+  const why = "searched back to 2026-03-01T12:00:00Z only: the question costs more than one may; ask for a shorter time or more precisely";
+  for (const path of ["traces?**", "traces/heatmap?**"]) {
+    await page.route(`**/api/v1/${path}`, async (route) => {
+      const answer = await route.fetch();
+      await route.fulfill({ response: answer, json: { ...(await answer.json()), next: undefined, partial: why } });
+    });
+  }
+  await page.goto("/traces");
+  await page.getByRole("status").filter({ hasText: "The heatmap does not show all: searched back to" }).waitFor();
+  await page.getByRole("status").filter({ hasText: "There may be more traces: searched back to" }).waitFor();
+  expect(await page.getByText("That is all of this period.").count()).toBe(0);
+  await clean();
+  await close();
+});
+
 test("a search without a result says so and can be cleared", async () => {
   const { page, clean, close } = await open();
   await page.goto("/traces?min=9h");
