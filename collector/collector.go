@@ -1,6 +1,6 @@
 // Package collector receives the mesh's telemetry and stores it. It takes OTLP over
-// gRPC and HTTP, from sidecars over mutual TLS and from apps on the same machine in
-// plaintext, keeps it on disk until the store has acknowledged it, and accounts for
+// gRPC and HTTP, and where asked to Zipkin's and Jaeger's spans, from sidecars over mutual
+// TLS and from apps on the same machine in plaintext, keeps it on disk until the store has acknowledged it, and accounts for
 // every item.
 //
 // A collector starts and receives while the store is away, and holds what comes in for
@@ -12,8 +12,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -32,11 +34,12 @@ type Collector struct {
 	connection *connection
 	pipeline   *pipeline.Pipeline
 	grpc, http *port
+	others     map[string]*port // by the protocol's name, those that are on
 	sockets    sockets
 	ready      chan struct{}
 }
 
-// port is one of the two ways in.
+// port is one of the ways in.
 type port struct {
 	address string
 	gate    *gate.Gate
@@ -55,19 +58,42 @@ func New(c Config, d Deps) (*Collector, error) {
 	ledger := account.New()
 	conn := &connection{address: c.Store, log: d.Logger, opened: make(chan struct{})}
 	s := socketsIn(c.Dir)
+	on := pipeline.Config{
+		Dir: filepath.Join(c.Dir, "queue"), GRPCSocket: s.grpc, HTTPSocket: s.http,
+		MemoryMiB: c.MemoryMiB, QueueItems: c.QueueItems,
+	}
+	others := map[string]*port{}
+	for _, o := range []struct {
+		name, address, socket, alpn string
+		to                          *string
+	}{
+		{Zipkin, c.Zipkin, s.zipkin, "http/1.1", &on.ZipkinSocket},
+		{JaegerGRPC, c.JaegerGRPC, s.jaegerGRPC, "h2", &on.JaegerGRPCSocket},
+		{JaegerHTTP, c.JaegerHTTP, s.jaegerHTTP, "http/1.1", &on.JaegerHTTPSocket},
+	} {
+		if o.address != "" {
+			*o.to = o.socket
+			others[o.name] = &port{address: o.address, gate: newGate(c, d, o.socket, o.alpn)}
+		}
+	}
 	return &Collector{
 		config: c, log: d.Logger, ledger: ledger, connection: conn, sockets: s,
-		pipeline: pipeline.New(pipeline.Config{
-			Dir: filepath.Join(c.Dir, "queue"), GRPCSocket: s.grpc, HTTPSocket: s.http,
-			MemoryMiB: c.MemoryMiB, QueueItems: c.QueueItems,
-		}, pipeline.Deps{
+		pipeline: pipeline.New(on, pipeline.Deps{
 			Exporter: exporter.NewFactory(conn.store, ledger), Ledger: ledger, Logger: d.Logger,
 		}),
-		grpc:  &port{address: c.GRPC, gate: newGate(c, d, s.grpc, "h2")},
-		http:  &port{address: c.HTTP, gate: newGate(c, d, s.http, "http/1.1")},
-		ready: make(chan struct{}),
+		grpc:   &port{address: c.GRPC, gate: newGate(c, d, s.grpc, "h2")},
+		http:   &port{address: c.HTTP, gate: newGate(c, d, s.http, "http/1.1")},
+		others: others,
+		ready:  make(chan struct{}),
 	}, nil
 }
+
+// The names of the protocols beside OTLP.
+const (
+	Zipkin     = "zipkin"
+	JaegerGRPC = "jaeger-grpc"
+	JaegerHTTP = "jaeger-http"
+)
 
 func newGate(c Config, d Deps, socket, alpn string) *gate.Gate {
 	deps := gate.Deps{
@@ -120,22 +146,36 @@ func (c *Collector) Stored() <-chan struct{} { return c.connection.opened }
 // Addresses are where OTLP is taken over gRPC and HTTP, once the collector is ready.
 func (c *Collector) Addresses() (grpc, http net.Addr) { return c.grpc.bound, c.http.bound }
 
+// Address is where a protocol beside OTLP is taken, nil if it is off, once the collector is
+// ready.
+func (c *Collector) Address(protocol string) net.Addr {
+	if p := c.others[protocol]; p != nil {
+		return p.bound
+	}
+	return nil
+}
+
 // Accounting is what became of the telemetry received: one entry for each signal.
 func (c *Collector) Accounting() []signal.Pipeline { return c.ledger.Accounting() }
 
 // Refused is how many items of each signal senders were told to keep.
 func (c *Collector) Refused() map[string]uint64 { return c.ledger.RefusedItems() }
 
-// Connections counts what came to the two ports.
-func (c *Collector) Connections() (grpc, http gate.Stats) {
-	return c.grpc.gate.Stats(), c.http.gate.Stats()
+// Connections counts what came to each port: "grpc" and "http" of OTLP, and those of other
+// protocols by their names.
+func (c *Collector) Connections() map[string]gate.Stats {
+	all := map[string]gate.Stats{"grpc": c.grpc.gate.Stats(), "http": c.http.gate.Stats()}
+	for name, p := range c.others {
+		all[name] = p.gate.Stats()
+	}
+	return all
 }
 
-// listen binds both ports, or neither. Clients that connect from now on wait until the
+// listen binds all ports, or none. Clients that connect from now on wait until the
 // pipeline is there.
 func (c *Collector) listen(ctx context.Context) (map[*port]net.Listener, error) {
 	out := map[*port]net.Listener{}
-	for _, p := range []*port{c.grpc, c.http} {
+	for _, p := range append([]*port{c.grpc, c.http}, slices.Collect(maps.Values(c.others))...) {
 		var lc net.ListenConfig
 		l, err := lc.Listen(ctx, "tcp", p.address)
 		if err != nil {
@@ -164,6 +204,9 @@ func (c *Collector) announce(ctx context.Context) {
 	select {
 	case <-c.pipeline.Ready():
 		c.log.Info("receiving telemetry", "grpc", c.grpc.bound, "http", c.http.bound)
+		for name, p := range c.others {
+			c.log.Info("receiving spans", "protocol", name, "address", p.bound)
+		}
 		close(c.ready)
 	case <-ctx.Done():
 	}

@@ -51,8 +51,8 @@ func TestRestartKeepsWhatIsQueued(t *testing.T) {
 	stop()
 	col, _ = start(t, c)
 	checkBooks(t, col, 5, 0)
-	if grpc, _ := col.Connections(); grpc.TLS != 0 {
-		t.Errorf("connections %+v", grpc)
+	if all := col.Connections(); all["grpc"].TLS != 0 || len(all) != 2 {
+		t.Errorf("connections %+v", all)
 	}
 }
 

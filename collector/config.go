@@ -19,6 +19,10 @@ type Config struct {
 	Store string
 	// GRPC and HTTP are the addresses to take OTLP on. Default ":4317" and ":4318".
 	GRPC, HTTP string
+	// Zipkin is the address to take Zipkin's spans on, over HTTP (v1 and v2); JaegerGRPC and
+	// JaegerHTTP those for what Jaeger's clients and agents send, api_v2 over gRPC and
+	// Thrift over HTTP. Empty, the default, is off. Who may send is as for OTLP.
+	Zipkin, JaegerGRPC, JaegerHTTP string
 	// MemoryMiB is the size of the process's heap beyond which telemetry is refused,
 	// so that senders keep it. Default 768.
 	MemoryMiB int
@@ -68,7 +72,12 @@ func (c Config) Validate() error {
 	} else if u.Scheme == "" || u.Host == "" {
 		bad = append(bad, fmt.Errorf("store: %q is not an address like http://host:8123/database", u.Redacted()))
 	}
-	for name, address := range map[string]string{"grpc": c.GRPC, "http": c.HTTP} {
+	for name, address := range map[string]string{
+		"grpc": c.GRPC, "http": c.HTTP, "zipkin": c.Zipkin, "jaegerGRPC": c.JaegerGRPC, "jaegerHTTP": c.JaegerHTTP,
+	} {
+		if address == "" {
+			continue // off
+		}
 		if _, _, err := net.SplitHostPort(address); err != nil {
 			bad = append(bad, fmt.Errorf("%s: %w", name, err))
 		}

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -31,20 +32,24 @@ func claim(dir string) (unlock func(), err error) {
 	return func() { _ = f.Close() }, nil // closing lets go
 }
 
-// sockets are the private ways from the gates to the receiver.
-type sockets struct{ dir, grpc, http string }
+// sockets are the private ways from the gates to the receivers.
+type sockets struct{ dir, grpc, http, zipkin, jaegerGRPC, jaegerHTTP string }
 
 // maxSocketPath is what every system takes as the path of a Unix socket.
 const maxSocketPath = 100
 
 // socketsIn puts the sockets below dir, or, since their paths are limited, below the
-// system's temporary directory if dir's is long.
+// system's temporary directory if dir's is long, or has a colon: the receiver of Jaeger's
+// protocols takes nothing but an address with a port for one.
 func socketsIn(dir string) sockets {
 	d := filepath.Join(dir, "run")
-	if len(filepath.Join(d, "grpc.sock")) > maxSocketPath {
+	if len(filepath.Join(d, "jaeger-grpc:1")) > maxSocketPath || strings.Contains(d, ":") {
 		d = filepath.Join(os.TempDir(), fmt.Sprintf("sightline-%d-%08x", os.Getpid(), rand.Uint32()))
 	}
-	return sockets{dir: d, grpc: filepath.Join(d, "grpc.sock"), http: filepath.Join(d, "http.sock")}
+	return sockets{
+		dir: d, grpc: filepath.Join(d, "grpc.sock"), http: filepath.Join(d, "http.sock"), zipkin: filepath.Join(d, "zipkin.sock"),
+		jaegerGRPC: filepath.Join(d, "jaeger-grpc:1"), jaegerHTTP: filepath.Join(d, "jaeger-http:1"),
+	}
 }
 
 // make makes the sockets' directory, which only this user may enter.

@@ -74,6 +74,9 @@ func meshFlags(f *pflag.FlagSet, c *up.Config) {
 	f.StringVar(&c.OTLPGRPCListen, "otlp-grpc-listen", c.OTLPGRPCListen, "address of OTLP over gRPC")
 	f.StringVar(&c.OTLPHTTPListen, "otlp-http-listen", c.OTLPHTTPListen, "address of OTLP over HTTP")
 	f.StringVar(&c.JaegerListen, "jaeger-listen", c.JaegerListen, "address of Jaeger's gRPC query API and remote storage, such as 127.0.0.1:16685 (default: off)")
+	f.StringVar(&c.ZipkinListen, "zipkin-listen", c.ZipkinListen, "address for Zipkin's spans, such as 127.0.0.1:9411; plaintext from this machine, TLS with a certificate of the mesh from others, as for OTLP (default: off)")
+	f.StringVar(&c.JaegerGRPCListen, "jaeger-spans-grpc-listen", c.JaegerGRPCListen, "address for spans of Jaeger's agents and clients over gRPC, such as 127.0.0.1:14250; who may send is as for OTLP (default: off)")
+	f.StringVar(&c.JaegerHTTPListen, "jaeger-spans-http-listen", c.JaegerHTTPListen, "address for spans of Jaeger's clients in Thrift over HTTP, such as 127.0.0.1:14268; who may send is as for OTLP (default: off)")
 	f.StringVar(&c.StoreListen, "store-listen", c.StoreListen, "loopback address of the embedded ClickHouse")
 	f.StringVar(&c.ClickHouse, "clickhouse", c.ClickHouse,
 		"a ClickHouse server to use instead of the embedded one (clickhouse://user:password@host:9000/sightline); waited for until it answers; the environment variable "+clickHouseVariable+" says it too, and no other user can read it there")

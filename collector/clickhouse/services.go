@@ -59,14 +59,14 @@ func (s *Store) Operations(ctx context.Context, service, kind string, w signal.W
 // Dependency is how often one service called another.
 type Dependency struct {
 	Parent, Child string
-	Calls         uint64
+	Calls, Failed uint64
 }
 
 // Dependencies lists who called whom in a window, which is widened to begin with a
 // whole minute, or hour where it is long: every request, not only those with spans.
 func (s *Store) Dependencies(ctx context.Context, w signal.Window) ([]Dependency, error) {
 	scan := func(rows driver.Rows) (d Dependency, err error) {
-		err = rows.Scan(&d.Parent, &d.Child, &d.Calls)
+		err = rows.Scan(&d.Parent, &d.Child, &d.Calls, &d.Failed)
 		return d, err
 	}
 	found, err := collect(ctx, s, counting(dependenciesByWindow), scan, counted(w))

@@ -80,15 +80,15 @@ func TestDependencies(t *testing.T) {
 	if err := s.InsertRED(t.Context(), "red", rows); err != nil {
 		t.Fatal(err)
 	}
-	postgres := Dependency{"cart", "postgres", 4}
+	postgres := Dependency{"cart", "postgres", 4, 0}
 	for name, c := range map[string]struct {
 		start, end time.Duration
 		want       []Dependency
 	}{
-		"all":                 {-time.Hour, 5 * time.Minute, []Dependency{postgres, {"web", "cart", 113}}},
-		"first minute":        {0, time.Minute, []Dependency{postgres, {"web", "cart", 13}}},
-		"from within it":      {30 * time.Second, time.Minute, []Dependency{postgres, {"web", "cart", 13}}},
-		"after it":            {time.Minute, 5 * time.Minute, []Dependency{{"web", "cart", 100}}},
+		"all":                 {-time.Hour, 5 * time.Minute, []Dependency{postgres, {"web", "cart", 113, 4}}},
+		"first minute":        {0, time.Minute, []Dependency{postgres, {"web", "cart", 13, 4}}},
+		"from within it":      {30 * time.Second, time.Minute, []Dependency{postgres, {"web", "cart", 13, 4}}},
+		"after it":            {time.Minute, 5 * time.Minute, []Dependency{{"web", "cart", 100, 0}}},
 		"before any":          {-time.Hour, 0, nil},
 		"ends before it does": {5 * time.Minute, 0, nil},
 	} {

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"github.com/open-telemetry/opentelemetry-collector-contrib/receiver/jaegerreceiver"
+	"github.com/open-telemetry/opentelemetry-collector-contrib/receiver/zipkinreceiver"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/extension"
 	"go.opentelemetry.io/collector/otelcol"
@@ -17,6 +19,8 @@ func factories(c Config, d Deps) (otelcol.Factories, error) {
 	var err error
 	if f.Receivers, err = otelcol.MakeFactoryMap[receiver.Factory](
 		otlpreceiver.NewFactory(),
+		zipkinreceiver.NewFactory(),
+		jaegerreceiver.NewFactory(),
 	); err != nil {
 		return f, err
 	}

@@ -31,6 +31,10 @@ type Config struct {
 	// GRPCSocket and HTTPSocket are the paths of the Unix sockets to receive OTLP on.
 	// What is there already is removed.
 	GRPCSocket, HTTPSocket string
+	// The sockets of other protocols for spans; empty is off. The paths of Jaeger's
+	// two must look like an address, with a number after a colon, and have no
+	// other colon: the receiver checks it as one.
+	ZipkinSocket, JaegerGRPCSocket, JaegerHTTPSocket string
 	// MemoryMiB is the size of the process's heap beyond which telemetry is refused.
 	MemoryMiB int
 	// QueueItems is how many spans, log records or metric points each queue holds;
@@ -71,7 +75,9 @@ func (p *Pipeline) Ready() <-chan struct{} { return p.ready }
 // Run receives until ctx ends or a component fails. It then takes no more telemetry
 // and leaves on disk what is not stored.
 func (p *Pipeline) Run(ctx context.Context) error {
-	for _, socket := range []string{p.config.GRPCSocket, p.config.HTTPSocket} {
+	for _, socket := range []string{
+		p.config.GRPCSocket, p.config.HTTPSocket, p.config.ZipkinSocket, p.config.JaegerGRPCSocket, p.config.JaegerHTTPSocket,
+	} {
 		if err := os.Remove(socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("clear the receiver's socket: %w", err)
 		}

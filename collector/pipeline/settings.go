@@ -4,6 +4,8 @@ import (
 	"context"
 	_ "embed" // the default pipeline
 	"fmt"
+	"maps"
+	"slices"
 
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/otelcol"
@@ -51,13 +53,18 @@ func overrides(c Config) map[string]any {
 		return map[string]any{"sending_queue": map[string]any{"queue_size": c.QueueItems}}
 	}
 	endpoint := func(socket string) map[string]any { return map[string]any{"endpoint": socket} }
+	receivers := map[string]any{"otlp": map[string]any{"protocols": map[string]any{
+		"grpc": endpoint(c.GRPCSocket),
+		"http": endpoint(c.HTTPSocket),
+	}}}
+	maps.Copy(receivers, others(c))
 	return map[string]any{
 		"extensions": map[string]any{
 			queueType: map[string]any{"directory": c.Dir},
 		},
-		"receivers": map[string]any{"otlp": map[string]any{"protocols": map[string]any{
-			"grpc": endpoint(c.GRPCSocket),
-			"http": endpoint(c.HTTPSocket),
+		"receivers": receivers,
+		"service": map[string]any{"pipelines": map[string]any{"traces": map[string]any{
+			"receivers": slices.Sorted(maps.Keys(receivers)),
 		}}},
 		"processors": map[string]any{"memory_limiter": map[string]any{
 			"limit_mib":       c.MemoryMiB,
@@ -69,6 +76,32 @@ func overrides(c Config) map[string]any {
 			"sightline/metrics": queue(),
 		},
 	}
+}
+
+// others are the receivers of other protocols, those that are on. What they may be sent
+// at once is bounded as OTLP is.
+func others(c Config) map[string]any {
+	const most = 20 // MiB
+	http := func(socket string) map[string]any {
+		return map[string]any{
+			"endpoint": socket, "transport": "unix", "max_request_body_size": most << 20, "read_header_timeout": "10s",
+		}
+	}
+	on := map[string]any{}
+	if c.ZipkinSocket != "" {
+		on["zipkin"] = http(c.ZipkinSocket)
+	}
+	jaeger := map[string]any{}
+	if c.JaegerGRPCSocket != "" {
+		jaeger["grpc"] = map[string]any{"endpoint": c.JaegerGRPCSocket, "transport": "unix", "max_recv_msg_size_mib": most}
+	}
+	if c.JaegerHTTPSocket != "" {
+		jaeger["thrift_http"] = http(c.JaegerHTTPSocket)
+	}
+	if len(jaeger) > 0 {
+		on["jaeger"] = map[string]any{"protocols": jaeger}
+	}
+	return on
 }
 
 // settings is a confmap.Provider of the two addresses above.

@@ -152,7 +152,7 @@ func TestStrangersAreRefused(t *testing.T) {
 	e, running := startEmitter(t, "gateway", "https://"+http.String(), stranger)
 	hop(e, e, 200)
 	until(t, "the gate has refused it", func() bool {
-		_, stats := col.Connections()
+		stats := col.Connections()["http"]
 		return stats.RefusedTLS > 0
 	})
 	running.stop()

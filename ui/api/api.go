@@ -94,6 +94,9 @@ func (a *API) mount(e *gin.Engine) {
 	if a.deps.Tempo != nil {
 		e.GET("/tempo/*path", a.guard(route{role: session.Viewer}), gin.WrapH(a.deps.Tempo))
 	}
+	if a.deps.Zipkin != nil {
+		e.GET("/zipkin/api/*path", a.guard(route{role: session.Viewer}), gin.WrapH(a.deps.Zipkin))
+	}
 	if a.deps.Metrics != nil {
 		e.GET("/metrics", gin.WrapH(a.deps.Metrics)) // counts of this process only: nothing to guard
 	}

@@ -227,7 +227,7 @@ func TestMountedHandlers(t *testing.T) {
 		d.Prometheus = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(r.URL.Path)) })
 		d.RemoteWrite = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 		d.Jaeger = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(r.URL.Path)) })
-		d.Tempo = d.Jaeger
+		d.Tempo, d.Zipkin = d.Jaeger, d.Jaeger
 		d.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("up 1\n")) })
 	})
 	if w := s.do("POST", "/prometheus/api/v1/write", ""); w.Code != http.StatusNoContent {
@@ -242,7 +242,7 @@ func TestMountedHandlers(t *testing.T) {
 	if w := s.do("GET", "/prometheus/api/v1/query", "", "Authorization: Bearer no"); w.Code != http.StatusUnauthorized {
 		t.Errorf("prometheus without sign-in = %d", w.Code)
 	}
-	for _, path := range []string{"/jaeger/api/v3/services", "/tempo/api/search", "/tempo/ready"} {
+	for _, path := range []string{"/jaeger/api/v3/services", "/tempo/api/search", "/tempo/ready", "/zipkin/api/v2/services"} {
 		if w := s.do("GET", path, ""); w.Body.String() != path {
 			t.Errorf("%s = %d %s", path, w.Code, w.Body)
 		}

@@ -178,6 +178,7 @@ type Deps struct {
 	RemoteWrite http.Handler // of /prometheus/api/v1/write, for operators
 	Jaeger      http.Handler // of /jaeger/api/…; sees the whole path
 	Tempo       http.Handler // of /tempo/…; sees the whole path
+	Zipkin      http.Handler // of /zipkin/api/…; sees the whole path
 	Metrics     http.Handler // of /metrics
 
 	// Status maps an error of the parts above to an HTTP status, 0 when it knows none.

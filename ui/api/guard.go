@@ -35,7 +35,7 @@ func secured(c *gin.Context) {
 }
 
 func isAPI(path string) bool {
-	return slices.ContainsFunc([]string{"/api/", "/prometheus/", "/jaeger/", "/tempo/"}, func(below string) bool {
+	return slices.ContainsFunc([]string{"/api/", "/prometheus/", "/jaeger/", "/tempo/", "/zipkin/"}, func(below string) bool {
 		return strings.HasPrefix(path, below)
 	})
 }

@@ -21,6 +21,9 @@ type Config struct {
 	OTLPGRPCListen     string // telemetry in; default :4317
 	OTLPHTTPListen     string // telemetry in; default :4318
 	JaegerListen       string // Jaeger's gRPC query and remote storage; empty is off
+	ZipkinListen       string // Zipkin's spans in; empty is off
+	JaegerGRPCListen   string // spans of Jaeger's clients in, over gRPC; empty is off
+	JaegerHTTPListen   string // the same in Thrift over HTTP
 	StoreListen        string // embedded ClickHouse, loopback only; default 127.0.0.1:8123
 
 	// ClickHouse is a server to use instead of the embedded engine:
@@ -76,14 +79,7 @@ func (c Config) Validate() error {
 	if c.Dir == "" {
 		bad = append(bad, errors.New("dir: want a directory to keep state in"))
 	}
-	addresses := map[string]string{
-		"listen": c.Listen, "control-plane-listen": c.ControlPlaneListen,
-		"otlp-grpc-listen": c.OTLPGRPCListen, "otlp-http-listen": c.OTLPHTTPListen, "store-listen": c.StoreListen,
-	}
-	if c.JaegerListen != "" {
-		addresses["jaeger-listen"] = c.JaegerListen
-	}
-	for name, addr := range addresses {
+	for name, addr := range c.addresses() {
 		if _, _, err := net.SplitHostPort(addr); err != nil {
 			bad = append(bad, fmt.Errorf("%s: %q: want host:port or :port", name, addr))
 		}
@@ -100,6 +96,24 @@ func (c Config) Validate() error {
 		bad = append(bad, fmt.Errorf("path-normalization: %w", err))
 	}
 	return errors.Join(bad...)
+}
+
+// addresses are where the mesh listens, by the names of their flags: those that may be
+// off, where they are on.
+func (c Config) addresses() map[string]string {
+	all := map[string]string{
+		"listen": c.Listen, "control-plane-listen": c.ControlPlaneListen,
+		"otlp-grpc-listen": c.OTLPGRPCListen, "otlp-http-listen": c.OTLPHTTPListen, "store-listen": c.StoreListen,
+	}
+	for name, addr := range map[string]string{
+		"jaeger-listen": c.JaegerListen, "zipkin-listen": c.ZipkinListen,
+		"jaeger-spans-grpc-listen": c.JaegerGRPCListen, "jaeger-spans-http-listen": c.JaegerHTTPListen,
+	} {
+		if addr != "" {
+			all[name] = addr
+		}
+	}
+	return all
 }
 
 // local is how this machine reaches one of its own listeners.

@@ -51,13 +51,9 @@ func (p pipelineMetrics) Collect(ch chan<- prometheus.Metric) {
 	for signal, n := range p.c.Refused() {
 		count(items, n, signal, "refused", "")
 	}
-	grpc, http := p.c.Connections()
-	for port, s := range map[string]struct{ passed, refused uint64 }{
-		"grpc": {grpc.TLS + grpc.Plaintext, grpc.RefusedTLS + grpc.RefusedPlaintext + grpc.RefusedFull},
-		"http": {http.TLS + http.Plaintext, http.RefusedTLS + http.RefusedPlaintext + http.RefusedFull},
-	} {
-		count(connections, s.passed, port, "passed")
-		count(connections, s.refused, port, "refused")
+	for port, s := range p.c.Connections() {
+		count(connections, s.TLS+s.Plaintext, port, "passed")
+		count(connections, s.RefusedTLS+s.RefusedPlaintext+s.RefusedFull, port, "refused")
 	}
 }
 

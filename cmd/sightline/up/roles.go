@@ -19,6 +19,7 @@ import (
 	"github.com/sightline-mesh/sightline/collector/remote"
 	"github.com/sightline-mesh/sightline/collector/rules"
 	"github.com/sightline-mesh/sightline/collector/tempo"
+	"github.com/sightline-mesh/sightline/collector/zipkin"
 	"github.com/sightline-mesh/sightline/controlplane/admin"
 	"github.com/sightline-mesh/sightline/controlplane/identity"
 	"github.com/sightline-mesh/sightline/topology"
@@ -109,6 +110,7 @@ func (m *Mesh) assemble(ctx context.Context) (*roles, error) {
 	r.collector, err = collector.New(collector.Config{
 		Dir: filepath.Join(m.c.Dir, "collector"), Store: m.dsn,
 		GRPC: m.c.OTLPGRPCListen, HTTP: m.c.OTLPHTTPListen,
+		Zipkin: m.c.ZipkinListen, JaegerGRPC: m.c.JaegerGRPCListen, JaegerHTTP: m.c.JaegerHTTPListen,
 	}, collector.Deps{ServerTLS: source.ServerTLS, Watch: source.Watch, Logger: m.c.Logger})
 	if err != nil {
 		return nil, err
@@ -139,11 +141,14 @@ func (m *Mesh) newUI(ctx context.Context, r *roles, engine *promql.Engine) (*ui.
 		RemoteWrite: r.written,
 		Jaeger:      http.StripPrefix("/jaeger", r.jaeger.Handler()),
 		Tempo:       http.StripPrefix("/tempo", m.tempo(r).Handler()),
-		Metrics:     newMetrics(r),
-		SLOs:        r.rules.SLOs,
-		Alerts:      r.rules.Alerts,
-		Status:      status,
-		Logger:      m.c.Logger,
+		Zipkin: http.StripPrefix("/zipkin", zipkin.New(zipkin.Deps{
+			Finder: r.store, Names: r.store, Callers: r.store, Attributes: r.store, Logger: m.c.Logger,
+		}).Handler()),
+		Metrics: newMetrics(r),
+		SLOs:    r.rules.SLOs,
+		Alerts:  r.rules.Alerts,
+		Status:  status,
+		Logger:  m.c.Logger,
 	}
 	acts(&d, r.plane)
 	d.Replay = (&replays{plane: r.plane, store: r.store}).run
