@@ -33,6 +33,7 @@ type Collector struct {
 	ledger     *account.Ledger
 	connection *connection
 	pipeline   *pipeline.Pipeline
+	trimmer    *trimmer
 	grpc, http *port
 	others     map[string]*port // by the protocol's name, those that are on
 	sockets    sockets
@@ -78,6 +79,7 @@ func New(c Config, d Deps) (*Collector, error) {
 	}
 	return &Collector{
 		config: c, log: d.Logger, ledger: ledger, connection: conn, sockets: s,
+		trimmer: &trimmer{limit: c.StoreLimit, log: d.Logger},
 		pipeline: pipeline.New(on, pipeline.Deps{
 			Exporter: exporter.NewFactory(conn.store, ledger), Ledger: ledger, Logger: d.Logger,
 		}),
@@ -133,6 +135,7 @@ func (c *Collector) Run(ctx context.Context) error {
 		g.Go(func() error { return c.serve(ctx, p, l) })
 	}
 	g.Go(func() error { c.announce(ctx); return nil })
+	g.Go(func() error { c.trim(ctx); return nil })
 	return errors.Join(g.Wait(), c.connection.close())
 }
 
@@ -160,6 +163,10 @@ func (c *Collector) Accounting() []signal.Pipeline { return c.ledger.Accounting(
 
 // Refused is how many items of each signal senders were told to keep.
 func (c *Collector) Refused() map[string]uint64 { return c.ledger.RefusedItems() }
+
+// StoreSize is how many bytes the store had on disk when it was last measured, within the
+// last minute while it answers; 0 before.
+func (c *Collector) StoreSize() uint64 { return c.trimmer.size.Load() }
 
 // Connections counts what came to each port: "grpc" and "http" of OTLP, and those of other
 // protocols by their names.

@@ -116,13 +116,14 @@ func TestValidate(t *testing.T) {
 		change func(*Config)
 		names  string
 	}{
-		"no directory":     {func(c *Config) { c.Dir = "" }, "dir"},
-		"no store":         {func(c *Config) { c.Store = "" }, "store"},
-		"store is no URL":  {func(c *Config) { c.Store = "127.0.0.1:8123" }, "store"},
-		"address":          {func(c *Config) { c.GRPC = "4317" }, "grpc"},
-		"too little queue": {func(c *Config) { c.QueueItems = 10 }, "queueItems"},
-		"too little room":  {func(c *Config) { c.MemoryMiB = 1 }, "memoryMiB"},
-		"connections":      {func(c *Config) { c.Connections = -1 }, "connections"},
+		"no directory":       {func(c *Config) { c.Dir = "" }, "dir"},
+		"no store":           {func(c *Config) { c.Store = "" }, "store"},
+		"store is no URL":    {func(c *Config) { c.Store = "127.0.0.1:8123" }, "store"},
+		"limit of a cluster": {func(c *Config) { c.Store, c.StoreLimit = c.Store+"?cluster=main", 1<<30 }, "storeLimit"},
+		"address":            {func(c *Config) { c.GRPC = "4317" }, "grpc"},
+		"too little queue":   {func(c *Config) { c.QueueItems = 10 }, "queueItems"},
+		"too little room":    {func(c *Config) { c.MemoryMiB = 1 }, "memoryMiB"},
+		"connections":        {func(c *Config) { c.Connections = -1 }, "connections"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -30,6 +30,10 @@ type Config struct {
 	// for the store, at half a kilobyte or so; beyond it telemetry is refused. At least
 	// 10,000. Default 1,000,000.
 	QueueItems int
+	// StoreLimit is how many bytes the store may have on disk. Beyond it the oldest day of
+	// what takes most of the room is given up, but for today's. 0 is no limit; a store on a
+	// cluster cannot have one.
+	StoreLimit uint64
 	// Connections is how many clients may be connected to each port. Default 1024.
 	Connections int
 }
@@ -71,6 +75,8 @@ func (c Config) Validate() error {
 		bad = append(bad, fmt.Errorf("store: %w", err))
 	} else if u.Scheme == "" || u.Host == "" {
 		bad = append(bad, fmt.Errorf("store: %q is not an address like http://host:8123/database", u.Redacted()))
+	} else if c.StoreLimit > 0 && u.Query().Has("cluster") {
+		bad = append(bad, errors.New("storeLimit: a store on a cluster cannot have one; set ClickHouse's storage policies there"))
 	}
 	for name, address := range map[string]string{
 		"grpc": c.GRPC, "http": c.HTTP, "zipkin": c.Zipkin, "jaegerGRPC": c.JaegerGRPC, "jaegerHTTP": c.JaegerHTTP,

@@ -80,6 +80,7 @@ func meshFlags(f *pflag.FlagSet, c *up.Config) {
 	f.StringVar(&c.StoreListen, "store-listen", c.StoreListen, "loopback address of the embedded ClickHouse")
 	f.StringVar(&c.ClickHouse, "clickhouse", c.ClickHouse,
 		"a ClickHouse server to use instead of the embedded one (clickhouse://user:password@host:9000/sightline); waited for until it answers; the environment variable "+clickHouseVariable+" says it too, and no other user can read it there")
+	f.Var((*sizeFlag)(&c.StoreLimit), "store-limit", storeLimitHelp)
 	f.StringVar(&c.Engine, "engine", c.Engine, "path of libchdb.so (default: where make engine put it)")
 	f.DurationVar(&c.CertTTL, "cert-ttl", c.CertTTL, "how long certificates are good for")
 	f.StringVar((*string)(&c.PathNormalization), "path-normalization", "", pathsHelp)

@@ -29,6 +29,9 @@ type Config struct {
 	// ClickHouse is a server to use instead of the embedded engine:
 	// "clickhouse://user:password@host:9000/sightline".
 	ClickHouse string
+	// StoreLimit is how many bytes the store may have on disk before its oldest days are
+	// given up; 0 is no limit.
+	StoreLimit uint64
 	// Etcd are the control plane's flags about etcd and other control planes on it.
 	Etcd []string
 	// Engine is the path of libchdb.so; empty is where `make engine` puts it.

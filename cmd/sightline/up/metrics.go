@@ -28,6 +28,8 @@ var (
 		"Spans, log records and metric points, by what became of them.", []string{"signal", "outcome", "reason"}, nil)
 	queued = prometheus.NewDesc("sightline_pipeline_queued",
 		"Items on disk that wait for the store.", []string{"signal"}, nil)
+	storeSize = prometheus.NewDesc("sightline_store_bytes",
+		"What the store's tables have on disk, measured every minute.", nil, nil)
 	connections = prometheus.NewDesc("sightline_collector_connections_total",
 		"Connections to the OTLP ports, by what became of them.", []string{"port", "outcome"}, nil)
 )
@@ -37,6 +39,7 @@ func (pipelineMetrics) Describe(ch chan<- *prometheus.Desc) {
 	ch <- items
 	ch <- queued
 	ch <- connections
+	ch <- storeSize
 }
 
 // Collect implements prometheus.Collector.
@@ -51,6 +54,7 @@ func (p pipelineMetrics) Collect(ch chan<- prometheus.Metric) {
 	for signal, n := range p.c.Refused() {
 		count(items, n, signal, "refused", "")
 	}
+	ch <- prometheus.MustNewConstMetric(storeSize, prometheus.GaugeValue, float64(p.c.StoreSize()))
 	for port, s := range p.c.Connections() {
 		count(connections, s.TLS+s.Plaintext, port, "passed")
 		count(connections, s.RefusedTLS+s.RefusedPlaintext+s.RefusedFull, port, "refused")

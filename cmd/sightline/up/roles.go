@@ -109,7 +109,7 @@ func (m *Mesh) assemble(ctx context.Context) (*roles, error) {
 	r.plane = admin.NewClient(address, source.ClientTLS(source.ControlPlane(), "h2", "http/1.1"))
 	r.collector, err = collector.New(collector.Config{
 		Dir: filepath.Join(m.c.Dir, "collector"), Store: m.dsn,
-		GRPC: m.c.OTLPGRPCListen, HTTP: m.c.OTLPHTTPListen,
+		GRPC: m.c.OTLPGRPCListen, HTTP: m.c.OTLPHTTPListen, StoreLimit: m.c.StoreLimit,
 		Zipkin: m.c.ZipkinListen, JaegerGRPC: m.c.JaegerGRPCListen, JaegerHTTP: m.c.JaegerHTTPListen,
 	}, collector.Deps{ServerTLS: source.ServerTLS, Watch: source.Watch, Logger: m.c.Logger})
 	if err != nil {

@@ -1,0 +1,75 @@
+package collector
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sightline-mesh/sightline/collector/clickhouse"
+)
+
+// days is a store of so many bytes a day, the last of them today.
+type days struct {
+	each []uint64
+	away error
+}
+
+func (d *days) Size(context.Context) (n uint64, err error) {
+	for _, bytes := range d.each {
+		n += bytes
+	}
+	return n, d.away
+}
+
+func (d *days) Trim(ctx context.Context, most uint64, now time.Time) (gone []clickhouse.Trimmed, err error) {
+	for len(d.each) > 1 {
+		if n, _ := d.Size(ctx); n <= most {
+			break
+		}
+		gone = append(gone, clickhouse.Trimmed{Tables: []string{"logs"}, Day: now.AddDate(0, 0, 1-len(d.each)), Bytes: d.each[0]})
+		d.each = d.each[1:]
+	}
+	return gone, d.away
+}
+
+func TestTrimmer(t *testing.T) {
+	tests := []struct {
+		name  string
+		limit uint64
+		store days
+		size  uint64
+		told  []string
+	}{
+		{"no limit", 0, days{each: []uint64{5, 5, 5}}, 15, nil},
+		{"room", 15, days{each: []uint64{5, 5, 5}}, 15, nil},
+		{"two days too many", 7, days{each: []uint64{5, 5, 5}}, 5, []string{"given up", "given up"}},
+		{"today is too large", 3, days{each: []uint64{5, 5}}, 5, []string{"given up", "this day alone"}},
+		{"away", 3, days{each: []uint64{5}, away: errors.New("connection refused")}, 0, []string{"connection refused"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var log bytes.Buffer
+			trim := &trimmer{limit: tt.limit, log: slog.New(slog.NewTextHandler(&log, nil))}
+			trim.once(t.Context(), &tt.store)
+			if got := trim.size.Load(); got != tt.size {
+				t.Errorf("size %d, want %d", got, tt.size)
+			}
+			lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+			if log.Len() == 0 {
+				lines = nil
+			}
+			if len(lines) != len(tt.told) {
+				t.Fatalf("told %q", lines)
+			}
+			for i, want := range tt.told {
+				if !strings.Contains(lines[i], want) {
+					t.Errorf("told %q, want %q", lines[i], want)
+				}
+			}
+		})
+	}
+}
