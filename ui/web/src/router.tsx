@@ -41,7 +41,7 @@ const pages = [
   createRoute({
     getParentRoute: () => root,
     path: "/traces",
-    validateSearch: (q: Query): TraceFilter => upgraded(pick("filter", "service", "status", "min", "max", "q", "range", "from", "to", "box", "cmp")(q)),
+    validateSearch: (q: Query): TraceFilter => upgraded(pick("filter", "service", "status", "min", "max", "q", "range", "from", "to", "spans", "box", "cmp")(q)),
     component: lazyRouteComponent(() => import("./traces/TracesPage")),
   }),
   createRoute({

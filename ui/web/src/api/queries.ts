@@ -59,6 +59,7 @@ export interface TraceFilter {
   range?: string;
   from?: string; // with to, instead of a range
   to?: string;
+  spans?: string; // "all": the heatmap is not of roots only
   box?: string; // a rectangle of the heatmap
   cmp?: string; // what is compared with the rest: "errors", "slow" or "box"
 }

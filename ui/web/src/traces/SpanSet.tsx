@@ -7,6 +7,7 @@ import { Partial } from "../search/Partial";
 import { Button } from "../ui/Button";
 import { ErrorState } from "../ui/State";
 import { DeltaPanel } from "./DeltaPanel";
+import { aboutTraces } from "./filter";
 import { boxFilter, boxOf, boxText, durationText, slowBound, type Box } from "./heat";
 import { HeatmapView } from "./HeatmapView";
 
@@ -33,7 +34,7 @@ export function SpanSet({ search, roots, filter, set }: Props) {
       </>
     );
   }
-  const of = roots ? "root spans" : "spans that match";
+  const of = roots ? "root spans" : aboutTraces(filter) ? "spans" : "spans that match";
   const box = boxOf(filter.box);
   const slow = slowBound(h, SLOWEST);
   const compared = comparison(filter.cmp, box, slow);
@@ -50,6 +51,16 @@ export function SpanSet({ search, roots, filter, set }: Props) {
         <span className="muted">
           {compact(h.spans)} {of}, {compact(h.errors)} failed
         </span>
+        {aboutTraces(filter) && (
+          <div className="chips" role="group" aria-label="Spans">
+            <button type="button" className="chip" aria-pressed={roots} onClick={() => set({ spans: undefined, box: undefined })}>
+              roots
+            </button>
+            <button type="button" className="chip" aria-pressed={!roots} onClick={() => set({ spans: "all", box: undefined })} title="Every span of the traces, also of calls in their midst">
+              all spans
+            </button>
+          </div>
+        )}
         <div className="chips" role="group" aria-label="What is different about">
           <span className="faint">What is different about</span>
           <button type="button" className="chip" aria-pressed={filter.cmp === "errors"} disabled={h.errors === 0} onClick={() => toggle("errors")}>

@@ -12,6 +12,11 @@ export function isFiltered(f: TraceFilter): boolean {
 
 /** What spans a search without a condition on spans is about: those that stand for their traces. */
 export function ofRoots(f: TraceFilter): boolean {
+  return aboutTraces(f) && f.spans !== "all";
+}
+
+/** Whether a search has no condition on spans, so that one may choose which of a trace's it is about. */
+export function aboutTraces(f: TraceFilter): boolean {
   return !f.service && !f.filter;
 }
 

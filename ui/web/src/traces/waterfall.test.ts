@@ -75,7 +75,7 @@ test("old links with free text are filters", () => {
 });
 
 test("without a condition on spans a search is about roots", () => {
-  expect([ofRoots({}), ofRoots({ status: "error", min: "1s" }), ofRoots({ service: "a" }), ofRoots({ filter: "a = 1" })]).toEqual([true, true, false, false]);
+  expect([ofRoots({}), ofRoots({ status: "error", min: "1s" }), ofRoots({ service: "a" }), ofRoots({ filter: "a = 1" }), ofRoots({ spans: "all" })]).toEqual([true, true, false, false, false]);
 });
 
 test("durations are what the API takes", () => {

@@ -103,6 +103,24 @@ test("a rectangle on the heatmap is compared with the rest, and the search narro
   await close();
 });
 
+test("the slow are compared over all spans, and a value that differs becomes part of the filter", async () => {
+  const { page, clean, close } = await open();
+  await page.goto("/traces");
+  await page.getByRole("group", { name: "Spans" }).getByRole("button", { name: "all spans" }).click();
+  await page.waitForURL((u) => u.searchParams.get("spans") === "all");
+  const slow = page.getByRole("group", { name: "What is different about" }).getByRole("button", { name: /slower than/ });
+  await slow.click();
+  await page.waitForURL((u) => u.searchParams.get("cmp") === "slow");
+  const only = page.getByRole("region", { name: "What is different" }).getByRole("button", { name: /^Only / }).first();
+  const filter = (await only.getAttribute("aria-label"))!.slice("Only ".length);
+  await only.click();
+  await page.waitForURL((u) => u.searchParams.get("filter") === filter && !u.searchParams.has("cmp"));
+  expect(await page.getByRole("combobox", { name: "Filter" }).inputValue()).toBe(filter);
+  await page.locator(".trace-row").first().waitFor();
+  await clean();
+  await close();
+});
+
 test("an answer that is not all is told to be so", async () => {
   const { page, clean, close } = await open();
   const why = "searched back to 2026-03-01T12:00:00Z only: the question costs more than one may; ask for a shorter time or more precisely";
