@@ -18,12 +18,17 @@ type Config struct {
 
 	Queue configoptional.Optional[exporterhelper.QueueBatchConfig] `mapstructure:"sending_queue"`
 	Retry configretry.BackOffConfig                                `mapstructure:"retry_on_failure"`
+
+	// InFlight is a directory that remembers which batches are being sent, so that a
+	// collector which was killed meanwhile is followed by one that stores them once. Each
+	// signal needs one of its own, and batches that are not split. Without it they may be
+	// stored twice then.
+	InFlight string `mapstructure:"in_flight"`
 }
 
 const (
 	insertTimeout = 30 * time.Second
 	batchItems    = 10_000
-	batchMost     = 50_000
 	batchWait     = 500 * time.Millisecond
 	queueItems    = 1_000_000
 	retryFirst    = 200 * time.Millisecond
@@ -36,7 +41,7 @@ func defaultConfig() component.Config {
 	queue.QueueSize = queueItems
 	queue.NumConsumers = 2 // inserts of one table do not speed up with more, and each makes a part
 	batch := exporterhelper.NewDefaultBatchConfig()
-	batch.FlushTimeout, batch.MinSize, batch.MaxSize = batchWait, batchItems, batchMost
+	batch.FlushTimeout, batch.MinSize, batch.MaxSize = batchWait, batchItems, 0 // they are never split: see Config.InFlight
 	queue.Batch = configoptional.Some(batch)
 	retry := configretry.NewDefaultBackOffConfig()
 	retry.InitialInterval, retry.MaxInterval, retry.MaxElapsedTime = retryFirst, retryMost, 0
@@ -48,7 +53,7 @@ func defaultConfig() component.Config {
 }
 
 // options are those of an exporter whose queue is of a kind.
-func options(c component.Config, queue xexporterhelper.QueueBatchSettings) []exporterhelper.Option {
+func options(c component.Config, queue xexporterhelper.QueueBatchSettings, start component.StartFunc) []exporterhelper.Option {
 	cfg, ok := c.(*Config)
 	if !ok { // the Collector hands back what defaultConfig made
 		return nil
@@ -58,5 +63,6 @@ func options(c component.Config, queue xexporterhelper.QueueBatchSettings) []exp
 		exporterhelper.WithTimeout(cfg.TimeoutConfig),
 		xexporterhelper.WithQueueBatch(cfg.Queue, queue),
 		exporterhelper.WithRetry(cfg.Retry),
+		exporterhelper.WithStart(start),
 	}
 }

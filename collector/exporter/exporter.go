@@ -8,7 +8,8 @@
 // towards peers that no sidecar speaks for become edges of the service graph.
 //
 // A batch that the store did not acknowledge is tried again with the token it had
-// before, so that it is stored once whatever became of the first try.
+// before, so that it is stored once whatever became of the first try; by the next process
+// where this one is killed: see package inflight.
 package exporter
 
 import (
@@ -62,15 +63,18 @@ type sink struct {
 }
 
 func (x *sink) newTraces(ctx context.Context, set otelexporter.Settings, c component.Config) (otelexporter.Traces, error) {
-	return exporterhelper.NewTraces(ctx, set, c, x.consumeTraces, options(c, xexporterhelper.NewTracesQueueBatchSettings())...)
+	by := newCourier(x, traceForm(), c, set)
+	return exporterhelper.NewTraces(ctx, set, c, by.consume, options(c, xexporterhelper.NewTracesQueueBatchSettings(), by.start)...)
 }
 
 func (x *sink) newLogs(ctx context.Context, set otelexporter.Settings, c component.Config) (otelexporter.Logs, error) {
-	return exporterhelper.NewLogs(ctx, set, c, x.consumeLogs, options(c, xexporterhelper.NewLogsQueueBatchSettings())...)
+	by := newCourier(x, logForm(), c, set)
+	return exporterhelper.NewLogs(ctx, set, c, by.consume, options(c, xexporterhelper.NewLogsQueueBatchSettings(), by.start)...)
 }
 
 func (x *sink) newMetrics(ctx context.Context, set otelexporter.Settings, c component.Config) (otelexporter.Metrics, error) {
-	return exporterhelper.NewMetrics(ctx, set, c, x.consumeMetrics, options(c, xexporterhelper.NewMetricsQueueBatchSettings())...)
+	by := newCourier(x, metricForm(), c, set)
+	return exporterhelper.NewMetrics(ctx, set, c, by.consume, options(c, xexporterhelper.NewMetricsQueueBatchSettings(), by.start)...)
 }
 
 // batch is one request's rows, ready to be stored.
@@ -106,11 +110,16 @@ func (x *sink) deliver(ctx context.Context, b batch) error {
 		x.acc.Dropped(b.signal, refusedByStore, b.items)
 		return consumererror.NewPermanent(fmt.Errorf("store %s: %w", b.signal, err))
 	}
+	x.count(b)
+	return nil
+}
+
+// count keeps the books of a batch that is stored.
+func (x *sink) count(b batch) {
 	for reason, n := range b.dropped {
 		x.acc.Dropped(b.signal, reason, n)
 	}
 	x.acc.Stored(b.signal, b.items-b.dropped.total())
-	return nil
 }
 
 // Reasons for which an item is never stored.

@@ -11,18 +11,33 @@ import (
 	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
-func (x *sink) consumeLogs(ctx context.Context, ld plog.Logs) error {
-	id, err := token(ld, (&plog.ProtoMarshaler{}).MarshalLogs)
-	if err != nil {
-		return err
+func logForm() form[plog.Logs] {
+	return form[plog.Logs]{
+		encode: (&plog.ProtoMarshaler{}).MarshalLogs,
+		decode: (&plog.ProtoUnmarshaler{}).UnmarshalLogs,
+		items:  plog.Logs.LogRecordCount,
+		batch:  logBatch,
+		name:   func(_ plog.Logs, content []byte) string { return token(content) },
+		pick: func(ld plog.Logs, wanted func(int) bool) plog.Logs {
+			out := plog.NewLogs()
+			for i, rl := range ld.ResourceLogs().All() {
+				if wanted(i) {
+					rl.CopyTo(out.ResourceLogs().AppendEmpty())
+				}
+			}
+			return out
+		},
 	}
+}
+
+func logBatch(ld plog.Logs, name string) batch {
 	rows, dropped := logRows(ld, clock{time.Now()})
-	return x.deliver(ctx, batch{
+	return batch{
 		signal: logs, items: ld.LogRecordCount(), dropped: dropped,
 		store: func(ctx context.Context, s *clickhouse.Store) error {
-			return s.InsertLogs(ctx, id, rows)
+			return s.InsertLogs(ctx, name, rows)
 		},
-	})
+	}
 }
 
 func logRows(ld plog.Logs, c clock) ([]clickhouse.LogRow, drops) {

@@ -10,27 +10,42 @@ import (
 	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
-func (x *sink) consumeMetrics(ctx context.Context, md pmetric.Metrics) error {
-	id, err := token(md, (&pmetric.ProtoMarshaler{}).MarshalMetrics)
-	if err != nil {
-		return err
+func metricForm() form[pmetric.Metrics] {
+	return form[pmetric.Metrics]{
+		encode: (&pmetric.ProtoMarshaler{}).MarshalMetrics,
+		decode: (&pmetric.ProtoUnmarshaler{}).UnmarshalMetrics,
+		items:  pmetric.Metrics.DataPointCount,
+		batch:  metricBatch,
+		name:   func(_ pmetric.Metrics, content []byte) string { return token(content) },
+		pick: func(md pmetric.Metrics, wanted func(int) bool) pmetric.Metrics {
+			out := pmetric.NewMetrics()
+			for i, rm := range md.ResourceMetrics().All() {
+				if wanted(i) {
+					rm.CopyTo(out.ResourceMetrics().AppendEmpty())
+				}
+			}
+			return out
+		},
 	}
+}
+
+func metricBatch(md pmetric.Metrics, name string) batch {
 	red, plain, dropped := metricRows(md, clock{time.Now()})
-	return x.deliver(ctx, batch{
+	return batch{
 		signal: metrics, items: md.DataPointCount(), dropped: dropped,
 		store: func(ctx context.Context, s *clickhouse.Store) error {
-			if err := s.InsertRED(ctx, id, red); err != nil {
+			if err := s.InsertRED(ctx, name, red); err != nil {
 				return err
 			}
-			if err := s.InsertSamples(ctx, id, plain.samples); err != nil {
+			if err := s.InsertSamples(ctx, name, plain.samples); err != nil {
 				return err
 			}
-			if err := s.InsertExemplars(ctx, id, plain.exemplars); err != nil {
+			if err := s.InsertExemplars(ctx, name, plain.exemplars); err != nil {
 				return err
 			}
-			return s.InsertMetadata(ctx, id, plain.metadata)
+			return s.InsertMetadata(ctx, name, plain.metadata)
 		},
-	})
+	}
 }
 
 // metricRows gives a request's RED rows, and the samples and what belongs to them of

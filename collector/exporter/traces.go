@@ -11,18 +11,36 @@ import (
 	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
-func (x *sink) consumeTraces(ctx context.Context, td ptrace.Traces) error {
-	id := traceToken(td)
+func traceForm() form[ptrace.Traces] {
+	return form[ptrace.Traces]{
+		encode: (&ptrace.ProtoMarshaler{}).MarshalTraces,
+		decode: (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces,
+		items:  ptrace.Traces.SpanCount,
+		batch:  traceBatch,
+		name:   func(td ptrace.Traces, _ []byte) string { return traceToken(td) },
+		pick: func(td ptrace.Traces, wanted func(int) bool) ptrace.Traces {
+			out := ptrace.NewTraces()
+			for i, rs := range td.ResourceSpans().All() {
+				if wanted(i) {
+					rs.CopyTo(out.ResourceSpans().AppendEmpty())
+				}
+			}
+			return out
+		},
+	}
+}
+
+func traceBatch(td ptrace.Traces, name string) batch {
 	rows, edges, dropped := spanRows(td, clock{time.Now()})
-	return x.deliver(ctx, batch{
+	return batch{
 		signal: traces, items: td.SpanCount(), dropped: dropped,
 		store: func(ctx context.Context, s *clickhouse.Store) error {
-			if err := s.InsertSpans(ctx, id, rows); err != nil {
+			if err := s.InsertSpans(ctx, name, rows); err != nil {
 				return err
 			}
-			return s.InsertRED(ctx, id, edges)
+			return s.InsertRED(ctx, name, edges)
 		},
-	})
+	}
 }
 
 // spanRows gives the rows of a request, and of its applications' client spans the

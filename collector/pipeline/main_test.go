@@ -86,6 +86,8 @@ type exporterConfig struct {
 	Timeout exporterhelper.TimeoutConfig `mapstructure:",squash"`
 	Retry   retryConfig                  `mapstructure:"retry_on_failure"`
 	Queue   queueConfig                  `mapstructure:"sending_queue"`
+
+	InFlight string `mapstructure:"in_flight"` // as the real one has it
 }
 
 // exporterFactory makes exporters that write to s.

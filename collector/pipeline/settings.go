@@ -5,6 +5,7 @@ import (
 	_ "embed" // the default pipeline
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 
 	"go.opentelemetry.io/collector/confmap"
@@ -49,8 +50,11 @@ func configure(ctx context.Context, c Config, f otelcol.Factories) (*otelcol.Con
 
 // overrides is what of the pipeline is not the same everywhere.
 func overrides(c Config) map[string]any {
-	queue := func() map[string]any {
-		return map[string]any{"sending_queue": map[string]any{"queue_size": c.QueueItems}}
+	queue := func(signal string) map[string]any {
+		return map[string]any{
+			"sending_queue": map[string]any{"queue_size": c.QueueItems},
+			"in_flight":     filepath.Join(c.Dir, "in-flight-"+signal),
+		}
 	}
 	endpoint := func(socket string) map[string]any { return map[string]any{"endpoint": socket} }
 	receivers := map[string]any{"otlp": map[string]any{"protocols": map[string]any{
@@ -71,9 +75,9 @@ func overrides(c Config) map[string]any {
 			"spike_limit_mib": c.MemoryMiB / 4,
 		}},
 		"exporters": map[string]any{
-			"sightline/traces":  queue(),
-			"sightline/logs":    queue(),
-			"sightline/metrics": queue(),
+			"sightline/traces":  queue("traces"),
+			"sightline/logs":    queue("logs"),
+			"sightline/metrics": queue("metrics"),
 		},
 	}
 }
