@@ -6,7 +6,7 @@ WEB := ui/web
 WEB_SOURCES := $(shell find $(WEB)/src $(WEB)/public -type f 2>/dev/null) $(WEB)/index.html $(WEB)/package-lock.json $(WEB)/vite.config.ts
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race check bench bench-store web demo load fuzz soak faults clean engine tools
+.PHONY: help build test race check bench bench-store loss web demo load fuzz soak faults clean engine tools
 
 help: ## print this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,7 +37,7 @@ demo: build engine ## build all, start the whole mesh with the shop, print the U
 test: build engine tools ## all tests: Go with the real engine, web, browser, end to end
 	SIGHTLINE_REQUIRE_ENGINE=1 go test -timeout 20m ./...
 	cd $(WEB) && npm test
-	SIGHTLINE_E2E=1 go test -p 1 -count=1 -timeout 25m ./loadtest/e2e/... ./loadtest/peers ./loadtest/lossless ./loadtest/interop ./loadtest/soak ./loadtest/spire
+	SIGHTLINE_E2E=1 go test -p 1 -count=1 -timeout 25m ./loadtest/e2e/... ./loadtest/peers ./loadtest/lossless ./loadtest/interop ./loadtest/loss ./loadtest/soak ./loadtest/spire
 	SIGHTLINE_E2E=1 go test -count=1 -run 'Nginx|Conformance' ./proxy/serve
 
 race: web engine ## Go tests under the race detector
@@ -51,6 +51,9 @@ bench: ## Go benchmarks, six rounds, for benchstat
 
 bench-store: engine ## the collector and the embedded store filled and asked with Jaeger's dataset, beside the goals (TRACES=1000000)
 	go run ./loadtest/store -traces $(or $(TRACES),1000000)
+
+loss: engine ## spans sent while store and collector are killed and their disk is full: is any lost, or there twice? (as root; FOR=10m, RATE=10000)
+	go run ./loadtest/loss -for $(or $(FOR),10m) -rate $(or $(RATE),10000)
 
 load: build tools ## the sidecar pair beside nginx, HAProxy, net/http and the TLS floor, one interleaved run
 	loadtest/peers/run.sh

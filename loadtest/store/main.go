@@ -17,16 +17,11 @@ import (
 	"io"
 	"time"
 
+	"github.com/sightline-mesh/sightline/loadtest/backend"
 	"github.com/sightline-mesh/sightline/loadtest/peers/proc"
 )
 
 func main() { proc.Main("store", run) }
-
-// The first argument of the measured processes.
-const (
-	roleEngine    = "engine"
-	roleCollector = "collector"
-)
 
 // options say what is measured.
 type options struct {
@@ -65,13 +60,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	if len(args) > 0 {
-		switch args[0] {
-		case roleEngine:
-			return runEngine(ctx, args[1:], stdout)
-		case roleCollector:
-			return runCollector(ctx, args[1:], stdout)
-		}
+	if played, err := backend.Play(ctx, args, stdout); played {
+		return err
 	}
 	o, err := parse(args, stderr)
 	if err != nil {

@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"github.com/sightline-mesh/sightline/collector/store/storetest"
+	"github.com/sightline-mesh/sightline/loadtest/backend"
 	"github.com/sightline-mesh/sightline/loadtest/peers/proc"
 )
 
 // TestMain lets the test's program play the engine and the collector.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && (os.Args[1] == roleEngine || os.Args[1] == roleCollector) {
+	if len(os.Args) > 1 && (os.Args[1] == backend.Engine || os.Args[1] == backend.Collector) {
 		proc.Main("store", run)
 		return
 	}

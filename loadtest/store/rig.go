@@ -1,20 +1,16 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
-	"github.com/sightline-mesh/sightline/collector/signal"
+	"github.com/sightline-mesh/sightline/loadtest/backend"
 	"github.com/sightline-mesh/sightline/loadtest/peers/proc"
 )
 
@@ -43,12 +39,12 @@ func (r *rig) begin(ctx context.Context, log io.Writer) error {
 	}
 	r.dir = dir
 	var said []string
-	r.engine, said, err = role(ctx, log, roleEngine, "-dir", filepath.Join(dir, "engine"))
+	r.engine, said, err = backend.Start(ctx, log, backend.Engine, "-dir", filepath.Join(dir, "engine"))
 	if err != nil {
 		return err
 	}
 	dsn := "http://default@" + said[0] + "/sightline"
-	r.collector, said, err = role(ctx, log, roleCollector, "-dir", filepath.Join(dir, "collector"), "-store", dsn)
+	r.collector, said, err = backend.Start(ctx, log, backend.Collector, "-dir", filepath.Join(dir, "collector"), "-store", dsn)
 	if err != nil {
 		return err
 	}
@@ -58,28 +54,6 @@ func (r *rig) begin(ctx context.Context, log io.Writer) error {
 	r.otlp, r.page = said[0], said[1]
 	r.store, err = clickhouse.Open(ctx, clickhouse.Config{DSN: dsn, QueryTimeout: 10 * time.Minute})
 	return err
-}
-
-// role starts this program in another role and waits for the line it says when ready.
-func role(ctx context.Context, log io.Writer, args ...string) (*proc.Process, []string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, nil, err
-	}
-	out, in, err := os.Pipe()
-	if err != nil {
-		return nil, nil, err
-	}
-	defer out.Close()
-	p, err := proc.Start(ctx, proc.Command{Path: self, Args: args, Env: os.Environ(), Log: log, Stdout: in})
-	if err = errors.Join(err, in.Close()); err != nil {
-		return p, nil, err
-	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		return p, nil, fmt.Errorf("wait for the %s: %w", args[0], err)
-	}
-	return p, strings.Fields(line), nil
 }
 
 // stop ends everything and removes the data.
@@ -96,37 +70,12 @@ func (r *rig) stop() error {
 	return errors.Join(append(errs, os.RemoveAll(r.dir))...)
 }
 
-// books are the collector's, of spans.
-func (r *rig) books(ctx context.Context) (p signal.Pipeline, err error) {
-	body, err := get(ctx, "http://"+r.page+"/books")
-	if err != nil {
-		return p, err
-	}
-	defer body.Close()
-	return p, json.NewDecoder(body).Decode(&p)
-}
-
-func get(ctx context.Context, url string) (io.ReadCloser, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
-	if err != nil {
-		return nil, err
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	if res.StatusCode != http.StatusOK {
-		return nil, errors.Join(fmt.Errorf("%s: %s", url, res.Status), res.Body.Close())
-	}
-	return res.Body, nil
-}
-
 // profileTo writes the collector's CPU profile of the next seconds, if one is wanted.
 func (r *rig) profileTo(ctx context.Context) error {
 	if r.profile == "" {
 		return nil
 	}
-	body, err := get(ctx, fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", r.page, int(r.profileFor.Seconds())))
+	body, err := backend.Get(ctx, fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", r.page, int(r.profileFor.Seconds())))
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/sightline-mesh/sightline/loadtest/backend"
 	"github.com/sightline-mesh/sightline/loadtest/peers/proc"
 )
 
@@ -115,7 +116,7 @@ func (r *rig) post(ctx context.Context, client *http.Client, body []byte) (refus
 // drained waits until the engine has every span.
 func (r *rig) drained(ctx context.Context, spans int) error {
 	return proc.Await(ctx, r.patience, func(ctx context.Context) error {
-		books, err := r.books(ctx)
+		books, err := backend.Books(ctx, r.page)
 		switch {
 		case err != nil:
 			return err
