@@ -31,6 +31,7 @@ type guards struct {
 	sampler atomic.Pointer[sampling.Sampler]
 	logs    [2]atomic.Pointer[accesslog.Rule] // by direction
 	spans   [2]atomic.Pointer[emit.SpanRule]  // likewise
+	onward  atomic.Pointer[serve.Onward]
 	paths   normalize.Setting
 	leave   func([2]emit.MetricRule) // what metrics do without
 }
@@ -72,6 +73,11 @@ func (g *guards) apply(in mesh.Inbound) error {
 	if err != nil {
 		return err
 	}
+	onward, err := serve.CompileOnward(in.Onward)
+	if err != nil {
+		return err
+	}
+	g.onward.Store(onward)
 	g.paths.Set(paths)
 	g.tell(told)
 	g.keys.Keep(keySets(in.Tokens))

@@ -156,6 +156,7 @@ func (p *Proxy) newOutbound(r *parts) *serve.Outbound {
 		Sampler: r.guards.sampler.Load,
 		Logs:    r.guards.logs[emit.Outbound].Load,
 		Spans:   r.guards.spans[emit.Outbound].Load,
+		Onward:  r.guards.onward.Load,
 		Logger:  p.log,
 		Heir:    p.passOn,
 	})

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sightline-mesh/sightline/controlplane/admin"
 )
 
 // sidecarUser is whom sidecars run as, but for one that is misconfigured.
@@ -259,6 +261,47 @@ func (f *field) registryOnly(t *testing.T) {
 	f.await(t, byMesh, "curl", "-4", "-sS", "-m", "10", "http://stock:8080/seen")
 	f.want(t, "404", "curl", "-4", "-sS", "-m", "10", "-w", "%{http_code}", "http://stock:9999/seen", "-H", "Host: elsewhere.example.com")
 	f.want(t, "reset by peer", "python3", "-c", "import socket; s = socket.create_connection(('"+stock4+"', 9998), 10); print(s.recv(100))")
+	t.Run("but for an entry", f.onward)
+}
+
+// onwardEntry lets some hosts be called that nobody knows the address of.
+const onwardEntry = `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: elsewhere}
+spec:
+  hosts: ["*.example.com"]
+  resolution: NONE
+  ports: [{number: 9999, name: http, protocol: HTTP}]
+`
+
+// onwardTwice asks for two hosts over one connection.
+const onwardTwice = `import http.client
+c = http.client.HTTPConnection("stock", 9999, timeout=10)
+for host in "elsewhere.example.com", "elsewhere.example.net":
+    c.request("GET", "/seen", headers={"Host": host})
+    r = c.getresponse()
+    print(host, r.status, r.read().decode().split(",")[0])`
+
+// onward has an entry of resolution NONE let out what is of it, and nothing else.
+func (f *field) onward(t *testing.T) {
+	c := admin.NewClient(f.address, f.system.ClientTLS(f.system.ControlPlane()))
+	defer c.Close()
+	if findings, err := c.Apply(t.Context(), []byte(onwardEntry), "test", false); err != nil {
+		t.Fatalf("%v %v", findings, err)
+	}
+	defer func() {
+		if err := c.Delete(context.WithoutCancel(t.Context()), "ServiceEntry", "default", "elsewhere", "test"); err != nil {
+			t.Error(err)
+		}
+		f.await(t, "404", "curl", "-4", "-sS", "-m", "10", "-w", "%{http_code}", "http://stock:9999/seen", "-H", "Host: elsewhere.example.com")
+	}()
+	f.await(t, "seen from "+callerHere, "curl", "-4", "-sS", "-m", "10", "http://stock:9999/seen", "-H", "Host: elsewhere.example.com")
+	f.want(t, "404", "curl", "-4", "-sS", "-m", "10", "-w", "%{http_code}", "http://stock:9999/seen", "-H", "Host: elsewhere.example.net")
+	f.want(t, "404", "curl", "-4", "-sS", "-m", "10", "-w", "%{http_code}", "http://stock:9998/", "-H", "Host: elsewhere.example.com")
+	out := f.must(t, "", "python3", "-c", onwardTwice)
+	if !strings.Contains(out, "elsewhere.example.com 200 seen from ") || !strings.Contains(out, "elsewhere.example.net 404 ") {
+		t.Errorf("two hosts over one connection:\n%s", out)
+	}
 }
 
 // loop runs the sidecar as a user whose connections are redirected: to itself.

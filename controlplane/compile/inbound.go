@@ -18,6 +18,8 @@ type Policies struct {
 	all   []selected
 	peers config.PeerModes
 	seers []seer // of the way out
+
+	onward []config.Object // entries of resolution NONE
 }
 
 type selected struct {
@@ -41,6 +43,10 @@ func InboundPolicies(objs []config.Object) Policies {
 	sorted := slices.SortedFunc(slices.Values(objs), func(x, y config.Object) int { return cmp.Compare(x.Key(), y.Key()) })
 	out := Policies{peers: config.NewPeerModes(objs), seers: seers(sorted)}
 	for _, o := range sorted {
+		if o.ServiceEntry != nil && len(o.ServiceEntry.Onward) > 0 {
+			out.onward = append(out.onward, o)
+			continue
+		}
 		p := selected{key: o.Key(), namespace: o.Namespace, labels: o.Selector()}
 		if mesh.IsRoot(o.Namespace) {
 			p.namespace = "" // Istio's root namespace: its policies hold for all
@@ -90,6 +96,7 @@ func (ps Policies) For(i mesh.Instance) mesh.Inbound {
 	}
 	in.Sampling, in.Logs, in.Spans, in.Metrics = ps.samplingFor(i), ps.logsFor(i), ps.spansFor(i), ps.metricsFor(i)
 	ps.mutualTLS(i, &in)
+	in.Onward = ps.onwardFor(i)
 	return in
 }
 

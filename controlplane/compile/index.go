@@ -96,5 +96,6 @@ func selects(o config.Object) bool {
 // Governs reports whether a resource says something of what workloads let in, tell or see.
 func Governs(o config.Object) bool {
 	return o.AuthorizationPolicy != nil || o.RequestAuthentication != nil || o.PeerAuthentication != nil ||
-		o.RateLimit != nil || o.Telemetry != nil || o.TraceSampling != nil || o.Sidecar != nil
+		o.RateLimit != nil || o.Telemetry != nil || o.TraceSampling != nil || o.Sidecar != nil ||
+		o.ServiceEntry != nil && len(o.ServiceEntry.Onward) > 0
 }

@@ -253,6 +253,12 @@ func (v *validator) serviceEntry(e *ServiceEntry) {
 	for i, s := range e.Services {
 		v.makes(fmt.Sprintf("spec.hosts[%d]", i), s)
 	}
+	for i, host := range e.Onward { // a wildcard is no service's name, and so in nobody's way
+		if s, err := mesh.ResolveHost(host, v.object.Namespace); err == nil {
+			host = string(s)
+		}
+		v.makes(fmt.Sprintf("spec.hosts[%d]", i), mesh.ServiceName(host))
+	}
 	v.encrypted(e)
 	v.unproved(e)
 	if len(e.Selector) > 0 && len(v.world.Services[e.Services[0]]) == 0 && !v.world.Unknown {

@@ -47,12 +47,8 @@ const (
 	oneNetwork = "every address has to be reached from every sidecar, as there are no gateways; leave it out"
 )
 
-// noWildcard says why an entry's hosts have none.
-const noWildcard = "a service has one name, by which it is routed, protected and told of; want each host by its whole name with resolution DNS, and --outbound-policy=allow-any for those that nobody can list: their connections go where they were going"
-
-// noNone says why an entry's instances have to be known.
-const noNone = "an instance has an address, which breakers, limits and TLS are about; want DNS for the host, or STATIC with endpoints; " +
-	"connections to hosts that nobody made known go where they were going anyway, unless a sidecar's --outbound-policy forbids it"
+// noWildcard says why an entry's hosts have none, but with resolution NONE.
+const noWildcard = "DNS cannot be asked for it, and addresses that are written down are those of one name; want each host by its whole name, or resolution NONE, which carries redirected connections to where they were going"
 
 var serviceEntryRefuses = reasons{
 	"addresses":         "requests go by the host they name, TLS by its server name, and bytes by the addresses of instances or a port of the sidecar (--upstream); want endpoints at these addresses, or leave it out",

@@ -22,6 +22,7 @@ type ServiceEntry struct {
 	Endpoints  []*WorkloadEntry
 	Selector   map[string]string // of workloads that belong to it; nil is none
 	Names      []string          // of which servers have to prove one, where TLS is made with them
+	Onward     []string          // hosts, wildcards among them, of resolution NONE; there are no Services then
 
 	outside bool // its workloads are not of the mesh
 }
@@ -29,7 +30,7 @@ type ServiceEntry struct {
 // Resolution is how the addresses of a ServiceEntry's instances are known.
 type Resolution string
 
-// The resolutions. Istio's NONE, where each connection goes where it was going, is refused.
+// The resolutions that know of instances.
 const (
 	ResolveStatic Resolution = "STATIC"          // they are written down
 	ResolveDNS    Resolution = "DNS"             // every address of a name is an instance
@@ -47,7 +48,8 @@ func serviceEntryKind() kind {
 			if err := unmarshal(spec, &s); err != nil {
 				return err
 			}
-			return readServiceEntry(o, &s)
+			written := at[string](spec, "resolution") // else it cannot be told from none
+			return readServiceEntry(o, &s, Resolution(written))
 		},
 	}
 }
@@ -68,11 +70,8 @@ func serviceEntryAccepts(rule string, value any) string {
 	word, _ := value.(string)
 	switch rule {
 	case "resolution":
-		switch word {
-		case "DYNAMIC_DNS":
+		if word == "DYNAMIC_DNS" {
 			return show(value) + " is not supported: it is for hosts with a wildcard, and " + noWildcard
-		case "NONE":
-			return show(value) + " is not supported: " + noNone
 		}
 	case "ports.protocol":
 		if entryProtocols[word] == "" {
@@ -115,20 +114,16 @@ func endpointAccepts(rule, word string) string {
 }
 
 // readServiceEntry reads what serviceEntryAccepts has let through.
-func readServiceEntry(o *Object, s *networking.ServiceEntry) error {
+func readServiceEntry(o *Object, s *networking.ServiceEntry, by Resolution) error {
 	r := validator{object: *o}
 	out := &ServiceEntry{
-		Resolution: Resolution(s.GetResolution().String()), Names: s.GetSubjectAltNames(),
+		Resolution: by, Names: s.GetSubjectAltNames(),
 		outside: s.GetLocation() == networking.ServiceEntry_MESH_EXTERNAL,
 	}
-	for i, host := range s.GetHosts() {
-		if strings.HasPrefix(host, "*") {
-			r.find(CodeUnsupported, fmt.Sprintf("spec.hosts[%d]", i), "%q is not supported: %s", host, noWildcard)
-			continue
-		}
-		if name, ok := r.service(host, fmt.Sprintf("spec.hosts[%d]", i)); ok {
-			out.Services = append(out.Services, name)
-		}
+	if by == ResolveNone {
+		r.onward(out, s)
+	} else {
+		r.entryHosts(out, s)
 	}
 	if len(s.GetHosts()) == 0 {
 		r.fault("spec.hosts", "is empty; want the name of at least one service")
@@ -142,6 +137,9 @@ func readServiceEntry(o *Object, s *networking.ServiceEntry) error {
 	if len(r.findings) == 0 {
 		r.servicePorts(out.Ports, "number")
 	}
+	if by == ResolveNone {
+		return r.entry(o, out)
+	}
 	for i, e := range s.GetEndpoints() {
 		out.Endpoints = append(out.Endpoints, r.entryEndpoint(s, e, fmt.Sprintf("spec.endpoints[%d]", i)))
 	}
@@ -151,11 +149,30 @@ func readServiceEntry(o *Object, s *networking.ServiceEntry) error {
 		}
 	}
 	r.resolved(out, s)
-	if len(r.findings) > 0 {
-		return &Error{Findings: r.findings}
+	return r.entry(o, out)
+}
+
+// entry gives the object its entry, if nothing is wrong with it.
+func (v *validator) entry(o *Object, e *ServiceEntry) error {
+	if len(v.findings) > 0 {
+		return &Error{Findings: v.findings}
 	}
-	o.ServiceEntry = out
+	o.ServiceEntry = e
 	return nil
+}
+
+// entryHosts are the services that an entry makes.
+func (v *validator) entryHosts(out *ServiceEntry, s *networking.ServiceEntry) {
+	for i, host := range s.GetHosts() {
+		at := fmt.Sprintf("spec.hosts[%d]", i)
+		if strings.HasPrefix(host, "*") {
+			v.find(CodeUnsupported, at, "%q is not supported with resolution %s: %s", host, s.GetResolution(), noWildcard)
+			continue
+		}
+		if name, ok := v.service(host, at); ok {
+			out.Services = append(out.Services, name)
+		}
+	}
 }
 
 func (v *validator) entryPort(p *networking.ServicePort, at string) ServicePort {
@@ -195,7 +212,7 @@ func (v *validator) resolved(e *ServiceEntry, s *networking.ServiceEntry) {
 	}
 	switch e.Resolution {
 	default:
-		v.fault("spec.resolution", "is missing; want STATIC, with endpoints, or DNS")
+		v.fault("spec.resolution", "is missing; want STATIC, with endpoints, DNS, or NONE")
 	case ResolveStatic:
 		v.atAddresses(e.Endpoints)
 		if s.GetWorkloadSelector() == nil && len(e.Endpoints) == 0 {

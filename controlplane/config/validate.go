@@ -19,7 +19,7 @@ func Validate(all []Object, w World) []mesh.Finding {
 		world: w, rules: make(map[mesh.ServiceName]Object), routes: make(map[mesh.ServiceName]Object),
 		checks: make(map[mesh.ServiceName]Object), makers: make(map[mesh.ServiceName]Object),
 		hedges: make(map[mesh.ServiceName]Object), attached: make(map[mesh.ServiceName]Object),
-		all: all, delegates: delegatesOf(all), heard: KnownServices(all, w),
+		passed: passed(all), all: all, delegates: delegatesOf(all), heard: KnownServices(all, w),
 	}
 	sorted := slices.SortedFunc(slices.Values(all), func(a, b Object) int { return cmp.Compare(a.Key(), b.Key()) })
 	for _, o := range sorted { // "DestinationRule" sorts first, so that routes find their subsets
@@ -78,6 +78,7 @@ type validator struct {
 	routes    map[mesh.ServiceName]Object // VirtualServices by host
 	checks    map[mesh.ServiceName]Object // HealthChecks by service
 	hedges    map[mesh.ServiceName]Object // Hedges by service
+	passed    map[mesh.ServiceName]string // see passed
 	makers    map[mesh.ServiceName]Object // Services and ServiceEntries by the services they make
 	attached  map[mesh.ServiceName]Object // HTTPRoutes and GRPCRoutes by parent, one of each
 	all       []Object
@@ -122,6 +123,10 @@ func (v *validator) service(host, path string) (s mesh.ServiceName, ok bool) {
 	s, err := v.object.host(host)
 	if err != nil {
 		v.fault(path, "%v", err)
+		return "", false
+	}
+	if by, onward := v.passed[s]; onward && v.object.ServiceEntry == nil {
+		v.fault(path, "%s is of %s, with resolution NONE: its connections go on to where they were going, and nothing else can be said of them; want resolution DNS there", s, by)
 		return "", false
 	}
 	return s, true

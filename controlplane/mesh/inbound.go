@@ -20,6 +20,7 @@ type Inbound struct {
 	Logs              *AccessLogs       `json:"logs,omitempty"`     // of requests either way
 	Spans             *Spans            `json:"spans,omitempty"`
 	Metrics           *Metrics          `json:"metrics,omitempty"`
+	Onward            []Onward          `json:"onward,omitempty"` // of requests from the app
 }
 
 // PortMTLS is which connections one port of the app takes.

@@ -9,7 +9,7 @@ func FromInbound(in mesh.Inbound) *Inbound {
 		Rates: each(in.Rates, fromRateRule), InFlight: each(in.InFlight, fromInFlight), Sampling: fromSampling(in.Sampling),
 		PathNormalization: string(in.PathNormalization), Mtls: string(in.MTLS), Logs: fromAccessLogs(in.Logs),
 		Spans: fromSpans(in.Spans), Metrics: fromMetrics(in.Metrics),
-		PortMtls: each(in.PortMTLS, func(p mesh.PortMTLS) *PortMTLS { return &PortMTLS{Port: uint32(p.Port), Mode: string(p.Mode)} }),
+		Onward: each(in.Onward, fromOnward), PortMtls: each(in.PortMTLS, func(p mesh.PortMTLS) *PortMTLS { return &PortMTLS{Port: uint32(p.Port), Mode: string(p.Mode)} }),
 	}
 }
 
@@ -20,7 +20,7 @@ func ToInbound(in *Inbound) mesh.Inbound {
 		Rates: each(in.GetRates(), toRateRule), InFlight: each(in.GetInFlight(), toInFlight), Sampling: toSampling(in.GetSampling()),
 		PathNormalization: mesh.PathNormalization(in.GetPathNormalization()), MTLS: mesh.MTLSMode(in.GetMtls()), Logs: toAccessLogs(in.GetLogs()),
 		Spans: toSpans(in.GetSpans()), Metrics: toMetrics(in.GetMetrics()),
-		PortMTLS: each(in.GetPortMtls(), func(p *PortMTLS) mesh.PortMTLS {
+		Onward: each(in.GetOnward(), toOnward), PortMTLS: each(in.GetPortMtls(), func(p *PortMTLS) mesh.PortMTLS {
 			return mesh.PortMTLS{Port: uint16(p.GetPort()), Mode: mesh.MTLSMode(p.GetMode())}
 		}),
 	}

@@ -1803,6 +1803,7 @@ type Inbound struct {
 	Spans             *Spans                 `protobuf:"bytes,10,opt,name=spans,proto3" json:"spans,omitempty"`                                                 // what they tell beside the rest
 	PortMtls          []*PortMTLS            `protobuf:"bytes,11,rep,name=port_mtls,json=portMtls,proto3" json:"port_mtls,omitempty"`                           // ports of the app that take other connections
 	Metrics           *Metrics               `protobuf:"bytes,12,opt,name=metrics,proto3" json:"metrics,omitempty"`                                             // what they leave out
+	Onward            []*Onward              `protobuf:"bytes,13,rep,name=onward,proto3" json:"onward,omitempty"`                                               // where redirected connections may go on to
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -1921,6 +1922,177 @@ func (x *Inbound) GetMetrics() *Metrics {
 	return nil
 }
 
+func (x *Inbound) GetOnward() []*Onward {
+	if x != nil {
+		return x.Onward
+	}
+	return nil
+}
+
+type Onward struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Entry         string                 `protobuf:"bytes,1,opt,name=entry,proto3" json:"entry,omitempty"` // namespace/name
+	Hosts         []*OnwardHost          `protobuf:"bytes,2,rep,name=hosts,proto3" json:"hosts,omitempty"`
+	Ports         []*OnwardPort          `protobuf:"bytes,3,rep,name=ports,proto3" json:"ports,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Onward) Reset() {
+	*x = Onward{}
+	mi := &file_wire_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Onward) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Onward) ProtoMessage() {}
+
+func (x *Onward) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Onward.ProtoReflect.Descriptor instead.
+func (*Onward) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Onward) GetEntry() string {
+	if x != nil {
+		return x.Entry
+	}
+	return ""
+}
+
+func (x *Onward) GetHosts() []*OnwardHost {
+	if x != nil {
+		return x.Hosts
+	}
+	return nil
+}
+
+func (x *Onward) GetPorts() []*OnwardPort {
+	if x != nil {
+		return x.Ports
+	}
+	return nil
+}
+
+type OnwardHost struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Host          string                 `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"` // "api.example.com" or "*.example.com"
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"` // that it is told of by
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OnwardHost) Reset() {
+	*x = OnwardHost{}
+	mi := &file_wire_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OnwardHost) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OnwardHost) ProtoMessage() {}
+
+func (x *OnwardHost) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OnwardHost.ProtoReflect.Descriptor instead.
+func (*OnwardHost) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *OnwardHost) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *OnwardHost) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type OnwardPort struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        uint32                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	Tls           bool                   `protobuf:"varint,2,opt,name=tls,proto3" json:"tls,omitempty"` // else HTTP
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OnwardPort) Reset() {
+	*x = OnwardPort{}
+	mi := &file_wire_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OnwardPort) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OnwardPort) ProtoMessage() {}
+
+func (x *OnwardPort) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OnwardPort.ProtoReflect.Descriptor instead.
+func (*OnwardPort) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *OnwardPort) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *OnwardPort) GetTls() bool {
+	if x != nil {
+		return x.Tls
+	}
+	return false
+}
+
 type PortMTLS struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Port          uint32                 `protobuf:"varint,1,opt,name=port,proto3" json:"port,omitempty"`
@@ -1931,7 +2103,7 @@ type PortMTLS struct {
 
 func (x *PortMTLS) Reset() {
 	*x = PortMTLS{}
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1943,7 +2115,7 @@ func (x *PortMTLS) String() string {
 func (*PortMTLS) ProtoMessage() {}
 
 func (x *PortMTLS) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1956,7 +2128,7 @@ func (x *PortMTLS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PortMTLS.ProtoReflect.Descriptor instead.
 func (*PortMTLS) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{25}
+	return file_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *PortMTLS) GetPort() uint32 {
@@ -1983,7 +2155,7 @@ type Metrics struct {
 
 func (x *Metrics) Reset() {
 	*x = Metrics{}
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1995,7 +2167,7 @@ func (x *Metrics) String() string {
 func (*Metrics) ProtoMessage() {}
 
 func (x *Metrics) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2008,7 +2180,7 @@ func (x *Metrics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Metrics.ProtoReflect.Descriptor instead.
 func (*Metrics) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{26}
+	return file_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Metrics) GetOutbound() *MetricRule {
@@ -2035,7 +2207,7 @@ type MetricRule struct {
 
 func (x *MetricRule) Reset() {
 	*x = MetricRule{}
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2047,7 +2219,7 @@ func (x *MetricRule) String() string {
 func (*MetricRule) ProtoMessage() {}
 
 func (x *MetricRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2060,7 +2232,7 @@ func (x *MetricRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetricRule.ProtoReflect.Descriptor instead.
 func (*MetricRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{27}
+	return file_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *MetricRule) GetRemove() []string {
@@ -2087,7 +2259,7 @@ type Spans struct {
 
 func (x *Spans) Reset() {
 	*x = Spans{}
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2099,7 +2271,7 @@ func (x *Spans) String() string {
 func (*Spans) ProtoMessage() {}
 
 func (x *Spans) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2112,7 +2284,7 @@ func (x *Spans) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Spans.ProtoReflect.Descriptor instead.
 func (*Spans) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{28}
+	return file_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Spans) GetOutbound() *SpanRule {
@@ -2139,7 +2311,7 @@ type SpanRule struct {
 
 func (x *SpanRule) Reset() {
 	*x = SpanRule{}
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2151,7 +2323,7 @@ func (x *SpanRule) String() string {
 func (*SpanRule) ProtoMessage() {}
 
 func (x *SpanRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2164,7 +2336,7 @@ func (x *SpanRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpanRule.ProtoReflect.Descriptor instead.
 func (*SpanRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{29}
+	return file_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *SpanRule) GetOff() bool {
@@ -2193,7 +2365,7 @@ type SpanTag struct {
 
 func (x *SpanTag) Reset() {
 	*x = SpanTag{}
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2205,7 +2377,7 @@ func (x *SpanTag) String() string {
 func (*SpanTag) ProtoMessage() {}
 
 func (x *SpanTag) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2218,7 +2390,7 @@ func (x *SpanTag) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpanTag.ProtoReflect.Descriptor instead.
 func (*SpanTag) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{30}
+	return file_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *SpanTag) GetName() string {
@@ -2259,7 +2431,7 @@ type AccessLogs struct {
 
 func (x *AccessLogs) Reset() {
 	*x = AccessLogs{}
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2271,7 +2443,7 @@ func (x *AccessLogs) String() string {
 func (*AccessLogs) ProtoMessage() {}
 
 func (x *AccessLogs) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2284,7 +2456,7 @@ func (x *AccessLogs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessLogs.ProtoReflect.Descriptor instead.
 func (*AccessLogs) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{31}
+	return file_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *AccessLogs) GetOutbound() *AccessLog {
@@ -2312,7 +2484,7 @@ type AccessLog struct {
 
 func (x *AccessLog) Reset() {
 	*x = AccessLog{}
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2324,7 +2496,7 @@ func (x *AccessLog) String() string {
 func (*AccessLog) ProtoMessage() {}
 
 func (x *AccessLog) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2337,7 +2509,7 @@ func (x *AccessLog) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessLog.ProtoReflect.Descriptor instead.
 func (*AccessLog) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{32}
+	return file_wire_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *AccessLog) GetOff() bool {
@@ -2376,7 +2548,7 @@ type LogTest struct {
 
 func (x *LogTest) Reset() {
 	*x = LogTest{}
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2388,7 +2560,7 @@ func (x *LogTest) String() string {
 func (*LogTest) ProtoMessage() {}
 
 func (x *LogTest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2401,7 +2573,7 @@ func (x *LogTest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogTest.ProtoReflect.Descriptor instead.
 func (*LogTest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{33}
+	return file_wire_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *LogTest) GetOp() string {
@@ -2465,7 +2637,7 @@ type Sampling struct {
 
 func (x *Sampling) Reset() {
 	*x = Sampling{}
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2477,7 +2649,7 @@ func (x *Sampling) String() string {
 func (*Sampling) ProtoMessage() {}
 
 func (x *Sampling) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2490,7 +2662,7 @@ func (x *Sampling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sampling.ProtoReflect.Descriptor instead.
 func (*Sampling) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{34}
+	return file_wire_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Sampling) GetPercentage() float64 {
@@ -2534,7 +2706,7 @@ type SamplingRule struct {
 
 func (x *SamplingRule) Reset() {
 	*x = SamplingRule{}
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2546,7 +2718,7 @@ func (x *SamplingRule) String() string {
 func (*SamplingRule) ProtoMessage() {}
 
 func (x *SamplingRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2559,7 +2731,7 @@ func (x *SamplingRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SamplingRule.ProtoReflect.Descriptor instead.
 func (*SamplingRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{35}
+	return file_wire_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *SamplingRule) GetHost() string {
@@ -2612,7 +2784,7 @@ type RateRule struct {
 
 func (x *RateRule) Reset() {
 	*x = RateRule{}
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2624,7 +2796,7 @@ func (x *RateRule) String() string {
 func (*RateRule) ProtoMessage() {}
 
 func (x *RateRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2637,7 +2809,7 @@ func (x *RateRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateRule.ProtoReflect.Descriptor instead.
 func (*RateRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{36}
+	return file_wire_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *RateRule) GetName() string {
@@ -2702,7 +2874,7 @@ type InFlight struct {
 
 func (x *InFlight) Reset() {
 	*x = InFlight{}
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2714,7 +2886,7 @@ func (x *InFlight) String() string {
 func (*InFlight) ProtoMessage() {}
 
 func (x *InFlight) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2727,7 +2899,7 @@ func (x *InFlight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InFlight.ProtoReflect.Descriptor instead.
 func (*InFlight) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{37}
+	return file_wire_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *InFlight) GetName() string {
@@ -2782,7 +2954,7 @@ type Adaptive struct {
 
 func (x *Adaptive) Reset() {
 	*x = Adaptive{}
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2794,7 +2966,7 @@ func (x *Adaptive) String() string {
 func (*Adaptive) ProtoMessage() {}
 
 func (x *Adaptive) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2807,7 +2979,7 @@ func (x *Adaptive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Adaptive.ProtoReflect.Descriptor instead.
 func (*Adaptive) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{38}
+	return file_wire_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Adaptive) GetPercentile() float64 {
@@ -2892,7 +3064,7 @@ type TokenRule struct {
 
 func (x *TokenRule) Reset() {
 	*x = TokenRule{}
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2904,7 +3076,7 @@ func (x *TokenRule) String() string {
 func (*TokenRule) ProtoMessage() {}
 
 func (x *TokenRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2917,7 +3089,7 @@ func (x *TokenRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenRule.ProtoReflect.Descriptor instead.
 func (*TokenRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{39}
+	return file_wire_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *TokenRule) GetIssuer() string {
@@ -3007,7 +3179,7 @@ type TokenHeader struct {
 
 func (x *TokenHeader) Reset() {
 	*x = TokenHeader{}
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3019,7 +3191,7 @@ func (x *TokenHeader) String() string {
 func (*TokenHeader) ProtoMessage() {}
 
 func (x *TokenHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3032,7 +3204,7 @@ func (x *TokenHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenHeader.ProtoReflect.Descriptor instead.
 func (*TokenHeader) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{40}
+	return file_wire_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *TokenHeader) GetName() string {
@@ -3059,7 +3231,7 @@ type ClaimHeader struct {
 
 func (x *ClaimHeader) Reset() {
 	*x = ClaimHeader{}
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3071,7 +3243,7 @@ func (x *ClaimHeader) String() string {
 func (*ClaimHeader) ProtoMessage() {}
 
 func (x *ClaimHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3084,7 +3256,7 @@ func (x *ClaimHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimHeader.ProtoReflect.Descriptor instead.
 func (*ClaimHeader) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{41}
+	return file_wire_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ClaimHeader) GetHeader() string {
@@ -3113,7 +3285,7 @@ type Authorization struct {
 
 func (x *Authorization) Reset() {
 	*x = Authorization{}
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3125,7 +3297,7 @@ func (x *Authorization) String() string {
 func (*Authorization) ProtoMessage() {}
 
 func (x *Authorization) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3138,7 +3310,7 @@ func (x *Authorization) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Authorization.ProtoReflect.Descriptor instead.
 func (*Authorization) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{42}
+	return file_wire_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Authorization) GetName() string {
@@ -3180,7 +3352,7 @@ type AuthorizationRule struct {
 
 func (x *AuthorizationRule) Reset() {
 	*x = AuthorizationRule{}
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3192,7 +3364,7 @@ func (x *AuthorizationRule) String() string {
 func (*AuthorizationRule) ProtoMessage() {}
 
 func (x *AuthorizationRule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3205,7 +3377,7 @@ func (x *AuthorizationRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorizationRule.ProtoReflect.Descriptor instead.
 func (*AuthorizationRule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{43}
+	return file_wire_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *AuthorizationRule) GetFrom() []*Source {
@@ -3251,7 +3423,7 @@ type Source struct {
 
 func (x *Source) Reset() {
 	*x = Source{}
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3263,7 +3435,7 @@ func (x *Source) String() string {
 func (*Source) ProtoMessage() {}
 
 func (x *Source) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3276,7 +3448,7 @@ func (x *Source) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Source.ProtoReflect.Descriptor instead.
 func (*Source) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{44}
+	return file_wire_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Source) GetPrincipals() []string {
@@ -3393,7 +3565,7 @@ type Operation struct {
 
 func (x *Operation) Reset() {
 	*x = Operation{}
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3405,7 +3577,7 @@ func (x *Operation) String() string {
 func (*Operation) ProtoMessage() {}
 
 func (x *Operation) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3418,7 +3590,7 @@ func (x *Operation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operation.ProtoReflect.Descriptor instead.
 func (*Operation) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{45}
+	return file_wire_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Operation) GetHosts() []string {
@@ -3488,7 +3660,7 @@ type Condition struct {
 
 func (x *Condition) Reset() {
 	*x = Condition{}
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3500,7 +3672,7 @@ func (x *Condition) String() string {
 func (*Condition) ProtoMessage() {}
 
 func (x *Condition) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3513,7 +3685,7 @@ func (x *Condition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Condition.ProtoReflect.Descriptor instead.
 func (*Condition) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{46}
+	return file_wire_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Condition) GetKey() string {
@@ -3557,7 +3729,7 @@ type Snapshot struct {
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3569,7 +3741,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3582,7 +3754,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{47}
+	return file_wire_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Snapshot) GetService() string {
@@ -3680,7 +3852,7 @@ type Port struct {
 
 func (x *Port) Reset() {
 	*x = Port{}
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3692,7 +3864,7 @@ func (x *Port) String() string {
 func (*Port) ProtoMessage() {}
 
 func (x *Port) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3705,7 +3877,7 @@ func (x *Port) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Port.ProtoReflect.Descriptor instead.
 func (*Port) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{48}
+	return file_wire_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Port) GetNumber() uint32 {
@@ -3739,7 +3911,7 @@ type ServicePort struct {
 
 func (x *ServicePort) Reset() {
 	*x = ServicePort{}
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3751,7 +3923,7 @@ func (x *ServicePort) String() string {
 func (*ServicePort) ProtoMessage() {}
 
 func (x *ServicePort) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3764,7 +3936,7 @@ func (x *ServicePort) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServicePort.ProtoReflect.Descriptor instead.
 func (*ServicePort) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{49}
+	return file_wire_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ServicePort) GetPort() *Port {
@@ -3791,7 +3963,7 @@ type PortPolicy struct {
 
 func (x *PortPolicy) Reset() {
 	*x = PortPolicy{}
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3803,7 +3975,7 @@ func (x *PortPolicy) String() string {
 func (*PortPolicy) ProtoMessage() {}
 
 func (x *PortPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3816,7 +3988,7 @@ func (x *PortPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PortPolicy.ProtoReflect.Descriptor instead.
 func (*PortPolicy) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{50}
+	return file_wire_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *PortPolicy) GetPort() uint32 {
@@ -3853,7 +4025,7 @@ type Instance struct {
 
 func (x *Instance) Reset() {
 	*x = Instance{}
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3865,7 +4037,7 @@ func (x *Instance) String() string {
 func (*Instance) ProtoMessage() {}
 
 func (x *Instance) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3878,7 +4050,7 @@ func (x *Instance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Instance.ProtoReflect.Descriptor instead.
 func (*Instance) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{51}
+	return file_wire_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Instance) GetId() string {
@@ -3986,7 +4158,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3998,7 +4170,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4011,7 +4183,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{52}
+	return file_wire_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Route) GetName() string {
@@ -4125,7 +4297,7 @@ type Match struct {
 
 func (x *Match) Reset() {
 	*x = Match{}
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4137,7 +4309,7 @@ func (x *Match) String() string {
 func (*Match) ProtoMessage() {}
 
 func (x *Match) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4150,7 +4322,7 @@ func (x *Match) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Match.ProtoReflect.Descriptor instead.
 func (*Match) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{53}
+	return file_wire_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Match) GetPath() *StringMatch {
@@ -4254,7 +4426,7 @@ type StringMatch struct {
 
 func (x *StringMatch) Reset() {
 	*x = StringMatch{}
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4266,7 +4438,7 @@ func (x *StringMatch) String() string {
 func (*StringMatch) ProtoMessage() {}
 
 func (x *StringMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4279,7 +4451,7 @@ func (x *StringMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StringMatch.ProtoReflect.Descriptor instead.
 func (*StringMatch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{54}
+	return file_wire_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *StringMatch) GetKind() isStringMatch_Kind {
@@ -4361,7 +4533,7 @@ type Destination struct {
 
 func (x *Destination) Reset() {
 	*x = Destination{}
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4373,7 +4545,7 @@ func (x *Destination) String() string {
 func (*Destination) ProtoMessage() {}
 
 func (x *Destination) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4386,7 +4558,7 @@ func (x *Destination) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Destination.ProtoReflect.Descriptor instead.
 func (*Destination) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{55}
+	return file_wire_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Destination) GetService() string {
@@ -4459,7 +4631,7 @@ type Retry struct {
 
 func (x *Retry) Reset() {
 	*x = Retry{}
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4471,7 +4643,7 @@ func (x *Retry) String() string {
 func (*Retry) ProtoMessage() {}
 
 func (x *Retry) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4484,7 +4656,7 @@ func (x *Retry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retry.ProtoReflect.Descriptor instead.
 func (*Retry) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{56}
+	return file_wire_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Retry) GetAttempts() int64 {
@@ -4539,7 +4711,7 @@ type HeaderEdits struct {
 
 func (x *HeaderEdits) Reset() {
 	*x = HeaderEdits{}
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4551,7 +4723,7 @@ func (x *HeaderEdits) String() string {
 func (*HeaderEdits) ProtoMessage() {}
 
 func (x *HeaderEdits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4564,7 +4736,7 @@ func (x *HeaderEdits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeaderEdits.ProtoReflect.Descriptor instead.
 func (*HeaderEdits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{57}
+	return file_wire_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *HeaderEdits) GetRequest() *FieldEdits {
@@ -4592,7 +4764,7 @@ type FieldEdits struct {
 
 func (x *FieldEdits) Reset() {
 	*x = FieldEdits{}
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4604,7 +4776,7 @@ func (x *FieldEdits) String() string {
 func (*FieldEdits) ProtoMessage() {}
 
 func (x *FieldEdits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4617,7 +4789,7 @@ func (x *FieldEdits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldEdits.ProtoReflect.Descriptor instead.
 func (*FieldEdits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{58}
+	return file_wire_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *FieldEdits) GetRemove() []string {
@@ -4655,7 +4827,7 @@ type Rewrite struct {
 
 func (x *Rewrite) Reset() {
 	*x = Rewrite{}
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4667,7 +4839,7 @@ func (x *Rewrite) String() string {
 func (*Rewrite) ProtoMessage() {}
 
 func (x *Rewrite) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4680,7 +4852,7 @@ func (x *Rewrite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rewrite.ProtoReflect.Descriptor instead.
 func (*Rewrite) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{59}
+	return file_wire_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Rewrite) GetPath() string {
@@ -4741,7 +4913,7 @@ type Redirect struct {
 
 func (x *Redirect) Reset() {
 	*x = Redirect{}
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4753,7 +4925,7 @@ func (x *Redirect) String() string {
 func (*Redirect) ProtoMessage() {}
 
 func (x *Redirect) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4766,7 +4938,7 @@ func (x *Redirect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Redirect.ProtoReflect.Descriptor instead.
 func (*Redirect) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{60}
+	return file_wire_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Redirect) GetCode() int64 {
@@ -4835,7 +5007,7 @@ type DirectResponse struct {
 
 func (x *DirectResponse) Reset() {
 	*x = DirectResponse{}
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4847,7 +5019,7 @@ func (x *DirectResponse) String() string {
 func (*DirectResponse) ProtoMessage() {}
 
 func (x *DirectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4860,7 +5032,7 @@ func (x *DirectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectResponse.ProtoReflect.Descriptor instead.
 func (*DirectResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{61}
+	return file_wire_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *DirectResponse) GetStatus() int64 {
@@ -4892,7 +5064,7 @@ type CORS struct {
 
 func (x *CORS) Reset() {
 	*x = CORS{}
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4904,7 +5076,7 @@ func (x *CORS) String() string {
 func (*CORS) ProtoMessage() {}
 
 func (x *CORS) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4917,7 +5089,7 @@ func (x *CORS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CORS.ProtoReflect.Descriptor instead.
 func (*CORS) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{62}
+	return file_wire_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *CORS) GetOrigins() []*StringMatch {
@@ -4979,7 +5151,7 @@ type Fault struct {
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4991,7 +5163,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5004,7 +5176,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{63}
+	return file_wire_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *Fault) GetDelay() *Delay {
@@ -5031,7 +5203,7 @@ type Delay struct {
 
 func (x *Delay) Reset() {
 	*x = Delay{}
-	mi := &file_wire_proto_msgTypes[64]
+	mi := &file_wire_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5043,7 +5215,7 @@ func (x *Delay) String() string {
 func (*Delay) ProtoMessage() {}
 
 func (x *Delay) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[64]
+	mi := &file_wire_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5056,7 +5228,7 @@ func (x *Delay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delay.ProtoReflect.Descriptor instead.
 func (*Delay) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{64}
+	return file_wire_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *Delay) GetFixed() *durationpb.Duration {
@@ -5084,7 +5256,7 @@ type Abort struct {
 
 func (x *Abort) Reset() {
 	*x = Abort{}
-	mi := &file_wire_proto_msgTypes[65]
+	mi := &file_wire_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5096,7 +5268,7 @@ func (x *Abort) String() string {
 func (*Abort) ProtoMessage() {}
 
 func (x *Abort) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[65]
+	mi := &file_wire_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5109,7 +5281,7 @@ func (x *Abort) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Abort.ProtoReflect.Descriptor instead.
 func (*Abort) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{65}
+	return file_wire_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *Abort) GetStatus() int64 {
@@ -5145,7 +5317,7 @@ type Mirror struct {
 
 func (x *Mirror) Reset() {
 	*x = Mirror{}
-	mi := &file_wire_proto_msgTypes[66]
+	mi := &file_wire_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5157,7 +5329,7 @@ func (x *Mirror) String() string {
 func (*Mirror) ProtoMessage() {}
 
 func (x *Mirror) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[66]
+	mi := &file_wire_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5170,7 +5342,7 @@ func (x *Mirror) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mirror.ProtoReflect.Descriptor instead.
 func (*Mirror) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{66}
+	return file_wire_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *Mirror) GetService() string {
@@ -5212,7 +5384,7 @@ type StreamRoute struct {
 
 func (x *StreamRoute) Reset() {
 	*x = StreamRoute{}
-	mi := &file_wire_proto_msgTypes[67]
+	mi := &file_wire_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5224,7 +5396,7 @@ func (x *StreamRoute) String() string {
 func (*StreamRoute) ProtoMessage() {}
 
 func (x *StreamRoute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[67]
+	mi := &file_wire_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5237,7 +5409,7 @@ func (x *StreamRoute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamRoute.ProtoReflect.Descriptor instead.
 func (*StreamRoute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{67}
+	return file_wire_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *StreamRoute) GetName() string {
@@ -5274,7 +5446,7 @@ type StreamMatch struct {
 
 func (x *StreamMatch) Reset() {
 	*x = StreamMatch{}
-	mi := &file_wire_proto_msgTypes[68]
+	mi := &file_wire_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5286,7 +5458,7 @@ func (x *StreamMatch) String() string {
 func (*StreamMatch) ProtoMessage() {}
 
 func (x *StreamMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[68]
+	mi := &file_wire_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5299,7 +5471,7 @@ func (x *StreamMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamMatch.ProtoReflect.Descriptor instead.
 func (*StreamMatch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{68}
+	return file_wire_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *StreamMatch) GetTls() bool {
@@ -5349,7 +5521,7 @@ type Subset struct {
 
 func (x *Subset) Reset() {
 	*x = Subset{}
-	mi := &file_wire_proto_msgTypes[69]
+	mi := &file_wire_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5361,7 +5533,7 @@ func (x *Subset) String() string {
 func (*Subset) ProtoMessage() {}
 
 func (x *Subset) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[69]
+	mi := &file_wire_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5374,7 +5546,7 @@ func (x *Subset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subset.ProtoReflect.Descriptor instead.
 func (*Subset) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{69}
+	return file_wire_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *Subset) GetName() string {
@@ -5418,7 +5590,7 @@ type Hedge struct {
 
 func (x *Hedge) Reset() {
 	*x = Hedge{}
-	mi := &file_wire_proto_msgTypes[70]
+	mi := &file_wire_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5430,7 +5602,7 @@ func (x *Hedge) String() string {
 func (*Hedge) ProtoMessage() {}
 
 func (x *Hedge) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[70]
+	mi := &file_wire_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5443,7 +5615,7 @@ func (x *Hedge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hedge.ProtoReflect.Descriptor instead.
 func (*Hedge) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{70}
+	return file_wire_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *Hedge) GetAfter() *durationpb.Duration {
@@ -5499,7 +5671,7 @@ type Policy struct {
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_wire_proto_msgTypes[71]
+	mi := &file_wire_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5511,7 +5683,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[71]
+	mi := &file_wire_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5524,7 +5696,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{71}
+	return file_wire_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *Policy) GetLoadBalancer() string {
@@ -5612,7 +5784,7 @@ type ClientTLS struct {
 
 func (x *ClientTLS) Reset() {
 	*x = ClientTLS{}
-	mi := &file_wire_proto_msgTypes[72]
+	mi := &file_wire_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5624,7 +5796,7 @@ func (x *ClientTLS) String() string {
 func (*ClientTLS) ProtoMessage() {}
 
 func (x *ClientTLS) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[72]
+	mi := &file_wire_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5637,7 +5809,7 @@ func (x *ClientTLS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientTLS.ProtoReflect.Descriptor instead.
 func (*ClientTLS) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{72}
+	return file_wire_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *ClientTLS) GetServerName() string {
@@ -5698,7 +5870,7 @@ type Hash struct {
 
 func (x *Hash) Reset() {
 	*x = Hash{}
-	mi := &file_wire_proto_msgTypes[73]
+	mi := &file_wire_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5710,7 +5882,7 @@ func (x *Hash) String() string {
 func (*Hash) ProtoMessage() {}
 
 func (x *Hash) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[73]
+	mi := &file_wire_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5723,7 +5895,7 @@ func (x *Hash) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hash.ProtoReflect.Descriptor instead.
 func (*Hash) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{73}
+	return file_wire_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *Hash) GetKey() isHash_Key {
@@ -5817,7 +5989,7 @@ type HashCookie struct {
 
 func (x *HashCookie) Reset() {
 	*x = HashCookie{}
-	mi := &file_wire_proto_msgTypes[74]
+	mi := &file_wire_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5829,7 +6001,7 @@ func (x *HashCookie) String() string {
 func (*HashCookie) ProtoMessage() {}
 
 func (x *HashCookie) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[74]
+	mi := &file_wire_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5842,7 +6014,7 @@ func (x *HashCookie) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HashCookie.ProtoReflect.Descriptor instead.
 func (*HashCookie) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{74}
+	return file_wire_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *HashCookie) GetName() string {
@@ -5890,7 +6062,7 @@ type CookieAttribute struct {
 
 func (x *CookieAttribute) Reset() {
 	*x = CookieAttribute{}
-	mi := &file_wire_proto_msgTypes[75]
+	mi := &file_wire_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5902,7 +6074,7 @@ func (x *CookieAttribute) String() string {
 func (*CookieAttribute) ProtoMessage() {}
 
 func (x *CookieAttribute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[75]
+	mi := &file_wire_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5915,7 +6087,7 @@ func (x *CookieAttribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CookieAttribute.ProtoReflect.Descriptor instead.
 func (*CookieAttribute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{75}
+	return file_wire_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *CookieAttribute) GetName() string {
@@ -5943,7 +6115,7 @@ type Warmup struct {
 
 func (x *Warmup) Reset() {
 	*x = Warmup{}
-	mi := &file_wire_proto_msgTypes[76]
+	mi := &file_wire_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5955,7 +6127,7 @@ func (x *Warmup) String() string {
 func (*Warmup) ProtoMessage() {}
 
 func (x *Warmup) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[76]
+	mi := &file_wire_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5968,7 +6140,7 @@ func (x *Warmup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warmup.ProtoReflect.Descriptor instead.
 func (*Warmup) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{76}
+	return file_wire_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *Warmup) GetDuration() *durationpb.Duration {
@@ -6004,7 +6176,7 @@ type LocalityLB struct {
 
 func (x *LocalityLB) Reset() {
 	*x = LocalityLB{}
-	mi := &file_wire_proto_msgTypes[77]
+	mi := &file_wire_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6016,7 +6188,7 @@ func (x *LocalityLB) String() string {
 func (*LocalityLB) ProtoMessage() {}
 
 func (x *LocalityLB) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[77]
+	mi := &file_wire_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6029,7 +6201,7 @@ func (x *LocalityLB) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LocalityLB.ProtoReflect.Descriptor instead.
 func (*LocalityLB) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{77}
+	return file_wire_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *LocalityLB) GetOff() bool {
@@ -6070,7 +6242,7 @@ type Distribute struct {
 
 func (x *Distribute) Reset() {
 	*x = Distribute{}
-	mi := &file_wire_proto_msgTypes[78]
+	mi := &file_wire_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6082,7 +6254,7 @@ func (x *Distribute) String() string {
 func (*Distribute) ProtoMessage() {}
 
 func (x *Distribute) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[78]
+	mi := &file_wire_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6095,7 +6267,7 @@ func (x *Distribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Distribute.ProtoReflect.Descriptor instead.
 func (*Distribute) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{78}
+	return file_wire_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *Distribute) GetFrom() string {
@@ -6129,7 +6301,7 @@ type Outlier struct {
 
 func (x *Outlier) Reset() {
 	*x = Outlier{}
-	mi := &file_wire_proto_msgTypes[79]
+	mi := &file_wire_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6141,7 +6313,7 @@ func (x *Outlier) String() string {
 func (*Outlier) ProtoMessage() {}
 
 func (x *Outlier) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[79]
+	mi := &file_wire_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6154,7 +6326,7 @@ func (x *Outlier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outlier.ProtoReflect.Descriptor instead.
 func (*Outlier) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{79}
+	return file_wire_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *Outlier) GetConsecutiveErrors() int64 {
@@ -6239,7 +6411,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_wire_proto_msgTypes[80]
+	mi := &file_wire_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6251,7 +6423,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[80]
+	mi := &file_wire_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6264,7 +6436,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{80}
+	return file_wire_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *Limits) GetConnections() int64 {
@@ -6355,7 +6527,7 @@ type Keepalive struct {
 
 func (x *Keepalive) Reset() {
 	*x = Keepalive{}
-	mi := &file_wire_proto_msgTypes[81]
+	mi := &file_wire_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6367,7 +6539,7 @@ func (x *Keepalive) String() string {
 func (*Keepalive) ProtoMessage() {}
 
 func (x *Keepalive) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[81]
+	mi := &file_wire_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6380,7 +6552,7 @@ func (x *Keepalive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Keepalive.ProtoReflect.Descriptor instead.
 func (*Keepalive) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{81}
+	return file_wire_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *Keepalive) GetProbes() int64 {
@@ -6415,7 +6587,7 @@ type RetryBudget struct {
 
 func (x *RetryBudget) Reset() {
 	*x = RetryBudget{}
-	mi := &file_wire_proto_msgTypes[82]
+	mi := &file_wire_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6427,7 +6599,7 @@ func (x *RetryBudget) String() string {
 func (*RetryBudget) ProtoMessage() {}
 
 func (x *RetryBudget) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[82]
+	mi := &file_wire_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6440,7 +6612,7 @@ func (x *RetryBudget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryBudget.ProtoReflect.Descriptor instead.
 func (*RetryBudget) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{82}
+	return file_wire_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *RetryBudget) GetPercent() float64 {
@@ -6484,7 +6656,7 @@ type HealthCheck struct {
 
 func (x *HealthCheck) Reset() {
 	*x = HealthCheck{}
-	mi := &file_wire_proto_msgTypes[83]
+	mi := &file_wire_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6496,7 +6668,7 @@ func (x *HealthCheck) String() string {
 func (*HealthCheck) ProtoMessage() {}
 
 func (x *HealthCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[83]
+	mi := &file_wire_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6509,7 +6681,7 @@ func (x *HealthCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthCheck.ProtoReflect.Descriptor instead.
 func (*HealthCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{83}
+	return file_wire_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *HealthCheck) GetHow() isHealthCheck_How {
@@ -6621,7 +6793,7 @@ type HTTPCheck struct {
 
 func (x *HTTPCheck) Reset() {
 	*x = HTTPCheck{}
-	mi := &file_wire_proto_msgTypes[84]
+	mi := &file_wire_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6633,7 +6805,7 @@ func (x *HTTPCheck) String() string {
 func (*HTTPCheck) ProtoMessage() {}
 
 func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[84]
+	mi := &file_wire_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6646,7 +6818,7 @@ func (x *HTTPCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HTTPCheck.ProtoReflect.Descriptor instead.
 func (*HTTPCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{84}
+	return file_wire_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *HTTPCheck) GetPath() string {
@@ -6680,7 +6852,7 @@ type StatusRange struct {
 
 func (x *StatusRange) Reset() {
 	*x = StatusRange{}
-	mi := &file_wire_proto_msgTypes[85]
+	mi := &file_wire_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6692,7 +6864,7 @@ func (x *StatusRange) String() string {
 func (*StatusRange) ProtoMessage() {}
 
 func (x *StatusRange) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[85]
+	mi := &file_wire_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6705,7 +6877,7 @@ func (x *StatusRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRange.ProtoReflect.Descriptor instead.
 func (*StatusRange) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{85}
+	return file_wire_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *StatusRange) GetFrom() int64 {
@@ -6731,7 +6903,7 @@ type GRPCCheck struct {
 
 func (x *GRPCCheck) Reset() {
 	*x = GRPCCheck{}
-	mi := &file_wire_proto_msgTypes[86]
+	mi := &file_wire_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6743,7 +6915,7 @@ func (x *GRPCCheck) String() string {
 func (*GRPCCheck) ProtoMessage() {}
 
 func (x *GRPCCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[86]
+	mi := &file_wire_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6756,7 +6928,7 @@ func (x *GRPCCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GRPCCheck.ProtoReflect.Descriptor instead.
 func (*GRPCCheck) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{86}
+	return file_wire_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *GRPCCheck) GetService() string {
@@ -6786,7 +6958,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_wire_proto_msgTypes[87]
+	mi := &file_wire_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6798,7 +6970,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[87]
+	mi := &file_wire_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6811,7 +6983,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{87}
+	return file_wire_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *Verdict) GetId() string {
@@ -7042,7 +7214,7 @@ const file_wire_proto_rawDesc = "" +
 	"\bresponse\x18\x1b \x03(\v2\x1f.sightline.wire.v1.TappedHeaderR\bresponse\"8\n" +
 	"\fTappedHeader\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value\"\xdd\x04\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\x90\x05\n" +
 	"\aInbound\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12F\n" +
 	"\rauthorization\x18\x02 \x03(\v2 .sightline.wire.v1.AuthorizationR\rauthorization\x124\n" +
@@ -7056,7 +7228,20 @@ const file_wire_proto_rawDesc = "" +
 	"\x05spans\x18\n" +
 	" \x01(\v2\x18.sightline.wire.v1.SpansR\x05spans\x128\n" +
 	"\tport_mtls\x18\v \x03(\v2\x1b.sightline.wire.v1.PortMTLSR\bportMtls\x124\n" +
-	"\ametrics\x18\f \x01(\v2\x1a.sightline.wire.v1.MetricsR\ametrics\"2\n" +
+	"\ametrics\x18\f \x01(\v2\x1a.sightline.wire.v1.MetricsR\ametrics\x121\n" +
+	"\x06onward\x18\r \x03(\v2\x19.sightline.wire.v1.OnwardR\x06onward\"\x88\x01\n" +
+	"\x06Onward\x12\x14\n" +
+	"\x05entry\x18\x01 \x01(\tR\x05entry\x123\n" +
+	"\x05hosts\x18\x02 \x03(\v2\x1d.sightline.wire.v1.OnwardHostR\x05hosts\x123\n" +
+	"\x05ports\x18\x03 \x03(\v2\x1d.sightline.wire.v1.OnwardPortR\x05ports\"4\n" +
+	"\n" +
+	"OnwardHost\x12\x12\n" +
+	"\x04host\x18\x01 \x01(\tR\x04host\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\"6\n" +
+	"\n" +
+	"OnwardPort\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\rR\x06number\x12\x10\n" +
+	"\x03tls\x18\x02 \x01(\bR\x03tls\"2\n" +
 	"\bPortMTLS\x12\x12\n" +
 	"\x04port\x18\x01 \x01(\rR\x04port\x12\x12\n" +
 	"\x04mode\x18\x02 \x01(\tR\x04mode\"}\n" +
@@ -7555,7 +7740,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 101)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 104)
 var file_wire_proto_goTypes = []any{
 	(*Workload)(nil),              // 0: sightline.wire.v1.Workload
 	(*EnrollRequest)(nil),         // 1: sightline.wire.v1.EnrollRequest
@@ -7582,253 +7767,259 @@ var file_wire_proto_goTypes = []any{
 	(*TappedRow)(nil),             // 22: sightline.wire.v1.TappedRow
 	(*TappedHeader)(nil),          // 23: sightline.wire.v1.TappedHeader
 	(*Inbound)(nil),               // 24: sightline.wire.v1.Inbound
-	(*PortMTLS)(nil),              // 25: sightline.wire.v1.PortMTLS
-	(*Metrics)(nil),               // 26: sightline.wire.v1.Metrics
-	(*MetricRule)(nil),            // 27: sightline.wire.v1.MetricRule
-	(*Spans)(nil),                 // 28: sightline.wire.v1.Spans
-	(*SpanRule)(nil),              // 29: sightline.wire.v1.SpanRule
-	(*SpanTag)(nil),               // 30: sightline.wire.v1.SpanTag
-	(*AccessLogs)(nil),            // 31: sightline.wire.v1.AccessLogs
-	(*AccessLog)(nil),             // 32: sightline.wire.v1.AccessLog
-	(*LogTest)(nil),               // 33: sightline.wire.v1.LogTest
-	(*Sampling)(nil),              // 34: sightline.wire.v1.Sampling
-	(*SamplingRule)(nil),          // 35: sightline.wire.v1.SamplingRule
-	(*RateRule)(nil),              // 36: sightline.wire.v1.RateRule
-	(*InFlight)(nil),              // 37: sightline.wire.v1.InFlight
-	(*Adaptive)(nil),              // 38: sightline.wire.v1.Adaptive
-	(*TokenRule)(nil),             // 39: sightline.wire.v1.TokenRule
-	(*TokenHeader)(nil),           // 40: sightline.wire.v1.TokenHeader
-	(*ClaimHeader)(nil),           // 41: sightline.wire.v1.ClaimHeader
-	(*Authorization)(nil),         // 42: sightline.wire.v1.Authorization
-	(*AuthorizationRule)(nil),     // 43: sightline.wire.v1.AuthorizationRule
-	(*Source)(nil),                // 44: sightline.wire.v1.Source
-	(*Operation)(nil),             // 45: sightline.wire.v1.Operation
-	(*Condition)(nil),             // 46: sightline.wire.v1.Condition
-	(*Snapshot)(nil),              // 47: sightline.wire.v1.Snapshot
-	(*Port)(nil),                  // 48: sightline.wire.v1.Port
-	(*ServicePort)(nil),           // 49: sightline.wire.v1.ServicePort
-	(*PortPolicy)(nil),            // 50: sightline.wire.v1.PortPolicy
-	(*Instance)(nil),              // 51: sightline.wire.v1.Instance
-	(*Route)(nil),                 // 52: sightline.wire.v1.Route
-	(*Match)(nil),                 // 53: sightline.wire.v1.Match
-	(*StringMatch)(nil),           // 54: sightline.wire.v1.StringMatch
-	(*Destination)(nil),           // 55: sightline.wire.v1.Destination
-	(*Retry)(nil),                 // 56: sightline.wire.v1.Retry
-	(*HeaderEdits)(nil),           // 57: sightline.wire.v1.HeaderEdits
-	(*FieldEdits)(nil),            // 58: sightline.wire.v1.FieldEdits
-	(*Rewrite)(nil),               // 59: sightline.wire.v1.Rewrite
-	(*Redirect)(nil),              // 60: sightline.wire.v1.Redirect
-	(*DirectResponse)(nil),        // 61: sightline.wire.v1.DirectResponse
-	(*CORS)(nil),                  // 62: sightline.wire.v1.CORS
-	(*Fault)(nil),                 // 63: sightline.wire.v1.Fault
-	(*Delay)(nil),                 // 64: sightline.wire.v1.Delay
-	(*Abort)(nil),                 // 65: sightline.wire.v1.Abort
-	(*Mirror)(nil),                // 66: sightline.wire.v1.Mirror
-	(*StreamRoute)(nil),           // 67: sightline.wire.v1.StreamRoute
-	(*StreamMatch)(nil),           // 68: sightline.wire.v1.StreamMatch
-	(*Subset)(nil),                // 69: sightline.wire.v1.Subset
-	(*Hedge)(nil),                 // 70: sightline.wire.v1.Hedge
-	(*Policy)(nil),                // 71: sightline.wire.v1.Policy
-	(*ClientTLS)(nil),             // 72: sightline.wire.v1.ClientTLS
-	(*Hash)(nil),                  // 73: sightline.wire.v1.Hash
-	(*HashCookie)(nil),            // 74: sightline.wire.v1.HashCookie
-	(*CookieAttribute)(nil),       // 75: sightline.wire.v1.CookieAttribute
-	(*Warmup)(nil),                // 76: sightline.wire.v1.Warmup
-	(*LocalityLB)(nil),            // 77: sightline.wire.v1.LocalityLB
-	(*Distribute)(nil),            // 78: sightline.wire.v1.Distribute
-	(*Outlier)(nil),               // 79: sightline.wire.v1.Outlier
-	(*Limits)(nil),                // 80: sightline.wire.v1.Limits
-	(*Keepalive)(nil),             // 81: sightline.wire.v1.Keepalive
-	(*RetryBudget)(nil),           // 82: sightline.wire.v1.RetryBudget
-	(*HealthCheck)(nil),           // 83: sightline.wire.v1.HealthCheck
-	(*HTTPCheck)(nil),             // 84: sightline.wire.v1.HTTPCheck
-	(*StatusRange)(nil),           // 85: sightline.wire.v1.StatusRange
-	(*GRPCCheck)(nil),             // 86: sightline.wire.v1.GRPCCheck
-	(*Verdict)(nil),               // 87: sightline.wire.v1.Verdict
-	nil,                           // 88: sightline.wire.v1.TappedRequest.LimitedEntry
-	nil,                           // 89: sightline.wire.v1.SamplingRule.HeadersEntry
-	nil,                           // 90: sightline.wire.v1.Instance.LabelsEntry
-	nil,                           // 91: sightline.wire.v1.Match.HeadersEntry
-	nil,                           // 92: sightline.wire.v1.Match.WithoutEntry
-	nil,                           // 93: sightline.wire.v1.Match.QueryEntry
-	nil,                           // 94: sightline.wire.v1.Match.SourceLabelsEntry
-	nil,                           // 95: sightline.wire.v1.FieldEdits.SetEntry
-	nil,                           // 96: sightline.wire.v1.FieldEdits.AddEntry
-	nil,                           // 97: sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	nil,                           // 98: sightline.wire.v1.Subset.LabelsEntry
-	nil,                           // 99: sightline.wire.v1.LocalityLB.FailoverEntry
-	nil,                           // 100: sightline.wire.v1.Distribute.ToEntry
-	(*timestamppb.Timestamp)(nil), // 101: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 102: google.protobuf.Duration
+	(*Onward)(nil),                // 25: sightline.wire.v1.Onward
+	(*OnwardHost)(nil),            // 26: sightline.wire.v1.OnwardHost
+	(*OnwardPort)(nil),            // 27: sightline.wire.v1.OnwardPort
+	(*PortMTLS)(nil),              // 28: sightline.wire.v1.PortMTLS
+	(*Metrics)(nil),               // 29: sightline.wire.v1.Metrics
+	(*MetricRule)(nil),            // 30: sightline.wire.v1.MetricRule
+	(*Spans)(nil),                 // 31: sightline.wire.v1.Spans
+	(*SpanRule)(nil),              // 32: sightline.wire.v1.SpanRule
+	(*SpanTag)(nil),               // 33: sightline.wire.v1.SpanTag
+	(*AccessLogs)(nil),            // 34: sightline.wire.v1.AccessLogs
+	(*AccessLog)(nil),             // 35: sightline.wire.v1.AccessLog
+	(*LogTest)(nil),               // 36: sightline.wire.v1.LogTest
+	(*Sampling)(nil),              // 37: sightline.wire.v1.Sampling
+	(*SamplingRule)(nil),          // 38: sightline.wire.v1.SamplingRule
+	(*RateRule)(nil),              // 39: sightline.wire.v1.RateRule
+	(*InFlight)(nil),              // 40: sightline.wire.v1.InFlight
+	(*Adaptive)(nil),              // 41: sightline.wire.v1.Adaptive
+	(*TokenRule)(nil),             // 42: sightline.wire.v1.TokenRule
+	(*TokenHeader)(nil),           // 43: sightline.wire.v1.TokenHeader
+	(*ClaimHeader)(nil),           // 44: sightline.wire.v1.ClaimHeader
+	(*Authorization)(nil),         // 45: sightline.wire.v1.Authorization
+	(*AuthorizationRule)(nil),     // 46: sightline.wire.v1.AuthorizationRule
+	(*Source)(nil),                // 47: sightline.wire.v1.Source
+	(*Operation)(nil),             // 48: sightline.wire.v1.Operation
+	(*Condition)(nil),             // 49: sightline.wire.v1.Condition
+	(*Snapshot)(nil),              // 50: sightline.wire.v1.Snapshot
+	(*Port)(nil),                  // 51: sightline.wire.v1.Port
+	(*ServicePort)(nil),           // 52: sightline.wire.v1.ServicePort
+	(*PortPolicy)(nil),            // 53: sightline.wire.v1.PortPolicy
+	(*Instance)(nil),              // 54: sightline.wire.v1.Instance
+	(*Route)(nil),                 // 55: sightline.wire.v1.Route
+	(*Match)(nil),                 // 56: sightline.wire.v1.Match
+	(*StringMatch)(nil),           // 57: sightline.wire.v1.StringMatch
+	(*Destination)(nil),           // 58: sightline.wire.v1.Destination
+	(*Retry)(nil),                 // 59: sightline.wire.v1.Retry
+	(*HeaderEdits)(nil),           // 60: sightline.wire.v1.HeaderEdits
+	(*FieldEdits)(nil),            // 61: sightline.wire.v1.FieldEdits
+	(*Rewrite)(nil),               // 62: sightline.wire.v1.Rewrite
+	(*Redirect)(nil),              // 63: sightline.wire.v1.Redirect
+	(*DirectResponse)(nil),        // 64: sightline.wire.v1.DirectResponse
+	(*CORS)(nil),                  // 65: sightline.wire.v1.CORS
+	(*Fault)(nil),                 // 66: sightline.wire.v1.Fault
+	(*Delay)(nil),                 // 67: sightline.wire.v1.Delay
+	(*Abort)(nil),                 // 68: sightline.wire.v1.Abort
+	(*Mirror)(nil),                // 69: sightline.wire.v1.Mirror
+	(*StreamRoute)(nil),           // 70: sightline.wire.v1.StreamRoute
+	(*StreamMatch)(nil),           // 71: sightline.wire.v1.StreamMatch
+	(*Subset)(nil),                // 72: sightline.wire.v1.Subset
+	(*Hedge)(nil),                 // 73: sightline.wire.v1.Hedge
+	(*Policy)(nil),                // 74: sightline.wire.v1.Policy
+	(*ClientTLS)(nil),             // 75: sightline.wire.v1.ClientTLS
+	(*Hash)(nil),                  // 76: sightline.wire.v1.Hash
+	(*HashCookie)(nil),            // 77: sightline.wire.v1.HashCookie
+	(*CookieAttribute)(nil),       // 78: sightline.wire.v1.CookieAttribute
+	(*Warmup)(nil),                // 79: sightline.wire.v1.Warmup
+	(*LocalityLB)(nil),            // 80: sightline.wire.v1.LocalityLB
+	(*Distribute)(nil),            // 81: sightline.wire.v1.Distribute
+	(*Outlier)(nil),               // 82: sightline.wire.v1.Outlier
+	(*Limits)(nil),                // 83: sightline.wire.v1.Limits
+	(*Keepalive)(nil),             // 84: sightline.wire.v1.Keepalive
+	(*RetryBudget)(nil),           // 85: sightline.wire.v1.RetryBudget
+	(*HealthCheck)(nil),           // 86: sightline.wire.v1.HealthCheck
+	(*HTTPCheck)(nil),             // 87: sightline.wire.v1.HTTPCheck
+	(*StatusRange)(nil),           // 88: sightline.wire.v1.StatusRange
+	(*GRPCCheck)(nil),             // 89: sightline.wire.v1.GRPCCheck
+	(*Verdict)(nil),               // 90: sightline.wire.v1.Verdict
+	nil,                           // 91: sightline.wire.v1.TappedRequest.LimitedEntry
+	nil,                           // 92: sightline.wire.v1.SamplingRule.HeadersEntry
+	nil,                           // 93: sightline.wire.v1.Instance.LabelsEntry
+	nil,                           // 94: sightline.wire.v1.Match.HeadersEntry
+	nil,                           // 95: sightline.wire.v1.Match.WithoutEntry
+	nil,                           // 96: sightline.wire.v1.Match.QueryEntry
+	nil,                           // 97: sightline.wire.v1.Match.SourceLabelsEntry
+	nil,                           // 98: sightline.wire.v1.FieldEdits.SetEntry
+	nil,                           // 99: sightline.wire.v1.FieldEdits.AddEntry
+	nil,                           // 100: sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	nil,                           // 101: sightline.wire.v1.Subset.LabelsEntry
+	nil,                           // 102: sightline.wire.v1.LocalityLB.FailoverEntry
+	nil,                           // 103: sightline.wire.v1.Distribute.ToEntry
+	(*timestamppb.Timestamp)(nil), // 104: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 105: google.protobuf.Duration
 }
 var file_wire_proto_depIdxs = []int32{
 	0,   // 0: sightline.wire.v1.EnrollRequest.workload:type_name -> sightline.wire.v1.Workload
 	6,   // 1: sightline.wire.v1.SVIDResponse.svids:type_name -> sightline.wire.v1.SVID
-	101, // 2: sightline.wire.v1.TrustReport.expires:type_name -> google.protobuf.Timestamp
-	101, // 3: sightline.wire.v1.TrustReport.now:type_name -> google.protobuf.Timestamp
+	104, // 2: sightline.wire.v1.TrustReport.expires:type_name -> google.protobuf.Timestamp
+	104, // 3: sightline.wire.v1.TrustReport.now:type_name -> google.protobuf.Timestamp
 	9,   // 4: sightline.wire.v1.TrustUpdate.revoked:type_name -> sightline.wire.v1.Revocation
-	102, // 5: sightline.wire.v1.TrustUpdate.spread:type_name -> google.protobuf.Duration
-	101, // 6: sightline.wire.v1.Revocation.before:type_name -> google.protobuf.Timestamp
-	101, // 7: sightline.wire.v1.Revocation.expires:type_name -> google.protobuf.Timestamp
+	105, // 5: sightline.wire.v1.TrustUpdate.spread:type_name -> google.protobuf.Duration
+	104, // 6: sightline.wire.v1.Revocation.before:type_name -> google.protobuf.Timestamp
+	104, // 7: sightline.wire.v1.Revocation.expires:type_name -> google.protobuf.Timestamp
 	11,  // 8: sightline.wire.v1.SubscribeRequest.hello:type_name -> sightline.wire.v1.Hello
 	12,  // 9: sightline.wire.v1.SubscribeRequest.want:type_name -> sightline.wire.v1.Want
 	13,  // 10: sightline.wire.v1.SubscribeRequest.state:type_name -> sightline.wire.v1.State
 	14,  // 11: sightline.wire.v1.SubscribeRequest.ack:type_name -> sightline.wire.v1.Ack
 	16,  // 12: sightline.wire.v1.SubscribeRequest.goodbye:type_name -> sightline.wire.v1.Goodbye
 	15,  // 13: sightline.wire.v1.SubscribeRequest.turned_away:type_name -> sightline.wire.v1.TurnedAway
-	51,  // 14: sightline.wire.v1.Hello.instance:type_name -> sightline.wire.v1.Instance
-	102, // 15: sightline.wire.v1.Ack.ago:type_name -> google.protobuf.Duration
-	102, // 16: sightline.wire.v1.TurnedAway.ago:type_name -> google.protobuf.Duration
-	47,  // 17: sightline.wire.v1.Push.snapshots:type_name -> sightline.wire.v1.Snapshot
-	101, // 18: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
+	54,  // 14: sightline.wire.v1.Hello.instance:type_name -> sightline.wire.v1.Instance
+	105, // 15: sightline.wire.v1.Ack.ago:type_name -> google.protobuf.Duration
+	105, // 16: sightline.wire.v1.TurnedAway.ago:type_name -> google.protobuf.Duration
+	50,  // 17: sightline.wire.v1.Push.snapshots:type_name -> sightline.wire.v1.Snapshot
+	104, // 18: sightline.wire.v1.Push.changed:type_name -> google.protobuf.Timestamp
 	24,  // 19: sightline.wire.v1.Push.inbound:type_name -> sightline.wire.v1.Inbound
 	18,  // 20: sightline.wire.v1.Push.taps:type_name -> sightline.wire.v1.Taps
 	19,  // 21: sightline.wire.v1.Taps.taps:type_name -> sightline.wire.v1.Tap
 	22,  // 22: sightline.wire.v1.TappedRequest.rows:type_name -> sightline.wire.v1.TappedRow
-	88,  // 23: sightline.wire.v1.TappedRequest.limited:type_name -> sightline.wire.v1.TappedRequest.LimitedEntry
-	101, // 24: sightline.wire.v1.TappedRow.time:type_name -> google.protobuf.Timestamp
-	102, // 25: sightline.wire.v1.TappedRow.took:type_name -> google.protobuf.Duration
-	102, // 26: sightline.wire.v1.TappedRow.first_byte:type_name -> google.protobuf.Duration
+	91,  // 23: sightline.wire.v1.TappedRequest.limited:type_name -> sightline.wire.v1.TappedRequest.LimitedEntry
+	104, // 24: sightline.wire.v1.TappedRow.time:type_name -> google.protobuf.Timestamp
+	105, // 25: sightline.wire.v1.TappedRow.took:type_name -> google.protobuf.Duration
+	105, // 26: sightline.wire.v1.TappedRow.first_byte:type_name -> google.protobuf.Duration
 	23,  // 27: sightline.wire.v1.TappedRow.request:type_name -> sightline.wire.v1.TappedHeader
 	23,  // 28: sightline.wire.v1.TappedRow.response:type_name -> sightline.wire.v1.TappedHeader
-	42,  // 29: sightline.wire.v1.Inbound.authorization:type_name -> sightline.wire.v1.Authorization
-	39,  // 30: sightline.wire.v1.Inbound.tokens:type_name -> sightline.wire.v1.TokenRule
-	36,  // 31: sightline.wire.v1.Inbound.rates:type_name -> sightline.wire.v1.RateRule
-	37,  // 32: sightline.wire.v1.Inbound.in_flight:type_name -> sightline.wire.v1.InFlight
-	34,  // 33: sightline.wire.v1.Inbound.sampling:type_name -> sightline.wire.v1.Sampling
-	31,  // 34: sightline.wire.v1.Inbound.logs:type_name -> sightline.wire.v1.AccessLogs
-	28,  // 35: sightline.wire.v1.Inbound.spans:type_name -> sightline.wire.v1.Spans
-	25,  // 36: sightline.wire.v1.Inbound.port_mtls:type_name -> sightline.wire.v1.PortMTLS
-	26,  // 37: sightline.wire.v1.Inbound.metrics:type_name -> sightline.wire.v1.Metrics
-	27,  // 38: sightline.wire.v1.Metrics.outbound:type_name -> sightline.wire.v1.MetricRule
-	27,  // 39: sightline.wire.v1.Metrics.inbound:type_name -> sightline.wire.v1.MetricRule
-	29,  // 40: sightline.wire.v1.Spans.outbound:type_name -> sightline.wire.v1.SpanRule
-	29,  // 41: sightline.wire.v1.Spans.inbound:type_name -> sightline.wire.v1.SpanRule
-	30,  // 42: sightline.wire.v1.SpanRule.tags:type_name -> sightline.wire.v1.SpanTag
-	32,  // 43: sightline.wire.v1.AccessLogs.outbound:type_name -> sightline.wire.v1.AccessLog
-	32,  // 44: sightline.wire.v1.AccessLogs.inbound:type_name -> sightline.wire.v1.AccessLog
-	33,  // 45: sightline.wire.v1.AccessLog.only:type_name -> sightline.wire.v1.LogTest
-	33,  // 46: sightline.wire.v1.LogTest.of:type_name -> sightline.wire.v1.LogTest
-	35,  // 47: sightline.wire.v1.Sampling.rules:type_name -> sightline.wire.v1.SamplingRule
-	102, // 48: sightline.wire.v1.Sampling.keep_slower:type_name -> google.protobuf.Duration
-	89,  // 49: sightline.wire.v1.SamplingRule.headers:type_name -> sightline.wire.v1.SamplingRule.HeadersEntry
-	43,  // 50: sightline.wire.v1.RateRule.match:type_name -> sightline.wire.v1.AuthorizationRule
-	102, // 51: sightline.wire.v1.RateRule.unit:type_name -> google.protobuf.Duration
-	38,  // 52: sightline.wire.v1.InFlight.adaptive:type_name -> sightline.wire.v1.Adaptive
-	102, // 53: sightline.wire.v1.Adaptive.interval:type_name -> google.protobuf.Duration
-	102, // 54: sightline.wire.v1.Adaptive.min_rtt_fixed:type_name -> google.protobuf.Duration
-	102, // 55: sightline.wire.v1.Adaptive.min_rtt_interval:type_name -> google.protobuf.Duration
-	40,  // 56: sightline.wire.v1.TokenRule.from_headers:type_name -> sightline.wire.v1.TokenHeader
-	41,  // 57: sightline.wire.v1.TokenRule.claim_headers:type_name -> sightline.wire.v1.ClaimHeader
-	43,  // 58: sightline.wire.v1.Authorization.rules:type_name -> sightline.wire.v1.AuthorizationRule
-	44,  // 59: sightline.wire.v1.AuthorizationRule.from:type_name -> sightline.wire.v1.Source
-	45,  // 60: sightline.wire.v1.AuthorizationRule.to:type_name -> sightline.wire.v1.Operation
-	46,  // 61: sightline.wire.v1.AuthorizationRule.when:type_name -> sightline.wire.v1.Condition
-	52,  // 62: sightline.wire.v1.Snapshot.routes:type_name -> sightline.wire.v1.Route
-	69,  // 63: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
-	71,  // 64: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
-	51,  // 65: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
-	87,  // 66: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
-	67,  // 67: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
-	70,  // 68: sightline.wire.v1.Snapshot.hedge:type_name -> sightline.wire.v1.Hedge
-	49,  // 69: sightline.wire.v1.Snapshot.ports:type_name -> sightline.wire.v1.ServicePort
-	50,  // 70: sightline.wire.v1.Snapshot.port_policies:type_name -> sightline.wire.v1.PortPolicy
-	48,  // 71: sightline.wire.v1.ServicePort.port:type_name -> sightline.wire.v1.Port
-	71,  // 72: sightline.wire.v1.PortPolicy.policy:type_name -> sightline.wire.v1.Policy
-	90,  // 73: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
-	48,  // 74: sightline.wire.v1.Instance.ports:type_name -> sightline.wire.v1.Port
-	53,  // 75: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
-	55,  // 76: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
-	102, // 77: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
-	56,  // 78: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
-	57,  // 79: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
-	59,  // 80: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
-	60,  // 81: sightline.wire.v1.Route.redirect:type_name -> sightline.wire.v1.Redirect
-	61,  // 82: sightline.wire.v1.Route.respond:type_name -> sightline.wire.v1.DirectResponse
-	62,  // 83: sightline.wire.v1.Route.cors:type_name -> sightline.wire.v1.CORS
-	63,  // 84: sightline.wire.v1.Route.fault:type_name -> sightline.wire.v1.Fault
-	66,  // 85: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
-	54,  // 86: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
-	54,  // 87: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
-	91,  // 88: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
-	54,  // 89: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
-	54,  // 90: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
-	92,  // 91: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
-	93,  // 92: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
-	94,  // 93: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
-	57,  // 94: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
-	59,  // 95: sightline.wire.v1.Destination.rewrite:type_name -> sightline.wire.v1.Rewrite
-	102, // 96: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
-	102, // 97: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
-	58,  // 98: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
-	58,  // 99: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
-	95,  // 100: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
-	96,  // 101: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
-	54,  // 102: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
-	102, // 103: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
-	64,  // 104: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
-	65,  // 105: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
-	102, // 106: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
-	68,  // 107: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
-	55,  // 108: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
-	97,  // 109: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
-	98,  // 110: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
-	71,  // 111: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
-	50,  // 112: sightline.wire.v1.Subset.port_policies:type_name -> sightline.wire.v1.PortPolicy
-	102, // 113: sightline.wire.v1.Hedge.after:type_name -> google.protobuf.Duration
-	102, // 114: sightline.wire.v1.Hedge.min:type_name -> google.protobuf.Duration
-	102, // 115: sightline.wire.v1.Hedge.max:type_name -> google.protobuf.Duration
-	79,  // 116: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
-	80,  // 117: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
-	73,  // 118: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
-	76,  // 119: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
-	77,  // 120: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
-	82,  // 121: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
-	83,  // 122: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
-	72,  // 123: sightline.wire.v1.Policy.tls:type_name -> sightline.wire.v1.ClientTLS
-	74,  // 124: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
-	102, // 125: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
-	75,  // 126: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
-	102, // 127: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
-	78,  // 128: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
-	99,  // 129: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
-	100, // 130: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
-	102, // 131: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
-	102, // 132: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
-	102, // 133: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
-	102, // 134: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
-	102, // 135: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
-	102, // 136: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
-	81,  // 137: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
-	102, // 138: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
-	102, // 139: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
-	102, // 140: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
-	84,  // 141: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
-	86,  // 142: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
-	102, // 143: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
-	102, // 144: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
-	102, // 145: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
-	85,  // 146: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
-	101, // 147: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
-	101, // 148: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
-	54,  // 149: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
-	54,  // 150: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
-	54,  // 151: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
-	1,   // 152: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
-	2,   // 153: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
-	10,  // 154: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
-	20,  // 155: sightline.wire.v1.ControlPlane.Tapped:input_type -> sightline.wire.v1.TappedRequest
-	7,   // 156: sightline.wire.v1.ControlPlane.Trust:input_type -> sightline.wire.v1.TrustReport
-	3,   // 157: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
-	3,   // 158: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
-	17,  // 159: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
-	21,  // 160: sightline.wire.v1.ControlPlane.Tapped:output_type -> sightline.wire.v1.TappedResponse
-	8,   // 161: sightline.wire.v1.ControlPlane.Trust:output_type -> sightline.wire.v1.TrustUpdate
-	157, // [157:162] is the sub-list for method output_type
-	152, // [152:157] is the sub-list for method input_type
-	152, // [152:152] is the sub-list for extension type_name
-	152, // [152:152] is the sub-list for extension extendee
-	0,   // [0:152] is the sub-list for field type_name
+	45,  // 29: sightline.wire.v1.Inbound.authorization:type_name -> sightline.wire.v1.Authorization
+	42,  // 30: sightline.wire.v1.Inbound.tokens:type_name -> sightline.wire.v1.TokenRule
+	39,  // 31: sightline.wire.v1.Inbound.rates:type_name -> sightline.wire.v1.RateRule
+	40,  // 32: sightline.wire.v1.Inbound.in_flight:type_name -> sightline.wire.v1.InFlight
+	37,  // 33: sightline.wire.v1.Inbound.sampling:type_name -> sightline.wire.v1.Sampling
+	34,  // 34: sightline.wire.v1.Inbound.logs:type_name -> sightline.wire.v1.AccessLogs
+	31,  // 35: sightline.wire.v1.Inbound.spans:type_name -> sightline.wire.v1.Spans
+	28,  // 36: sightline.wire.v1.Inbound.port_mtls:type_name -> sightline.wire.v1.PortMTLS
+	29,  // 37: sightline.wire.v1.Inbound.metrics:type_name -> sightline.wire.v1.Metrics
+	25,  // 38: sightline.wire.v1.Inbound.onward:type_name -> sightline.wire.v1.Onward
+	26,  // 39: sightline.wire.v1.Onward.hosts:type_name -> sightline.wire.v1.OnwardHost
+	27,  // 40: sightline.wire.v1.Onward.ports:type_name -> sightline.wire.v1.OnwardPort
+	30,  // 41: sightline.wire.v1.Metrics.outbound:type_name -> sightline.wire.v1.MetricRule
+	30,  // 42: sightline.wire.v1.Metrics.inbound:type_name -> sightline.wire.v1.MetricRule
+	32,  // 43: sightline.wire.v1.Spans.outbound:type_name -> sightline.wire.v1.SpanRule
+	32,  // 44: sightline.wire.v1.Spans.inbound:type_name -> sightline.wire.v1.SpanRule
+	33,  // 45: sightline.wire.v1.SpanRule.tags:type_name -> sightline.wire.v1.SpanTag
+	35,  // 46: sightline.wire.v1.AccessLogs.outbound:type_name -> sightline.wire.v1.AccessLog
+	35,  // 47: sightline.wire.v1.AccessLogs.inbound:type_name -> sightline.wire.v1.AccessLog
+	36,  // 48: sightline.wire.v1.AccessLog.only:type_name -> sightline.wire.v1.LogTest
+	36,  // 49: sightline.wire.v1.LogTest.of:type_name -> sightline.wire.v1.LogTest
+	38,  // 50: sightline.wire.v1.Sampling.rules:type_name -> sightline.wire.v1.SamplingRule
+	105, // 51: sightline.wire.v1.Sampling.keep_slower:type_name -> google.protobuf.Duration
+	92,  // 52: sightline.wire.v1.SamplingRule.headers:type_name -> sightline.wire.v1.SamplingRule.HeadersEntry
+	46,  // 53: sightline.wire.v1.RateRule.match:type_name -> sightline.wire.v1.AuthorizationRule
+	105, // 54: sightline.wire.v1.RateRule.unit:type_name -> google.protobuf.Duration
+	41,  // 55: sightline.wire.v1.InFlight.adaptive:type_name -> sightline.wire.v1.Adaptive
+	105, // 56: sightline.wire.v1.Adaptive.interval:type_name -> google.protobuf.Duration
+	105, // 57: sightline.wire.v1.Adaptive.min_rtt_fixed:type_name -> google.protobuf.Duration
+	105, // 58: sightline.wire.v1.Adaptive.min_rtt_interval:type_name -> google.protobuf.Duration
+	43,  // 59: sightline.wire.v1.TokenRule.from_headers:type_name -> sightline.wire.v1.TokenHeader
+	44,  // 60: sightline.wire.v1.TokenRule.claim_headers:type_name -> sightline.wire.v1.ClaimHeader
+	46,  // 61: sightline.wire.v1.Authorization.rules:type_name -> sightline.wire.v1.AuthorizationRule
+	47,  // 62: sightline.wire.v1.AuthorizationRule.from:type_name -> sightline.wire.v1.Source
+	48,  // 63: sightline.wire.v1.AuthorizationRule.to:type_name -> sightline.wire.v1.Operation
+	49,  // 64: sightline.wire.v1.AuthorizationRule.when:type_name -> sightline.wire.v1.Condition
+	55,  // 65: sightline.wire.v1.Snapshot.routes:type_name -> sightline.wire.v1.Route
+	72,  // 66: sightline.wire.v1.Snapshot.subsets:type_name -> sightline.wire.v1.Subset
+	74,  // 67: sightline.wire.v1.Snapshot.policy:type_name -> sightline.wire.v1.Policy
+	54,  // 68: sightline.wire.v1.Snapshot.instances:type_name -> sightline.wire.v1.Instance
+	90,  // 69: sightline.wire.v1.Snapshot.verdicts:type_name -> sightline.wire.v1.Verdict
+	70,  // 70: sightline.wire.v1.Snapshot.streams:type_name -> sightline.wire.v1.StreamRoute
+	73,  // 71: sightline.wire.v1.Snapshot.hedge:type_name -> sightline.wire.v1.Hedge
+	52,  // 72: sightline.wire.v1.Snapshot.ports:type_name -> sightline.wire.v1.ServicePort
+	53,  // 73: sightline.wire.v1.Snapshot.port_policies:type_name -> sightline.wire.v1.PortPolicy
+	51,  // 74: sightline.wire.v1.ServicePort.port:type_name -> sightline.wire.v1.Port
+	74,  // 75: sightline.wire.v1.PortPolicy.policy:type_name -> sightline.wire.v1.Policy
+	93,  // 76: sightline.wire.v1.Instance.labels:type_name -> sightline.wire.v1.Instance.LabelsEntry
+	51,  // 77: sightline.wire.v1.Instance.ports:type_name -> sightline.wire.v1.Port
+	56,  // 78: sightline.wire.v1.Route.matches:type_name -> sightline.wire.v1.Match
+	58,  // 79: sightline.wire.v1.Route.destinations:type_name -> sightline.wire.v1.Destination
+	105, // 80: sightline.wire.v1.Route.timeout:type_name -> google.protobuf.Duration
+	59,  // 81: sightline.wire.v1.Route.retry:type_name -> sightline.wire.v1.Retry
+	60,  // 82: sightline.wire.v1.Route.headers:type_name -> sightline.wire.v1.HeaderEdits
+	62,  // 83: sightline.wire.v1.Route.rewrite:type_name -> sightline.wire.v1.Rewrite
+	63,  // 84: sightline.wire.v1.Route.redirect:type_name -> sightline.wire.v1.Redirect
+	64,  // 85: sightline.wire.v1.Route.respond:type_name -> sightline.wire.v1.DirectResponse
+	65,  // 86: sightline.wire.v1.Route.cors:type_name -> sightline.wire.v1.CORS
+	66,  // 87: sightline.wire.v1.Route.fault:type_name -> sightline.wire.v1.Fault
+	69,  // 88: sightline.wire.v1.Route.mirrors:type_name -> sightline.wire.v1.Mirror
+	57,  // 89: sightline.wire.v1.Match.path:type_name -> sightline.wire.v1.StringMatch
+	57,  // 90: sightline.wire.v1.Match.method:type_name -> sightline.wire.v1.StringMatch
+	94,  // 91: sightline.wire.v1.Match.headers:type_name -> sightline.wire.v1.Match.HeadersEntry
+	57,  // 92: sightline.wire.v1.Match.scheme:type_name -> sightline.wire.v1.StringMatch
+	57,  // 93: sightline.wire.v1.Match.authority:type_name -> sightline.wire.v1.StringMatch
+	95,  // 94: sightline.wire.v1.Match.without:type_name -> sightline.wire.v1.Match.WithoutEntry
+	96,  // 95: sightline.wire.v1.Match.query:type_name -> sightline.wire.v1.Match.QueryEntry
+	97,  // 96: sightline.wire.v1.Match.source_labels:type_name -> sightline.wire.v1.Match.SourceLabelsEntry
+	60,  // 97: sightline.wire.v1.Destination.headers:type_name -> sightline.wire.v1.HeaderEdits
+	62,  // 98: sightline.wire.v1.Destination.rewrite:type_name -> sightline.wire.v1.Rewrite
+	105, // 99: sightline.wire.v1.Retry.per_try_timeout:type_name -> google.protobuf.Duration
+	105, // 100: sightline.wire.v1.Retry.backoff:type_name -> google.protobuf.Duration
+	61,  // 101: sightline.wire.v1.HeaderEdits.request:type_name -> sightline.wire.v1.FieldEdits
+	61,  // 102: sightline.wire.v1.HeaderEdits.response:type_name -> sightline.wire.v1.FieldEdits
+	98,  // 103: sightline.wire.v1.FieldEdits.set:type_name -> sightline.wire.v1.FieldEdits.SetEntry
+	99,  // 104: sightline.wire.v1.FieldEdits.add:type_name -> sightline.wire.v1.FieldEdits.AddEntry
+	57,  // 105: sightline.wire.v1.CORS.origins:type_name -> sightline.wire.v1.StringMatch
+	105, // 106: sightline.wire.v1.CORS.max_age:type_name -> google.protobuf.Duration
+	67,  // 107: sightline.wire.v1.Fault.delay:type_name -> sightline.wire.v1.Delay
+	68,  // 108: sightline.wire.v1.Fault.abort:type_name -> sightline.wire.v1.Abort
+	105, // 109: sightline.wire.v1.Delay.fixed:type_name -> google.protobuf.Duration
+	71,  // 110: sightline.wire.v1.StreamRoute.matches:type_name -> sightline.wire.v1.StreamMatch
+	58,  // 111: sightline.wire.v1.StreamRoute.destinations:type_name -> sightline.wire.v1.Destination
+	100, // 112: sightline.wire.v1.StreamMatch.source_labels:type_name -> sightline.wire.v1.StreamMatch.SourceLabelsEntry
+	101, // 113: sightline.wire.v1.Subset.labels:type_name -> sightline.wire.v1.Subset.LabelsEntry
+	74,  // 114: sightline.wire.v1.Subset.policy:type_name -> sightline.wire.v1.Policy
+	53,  // 115: sightline.wire.v1.Subset.port_policies:type_name -> sightline.wire.v1.PortPolicy
+	105, // 116: sightline.wire.v1.Hedge.after:type_name -> google.protobuf.Duration
+	105, // 117: sightline.wire.v1.Hedge.min:type_name -> google.protobuf.Duration
+	105, // 118: sightline.wire.v1.Hedge.max:type_name -> google.protobuf.Duration
+	82,  // 119: sightline.wire.v1.Policy.outlier:type_name -> sightline.wire.v1.Outlier
+	83,  // 120: sightline.wire.v1.Policy.limits:type_name -> sightline.wire.v1.Limits
+	76,  // 121: sightline.wire.v1.Policy.hash:type_name -> sightline.wire.v1.Hash
+	79,  // 122: sightline.wire.v1.Policy.warmup:type_name -> sightline.wire.v1.Warmup
+	80,  // 123: sightline.wire.v1.Policy.locality:type_name -> sightline.wire.v1.LocalityLB
+	85,  // 124: sightline.wire.v1.Policy.retry_budget:type_name -> sightline.wire.v1.RetryBudget
+	86,  // 125: sightline.wire.v1.Policy.health_check:type_name -> sightline.wire.v1.HealthCheck
+	75,  // 126: sightline.wire.v1.Policy.tls:type_name -> sightline.wire.v1.ClientTLS
+	77,  // 127: sightline.wire.v1.Hash.cookie:type_name -> sightline.wire.v1.HashCookie
+	105, // 128: sightline.wire.v1.HashCookie.ttl:type_name -> google.protobuf.Duration
+	78,  // 129: sightline.wire.v1.HashCookie.attributes:type_name -> sightline.wire.v1.CookieAttribute
+	105, // 130: sightline.wire.v1.Warmup.duration:type_name -> google.protobuf.Duration
+	81,  // 131: sightline.wire.v1.LocalityLB.distribute:type_name -> sightline.wire.v1.Distribute
+	102, // 132: sightline.wire.v1.LocalityLB.failover:type_name -> sightline.wire.v1.LocalityLB.FailoverEntry
+	103, // 133: sightline.wire.v1.Distribute.to:type_name -> sightline.wire.v1.Distribute.ToEntry
+	105, // 134: sightline.wire.v1.Outlier.interval:type_name -> google.protobuf.Duration
+	105, // 135: sightline.wire.v1.Outlier.base_ejection:type_name -> google.protobuf.Duration
+	105, // 136: sightline.wire.v1.Limits.connect_timeout:type_name -> google.protobuf.Duration
+	105, // 137: sightline.wire.v1.Limits.idle_timeout:type_name -> google.protobuf.Duration
+	105, // 138: sightline.wire.v1.Limits.stream_idle:type_name -> google.protobuf.Duration
+	105, // 139: sightline.wire.v1.Limits.connection_age:type_name -> google.protobuf.Duration
+	84,  // 140: sightline.wire.v1.Limits.keepalive:type_name -> sightline.wire.v1.Keepalive
+	105, // 141: sightline.wire.v1.Keepalive.time:type_name -> google.protobuf.Duration
+	105, // 142: sightline.wire.v1.Keepalive.interval:type_name -> google.protobuf.Duration
+	105, // 143: sightline.wire.v1.RetryBudget.interval:type_name -> google.protobuf.Duration
+	87,  // 144: sightline.wire.v1.HealthCheck.http:type_name -> sightline.wire.v1.HTTPCheck
+	89,  // 145: sightline.wire.v1.HealthCheck.grpc:type_name -> sightline.wire.v1.GRPCCheck
+	105, // 146: sightline.wire.v1.HealthCheck.interval:type_name -> google.protobuf.Duration
+	105, // 147: sightline.wire.v1.HealthCheck.timeout:type_name -> google.protobuf.Duration
+	105, // 148: sightline.wire.v1.HealthCheck.no_traffic_interval:type_name -> google.protobuf.Duration
+	88,  // 149: sightline.wire.v1.HTTPCheck.statuses:type_name -> sightline.wire.v1.StatusRange
+	104, // 150: sightline.wire.v1.Verdict.since:type_name -> google.protobuf.Timestamp
+	104, // 151: sightline.wire.v1.Verdict.until:type_name -> google.protobuf.Timestamp
+	57,  // 152: sightline.wire.v1.Match.HeadersEntry.value:type_name -> sightline.wire.v1.StringMatch
+	57,  // 153: sightline.wire.v1.Match.WithoutEntry.value:type_name -> sightline.wire.v1.StringMatch
+	57,  // 154: sightline.wire.v1.Match.QueryEntry.value:type_name -> sightline.wire.v1.StringMatch
+	1,   // 155: sightline.wire.v1.ControlPlane.Enroll:input_type -> sightline.wire.v1.EnrollRequest
+	2,   // 156: sightline.wire.v1.ControlPlane.Renew:input_type -> sightline.wire.v1.RenewRequest
+	10,  // 157: sightline.wire.v1.ControlPlane.Subscribe:input_type -> sightline.wire.v1.SubscribeRequest
+	20,  // 158: sightline.wire.v1.ControlPlane.Tapped:input_type -> sightline.wire.v1.TappedRequest
+	7,   // 159: sightline.wire.v1.ControlPlane.Trust:input_type -> sightline.wire.v1.TrustReport
+	3,   // 160: sightline.wire.v1.ControlPlane.Enroll:output_type -> sightline.wire.v1.CertificateResponse
+	3,   // 161: sightline.wire.v1.ControlPlane.Renew:output_type -> sightline.wire.v1.CertificateResponse
+	17,  // 162: sightline.wire.v1.ControlPlane.Subscribe:output_type -> sightline.wire.v1.Push
+	21,  // 163: sightline.wire.v1.ControlPlane.Tapped:output_type -> sightline.wire.v1.TappedResponse
+	8,   // 164: sightline.wire.v1.ControlPlane.Trust:output_type -> sightline.wire.v1.TrustUpdate
+	160, // [160:165] is the sub-list for method output_type
+	155, // [155:160] is the sub-list for method input_type
+	155, // [155:155] is the sub-list for extension type_name
+	155, // [155:155] is the sub-list for extension extendee
+	0,   // [0:155] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -7844,19 +8035,19 @@ func file_wire_proto_init() {
 		(*SubscribeRequest_Goodbye)(nil),
 		(*SubscribeRequest_TurnedAway)(nil),
 	}
-	file_wire_proto_msgTypes[54].OneofWrappers = []any{
+	file_wire_proto_msgTypes[57].OneofWrappers = []any{
 		(*StringMatch_Exact)(nil),
 		(*StringMatch_Prefix)(nil),
 		(*StringMatch_Regex)(nil),
 	}
-	file_wire_proto_msgTypes[65].OneofWrappers = []any{}
-	file_wire_proto_msgTypes[73].OneofWrappers = []any{
+	file_wire_proto_msgTypes[68].OneofWrappers = []any{}
+	file_wire_proto_msgTypes[76].OneofWrappers = []any{
 		(*Hash_Header)(nil),
 		(*Hash_Query)(nil),
 		(*Hash_Cookie)(nil),
 		(*Hash_SourceIp)(nil),
 	}
-	file_wire_proto_msgTypes[83].OneofWrappers = []any{
+	file_wire_proto_msgTypes[86].OneofWrappers = []any{
 		(*HealthCheck_Http)(nil),
 		(*HealthCheck_Grpc)(nil),
 		(*HealthCheck_Tcp)(nil),
@@ -7867,7 +8058,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   101,
+			NumMessages:   104,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

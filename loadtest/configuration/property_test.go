@@ -20,6 +20,7 @@ import (
 	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/route"
 	"github.com/sightline-mesh/sightline/proxy/sampling"
+	"github.com/sightline-mesh/sightline/proxy/serve"
 )
 
 // running are the instances there are: cart has two versions, van one.
@@ -138,7 +139,8 @@ func enforced(t testing.TB, in mesh.Inbound, manifest []byte) {
 		_, own := accesslog.Compile(l.Inbound)
 		err = errors.Join(err, out, own)
 	}
-	if err != nil {
+	_, bad := serve.CompileOnward(in.Onward)
+	if err = errors.Join(err, bad); err != nil {
 		t.Fatalf("let through, and refused by the sidecar: %v\n%s", err, manifest)
 	}
 }

@@ -181,10 +181,14 @@ func (o *Outbound) serveHTTP1(ctx context.Context, a *arrival) {
 	fixed := a.port.Service
 	if a.intercepted() {
 		host, err := peekHost(a.conn)
-		switch {
-		case err != nil:
+		if err != nil {
 			return
-		case o.inMesh(ctx, host):
+		}
+		switch inMesh := o.inMesh(ctx, host); {
+		case fixed == "" && o.goesOn(a, host, inMesh):
+			o.onwardHTTP(ctx, a)
+			return
+		case inMesh:
 			fixed = ""
 		case fixed == "" && o.cfg.AllowAny:
 			o.pass(ctx, a, host)
@@ -198,7 +202,7 @@ func (o *Outbound) serveHTTP1(ctx context.Context, a *arrival) {
 // was going out of the mesh are passed on to where it was going.
 func (o *Outbound) serveHTTP2(ctx context.Context, a *arrival) {
 	cfg := o.http(a.port.Service, a.wanted())
-	if a.intercepted() && a.port.Service == "" && o.cfg.AllowAny {
+	if a.intercepted() && a.port.Service == "" && (o.cfg.AllowAny || o.deps.Onward() != nil) {
 		there := o.outside.link(a.original, o.cfg.ConnectTime)
 		defer there.close()
 		cfg.handle = o.beyond(a, there)

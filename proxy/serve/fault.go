@@ -37,6 +37,7 @@ var faults = []struct {
 	{errStreamOld, 0, "DT"},
 	{errStreamCut, 0, "LR"},
 	{errOutside, 0, "NR"},
+	{errNoWayOut, http.StatusNotFound, "NR"},
 	{errLoop, 0, "NR"},
 	{errClientGone, 0, "DC"},
 	{errTimeout, http.StatusGatewayTimeout, "UT"},

@@ -83,6 +83,8 @@ type OutboundDeps struct {
 	Logs func() *accesslog.Rule
 	// Spans is what is said of the spans of requests; it may be nil, and return nil.
 	Spans func() *emit.SpanRule
+	// Onward is where redirected connections may go on to; it may be nil, and return nil.
+	Onward func() *Onward
 	// Heir returns what passes an idle connection of a port on to the process that goes
 	// on, nil while there is none. It may be nil.
 	Heir func(p Port) listen.Pass
@@ -134,6 +136,7 @@ func NewOutbound(cfg OutboundConfig, d OutboundDeps) *Outbound {
 		d.Tap = tap.New(nil)
 	}
 	d.Sampler, d.Logs, d.Spans = orNothing(d.Sampler), orNothing(d.Logs), orNothing(d.Spans)
+	d.Onward = orNothing(d.Onward)
 	o := &Outbound{
 		cfg: cfg, deps: d, hosts: hosts{namespace: cfg.Namespace},
 		serverFirst: map[uint16]bool{}, outside: newOutside(),

@@ -15,8 +15,9 @@ import (
 
 // Why a connection is not passed through.
 var (
-	errOutside = errors.New("not in the mesh")
-	errLoop    = errors.New("the sidecar's own connection was intercepted: run it as the user that init's --uid names")
+	errOutside  = errors.New("not in the mesh")
+	errNoWayOut = errors.New("not in the mesh") // of a request, which is answered
+	errLoop     = errors.New("the sidecar's own connection was intercepted: run it as the user that init's --uid names")
 )
 
 // outside passes connections through that were going to somebody who is not in the
@@ -133,11 +134,18 @@ func (o *Outbound) beyond(a *arrival, there *link) handler {
 func (o *Outbound) leave(a *arrival, next handler) handler {
 	return func(x *exchange) error {
 		x.rec.Peer.Service, x.rec.Route = signal.Outside, "passthrough"
+		name := o.deps.Onward().name(x.rec.Authority, a.original.Port(), x.stream)
 		switch {
 		case o.outside.isOwn(a.conn.RemoteAddr()):
 			return errLoop
+		case name != "":
+			x.rec.Peer.Service = name
 		case !o.cfg.AllowAny:
-			return fmt.Errorf("%w: %s, and nothing else may be called", errOutside, x.rec.Authority)
+			refused := errNoWayOut
+			if x.stream {
+				refused = errOutside
+			}
+			return fmt.Errorf("%w: %s, and nothing else may be called", refused, x.rec.Authority)
 		}
 		return next(x)
 	}
