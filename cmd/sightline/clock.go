@@ -16,6 +16,8 @@ func aheadOf(d time.Duration) string {
 	switch {
 	case d == 0:
 		return "-"
+	case d.Abs() < time.Millisecond:
+		return "in step"
 	case d < 0:
 		return (-d).Round(unit).String() + " behind"
 	}

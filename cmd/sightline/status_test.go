@@ -81,7 +81,7 @@ func TestClocksThatDifferAreTold(t *testing.T) {
 	if err := (&globals{output: "text"}).print(&out, s, s.text); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"CLOCK OF", "c-1       1m30s behind; handshakes fail from five minutes on\n", "3m0s ahead\n"} {
+	for _, want := range []string{"CLOCK OF", "c-1       1m30s behind; handshakes fail from five minutes on\n", "3m0s ahead\n", "in step\n"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("told as\n%s\nwhich lacks %q", out.String(), want)
 		}

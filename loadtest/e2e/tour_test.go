@@ -76,6 +76,28 @@ func TestCanaryGuide(t *testing.T) {
 	}
 }
 
+// TestControlPlanesGuide follows the guide of three control planes, under its own load.
+func TestControlPlanesGuide(t *testing.T) {
+	const build = "go build -o bin/etcd go.etcd.io/etcd/server/v3\n"
+	guide := text(t, "deploy", "examples", "three-control-planes", "README.md")
+	if !strings.Contains(guide, build) {
+		t.Fatal("the guide does not build an etcd")
+	}
+	c := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join("bin", "etcd"), "go.etcd.io/etcd/server/v3")
+	c.Dir = filepath.Join("..", "..")
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("build etcd: %v: %s", err, out)
+	}
+	out := walk(t, strings.Replace(guide, build, "", 1),
+		"\nnothing failed\n",
+		"applied PeerAuthentication default/default", // while a member of the etcd is away
+		", with the CA\n",                            // the backup
+	)
+	if n := strings.Count(out, "All is well."); n != 2 {
+		t.Errorf("all is well %d times, want at the start and at the end:\n%s", n, out)
+	}
+}
+
 func text(t *testing.T, path ...string) string {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(append([]string{"..", ".."}, path...)...))
