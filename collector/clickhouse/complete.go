@@ -97,7 +97,11 @@ func (s *Store) CompleteValues(ctx context.Context, key string, q signal.Complet
 		}
 	}
 	c := condition{schema: t.schema}
-	statement := strings.ReplaceAll(completeValues, "{{values}}", strings.Join(c.values(of), ", "))
+	present, err := c.comparison(of)
+	if err != nil {
+		return nil, err
+	}
+	statement := strings.NewReplacer("{{values}}", strings.Join(c.values(of), ", "), "{{present}}", present).Replace(completeValues)
 	return s.complete(ctx, t, statement, c.params, q)
 }
 

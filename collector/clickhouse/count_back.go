@@ -16,6 +16,7 @@ type tally struct {
 	statement string
 	params    []any // but for the window
 	window    signal.Window
+	enough    func() bool // whether to look no further back; nil is never
 }
 
 // countBack asks about ever longer slices of a window, the newest first, and hands each
@@ -38,7 +39,9 @@ func countBack[T any](ctx context.Context, s *Store, c tally, scan func(driver.R
 		for _, r := range rows {
 			add(r)
 		}
-		from = slice.Start
+		if from = slice.Start; c.enough != nil && c.enough() && from.After(c.window.Start) {
+			return from, "counted back to " + from.UTC().Format(time.RFC3339) + " only: that is more than is compared; ask for a shorter time or more precisely", nil
+		}
 	}
 	return from, "", nil
 }

@@ -23,8 +23,11 @@ var (
 
 const (
 	// maxCompared is about how many spans of each set are looked at: with so many, shares
-	// that differ by half a percent stand out from chance.
-	maxCompared = 50_000
+	// that differ by a percent stand out from chance.
+	maxCompared = 20_000
+	// enoughSpans is how many are counted before it is looked no further back: all of their
+	// attributes are read, some seconds' worth.
+	enoughSpans = 2_000_000
 	// maxCompareKeys bounds what comes back of spans that put identifiers into keys.
 	maxCompareKeys = 200
 )
@@ -50,7 +53,10 @@ func (s *Store) Deltas(ctx context.Context, q signal.DeltaQuery) (signal.Deltas,
 	params := append(c.params, Param("from", nanos(q.From)), Param("to", nanos(to)))
 	var d signal.Deltas
 	w := window(q.Search.Start, q.Search.End, time.Now())
-	w.Start, d.Partial, err = countBack(ctx, s, tally{"count spans to compare", statement(deltaSizes), params, w}, scanSizes, func(n [2]uint64) {
+	w.Start, d.Partial, err = countBack(ctx, s, tally{
+		what: "count spans to compare", statement: statement(deltaSizes), params: params, window: w,
+		enough: func() bool { return d.Inside > 0 && d.Inside+d.Outside >= enoughSpans },
+	}, scanSizes, func(n [2]uint64) {
 		d.Inside, d.Outside = d.Inside+n[0], d.Outside+n[1]
 	})
 	if err != nil || d.Inside == 0 || d.Outside == 0 {

@@ -135,10 +135,10 @@ func TestDeltasSayWhatIsDifferent(t *testing.T) {
 }
 
 func TestLargeSetsAreSampledByTrace(t *testing.T) {
-	if got := pairSampling(50_000); got != 1 {
-		t.Errorf("50,000 spans: one trace in %d", got)
+	if got := pairSampling(20_000); got != 1 {
+		t.Errorf("20,000 spans: one trace in %d", got)
 	}
-	if got := pairSampling(1_000_001); got != 21 {
+	if got := pairSampling(1_000_001); got != 51 {
 		t.Errorf("a million spans: one trace in %d", got)
 	}
 	s := openMigrated(t)
@@ -271,5 +271,22 @@ func TestCountsEndWithTheirBudget(t *testing.T) {
 	s.cfg.QueryRows = 1
 	if _, err := s.Heatmap(t.Context(), signal.SpanQuery{}, 10); !errors.Is(err, ErrBudget) {
 		t.Errorf("nothing counted within the budget: %v, want ErrBudget", err)
+	}
+}
+
+func TestCountingEndsWhenItIsEnough(t *testing.T) {
+	s := openMigrated(t)
+	now := time.Now().UTC()
+	storeSpans(t, s, now.Add(-10*time.Second), 5)
+	storeSpans(t, s, now.Add(-72*time.Hour), 20)
+	var counted uint64
+	from, partial, err := countBack(t.Context(), s, tally{
+		what: "count", statement: strings.NewReplacer("{{filter}}", "1", "{{selected}}", "1").Replace(deltaSizes),
+		params: []any{Param("from", int64(0)), Param("to", nanos(now.Add(time.Hour)))},
+		window: signal.Window{Start: now.Add(-100 * time.Hour), End: now},
+		enough: func() bool { return counted >= 10 },
+	}, scanSizes, func(n [2]uint64) { counted += n[0] })
+	if err != nil || counted != 10 || !from.Equal(now.Add(-time.Minute)) || !strings.Contains(partial, "more than is compared") {
+		t.Errorf("%d spans back to %v, partial %q, %v; want the 10 of the newest minute", counted, from, partial, err)
 	}
 }

@@ -12,7 +12,7 @@ const (
 )
 
 // CompletionQuery asks what somebody may be typing. A list may be cut where it would
-// cost more than a second.
+// cost more than five seconds.
 type CompletionQuery struct {
 	Of         FilterOf
 	Typed      string // what there is of it, of any case; empty is anything

@@ -1,16 +1,25 @@
--- Attributes of the rows of a window, the most frequent first, those that begin with what
--- was typed before those that hold it. A list to choose from need not be whole: it ends
--- where it would cost too much.
-SELECT key, count() AS seen
+-- Attributes of rows of a window, the most frequent first, those that begin with what was
+-- typed before those that hold it. A list to choose from need not be whole: of many rows
+-- about half a million will do, and it ends where it would cost too much.
+SELECT toString(name) AS key, count() AS seen
 FROM
 (
-    SELECT toString(arrayJoin(arrayConcat(mapKeys(attributes), mapKeys(numbers), mapKeys(bools), mapKeys(resource)))) AS key
-    FROM {table:Identifier}
-    WHERE {{time}} >= fromUnixTimestamp64Nano({start:Int64}, 'UTC')
-        AND {{time}} < fromUnixTimestamp64Nano({end:Int64}, 'UTC')
+    SELECT arrayJoin(names) AS name
+    FROM
+    (
+        SELECT arrayConcat(mapKeys(attributes), mapKeys(numbers), mapKeys(bools), mapKeys(resource)) AS names
+        FROM {table:Identifier}
+        WHERE {{time}} >= fromUnixTimestamp64Nano({start:Int64}, 'UTC')
+            AND {{time}} < fromUnixTimestamp64Nano({end:Int64}, 'UTC')
+            AND rand() % greatest(1, intDiv((
+                SELECT count()
+                FROM {table:Identifier}
+                WHERE {{time}} >= fromUnixTimestamp64Nano({start:Int64}, 'UTC')
+                    AND {{time}} < fromUnixTimestamp64Nano({end:Int64}, 'UTC')), 500000)) = 0
+    )
 )
-WHERE positionCaseInsensitiveUTF8(key, {typed:String}) > 0
-GROUP BY key
+GROUP BY name
+HAVING positionCaseInsensitiveUTF8(key, {typed:String}) > 0
 ORDER BY startsWith(lower(key), lower({typed:String})) DESC, seen DESC, key
 LIMIT {limit:UInt32}
-SETTINGS max_rows_to_read = 2000000, read_overflow_mode = 'break', max_execution_time = 1, timeout_overflow_mode = 'break'
+SETTINGS max_execution_time = 5, timeout_overflow_mode = 'break'
