@@ -61,13 +61,15 @@ function NoDifference({ inside, outside, name }: { inside: number; outside: numb
 
 function Key({ of, inside, outside, onAdd }: { of: DeltaKey; inside: number; outside: number; onAdd: (filter: string) => void }) {
   const presence: DeltaValue = { value: "is there", inside: of.inside, outside: of.outside, filter: "" };
+  const more = (v: DeltaValue) => v.inside / Math.max(inside, 1) - v.outside / Math.max(outside, 1);
+  const values = of.values.length > 0 ? [...of.values].sort((a, b) => more(b) - more(a)) : [presence]; // what these have more of first
   return (
     <li className="delta">
       <h3 className="clip" title={of.key}>
         <code>{of.key}</code>
       </h3>
       <ul>
-        {(of.values.length > 0 ? of.values : [presence]).map((v) => (
+        {values.map((v) => (
           <Value key={v.value} of={v} inside={inside} outside={outside} onAdd={onAdd} />
         ))}
       </ul>
