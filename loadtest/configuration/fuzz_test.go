@@ -36,9 +36,14 @@ func template(f *testing.F, seeds []string, manifests ...string) {
 }
 
 const (
-	istio   = `{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: a}, spec: {hosts: [cart], http: [`
-	gateway = `{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: a}, spec: {parentRefs: [{group: "", kind: Service, name: cart}], rules: [`
-	calls   = `{apiVersion: gateway.networking.k8s.io/v1, kind: GRPCRoute, metadata: {name: a}, spec: {parentRefs: [{group: "", kind: Service, name: cart}], rules: [`
+	istio      = `{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: a}, spec: {hosts: [cart], http: [`
+	gateway    = `{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: a}, spec: {parentRefs: [{group: "", kind: Service, name: cart}], rules: [`
+	outsider   = `{apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: {name: a}, spec: `
+	onwardSeen = `{apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: {name: a}, spec: {hosts: ["*.b.c", d.b.c], resolution: NONE, ports: [{number: 80, name: http, protocol: HTTP}]}}
+---
+{apiVersion: networking.istio.io/v1, kind: Sidecar, metadata: {name: a}, spec: `
+
+	calls = `{apiVersion: gateway.networking.k8s.io/v1, kind: GRPCRoute, metadata: {name: a}, spec: {parentRefs: [{group: "", kind: Service, name: cart}], rules: [`
 )
 
 // FuzzHost holds besides that a name has one spelling.
@@ -46,6 +51,9 @@ func FuzzHost(f *testing.F) {
 	f.Add("cart")
 	f.Add("cart.shop.svc.cluster.local:80")
 	f.Add("*.a")
+	f.Add("*.b.example")
+	f.Add("*/*.d.b.c")
+	f.Add("_http._tcp.b.c")
 	f.Fuzz(func(t *testing.T, host string) {
 		if s, err := mesh.ResolveHost(host, "shop"); err == nil {
 			again, err := mesh.ResolveHost(string(s), mesh.DefaultNamespace)
@@ -57,6 +65,10 @@ func FuzzHost(f *testing.F) {
 			`{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: a}, spec: {hosts: [$], http: [{route: [{destination: {host: $}}]}]}}`,
 			`{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {name: a}, spec: {host: $}}`,
 			gateway + `{backendRefs: [{name: $, port: 80}], filters: [{type: URLRewrite, urlRewrite: {hostname: $}}]}]}}`,
+			outsider + `{hosts: [$], resolution: NONE, ports: [{number: 80, name: http, protocol: HTTP}, {number: 443, name: tls, protocol: TLS}]}}`,
+			outsider + `{hosts: [$], resolution: DNS, ports: [{number: 80, name: http, protocol: HTTP}], subjectAltNames: [$]}}`,
+			outsider + `{hosts: [a.b.c], resolution: DNS, ports: [{number: 80, name: http, protocol: HTTP}], endpoints: [{address: $}]}}`,
+			onwardSeen + `{egress: [{hosts: [$]}]}}`,
 		} {
 			take(t, []byte(strings.ReplaceAll(m, "$", quoted(host))))
 		}
