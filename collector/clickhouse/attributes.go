@@ -12,15 +12,8 @@ type attributeMaps struct {
 // merge joins them into one map; an attribute of the row outranks its resource's.
 func (a attributeMaps) merge() map[string]any {
 	all := make(map[string]any, len(a.strings)+len(a.resource)+len(a.numbers)+len(a.bools))
-	for k, v := range a.resource {
-		all[k] = v
-	}
-	for k, v := range a.strings {
-		all[k] = v
-	}
-	for k, v := range a.numbers {
-		all[k] = number(v)
-	}
+	typed(a.resource, nil, all)
+	typed(a.strings, a.numbers, all)
 	for k, v := range a.bools {
 		all[k] = v
 	}
@@ -41,9 +34,7 @@ func anyMap(m map[string]string) map[string]any {
 		return nil
 	}
 	all := make(map[string]any, len(m))
-	for k, v := range m {
-		all[k] = v
-	}
+	typed(m, nil, all)
 	return all
 }
 

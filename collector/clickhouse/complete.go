@@ -53,7 +53,7 @@ func (s *Store) CompleteKeys(ctx context.Context, q signal.CompletionQuery) ([]s
 	}
 	all := columnKeys(t.schema, q.Typed)
 	for _, k := range found {
-		if _, column := t.schema.column(filter.Comparison{Key: k.Text}); !column {
+		if _, column := t.schema.column(filter.Comparison{Key: k.Text}); !column && k.Text != signal.KeyTypes {
 			all = append(all, k)
 		}
 	}

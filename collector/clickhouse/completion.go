@@ -48,7 +48,7 @@ func (s *Store) AttributeKeys(ctx context.Context, w signal.Window) (Keys, error
 func withColumns(keys []string, columns map[string]promoted) []string {
 	return slices.Compact(slices.Sorted(func(yield func(string) bool) {
 		for _, k := range slices.AppendSeq(keys, maps.Keys(columns)) {
-			if !yield(k) {
+			if k != signal.KeyTypes && !yield(k) {
 				return
 			}
 		}

@@ -115,7 +115,7 @@ func scanTiedLog(rows driver.Rows) (tiedLog, error) {
 	if l.SpanID == noSpanID {
 		l.SpanID = ""
 	}
-	l.Attributes = a.merge()
+	l.Attributes = signal.JSONValues(a.merge())
 	h.restore(l.Attributes)
 	setText(l.Attributes, signal.KeyTries, tries)
 	setText(l.Attributes, signal.KeyAuthority, authority)

@@ -37,7 +37,7 @@ type StoredSpan struct {
 	signal.Span // Attributes are the span's own
 
 	Namespace, Scope, TraceState string
-	Resource                     map[string]string // without what has fields: service, namespace, version, instance
+	Resource                     map[string]any // without what has fields: service, namespace, version, instance
 	Links                        []SpanLink
 }
 
@@ -46,7 +46,8 @@ type SpanLink struct{ TraceID, SpanID string }
 
 // Trace gives the spans of a trace by start. The id is 32 hex digits; a shorter one
 // is filled with zeros on the left, as trace ids of 64 bits are written. It returns
-// ErrNotFound where the store has no span of it, and at most 50,000 spans.
+// ErrNotFound where the store has no span of it, and at most 50,000 spans. Attributes are
+// such that JSON can carry them.
 func (s *Store) Trace(ctx context.Context, id string) ([]signal.Span, error) {
 	stored, err := s.Spans(ctx, id)
 	spans := make([]signal.Span, len(stored))
@@ -55,6 +56,10 @@ func (s *Store) Trace(ctx context.Context, id string) ([]signal.Span, error) {
 			if _, ok := span.Attributes[k]; !ok {
 				span.Attributes[k] = v
 			}
+		}
+		span.Attributes = signal.JSONValues(span.Attributes)
+		for i := range span.Events {
+			span.Events[i].Attributes = signal.JSONValues(span.Events[i].Attributes)
 		}
 		spans[i] = span.Span
 	}
@@ -125,7 +130,7 @@ func scanSpan(rows driver.Rows, more ...any) (StoredSpan, error) {
 		s.ParentID = ""
 	}
 	s.DurationNS = int64(duration)
-	s.Resource, a.resource = a.resource, nil
+	s.Resource, a.resource = anyMap(a.resource), nil
 	s.Attributes = a.merge()
 	h.restore(s.Attributes)
 	if s.Mesh {

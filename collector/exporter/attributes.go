@@ -54,7 +54,7 @@ func text(field func(*clickhouse.Hop) *string) setter {
 			return false
 		}
 		*field(h) = v.Str()
-		return true
+		return v.Str() != "" // else kept beside the others, as a column does not tell it from none
 	}
 }
 
@@ -71,44 +71,59 @@ func whole(most int64, set func(*clickhouse.Hop, int64)) setter {
 // split sorts a row's attributes into columns and typed maps.
 func split(attrs pcommon.Map, columns map[string]setter, h *clickhouse.Hop, a *clickhouse.Attributes) {
 	h.GRPCStatus = -1
+	var types typing
 	for k, v := range attrs.All() {
-		if set := columns[k]; set == nil || !set(h, v) {
-			keep(a, k, v)
+		if set := columns[k]; k != signal.KeyTypes && (set == nil || !set(h, v)) {
+			keep(a, &types, k, v)
 		}
+	}
+	if note := types.text(); note != "" {
+		a.Strings.Add(signal.KeyTypes, note)
 	}
 }
 
 // keep puts a value into the map of its type; lists and maps become JSON, and whole
 // numbers that a float cannot hold exactly become text.
-func keep(a *clickhouse.Attributes, k string, v pcommon.Value) {
+func keep(a *clickhouse.Attributes, types *typing, k string, v pcommon.Value) {
 	const exact = 1 << 53
 	switch v.Type() {
-	case pcommon.ValueTypeEmpty:
+	case pcommon.ValueTypeStr:
+		a.Strings.Add(k, v.Str())
+		return
 	case pcommon.ValueTypeBool:
 		a.Bools.Add(k, v.Bool())
+		return
 	case pcommon.ValueTypeDouble:
 		a.Numbers.Add(k, v.Double())
+		if v.Double() == math.Trunc(v.Double()) { // would be read back as a whole number
+			types.note(k, v)
+		}
+		return
 	case pcommon.ValueTypeInt:
 		if n := v.Int(); n >= -exact && n <= exact {
 			a.Numbers.Add(k, float64(n))
 			return
 		}
-		a.Strings.Add(k, v.AsString())
-	default:
-		a.Strings.Add(k, v.AsString())
 	}
+	a.Strings.Add(k, textOf(v))
+	types.note(k, v)
 }
 
 // origin is what the rows of one resource share.
 type origin struct {
 	clickhouse.Workload
-	resource clickhouse.Pairs[string]
+	resource   clickhouse.Pairs[string]
+	unreadable bool // not UTF-8
 }
 
 func originOf(r pcommon.Resource) origin {
-	var o origin
+	var (
+		o     origin
+		types typing
+	)
 	for k, v := range r.Attributes().All() {
 		switch k {
+		case signal.KeyTypes:
 		case signal.KeyService:
 			o.Service = v.AsString()
 		case signal.KeyNamespace:
@@ -118,9 +133,16 @@ func originOf(r pcommon.Resource) origin {
 		case signal.KeyInstance:
 			o.Instance = v.AsString()
 		default:
-			o.resource.Add(k, v.AsString())
+			o.resource.Add(k, textOf(v))
+			if v.Type() != pcommon.ValueTypeStr {
+				types.note(k, v)
+			}
 		}
 	}
+	if note := types.text(); note != "" {
+		o.resource.Add(signal.KeyTypes, note)
+	}
+	o.unreadable = !readable(r.Attributes())
 	if o.Service == "" {
 		o.Service = "unknown_service" // as SDKs call it
 	}

@@ -157,6 +157,7 @@ func TestOlderConventions(t *testing.T) {
 		{Key: "http.target", Value: "/a?b"},
 		{Key: "big", Value: "1152921504606846976"},
 		{Key: signal.KeyPeer, Value: "not a sidecar's word"},
+		{Key: signal.KeyTypes, Value: `{"big":"int"}`},
 	}
 	if diff := cmp.Diff(want, row.Strings); diff != "" {
 		t.Errorf("strings (-want +got):\n%s", diff)

@@ -127,6 +127,7 @@ const (
 	refusedByStore = "refused-by-store"
 	outOfTime      = "time-out-of-range"
 	noTraceID      = "no-trace-id"
+	notUTF8        = "not-utf-8"
 	deltaMetric    = "delta-temporality"
 	badHistogram   = "bad-histogram" // counts that contradict each other, a scale out of range
 	emptyMetric    = "no-value"

@@ -3,6 +3,7 @@ package exporter
 import (
 	"context"
 	"time"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -50,6 +51,10 @@ func logRows(ld plog.Logs, c clock) ([]clickhouse.LogRow, drops) {
 				at := timeOf(record, c)
 				if !c.keeps(at) {
 					dropped[outOfTime]++
+					continue
+				}
+				if o.unreadable || !utf8.ValidString(record.EventName()) || !readable(record.Attributes()) || !readableValue(record.Body(), 0) {
+					dropped[notUTF8]++
 					continue
 				}
 				row := logRow(o, sl.Scope().Name(), record)

@@ -50,7 +50,7 @@ func TestTrace(t *testing.T) {
 		Start: at.Add(3 * time.Millisecond), DurationNS: 4e6, Status: "unset",
 		Attributes: map[string]any{
 			"host.name": "node-1", "db.system.name": "postgresql", "server.address": "db.internal:5432",
-			"db.rows": int64(17), "db.cost": 1.5, "db.cached": false, "customer": "c-1", "tables": `["items"]`,
+			"db.rows": int64(17), "db.cost": 1.5, "db.cached": false, "customer": "c-1", "tables": []any{"items"},
 		},
 		Events: []signal.SpanEvent{{Time: at.Add(4 * time.Millisecond), Name: "retry", Attributes: map[string]any{"why": "deadlock"}}},
 	}

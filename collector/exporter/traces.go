@@ -3,6 +3,7 @@ package exporter
 import (
 	"context"
 	"time"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -53,7 +54,7 @@ func spanRows(td ptrace.Traces, c clock) ([]clickhouse.SpanRow, []clickhouse.RED
 		o := originOf(rs.Resource())
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, span := range ss.Spans().All() {
-				if reason := unfit(span, c); reason != "" {
+				if reason := unfit(span, o, ss.Scope(), c); reason != "" {
 					dropped[reason]++
 					continue
 				}
@@ -69,14 +70,30 @@ func spanRows(td ptrace.Traces, c clock) ([]clickhouse.SpanRow, []clickhouse.RED
 }
 
 // unfit is why a span cannot be stored, empty where it can.
-func unfit(span ptrace.Span, c clock) string {
+func unfit(span ptrace.Span, o origin, scope pcommon.InstrumentationScope, c clock) string {
 	switch {
 	case span.TraceID().IsEmpty():
 		return noTraceID
 	case !c.keeps(span.StartTimestamp().AsTime()):
 		return outOfTime
+	case o.unreadable || !utf8.ValidString(scope.Name()) || !readableSpan(span):
+		return notUTF8
 	}
 	return ""
+}
+
+// readableSpan reports whether all text of a span that is stored is UTF-8.
+func readableSpan(span ptrace.Span) bool {
+	if !utf8.ValidString(span.Name()) || !utf8.ValidString(span.Status().Message()) ||
+		!utf8.ValidString(span.TraceState().AsRaw()) || !readable(span.Attributes()) {
+		return false
+	}
+	for _, e := range span.Events().All() {
+		if !utf8.ValidString(e.Name()) || !readable(e.Attributes()) {
+			return false
+		}
+	}
+	return true
 }
 
 func spanRow(o origin, scope string, span ptrace.Span) clickhouse.SpanRow {
@@ -125,8 +142,16 @@ func failed(row *clickhouse.SpanRow) bool {
 func addEvents(row *clickhouse.SpanRow, events ptrace.SpanEventSlice) {
 	for _, e := range events.All() {
 		attrs := make(map[string]string, e.Attributes().Len())
+		var types typing
 		for k, v := range e.Attributes().All() {
-			attrs[k] = v.AsString()
+			attrs[k] = textOf(v)
+			if v.Type() != pcommon.ValueTypeStr {
+				types.note(k, v)
+			}
+		}
+		delete(attrs, signal.KeyTypes)
+		if note := types.text(); note != "" {
+			attrs[signal.KeyTypes] = note
 		}
 		row.EventTimes = append(row.EventTimes, e.Timestamp().AsTime())
 		row.EventNames = append(row.EventNames, e.Name())

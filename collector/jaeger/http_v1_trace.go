@@ -1,6 +1,8 @@
 package jaeger
 
 import (
+	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -74,16 +76,14 @@ func processOf(s *clickhouse.StoredSpan) v1Process {
 	p := v1Process{ServiceName: s.Service, Tags: []v1Tag{}}
 	all := maps.Clone(s.Resource)
 	if all == nil {
-		all = map[string]string{}
+		all = map[string]any{}
 	}
 	for k, v := range map[string]string{signal.KeyNamespace: s.Namespace, signal.KeyVersion: s.Version, signal.KeyInstance: s.Instance} {
 		if v != "" {
 			all[k] = v
 		}
 	}
-	for _, k := range slices.Sorted(maps.Keys(all)) {
-		p.Tags = append(p.Tags, v1Tag{k, "string", all[k]})
-	}
+	p.Tags = tags(all)
 	return p
 }
 
@@ -91,8 +91,7 @@ func (p v1Process) key() string {
 	var b strings.Builder
 	b.WriteString(p.ServiceName)
 	for _, t := range p.Tags {
-		v, _ := t.Value.(string)
-		b.WriteString("\x00" + t.Key + "\x00" + v)
+		fmt.Fprintf(&b, "\x00%s\x00%s %v", t.Key, t.Type, t.Value)
 	}
 	return b.String()
 }
@@ -136,16 +135,27 @@ func spanOf(s *clickhouse.StoredSpan, process string) v1Span {
 func tags(attributes map[string]any) []v1Tag {
 	all := make([]v1Tag, 0, len(attributes))
 	for _, k := range slices.Sorted(maps.Keys(attributes)) {
-		kind := "string"
+		kind, value := "string", signal.JSONValue(attributes[k])
+		switch v := value.(type) {
+		case []byte:
+			kind = "binary" // encoding/json writes base64, as Jaeger does
+		case []any, map[string]any:
+			b, err := json.Marshal(v)
+			if err == nil {
+				value = string(b)
+			}
+		case nil:
+			value = ""
+		}
 		switch attributes[k].(type) {
 		case int64:
-			kind = "int64"
+			kind = "int64" // as text where it is beyond what a browser's numbers hold
 		case float64:
 			kind = "float64"
 		case bool:
 			kind = "bool"
 		}
-		all = append(all, v1Tag{k, kind, attributes[k]})
+		all = append(all, v1Tag{k, kind, value})
 	}
 	return all
 }

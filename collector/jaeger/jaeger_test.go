@@ -66,7 +66,7 @@ func (*memory) Spans(_ context.Context, asked string) ([]clickhouse.StoredSpan, 
 			Attributes: map[string]any{"http.response.status_code": int64(503), "share": 0.5, "sightline.mtls": true, "url.path": "/"},
 			Events:     []signal.SpanEvent{{Time: at.Add(time.Microsecond), Name: "retry", Attributes: map[string]any{"n": "1"}}},
 		},
-		Scope: "sightline.dev/proxy", TraceState: "a=b", Resource: map[string]string{"host.name": "n1"},
+		Scope: "sightline.dev/proxy", TraceState: "a=b", Resource: map[string]any{"host.name": "n1"},
 		Links: []clickhouse.SpanLink{{TraceID: strings.Repeat("e", 32), SpanID: "0000000000000009"}},
 	}
 	child := clickhouse.StoredSpan{Span: signal.Span{

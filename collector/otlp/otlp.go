@@ -20,7 +20,7 @@ import (
 )
 
 // Traces are spans by resource and scope, in the order of their first span. Attributes
-// of resources are text, as they are stored.
+// have the types that they came in.
 func Traces(spans []clickhouse.StoredSpan) ptrace.Traces {
 	td := ptrace.NewTraces()
 	resources := map[string]ptrace.ResourceSpans{}
@@ -66,7 +66,7 @@ func identity(s *clickhouse.StoredSpan) string {
 		b.WriteString(part + "\x00")
 	}
 	for _, k := range slices.Sorted(maps.Keys(s.Resource)) {
-		b.WriteString(k + "\x00" + s.Resource[k] + "\x00")
+		fmt.Fprintf(&b, "%s\x00%T %[2]v\x00", k, s.Resource[k])
 	}
 	return b.String()
 }
@@ -82,9 +82,7 @@ func fillResource(m pcommon.Map, s *clickhouse.StoredSpan) {
 			m.PutStr(a[0], a[1])
 		}
 	}
-	for _, k := range slices.Sorted(maps.Keys(s.Resource)) {
-		m.PutStr(k, s.Resource[k])
-	}
+	put(m, s.Resource)
 }
 
 func fill(out ptrace.Span, s *clickhouse.StoredSpan) {
@@ -121,16 +119,30 @@ func fill(out ptrace.Span, s *clickhouse.StoredSpan) {
 func put(m pcommon.Map, attributes map[string]any) {
 	m.EnsureCapacity(len(attributes))
 	for _, k := range slices.Sorted(maps.Keys(attributes)) {
-		switch v := attributes[k].(type) {
-		case string:
-			m.PutStr(k, v)
-		case int64:
-			m.PutInt(k, v)
-		case float64:
-			m.PutDouble(k, v)
-		case bool:
-			m.PutBool(k, v)
+		set(m.PutEmpty(k), attributes[k])
+	}
+}
+
+func set(to pcommon.Value, v any) {
+	switch v := v.(type) {
+	case string:
+		to.SetStr(v)
+	case int64:
+		to.SetInt(v)
+	case float64:
+		to.SetDouble(v)
+	case bool:
+		to.SetBool(v)
+	case []byte:
+		to.SetEmptyBytes().FromRaw(v)
+	case []any:
+		all := to.SetEmptySlice()
+		all.EnsureCapacity(len(v))
+		for _, one := range v {
+			set(all.AppendEmpty(), one)
 		}
+	case map[string]any:
+		put(to.SetEmptyMap(), v)
 	}
 }
 

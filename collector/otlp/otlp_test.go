@@ -21,7 +21,7 @@ func TestTraces(t *testing.T) {
 				Attributes: map[string]any{"s": "x", "i": int64(3), "f": 0.5, "b": true},
 				Events:     []signal.SpanEvent{{Time: at, Name: "e", Attributes: map[string]any{"k": "v"}}},
 			},
-			Scope: scope, TraceState: "a=b", Resource: map[string]string{"host.name": "n"},
+			Scope: scope, TraceState: "a=b", Resource: map[string]any{"host.name": "n"},
 			Links: []clickhouse.SpanLink{{TraceID: "ff0102030405060708090a0b0c0d0e0f", SpanID: "0000000000000009"}},
 		}
 	}

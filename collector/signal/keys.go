@@ -51,6 +51,7 @@ const (
 	KeyBytesIn    = "http.request.body.size"
 	KeyBytesOut   = "http.response.body.size"
 	KeyUserAgent  = "user_agent.original"
+	KeyTypes      = "sightline.types" // JSON, the store's own: the types of attributes that their columns do not tell
 )
 
 // TCP is the value of KeyProtocol for streams of bytes.

@@ -1,6 +1,7 @@
 package tempo
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -139,21 +140,13 @@ func spanOf(s *clickhouse.StoredSpan, fields []traceql.Field) foundSpan {
 }
 
 func resourceOf(s *clickhouse.StoredSpan, key string) any {
-	v := s.Resource[key]
-	switch key {
-	case signal.KeyService:
-		v = s.Service
-	case signal.KeyNamespace:
-		v = s.Namespace
-	case signal.KeyVersion:
-		v = s.Version
-	case signal.KeyInstance:
-		v = s.Instance
+	text := map[string]string{
+		signal.KeyService: s.Service, signal.KeyNamespace: s.Namespace, signal.KeyVersion: s.Version, signal.KeyInstance: s.Instance,
+	}[key]
+	if text == "" {
+		return s.Resource[key]
 	}
-	if v == "" {
-		return nil
-	}
-	return v
+	return text
 }
 
 func valueOf(v any) map[string]any {
@@ -163,9 +156,16 @@ func valueOf(v any) map[string]any {
 	case int64:
 		return map[string]any{"intValue": strconv.FormatInt(v, 10)}
 	case float64:
-		return map[string]any{"doubleValue": v}
+		return map[string]any{"doubleValue": signal.JSONValue(v)}
 	case bool:
 		return map[string]any{"boolValue": v}
+	case []byte:
+		return map[string]any{"bytesValue": v}
+	case []any, map[string]any: // no conditions on these, so text is enough
+		b, err := json.Marshal(signal.JSONValue(v))
+		if err == nil {
+			return map[string]any{"stringValue": string(b)}
+		}
 	}
 	return nil
 }

@@ -207,7 +207,7 @@ func testSearch(t *testing.T, get func(string, ...string) *httptest.ResponseReco
 	for query, want := range map[string]string{
 		`q={name="a"}|count()>2`: "bad query: q: at character 11: unexpected |", "tags=x": "bad query: parameter tags", "limit=-1": "bad query: parameter limit",
 		"start=x": "bad query: parameter start", "q={span.mtls=1}&spss=x": "bad query: parameter spss", "minDuration=5": "bad query: parameter minDuration",
-		`q={span.http.response.status_code="x"}`: "find traces: bad query: at character 2: ",
+		`q={span.http.response.status_code="x"}`: "find traces: bad query: filter: at character 2: ",
 	} {
 		w := get("/api/search?" + strings.ReplaceAll(query, " ", "%20"))
 		if w.Code != http.StatusBadRequest || !strings.HasPrefix(w.Body.String(), want) {
