@@ -17,6 +17,8 @@ import (
 )
 
 var (
+	//go:embed sql/query/complete_rows.sql
+	completeRows string
 	//go:embed sql/query/complete_keys.sql
 	completeKeys string
 	//go:embed sql/query/complete_values.sql
@@ -105,16 +107,51 @@ func (s *Store) CompleteValues(ctx context.Context, key string, q signal.Complet
 	return s.complete(ctx, t, statement, c.params, q)
 }
 
+const (
+	// enoughRows is how many of the newest rows a list is made of, if they have anything
+	// for it: attributes of many more would be read for longer than somebody types.
+	enoughRows = 100_000
+	// someRows is about how many of more rows than that are looked at.
+	someRows = 50_000
+)
+
+// complete asks the newest rows of the window, and all of it where these have nothing.
 func (s *Store) complete(ctx context.Context, t completed, statement string, params []any, q signal.CompletionQuery) ([]signal.Completion, error) {
-	scan := func(rows driver.Rows) (c signal.Completion, err error) {
-		err = rows.Scan(&c.Text, &c.Seen)
-		return c, err
+	whole := window(q.Start, q.End, time.Now())
+	params = append(params, Param("table", t.table), Param("typed", q.Typed), Param("limit", limit(q.Limit, usualCompletions)))
+	var rows, asked uint64
+	for part := range back(whole) {
+		n, err := s.completable(ctx, t, part)
+		if err != nil {
+			return nil, fmt.Errorf("complete %q: %w", q.Typed, err)
+		}
+		if rows += n; rows == asked || rows < enoughRows && part.Start.After(whole.Start) {
+			continue
+		}
+		asked = rows
+		part.End = whole.End
+		found, err := collect(ctx, s, strings.ReplaceAll(statement, "{{time}}", t.time), scanCompletion,
+			append(append(windowParams(part), Param("every", max(rows/someRows, 1))), params...))
+		if err != nil {
+			return nil, fmt.Errorf("complete %q: %w", q.Typed, err)
+		}
+		if len(found) > 0 {
+			return found, nil
+		}
 	}
-	params = append(append(params, windowParams(window(q.Start, q.End, time.Now()))...),
-		Param("table", t.table), Param("typed", q.Typed), Param("limit", limit(q.Limit, usualCompletions)))
-	found, err := collect(ctx, s, strings.ReplaceAll(statement, "{{time}}", t.time), scan, params)
-	if err != nil {
-		return nil, fmt.Errorf("complete %q: %w", q.Typed, err)
+	return nil, nil
+}
+
+// completable counts the rows of a window.
+func (s *Store) completable(ctx context.Context, t completed, w signal.Window) (uint64, error) {
+	n, err := collect(ctx, s, strings.ReplaceAll(completeRows, "{{time}}", t.time), one[uint64], append(windowParams(w), Param("table", t.table)))
+	if err != nil || len(n) != 1 {
+		return 0, err
 	}
-	return found, nil
+	return n[0], nil
+}
+
+func scanCompletion(rows driver.Rows) (c signal.Completion, err error) {
+	err = rows.Scan(&c.Text, &c.Seen)
+	return c, err
 }

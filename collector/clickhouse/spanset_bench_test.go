@@ -63,7 +63,7 @@ func BenchmarkSpanSets(b *testing.B) {
 			return uint64(len(d.Keys)), err
 		},
 		"completion of a key": func() (uint64, error) {
-			found, err := s.CompleteKeys(b.Context(), signal.CompletionQuery{Of: signal.OfSpans, Typed: "o", Start: day.Start, End: end})
+			found, err := s.CompleteKeys(b.Context(), signal.CompletionQuery{Of: signal.OfSpans, Typed: "or", Start: day.Start, End: end})
 			return uint64(len(found)), err
 		},
 		"completion of a value": func() (uint64, error) {

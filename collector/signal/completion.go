@@ -11,8 +11,8 @@ const (
 	OfLogs  FilterOf = "logs"
 )
 
-// CompletionQuery asks what somebody may be typing. A list may be cut where it would
-// cost more than five seconds.
+// CompletionQuery asks what somebody may be typing. The newest rows of
+// the time are looked at, and older ones where these have nothing.
 type CompletionQuery struct {
 	Of         FilterOf
 	Typed      string // what there is of it, of any case; empty is anything

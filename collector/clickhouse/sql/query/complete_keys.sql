@@ -1,6 +1,6 @@
 -- Attributes of rows of a window, the most frequent first, those that begin with what was
--- typed before those that hold it. A list to choose from need not be whole: of many rows
--- about half a million will do, and it ends where it would cost too much.
+-- typed before those that hold it. A list to choose from need not be whole: some of
+-- many rows will do, and it ends where it would cost too much.
 SELECT toString(name) AS key, count() AS seen
 FROM
 (
@@ -11,11 +11,7 @@ FROM
         FROM {table:Identifier}
         WHERE {{time}} >= fromUnixTimestamp64Nano({start:Int64}, 'UTC')
             AND {{time}} < fromUnixTimestamp64Nano({end:Int64}, 'UTC')
-            AND rand() % greatest(1, intDiv((
-                SELECT count()
-                FROM {table:Identifier}
-                WHERE {{time}} >= fromUnixTimestamp64Nano({start:Int64}, 'UTC')
-                    AND {{time}} < fromUnixTimestamp64Nano({end:Int64}, 'UTC')), 500000)) = 0
+            AND rand() % {every:UInt64} = 0
     )
 )
 GROUP BY name

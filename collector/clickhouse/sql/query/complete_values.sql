@@ -10,11 +10,7 @@ FROM
         WHERE {{time}} >= fromUnixTimestamp64Nano({start:Int64}, 'UTC')
             AND {{time}} < fromUnixTimestamp64Nano({end:Int64}, 'UTC')
             AND {{present}}
-            AND rand() % greatest(1, intDiv((
-                SELECT count()
-                FROM {table:Identifier}
-                WHERE {{time}} >= fromUnixTimestamp64Nano({start:Int64}, 'UTC')
-                    AND {{time}} < fromUnixTimestamp64Nano({end:Int64}, 'UTC')), 500000)) = 0
+            AND rand() % {every:UInt64} = 0
     )
 )
 WHERE tupleElement(found, 3) AND text_of != '' AND length(text_of) <= 256
