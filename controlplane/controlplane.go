@@ -234,6 +234,7 @@ func (p *plane) run(ctx context.Context) error {
 		p.store.Follow(alive, []string{store.Authority}, func(store.Batch) { signal(p.authorityNews) })
 		return nil
 	})
+	g.Go(func() error { return p.store.AwaitSetBack(alive) }) // by the end: all begins anew from what the store holds
 	g.Go(func() error { return p.keepAuthority(alive) })
 	g.Go(func() error { return p.holders.Run(alive) })
 	if p.deps.Metrics != nil {
