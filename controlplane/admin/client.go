@@ -13,6 +13,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/endpoint"
@@ -333,8 +334,8 @@ type undoneError struct{ error }
 func (e *undoneError) Unwrap() error { return e.error }
 
 func (c *Client) sendTo(ctx context.Context, address string, asked call, out any) error {
-	sent := false
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent = true }})
+	var sent atomic.Bool // noted on the connection's own time: a call that is given up does not wait for it
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
 	req, err := http.NewRequestWithContext(ctx, asked.method, base(address)+asked.path, bytes.NewReader(asked.body))
 	if err != nil {
 		return fmt.Errorf("ask control plane: %w", err)
@@ -345,7 +346,7 @@ func (c *Client) sendTo(ctx context.Context, address string, asked call, out any
 	res, err := c.http.Do(req)
 	if err != nil {
 		err = fmt.Errorf("ask control plane: %w", err)
-		if !sent || asked.again {
+		if !sent.Load() || asked.again {
 			err = &undoneError{err}
 		}
 		return err
