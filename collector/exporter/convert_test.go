@@ -162,6 +162,12 @@ func TestOlderConventions(t *testing.T) {
 	if diff := cmp.Diff(want, row.Strings); diff != "" {
 		t.Errorf("strings (-want +got):\n%s", diff)
 	}
+	for text, status := range map[string]uint16{"404": 404, "": 0, "ok": 0, "99999": 0} { // as Zipkin has it
+		span.Attributes().PutStr("http.status_code", text)
+		if got := spanRow(origin{}, "", span).Hop.Status; got != status {
+			t.Errorf("status %q is read as %d, want %d", text, got, status)
+		}
+	}
 }
 
 func FuzzTraces(f *testing.F) {

@@ -2,6 +2,7 @@ package exporter
 
 import (
 	"context"
+	"strconv"
 	"time"
 	"unicode/utf8"
 
@@ -168,9 +169,23 @@ func olderNames(h *clickhouse.Hop, attrs pcommon.Map) {
 	if h.Path == "" {
 		h.Path = attributeText(attrs, "http.target")
 	}
-	if n := attributeInt(attrs, "http.status_code", 0); h.Status == 0 && n > 0 && n < 1000 {
+	if n := olderStatus(attrs); h.Status == 0 && n > 0 && n < 1000 {
 		h.Status = uint16(n)
 	}
+}
+
+// olderStatus is a status that may be text: what comes as Zipkin's has nothing else.
+func olderStatus(attrs pcommon.Map) int64 {
+	const key = "http.status_code"
+	v, ok := attrs.Get(key)
+	if !ok || v.Type() != pcommon.ValueTypeStr {
+		return attributeInt(attrs, key, 0)
+	}
+	n, err := strconv.ParseInt(v.Str(), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 const (
