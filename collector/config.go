@@ -71,13 +71,7 @@ func (c Config) Validate() error {
 	if c.Dir == "" {
 		bad = append(bad, errors.New("dir: must be set"))
 	}
-	if u, err := url.Parse(c.Store); err != nil {
-		bad = append(bad, fmt.Errorf("store: %w", err))
-	} else if u.Scheme == "" || u.Host == "" {
-		bad = append(bad, fmt.Errorf("store: %q is not an address like http://host:8123/database", u.Redacted()))
-	} else if c.StoreLimit > 0 && u.Query().Has("cluster") {
-		bad = append(bad, errors.New("storeLimit: a store on a cluster cannot have one; set ClickHouse's storage policies there"))
-	}
+	bad = append(bad, c.storeFault()) // nil is left out
 	for name, address := range map[string]string{
 		"grpc": c.GRPC, "http": c.HTTP, "zipkin": c.Zipkin, "jaegerGRPC": c.JaegerGRPC, "jaegerHTTP": c.JaegerHTTP,
 	} {
@@ -98,6 +92,19 @@ func (c Config) Validate() error {
 		bad = append(bad, fmt.Errorf("connections: %d is less than 1", c.Connections))
 	}
 	return errors.Join(bad...)
+}
+
+func (c Config) storeFault() error {
+	u, err := url.Parse(c.Store)
+	switch {
+	case err != nil:
+		return fmt.Errorf("store: %w", err)
+	case u.Scheme == "" || u.Host == "":
+		return fmt.Errorf("store: %q is not an address like http://host:8123/database", u.Redacted())
+	case c.StoreLimit > 0 && u.Query().Has("cluster"):
+		return errors.New("storeLimit: a store on a cluster cannot have one; set ClickHouse's storage policies there")
+	}
+	return nil
 }
 
 // withDefaults is c with zero fields as in Default.
