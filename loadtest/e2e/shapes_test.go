@@ -284,7 +284,7 @@ func (m *mesh) turnsGatewaysDown(t *testing.T) {
 	t.Helper()
 	for manifest, why := range map[string]string{
 		"apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: g}\nspec: {selector: {istio: ingressgateway}, servers: [{port: {number: 8080, name: http, protocol: HTTP}, hosts: ['*']}]}\n":              "has no gateways; leave it out, and the routes for it",
-		"apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: g}\nspec: {hosts: ['*'], gateways: [g], http: [{match: [{uri: {exact: /a}}], route: [{destination: {host: reviews}}]}]}\n":          `only the gateway "mesh" is supported`,
+		"apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: g}\nspec: {hosts: ['*'], gateways: [g], http: [{match: [{uri: {exact: /a}}], route: [{destination: {host: reviews}}]}]}\n":          "the mesh routes between services and has no gateways",
 		"apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: g}\nspec: {gatewayClassName: istio, listeners: [{name: http, port: 80, protocol: HTTP}]}\n":                                          "has no gateways; leave it out, and the routes for it",
 		"apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: g}\nspec: {parentRefs: [{name: g}], rules: [{matches: [{path: {type: Exact, value: /a}}], backendRefs: [{name: a, port: 80}]}]}\n": `"Gateway" is not supported: the mesh routes between services and has no gateways`,
 	} {
