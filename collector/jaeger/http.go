@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"github.com/sightline-mesh/sightline/collector/answer"
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
 )
 
@@ -41,7 +42,7 @@ func (s *Server) answer(f func(*http.Request) (any, error), frame func(any) any,
 		if err == nil {
 			out = frame(got)
 		} else {
-			status = httpStatus(err)
+			status = answer.Status(err)
 			out = failed(status, err)
 		}
 		b, err := json.Marshal(out)

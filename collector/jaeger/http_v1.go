@@ -4,14 +4,15 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/sightline-mesh/sightline/collector/answer"
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
 	"github.com/sightline-mesh/sightline/collector/signal"
 )
@@ -78,7 +79,7 @@ const maxTraces = 1000
 
 func (s *Server) named(r *http.Request, ids []string) (any, error) {
 	if len(ids) > maxTraces {
-		return nil, bad("traceID", strconv.Itoa(len(ids))+" of them", "at most 1000")
+		return nil, answer.Bad("traceID", strconv.Itoa(len(ids))+" of them", "at most 1000")
 	}
 	all := []v1Trace{}
 	for _, id := range ids {
@@ -96,11 +97,11 @@ func (s *Server) named(r *http.Request, ids []string) (any, error) {
 
 func (s *Server) v1Dependencies(r *http.Request) (any, error) {
 	const day = 24 * time.Hour
-	end, err := whole(r.URL.Query(), "endTs", s.deps.Now().UnixMilli())
+	end, err := answer.Whole(r.URL.Query(), "endTs", s.deps.Now().UnixMilli(), math.MaxInt64)
 	if err != nil {
 		return nil, err
 	}
-	lookback, err := whole(r.URL.Query(), "lookback", day.Milliseconds())
+	lookback, err := answer.Whole(r.URL.Query(), "lookback", day.Milliseconds(), math.MaxInt64)
 	if err != nil {
 		return nil, err
 	}
@@ -113,43 +114,14 @@ func (s *Server) v1Dependencies(r *http.Request) (any, error) {
 	return out, err
 }
 
-// bad says that a parameter is wrong, and what would be right.
-func bad(name, value, want string) error {
-	return fmt.Errorf("%w: parameter %s is %q; want %s", clickhouse.ErrBadQuery, name, value, want)
-}
-
-func whole(p url.Values, name string, otherwise int64) (int64, error) {
-	v := p.Get(name)
-	if v == "" {
-		return otherwise, nil
-	}
-	n, err := strconv.ParseInt(v, 10, 64)
-	if err != nil || n < 0 {
-		return 0, bad(name, v, "a whole number, not below 0")
-	}
-	return n, nil
-}
-
-func length(p url.Values, name string) (time.Duration, error) {
-	v := p.Get(name)
-	if v == "" {
-		return 0, nil
-	}
-	d, err := time.ParseDuration(v)
-	if err != nil || d < 0 {
-		return 0, bad(name, v, "a duration such as 250ms")
-	}
-	return d, nil
-}
-
 // v1Query reads a search: times are microseconds, tags a JSON object or tag=key:value.
 func v1Query(p url.Values, now time.Time) (query, error) {
 	const usualLimit = 100
-	end, err1 := whole(p, "end", now.UnixMicro())
-	start, err2 := whole(p, "start", end-(48*time.Hour).Microseconds())
-	limit, err3 := whole(p, "limit", usualLimit)
-	least, err4 := length(p, "minDuration")
-	most, err5 := length(p, "maxDuration")
+	end, err1 := answer.Whole(p, "end", now.UnixMicro(), math.MaxInt64)
+	start, err2 := answer.Whole(p, "start", end-(48*time.Hour).Microseconds(), math.MaxInt64)
+	limit, err3 := answer.Whole(p, "limit", usualLimit, math.MaxInt64)
+	least, err4 := answer.Length(p, "minDuration")
+	most, err5 := answer.Length(p, "maxDuration")
 	attributes, err6 := v1Tags(p)
 	if err := cmp.Or(err1, err2, err3, err4, err5, err6); err != nil {
 		return query{}, err
@@ -165,14 +137,14 @@ func v1Tags(p url.Values) (map[string]string, error) {
 	for _, t := range p["tag"] {
 		key, value, ok := strings.Cut(t, ":")
 		if !ok {
-			return nil, bad("tag", t, "key:value")
+			return nil, answer.Bad("tag", t, "key:value")
 		}
 		all[key] = value
 	}
 	for _, t := range p["tags"] {
 		var more map[string]string
 		if err := json.Unmarshal([]byte(t), &more); err != nil {
-			return nil, bad("tags", t, `a JSON object of text such as {"http.status_code":"500"}`)
+			return nil, answer.Bad("tags", t, `a JSON object of text such as {"http.status_code":"500"}`)
 		}
 		maps.Copy(all, more)
 	}

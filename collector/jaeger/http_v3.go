@@ -3,6 +3,7 @@ package jaeger
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/sightline-mesh/sightline/collector/answer"
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
 	"github.com/sightline-mesh/sightline/collector/jaeger/apiv3"
 	"github.com/sightline-mesh/sightline/collector/otlp"
@@ -50,7 +52,7 @@ func (s *Server) v3Dependencies(r *http.Request) (any, error) {
 		return nil, err
 	}
 	if start.IsZero() || end.IsZero() {
-		return nil, bad("start_time and end_time", "", "the two")
+		return nil, answer.Bad("start_time and end_time", "", "the two")
 	}
 	found, err := s.deps.Callers.Dependencies(r.Context(), signal.Window{Start: start, End: end})
 	if err != nil {
@@ -128,7 +130,7 @@ func instant(p url.Values, name string) (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339Nano, strings.Replace(v, " ", "+", 1))
 	if err != nil {
-		return time.Time{}, bad(name, v, "a time such as 2026-03-01T12:00:00Z")
+		return time.Time{}, answer.Bad(name, v, "a time such as 2026-03-01T12:00:00Z")
 	}
 	return t, nil
 }
@@ -143,25 +145,25 @@ func v3Query(p url.Values) (query, error) {
 		return q, err
 	}
 	if q.start.IsZero() || q.end.IsZero() {
-		return q, bad("query.start_time_min and query.start_time_max", "", "the two")
+		return q, answer.Bad("query.start_time_min and query.start_time_max", "", "the two")
 	}
 	for name, to := range map[string]*time.Duration{"query.duration_min": &q.least, "query.duration_max": &q.most} {
-		if *to, err = length(url.Values{name: {either(p, name)}}, name); err != nil {
+		if *to, err = answer.Length(url.Values{name: {either(p, name)}}, name); err != nil {
 			return q, err
 		}
 	}
-	depth, err := whole(url.Values{"d": {either(p, "query.search_depth")}}, "d", 0)
+	depth, err := answer.Whole(url.Values{"d": {either(p, "query.search_depth")}}, "d", 0, math.MaxInt64)
 	if err != nil {
-		return q, bad("query.search_depth", either(p, "query.search_depth"), "a whole number")
+		return q, answer.Bad("query.search_depth", either(p, "query.search_depth"), "a whole number")
 	}
 	q.limit = int(min(depth, maxTraces))
 	if text := p.Get("query.attributes"); text != "" {
 		if q.attributes, err = v1Tags(url.Values{"tags": {text}}); err != nil {
-			return q, bad("query.attributes", text, "a JSON object of text")
+			return q, answer.Bad("query.attributes", text, "a JSON object of text")
 		}
 	}
 	if either(p, "query.filter") != "" {
-		return q, bad("query.filter", p.Get("query.filter"), "none: structured filters are not supported")
+		return q, answer.Bad("query.filter", p.Get("query.filter"), "none: structured filters are not supported")
 	}
 	return q, nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"strings"
 	"time"
 
@@ -164,19 +163,6 @@ func (s *Server) found(ctx context.Context, q query, each func([]clickhouse.Stor
 		}
 	}
 	return page.Next, nil
-}
-
-// httpStatus is the status of an error over HTTP.
-func httpStatus(err error) int {
-	switch {
-	case errors.Is(err, clickhouse.ErrNotFound):
-		return http.StatusNotFound
-	case errors.Is(err, clickhouse.ErrBadQuery):
-		return http.StatusBadRequest
-	case errors.Is(err, clickhouse.ErrBudget):
-		return http.StatusUnprocessableEntity
-	}
-	return http.StatusInternalServerError
 }
 
 // grpcError is an error as gRPC carries it.

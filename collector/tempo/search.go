@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sightline-mesh/sightline/collector/answer"
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
 	"github.com/sightline-mesh/sightline/collector/filter"
 	"github.com/sightline-mesh/sightline/collector/signal"
@@ -196,17 +197,17 @@ func searchOf(p url.Values) (q traceql.Query, search clickhouse.TraceSearch, err
 // tagged reads the search before TraceQL: tags that one span has, and the length of the
 // trace.
 func tagged(p url.Values) (q traceql.Query, err error) {
-	if q.MinDuration, err = length(p, "minDuration"); err != nil {
+	if q.MinDuration, err = answer.Length(p, "minDuration"); err != nil {
 		return q, err
 	}
-	if q.MaxDuration, err = length(p, "maxDuration"); err != nil {
+	if q.MaxDuration, err = answer.Length(p, "maxDuration"); err != nil {
 		return q, err
 	}
 	var span filter.And
 	for rest := strings.TrimSpace(p.Get("tags")); rest != ""; rest = strings.TrimSpace(rest) {
 		var key, value string
 		if key, value, rest, err = nextTag(rest); err != nil {
-			return q, bad("tags", p.Get("tags"), `key=value or key="a value", with spaces between them`)
+			return q, answer.Bad("tags", p.Get("tags"), `key=value or key="a value", with spaces between them`)
 		}
 		span = append(span, tag(key, value))
 	}

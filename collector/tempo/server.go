@@ -2,15 +2,15 @@ package tempo
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
 	"time"
 
+	"github.com/sightline-mesh/sightline/collector/answer"
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
 	"github.com/sightline-mesh/sightline/collector/filter"
 	"github.com/sightline-mesh/sightline/collector/signal"
@@ -63,68 +63,20 @@ func (s *Server) Handler() http.Handler {
 		"/api/v2/search/tags":             s.tagsV2,
 		"/api/search/tag/{tag}/values":    s.values,
 		"/api/v2/search/tag/{tag}/values": s.valuesV2,
-		"/api/echo":                       func(*http.Request) (any, error) { return plain("echo"), nil },
+		"/api/echo":                       func(*http.Request) (any, error) { return answer.Text("echo"), nil },
 		"/api/status/buildinfo":           s.buildInfo,
 		"/ready":                          s.ready,
 	} {
-		mux.HandleFunc("GET "+path, s.answer(f))
+		mux.HandleFunc("GET "+path, answer.Handler(s.deps.Logger, f))
 	}
 	return mux
 }
 
-// plain is an answer of text, message one of protobuf; all others are JSON.
-type (
-	plain   string
-	message []byte
-)
-
-func (s *Server) answer(f func(*http.Request) (any, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		status, kind := http.StatusOK, "application/json"
-		var body []byte
-		out, err := f(r)
-		switch out := out.(type) {
-		case plain:
-			kind, body = "text/plain; charset=utf-8", []byte(out)
-		case message:
-			kind, body = "application/protobuf", out
-		default:
-			if err == nil {
-				body, err = json.Marshal(out)
-			}
-		}
-		if err != nil { // as text, which Grafana shows
-			status, kind, body = httpStatus(err), "text/plain; charset=utf-8", []byte(err.Error())
-		}
-		w.Header().Set("Content-Type", kind)
-		w.WriteHeader(status)
-		if _, err := w.Write(body); err != nil {
-			s.deps.Logger.DebugContext(r.Context(), "answer not taken", "error", err)
-		}
-	}
-}
-
-var errNotReady = errors.New("not ready")
-
-func httpStatus(err error) int {
-	switch {
-	case errors.Is(err, clickhouse.ErrNotFound):
-		return http.StatusNotFound
-	case errors.Is(err, clickhouse.ErrBadQuery):
-		return http.StatusBadRequest
-	case errors.Is(err, clickhouse.ErrBudget):
-		return http.StatusUnprocessableEntity
-	case errors.Is(err, errNotReady):
-		return http.StatusServiceUnavailable
-	}
-	return http.StatusInternalServerError
-}
-
 func (s *Server) ready(r *http.Request) (any, error) {
 	if err := s.deps.Ready(r.Context()); err != nil {
-		return nil, fmt.Errorf("%w: %w", errNotReady, err)
+		return nil, fmt.Errorf("%w: %w", answer.ErrNotReady, err)
 	}
-	return plain("ready"), nil
+	return answer.Text("ready"), nil
 }
 
 // buildInfo names the version of Tempo whose API this is like: Grafana asks it what it
@@ -133,21 +85,9 @@ func (*Server) buildInfo(*http.Request) (any, error) {
 	return map[string]string{"version": "2.9.0", "revision": "sightline", "branch": "", "buildUser": "", "buildDate": "", "goVersion": ""}, nil
 }
 
-// bad says that a parameter is wrong, and what would be right.
-func bad(name, value, want string) error {
-	return fmt.Errorf("%w: parameter %s is %q; want %s", clickhouse.ErrBadQuery, name, value, want)
-}
-
 func whole(p url.Values, name string, otherwise int) (int, error) {
-	v := p.Get(name)
-	if v == "" {
-		return otherwise, nil
-	}
-	n, err := strconv.ParseInt(v, 10, 32)
-	if err != nil || n < 0 {
-		return 0, bad(name, v, "a whole number, not below 0")
-	}
-	return int(n), nil
+	n, err := answer.Whole(p, name, int64(otherwise), math.MaxInt32)
+	return int(n), err
 }
 
 // instant reads seconds since the epoch; zero where there are none.
@@ -158,7 +98,7 @@ func instant(p url.Values, name string) (time.Time, error) {
 	}
 	seconds, err := strconv.ParseInt(v, 10, 64)
 	if err != nil || seconds < 0 {
-		return time.Time{}, bad(name, v, "seconds since 1970")
+		return time.Time{}, answer.Bad(name, v, "seconds since 1970")
 	}
 	return time.Unix(seconds, 0), nil
 }
@@ -169,16 +109,4 @@ func windowOf(p url.Values) (w signal.Window, err error) {
 	}
 	w.End, err = instant(p, "end")
 	return w, err
-}
-
-func length(p url.Values, name string) (time.Duration, error) {
-	v := p.Get(name)
-	if v == "" {
-		return 0, nil
-	}
-	d, err := time.ParseDuration(v)
-	if err != nil || d < 0 {
-		return 0, bad(name, v, "a duration such as 250ms")
-	}
-	return d, nil
 }

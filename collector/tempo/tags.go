@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sightline-mesh/sightline/collector/answer"
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
 	"github.com/sightline-mesh/sightline/collector/filter"
 	"github.com/sightline-mesh/sightline/collector/signal"
@@ -42,7 +43,7 @@ func (s *Server) scopes(r *http.Request) ([]scope, error) {
 	}
 	want := p.Get("scope")
 	if want != "" && want != "none" && !slices.Contains([]string{scopeSpan, scopeResource, scopeIntrinsic}, want) {
-		return nil, bad("scope", want, "span, resource, intrinsic or none")
+		return nil, answer.Bad("scope", want, "span, resource, intrinsic or none")
 	}
 	keys, err := s.deps.Attributes.AttributeKeys(r.Context(), w)
 	if err != nil {
@@ -130,7 +131,7 @@ func tagName(r *http.Request) (string, error) {
 	}
 	unescaped, err := url.PathUnescape(name)
 	if err != nil {
-		return "", bad("tag", name, "a name, its special characters escaped")
+		return "", answer.Bad("tag", name, "a name, its special characters escaped")
 	}
 	return unescaped, nil
 }

@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/sightline-mesh/sightline/collector/answer"
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
 	"github.com/sightline-mesh/sightline/collector/clickhouse/clickhousetest"
 	"github.com/sightline-mesh/sightline/collector/store/storetest"
@@ -292,7 +293,7 @@ func testTags(t *testing.T, get func(string, ...string) *httptest.ResponseRecord
 }
 
 func TestNotReady(t *testing.T) {
-	if got := httpStatus(fmt.Errorf("%w: %w", errNotReady, errors.New("the store"))); got != http.StatusServiceUnavailable {
+	if got := answer.Status(fmt.Errorf("%w: %w", answer.ErrNotReady, errors.New("the store"))); got != http.StatusServiceUnavailable {
 		t.Errorf("status %d", got)
 	}
 }

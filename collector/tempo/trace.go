@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/sightline-mesh/sightline/collector/answer"
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
 	"github.com/sightline-mesh/sightline/collector/otlp"
 )
@@ -62,7 +63,7 @@ func (s *Server) traceV2(r *http.Request) (any, error) {
 	return out, nil
 }
 
-func envelope(spans []clickhouse.StoredSpan, cut string) (message, error) {
+func envelope(spans []clickhouse.StoredSpan, cut string) (answer.Protobuf, error) {
 	trace, err := encoded(spans)
 	if err != nil {
 		return nil, err
@@ -89,7 +90,7 @@ func protobuf(r *http.Request) bool {
 }
 
 // encoded is OTLP's TracesData, which is what Tempo calls a trace.
-func encoded(spans []clickhouse.StoredSpan) (message, error) {
+func encoded(spans []clickhouse.StoredSpan) (answer.Protobuf, error) {
 	b, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(otlp.Traces(spans))
 	if err != nil {
 		return nil, fmt.Errorf("encode trace: %w", err)

@@ -2,17 +2,14 @@ package zipkin
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/sightline-mesh/sightline/collector/answer"
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
 	"github.com/sightline-mesh/sightline/collector/filter"
 	"github.com/sightline-mesh/sightline/collector/signal"
@@ -76,40 +73,9 @@ func (s *Server) Handler() http.Handler {
 		"autocompleteKeys":   s.keys,
 		"autocompleteValues": s.values,
 	} {
-		mux.HandleFunc("GET /api/v2/"+path, s.answer(f))
+		mux.HandleFunc("GET /api/v2/"+path, answer.Handler(s.deps.Logger, f))
 	}
 	return mux
-}
-
-func (s *Server) answer(f func(*http.Request) (any, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		status, kind := http.StatusOK, "application/json"
-		var body []byte
-		out, err := f(r)
-		if err == nil {
-			body, err = json.Marshal(out)
-		}
-		if err != nil {
-			status, kind, body = httpStatus(err), "text/plain; charset=utf-8", []byte(err.Error())
-		}
-		w.Header().Set("Content-Type", kind)
-		w.WriteHeader(status)
-		if _, err := w.Write(body); err != nil {
-			s.deps.Logger.DebugContext(r.Context(), "answer not taken", "error", err)
-		}
-	}
-}
-
-func httpStatus(err error) int {
-	switch {
-	case errors.Is(err, clickhouse.ErrNotFound):
-		return http.StatusNotFound
-	case errors.Is(err, clickhouse.ErrBadQuery):
-		return http.StatusBadRequest
-	case errors.Is(err, clickhouse.ErrBudget):
-		return http.StatusUnprocessableEntity
-	}
-	return http.StatusInternalServerError
 }
 
 // retention is how far back names are listed, recently how far tags are.
@@ -209,30 +175,17 @@ func (s *Server) values(r *http.Request) (any, error) {
 	return slices.Compact(all), err
 }
 
-// bad says that a parameter is wrong, and what would be right.
-func bad(name, value, want string) error {
-	return fmt.Errorf("%w: parameter %s is %q; want %s", clickhouse.ErrBadQuery, name, value, want)
-}
-
 func required(r *http.Request, name, want string) (string, error) {
 	v := strings.TrimSpace(r.URL.Query().Get(name))
 	if v == "" {
-		return "", bad(name, v, want)
+		return "", answer.Bad(name, v, want)
 	}
 	return v, nil
 }
 
 func whole(p url.Values, name string, otherwise int64) (int64, error) {
-	v := p.Get(name)
-	if v == "" {
-		return otherwise, nil
-	}
 	const most = 1 << 53 // so that none overflows when it is taken for microseconds
-	n, err := strconv.ParseInt(v, 10, 64)
-	if err != nil || n < 0 || n > most {
-		return 0, bad(name, v, "a whole number, not below 0")
-	}
-	return n, nil
+	return answer.Whole(p, name, otherwise, most)
 }
 
 // window ends at endTs and begins lookback before, both in milliseconds.

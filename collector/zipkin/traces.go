@@ -14,6 +14,7 @@ import (
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/translator/zipkin/zipkinv2"
 	"github.com/openzipkin/zipkin-go/model"
 
+	"github.com/sightline-mesh/sightline/collector/answer"
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
 	"github.com/sightline-mesh/sightline/collector/filter"
 	"github.com/sightline-mesh/sightline/collector/otlp"
@@ -41,7 +42,7 @@ func (s *Server) traceMany(r *http.Request) (any, error) {
 	}
 	ids := strings.Split(text, ",")
 	if len(ids) > maxTraces {
-		return nil, bad("traceIds", strconv.Itoa(len(ids))+" of them", "at most 1000")
+		return nil, answer.Bad("traceIds", strconv.Itoa(len(ids))+" of them", "at most 1000")
 	}
 	return s.read(r, ids)
 }
@@ -161,13 +162,13 @@ func annotations(text string) (filter.And, error) {
 	}
 	terms := strings.Split(text, " and ")
 	if len(terms) > filter.MaxComparisons/4 {
-		return nil, bad("annotationQuery", strconv.Itoa(len(terms))+" terms", "at most "+strconv.Itoa(filter.MaxComparisons/4))
+		return nil, answer.Bad("annotationQuery", strconv.Itoa(len(terms))+" terms", "at most "+strconv.Itoa(filter.MaxComparisons/4))
 	}
 	for _, term := range terms {
 		key, value, has := strings.Cut(strings.TrimSpace(term), "=")
 		switch {
 		case key == "":
-			return nil, bad("annotationQuery", text, "key=value or key, with and between them")
+			return nil, answer.Bad("annotationQuery", text, "key=value or key, with and between them")
 		case key == "error" && !has:
 			all = append(all, filter.Comparison{Key: "status", Op: filter.Equal, Value: filter.TextValue("error")})
 		case has:
