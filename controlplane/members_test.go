@@ -109,6 +109,15 @@ func backUp(t *testing.T, p *plant, c *admin.Client) *backup.Backup {
 	return b
 }
 
+// adminOf is who can read p's directory, and knows of all control planes.
+func adminOf(p *plant, all []*plant) *admin.Client {
+	var addresses []string
+	for _, one := range all {
+		addresses = append(addresses, one.address)
+	}
+	return p.adminAt(strings.Join(addresses, ","))
+}
+
 // TestThreeGoOnFromTheirBackup: whether the etcd is their own or somebody else's, what was
 // done after the backup is gone for all, and the mesh goes on from it.
 func TestThreeGoOnFromTheirBackup(t *testing.T) {
@@ -155,6 +164,9 @@ func TestThreeGoOnFromTheirBackup(t *testing.T) {
 			apply(t, c, destinationRule+"---\n"+virtualService)
 			web.until(t, "routes", "reviews", splits(map[string]uint32{"v1": 80, "v2": 20}))
 			b := backUp(t, all[0], c)
+			for _, p := range all { // each has a token of its own, and who asks begins with any of them
+				backUp(t, p, adminOf(p, all))
+			}
 			if err := c.Delete(t.Context(), "VirtualService", "default", "reviews", "ada"); err != nil {
 				t.Fatal(err)
 			}

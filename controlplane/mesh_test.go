@@ -147,10 +147,13 @@ func (p *plant) join(token string, w identity.Workload, dir string) *identity.So
 }
 
 // admin is a client as the UI has one.
-func (p *plant) admin() *admin.Client {
+func (p *plant) admin() *admin.Client { return p.adminAt(p.address) }
+
+// adminAt is one that asks the control planes at some addresses.
+func (p *plant) adminAt(addresses string) *admin.Client {
 	p.t.Helper()
 	src := p.join(p.systemToken(), identity.Workload{Service: "ui", Namespace: mesh.SystemNamespace, Instance: "ui-1"}, "")
-	c := admin.NewClient(p.address, src.ClientTLS(src.ControlPlane()))
+	c := admin.NewClient(addresses, src.ClientTLS(src.ControlPlane()))
 	p.t.Cleanup(c.Close)
 	return c
 }

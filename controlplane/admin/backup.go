@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -55,15 +56,28 @@ func (l *late) Write(b []byte) (int, error) {
 }
 
 // Backup writes a backup of the state to w. What it writes is to be read before it is
-// relied on: a backup that was cut off is no error here.
+// relied on: a backup that was cut off is no error here. Of several control planes the one
+// gives it that knows the token: each has its own.
 func (c *Client) Backup(ctx context.Context, asked BackupRequest, w io.Writer) error {
-	res, err := c.stream(ctx, "/backup", asked)
-	if err != nil {
-		return err
+	var cut error // of an answer that has begun, after which no other one may follow
+	refused := c.planes.Try(func(address string) error {
+		res, err := c.streamFrom(ctx, address, "/backup", asked)
+		if err != nil {
+			return err
+		}
+		defer res.Body.Close()
+		_, cut = io.Copy(w, res.Body)
+		return nil
+	}, func(err error) bool {
+		answer, ok := errors.AsType[*Error](err)
+		elsewhere := !ok || answer.Status == http.StatusForbidden || answer.Status == http.StatusServiceUnavailable
+		return ctx.Err() != nil || !elsewhere
+	})
+	if refused != nil {
+		return refused
 	}
-	defer res.Body.Close()
-	if _, err := io.Copy(w, res.Body); err != nil {
-		return fmt.Errorf("read backup: %w", err)
+	if cut != nil {
+		return fmt.Errorf("read backup: %w", cut)
 	}
 	return nil
 }
