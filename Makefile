@@ -6,7 +6,7 @@ WEB := ui/web
 WEB_SOURCES := $(shell find $(WEB)/src $(WEB)/public -type f 2>/dev/null) $(WEB)/index.html $(WEB)/package-lock.json $(WEB)/vite.config.ts
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race check bench bench-store loss web demo load fuzz soak faults clean engine tools
+.PHONY: help build test race check bench bench-store loss steady web demo load fuzz soak faults clean engine tools
 
 help: ## print this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ bench-store: engine ## the collector and the embedded store filled and asked wit
 
 loss: engine ## spans sent while store and collector are killed and their disk is full: is any lost, or there twice? (as root; FOR=10m, RATE=10000)
 	go run ./loadtest/loss -for $(or $(FOR),10m) -rate $(or $(RATE),10000)
+
+steady: engine ## a mesh that lives told to the collector and the store, and asked every second: is anything growing? (FOR=1h, RATE=5000)
+	go run ./loadtest/steady -for $(or $(FOR),1h) -rate $(or $(RATE),5000)
 
 load: build tools ## the sidecar pair beside nginx, HAProxy, net/http and the TLS floor, one interleaved run
 	loadtest/peers/run.sh

@@ -83,7 +83,7 @@ func (r *rig) ask(ctx context.Context) ([]answer, error) {
 		var took []time.Duration
 		for n := range r.asks + warmUp {
 			begun := time.Now()
-			rows, err := q.ask(ctx, r.store, dice)
+			rows, err := q.ask(ctx, r.Store, dice)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", q.name, err)
 			}
@@ -95,7 +95,7 @@ func (r *rig) ask(ctx context.Context) ([]answer, error) {
 		slices.Sort(took)
 		a.p50, a.p95 = took[len(took)/2], took[(len(took)*95)/100]
 		var err error
-		if a.planned, err = q.plan(ctx, r.store, dice); err != nil {
+		if a.planned, err = q.plan(ctx, r.Store, dice); err != nil {
 			return nil, err
 		}
 		all = append(all, a)

@@ -72,7 +72,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	figures, err := r.measure(ctx, stderr)
-	if err = errors.Join(err, r.stop()); err != nil {
+	if err = errors.Join(err, r.Stop()); err != nil {
 		return err
 	}
 	if _, err := io.WriteString(stdout, figures.String()); err != nil {

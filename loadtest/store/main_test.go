@@ -34,7 +34,7 @@ func TestEverySpanIsStoredAndFound(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	if err := r.stop(); err != nil {
+	if err := r.Stop(); err != nil {
 		t.Error(err)
 	}
 	if figures == nil {

@@ -42,14 +42,14 @@ func (r *rig) measure(ctx context.Context, log io.Writer) (*figures, error) {
 	}
 	fmt.Fprintf(log, "store: %d spans stored in %s; merging\n", f.intake.spans, f.intake.stored.Round(time.Millisecond))
 	for _, table := range []string{"spans", "trace_index", "operations"} {
-		if err := r.store.Merge(ctx, table); err != nil {
+		if err := r.Store.Merge(ctx, table); err != nil {
 			return nil, err
 		}
 	}
-	if f.sizes, err = r.store.Sizes(ctx); err != nil {
+	if f.sizes, err = r.Store.Sizes(ctx); err != nil {
 		return nil, err
 	}
-	if f.columns, err = r.store.ColumnSizes(ctx, "spans"); err != nil {
+	if f.columns, err = r.Store.ColumnSizes(ctx, "spans"); err != nil {
 		return nil, err
 	}
 	f.answers, err = r.ask(ctx)

@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/sightline-mesh/sightline/loadtest/backend"
 	"github.com/sightline-mesh/sightline/loadtest/peers/proc"
 )
 
@@ -29,11 +28,11 @@ type intake struct {
 func (r *rig) send(ctx context.Context) (intake, error) {
 	var in intake
 	cpu := proc.System()
-	usedCollector, err := cpu.CPU(r.collector.PID())
+	usedCollector, err := cpu.CPU(r.Collector.PID())
 	if err != nil {
 		return in, err
 	}
-	usedEngine, err := cpu.CPU(r.engine.PID())
+	usedEngine, err := cpu.CPU(r.Engine.PID())
 	if err != nil {
 		return in, err
 	}
@@ -42,15 +41,15 @@ func (r *rig) send(ctx context.Context) (intake, error) {
 		return in, err
 	}
 	in.acknowledged = time.Since(begun)
-	if err := r.drained(ctx, in.spans); err != nil {
+	if err := r.Drained(ctx, uint64(in.spans), r.patience); err != nil {
 		return in, err
 	}
 	in.stored = time.Since(begun)
-	nowCollector, err := cpu.CPU(r.collector.PID())
+	nowCollector, err := cpu.CPU(r.Collector.PID())
 	if err != nil {
 		return in, err
 	}
-	nowEngine, err := cpu.CPU(r.engine.PID())
+	nowEngine, err := cpu.CPU(r.Engine.PID())
 	in.collector, in.engine = nowCollector-usedCollector, nowEngine-usedEngine
 	return in, err
 }
@@ -86,7 +85,7 @@ func (r *rig) sendAll(ctx context.Context, in *intake) error {
 // post sends one request until it is acknowledged, and counts how often it was not.
 func (r *rig) post(ctx context.Context, client *http.Client, body []byte) (refused int, err error) {
 	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+r.otlp+"/v1/traces", bytes.NewReader(body))
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+r.OTLP+"/v1/traces", bytes.NewReader(body))
 		if err != nil {
 			return refused, err
 		}
@@ -111,20 +110,4 @@ func (r *rig) post(ctx context.Context, client *http.Client, body []byte) (refus
 			return refused, ctx.Err()
 		}
 	}
-}
-
-// drained waits until the engine has every span.
-func (r *rig) drained(ctx context.Context, spans int) error {
-	return proc.Await(ctx, r.patience, func(ctx context.Context) error {
-		books, err := backend.Books(ctx, r.page)
-		switch {
-		case err != nil:
-			return err
-		case len(books.Dropped) > 0:
-			return fmt.Errorf("dropped: %v", books.Dropped)
-		case books.Stored < uint64(spans):
-			return fmt.Errorf("%d of %d spans stored", books.Stored, spans)
-		}
-		return nil
-	}, r.engine, r.collector)
 }

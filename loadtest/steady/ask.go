@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/sightline-mesh/sightline/collector/clickhouse"
+	"github.com/sightline-mesh/sightline/collector/promql"
+	"github.com/sightline-mesh/sightline/collector/signal"
+)
+
+var errNothingYet = errors.New("no trace is old enough to be asked for")
+
+// question is one kind of thing that people ask.
+type question struct {
+	name string
+	ask  func(ctx context.Context) error
+}
+
+// asking asks one question after the other.
+type asking struct {
+	options
+
+	store  *clickhouse.Store
+	prom   http.Handler
+	dice   *rand.Rand
+	mesh   *traffic
+	begun  time.Time
+	failed map[string]error // the last error of a question
+
+	took []answer
+}
+
+// answer is how long one took, and when it was asked.
+type answer struct {
+	question string
+	at       time.Duration // since the start
+	took     time.Duration
+}
+
+func newAsking(o options, s *clickhouse.Store, mesh *traffic) *asking {
+	return &asking{
+		options: o, store: s, mesh: mesh, dice: rand.New(rand.NewPCG(2, 2)), failed: map[string]error{},
+		prom: promql.New(promql.Config{}, s).Handler(nil), begun: time.Now(),
+	}
+}
+
+func (a *asking) questions() []question {
+	last := func(d time.Duration) signal.Window {
+		now := time.Now()
+		return signal.Window{Start: now.Add(-d), End: now}
+	}
+	service := func() string { return serviceName(a.dice.IntN(a.services)) }
+	return []question{
+		{"trace by id", func(ctx context.Context) error {
+			id, ok := a.mesh.known(a.dice)
+			if !ok {
+				return errNothingYet
+			}
+			_, err := a.store.Trace(ctx, id.String())
+			return err
+		}},
+		{"service, 503, over 5 ms, 20 rows", func(ctx context.Context) error {
+			w := last(time.Hour)
+			_, err := a.store.SearchTraces(ctx, signal.TraceQuery{
+				Service: service(), Status: "503", MinDuration: 5 * time.Millisecond, Start: w.Start, End: w.End, Limit: 20,
+			})
+			return err
+		}},
+		{"graph of 5 min", func(ctx context.Context) error {
+			for _, err := range a.store.Edges(ctx, last(5*time.Minute)) {
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		}},
+		{"RED of a service, 15 min by 15 s", func(ctx context.Context) error {
+			_, err := a.store.Series(ctx, service(), last(15*time.Minute), 15*time.Second)
+			return err
+		}},
+		{"logs of a service that failed, 100 rows", func(ctx context.Context) error {
+			w := last(15 * time.Minute)
+			_, err := a.store.Logs(ctx, signal.LogQuery{Service: service(), MinStatus: 500, Start: w.Start, End: w.End})
+			return err
+		}},
+		{"p99 by service, PromQL, 15 min by 15 s", a.quantile},
+	}
+}
+
+// quantile asks as a panel of a dashboard does.
+func (a *asking) quantile(ctx context.Context) error {
+	now := time.Now()
+	q := url.Values{
+		"query": {"histogram_quantile(0.99, sum by (le, destination_service_name) (rate(istio_request_duration_milliseconds_bucket[1m])))"},
+		"start": {strconv.FormatInt(now.Add(-15*time.Minute).Unix(), 10)}, "end": {strconv.FormatInt(now.Unix(), 10)}, "step": {"15"},
+	}
+	req := httptest.NewRequestWithContext(ctx, http.MethodGet, "/query_range?"+q.Encode(), http.NoBody)
+	res := httptest.NewRecorder()
+	a.prom.ServeHTTP(res, req)
+	if res.Code != http.StatusOK {
+		return fmt.Errorf("%d: %s", res.Code, res.Body)
+	}
+	return nil
+}
+
+// run asks until ctx ends.
+func (a *asking) run(ctx context.Context) {
+	clock := time.NewTicker(a.every)
+	defer clock.Stop()
+	all := a.questions()
+	for n := 0; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-clock.C:
+		}
+		q := all[n%len(all)]
+		asked := time.Now()
+		err := q.ask(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case errors.Is(err, errNothingYet):
+		case err != nil:
+			a.failed[q.name] = err
+		default:
+			a.took = append(a.took, answer{q.name, asked.Sub(a.begun), time.Since(asked)})
+		}
+	}
+}

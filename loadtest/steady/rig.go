@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/sightline-mesh/sightline/loadtest/backend"
+)
+
+// live does all of it.
+func live(ctx context.Context, o options, log io.Writer) (*figures, error) {
+	pair, err := backend.StartPair(ctx, o.dir, log)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start: %w", err), pair.Stop())
+	}
+	f, err := measure(ctx, o, pair)
+	return f, errors.Join(err, pair.Stop())
+}
+
+func measure(ctx context.Context, o options, pair *backend.Pair) (*figures, error) {
+	mesh, err := newTraffic(o, pair.OTLP)
+	if err != nil {
+		return nil, err
+	}
+	asking := newAsking(o, pair.Store, mesh)
+	probing := &probing{otlp: pair.OTLP, store: pair.Store}
+	watching := &watching{options: o, pair: pair, begun: time.Now()}
+	during(ctx, o.length, mesh.run, asking.run, probing.run, watching.run)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	f := &figures{options: o, asked: asking, probed: probing, looks: watching.looks}
+	f.spans, f.logs, f.dropped = mesh.books()
+	if err := errors.Join(watching.err, probing.err); err != nil {
+		return nil, err
+	}
+	if err := pair.Drained(ctx, f.spans-f.dropped+uint64(len(probing.took)), o.patience); err != nil {
+		return nil, err
+	}
+	for _, table := range []string{"logs", "red"} {
+		if err := pair.Store.Merge(ctx, table); err != nil {
+			return nil, err
+		}
+	}
+	f.sizes, err = pair.Store.Sizes(ctx)
+	return f, err
+}
+
+// during runs all of them for a time, and waits until they have ended.
+func during(ctx context.Context, d time.Duration, run ...func(context.Context)) {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	var all sync.WaitGroup
+	for _, one := range run {
+		all.Go(func() { one(ctx) })
+	}
+	all.Wait()
+}
