@@ -138,7 +138,7 @@ func TestRotationWaitsForWhoLags(t *testing.T) {
 	}
 	eventually(t, "all but one to have renewed", func() bool {
 		at, err := c.Authority(t.Context())
-		return err == nil && len(at.Outstanding) == 1 && at.Outstanding[0].Instance == "deaf-1"
+		return err == nil && at.Old == 0 && len(at.Outstanding) == 1 && at.Outstanding[0].Instance == "deaf-1"
 	})
 	_, err = c.Rotate(t.Context(), admin.RotateRequest{By: "ada"})
 	if err == nil || !strings.Contains(err.Error(), "deaf-1") {
