@@ -97,10 +97,8 @@ func (c Config) Validate() error {
 func (c Config) storeFault() error {
 	u, err := url.Parse(c.Store)
 	switch {
-	case err != nil:
-		return fmt.Errorf("store: %w", err)
-	case u.Scheme == "" || u.Host == "":
-		return fmt.Errorf("store: %q is not an address like http://host:8123/database", u.Redacted())
+	case err != nil, u.Scheme == "", u.Host == "": // what was said may hold a password, and so may the fault
+		return errors.New("store: not an address like http://host:8123/database")
 	case c.StoreLimit > 0 && u.Query().Has("cluster"):
 		return errors.New("storeLimit: a store on a cluster cannot have one; set ClickHouse's storage policies there")
 	}

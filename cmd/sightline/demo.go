@@ -43,7 +43,9 @@ func newDemo(g *globals) *cobra.Command {
 				return err
 			}
 			d.mesh.Dir = dir
-			secrets(cmd.Flags(), &d.mesh)
+			if err := secrets(cmd.Flags(), &d.mesh); err != nil {
+				return err
+			}
 			if err := d.run(cmd, g); err != nil {
 				return err // the directory stays: its logs say why
 			}

@@ -3,10 +3,8 @@ package main
 import (
 	"fmt"
 	"log/slog"
-	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -26,18 +24,20 @@ func newStore(g *globals) *cobra.Command {
 			c.Dir = filepath.Join(g.dir, "store")
 			c.Logger = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
 			if password != "" {
-				b, err := os.ReadFile(password)
-				if err != nil {
-					return fmt.Errorf("read the store's password: %w", err)
+				var err error
+				if c.Password, err = readPassword(password); err != nil {
+					return fmt.Errorf("password-file: %w", err)
 				}
-				c.Password = strings.TrimSpace(string(b))
 			}
 			return store.Run(cmd.Context(), c)
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&c.Listen, "listen", store.DefaultListen, "address of ClickHouse's HTTP protocol")
-	f.BoolVar(&c.Remote, "remote", false, "allow an address other than loopback")
+	f.StringVar(&c.Listen, "listen", store.DefaultListen, "address of ClickHouse's HTTP protocol, or unix:/path of a socket that only this user may connect to")
+	f.BoolVar(&c.Remote, "remote", false, "allow an address other than loopback; it takes a password and a certificate")
+	f.BoolVar(&c.Plaintext, "remote-plaintext", false, "allow it without a certificate: passwords and telemetry can be read on the way")
+	f.StringVar(&c.TLSCert, "tls-cert", "", "PEM file of the certificate to listen with, and of those above it (default: plaintext)")
+	f.StringVar(&c.TLSKey, "tls-key", "", "PEM file of its private key")
 	f.StringVar(&c.Library, "engine", "", "path of libchdb.so (default: where make engine put it)")
 	f.StringVar(&c.User, "user", "default", "user name")
 	f.StringVar(&password, "password-file", "", "file with the user's password (default: none)")

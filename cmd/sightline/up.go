@@ -23,7 +23,9 @@ func newUp(g *globals) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c.Dir = g.dir
 			c.Etcd = etcd.args(cmd.Flags())
-			secrets(cmd.Flags(), &c)
+			if err := secrets(cmd.Flags(), &c); err != nil {
+				return err
+			}
 			var err error
 			if c.CAPassphrase, err = secret.read(); err != nil {
 				return err
@@ -58,13 +60,23 @@ func newUp(g *globals) *cobra.Command {
 // is for all users of the machine to read.
 const clickHouseVariable = "SIGHTLINE_CLICKHOUSE"
 
-// secrets fills in what the environment says and no flag does, and takes it out of the
-// environment: the processes that are started have no use for it.
-func secrets(f *pflag.FlagSet, c *up.Config) {
+// clickHousePassword is the flag that names a file with the password of the server of
+// --clickhouse.
+const clickHousePassword = "clickhouse-password-file"
+
+// secrets fills in what files and the environment say and no flag does, and takes it out of
+// the environment: the processes that are started have no use for it.
+func secrets(f *pflag.FlagSet, c *up.Config) error {
 	if !f.Changed("clickhouse") {
 		c.ClickHouse = os.Getenv(clickHouseVariable)
 	}
 	_ = os.Unsetenv(clickHouseVariable) // fails for a malformed name alone
+	file, err := f.GetString(clickHousePassword)
+	if err != nil || file == "" {
+		return err
+	}
+	c.ClickHouse, err = withPassword(c.ClickHouse, file)
+	return err
 }
 
 // meshFlags are the flags of a whole mesh, for up and demo alike.
@@ -77,9 +89,10 @@ func meshFlags(f *pflag.FlagSet, c *up.Config) {
 	f.StringVar(&c.ZipkinListen, "zipkin-listen", c.ZipkinListen, "address for Zipkin's spans, such as 127.0.0.1:9411; plaintext from this machine, TLS with a certificate of the mesh from others, as for OTLP (default: off)")
 	f.StringVar(&c.JaegerGRPCListen, "jaeger-spans-grpc-listen", c.JaegerGRPCListen, "address for spans of Jaeger's agents and clients over gRPC, such as 127.0.0.1:14250; who may send is as for OTLP (default: off)")
 	f.StringVar(&c.JaegerHTTPListen, "jaeger-spans-http-listen", c.JaegerHTTPListen, "address for spans of Jaeger's clients in Thrift over HTTP, such as 127.0.0.1:14268; who may send is as for OTLP (default: off)")
-	f.StringVar(&c.StoreListen, "store-listen", c.StoreListen, "loopback address of the embedded ClickHouse")
+	f.StringVar(&c.StoreListen, "store-listen", c.StoreListen, "loopback address of the embedded ClickHouse, or unix:/path of a socket that only this user may connect to")
 	f.StringVar(&c.ClickHouse, "clickhouse", c.ClickHouse,
 		"a ClickHouse server to use instead of the embedded one (clickhouse://user:password@host:9000/sightline); waited for until it answers; the environment variable "+clickHouseVariable+" says it too, and no other user can read it there")
+	f.String(clickHousePassword, "", "file with the password of the user in --clickhouse (default: the one in the address)")
 	f.Var((*sizeFlag)(&c.StoreLimit), "store-limit", storeLimitHelp)
 	f.StringVar(&c.Engine, "engine", c.Engine, "path of libchdb.so (default: where make engine put it)")
 	f.DurationVar(&c.CertTTL, "cert-ttl", c.CertTTL, "how long certificates are good for")

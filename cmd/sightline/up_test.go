@@ -122,10 +122,15 @@ func TestFirstStartWarnsOfNothing(t *testing.T) {
 // TestClickHouseFromTheEnvironment: a flag outranks it, and children do not get it.
 func TestClickHouseFromTheEnvironment(t *testing.T) {
 	const server = "clickhouse://user:secret@db:9000/sightline"
+	file := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(file, []byte("hush\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for want, args := range map[string][]string{
-		server:                 nil,
-		"http://other:8123/db": {"--clickhouse", "http://other:8123/db"},
-		"":                     {"--clickhouse", ""},
+		server: nil,
+		"clickhouse://mesh:hush@db:9000/sightline": {"--clickhouse", "clickhouse://mesh@db:9000/sightline", "--clickhouse-password-file", file},
+		"http://other:8123/db":                     {"--clickhouse", "http://other:8123/db"},
+		"":                                         {"--clickhouse", ""},
 	} {
 		t.Setenv("SIGHTLINE_CLICKHOUSE", server)
 		c := up.Default()
@@ -134,7 +139,9 @@ func TestClickHouseFromTheEnvironment(t *testing.T) {
 		if err := f.Parse(args); err != nil {
 			t.Fatal(err)
 		}
-		secrets(f, &c)
+		if err := secrets(f, &c); err != nil {
+			t.Fatal(err)
+		}
 		if c.ClickHouse != want {
 			t.Errorf("with flags %q the server is %q, want %q", args, c.ClickHouse, want)
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -15,7 +17,8 @@ import (
 // have the defaults named beside them.
 type Config struct {
 	// DSN is http://, https:// or clickhouse://, with the database as path. Of its
-	// parameters, cluster names the servers' cluster that the tables are spread over.
+	// parameters, cluster names the servers' cluster that the tables are spread over, and
+	// socket the path of a Unix socket to connect to in place of the host.
 	DSN          string
 	QueryTimeout time.Duration // longest time of one query; 30 s
 	QueryMemory  uint64        // most memory of one query in bytes; 2 GiB
@@ -79,6 +82,9 @@ func parse(dsn string) (*clickhouse.Options, cluster, error) {
 	if opt.DialTimeout == 0 {
 		opt.DialTimeout = dialTimeout
 	}
+	if err := overSocket(opt); err != nil {
+		return nil, cluster{}, err
+	}
 	name, ok := opt.Settings[clusterParameter]
 	if !ok {
 		return opt, cluster{}, nil
@@ -94,8 +100,29 @@ func parse(dsn string) (*clickhouse.Options, cluster, error) {
 	return opt, on, nil
 }
 
-// clusterParameter names a cluster in a DSN.
-const clusterParameter = "cluster"
+// Parameters of a DSN that are not the driver's: the name of a cluster, and the path of the
+// Unix socket that the server listens on, in place of the address.
+const (
+	clusterParameter = "cluster"
+	socketParameter  = "socket"
+)
+
+// overSocket has the driver connect to the socket that the DSN names, if any.
+func overSocket(opt *clickhouse.Options) error {
+	said, ok := opt.Settings[socketParameter]
+	if !ok {
+		return nil
+	}
+	delete(opt.Settings, socketParameter) // the driver takes what it does not know for a setting
+	path := fmt.Sprint(said)
+	if !filepath.IsAbs(path) {
+		return fmt.Errorf("socket %q: want an absolute path", path)
+	}
+	opt.DialContext = func(ctx context.Context, _ string) (net.Conn, error) {
+		return (&net.Dialer{Timeout: opt.DialTimeout}).DialContext(ctx, "unix", path)
+	}
+	return nil
+}
 
 // dialTimeout bounds a try to connect where the address does not say dial_timeout. The
 // driver's native protocol does not end one with its context, and its default of 30 s

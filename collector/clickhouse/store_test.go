@@ -3,6 +3,7 @@ package clickhouse
 import (
 	"errors"
 	"math"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	driver "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sightline-mesh/sightline/collector/store"
 	"github.com/sightline-mesh/sightline/collector/store/storetest"
 )
 
@@ -22,11 +24,24 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		"clickhouse://127.0.0.1/sightline?cluster=my%20own": `cluster "my own": want letters, digits, _ and -`,
 		"clickhouse://127.0.0.1/sightline?cluster=":         `cluster "": want letters`,
 		"clickhouse://127.0.0.1/a.b?cluster=main":           `database "a.b": want letters`,
+		"http://localhost/sightline?socket=store.sock":      `socket "store.sock": want an absolute path`,
+		"http://me:secret@127.0.0.1:p/db":                   "parse store address",
 	} {
 		_, err := Open(t.Context(), Config{DSN: dsn})
-		if err == nil || !strings.Contains(err.Error(), want) {
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v, want %q", dsn, err, want)
 		}
+	}
+}
+
+func TestOverASocket(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, storetest.OpenWith(t, dir, store.Config{Listen: "unix:" + filepath.Join(dir, "s")}).DSN())
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, s, "SELECT count() FROM red"); n != 0 {
+		t.Errorf("%d rows", n)
 	}
 }
 

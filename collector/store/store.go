@@ -1,5 +1,5 @@
 // Package store is the durable store of the mesh on one machine: the embedded
-// ClickHouse engine behind ClickHouse's HTTP interface on loopback.
+// ClickHouse engine behind ClickHouse's HTTP interface, on loopback or a Unix socket.
 //
 // It runs in a process of its own, because the engine can be neither restarted in a
 // process nor shared by two. Whoever holds a connection string to a ClickHouse server
@@ -7,7 +7,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,8 +33,11 @@ const grace = 10 * time.Second
 // Config says how a store runs.
 type Config struct {
 	Dir         string // all it keeps; made if missing
-	Listen      string // host:port; "" is DefaultListen
-	Remote      bool   // Listen may be other than loopback
+	Listen      string // host:port, or unix:/path of a socket for this user alone; "" is DefaultListen
+	Remote      bool   // Listen may be other than loopback, with a password and a certificate
+	Plaintext   bool   // … and without a certificate
+	TLSCert     string // PEM files of what the store proves itself with, everywhere it listens;
+	TLSKey      string // none is plaintext
 	Library     string // path of libchdb.so; "" is engine.FindLibrary's
 	User        string // "" is "default"
 	Password    string
@@ -51,11 +53,8 @@ type Config struct {
 // that another process uses is a *BusyError, a missing engine an
 // *engine.LibraryError.
 func Run(ctx context.Context, c Config) error {
-	listen := cmp.Or(c.Listen, DefaultListen)
-	if !c.Remote {
-		if err := onLoopback(listen); err != nil {
-			return err
-		}
+	if err := c.access(); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return fmt.Errorf("make store directory: %w", err)
@@ -70,9 +69,9 @@ func Run(ctx context.Context, c Config) error {
 			return err
 		}
 	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
+	l, err := c.bind(ctx)
 	if err != nil {
-		return fmt.Errorf("listen for store: %w", err)
+		return err
 	}
 	ec := engine.Config{Library: c.Library, Dir: filepath.Join(c.Dir, "engine"), MemoryLimit: c.MemoryLimit}
 	mend(ctx, c.Logger, ec.DataDir())
@@ -128,17 +127,4 @@ func serve(ctx context.Context, c Config, e *engine.Engine, l net.Listener) erro
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
 	return errors.Join(err, e.Close(stop))
-}
-
-// onLoopback keeps a store, whose protocol is not encrypted, off the network.
-func onLoopback(address string) error {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return fmt.Errorf("listen for store: %w", err)
-	}
-	ip := net.ParseIP(host)
-	if host == "localhost" || ip != nil && ip.IsLoopback() {
-		return nil
-	}
-	return fmt.Errorf("listen for store on %s: not a loopback address, and the store's protocol is not encrypted", address)
 }

@@ -252,24 +252,6 @@ func TestSecondProcessIsRefused(t *testing.T) {
 	}
 }
 
-func TestRunRefuses(t *testing.T) {
-	for name, c := range map[string]struct {
-		config store.Config
-		want   string
-	}{
-		"the network":    {store.Config{Listen: "0.0.0.0:8123"}, "not a loopback address"},
-		"no port":        {store.Config{Listen: "127.0.0.1"}, "missing port"},
-		"a lost library": {store.Config{Listen: "127.0.0.1:0", Library: "/nonexistent/libchdb.so"}, "make engine"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			c.config.Dir, c.config.Logger = t.TempDir(), slog.New(slog.DiscardHandler)
-			if err := store.Run(t.Context(), c.config); err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("got %v, want %q in it", err, c.want)
-			}
-		})
-	}
-}
-
 func TestLibraryIsNotFound(t *testing.T) {
 	t.Setenv("SIGHTLINE_ENGINE", filepath.Join(t.TempDir(), "libchdb.so"))
 	err := store.Run(t.Context(), store.Config{Dir: t.TempDir(), Listen: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler)})

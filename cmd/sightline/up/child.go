@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,6 +36,15 @@ func (c Config) storeProcess(passwordFile string, out io.Writer) *supervise.Chil
 		args = append(args, "--engine", c.Engine)
 	}
 	return c.process("store", args, out)
+}
+
+// storeAddress is how this process reaches the embedded store.
+func (c Config) storeAddress(password string) string {
+	u := url.URL{Scheme: "http", User: url.UserPassword(storeUser, password), Host: local(c.StoreListen), Path: "/sightline"}
+	if path := c.storeSocket(); path != "" {
+		u.Host, u.RawQuery = "localhost", url.Values{"socket": {path}}.Encode()
+	}
+	return u.String()
 }
 
 // controlPlaneProcess is the control plane.

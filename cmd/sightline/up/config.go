@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/sightline-mesh/sightline/controlplane/ca"
@@ -24,7 +25,7 @@ type Config struct {
 	ZipkinListen       string // Zipkin's spans in; empty is off
 	JaegerGRPCListen   string // spans of Jaeger's clients in, over gRPC; empty is off
 	JaegerHTTPListen   string // the same in Thrift over HTTP
-	StoreListen        string // embedded ClickHouse, loopback only; default 127.0.0.1:8123
+	StoreListen        string // embedded ClickHouse, loopback or unix:/path; default 127.0.0.1:8123
 
 	// ClickHouse is a server to use instead of the embedded engine:
 	// "clickhouse://user:password@host:9000/sightline".
@@ -101,12 +102,23 @@ func (c Config) Validate() error {
 	return errors.Join(bad...)
 }
 
-// addresses are where the mesh listens, by the names of their flags: those that may be
-// off, where they are on.
+// storeSocket is the path of the Unix socket that the embedded store listens on, if any.
+func (c Config) storeSocket() string {
+	if path, ok := strings.CutPrefix(c.StoreListen, "unix:"); ok {
+		return path
+	}
+	return ""
+}
+
+// addresses are where the mesh listens on the network, by the names of their flags: those
+// that may be off, where they are on.
 func (c Config) addresses() map[string]string {
 	all := map[string]string{
 		"listen": c.Listen, "control-plane-listen": c.ControlPlaneListen,
-		"otlp-grpc-listen": c.OTLPGRPCListen, "otlp-http-listen": c.OTLPHTTPListen, "store-listen": c.StoreListen,
+		"otlp-grpc-listen": c.OTLPGRPCListen, "otlp-http-listen": c.OTLPHTTPListen,
+	}
+	if c.storeSocket() == "" {
+		all["store-listen"] = c.StoreListen
 	}
 	for name, addr := range map[string]string{
 		"jaeger-listen": c.JaegerListen, "zipkin-listen": c.ZipkinListen,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -57,8 +56,7 @@ func New(c Config) (*Mesh, error) {
 			return nil, err
 		}
 		m.store = c.storeProcess(passwordFile, storeLog)
-		u := url.URL{Scheme: "http", User: url.UserPassword(storeUser, password), Host: local(c.StoreListen), Path: "/sightline"}
-		m.dsn = u.String()
+		m.dsn = c.storeAddress(password)
 	}
 	m.controlPlane = c.controlPlaneProcess(planeLog)
 	return m, nil

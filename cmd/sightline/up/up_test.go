@@ -71,6 +71,27 @@ func TestStorePasswordIsKeptPrivately(t *testing.T) {
 	}
 }
 
+func TestStoreOnASocket(t *testing.T) {
+	c := Default()
+	c.Dir, c.StoreListen = filepath.Join(t.TempDir(), "state"), "unix:/run/sightline/store.sock"
+	c.Log = filepath.Join(c.Dir, "log")
+	m, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.closeLogs()
+	if args := strings.Join(m.store.Args, " "); !strings.Contains(args, "--listen "+c.StoreListen) {
+		t.Errorf("the store's flags: %s", args)
+	}
+	if _, where, _ := strings.Cut(m.dsn, "@"); where != "localhost/sightline?socket=%2Frun%2Fsightline%2Fstore.sock" {
+		t.Errorf("the store is asked at %s", where)
+	}
+	c.StoreListen = "unix"
+	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), `store-listen: "unix": want host:port`) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestOneMeshToADirectory(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "up.lock")
 	unlock, err := lock(path)

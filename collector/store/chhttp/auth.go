@@ -2,6 +2,7 @@ package chhttp
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
 
@@ -33,9 +34,12 @@ func (s *server) authenticate(r *http.Request) error {
 		user+": Authentication failed: password is incorrect, or there is no user with such name.")
 }
 
-// matches takes as long for a wrong password as for a right one.
+// matches takes as long for a wrong password as for a right one, of whatever length.
 func (s *server) matches(user, password string) bool {
-	u := subtle.ConstantTimeCompare([]byte(user), []byte(cmp.Or(s.config.User, "default")))
-	p := subtle.ConstantTimeCompare([]byte(password), []byte(s.config.Password))
-	return u&p == 1
+	return same(user, cmp.Or(s.config.User, "default"))&same(password, s.config.Password) == 1
+}
+
+func same(a, b string) int {
+	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
+	return subtle.ConstantTimeCompare(x[:], y[:])
 }

@@ -14,7 +14,9 @@ package storetest
 
 import (
 	"bufio"
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -34,7 +36,8 @@ import (
 
 const (
 	envDir      = "SIGHTLINE_STORETEST_DIR"
-	envRequired = "SIGHTLINE_REQUIRE_ENGINE" // fail instead of skipping without the library
+	envConfig   = "SIGHTLINE_STORETEST_CONFIG" // JSON
+	envRequired = "SIGHTLINE_REQUIRE_ENGINE"   // fail instead of skipping without the library
 	memoryLimit = 1 << 30
 )
 
@@ -47,7 +50,7 @@ const (
 // Server is a store in a child process.
 type Server struct {
 	Dir  string // of the store
-	Addr string // host:port
+	Addr string // host:port, or the path of a Unix socket
 
 	command *exec.Cmd
 	stdin   io.Closer
@@ -66,8 +69,15 @@ func Start(t testing.TB) string {
 // store's data.
 func Open(t testing.TB, dir string) *Server {
 	t.Helper()
+	return OpenWith(t, dir, store.Config{})
+}
+
+// OpenWith is Open with what a test wants otherwise: the zero fields of c are as in Open, and
+// so are user, password, logger and Ready in any case.
+func OpenWith(t testing.TB, dir string, c store.Config) *Server {
+	t.Helper()
 	NeedEngine(t)
-	s, err := start(dir)
+	s, err := start(dir, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,6 +101,9 @@ func NeedEngine(t testing.TB) {
 // DSN is the connection string.
 func (s *Server) DSN() string {
 	u := url.URL{Scheme: "http", User: url.UserPassword(User, Password), Host: s.Addr, Path: "/default"}
+	if strings.HasPrefix(s.Addr, "/") {
+		u.Host, u.RawQuery = "localhost", url.Values{"socket": {s.Addr}}.Encode() // as package clickhouse reads it
+	}
 	return u.String()
 }
 
@@ -125,7 +138,7 @@ func (s *Server) Kill() {
 	_ = s.command.Wait()
 }
 
-func start(dir string) (*Server, error) {
+func start(dir string, config store.Config) (*Server, error) {
 	if os.Getenv(envDir) != "" {
 		return nil, errors.New("start store: this is the child process: TestMain must call storetest.Child first")
 	}
@@ -133,8 +146,16 @@ func start(dir string) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start store: %w", err)
 	}
+	wish, err := json.Marshal(struct {
+		store.Config
+
+		Logger, Ready any `json:",omitempty"` // in front of the fields that JSON cannot tell of
+	}{Config: config})
+	if err != nil {
+		return nil, fmt.Errorf("start store: %w", err)
+	}
 	c := exec.Command(self, "-test.run=^$") //nolint:noctx // it ends with its standard input
-	c.Env = append(os.Environ(), envDir+"="+dir)
+	c.Env = append(os.Environ(), envDir+"="+dir, envConfig+"="+string(wish))
 	c.Stderr = os.Stderr
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for the parent to hand on
 	in, err := c.StdinPipe()
@@ -179,10 +200,14 @@ func child(dir string) error {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		cancel()
 	}()
-	return store.Run(ctx, store.Config{
-		Dir: filepath.Join(dir, "store"), Listen: "127.0.0.1:0",
-		User: User, Password: Password, MemoryLimit: memoryLimit,
-		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
-		Ready:  func(a net.Addr) { fmt.Println("ready", a) },
-	})
+	var c store.Config
+	if err := json.Unmarshal([]byte(os.Getenv(envConfig)), &c); err != nil {
+		return fmt.Errorf("read %s: %w", envConfig, err)
+	}
+	c.Dir, c.User, c.Password = filepath.Join(dir, "store"), User, Password
+	c.Listen = cmp.Or(c.Listen, "127.0.0.1:0")
+	c.MemoryLimit = cmp.Or(c.MemoryLimit, memoryLimit)
+	c.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	c.Ready = func(a net.Addr) { fmt.Println("ready", a) }
+	return store.Run(ctx, c)
 }
