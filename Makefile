@@ -49,8 +49,9 @@ check: web ## formatting, vet, linters, generated files, types of the web app
 bench: ## Go benchmarks, six rounds, for benchstat
 	go test -run '^$$' -bench . -benchmem -count 6 ./proxy/... ./collector/signal/...
 
-bench-store: engine ## the collector and the embedded store filled and asked with Jaeger's dataset, beside the goals (TRACES=1000000)
+bench-store: engine ## the collector and the embedded store filled and asked with Jaeger's dataset, then with a day of a mesh, beside the goals (TRACES=1000000; twice as many for the mesh)
 	go run ./loadtest/store -traces $(or $(TRACES),1000000)
+	go run ./loadtest/store -mesh -traces $$(($(or $(TRACES),1000000) * 2))
 
 loss: engine ## spans sent while store and collector are killed and their disk is full: is any lost, or there twice? (as root; FOR=10m, RATE=10000)
 	go run ./loadtest/loss -for $(or $(FOR),10m) -rate $(or $(RATE),10000)

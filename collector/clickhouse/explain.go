@@ -5,11 +5,8 @@ import (
 	_ "embed"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
-
-	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
 var (
@@ -29,35 +26,28 @@ type Plan struct {
 	Lines     []string // of EXPLAIN indexes = 1
 }
 
-// ExplainTrace is how Trace is answered.
-func (s *Store) ExplainTrace(ctx context.Context, id string) (Plan, error) {
-	id, err := traceID(id)
-	if err != nil {
-		return Plan{}, err
-	}
-	return s.explain(ctx, spansOfTrace, []any{Param("trace_id", id), Param("limit", MaxSpans)})
+// planning is the context's key of who sees plans.
+type planning struct{}
+
+// WithPlans is a context whose questions are explained to see before they are asked, each
+// of their statements. see may be called from several goroutines.
+func WithPlans(ctx context.Context, see func(Plan)) context.Context {
+	return context.WithValue(ctx, planning{}, see)
 }
 
-// ExplainSearch is how SearchTraces is answered where it has to look through the whole
-// window.
-func (s *Store) ExplainSearch(ctx context.Context, q signal.TraceQuery) (Plan, error) {
-	search, err := searchOf(q)
-	if err != nil {
-		return Plan{}, err
+// explain tells of a statement to who wants to see plans, if anybody does.
+func (s *Store) explain(ctx context.Context, statement string, params []any) error {
+	see, ok := ctx.Value(planning{}).(func(Plan))
+	if !ok {
+		return nil
 	}
-	statement, params, whole, err := prepareSearch(search, time.Now())
-	if err != nil {
-		return Plan{}, err
-	}
-	return s.explain(ctx, statement, slice(params, whole, time.Time{}))
-}
-
-func (s *Store) explain(ctx context.Context, statement string, params []any) (Plan, error) {
+	ctx = context.WithValue(ctx, planning{}, nil) // this question itself is not
 	lines, err := collect(ctx, s, explainPrefix+uncommented(statement), one[string], params)
 	if err != nil {
-		return Plan{}, fmt.Errorf("explain: %w", err)
+		return fmt.Errorf("explain: %w", err)
 	}
-	return Plan{Statement: statement, Lines: lines}, nil
+	see(Plan{Statement: statement, Lines: lines})
+	return nil
 }
 
 // uncommented is a statement without the comment before it.

@@ -157,6 +157,9 @@ func (s *Store) Ping(ctx context.Context) error {
 // store's budgets; parameters are written {name:Type} and given by Param. The caller
 // closes the rows.
 func (s *Store) Query(ctx context.Context, statement string, params ...any) (driver.Rows, error) {
+	if err := s.explain(ctx, statement, params); err != nil {
+		return nil, err
+	}
 	return s.conn.Query(s.budget(ctx), statement, params...)
 }
 

@@ -16,6 +16,7 @@ import (
 // Pair is an engine and a collector that stores in it, with a directory of their own.
 type Pair struct {
 	Engine, Collector *proc.Process
+	At                string // address of the engine
 	OTLP, Page        string // addresses of the collector's
 	Store             *clickhouse.Store
 	dir               string
@@ -38,7 +39,8 @@ func StartPair(ctx context.Context, below string, log io.Writer) (*Pair, error) 
 	if err != nil {
 		return p, err
 	}
-	dsn := "http://default@" + said[0] + "/sightline"
+	p.At = said[0]
+	dsn := "http://default@" + p.At + "/sightline"
 	p.Collector, said, err = Start(ctx, log, Collector, "-dir", filepath.Join(dir, "collector"), "-store", dsn)
 	if err != nil {
 		return p, err

@@ -3,17 +3,13 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
-	"net/http"
-	"net/http/httptest"
-	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
-	"github.com/sightline-mesh/sightline/collector/promql"
 	"github.com/sightline-mesh/sightline/collector/signal"
+	"github.com/sightline-mesh/sightline/loadtest/backend"
+	"github.com/sightline-mesh/sightline/loadtest/traffic"
 )
 
 var errNothingYet = errors.New("no trace is old enough to be asked for")
@@ -29,9 +25,8 @@ type asking struct {
 	options
 
 	store  *clickhouse.Store
-	prom   http.Handler
 	dice   *rand.Rand
-	mesh   *traffic
+	life   *life
 	begun  time.Time
 	failed map[string]error // the last error of a question
 
@@ -45,10 +40,10 @@ type answer struct {
 	took     time.Duration
 }
 
-func newAsking(o options, s *clickhouse.Store, mesh *traffic) *asking {
+func newAsking(o options, s *clickhouse.Store, l *life) *asking {
 	return &asking{
-		options: o, store: s, mesh: mesh, dice: rand.New(rand.NewPCG(2, 2)), failed: map[string]error{},
-		prom: promql.New(promql.Config{}, s).Handler(nil), begun: time.Now(),
+		options: o, store: s, life: l, dice: rand.New(rand.NewPCG(2, 2)), failed: map[string]error{},
+		begun: time.Now(),
 	}
 }
 
@@ -57,10 +52,10 @@ func (a *asking) questions() []question {
 		now := time.Now()
 		return signal.Window{Start: now.Add(-d), End: now}
 	}
-	service := func() string { return serviceName(a.dice.IntN(a.services)) }
+	service := func() string { return traffic.Service(a.dice.IntN(a.shape.Services)) }
 	return []question{
 		{"trace by id", func(ctx context.Context) error {
-			id, ok := a.mesh.known(a.dice)
+			id, ok := a.life.known(a.dice)
 			if !ok {
 				return errNothingYet
 			}
@@ -91,24 +86,10 @@ func (a *asking) questions() []question {
 			_, err := a.store.Logs(ctx, signal.LogQuery{Service: service(), MinStatus: 500, Start: w.Start, End: w.End})
 			return err
 		}},
-		{"p99 by service, PromQL, 15 min by 15 s", a.quantile},
+		{"p99 by service, PromQL, 15 min by 15 s", func(ctx context.Context) error {
+			return backend.QueryRange(ctx, a.store, backend.P99, last(15*time.Minute), 15*time.Second)
+		}},
 	}
-}
-
-// quantile asks as a panel of a dashboard does.
-func (a *asking) quantile(ctx context.Context) error {
-	now := time.Now()
-	q := url.Values{
-		"query": {"histogram_quantile(0.99, sum by (le, destination_service_name) (rate(istio_request_duration_milliseconds_bucket[1m])))"},
-		"start": {strconv.FormatInt(now.Add(-15*time.Minute).Unix(), 10)}, "end": {strconv.FormatInt(now.Unix(), 10)}, "step": {"15"},
-	}
-	req := httptest.NewRequestWithContext(ctx, http.MethodGet, "/query_range?"+q.Encode(), http.NoBody)
-	res := httptest.NewRecorder()
-	a.prom.ServeHTTP(res, req)
-	if res.Code != http.StatusOK {
-		return fmt.Errorf("%d: %s", res.Code, res.Body)
-	}
-	return nil
 }
 
 // run asks until ctx ends.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/sightline-mesh/sightline/loadtest/backend"
 	"github.com/sightline-mesh/sightline/loadtest/peers/proc"
+	"github.com/sightline-mesh/sightline/loadtest/traffic"
 )
 
 func main() { proc.Main("steady", run) }
@@ -26,8 +27,7 @@ type options struct {
 	dir      string
 	rate     int // spans a second
 	length   time.Duration
-	services int
-	callees  int           // of each service
+	shape    traffic.Shape
 	every    time.Duration // from one question to the next
 	look     time.Duration // from one look at the processes to the next
 	patience time.Duration // for all to be stored in the end
@@ -40,8 +40,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.dir, "dir", "", "directory for the data, which is removed at the end; a temporary one if empty")
 	flags.IntVar(&o.rate, "rate", 5000, "spans a second")
 	flags.DurationVar(&o.length, "for", time.Hour, "how long")
-	flags.IntVar(&o.services, "services", 50, "services, with two instances each")
-	flags.IntVar(&o.callees, "callees", 4, "services that each service calls")
+	flags.IntVar(&o.shape.Services, "services", 50, "services, with two instances each")
+	flags.IntVar(&o.shape.Callees, "callees", 4, "services that each service calls")
 	flags.DurationVar(&o.every, "every", time.Second, "time from one question to the next")
 	flags.DurationVar(&o.look, "look", 5*time.Second, "time from one look at the processes to the next")
 	flags.DurationVar(&o.patience, "patience", 5*time.Minute, "time for everything to be stored in the end")
@@ -49,9 +49,9 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		return o, err
 	}
 	switch {
-	case o.rate < spansOfRequest:
-		return o, fmt.Errorf("rate: want at least the %d spans of one request", spansOfRequest)
-	case o.services < 2 || o.callees < 1 || o.callees >= o.services:
+	case o.rate < traffic.SpansOfRequest:
+		return o, fmt.Errorf("rate: want at least the %d spans of one request", traffic.SpansOfRequest)
+	case o.shape.Services < 2 || o.shape.Callees < 1 || o.shape.Callees >= o.shape.Services:
 		return o, errors.New("services, callees: want two services at least, and fewer callees than services")
 	case o.every <= 0 || o.look <= 0:
 		return o, errors.New("every, look: want more than 0")

@@ -9,6 +9,7 @@ import (
 	"github.com/sightline-mesh/sightline/collector/store/storetest"
 	"github.com/sightline-mesh/sightline/loadtest/backend"
 	"github.com/sightline-mesh/sightline/loadtest/peers/proc"
+	"github.com/sightline-mesh/sightline/loadtest/traffic"
 )
 
 // TestMain lets the test's program play the engine and the collector.
@@ -25,7 +26,7 @@ func TestMain(m *testing.M) {
 func TestAMeshIsStoredAndAnswered(t *testing.T) {
 	storetest.NeedEngine(t)
 	o := options{
-		dir: t.TempDir(), rate: 500, length: 20 * time.Second, services: 5, callees: 2,
+		dir: t.TempDir(), rate: 500, length: 20 * time.Second, shape: traffic.Shape{Services: 5, Callees: 2},
 		every: 200 * time.Millisecond, look: time.Second, patience: 2 * time.Minute,
 	}
 	figures, err := live(t.Context(), o, t.Output())
@@ -35,8 +36,8 @@ func TestAMeshIsStoredAndAnswered(t *testing.T) {
 	if err := figures.verdict(); err != nil {
 		t.Error(err)
 	}
-	if figures.spans < 1000 || figures.logs < 1000 {
-		t.Errorf("told of %d spans and %d requests", figures.spans, figures.logs)
+	if figures.told.Spans < 1000 || figures.told.Logs < 1000 {
+		t.Errorf("told of %d spans and %d requests", figures.told.Spans, figures.told.Logs)
 	}
 	asked := map[string]bool{}
 	for _, a := range figures.asked.took {

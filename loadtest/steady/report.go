@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
+	"github.com/sightline-mesh/sightline/loadtest/traffic"
 )
 
 // shares is how many equal times the run is cut into; the first holds the warming up, so
@@ -23,18 +24,18 @@ const shares = 10
 type figures struct {
 	options
 
-	spans, logs, dropped uint64 // by the sidecars' books
-	asked                *asking
-	probed               *probing
-	looks                []look
-	sizes                []clickhouse.Size
+	told   traffic.Books
+	asked  *asking
+	probed *probing
+	looks  []look
+	sizes  []clickhouse.Size
 }
 
 // String is tables of the figures: early is the second tenth of the run, late the last.
 func (f *figures) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d spans and %d log rows of %d services in %s, %d CPUs; %d dropped by sidecars, all others stored\n\n",
-		f.spans, f.logs, f.services, f.length, runtime.NumCPU(), f.dropped)
+		f.told.Spans, f.told.Logs, f.shape.Services, f.length, runtime.NumCPU(), f.told.DroppedSpans)
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	row(w, "", "early", "late", "most")
 	f.grown(w, "collector, RSS MiB", func(l look) float64 { return float64(l.collector) / (1 << 20) })
@@ -58,7 +59,7 @@ func (f *figures) String() string {
 	row(w, "bytes a row in the access log", "merged")
 	for _, z := range f.sizes {
 		if z.Name == "logs" || strings.HasPrefix(z.Name, "red") {
-			row(w, z.Name, fmt.Sprintf("%.1f", float64(z.Bytes)/float64(f.logs)), fmt.Sprintf("%d rows", z.Rows))
+			row(w, z.Name, fmt.Sprintf("%.1f", float64(z.Bytes)/float64(f.told.Logs)), fmt.Sprintf("%d rows", z.Rows))
 		}
 	}
 	w.Flush()
@@ -69,8 +70,8 @@ func (f *figures) String() string {
 // much it took, is for the reader to judge.
 func (f *figures) verdict() error {
 	var errs []error
-	if f.dropped > 0 {
-		errs = append(errs, fmt.Errorf("sidecars dropped %d spans", f.dropped))
+	if n := f.told.DroppedSpans + f.told.DroppedLogs; n > 0 {
+		errs = append(errs, fmt.Errorf("sidecars dropped %d spans and rows of the access log", n))
 	}
 	for name, err := range f.asked.failed {
 		errs = append(errs, fmt.Errorf("%s: %w", name, err))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sightline-mesh/sightline/loadtest/backend"
+	"github.com/sightline-mesh/sightline/loadtest/traffic"
 )
 
 // live does all of it.
@@ -22,23 +23,23 @@ func live(ctx context.Context, o options, log io.Writer) (*figures, error) {
 }
 
 func measure(ctx context.Context, o options, pair *backend.Pair) (*figures, error) {
-	mesh, err := newTraffic(o, pair.OTLP)
+	mesh, err := traffic.New(o.shape, pair.OTLP, o.patience)
 	if err != nil {
 		return nil, err
 	}
-	asking := newAsking(o, pair.Store, mesh)
+	life := &life{options: o, mesh: mesh}
+	asking := newAsking(o, pair.Store, life)
 	probing := &probing{otlp: pair.OTLP, store: pair.Store}
 	watching := &watching{options: o, pair: pair, begun: time.Now()}
-	during(ctx, o.length, mesh.run, asking.run, probing.run, watching.run)
+	during(ctx, o.length, life.run, asking.run, probing.run, watching.run)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	f := &figures{options: o, asked: asking, probed: probing, looks: watching.looks}
-	f.spans, f.logs, f.dropped = mesh.books()
+	f := &figures{options: o, told: mesh.Books(), asked: asking, probed: probing, looks: watching.looks}
 	if err := errors.Join(watching.err, probing.err); err != nil {
 		return nil, err
 	}
-	if err := pair.Drained(ctx, f.spans-f.dropped+uint64(len(probing.took)), o.patience); err != nil {
+	if err := pair.Drained(ctx, f.told.Spans-f.told.DroppedSpans+uint64(len(probing.took)), o.patience); err != nil {
 		return nil, err
 	}
 	for _, table := range []string{"logs", "red"} {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -45,6 +46,10 @@ func numbered(prefix string, n int) [][]byte {
 		all[i] = strconv.AppendInt([]byte(prefix), int64(i), 10)
 	}
 	return all
+}
+
+func (d *dataset) String() string {
+	return fmt.Sprintf("%d spans, %d attributes each, over %s", d.traces*spansPerTrace, perSpan, d.step*time.Duration(d.traces))
 }
 
 func (d *dataset) batches() int { return (d.traces + tracesPerBatch - 1) / tracesPerBatch }

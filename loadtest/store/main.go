@@ -1,12 +1,13 @@
 // Command store measures what the mesh's store takes in and how fast it answers: the
 // embedded engine and a collector, each a process of its own as `sightline up` runs them,
-// filled over OTLP with the dataset that Jaeger publishes its figures for, and asked by
-// the code that serves the API.
+// filled over OTLP with the dataset that Jaeger publishes its figures for, or with a day of
+// a mesh, and asked by the code that serves the API.
 //
 // A span counts as taken in when its request was acknowledged, which means that it is on
 // disk, and as stored when the engine has acknowledged its batch.
 //
 //	go run ./loadtest/store -traces 1000000
+//	go run ./loadtest/store -mesh -traces 2000000
 package main
 
 import (
@@ -27,9 +28,11 @@ func main() { proc.Main("store", run) }
 type options struct {
 	dir        string
 	traces     int
+	mesh       bool          // a day of a mesh instead of Jaeger's dataset
 	over       time.Duration // that the traces are spread over, up to now
 	senders    int
 	asks       int           // of each question
+	cold       bool          // asks with empty caches too
 	patience   time.Duration // for the last span to be stored
 	profile    string        // of the collector's CPU while it is sent to
 	profileFor time.Duration
@@ -41,9 +44,11 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.dir, "dir", "", "directory for the data, which is removed at the end; a temporary one if empty")
 	flags.IntVar(&o.traces, "traces", 1_000_000, "traces of ten spans")
+	flags.BoolVar(&o.mesh, "mesh", false, "a day of a mesh's sidecars, with access log and RED rows, instead of Jaeger's dataset")
 	flags.DurationVar(&o.over, "over", 140*time.Hour, "time that the traces are spread over, up to now; whole days of a week are kept")
 	flags.IntVar(&o.senders, "senders", 4, "requests of 1,000 spans at a time")
 	flags.IntVar(&o.asks, "asks", 50, "times each question is asked, with different values")
+	flags.BoolVar(&o.cold, "cold", true, "find traces with the engine's and the system's caches empty too; as root")
 	flags.DurationVar(&o.patience, "patience", 30*time.Minute, "time for the last span to be stored")
 	flags.StringVar(&o.profile, "profile", "", "file for a CPU profile of the collector while it is sent to")
 	flags.DurationVar(&o.profileFor, "profile-for", 10*time.Second, "length of the profile")

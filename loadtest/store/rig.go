@@ -16,7 +16,14 @@ type rig struct {
 	options
 	*backend.Pair
 
-	data *dataset
+	data filling
+}
+
+// filling is what the store is filled with, and what is asked of it then.
+type filling interface {
+	fmt.Stringer
+	fill(ctx context.Context, r *rig) (intake, error)
+	questions() []question
 }
 
 func start(ctx context.Context, o options, log io.Writer) (*rig, error) {
@@ -24,7 +31,13 @@ func start(ctx context.Context, o options, log io.Writer) (*rig, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start: %w", err), pair.Stop())
 	}
-	return &rig{options: o, Pair: pair, data: newDataset(o.traces, o.over, time.Now().Add(-time.Minute))}, nil
+	r := &rig{options: o, Pair: pair}
+	if end := time.Now().Add(-time.Minute); o.mesh {
+		r.data = newMeshset(o.traces*spansPerTrace, end)
+	} else {
+		r.data = newDataset(o.traces, o.over, end)
+	}
+	return r, nil
 }
 
 // profileTo writes the collector's CPU profile of the next seconds, if one is wanted.

@@ -23,21 +23,34 @@ type intake struct {
 	wire              int64         // bytes
 }
 
-// send sends the whole dataset, tries again what was refused, and waits until it is
-// stored.
-func (r *rig) send(ctx context.Context) (intake, error) {
-	var in intake
+// usage is the processor time that both processes have used.
+type usage struct{ collector, engine time.Duration }
+
+func (r *rig) used() (u usage, err error) {
 	cpu := proc.System()
-	usedCollector, err := cpu.CPU(r.Collector.PID())
-	if err != nil {
-		return in, err
+	if u.collector, err = cpu.CPU(r.Collector.PID()); err != nil {
+		return u, err
 	}
-	usedEngine, err := cpu.CPU(r.Engine.PID())
+	u.engine, err = cpu.CPU(r.Engine.PID())
+	return u, err
+}
+
+// since counts what both have used meanwhile.
+func (in *intake) since(before usage, r *rig) error {
+	now, err := r.used()
+	in.collector, in.engine = now.collector-before.collector, now.engine-before.engine
+	return err
+}
+
+// fill sends the whole dataset, tries again what was refused, and waits until it is
+// stored.
+func (d *dataset) fill(ctx context.Context, r *rig) (in intake, err error) {
+	before, err := r.used()
 	if err != nil {
 		return in, err
 	}
 	begun := time.Now()
-	if err := r.sendAll(ctx, &in); err != nil {
+	if err := r.sendAll(ctx, d, &in); err != nil {
 		return in, err
 	}
 	in.acknowledged = time.Since(begun)
@@ -45,16 +58,10 @@ func (r *rig) send(ctx context.Context) (intake, error) {
 		return in, err
 	}
 	in.stored = time.Since(begun)
-	nowCollector, err := cpu.CPU(r.Collector.PID())
-	if err != nil {
-		return in, err
-	}
-	nowEngine, err := cpu.CPU(r.Engine.PID())
-	in.collector, in.engine = nowCollector-usedCollector, nowEngine-usedEngine
-	return in, err
+	return in, in.since(before, r)
 }
 
-func (r *rig) sendAll(ctx context.Context, in *intake) error {
+func (r *rig) sendAll(ctx context.Context, d *dataset, in *intake) error {
 	var next, spans, refused, wire atomic.Int64
 	g, ctx := errgroup.WithContext(ctx)
 	for range r.senders {
@@ -63,10 +70,10 @@ func (r *rig) sendAll(ctx context.Context, in *intake) error {
 			defer client.CloseIdleConnections()
 			for {
 				n := int(next.Add(1)) - 1
-				if n >= r.data.batches() {
+				if n >= d.batches() {
 					return nil
 				}
-				body, items := r.data.batch(n)
+				body, items := d.batch(n)
 				again, err := r.post(ctx, client, body)
 				if err != nil {
 					return err
