@@ -81,7 +81,9 @@ func shareOf(percentage float64) (share, error) {
 }
 
 // Sample decides on a trace that starts with a request. Whoever decides by the same
-// share comes to the same: of W3C's trace ids the last seven bytes are random.
+// share comes to the same: of W3C's trace ids the last seven bytes are random, and of what
+// they say the highest are sampled, as OpenTelemetry's consistent samplers have it, so that
+// one that keeps a smaller share later keeps some of these.
 func (s *Sampler) Sample(trace [16]byte, q *Request) bool {
 	of := s.all
 	for i := range s.rules {
@@ -90,7 +92,7 @@ func (s *Sampler) Sample(trace [16]byte, q *Request) bool {
 			break
 		}
 	}
-	return share(binary.BigEndian.Uint64(trace[8:])&(ids-1)) < of
+	return share(binary.BigEndian.Uint64(trace[8:])&(ids-1)) >= ids-of
 }
 
 // Keeps reports whether the sidecar's own span of a request that is not sampled is

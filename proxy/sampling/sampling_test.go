@@ -58,6 +58,16 @@ func TestShareIsWhatWasAskedFor(t *testing.T) {
 	}
 }
 
+// As OpenTelemetry's consistent samplers: the threshold of 25 % is c0000000000000.
+func TestTheHighestIDsAreSampled(t *testing.T) {
+	s := compile(t, mesh.Sampling{Percentage: 25})
+	for random, want := range map[uint64]bool{0: false, 0xbf << 48: false, 0xc0 << 48: true, 0xff << 48: true} {
+		if got := s.Sample(trace(random), request("a", "/", "GET")); got != want {
+			t.Errorf("%014x: %v, want %v", random, got, want)
+		}
+	}
+}
+
 func TestFirstRuleThatFitsDecides(t *testing.T) {
 	s := compile(t, mesh.Sampling{Percentage: 0, Rules: []mesh.SamplingRule{
 		{Host: "Checkout", PathPrefix: "/health", Percentage: 0},
