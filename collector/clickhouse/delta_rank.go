@@ -9,29 +9,36 @@ import (
 	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
-// compareSets ranks what differs between the sets and leaves out what does not tell
+// comparison is of two sets of spans: how sure what is said of each is, as setSize has it,
+// and which keys the selection is made of.
+type comparison struct {
+	inside, outside float64
+	known           map[string]bool
+}
+
+// sets ranks what differs between the sets and leaves out what does not tell
 // anything: keys that the selection is made of, differences that chance explains, and
 // the values of keys that only identify.
-func compareSets(d *signal.Deltas, rows []deltaRow, known map[string]bool) {
+func (c comparison) sets(d *signal.Deltas, rows []deltaRow) {
 	for _, r := range rows {
 		if r.key.Key == "" {
 			d.LookedInside, d.LookedOutside = r.key.Inside, r.key.Outside
 		}
 	}
 	difference := func(inside, outside uint64) float64 {
-		return difference(share{inside, d.LookedInside}, share{outside, d.LookedOutside})
+		return difference(shareOf(inside, d.LookedInside, c.inside), shareOf(outside, d.LookedOutside, c.outside))
 	}
 	score := map[string]float64{}
 	for _, r := range rows {
 		k := r.key
-		if k.Key == "" || known[k.Key] {
+		if k.Key == "" || c.known[k.Key] {
 			continue
 		}
 		name := named(r.scope, k.Key)
 		best := difference(k.Inside, k.Outside)
 		values := k.Values
 		k.Values = nil
-		if !identifies(k) {
+		if !identifies(r) {
 			for _, v := range values {
 				if by := difference(v.Inside, v.Outside); by > 0 {
 					v.Filter = equals(r.scope, k.Key, v.Value).String()
@@ -51,7 +58,12 @@ func compareSets(d *signal.Deltas, rows []deltaRow, known map[string]bool) {
 }
 
 // share is a part of a set.
-type share struct{ part, whole uint64 }
+type share struct{ part, whole float64 }
+
+// shareOf is that of spans of which each says so much about its set.
+func shareOf(part, whole uint64, evidence float64) share {
+	return share{float64(part) * evidence, float64(whole) * evidence}
+}
 
 // difference is how far two shares lie apart, 0 where chance alone could have put them
 // there: less than two and a half standard errors.
@@ -60,9 +72,9 @@ func difference(a, b share) float64 {
 		return 0
 	}
 	const sure = 2.5
-	n, m := float64(a.whole), float64(b.whole)
-	by := math.Abs(float64(a.part)/n - float64(b.part)/m)
-	pooled := float64(a.part+b.part) / (n + m)
+	n, m := a.whole, b.whole
+	by := math.Abs(a.part/n - b.part/m)
+	pooled := (a.part + b.part) / (n + m)
 	if by < sure*math.Sqrt(pooled*(1-pooled)*(1/n+1/m)) {
 		return 0
 	}
@@ -70,9 +82,9 @@ func difference(a, b share) float64 {
 }
 
 // identifies reports whether nearly every span has a value of its own.
-func identifies(k signal.DeltaKey) bool {
+func identifies(r deltaRow) bool {
 	const few = 10
-	return k.Distinct > few && 2*k.Distinct > k.Inside+k.Outside
+	return r.key.Distinct > few && 2*r.key.Distinct > r.stored
 }
 
 // named is a key as a filter has to have it: with its scope where the key alone is a

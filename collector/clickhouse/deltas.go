@@ -51,22 +51,27 @@ func (s *Store) Deltas(ctx context.Context, q signal.DeltaQuery) (signal.Deltas,
 		to = time.Unix(0, math.MaxInt64)
 	}
 	params := append(c.params, Param("from", nanos(q.From)), Param("to", nanos(to)))
-	var d signal.Deltas
+	var (
+		d               signal.Deltas
+		inside, outside setSize
+	)
 	w := window(q.Search.Start, q.Search.End, time.Now())
 	w.Start, d.Partial, err = countBack(ctx, s, tally{
 		what: "count spans to compare", statement: statement(deltaSizes), params: params, window: w,
-		enough: func() bool { return d.Inside > 0 && d.Inside+d.Outside >= enoughSpans },
-	}, scanSizes, func(n [2]uint64) {
-		d.Inside, d.Outside = d.Inside+n[0], d.Outside+n[1]
+		enough: func() bool { return inside.stored > 0 && inside.stored+outside.stored >= enoughSpans },
+	}, scanSizes, func(n [2]setSize) {
+		inside.add(n[0])
+		outside.add(n[1])
 	})
-	if err != nil || d.Inside == 0 || d.Outside == 0 {
+	d.Inside, d.Outside = inside.spans(), outside.spans()
+	if err != nil || inside.stored == 0 || outside.stored == 0 {
 		return d, err
 	}
-	rows, err := s.pairs(ctx, statement(deltasOfSpans), append(params, windowParams(w)...), d)
+	rows, err := s.pairs(ctx, statement(deltasOfSpans), append(params, windowParams(w)...), inside, outside)
 	if err != nil {
 		return signal.Deltas{}, err
 	}
-	compareSets(&d, rows, mentioned(selection))
+	comparison{inside.evidence(), outside.evidence(), mentioned(selection)}.sets(&d, rows)
 	d.Keys = d.Keys[:min(len(d.Keys), limit(q.Limit, 20))]
 	return d, nil
 }
@@ -84,16 +89,34 @@ func (c *condition) selection(text string) (filter.Expr, string, error) {
 	return e, sql, err
 }
 
-func scanSizes(rows driver.Rows) (n [2]uint64, err error) {
-	err = rows.Scan(&n[0], &n[1])
+// setSize is how large a set of spans is.
+type setSize struct {
+	weight  float64 // how many spans those that were stored stand for
+	squares float64 // of their weights
+	stored  uint64
+}
+
+func (s *setSize) add(o setSize) {
+	s.weight, s.squares, s.stored = s.weight+o.weight, s.squares+o.squares, s.stored+o.stored
+}
+
+func (s setSize) spans() uint64 { return uint64(math.Round(s.weight)) }
+
+// evidence is how many spans of which nobody left any out would say as much about the set
+// as one that it is said to have: less than 1 where some stand for others (Kish's effective
+// size of a sample).
+func (s setSize) evidence() float64 { return s.weight / s.squares }
+
+func scanSizes(rows driver.Rows) (n [2]setSize, err error) {
+	err = rows.Scan(&n[0].weight, &n[1].weight, &n[0].squares, &n[1].squares, &n[0].stored, &n[1].stored)
 	return n, err
 }
 
 // pairs reads the keys and values of both sets.
-func (s *Store) pairs(ctx context.Context, statement string, params []any, d signal.Deltas) ([]deltaRow, error) {
-	in, out := pairSampling(d.Inside), pairSampling(d.Outside)
+func (s *Store) pairs(ctx context.Context, statement string, params []any, inside, outside setSize) ([]deltaRow, error) {
+	in, out := pairSampling(inside.stored), pairSampling(outside.stored)
 	params = append(params, Param("inside_every", in), Param("outside_every", out), Param("limit", maxCompareKeys),
-		Param("inside", float64(d.Inside)/float64(in)), Param("outside", float64(d.Outside)/float64(out)))
+		Param("inside", inside.weight/float64(in)), Param("outside", outside.weight/float64(out)))
 	budget, cancel := context.WithTimeout(ctx, s.cfg.QueryTimeout)
 	defer cancel()
 	rows, err := collect(budget, s, statement, scanDelta, params)
@@ -110,8 +133,9 @@ func (s *Store) pairs(ctx context.Context, statement string, params []any, d sig
 func pairSampling(spans uint64) uint64 { return (spans + maxCompared - 1) / maxCompared }
 
 type deltaRow struct {
-	scope filter.Scope
-	key   signal.DeltaKey
+	scope  filter.Scope
+	key    signal.DeltaKey
+	stored uint64 // spans that have it, whatever each stands for
 }
 
 func scanDelta(rows driver.Rows) (deltaRow, error) {
@@ -120,7 +144,7 @@ func scanDelta(rows driver.Rows) (deltaRow, error) {
 		scope string
 		most  [][]any
 	)
-	if err := rows.Scan(&scope, &d.key.Key, &d.key.Inside, &d.key.Outside, &d.key.Distinct, &most); err != nil {
+	if err := rows.Scan(&scope, &d.key.Key, &d.key.Inside, &d.key.Outside, &d.stored, &d.key.Distinct, &most); err != nil {
 		return d, err
 	}
 	d.scope = filter.Scope(scope)

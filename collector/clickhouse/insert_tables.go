@@ -63,6 +63,7 @@ func spansTable() table[SpanRow] {
 		of("status", func(r *r) string { return r.Status }),
 		of("status_message", func(r *r) string { return r.StatusMessage }),
 		of("failed", func(r *r) bool { return r.Failed }),
+		{name: "weight", wire: "Float32", read: weights},
 		of("event_times", func(r *r) []time.Time { return r.EventTimes }),
 		of("event_names", func(r *r) []string { return r.EventNames }),
 		of("event_attributes", func(r *r) []map[string]string { return r.EventAttributes }),
@@ -72,6 +73,16 @@ func spansTable() table[SpanRow] {
 		func(r *r) *Workload { return &r.Workload },
 		func(r *r) *Hop { return &r.Hop },
 		func(r *r) *Attributes { return &r.Attributes })...)}
+}
+
+// weights are those of spans. Most often nobody has sampled.
+func weights(rows []SpanRow, _ bool) values {
+	all, none := make([]float32, len(rows)), true
+	for i := range rows {
+		all[i] = max(rows[i].Weight, 1)
+		none = none && all[i] == 1
+	}
+	return values{all, none}
 }
 
 func logsTable() table[LogRow] {

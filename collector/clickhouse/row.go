@@ -53,6 +53,8 @@ type SpanRow struct {
 	Status        string // "unset", "ok" or "error"
 	StatusMessage string
 	Failed        bool // counts as an error in RED
+	// Weight is of how many spans this is the one that a sampler kept; 0 is 1.
+	Weight float32
 	Hop
 	Attributes
 	EventTimes      []time.Time // the three are of one length

@@ -134,6 +134,59 @@ func TestDeltasSayWhatIsDifferent(t *testing.T) {
 	}
 }
 
+// Of the spans that are well, a sampler kept one in four: what is said is what would be
+// said of all, as far as so few can tell.
+func TestSampledSpansCountForThoseLeftOut(t *testing.T) {
+	s := openMigrated(t)
+	start := time.Now().UTC().Truncate(time.Minute).Add(-time.Hour)
+	var rows []SpanRow
+	for i := range 40 {
+		r := SpanRow{
+			TraceID: TraceID{15: byte(i)}, SpanID: SpanID{7: 1}, Name: "GET", Kind: "server", Workload: Workload{Service: "cart", Version: "v1"},
+			Start: start.Add(time.Second), Duration: 10 * time.Millisecond, Status: "ok", Weight: 4, Hop: Hop{GRPCStatus: -1},
+		}
+		if i%2 == 1 {
+			r.Version, r.Status, r.Weight = "v2", "error", 0 // as of whoever knows nothing of weights
+		}
+		r.Strings.Add("only", fmt.Sprintf("n-%d", i))
+		rows = append(rows, r)
+	}
+	if err := s.InsertSpans(t.Context(), "sampled", rows); err != nil {
+		t.Fatal(err)
+	}
+	search := signal.TraceQuery{Start: start, End: start.Add(time.Minute)}
+	h, err := s.Heatmap(t.Context(), signal.SpanQuery{Search: search}, 1)
+	if err != nil || h.Spans != 100 || h.Errors != 20 || len(h.Cells) != 1 || h.Cells[0] != cell(0, 6, 100, 20) {
+		t.Errorf("%+v, %v; want 100 spans, of which 20 failed", h, err)
+	}
+	d, err := s.Deltas(t.Context(), signal.DeltaQuery{SpanQuery: signal.SpanQuery{Search: search}, Selected: "status = error"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := signal.Deltas{Inside: 20, Outside: 80, LookedInside: 20, LookedOutside: 80, Keys: []signal.DeltaKey{
+		{Key: "version", Inside: 20, Outside: 80, Distinct: 2, Values: []signal.DeltaValue{
+			{Value: "v1", Inside: 0, Outside: 80, Filter: `version = "v1"`}, {Value: "v2", Inside: 20, Outside: 0, Filter: `version = "v2"`},
+		}},
+	}}
+	if diff := cmp.Diff(want, d); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestFewSampledSpansAreNoEvidence(t *testing.T) {
+	at := comparison{1, 1, nil}
+	key := deltaRow{key: signal.DeltaKey{Key: "zone", Inside: 60, Outside: 40, Distinct: 1}, stored: 100}
+	rows := []deltaRow{{key: signal.DeltaKey{Inside: 100, Outside: 100}}, key}
+	all, few := signal.Deltas{}, signal.Deltas{}
+	at.sets(&all, rows)
+	// The same counts, made of one span in ten.
+	tenth := setSize{100, 1000, 10}
+	comparison{tenth.evidence(), tenth.evidence(), nil}.sets(&few, rows)
+	if len(all.Keys) != 1 || len(few.Keys) != 0 {
+		t.Errorf("100 spans each: %v; 10 that stand for 100: %v; want the former alone to tell", all.Keys, few.Keys)
+	}
+}
+
 func TestLargeSetsAreSampledByTrace(t *testing.T) {
 	if got := pairSampling(20_000); got != 1 {
 		t.Errorf("20,000 spans: one trace in %d", got)
@@ -147,12 +200,12 @@ func TestLargeSetsAreSampledByTrace(t *testing.T) {
 	c := condition{schema: spanSchema}
 	rows, err := s.pairs(t.Context(), strings.NewReplacer("{{filter}}", "1", "{{selected}}", "status = 'error'").Replace(deltasOfSpans),
 		append(c.params, append(windowParams(signal.Window{Start: start, End: start.Add(time.Hour)}), Param("from", int64(0)), Param("to", nanos(start.Add(time.Hour))))...),
-		signal.Deltas{Inside: 20, Outside: 4 * maxCompared}) // as if the rest were many
+		setSize{20, 20, 20}, setSize{4 * maxCompared, 4 * maxCompared, 4 * maxCompared}) // as if the rest were many
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := signal.Deltas{}
-	compareSets(&d, rows, nil)
+	comparison{1, 1, nil}.sets(&d, rows)
 	if d.LookedInside != 20 || d.LookedOutside == 0 || d.LookedOutside > 50 {
 		t.Errorf("looked at %d and %d spans; want all 20 and about a quarter of 80", d.LookedInside, d.LookedOutside)
 	}
@@ -285,7 +338,7 @@ func TestCountingEndsWhenItIsEnough(t *testing.T) {
 		params: []any{Param("from", int64(0)), Param("to", nanos(now.Add(time.Hour)))},
 		window: signal.Window{Start: now.Add(-100 * time.Hour), End: now},
 		enough: func() bool { return counted >= 10 },
-	}, scanSizes, func(n [2]uint64) { counted += n[0] })
+	}, scanSizes, func(n [2]setSize) { counted += n[0].stored })
 	if err != nil || counted != 10 || !from.Equal(now.Add(-time.Minute)) || !strings.Contains(partial, "more than is compared") {
 		t.Errorf("%d spans back to %v, partial %q, %v; want the 10 of the newest minute", counted, from, partial, err)
 	}

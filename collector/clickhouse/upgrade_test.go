@@ -226,7 +226,12 @@ var questions = map[string]question{
 		page, err := u.Logs(ctx, signal.LogQuery{Service: "cart"})
 		return float64(len(page.Logs)), err
 	}},
-	"Grafana's traces":             {sinceSpans, false, rowsOf("SELECT count() FROM otel_traces")},
+	"Grafana's traces": {sinceSpans, false, rowsOf("SELECT count() FROM otel_traces")},
+	"spans of a heatmap": {sinceSpans, false, func(ctx context.Context, u upgraded) (float64, error) {
+		h, err := u.Heatmap(ctx, signal.SpanQuery{Search: signal.TraceQuery{Start: u.window.Start, End: u.window.End}}, 1)
+		return float64(h.Spans), err
+	}},
+	"spans by weight":              {sinceSpans, false, rowsOf("SELECT toUInt64(sum(weight)) FROM spans")},
 	"Grafana's logs":               {sinceLogs, false, rowsOf("SELECT count() FROM otel_logs")},
 	"streams":                      {sinceNow, true, rowsOf("SELECT toUInt64(sum(opened)) FROM red")},
 	"streams by minute":            {sinceNow, true, rowsOf("SELECT toUInt64(sum(opened)) FROM red_1m")},

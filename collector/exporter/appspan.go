@@ -1,11 +1,13 @@
 package exporter
 
 import (
+	"math"
 	"net"
 	"net/netip"
 	"strings"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
@@ -60,7 +62,7 @@ func isLoopback(host string) bool {
 	return err == nil && (addr.IsLoopback() || addr.IsUnspecified())
 }
 
-// addAppSpan counts one client span as one request to peer.
+// addAppSpan counts one client span as one request to peer, or as all that it stands for.
 func (b *redBatch) addAppSpan(row *clickhouse.SpanRow, peer string) {
 	end := pcommon.NewTimestampFromTime(row.Start.Add(row.Duration))
 	r := b.row(clickhouse.REDKey{
@@ -69,12 +71,23 @@ func (b *redBatch) addAppSpan(row *clickhouse.SpanRow, peer string) {
 		Method: row.Method, Status: row.Hop.Status, GRPCStatus: row.GRPCStatus, Protocol: appProtocol(row),
 	})
 	ms := float64(row.Duration) / float64(time.Millisecond)
-	r.Requests++
+	n := requests(row)
+	r.Requests += n
 	if row.Failed {
-		r.Failed++
+		r.Failed += n
 	}
-	r.DurationSum += ms
-	r.Buckets[signal.BucketOf(ms)]++
+	r.DurationSum += ms * float64(n)
+	r.Buckets[signal.BucketOf(ms)] += n
+}
+
+// requests is a span's weight as a whole number, rounded up or down by its id: so that many
+// add up to their weights, and a batch that is made again is the same.
+func requests(row *clickhouse.SpanRow) uint64 {
+	whole, rest := math.Modf(max(float64(row.Weight), 1))
+	if rest > 0 && float64(xxhash.Sum64(row.SpanID[:])>>32) < rest*(1<<32) {
+		whole++
+	}
+	return uint64(whole)
 }
 
 // appProtocol is what an application's span says about how it spoke.

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
+	"github.com/sightline-mesh/sightline/collector/sampling"
 	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
@@ -113,6 +114,9 @@ func spanRow(o origin, scope string, span ptrace.Span) clickhouse.SpanRow {
 		Status:        statusOf(span.Status().Code()),
 		StatusMessage: span.Status().Message(),
 		Attributes:    clickhouse.Attributes{Resource: o.resource},
+	}
+	if row.TraceState != "" {
+		row.Weight = float32(sampling.Read(row.TraceState, span.TraceID()).Threshold.Weight())
 	}
 	columns := appColumns
 	if row.Mesh {

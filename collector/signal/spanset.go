@@ -9,6 +9,9 @@ type SpanQuery struct {
 	Roots  bool
 }
 
+// Spans that samplers kept count for all that they stand for, here and in Deltas, where
+// their share is said ("ot=th:…" in OpenTelemetry's tracestate).
+
 // Heatmap counts spans by time and duration. Bucket i of a scale holds durations of more
 // than 2^(i/2^Scale) and at most 2^((i+1)/2^Scale) ms.
 type Heatmap struct {

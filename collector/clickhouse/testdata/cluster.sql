@@ -615,3 +615,8 @@ FROM `sightline`.`red_1m_local` AS red_1m
 GROUP BY
     time, reporter, source, source_version, destination, destination_version, instance,
     route, method, status, grpc_status, flags, protocol, mtls;
+
+-- Of how many spans a row is the one that a sampler kept: what counts spans adds this up.
+ALTER TABLE `sightline`.`spans_local` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS weight Float32 DEFAULT 1 CODEC(ZSTD(1));
+
+ALTER TABLE `sightline`.`spans` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS weight Float32 DEFAULT 1 CODEC(ZSTD(1));

@@ -1,25 +1,31 @@
 -- What the spans of two sets say, as pairs of key and value: by key, the values whose
 -- shares differ most. Columns go by the names that filters have for them. Of large sets
 -- one trace in so many is looked at. Texts that nobody would compare are left out. The
--- pair without a key counts the spans.
+-- pair without a key counts the spans. One that a sampler kept counts for all that it
+-- stands for, but for how many were stored.
 SELECT
     scope,
     key,
-    sum(in_set) AS with_key_inside,
-    sum(in_rest) AS with_key_outside,
+    toUInt64(round(sum(in_set))) AS with_key_inside,
+    toUInt64(round(sum(in_rest))) AS with_key_outside,
+    sum(stored) AS with_key_stored,
     count() AS distinct_values,
-    groupArraySorted(5)(tuple(-abs(in_set / {inside:Float64} - in_rest / {outside:Float64}), value, in_set, in_rest)) AS most
+    groupArraySorted(5)(tuple(
+        -abs(in_set / {inside:Float64} - in_rest / {outside:Float64}), value,
+        toUInt64(round(in_set)), toUInt64(round(in_rest)))) AS most
 FROM
 (
     SELECT
         tupleElement(pair, 1) AS scope,
         tupleElement(pair, 2) AS key,
         tupleElement(pair, 3) AS value,
-        countIf(selected) AS in_set,
-        countIf(NOT selected) AS in_rest
+        sumIf(weight, selected) AS in_set,
+        sumIf(weight, NOT selected) AS in_rest,
+        count() AS stored
     FROM
     (
         SELECT
+            weight,
             start >= fromUnixTimestamp64Nano({from:Int64}, 'UTC')
                 AND start < fromUnixTimestamp64Nano({to:Int64}, 'UTC')
                 AND {{selected}} AS selected,
