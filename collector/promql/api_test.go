@@ -97,7 +97,7 @@ func TestTooManyRows(t *testing.T) {
 	traffic(t, s, end)
 	h := New(Config{MaxRows: 10}, s).Handler(nil)
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/query?query="+url.QueryEscape("rate(istio_requests_total[5m])"), nil))
+	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/query?query="+url.QueryEscape("max_over_time(istio_requests_total[5m])"), nil))
 	if w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "too many rows") {
 		t.Errorf("got %d %s", w.Code, w.Body)
 	}

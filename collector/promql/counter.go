@@ -40,14 +40,22 @@ func (c *counter) add(slot int64, n float64) {
 	c.values = append(c.values, n)
 }
 
-// at is the counter's value at a time in milliseconds.
-func (c *counter) at(t int64) float64 {
+// passed is how many of the counter's slots are complete at a time in milliseconds. Who
+// goes on from an earlier time has its answer for from, so that a walk over all of a
+// counter's times is one over its slots.
+func (c *counter) passed(t int64, from int) int {
 	complete := c.schedule.slots(t)
-	n := sort.Search(len(c.slots), func(i int) bool { return c.slots[i] >= complete })
-	if n == 0 {
-		return 0
+	if from > 0 && c.slots[from-1] >= complete {
+		from = 0
 	}
-	return c.values[n-1]
+	const near = 4
+	for n := from; n < min(from+near, len(c.slots)); n++ {
+		if c.slots[n] >= complete {
+			return n
+		}
+	}
+	rest := c.slots[from:]
+	return from + sort.Search(len(rest), func(i int) bool { return rest[i] >= complete })
 }
 
 // point is all the samples of a counter, one at a time: it computes a sample when it is
@@ -56,6 +64,7 @@ func (c *counter) at(t int64) float64 {
 type point struct {
 	sample
 	series *counter
+	passed int // slots at the last time that was looked at
 }
 
 func (p *point) Len() int { return len(p.series.schedule.times) }
@@ -66,7 +75,13 @@ func (p *point) Get(i int) chunks.Sample {
 }
 
 // F computes the value only when it is looked at: seeking needs times alone.
-func (p *point) F() float64 { return p.series.at(p.t) }
+func (p *point) F() float64 {
+	p.passed = p.series.passed(p.t, p.passed)
+	if p.passed == 0 {
+		return 0
+	}
+	return p.series.values[p.passed-1]
+}
 
 func (p *point) Copy() chunks.Sample { return sample{t: p.t, v: p.F()} }
 

@@ -43,7 +43,7 @@ func New(c Config, s Store) *Engine {
 	return &Engine{
 		engine: prom.NewEngine(prom.EngineOpts{
 			Logger: c.Logger, MaxSamples: c.MaxSamples, Timeout: c.Timeout, LookbackDelta: c.Lookback,
-			EnableAtModifier: true, EnableNegativeOffset: true, Parser: p,
+			EnableAtModifier: true, EnableNegativeOffset: true, Parser: summing{p},
 			NoStepSubqueryIntervalFn: func(int64) int64 { return time.Minute.Milliseconds() },
 			ActiveQueryTracker:       newTracker(), UseStartTimestamps: true,
 		}),

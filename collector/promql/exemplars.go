@@ -95,7 +95,7 @@ func (q *querier) spanExemplars(ctx context.Context, m *metric, matchers []*labe
 		return err
 	}
 	defer rows.Close()
-	b := newBuilder(m, &schedule{}, matchers)
+	b := newBuilder(m, &schedule{}, selection{matchers: matchers})
 	for rows.Next() {
 		var k key
 		var self, selfVersion, peer, peerVersion, trace, span string

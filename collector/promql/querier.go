@@ -43,7 +43,8 @@ func (q *querier) Select(ctx context.Context, _ bool, hints *storage.SelectHints
 	if hints == nil {
 		hints = &storage.SelectHints{Start: q.mint, End: q.maxt, Step: q.maxt - q.mint + 1}
 	}
-	all, err := q.read(ctx, hints, matchers)
+	sums, matchers := noted(matchers)
+	all, err := q.read(ctx, hints, matchers, sums)
 	if err != nil {
 		return storage.ErrSeriesSet(err)
 	}
@@ -108,23 +109,28 @@ func (q *querier) LabelNames(ctx context.Context, _ *storage.LabelHints, matcher
 	return sorted(found), nil, err
 }
 
-func (q *querier) read(ctx context.Context, h *storage.SelectHints, matchers []*labels.Matcher) ([]storage.Series, error) {
+// read reads computed and stored series. Computed ones are added up by sums unless there
+// are stored ones too, some of which may be the same ones, told by somebody else.
+func (q *querier) read(ctx context.Context, h *storage.SelectHints, matchers []*labels.Matcher, sums *sums) ([]storage.Series, error) {
+	stored, err := q.stored(ctx, h, matchers)
+	if err != nil {
+		return nil, fmt.Errorf("read samples: %w", err)
+	}
+	if len(stored) > 0 {
+		sums = nil
+	}
 	var all []storage.Series
 	for _, m := range metrics() {
 		if !accepts(matchers, model.MetricNameLabel, m.name) {
 			continue
 		}
-		some, err := q.computed(ctx, h, &m, matchers)
+		some, err := q.computed(ctx, h, &m, selection{matchers, sums})
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", m.name, err)
 		}
 		all = append(all, some...)
 	}
-	some, err := q.stored(ctx, h, matchers)
-	if err != nil {
-		return nil, fmt.Errorf("read samples: %w", err)
-	}
-	return append(all, some...), nil
+	return append(all, stored...), nil
 }
 
 // forSeries is the function in the hints of who wants series without their values.

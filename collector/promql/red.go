@@ -25,17 +25,17 @@ var (
 var errTooMany = errors.New("query needs too many rows; ask for a shorter range, longer steps or fewer series")
 
 // computed reads the RED rows and makes the series of one metric.
-func (q *querier) computed(ctx context.Context, h *storage.SelectHints, m *metric, matchers []*labels.Matcher) ([]storage.Series, error) {
+func (q *querier) computed(ctx context.Context, h *storage.SelectHints, m *metric, of selection) ([]storage.Series, error) {
 	p := everything(h)
 	if h.Func != forSeries {
 		p = plan(h, q.lookback, time.Now())
 	}
-	b := newBuilder(m, &p, matchers)
+	b := newBuilder(m, &p, of)
 	statement, scan := redCounts, b.counts
 	if m.histogram {
 		statement, scan = redBuckets, b.buckets
 	}
-	rows, err := q.store.Query(ctx, statement, redParams(m, &p, matchers)...)
+	rows, err := q.store.Query(ctx, statement, redParams(m, &p, of.matchers)...)
 	if err != nil {
 		return nil, err
 	}
@@ -87,25 +87,33 @@ func redParams(m *metric, p *schedule, matchers []*labels.Matcher) []any {
 	}
 }
 
+// selection is which series are wanted, and by which labels they are added up; nil is not.
+type selection struct {
+	matchers []*labels.Matcher
+	sums     *sums
+}
+
 // builder gathers rows into series.
 type builder struct {
+	selection
+
 	metric   *metric
 	schedule *schedule
-	matchers []*labels.Matcher
 	bounds   []bound // of a histogram
 
 	scratch  labels.ScratchBuilder
+	left     *labels.Builder
 	byKey    map[key][]*counter // nil where the matchers refuse the key; one per bound
 	byLabels map[string]*counter
 }
 
-func newBuilder(m *metric, p *schedule, matchers []*labels.Matcher) *builder {
+func newBuilder(m *metric, p *schedule, of selection) *builder {
 	b := &builder{
-		metric: m, schedule: p, matchers: matchers,
-		scratch: labels.NewScratchBuilder(32), byKey: map[key][]*counter{}, byLabels: map[string]*counter{},
+		metric: m, schedule: p, selection: of,
+		scratch: labels.NewScratchBuilder(32), left: labels.NewBuilder(labels.EmptyLabels()), byKey: map[key][]*counter{}, byLabels: map[string]*counter{},
 	}
 	if m.histogram {
-		b.bounds = wanted(func(le string) bool { return accepts(matchers, "le", le) })
+		b.bounds = wanted(func(le string) bool { return accepts(of.matchers, "le", le) })
 	}
 	return b
 }
@@ -175,6 +183,9 @@ func (b *builder) named(k *key, le string) []*counter {
 	l := b.scratch.Labels()
 	if !matches(b.matchers, l) {
 		return nil
+	}
+	if b.sums != nil {
+		l = b.sums.of(l, b.left)
 	}
 	name := l.String()
 	s := b.byLabels[name]

@@ -41,13 +41,13 @@ func plan(h *storage.SelectHints, lookback time.Duration, now time.Time) schedul
 	aligned := floorDiv(first+step-1, step) * step
 	p := schedule{grain: lookback}
 	if h.Range > 0 || h.End-first >= step {
-		p.grain = time.Duration(grain(h.Range, step, h.End-first, aligned-first)) * time.Second
+		p.grain = time.Duration(grain(h, step, h.End-first, aligned-first)) * time.Second
 	}
 	for t := first; t <= h.End; t += step {
-		p.window(t, h.Range)
+		p.window(t, h)
 	}
 	for t := aligned; t <= h.End && aligned != first; t += step {
-		p.window(t, h.Range)
+		p.window(t, h)
 	}
 	slices.Sort(p.times)
 	p.times = slices.Compact(p.times)
@@ -80,13 +80,17 @@ func (p *schedule) begin(at, window int64) {
 
 // window adds the times of the window that ends at t: both its ends, and points
 // between for functions that look at more than the ends.
-func (p *schedule) window(t, length int64) {
+func (p *schedule) window(t int64, h *storage.SelectHints) {
+	length := h.Range
 	p.times = append(p.times, t)
 	if length == 0 {
 		return
 	}
 	g := p.grain.Milliseconds()
 	apart := max(length/pointsPerWindow/g, 1) * g
+	if endsOnly(h) {
+		apart = length
+	}
 	for at := t - apart; at > t-length; at -= apart {
 		p.times = append(p.times, at)
 	}
@@ -94,8 +98,10 @@ func (p *schedule) window(t, length int64) {
 }
 
 // grain is the longest slot in seconds that ends at both ends of every window, of those
-// shifted too, and divides a window into enough points. All else is milliseconds.
-func grain(window, step, span, shift int64) int64 {
+// shifted too, and divides a window into enough points if those are looked at. All else is
+// milliseconds.
+func grain(h *storage.SelectHints, step, span, shift int64) int64 {
+	window := h.Range
 	g := max(step, second)
 	if window > 0 {
 		g = window
@@ -107,7 +113,7 @@ func grain(window, step, span, shift int64) int64 {
 		g = gcd(g, shift)
 	}
 	g = max(g/second, 1)
-	if window == 0 {
+	if window == 0 || endsOnly(h) {
 		return g
 	}
 	return divisor(g, max(window/second/pointsPerWindow, 1))
