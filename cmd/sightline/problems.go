@@ -44,6 +44,7 @@ func (s meshStatus) problems() []string {
 		{unreadable, "piece of state cannot be read", "pieces of state cannot be read"},
 		{alarmed(s.Authority), "certificate of the authority wants a rotation", "certificates of the authority want a rotation"},
 		{certificates, "certificate is not renewed", "certificates are not renewed"},
+		{s.silent(), "sidecar's telemetry does not come", "sidecars' telemetry does not come"},
 		{s.clocks(), "clock differs from the control plane's", "clocks differ from the control plane's"},
 	} {
 		switch n := len(one.names); n {
@@ -97,6 +98,24 @@ func (s meshStatus) trouble() string {
 		}
 	}
 	return ""
+}
+
+// silent are the connected sidecars that made telemetry which is nowhere. That of one which
+// is gone went with it.
+func (s meshStatus) silent() []string {
+	var out []string
+	for _, p := range s.Signals {
+		if p.Sidecars == nil {
+			continue
+		}
+		for _, id := range p.Sidecars.Missing {
+			connected := slices.ContainsFunc(s.Proxies, func(q mesh.ProxyStatus) bool { return string(q.Instance.ID) == id && q.Connected })
+			if connected && !slices.Contains(out, id) {
+				out = append(out, id)
+			}
+		}
+	}
+	return out
 }
 
 // alarmed are the authority's own certificates that end too soon.

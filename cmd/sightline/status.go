@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -148,6 +149,35 @@ func (s meshStatus) signals(t *table) {
 		}
 		t.row(p.Signal, p.Received, p.Queued, p.Stored, dropped, p.Refused)
 	}
+	s.sent(t)
+}
+
+// sent is what sidecars say they made, beside what of it came.
+func (s meshStatus) sent(t *table) {
+	var any bool
+	for _, p := range s.Signals {
+		if p.Sidecars == nil {
+			continue
+		}
+		if !any {
+			any = true
+			t.row()
+			t.head("MADE BY SIDECARS", "ITEMS", "RECEIVED", "IN FLIGHT", "DROPPED", "UNACCOUNTED")
+		}
+		t.row(p.Signal, p.Sidecars.Made, p.Sidecars.Received, p.Sidecars.InFlight, droppedBy(p.Sidecars.Dropped), p.Sidecars.Unaccounted)
+	}
+}
+
+// droppedBy is how many were dropped, and why.
+func droppedBy(reasons map[string]uint64) string {
+	var sum uint64
+	for _, n := range reasons {
+		sum += n
+	}
+	if sum == 0 {
+		return "0"
+	}
+	return fmt.Sprintf("%d (%s)", sum, strings.Join(slices.Sorted(maps.Keys(reasons)), ", "))
 }
 
 // syncOf is whether a sidecar has in force what the control plane says, and why not.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sightline-mesh/sightline/collector/signal"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
@@ -60,6 +61,39 @@ func TestAMeshWithWhatCannotBeReadIsNotWell(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("told as\n%s\nwhich lacks %q", out.String(), want)
 		}
+	}
+}
+
+// What sidecars made is told beside what came; what is missing is a problem where the
+// sidecar is there to bring it.
+func TestTelemetryThatDoesNotComeIsTold(t *testing.T) {
+	t.Parallel()
+	s := meshStatus{
+		Proxies: []mesh.ProxyStatus{{Instance: mesh.Instance{ID: "web-1", State: mesh.Ready}, Connected: true, InSync: true}},
+		Signals: []signal.Pipeline{
+			{Signal: "traces", Received: 80, Stored: 80, Sidecars: &signal.Sent{
+				Made: 100, Received: 70, InFlight: 8, Dropped: map[string]uint64{"queue full": 5}, Unaccounted: 17, Missing: []string{"gone-1", "web-1"},
+			}},
+			{Signal: "logs", Sidecars: &signal.Sent{Made: 3, Received: 3, Missing: nil}},
+			{Signal: "metrics"},
+		},
+	}
+	s.Problems = s.problems()
+	if diff := cmp.Diff([]string{"1 sidecar's telemetry does not come: web-1"}, s.Problems); diff != "" {
+		t.Error(diff)
+	}
+	var out strings.Builder
+	if err := (&globals{output: "text"}).print(&out, s, s.text); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"MADE BY SIDECARS", "5 (queue full)", "UNACCOUNTED\n", "17\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("told as\n%s\nwhich lacks %q", out.String(), want)
+		}
+	}
+	s.Signals[0].Sidecars.Missing = []string{"gone-1"}
+	if got := s.problems(); len(got) > 0 {
+		t.Errorf("one that is gone is a problem: %q", got)
 	}
 }
 

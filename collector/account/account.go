@@ -5,11 +5,16 @@
 // queue; what it refused, so that the sender keeps it, is not received. What an
 // earlier process left in the queue counts as received when it is found there, so that
 // Received = Stored + Queued + Dropped always holds.
+//
+// Beside that it keeps what sidecars say they made, so that what never came is seen: see
+// signal.Sent. What a process made before the collector started is no part of it, but for
+// what the process still had to send; a process that starts anew is another.
 package account
 
 import (
 	"maps"
 	"sync"
+	"time"
 
 	"github.com/sightline-mesh/sightline/collector/signal"
 )
@@ -26,6 +31,7 @@ type Ledger struct {
 	mu       sync.Mutex
 	accounts map[string]*entry
 	trouble  string
+	senders  senders
 }
 
 type entry struct {
@@ -35,7 +41,10 @@ type entry struct {
 
 // New is an empty ledger.
 func New() *Ledger {
-	l := &Ledger{accounts: map[string]*entry{}}
+	l := &Ledger{
+		accounts: map[string]*entry{},
+		senders:  senders{known: map[string]*sender{}, settled: map[string]*signal.Sent{}},
+	}
 	for _, s := range []string{Traces, Logs, Metrics} {
 		l.accounts[s] = &entry{dropped: map[string]uint64{}}
 	}
@@ -87,8 +96,10 @@ func (l *Ledger) Accounting() []signal.Pipeline {
 		l.accounts[Logs].pipeline(Logs, "records"),
 		l.accounts[Metrics].pipeline(Metrics, "points"),
 	}
+	now := time.Now()
 	for i := range all {
 		all[i].Trouble = l.trouble
+		all[i].Sidecars = l.senders.sent(all[i].Signal, now)
 	}
 	return all
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"go.opentelemetry.io/collector/client"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
@@ -14,6 +15,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/sightline-mesh/sightline/collector/account"
+	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
 const booksType = "sightline_books"
@@ -51,17 +53,28 @@ func (books) Capabilities() consumer.Capabilities { return consumer.Capabilities
 
 // count enters n items that pass hands on, unless it fails. An error of the disk after
 // that is the sender's, who sends them again: they are in the queue all the same.
-func (b books) count(signal string, n int, pass func() error) error {
-	b.ledger.Received(signal, n)
+func (b books) count(ctx context.Context, of string, n int, pass func() error) error {
+	process := b.ledger.Stated(statement(ctx))
+	b.ledger.Received(of, n)
 	err := b.queues.room.check()
 	if err == nil {
 		err = pass()
 	}
 	if err != nil {
-		b.ledger.Refused(signal, n)
+		b.ledger.Refused(of, n)
 		return refusal(err)
 	}
-	return b.queues.flush(signal)
+	b.ledger.Arrived(process, of, n)
+	return b.queues.flush(of)
+}
+
+// statement is what the sender of a request says of itself, empty where it says nothing.
+func statement(ctx context.Context) string {
+	said := client.FromContext(ctx).Metadata.Get(signal.StatementHeader)
+	if len(said) == 0 {
+		return ""
+	}
+	return said[0]
 }
 
 // refusal is err as the sender is told it: to come again later where the queue is full.
@@ -79,7 +92,7 @@ type traceBooks struct {
 
 // ConsumeTraces implements consumer.Traces.
 func (b traceBooks) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
-	return b.count(account.Traces, td.SpanCount(), func() error { return b.next.ConsumeTraces(ctx, td) })
+	return b.count(ctx, account.Traces, td.SpanCount(), func() error { return b.next.ConsumeTraces(ctx, td) })
 }
 
 type logBooks struct {
@@ -89,7 +102,7 @@ type logBooks struct {
 
 // ConsumeLogs implements consumer.Logs.
 func (b logBooks) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
-	return b.count(account.Logs, ld.LogRecordCount(), func() error { return b.next.ConsumeLogs(ctx, ld) })
+	return b.count(ctx, account.Logs, ld.LogRecordCount(), func() error { return b.next.ConsumeLogs(ctx, ld) })
 }
 
 type metricBooks struct {
@@ -99,5 +112,5 @@ type metricBooks struct {
 
 // ConsumeMetrics implements consumer.Metrics.
 func (b metricBooks) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
-	return b.count(account.Metrics, md.DataPointCount(), func() error { return b.next.ConsumeMetrics(ctx, md) })
+	return b.count(ctx, account.Metrics, md.DataPointCount(), func() error { return b.next.ConsumeMetrics(ctx, md) })
 }

@@ -10,4 +10,22 @@ type Pipeline struct {
 	Stored   uint64            `json:"stored"`
 	Dropped  map[string]uint64 `json:"dropped"`           // by reason
 	Trouble  string            `json:"trouble,omitempty"` // why nothing is received now
+	// Sidecars is what sidecars say of it, nil where none has spoken.
+	Sidecars *Sent `json:"sidecars,omitempty"`
+}
+
+// Sent is what sidecars made of a signal since the collector first heard of each of their
+// processes, and what became of it on the way here:
+// Made + Twice = Received + InFlight + Unaccounted + all of Dropped.
+type Sent struct {
+	Processes int               `json:"processes"`
+	Made      uint64            `json:"made"`
+	Dropped   map[string]uint64 `json:"dropped"` // by reason, before it came here
+	Received  uint64            `json:"received"`
+	InFlight  uint64            `json:"inFlight"`
+	// Unaccounted was made, said to be neither dropped nor still to come, and has not come:
+	// it stays so for more than a minute.
+	Unaccounted uint64   `json:"unaccounted"`
+	Missing     []string `json:"missing,omitempty"` // whose that is: instances, at most ten
+	Twice       uint64   `json:"twice"`             // came again, since the first answer was lost
 }

@@ -19,6 +19,8 @@ import (
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -31,6 +33,7 @@ type fakeCollector struct {
 	err     error  // returned instead of an answer
 	answer  []byte // of a 200
 	posts   int
+	said    []signal.Statement
 	traces  []*coltrace.ExportTraceServiceRequest
 	logs    []*collogs.ExportLogsServiceRequest
 	metrics []*colmetrics.ExportMetricsServiceRequest
@@ -42,6 +45,11 @@ func (f *fakeCollector) RoundTrip(r *http.Request) (*http.Response, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.posts++
+	said, err := signal.ParseStatement(r.Header.Get(signal.StatementHeader))
+	if err != nil {
+		return nil, err
+	}
+	f.said = append(f.said, said)
 	if f.err != nil {
 		return nil, f.err
 	}

@@ -3,12 +3,13 @@ package emit
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"strconv"
@@ -18,6 +19,8 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
 // How long one export request may take, how long to wait between two tries, and how
@@ -40,6 +43,8 @@ type sender struct {
 	accounts *accounts
 	log      *slog.Logger
 	failing  bool // what the log was told last
+	process  string
+	instance string
 }
 
 func newSender(c Config, d Deps, q *queue, a *accounts) *sender {
@@ -65,6 +70,7 @@ func newSender(c Config, d Deps, q *queue, a *accounts) *sender {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		base: strings.TrimSuffix(c.Collector, "/"), queue: q, accounts: a, log: log,
+		process: rand.Text(), instance: c.Instance,
 	}
 }
 
@@ -115,7 +121,7 @@ func (b *backoff) after(ctx context.Context, err error) {
 	b.wait = min(max(2*b.wait, minBackoff), maxBackoff)
 	select {
 	case <-ctx.Done():
-	case <-time.After(b.wait/2 + rand.N(b.wait/2)): // half jittered: never at once
+	case <-time.After(b.wait/2 + mathrand.N(b.wait/2)): // half jittered: never at once
 	}
 }
 
@@ -175,6 +181,7 @@ func (s *sender) post(ctx context.Context, kind int, out *outgoing) (rejected in
 	req.Header.Set("Content-Type", "application/x-protobuf")
 	req.Header.Set("Content-Encoding", "snappy")
 	req.Header.Set("User-Agent", "sightline-proxy")
+	req.Header.Set(signal.StatementHeader, s.statement().String())
 	resp, err := s.client.Do(req)
 	if err != nil {
 		return 0, fmt.Errorf("post %s: %w", path, err)
@@ -192,6 +199,18 @@ func (s *sender) post(ctx context.Context, kind int, out *outgoing) (rejected in
 		return 0, fmt.Errorf("post %s: %s", path, resp.Status)
 	}
 	return 0, fmt.Errorf("post %s: %w: %s: %s", path, errRefused, resp.Status, strconv.Quote(string(answer[:min(len(answer), 200)])))
+}
+
+// statement is what became of all that was made so far: the collector keeps it beside what
+// came.
+func (s *sender) statement() signal.Statement {
+	told := func(kind int) signal.Told {
+		of := s.accounts.of(kind)
+		return signal.Told{Made: of.Emitted, Acknowledged: of.Acknowledged, Dropped: of.Dropped}
+	}
+	return signal.Statement{Process: s.process, Instance: s.instance, Signals: map[string]signal.Told{
+		"traces": told(traces), "logs": told(logs), "metrics": told(metrics),
+	}}
 }
 
 // outgoing is a body that may have to be sent more than once. It knows whether anything

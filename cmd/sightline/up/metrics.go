@@ -28,6 +28,11 @@ var (
 		"Spans, log records and metric points, by what became of them.", []string{"signal", "outcome", "reason"}, nil)
 	queued = prometheus.NewDesc("sightline_pipeline_queued",
 		"Items on disk that wait for the store.", []string{"signal"}, nil)
+	made = prometheus.NewDesc("sightline_sidecar_items_total",
+		"Spans, log records and metric points that sidecars say they made since the collector first heard of them, by what became of them on the way.",
+		[]string{"signal", "outcome", "reason"}, nil)
+	unaccounted = prometheus.NewDesc("sightline_sidecar_unaccounted",
+		"Items that sidecars made and neither dropped nor brought within a minute.", []string{"signal"}, nil)
 	storeSize = prometheus.NewDesc("sightline_store_bytes",
 		"What the store's tables have on disk, measured every minute.", nil, nil)
 	connections = prometheus.NewDesc("sightline_collector_connections_total",
@@ -40,6 +45,8 @@ func (pipelineMetrics) Describe(ch chan<- *prometheus.Desc) {
 	ch <- queued
 	ch <- connections
 	ch <- storeSize
+	ch <- made
+	ch <- unaccounted
 }
 
 // Collect implements prometheus.Collector.
@@ -50,6 +57,10 @@ func (p pipelineMetrics) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range p.c.Accounting() {
 		p.books(s, count)
 		ch <- prometheus.MustNewConstMetric(queued, prometheus.GaugeValue, float64(s.Queued), s.Signal)
+		if s.Sidecars != nil {
+			sent(s.Signal, s.Sidecars, count)
+			ch <- prometheus.MustNewConstMetric(unaccounted, prometheus.GaugeValue, float64(s.Sidecars.Unaccounted), s.Signal)
+		}
 	}
 	for signal, n := range p.c.Refused() {
 		count(items, n, signal, "refused", "")
@@ -66,5 +77,13 @@ func (pipelineMetrics) books(s signal.Pipeline, count func(*prometheus.Desc, uin
 	count(items, s.Stored, s.Signal, "stored", "")
 	for reason, n := range s.Dropped {
 		count(items, n, s.Signal, "dropped", reason)
+	}
+}
+
+func sent(of string, s *signal.Sent, count func(*prometheus.Desc, uint64, ...string)) {
+	count(made, s.Made, of, "made", "")
+	count(made, s.Received, of, "received", "")
+	for reason, n := range s.Dropped {
+		count(made, n, of, "dropped", reason)
 	}
 }

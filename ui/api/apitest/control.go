@@ -216,8 +216,17 @@ func (s *Shop) Alerts() []signal.Alert {
 func (s *Shop) Accounting() []signal.Pipeline {
 	n := uint64(s.now().Sub(s.started).Seconds())
 	return []signal.Pipeline{
-		{Signal: "traces", Unit: "spans", Received: n*1480 + 12, Queued: 12, Stored: n * 1480, Dropped: map[string]uint64{}},
-		{Signal: "logs", Unit: "records", Received: n * 1190, Stored: n * 1190, Dropped: map[string]uint64{}},
-		{Signal: "metrics", Unit: "points", Received: n*96 + 40, Stored: n * 96, Dropped: map[string]uint64{"queue full": 40}},
+		{
+			Signal: "traces", Unit: "spans", Received: n*1480 + 12, Queued: 12, Stored: n * 1480, Dropped: map[string]uint64{},
+			Sidecars: &signal.Sent{Processes: 9, Made: n*1480 + 371, Received: n*1480 + 12, InFlight: 48, Unaccounted: 311, Missing: []string{"payments-v2-1"}, Dropped: map[string]uint64{}},
+		},
+		{
+			Signal: "logs", Unit: "records", Received: n * 1190, Stored: n * 1190, Dropped: map[string]uint64{},
+			Sidecars: &signal.Sent{Processes: 9, Made: n*1190 + 31, Received: n * 1190, InFlight: 31, Dropped: map[string]uint64{}},
+		},
+		{
+			Signal: "metrics", Unit: "points", Received: n*96 + 40, Stored: n * 96, Dropped: map[string]uint64{"queue full": 40},
+			Sidecars: &signal.Sent{Processes: 9, Made: n*96 + 164, Received: n*96 + 40, Dropped: map[string]uint64{"queue full": 124}},
+		},
 	}
 }

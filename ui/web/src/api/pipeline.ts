@@ -11,6 +11,23 @@ export interface SignalBooks {
   dropped: Record<string, number> | null;
   /** Why nothing is received now. */
   trouble?: string;
+  /** What sidecars say of it, where one has spoken. */
+  sidecars?: Sent;
+}
+
+/** What sidecars made since the collector first heard of each, and what became of it on the way. */
+export interface Sent {
+  processes: number;
+  made: number;
+  dropped: Record<string, number> | null;
+  received: number;
+  inFlight: number;
+  /** Neither dropped nor brought within a minute. */
+  unaccounted: number;
+  /** Instances whose that is, some of them. */
+  missing?: string[];
+  /** Came again, since the first answer was lost. */
+  twice: number;
 }
 
 export interface Pipeline {

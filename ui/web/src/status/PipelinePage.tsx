@@ -6,6 +6,8 @@ import { compact, rate } from "../format";
 import { Page } from "../shell/Page";
 import { Badge } from "../ui/Badge";
 import { ErrorState, Skeleton, State } from "../ui/State";
+import { Dropped, droppedOf } from "./Dropped";
+import { SentTable } from "./SentTable";
 import { TableScroll } from "./TableScroll";
 
 export default function PipelinePage() {
@@ -47,13 +49,13 @@ export default function PipelinePage() {
             </tbody>
           </TableScroll>
       )}
+      {pipeline.data && <SentTable signals={pipeline.data.signals} />}
     </Page>
   );
 }
 
 function Row({ books: b, perSecond }: { books: SignalBooks; perSecond: number | undefined }) {
-  const dropped = Object.entries(b.dropped ?? {}).filter(([, n]) => n > 0);
-  const lost = dropped.reduce((sum, [, n]) => sum + n, 0);
+  const lost = droppedOf(b.dropped);
   const whole = b.received === b.stored + b.queued + lost;
   return (
     <tr>
@@ -65,7 +67,7 @@ function Row({ books: b, perSecond }: { books: SignalBooks; perSecond: number | 
       <td className="num">{b.queued.toLocaleString("en")}</td>
       <td className="num">{b.stored.toLocaleString("en")}</td>
       <td className="num">
-        {lost === 0 ? "0" : <Badge tone="bad">{compact(lost)}</Badge>} <span className="faint">{dropped.map(([why]) => why).join(", ")}</span>
+        <Dropped reasons={b.dropped} />
       </td>
       <td className="num">{b.refused.toLocaleString("en")}</td>
       <td>
