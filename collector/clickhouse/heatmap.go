@@ -31,10 +31,14 @@ func (s *Store) Heatmap(ctx context.Context, q signal.SpanQuery, columns int) (s
 	w := window(q.Search.Start, q.Search.End, time.Now())
 	step := steps(w, columns)
 	h := signal.Heatmap{Start: w.Start, End: w.End, StepMS: step.Milliseconds(), Scale: heatScale}
+	counted := w
+	if q.Since.After(w.Start) {
+		counted.Start, h.Since = q.Since, &q.Since
+	}
 	cells := map[[2]int]signal.HeatCell{}
 	_, h.Partial, err = countBack(ctx, s, tally{
 		what: "count spans", statement: strings.ReplaceAll(heatmapOfSpans, "{{filter}}", sql),
-		params: append(c.params, Param("origin", nanos(w.Start)), Param("step", step.Nanoseconds()), Param("per_octave", uint8(1<<heatScale))), window: w,
+		params: append(c.params, Param("origin", nanos(w.Start)), Param("step", step.Nanoseconds()), Param("per_octave", uint8(1<<heatScale))), window: counted,
 	}, scanCell, func(more signal.HeatCell) {
 		at := [2]int{more.Column, more.Bucket}
 		had := cells[at]

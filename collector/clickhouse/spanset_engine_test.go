@@ -60,6 +60,7 @@ func TestHeatmapCountsByTimeAndDuration(t *testing.T) {
 		"roots":            {signal.SpanQuery{Search: signal.TraceQuery{Filter: `peer.version = v1`}, Roots: true}, []signal.HeatCell{cell(0, 6, 35, 0), cell(1, 6, 35, 0)}},
 		"longest":          {signal.SpanQuery{Search: signal.TraceQuery{MaxDuration: 20 * time.Millisecond}}, []signal.HeatCell{cell(0, 6, 40, 0), cell(1, 6, 40, 0)}},
 		"without error":    {signal.SpanQuery{Search: signal.TraceQuery{Status: "ok", Service: "checkout"}}, []signal.HeatCell{cell(0, 6, 40, 0), cell(1, 6, 40, 0)}},
+		"the newest":       {signal.SpanQuery{Since: start.Add(50 * time.Second)}, []signal.HeatCell{cell(1, 6, 40, 0), cell(1, 16, 10, 10)}},
 		"of somebody else": {signal.SpanQuery{Search: signal.TraceQuery{Service: "cart"}}, nil},
 	} {
 		tt.q.Search.Start, tt.q.Search.End = start, start.Add(100*time.Second)
@@ -67,8 +68,8 @@ func TestHeatmapCountsByTimeAndDuration(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if got.StepMS != 50_000 {
-			t.Errorf("%s: columns of %d ms", name, got.StepMS)
+		if got.StepMS != 50_000 || (got.Since != nil) != !tt.q.Since.IsZero() {
+			t.Errorf("%s: columns of %d ms since %v", name, got.StepMS, got.Since)
 		}
 		if diff := cmp.Diff(tt.want, got.Cells); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)

@@ -7,6 +7,8 @@ import "time"
 type SpanQuery struct {
 	Search TraceQuery
 	Roots  bool
+	// Since leaves out what began before, in a heatmap of the whole time; zero is nothing.
+	Since time.Time
 }
 
 // Spans that samplers kept count for all that they stand for, here and in Deltas, where
@@ -24,6 +26,8 @@ type Heatmap struct {
 	Errors uint64     `json:"errors"`
 	// Partial says why there may be more spans than were counted; empty: all were.
 	Partial string `json:"partial,omitempty"`
+	// Since is where counting began, if it was asked to begin after Start.
+	Since *time.Time `json:"since,omitempty"`
 }
 
 // HeatCell is one column's count in one bucket.

@@ -56,7 +56,10 @@ func (a *API) traceRoutes() []route {
 		},
 		{
 			method: "GET", path: "/api/v1/traces/heatmap", summary: "How many spans of a search took how long, and when", role: session.Viewer,
-			params: spanParams(param{name: "columns", in: "query", kind: count, max: 300, about: "Parts of the period; 60 when missing."}),
+			params: spanParams(
+				param{name: "columns", in: "query", kind: count, max: 300, about: "Parts of the period; 60 when missing."},
+				param{name: "since", in: "query", kind: instant, about: "Count only what began here or later, in the columns of the whole period."},
+			),
 			result: signal.Heatmap{}, serve: a.heatmap,
 		},
 		{

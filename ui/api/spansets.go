@@ -13,6 +13,7 @@ func (a *API) heatmap(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	q.Since = timeParam(c, "since")
 	h, err := a.deps.SpanSets.Heatmap(c, q, intParam(c, "columns", 60))
 	if err != nil {
 		return nil, fmt.Errorf("make heatmap: %w", err)

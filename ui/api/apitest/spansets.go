@@ -43,8 +43,14 @@ func (s *Shop) Heatmap(_ context.Context, q signal.SpanQuery, columns int) (sign
 	spans, err := s.spanSet(q)
 	step := q.Search.End.Sub(q.Search.Start) / time.Duration(columns)
 	h := signal.Heatmap{Start: q.Search.Start, End: q.Search.End, StepMS: step.Milliseconds(), Scale: 1}
+	if q.Since.After(h.Start) {
+		h.Since = &q.Since
+	}
 	cells := map[[2]int]signal.HeatCell{}
 	for _, span := range spans {
+		if span.Start.Before(q.Since) {
+			continue
+		}
 		at := [2]int{int(span.Start.Sub(h.Start) / step), int(math.Ceil(math.Log2(float64(span.DurationNS)/1e6)*2)) - 1}
 		if at[0] < 0 || at[0] >= columns {
 			continue

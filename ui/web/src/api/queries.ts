@@ -64,7 +64,7 @@ export interface TraceFilter {
   cmp?: string; // what is compared with the rest: "errors", "slow" or "box"
 }
 
-export const tracesQuery = (search: Asked, cursor: string, signal: AbortSignal) => api<TracePage>("traces", { signal, query: { ...search, limit: 50, cursor } });
+export const tracesQuery = (search: Asked, cursor: string, signal: AbortSignal) => api<TracePage>("traces", { signal, query: { limit: 50, ...search, cursor } });
 
 export const traceQuery = (id: string) =>
   queryOptions({

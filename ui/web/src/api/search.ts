@@ -22,6 +22,8 @@ export interface Heatmap {
   spans: number;
   errors: number;
   partial?: string;
+  /** What is older was not asked for. */
+  since?: string;
 }
 
 export interface DeltaValue {
@@ -55,13 +57,26 @@ export interface Completion {
 
 export type Asked = Record<string, string | number | undefined>;
 
-export const heatmapQuery = (search: Asked) =>
+export const heatmapQuery = (search: Asked, columns: number) =>
   queryOptions({
-    queryKey: ["heatmap", search],
-    queryFn: ({ signal }) => api<Heatmap>("traces/heatmap", { signal, query: { ...search, columns: 60 } }),
+    queryKey: ["heatmap", search, columns],
+    queryFn: ({ signal }) => api<Heatmap>("traces/heatmap", { signal, query: { ...search, columns } }),
     staleTime: Infinity,
     placeholderData: keepPreviousData,
   });
+
+/** The heatmap of the newest sixteenth of a search's period, in the columns of the whole: there long before that. */
+export const newestHeatmapQuery = (search: Asked, columns: number) =>
+  queryOptions({
+    queryKey: ["heatmap", search, columns, "newest"],
+    queryFn: ({ signal }) => api<Heatmap>("traces/heatmap", { signal, query: { ...search, columns, since: newestOf(search) } }),
+    staleTime: Infinity,
+  });
+
+function newestOf(search: Asked): string | undefined {
+  const [start, end] = [Date.parse(String(search.start)), Date.parse(String(search.end))];
+  return end > start ? new Date(end - (end - start) / 16).toISOString() : undefined;
+}
 
 /** Which attributes the selected spans of a search have and the others have not. */
 export const deltasQuery = (search: Asked, selected: Asked) =>

@@ -1,8 +1,8 @@
-import { useEffect, useRef, useState, type PointerEvent } from "react";
-import type { Heatmap } from "../api/search";
+import { useEffect, useRef, useState, type KeyboardEvent, type PointerEvent } from "react";
+import type { HeatCell, Heatmap } from "../api/search";
 import { compact, ns, time } from "../format";
 import { useTheme } from "../shell/theme";
-import { scalesOf, type Area, type Box } from "./heat";
+import { between, scalesOf, wider, type Area, type Box, type Cell, type Point } from "./heat";
 
 const HEIGHT = 190;
 
@@ -11,17 +11,29 @@ interface Props {
   of: string; // "root spans"
   box: Box | undefined;
   onSelect: (b: Box) => void;
+  onDrop: () => void;
 }
 
-/** How many spans took how long, and when. A rectangle drawn on it selects the spans in it. */
-export function HeatmapView({ heatmap, of, box, onSelect }: Props) {
+/** What the keys point at: a cell, and the one at which a rectangle began. */
+interface Cursor {
+  from: Cell;
+  at: Cell;
+}
+
+/** How far a finger may miss what it points at, in pixels. */
+const FINGER = 9;
+
+/** How many spans took how long, and when. A cell or rectangle selects the spans in it, by pointer or by keys. */
+export function HeatmapView({ heatmap, of, box, onSelect, onDrop }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [width, setWidth] = useState(0);
   const [drag, setDrag] = useState<Area>();
-  const [over, setOver] = useState<{ x: number; y: number }>();
+  const [over, setOver] = useState<Point>();
+  const [cursor, setCursor] = useState<Cursor>();
   const theme = useTheme();
   const scales = scalesOf(heatmap, { w: width, h: HEIGHT });
-  const shown = drag ?? (box && scales.area(box));
+  const keyed = cursor && between(scales.centre(cursor.from), scales.centre(cursor.at));
+  const shown = drag ?? (keyed && scales.area(scales.box(keyed))) ?? (box && scales.area(box));
 
   useEffect(() => {
     const frame = canvas.current?.parentElement;
@@ -46,59 +58,94 @@ export function HeatmapView({ heatmap, of, box, onSelect }: Props) {
     const r = e.currentTarget.getBoundingClientRect();
     return { x: e.clientX - r.left, y: e.clientY - r.top };
   };
-  const start = useRef<{ x: number; y: number }>(undefined);
+  const start = useRef<Point>(undefined);
   const move = (e: PointerEvent) => {
     const p = at(e);
     setOver(p);
     if (start.current) setDrag(between(start.current, p));
   };
   const end = (e: PointerEvent) => {
-    if (start.current) onSelect(scales.box(between(start.current, at(e))));
+    if (start.current) {
+      const drawn = between(start.current, at(e));
+      const tap = e.pointerType === "touch" && Math.max(drawn.w, drawn.h) < FINGER;
+      onSelect(scales.box(tap ? wider(drawn, FINGER) : drawn));
+    }
     start.current = undefined;
     setDrag(undefined);
+    if (e.pointerType === "touch") setOver(undefined); // a finger that is lifted is nowhere
   };
-  const under = over && !drag ? cellAt(heatmap, scales, over) : undefined;
+  const key = (e: KeyboardEvent) => {
+    const step = STEPS[e.key];
+    if (step) {
+      const last = heatmap.cells.at(-1) ?? { column: 0, bucket: 0 };
+      const next = cursor ? scales.nearest({ column: cursor.at.column + step[0], bucket: cursor.at.bucket + step[1] }) : scales.nearest(last);
+      setCursor({ at: next, from: e.shiftKey && cursor ? cursor.from : next });
+    } else if ((e.key === "Enter" || e.key === " ") && keyed) onSelect(scales.box(keyed));
+    else if (e.key === "Escape" && (cursor || box)) {
+      setCursor(undefined);
+      onDrop();
+    } else return;
+    e.preventDefault();
+  };
+  const pointed = cursor ? scales.centre(cursor.at) : over;
+  const under = pointed && !drag ? cellAt(heatmap, scales, pointed) : undefined;
 
   return (
     <figure className="heatmap" aria-label={`${compact(heatmap.spans)} ${of} by time and duration, ${compact(heatmap.errors)} with errors`}>
-      <canvas
-        ref={canvas}
-        role="img"
-        aria-hidden="true"
-        onPointerDown={(e) => {
-          if (e.button !== 0) return;
-          e.currentTarget.setPointerCapture(e.pointerId);
-          start.current = at(e);
-        }}
-        onPointerMove={move}
-        onPointerUp={end}
-        onPointerCancel={() => ((start.current = undefined), setDrag(undefined))}
-        onPointerLeave={() => setOver(undefined)}
-      />
-      {under && over && (
-        <figcaption className="heatmap-tip" style={{ left: Math.min(over.x + 12, width - 220), top: Math.min(over.y + 12, HEIGHT - 60) }}>
-          <b>{compact(under.spans)}</b> {of}
-          {under.errors > 0 && <span className="heatmap-bad"> · {compact(under.errors)} failed</span>}
-          <br />
-          {time(new Date(under.box.from).toISOString())} · {ns(under.box.low)} – {ns(under.box.high)}
+      <div
+        className="heatmap-keys"
+        role="application"
+        aria-roledescription="heatmap"
+        aria-label="Cells: arrows move, with shift they widen, enter selects, escape drops"
+        tabIndex={0}
+        onKeyDown={key}
+        onBlur={() => setCursor(undefined)}
+      >
+        <canvas
+          ref={canvas}
+          aria-hidden="true"
+          onPointerDown={(e) => {
+            if (e.button !== 0) return;
+            e.currentTarget.setPointerCapture(e.pointerId);
+            setCursor(undefined);
+            start.current = at(e);
+          }}
+          onPointerMove={move}
+          onPointerUp={end}
+          onPointerCancel={() => ((start.current = undefined), setDrag(undefined), setOver(undefined))}
+          onPointerLeave={() => setOver(undefined)}
+        />
+      </div>
+      {pointed && (under || cursor) && (
+        <figcaption className="heatmap-tip" aria-live="polite" style={{ left: Math.max(0, Math.min(pointed.x + 12, width - 220)), top: Math.min(pointed.y + 12, HEIGHT - 60) }}>
+          <Told cell={under} box={scales.box({ ...pointed, w: 0, h: 0 })} of={of} />
         </figcaption>
       )}
     </figure>
   );
 }
 
-type Scales = ReturnType<typeof scalesOf>;
+const STEPS: Record<string, [number, number]> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
-function between(a: { x: number; y: number }, b: { x: number; y: number }): Area {
-  return { x: Math.min(a.x, b.x), y: Math.min(a.y, b.y), w: Math.abs(a.x - b.x), h: Math.abs(a.y - b.y) };
+/** What is in a cell, none of an empty one. */
+function Told({ cell, box, of }: { cell: HeatCell | undefined; box: Box; of: string }) {
+  return (
+    <>
+      <b>{compact(cell?.spans ?? 0)}</b> {of}
+      {cell && cell.errors > 0 && <span className="heatmap-bad"> · {compact(cell.errors)} failed</span>}
+      <br />
+      {time(new Date(box.from).toISOString())} · {ns(box.low)} – {ns(box.high)}
+    </>
+  );
 }
 
-function cellAt(h: Heatmap, s: Scales, p: { x: number; y: number }) {
-  const found = h.cells.find((c) => {
+type Scales = ReturnType<typeof scalesOf>;
+
+function cellAt(h: Heatmap, s: Scales, p: Point): HeatCell | undefined {
+  return h.cells.find((c) => {
     const a = s.cell(c.column, c.bucket);
     return p.x >= a.x && p.x < a.x + a.w && p.y >= a.y && p.y < a.y + a.h;
   });
-  return found && { ...found, box: s.box({ ...p, w: 0, h: 0 }) };
 }
 
 /** The deeper, the more spans, on a scale of roots, so that single ones are seen; failed ones are a bar in their cell. */

@@ -1,15 +1,17 @@
-import { useQuery } from "@tanstack/react-query";
-import { heatmapQuery, type Asked } from "../api/search";
+import type { Asked } from "../api/search";
 import type { TraceFilter } from "../api/queries";
 import { compact, ns, time } from "../format";
 import { also } from "../search/filterText";
 import { Partial } from "../search/Partial";
 import { Button } from "../ui/Button";
 import { ErrorState } from "../ui/State";
+import { Counting } from "./Counting";
 import { DeltaPanel } from "./DeltaPanel";
+import { Examples } from "./Examples";
 import { aboutTraces } from "./filter";
 import { boxFilter, boxOf, boxText, durationText, slowBound, type Box } from "./heat";
 import { HeatmapView } from "./HeatmapView";
+import { useColumns, useHeatmap } from "./useHeatmap";
 
 interface Props {
   search: Asked; // as the API has it
@@ -22,13 +24,14 @@ const SLOWEST = 0.05;
 
 /** All spans of a search: when they took how long, and what is different about some of them. */
 export function SpanSet({ search, roots, filter, set }: Props) {
-  const heat = useQuery(heatmapQuery(search));
+  const columns = useColumns();
+  const { heat, counting } = useHeatmap(search, columns);
   const h = heat.data;
   if (heat.isError) return <ErrorState error={heat.error} retry={() => void heat.refetch()} />;
   if (!h) {
     return (
       <>
-        <div className="span-set" />
+        <div className="span-set">{counting && <Counting since={undefined} />}</div>
         <div className="heatmap" role="status" aria-label="The heatmap is loading" />
         {filter.cmp && <div className="deltas" />}
       </>
@@ -51,6 +54,7 @@ export function SpanSet({ search, roots, filter, set }: Props) {
         <span className="muted">
           {compact(h.spans)} {of}, {compact(h.errors)} failed
         </span>
+        {counting && <Counting since={h.since} />}
         {aboutTraces(filter) && (
           <div className="chips" role="group" aria-label="Spans">
             <button type="button" className="chip" aria-pressed={roots} onClick={() => set({ spans: undefined, box: undefined })}>
@@ -74,7 +78,7 @@ export function SpanSet({ search, roots, filter, set }: Props) {
               the selection
             </button>
           ) : (
-            <span className="faint span-set-hint">or draw a rectangle</span>
+            <span className="faint span-set-hint">or choose a cell or a rectangle</span>
           )}
         </div>
         {box && (
@@ -89,8 +93,15 @@ export function SpanSet({ search, roots, filter, set }: Props) {
           </div>
         )}
       </div>
-      <HeatmapView heatmap={h} of={of} box={box} onSelect={(b) => set({ box: boxText(b), cmp: "box" })} />
+      <HeatmapView
+        heatmap={h}
+        of={of}
+        box={box}
+        onSelect={(b) => set({ box: boxText(b), cmp: "box" })}
+        onDrop={() => set({ box: undefined, cmp: filter.cmp === "box" ? undefined : filter.cmp })}
+      />
       <Partial what="The heatmap does not show all:" why={h.partial} />
+      {box && <Examples search={search} filter={also(filter.filter, `${roots ? "root = true AND " : ""}${boxFilter(box)}`)} box={box} />}
       {compared && h.spans > 0 && (
         <DeltaPanel
           search={search}

@@ -5,10 +5,10 @@ import { Badge } from "../ui/Badge";
 import { hueOf } from "./waterfall";
 
 /** Search results. Rows are links, so that they open in a new tab as links do. */
-export function TraceList({ traces }: { traces: readonly TraceSummary[] }) {
+export function TraceList({ traces, label = "Traces" }: { traces: readonly TraceSummary[]; label?: string }) {
   const longest = traces.reduce((most, t) => Math.max(most, t.durationNs), 1);
   return (
-    <ol className="trace-list" aria-label="Traces">
+    <ol className="trace-list" aria-label={label}>
       {traces.map((t) => (
         <li key={t.traceId}>
           <Link className="trace-row" to="/traces/$id" params={{ id: t.traceId }} data-error={t.errors > 0 || undefined}>

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Heatmap } from "../api/search";
-import { boxFilter, boxOf, boxText, durationText, PAD, scalesOf, slowBound } from "./heat";
+import { between, boxFilter, boxOf, boxText, durationText, PAD, scalesOf, slowBound, wider } from "./heat";
 
 const heat: Heatmap = {
   start: "2026-03-01T12:00:00.000Z", end: "2026-03-01T12:10:00.000Z", stepMs: 60_000, scale: 1, spans: 110, errors: 5,
@@ -29,6 +29,21 @@ describe("a heatmap", () => {
   test("a rectangle beyond the edges ends at them", () => {
     const box = s.box({ x: -50, y: -50, w: 5000, h: 5000 });
     expect([box.from, box.to]).toEqual([Date.parse(heat.start), Date.parse(heat.end)]);
+  });
+
+  test("keys move from cell to cell, within the grid", () => {
+    expect(s.nearest({ column: 99, bucket: 99 })).toEqual({ column: 9, bucket: 17 });
+    expect(s.nearest({ column: -1, bucket: -9 })).toEqual({ column: 0, bucket: 5 });
+    const box = s.box(between(s.centre({ column: 3, bucket: 16 }), s.centre({ column: 1, bucket: 6 })));
+    expect([box.from, box.to]).toEqual([Date.parse("2026-03-01T12:01:00Z"), Date.parse("2026-03-01T12:04:00Z")]);
+    expect(box.low).toBeCloseTo(8e6, 0);
+    expect(box.high).toBeCloseTo(256e6 * Math.SQRT2, 0);
+  });
+
+  test("a finger takes the cells around what it points at", () => {
+    const p = s.centre({ column: 3, bucket: 16 });
+    const box = s.box(wider({ ...p, w: 0, h: 0 }, 9));
+    expect([box.from, box.to]).toEqual([Date.parse("2026-03-01T12:02:00Z"), Date.parse("2026-03-01T12:05:00Z")]);
   });
 
   test("lines are at round durations", () => {

@@ -16,6 +16,26 @@ export interface Area {
   h: number;
 }
 
+/** A cell of the grid, whether or not there is anything in it. */
+export interface Cell {
+  column: number;
+  bucket: number;
+}
+
+export interface Point {
+  x: number;
+  y: number;
+}
+
+export function between(a: Point, b: Point): Area {
+  return { x: Math.min(a.x, b.x), y: Math.min(a.y, b.y), w: Math.abs(a.x - b.x), h: Math.abs(a.y - b.y) };
+}
+
+/** The area with so much more on every side: a finger covers more than a point. */
+export function wider(a: Area, by: number): Area {
+  return { x: a.x - by, y: a.y - by, w: a.w + 2 * by, h: a.h + 2 * by };
+}
+
 export const PAD = { left: 64, right: 12, top: 8, bottom: 20 };
 
 /** The duration at the lower bound of a bucket, in ns. */
@@ -34,18 +54,21 @@ export function scalesOf(h: Heatmap, size: { w: number; h: number }) {
   const ch = (size.h - PAD.top - PAD.bottom) / (most - least + 1);
   const x = (column: number) => PAD.left + column * cw;
   const y = (bucket: number) => size.h - PAD.bottom - (bucket - least) * ch; // of its lower bound
+  const within = (v: number, low: number, high: number) => Math.max(low, Math.min(high, v));
   return {
     cw, ch, x, y,
+    /** The cell of the grid that is nearest to one. */
+    nearest: (c: Cell): Cell => ({ column: within(c.column, 0, columns - 1), bucket: within(c.bucket, least, most) }),
+    centre: (c: Cell): Point => ({ x: x(c.column) + cw / 2, y: y(c.bucket) - ch / 2 }),
     cell: (column: number, bucket: number): Area => ({ x: x(column), y: y(bucket + 1), w: cw, h: ch }),
     lines: roundDurations(boundOf(h, least), boundOf(h, most)).map((ns) => ({ ns, y: y(Math.log2(ns / 1e6) * 2 ** h.scale) })),
     /** The whole cells that an area touches. */
     box: (a: Area): Box => {
-      const clamp = (v: number, low: number, high: number) => Math.max(low, Math.min(high, v));
-      const first = clamp(Math.floor((a.x - PAD.left) / cw), 0, columns - 1);
-      const last = clamp(Math.floor((a.x + a.w - PAD.left) / cw), first, columns - 1);
+      const first = within(Math.floor((a.x - PAD.left) / cw), 0, columns - 1);
+      const last = within(Math.floor((a.x + a.w - PAD.left) / cw), first, columns - 1);
       const bucket = (py: number) => least + Math.floor((size.h - PAD.bottom - py) / ch);
-      const low = clamp(bucket(a.y + a.h), least, most);
-      const high = clamp(bucket(a.y), low, most);
+      const low = within(bucket(a.y + a.h), least, most);
+      const high = within(bucket(a.y), low, most);
       return { from: start + first * h.stepMs, to: Math.min(start + (last + 1) * h.stepMs, Date.parse(h.end)), low: boundOf(h, low), high: boundOf(h, high + 1) };
     },
     area: (b: Box): Area => {

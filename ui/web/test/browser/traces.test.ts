@@ -103,6 +103,58 @@ test("a rectangle on the heatmap is compared with the rest, and the search narro
   await close();
 });
 
+test("keys choose cells of the heatmap, which lead to their traces", async () => {
+  const { page, clean, close } = await open();
+  await page.goto("/traces?range=15m");
+  await page.locator(".heatmap canvas").waitFor();
+  await page.locator(".heatmap-keys").focus();
+  await page.keyboard.press("ArrowLeft"); // to the newest cell that has spans
+  await page.locator(".heatmap-tip").filter({ hasText: /^[1-9]/ }).waitFor();
+  await page.keyboard.press("Shift+ArrowLeft");
+  await page.keyboard.press("Enter");
+  await page.waitForURL((u) => u.searchParams.has("box"));
+  const examples = page.getByRole("region", { name: "Traces of the selection" });
+  const first = examples.locator(".trace-row").first();
+  await first.waitFor();
+  expect(await examples.locator(".trace-row").count()).toBeLessThanOrEqual(5);
+  await page.keyboard.press("Escape");
+  await page.waitForURL((u) => !u.searchParams.has("box"));
+  await clean();
+  await close();
+});
+
+test("a finger finds a cell of the heatmap", async () => {
+  const { page, clean, close } = await open({ size: "phone" });
+  await page.goto("/traces?range=15m");
+  const canvas = page.locator(".heatmap canvas");
+  await canvas.waitFor();
+  await canvas.scrollIntoViewIfNeeded();
+  const box = (await canvas.boundingBox())!;
+  await page.touchscreen.tap(box.x + box.width - 40, box.y + box.height / 2);
+  await page.waitForURL((u) => u.searchParams.has("box"));
+  await page.getByRole("region", { name: "Traces of the selection" }).locator(".trace-row, p").first().waitFor();
+  await clean();
+  await close();
+});
+
+test("while a long heatmap is counted its newest part is shown", async () => {
+  const { page, clean, close } = await open();
+  let go = () => {};
+  const held = new Promise<void>((f) => (go = f));
+  await page.route("**/api/v1/traces/heatmap?**", async (route) => {
+    if (!new URL(route.request().url()).searchParams.has("since")) await held;
+    await route.continue();
+  });
+  await page.goto("/traces?range=15m");
+  const counting = page.getByRole("status").filter({ hasText: "Counting; shown is what began after" });
+  await counting.waitFor();
+  await page.locator(".heatmap canvas").waitFor();
+  go();
+  await counting.waitFor({ state: "detached" });
+  await clean();
+  await close();
+});
+
 test("the slow are compared over all spans, and a value that differs becomes part of the filter", async () => {
   const { page, clean, close } = await open();
   await page.goto("/traces");
