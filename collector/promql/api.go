@@ -6,17 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	prom "github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/util/annotations"
 )
-
-// Rules answers for the rules that are being evaluated, each with what belongs under
-// "data" in Prometheus' API.
-type Rules interface {
-	RuleGroups(ctx context.Context) any
-	ActiveAlerts(ctx context.Context) any
-}
 
 // maxForm bounds the body of a request; queries are text.
 const maxForm = 1 << 20
@@ -24,7 +18,7 @@ const maxForm = 1 << 20
 // Handler serves Prometheus' HTTP API: the paths below /api/v1, which is not part of
 // them here. rules may be nil.
 func (e *Engine) Handler(rules Rules) http.Handler {
-	a := &api{engine: e, rules: rules}
+	a := &api{engine: e, rules: rules, started: time.Now()}
 	mux := http.NewServeMux()
 	for path, f := range map[string]func(*http.Request) (answer, error){
 		"/query":               a.query,
@@ -36,13 +30,17 @@ func (e *Engine) Handler(rules Rules) http.Handler {
 		"/rules":               a.ruleGroups,
 		"/alerts":              a.alerts,
 		"/status/buildinfo":    a.buildInfo,
+		"/status/runtimeinfo":  a.runtimeInfo,
 		"/status/config":       fixed(map[string]string{"yaml": "global:\n  scrape_interval: 1s\n"}),
-		"/status/flags":        fixed(map[string]string{"storage.tsdb.retention.time": "30d"}),
+		"/status/flags":        fixed(a.flags()),
+		"/status/tsdb":         a.cardinality,
 		"/format_query":        a.formatQuery,
 		"/parse_query":         a.parseQuery,
 		"/query_exemplars":     a.queryExemplars,
-		"/alertmanagers":       fixed(map[string]any{"activeAlertmanagers": []any{}, "droppedAlertmanagers": []any{}}),
-		"/targets":             fixed(map[string]any{"activeTargets": []any{}, "droppedTargets": []any{}}),
+		"/alertmanagers":       a.alertmanagers,
+		"/scrape_pools":        fixed(map[string]any{"scrapePools": []any{}}),
+		"/targets":             fixed(map[string]any{"activeTargets": []any{}, "droppedTargets": []any{}, "droppedTargetCounts": map[string]int{}}),
+		"/targets/metadata":    fixed([]any{}),
 	} {
 		mux.HandleFunc("GET "+path, a.serve(f))
 		mux.HandleFunc("POST "+path, a.serve(f))
@@ -54,8 +52,9 @@ func (e *Engine) Handler(rules Rules) http.Handler {
 }
 
 type api struct {
-	engine *Engine
-	rules  Rules
+	engine  *Engine
+	rules   Rules
+	started time.Time
 }
 
 // answer is what goes under "data", and what is worth saying about it.
@@ -127,10 +126,6 @@ func bad(parameter string, err error) error {
 	return &apiError{"bad_data", fmt.Errorf("invalid parameter %q: %w", parameter, err)}
 }
 
-func missing(parameter string) error {
-	return &apiError{"bad_data", fmt.Errorf("parameter %q is missing", parameter)}
-}
-
 // kindOf is Prometheus' name for an error.
 func kindOf(err error) string {
 	if e, ok := errors.AsType[*apiError](err); ok {
@@ -162,23 +157,4 @@ func statusOf(kind string) int {
 		return http.StatusNotFound
 	}
 	return http.StatusInternalServerError
-}
-
-func (a *api) ruleGroups(r *http.Request) (answer, error) {
-	if a.rules == nil {
-		return answer{data: map[string]any{"groups": []any{}}}, nil
-	}
-	return answer{data: a.rules.RuleGroups(r.Context())}, nil
-}
-
-func (a *api) alerts(r *http.Request) (answer, error) {
-	if a.rules == nil {
-		return answer{data: map[string]any{"alerts": []any{}}}, nil
-	}
-	return answer{data: a.rules.ActiveAlerts(r.Context())}, nil
-}
-
-// buildInfo says which Prometheus this answers like: clients choose features by it.
-func (*api) buildInfo(*http.Request) (answer, error) {
-	return answer{data: map[string]string{"version": "3.15.0", "application": "prometheus", "branch": "sightline", "revision": "", "buildUser": "", "buildDate": "", "goVersion": ""}}, nil
 }

@@ -32,11 +32,11 @@ type description struct {
 }
 
 func (a *api) metadata(r *http.Request) (answer, error) {
-	limit, err := limitOf(r, "limit")
+	limit, err := metadataLimit(r, "limit")
 	if err != nil {
 		return answer{}, err
 	}
-	each, err := limitOf(r, "limit_per_metric")
+	each, err := metadataLimit(r, "limit_per_metric")
 	if err != nil {
 		return answer{}, err
 	}
@@ -47,7 +47,7 @@ func (a *api) metadata(r *http.Request) (answer, error) {
 	}
 	out := map[string][]description{}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		if limit > 0 && len(out) == limit {
+		if limit >= 0 && len(out) >= limit {
 			break
 		}
 		out[name] = all[name]
@@ -56,6 +56,19 @@ func (a *api) metadata(r *http.Request) (answer, error) {
 		}
 	}
 	return answer{data: out}, nil
+}
+
+// metadataLimit reads a limit; below 0 is none.
+func metadataLimit(r *http.Request, name string) (int, error) {
+	text := r.FormValue(name)
+	if text == "" {
+		return -1, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, &apiError{"bad_data", fmt.Errorf("%s must be a number", name)}
+	}
+	return n, nil
 }
 
 // describedMetrics are the metrics computed from RED rows, by name without the suffixes
@@ -115,11 +128,11 @@ func (a *api) queryExemplars(r *http.Request) (answer, error) {
 		return answer{}, err
 	}
 	if end.Before(start) {
-		return answer{}, bad("end", errors.New("before start"))
+		return answer{}, bad("end", errors.New("end timestamp must not be before start timestamp"))
 	}
 	expr, err := a.engine.parser.ParseExpr(r.FormValue("query"))
 	if err != nil {
-		return answer{}, bad("query", err)
+		return answer{}, &apiError{"bad_data", err}
 	}
 	q := &querier{source: a.engine.source, mint: start.UnixMilli(), maxt: end.UnixMilli()}
 	out := []shownExemplars{}

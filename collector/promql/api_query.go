@@ -45,16 +45,16 @@ func (a *api) queryRange(r *http.Request) (answer, error) {
 		return answer{}, err
 	}
 	if end.Before(start) {
-		return answer{}, bad("end", errors.New("before start"))
+		return answer{}, bad("end", errors.New("end timestamp must not be before start time"))
 	}
 	step, err := durationOf(r, "step")
 	switch {
 	case err != nil:
 		return answer{}, err
 	case step <= 0:
-		return answer{}, bad("step", errors.New("want more than zero"))
+		return answer{}, bad("step", errors.New("zero or negative query resolution step widths are not accepted. Try a positive integer"))
 	case end.Sub(start)/step > maxPoints:
-		return answer{}, bad("step", fmt.Errorf("more than %d points per series; ask for longer steps", maxPoints))
+		return answer{}, &apiError{"bad_data", errors.New("exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)")}
 	}
 	return run(r, func(ctx context.Context, o prom.QueryOpts) (prom.Query, error) {
 		return a.engine.engine.NewRangeQuery(ctx, a.engine.source, o, r.FormValue("query"), start, end, step)
@@ -98,22 +98,30 @@ func run(r *http.Request, open func(context.Context, prom.QueryOpts) (prom.Query
 		res.Warnings.Add(errTruncated)
 	}
 	out := result{Type: res.Value.Type(), Value: value}
-	if r.FormValue("stats") != "" {
+	switch wanted := r.FormValue("stats"); wanted {
+	case "":
+	default:
+		res.Warnings.Add(fmt.Errorf("value %q for parameter \"stats\" is deprecated and will be rejected in the next major release, use \"true\" or %q", wanted, allStats))
+		fallthrough
+	case "true", allStats:
 		out.Stats = stats.NewQueryStats(q.Stats())
 	}
 	return answer{data: out, notes: res.Warnings}, nil
 }
+
+// allStats asks for the samples of each step too.
+const allStats = "all"
 
 // optsOf reads what a client may say of how its query is evaluated.
 func optsOf(r *http.Request) (prom.QueryOpts, error) {
 	var lookback time.Duration
 	if r.FormValue("lookback_delta") != "" {
 		var err error
-		if lookback, err = durationOf(r, "lookback_delta"); err != nil {
-			return nil, err
+		if lookback, err = parseDuration(r.FormValue("lookback_delta")); err != nil {
+			return nil, &apiError{"bad_data", fmt.Errorf("error parsing lookback delta duration: %w", err)}
 		}
 	}
-	return prom.NewPrometheusQueryOpts(false, lookback), nil
+	return prom.NewPrometheusQueryOpts(r.FormValue("stats") == allStats, lookback), nil
 }
 
 // first cuts a value to so many series; 0 is all.
@@ -157,34 +165,55 @@ func (a *api) formatQuery(r *http.Request) (answer, error) {
 // timeOf reads a time: Unix seconds or RFC 3339. A zero fallback makes it obligatory.
 func timeOf(r *http.Request, name string, fallback time.Time) (time.Time, error) {
 	text := r.FormValue(name)
-	if text == "" {
-		if fallback.IsZero() {
-			return fallback, missing(name)
-		}
+	if text == "" && !fallback.IsZero() {
 		return fallback, nil
 	}
-	if s, err := strconv.ParseFloat(text, 64); err == nil && math.Abs(s) < 1e11 {
+	if s, err := strconv.ParseFloat(text, 64); err == nil && !math.IsNaN(s) {
+		// What lies outside finds what the farthest time that the store knows finds.
+		s = min(max(s, -farthest), farthest)
 		return time.UnixMilli(int64(math.Round(s * 1000))).UTC(), nil
 	}
 	t, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
-		return fallback, bad(name, fmt.Errorf("%q is no time", text))
+	switch {
+	case err == nil:
+		return t, nil
+	case text == firstTime:
+		return time.Unix(-farthest, 0).UTC(), nil
+	case text == lastTime:
+		return time.Unix(farthest, 0).UTC(), nil
+	case fallback.IsZero():
+		return fallback, bad(name, fmt.Errorf("cannot parse %q to a valid timestamp", text))
 	}
-	return t, nil
+	return fallback, bad(name, fmt.Errorf("invalid time value for '%s': cannot parse %q to a valid timestamp", name, text))
 }
+
+const (
+	farthest = 100_000_000_000 // s: the year 5138
+	// How Prometheus' client writes "from the beginning" and "to the end"; their years are
+	// too long for RFC 3339.
+	firstTime = "-292273086-05-16T16:47:06Z"
+	lastTime  = "292277025-08-18T07:12:54.999999999Z"
+)
 
 // durationOf reads a duration: seconds, or as "1m30s".
 func durationOf(r *http.Request, name string) (time.Duration, error) {
-	text := r.FormValue(name)
-	if text == "" {
-		return 0, missing(name)
+	d, err := parseDuration(r.FormValue(name))
+	if err != nil {
+		return 0, bad(name, err)
 	}
-	if s, err := strconv.ParseFloat(text, 64); err == nil && math.Abs(s) < 1e9 {
-		return time.Duration(s * float64(time.Second)), nil
+	return d, nil
+}
+
+func parseDuration(text string) (time.Duration, error) {
+	if s, err := strconv.ParseFloat(text, 64); err == nil {
+		if ns := s * float64(time.Second); ns > math.MinInt64 && ns < math.MaxInt64 {
+			return time.Duration(ns), nil
+		}
+		return 0, fmt.Errorf("cannot parse %q to a valid duration. It overflows int64", text)
 	}
 	d, err := model.ParseDuration(text)
 	if err != nil {
-		return 0, bad(name, fmt.Errorf("%q is no duration", text))
+		return 0, fmt.Errorf("cannot parse %q to a valid duration", text)
 	}
 	return time.Duration(d), nil
 }

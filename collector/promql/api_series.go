@@ -19,7 +19,10 @@ const defaultSpan = 24 * time.Hour
 
 func (a *api) series(r *http.Request) (answer, error) {
 	if len(r.Form["match[]"]) == 0 {
-		return answer{}, missing("match[]")
+		return answer{}, &apiError{"bad_data", errors.New("no match[] parameter provided")}
+	}
+	if _, err := a.selectors(r); err != nil {
+		return answer{}, bad("match[]", err) // here alone Prometheus names it
 	}
 	found := map[string]labels.Labels{}
 	err := a.each(r, func(q *querier, matchers []*labels.Matcher) error {
@@ -49,7 +52,7 @@ func (a *api) labelValues(r *http.Request) (answer, error) {
 		name = model.UnescapeName(name, model.ValueEncodingEscaping)
 	}
 	if !model.UTF8Validation.IsValidLabelName(name) {
-		return answer{}, bad("name", strconv.ErrSyntax)
+		return answer{}, &apiError{"bad_data", fmt.Errorf("invalid label name: %q", name)}
 	}
 	return a.texts(r, func(q *querier, matchers []*labels.Matcher) ([]string, error) {
 		values, _, err := q.LabelValues(r.Context(), name, &storage.LabelHints{}, matchers...)
@@ -83,11 +86,12 @@ func (a *api) each(r *http.Request, f func(*querier, []*labels.Matcher) error) e
 	if err != nil {
 		return err
 	}
-	selectors := [][]*labels.Matcher{nil}
-	if texts := r.Form["match[]"]; len(texts) > 0 {
-		if selectors, err = a.engine.parser.ParseMetricSelectors(texts); err != nil {
-			return bad("match[]", err)
-		}
+	selectors, err := a.selectors(r)
+	switch {
+	case err != nil:
+		return &apiError{"bad_data", err}
+	case len(selectors) == 0:
+		selectors = [][]*labels.Matcher{nil}
 	}
 	q := &querier{source: a.engine.source, mint: start.UnixMilli(), maxt: end.UnixMilli()}
 	for _, s := range selectors {
@@ -96,6 +100,20 @@ func (a *api) each(r *http.Request, f func(*querier, []*labels.Matcher) error) e
 		}
 	}
 	return nil
+}
+
+// selectors reads match[]. As Prometheus does, it refuses one that lets everything through.
+func (a *api) selectors(r *http.Request) ([][]*labels.Matcher, error) {
+	all, err := a.engine.parser.ParseMetricSelectors(r.Form["match[]"])
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range all {
+		if !slices.ContainsFunc(s, func(m *labels.Matcher) bool { return !m.Matches("") }) {
+			return nil, errors.New("match[] must contain at least one non-empty matcher")
+		}
+	}
+	return all, nil
 }
 
 // limited cuts a list to the limit that the client gives, and says so.
@@ -122,8 +140,11 @@ func limitOf(r *http.Request, name string) (int, error) {
 		return 0, nil
 	}
 	n, err := strconv.Atoi(text)
-	if err != nil || n < 0 {
-		return 0, bad(name, fmt.Errorf("%q: want a number from 0 on", text))
+	if err != nil {
+		return 0, bad(name, err)
+	}
+	if n < 0 {
+		return 0, bad(name, errors.New("limit must be non-negative"))
 	}
 	return n, nil
 }

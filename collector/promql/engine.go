@@ -46,6 +46,7 @@ func New(c Config, s Store) *Engine {
 			EnableAtModifier: true, EnableNegativeOffset: true, Parser: summing{p},
 			NoStepSubqueryIntervalFn: func(int64) int64 { return time.Minute.Milliseconds() },
 			ActiveQueryTracker:       newTracker(), UseStartTimestamps: true,
+			EnablePerStepStats: true, // where a client asks for them
 		}),
 		source: &source{store: s, lookback: c.Lookback, maxRows: c.MaxRows, maxSeries: c.MaxSeries},
 		parser: p,

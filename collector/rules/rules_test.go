@@ -172,40 +172,83 @@ func TestFewErrorsAlertNobody(t *testing.T) {
 	}
 }
 
-// TestForSurvivesARestart stops an alert that is pending and starts it again.
+// TestForSurvivesARestart stops an alert that is pending, and the store with it, and
+// starts both again.
 func TestForSurvivesARestart(t *testing.T) {
-	s := clickhousetest.Open(t, storetest.Start(t))
+	dir := t.TempDir()
+	server := storetest.Open(t, dir)
 	file := filepath.Join(t.TempDir(), "rules.yaml")
 	text := `groups: [{name: g, interval: 200ms, rules: [{record: one, expr: vector(1)}, {alert: Always, expr: one > 0, for: 1h, labels: {severity: page}}]}]`
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	kept := &watched{Samples: s}
-	open := func() *Rules {
+	open := func() (*Rules, *watched) {
+		s := clickhousetest.Open(t, server.DSN())
+		kept := &watched{Samples: s}
 		r, err := New(Config{Files: []string{file}}, Deps{Engine: promql.New(promql.Config{}, s), Samples: kept})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return r
+		return r, kept
 	}
-	r := open()
+	r, kept := open()
 	stop := start(t, r)
 	first := pending(t, r, time.Time{})
 	eventually(t, "the alert has been pending for longer than a restart takes", func() bool { return kept.pending.Load() > 3000 })
 	stop()
+	server.Kill()
 	again := time.Now()
-	r = open()
+	server = storetest.Open(t, dir)
+	r, _ = open()
 	start(t, r)
-	if since := pending(t, r, again); since.Sub(first) > again.Sub(first)+time.Second || !since.Before(again) {
+	if since := pending(t, r, again); since.Sub(first) > time.Since(again)+time.Second || !since.Before(again) {
 		t.Errorf("pending since %v, after the restart at %v since %v", first, again, since)
 	}
-	groups, err := json.Marshal(r.RuleGroups(t.Context()))
+	groups, err := json.Marshal(all(r))
 	if err != nil || !strings.Contains(string(groups), `"type":"alerting","name":"Always"`) || !strings.Contains(string(groups), `"state":"pending"`) {
 		t.Errorf("got %s, %v", groups, err)
 	}
 	if active, err := json.Marshal(r.ActiveAlerts(t.Context())); err != nil || !strings.Contains(string(active), `"state":"pending"`) {
 		t.Errorf("got %s, %v", active, err)
 	}
+}
+
+// TestFiringSurvivesARestart finds what an earlier process stored of an alert that had been
+// active for longer than its "for": it fires at once, and since then.
+func TestFiringSurvivesARestart(t *testing.T) {
+	s := clickhousetest.Open(t, storetest.Start(t))
+	file := filepath.Join(t.TempDir(), "rules.yaml")
+	text := `groups: [{name: g, interval: 200ms, rules: [{alert: Always, expr: vector(1), for: 1h, labels: {severity: page}}]}]`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now().Add(-2 * time.Hour).Truncate(time.Second)
+	err := s.InsertSamples(t.Context(), "before", []clickhouse.Sample{{
+		Metric: "ALERTS_FOR_STATE", Labels: map[string]string{"alertname": "Always", "severity": "page"},
+		Time: time.Now().Add(-time.Minute), Value: float64(began.Unix()),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine := promql.New(promql.Config{}, s)
+	r, err := New(Config{Files: []string{file}}, Deps{Engine: engine, Samples: s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	start(t, r)
+	eventually(t, "the alert fires", func() bool {
+		active := r.Alerts()
+		return len(active) == 1 && active[0].State == "firing" && active[0].Since.Equal(began)
+	})
+	eventually(t, "that is stored", func() bool {
+		q, err := engine.QueryEngine().NewInstantQuery(t.Context(), engine.Queryable(), nil, `ALERTS{alertname="Always",alertstate="firing"} and on (severity) ALERTS_FOR_STATE`, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer q.Close()
+		v, err := q.Exec(t.Context()).Vector()
+		return err == nil && len(v) == 1 && v[0].F == 1
+	})
 }
 
 // Of two that evaluate over one store, one stores what it finds, and the other has its part
@@ -225,7 +268,7 @@ func TestWhoDoesNotSpeakStoresNothing(t *testing.T) {
 	}
 	start(t, r)
 	eventually(t, "the rule was evaluated", func() bool {
-		groups, err := json.Marshal(r.RuleGroups(t.Context()))
+		groups, err := json.Marshal(all(r))
 		return err == nil && strings.Contains(string(groups), `"health":"ok"`)
 	})
 	if n := kept.n.Load(); n != 0 {
@@ -233,6 +276,15 @@ func TestWhoDoesNotSpeakStoresNothing(t *testing.T) {
 	}
 	speaks.Store(true)
 	eventually(t, "it is stored", func() bool { return kept.n.Load() > 0 })
+}
+
+// all are the rule groups as the API shows them.
+func all(r *Rules) any {
+	groups, err := r.RuleGroups(context.Background(), promql.RuleFilter{})
+	if err != nil {
+		return err.Error()
+	}
+	return groups
 }
 
 // counted counts what is stored.

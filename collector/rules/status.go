@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"time"
@@ -96,90 +95,4 @@ func (r *Rules) limit(period, length time.Duration) (lowest float64) {
 		}
 	}
 	return lowest
-}
-
-// promAlert is an alert as Prometheus' API shows it.
-type promAlert struct {
-	Labels      map[string]string `json:"labels"`
-	Annotations map[string]string `json:"annotations"`
-	State       string            `json:"state"`
-	ActiveAt    time.Time         `json:"activeAt"`
-	Value       string            `json:"value"`
-}
-
-// promRule is a rule as Prometheus' API shows it.
-type promRule struct {
-	Type           string            `json:"type"` // "alerting" or "recording"
-	Name           string            `json:"name"`
-	Query          string            `json:"query"`
-	Labels         map[string]string `json:"labels,omitempty"`
-	Annotations    map[string]string `json:"annotations,omitempty"`
-	Duration       float64           `json:"duration"`
-	KeepFiringFor  float64           `json:"keepFiringFor"`
-	State          string            `json:"state,omitempty"`
-	Alerts         []promAlert       `json:"alerts,omitempty"`
-	Health         string            `json:"health"`
-	LastError      string            `json:"lastError,omitempty"`
-	EvaluationTime float64           `json:"evaluationTime"`
-	LastEvaluation time.Time         `json:"lastEvaluation"`
-}
-
-type promGroup struct {
-	Name           string     `json:"name"`
-	File           string     `json:"file"`
-	Interval       float64    `json:"interval"`
-	Limit          int        `json:"limit"`
-	EvaluationTime float64    `json:"evaluationTime"`
-	LastEvaluation time.Time  `json:"lastEvaluation"`
-	Rules          []promRule `json:"rules"`
-}
-
-// ActiveAlerts is the data of Prometheus' API /alerts.
-func (r *Rules) ActiveAlerts(context.Context) any {
-	out := []promAlert{}
-	for _, rule := range r.alerting() {
-		out = append(out, promAlerts(rule)...)
-	}
-	return map[string]any{"alerts": out}
-}
-
-// RuleGroups is the data of Prometheus' API /rules.
-func (r *Rules) RuleGroups(context.Context) any {
-	out := []promGroup{}
-	if m := r.running(); m != nil {
-		for _, g := range m.RuleGroups() {
-			group := promGroup{
-				Name: g.Name(), File: g.File(), Interval: g.Interval().Seconds(), Limit: g.Limit(),
-				EvaluationTime: g.GetEvaluationTime().Seconds(), LastEvaluation: g.GetLastEvaluation(), Rules: []promRule{},
-			}
-			for _, rule := range g.Rules() {
-				group.Rules = append(group.Rules, shown(rule))
-			}
-			out = append(out, group)
-		}
-	}
-	return map[string]any{"groups": out}
-}
-
-func shown(rule prom.Rule) promRule {
-	p := promRule{
-		Type: "recording", Name: rule.Name(), Query: rule.Query().String(), Labels: rule.Labels().Map(), Health: string(rule.Health()),
-		EvaluationTime: rule.GetEvaluationDuration().Seconds(), LastEvaluation: rule.GetEvaluationTimestamp(),
-	}
-	if err := rule.LastError(); err != nil {
-		p.LastError = err.Error()
-	}
-	if a, ok := rule.(*prom.AlertingRule); ok {
-		p.Type, p.State, p.Annotations, p.Alerts = "alerting", a.State().String(), a.Annotations().Map(), promAlerts(a)
-		p.Duration, p.KeepFiringFor = a.HoldDuration().Seconds(), a.KeepFiringFor().Seconds()
-	}
-	return p
-}
-
-func promAlerts(rule *prom.AlertingRule) []promAlert {
-	var out []promAlert
-	for _, a := range rule.ActiveAlerts() {
-		out = append(out, promAlert{a.Labels.Map(), a.Annotations.Map(), a.State.String(), a.ActiveAt, number(a.Value)})
-	}
-	return out
 }
