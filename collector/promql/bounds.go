@@ -15,17 +15,32 @@ func bounds() []float64 {
 	}
 }
 
-// bound is one upper bound and its label.
+// graphBounds are those of Tempo's service graph, and spanBounds those of its span
+// metrics, in milliseconds.
+func graphBounds() []float64 { return doubling(100, 8) }
+
+func spanBounds() []float64 { return doubling(2, 14) }
+
+func doubling(first float64, n int) []float64 {
+	out := make([]float64, 0, n+1)
+	for range n {
+		out = append(out, first)
+		first *= 2
+	}
+	return append(out, math.Inf(1))
+}
+
+// bound is one upper bound in milliseconds and its label.
 type bound struct {
 	le   string
 	upTo float64
 }
 
-// wanted are the bounds whose label the filter lets through.
-func wanted(keep func(le string) bool) []bound {
+// buckets are the metric's bounds whose label the filter lets through.
+func (m *metric) buckets(keep func(le string) bool) []bound {
 	var out []bound
-	for _, b := range bounds() {
-		le := strconv.FormatFloat(b, 'f', -1, 64)
+	for _, b := range m.bounds {
+		le := strconv.FormatFloat(b/m.unit, 'f', -1, 64)
 		if math.IsInf(b, 1) {
 			le = "+Inf"
 		}

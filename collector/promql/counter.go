@@ -17,6 +17,7 @@ type counter struct {
 	schedule *schedule
 	slots    []int64   // ascending; slot i has passed when more than i slots are complete
 	values   []float64 // what the counter has reached after the slot
+	native   *native   // instead of values, of a native histogram
 }
 
 // Labels are the series' labels, its name among them.
@@ -24,6 +25,9 @@ func (c *counter) Labels() labels.Labels { return c.labels }
 
 // Iterator walks over the counter's values.
 func (c *counter) Iterator(chunkenc.Iterator) chunkenc.Iterator {
+	if c.native != nil {
+		return newSweep(c)
+	}
 	return storage.NewListSeriesIterator(&point{series: c})
 }
 

@@ -2,8 +2,9 @@
 // own engine.
 //
 // Metrics with Istio's names (istio_requests_total, istio_request_duration_milliseconds
-// …) and Tempo's (traces_service_graph_request_total …) are computed from the RED rows
-// as they are asked for; every other metric is read from the tables samples and series,
+// …) and Tempo's (traces_service_graph_request_total, traces_spanmetrics_latency …) are
+// computed from the RED rows as they are asked for, histograms both native and as series
+// of buckets; every other metric is read from the tables samples and series,
 // into which recording rules, alerts and applications write.
 //
 // RED rows are what happened in each second, not counters. A counter made from them

@@ -34,7 +34,7 @@ const (
 func (q *querier) exemplars(ctx context.Context, matchers []*labels.Matcher) (map[string]*exemplar.QueryResult, error) {
 	out := map[string]*exemplar.QueryResult{}
 	for _, m := range metrics() {
-		if !m.histogram || !accepts(matchers, model.MetricNameLabel, m.name) {
+		if !m.histogram() || !accepts(matchers, model.MetricNameLabel, m.name) {
 			continue
 		}
 		if err := q.spanExemplars(ctx, &m, matchers, out); err != nil {
@@ -109,26 +109,29 @@ func (q *querier) spanExemplars(ctx context.Context, m *metric, matchers []*labe
 			k.source, k.sourceVersion, k.destination, k.destinationVersion = peer, peerVersion, self, selfVersion
 		}
 		e.Labels = labels.FromStrings("span_id", span, "trace_id", trace)
-		if s := b.bucketOf(&k, e.Value); s != nil {
+		s := b.bucketOf(&k, e.Value)
+		e.Value /= m.unit
+		if s != nil {
 			found(out, s.labels, e)
 		}
 	}
 	return rows.Err()
 }
 
-// bucketOf is the series of the narrowest bucket that counts a value, nil where the
-// matchers refuse it.
+// bucketOf is the series of the narrowest bucket that counts a value in milliseconds, or
+// of the native histogram; nil where the matchers refuse it.
 func (b *builder) bucketOf(k *key, v float64) *counter {
 	if !b.metric.covers(k) {
 		return nil
 	}
-	for _, le := range wanted(func(string) bool { return true }) {
-		if v <= le.upTo {
-			if s := b.named(k, le.le); len(s) > 0 {
-				return s[0]
-			}
-			return nil
+	var le string
+	for _, b := range b.metric.buckets(func(string) bool { return true }) {
+		if le = b.le; v <= b.upTo {
+			break
 		}
+	}
+	if s := b.named(k, le); len(s) > 0 {
+		return s[0]
 	}
 	return nil
 }

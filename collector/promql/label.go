@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/sightline-mesh/sightline/collector/signal"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
 
@@ -65,14 +66,35 @@ func workloadLabels(b *labels.ScratchBuilder, end, service, version string) {
 	add(b, end+"_version", version)
 }
 
+// user is Tempo's word for a client that told nothing of itself.
+const user = "user"
+
 // graphLabels writes the labels of Tempo's service graph.
 func graphLabels(b *labels.ScratchBuilder, k *key) {
-	client := k.source
-	if client == "" {
-		client = "user"
+	if k.source == "" {
+		b.Add("client", user)
+		b.Add("connection_type", "virtual_node")
+	} else {
+		b.Add("client", k.source)
 	}
-	b.Add("client", client)
 	add(b, "server", k.destination)
+}
+
+// spanLabels writes the labels of Tempo's span metrics. A span is called as sidecars call
+// theirs; of gRPC, whose spans have the name of the call, rows know the service alone.
+func spanLabels(b *labels.ScratchBuilder, k *key) {
+	service, kind := k.destination, "SPAN_KIND_SERVER"
+	if k.reporter == signal.Source {
+		service, kind = k.source, "SPAN_KIND_CLIENT"
+	}
+	status := "STATUS_CODE_UNSET"
+	if signal.FailedHop(k.protocol, int(k.status), int(k.grpcStatus), k.flags) {
+		status = "STATUS_CODE_ERROR"
+	}
+	add(b, "service", service)
+	add(b, "span_name", strings.TrimSpace(k.method+" "+k.destination))
+	b.Add("span_kind", kind)
+	b.Add("status_code", status)
 }
 
 func split(service string) (name, namespace string) {

@@ -119,18 +119,32 @@ func (q *querier) read(ctx context.Context, h *storage.SelectHints, matchers []*
 	if len(stored) > 0 {
 		sums = nil
 	}
-	var all []storage.Series
-	for _, m := range metrics() {
-		if !accepts(matchers, model.MetricNameLabel, m.name) {
-			continue
-		}
-		some, err := q.computed(ctx, h, &m, selection{matchers, sums})
+	wanted := slices.DeleteFunc(metrics(), func(m metric) bool { return !accepts(matchers, model.MetricNameLabel, m.name) })
+	all, err := q.fromRED(ctx, h, wanted, selection{matchers, sums})
+	return append(all, stored...), err
+}
+
+// fromRED reads the series of computed metrics.
+func (q *querier) fromRED(ctx context.Context, h *storage.SelectHints, wanted []metric, of selection) ([]storage.Series, error) {
+	switch {
+	case len(wanted) == 0:
+		return nil, nil
+	case h.Func == forSeries:
+		all, err := q.names(ctx, h, wanted, of.matchers)
 		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", m.name, err)
+			return nil, fmt.Errorf("read names: %w", err)
+		}
+		return all, nil
+	}
+	var all []storage.Series
+	for i := range wanted {
+		some, err := q.computed(ctx, h, &wanted[i], of)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", wanted[i].name, err)
 		}
 		all = append(all, some...)
 	}
-	return append(all, stored...), nil
+	return all, nil
 }
 
 // forSeries is the function in the hints of who wants series without their values.

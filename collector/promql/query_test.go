@@ -114,6 +114,40 @@ func TestQueries(t *testing.T) {
 		`sum(rate({__name__="istio_requests_total",reporter="source",connection_security_policy="none"}[5m]))`:                                                    {},
 		`sum(irate(istio_requests_total{reporter="source",destination_app="catalog"}[5m]))`:                                                                       {`{}`: 10},
 		`nothing_such`: {},
+
+		// Native histograms, and Tempo's service graph and span metrics as Grafana asks for them.
+		`histogram_quantile(0.5, sum(rate(istio_request_duration_milliseconds{reporter="source",destination_app="catalog"}[5m])))`:                                                        {`{}`: 39.74},
+		`histogram_count(sum by (destination_app) (increase(istio_request_duration_milliseconds{reporter="destination",source_app="gateway"}[5m])))`:                                      {`{destination_app="catalog"}`: 3000},
+		`histogram_avg(sum(rate(istio_request_duration_milliseconds{reporter="destination",source_app="gateway"}[5m])))`:                                                                  {`{}`: 40},
+		`histogram_fraction(0, 20, sum(rate(istio_request_duration_milliseconds{reporter="source"}[5m])))`:                                                                                {`{}`: 43 / 3043.},
+		`histogram_sum(sum(increase(istio_request_duration_milliseconds{reporter="source",destination_app="catalog"}[2h])))`:                                                              {`{}`: 37000 * 40},
+		`sum by (client, connection_type, server) (increase(traces_service_graph_request_total{client="gateway"}[5m])) != 0`:                                                              {`{client="gateway", server="catalog"}`: 3000},
+		`histogram_quantile(.9, sum(rate(traces_service_graph_request_server_seconds_bucket{server="catalog"}[5m])) by (le, client, server))`:                                             {`{client="gateway", server="catalog"}`: 0.09},
+		`sum by (client, server) (rate(traces_service_graph_request_server_seconds_sum{}[5m])) / sum by (client, server) (rate(traces_service_graph_request_server_seconds_count{}[5m]))`: {`{client="gateway", server="catalog"}`: 0.04, `{client="catalog", server="reviews.shop"}`: 0.003},
+		`histogram_quantile(.9, sum by (client, server) (rate(traces_service_graph_request_client_seconds{client="gateway"}[5m])))`:                                                       {`{client="gateway", server="catalog"}`: 0.0428},
+		`histogram_sum(sum(increase(traces_service_graph_request_client_seconds{client="gateway"}[5m])))`:                                                                                 {`{}`: 120},
+		`count(traces_service_graph_request_server_seconds_count{server="db"})`:                                                                                                           {},
+		`topk(5, sum(rate(traces_spanmetrics_calls_total{span_kind="SPAN_KIND_SERVER"}[5m])) by (span_name)) > 5`:                                                                         {`{span_name="GET catalog"}`: 10},
+		`sum(increase(traces_spanmetrics_calls_total{status_code="STATUS_CODE_ERROR",service="catalog"}[5m])) by (span_name, span_kind)`:                                                  {`{span_kind="SPAN_KIND_SERVER", span_name="GET catalog"}`: 300},
+		`histogram_quantile(.9, sum(rate(traces_spanmetrics_latency_bucket{span_kind="SPAN_KIND_SERVER",span_name=~"GET catalog"}[5m])) by (le))`:                                         {`{}`: 0.0608},
+		`sum(rate(traces_spanmetrics_latency_sum{service="gateway"}[5m])) / sum(rate(traces_spanmetrics_latency_count{service="gateway"}[5m]))`:                                           {`{}`: 0.04},
+		`sum(increase(traces_spanmetrics_latency_count{service="catalog",span_kind="SPAN_KIND_CLIENT"}[7m]))`:                                                                             {`{}`: 60},
+		`histogram_count(sum by (service) (increase(traces_spanmetrics_latency{service="reviews.shop"}[7m])))`:                                                                            {`{service="reviews.shop"}`: 60},
+
+		// Istio's dashboards: of the mesh, of a service, of a workload.
+		`round(sum(irate(istio_requests_total{reporter="destination",destination_service=~"catalog.default.svc.cluster.local"}[5m])), 0.001)`:                                                                                                                        {`{}`: 10},
+		`sum(irate(istio_requests_total{reporter=~"source",destination_service=~"catalog.default.svc.cluster.local",response_code!~"5.*"}[5m])) / sum(irate(istio_requests_total{reporter=~"source",destination_service=~"catalog.default.svc.cluster.local"}[5m]))`: {`{}`: 0.9},
+		`label_join(sum by (destination_workload, destination_workload_namespace, destination_service) (rate(istio_requests_total{reporter="source"}[5m])), "destination_workload_var", ".", "destination_workload", "destination_workload_namespace") > 5`: {
+			`{destination_service="catalog.default.svc.cluster.local", destination_workload="catalog-v1", destination_workload_namespace="default", destination_workload_var="catalog-v1.default"}`: 10,
+		},
+		`round(sum(irate(istio_requests_total{connection_security_policy="mutual_tls",destination_service=~"catalog.default.svc.cluster.local",reporter=~"source",source_workload=~"gateway-v1",source_workload_namespace=~"default"}[5m])) by (source_workload, source_workload_namespace, response_code), 0.001)`: {
+			`{response_code="200", source_workload="gateway-v1", source_workload_namespace="default"}`: 9,
+			`{response_code="503", source_workload="gateway-v1", source_workload_namespace="default"}`: 1,
+		},
+		`histogram_quantile(0.99, sum(rate(istio_request_duration_milliseconds_bucket{reporter="destination",destination_service=~"catalog.default.svc.cluster.local",source_workload=~"gateway-v1"}[1m])) by (source_workload, source_workload_namespace, le)) / 1000`: {
+			`{source_workload="gateway-v1", source_workload_namespace="default"}`: 0.04975,
+		},
+		`sum(rate(istio_tcp_received_bytes_total{reporter="source",destination_workload_namespace="default",destination_workload=~"db.*"}[7m])) by (destination_workload) * 420`: {`{destination_workload="db-v1"}`: 600},
 	} {
 		got := eval(query, end)
 		if diff := cmp.Diff(want, got, cmpopts.EquateApprox(0.005, 0.001)); diff != "" {

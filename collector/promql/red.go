@@ -26,29 +26,58 @@ var errTooMany = errors.New("query needs too many rows; ask for a shorter range,
 
 // computed reads the RED rows and makes the series of one metric.
 func (q *querier) computed(ctx context.Context, h *storage.SelectHints, m *metric, of selection) ([]storage.Series, error) {
-	p := everything(h)
-	if h.Func != forSeries {
-		p = plan(h, q.lookback, time.Now())
-	}
+	p := plan(h, q.lookback, time.Now())
 	b := newBuilder(m, &p, of)
 	statement, scan := redCounts, b.counts
-	if m.histogram {
+	if m.histogram() {
 		statement, scan = redBuckets, b.buckets
 	}
-	rows, err := q.store.Query(ctx, statement, redParams(m, &p, of.matchers)...)
-	if err != nil {
+	if err := q.red(ctx, statement, redParams(m, &p, of.matchers), scan); err != nil {
 		return nil, err
+	}
+	return b.series(), nil
+}
+
+// names finds the series of several metrics that have rows in the range, without values.
+func (q *querier) names(ctx context.Context, h *storage.SelectHints, all []metric, matchers []*labels.Matcher) ([]storage.Series, error) {
+	p := everything(h)
+	builders := make([]*builder, len(all))
+	for i := range all {
+		builders[i] = newBuilder(&all[i], &p, selection{matchers: matchers})
+	}
+	err := q.red(ctx, redCounts, redParams(&metric{}, &p, matchers), func(rows driver.Rows) error {
+		var k key
+		var slot int64
+		var c counts
+		err := rows.Scan(append(k.fields(), c.fields(&slot)...)...)
+		for _, b := range builders {
+			b.of(&k)
+		}
+		return err
+	})
+	var out []storage.Series
+	for _, b := range builders {
+		out = append(out, b.series()...)
+	}
+	return out, err
+}
+
+// red reads RED rows, each with scan.
+func (q *querier) red(ctx context.Context, statement string, params []any, scan func(driver.Rows) error) error {
+	rows, err := q.store.Query(ctx, statement, params...)
+	if err != nil {
+		return err
 	}
 	defer rows.Close()
 	for n := 0; rows.Next(); n++ {
 		if n == q.maxRows {
-			return nil, errTooMany
+			return errTooMany
 		}
 		if err := scan(rows); err != nil {
-			return nil, fmt.Errorf("scan: %w", err)
+			return fmt.Errorf("scan: %w", err)
 		}
 	}
-	return b.series(), rows.Err()
+	return rows.Err()
 }
 
 // everything is the schedule of a question for names only: one slot.
@@ -68,13 +97,13 @@ func redParams(m *metric, p *schedule, matchers []*labels.Matcher) []any {
 	if p.rollup {
 		table = "red_1m"
 	}
-	reporter := exact(matchers, "reporter")
-	source, destination := exact(matchers, "source_app", "source_canonical_service"), exact(matchers, "destination_service_name", "destination_app", "destination_canonical_service")
-	if m.sourceOnly {
-		reporter, source, destination = "source", "", ""
+	reporter := m.reporter
+	if reporter == "" {
+		reporter = exact(matchers, "reporter")
 	}
-	if source == unknown {
-		source = ""
+	source, destination := exact(matchers, m.source...), exact(matchers, m.destination...)
+	if source == unknown || source == user {
+		source = "" // which says that the row has none
 	}
 	return []any{
 		clickhouse.Named("table", table),
@@ -112,9 +141,7 @@ func newBuilder(m *metric, p *schedule, of selection) *builder {
 		metric: m, schedule: p, selection: of,
 		scratch: labels.NewScratchBuilder(32), left: labels.NewBuilder(labels.EmptyLabels()), byKey: map[key][]*counter{}, byLabels: map[string]*counter{},
 	}
-	if m.histogram {
-		b.bounds = wanted(func(le string) bool { return accepts(of.matchers, "le", le) })
-	}
+	b.bounds = m.buckets(func(le string) bool { return accepts(of.matchers, "le", le) })
 	return b
 }
 
@@ -122,7 +149,7 @@ func (b *builder) counts(rows driver.Rows) error {
 	var k key
 	var slot int64
 	var c counts
-	if err := rows.Scan(append(k.fields(), &slot, &c.requests, &c.failed, &c.durationSum, &c.bytesIn, &c.bytesOut, &c.opened)...); err != nil {
+	if err := rows.Scan(append(k.fields(), c.fields(&slot)...)...); err != nil {
 		return err
 	}
 	for _, s := range b.of(&k) {
@@ -135,11 +162,16 @@ func (b *builder) buckets(rows driver.Rows) error {
 	var k key
 	var slot int64
 	var buckets map[int16]uint64
-	if err := rows.Scan(append(k.fields(), &slot, &buckets)...); err != nil {
+	var sum float64
+	if err := rows.Scan(append(k.fields(), &slot, &buckets, &sum)...); err != nil {
 		return err
 	}
 	for i, s := range b.of(&k) {
-		s.add(slot, below(buckets, b.bounds[i].upTo))
+		if b.metric.native {
+			s.addHistogram(slot, buckets, sum, b.metric.unit)
+		} else {
+			s.add(slot, below(buckets, b.bounds[i].upTo))
+		}
 	}
 	return nil
 }
@@ -149,6 +181,10 @@ func (k *key) fields() []any {
 		&k.reporter, &k.source, &k.sourceVersion, &k.destination, &k.destinationVersion, &k.route, &k.method,
 		&k.status, &k.grpcStatus, &k.flags, &k.protocol, &k.mtls,
 	}
+}
+
+func (c *counts) fields(slot *int64) []any {
+	return []any{slot, &c.requests, &c.failed, &c.durationSum, &c.bytesIn, &c.bytesOut, &c.opened}
 }
 
 // of is the series, or for a histogram the series of each bound, to which a key's rows
@@ -162,7 +198,7 @@ func (b *builder) of(k *key) []*counter {
 		b.byKey[*k] = nil
 		return nil
 	}
-	if b.bounds == nil {
+	if b.metric.bounds == nil {
 		out = b.named(k, "")
 	}
 	for _, le := range b.bounds {
@@ -191,6 +227,9 @@ func (b *builder) named(k *key, le string) []*counter {
 	s := b.byLabels[name]
 	if s == nil {
 		s = &counter{labels: l, schedule: b.schedule}
+		if b.metric.native {
+			s.native = &native{empty: true}
+		}
 		b.byLabels[name] = s
 	}
 	return []*counter{s}

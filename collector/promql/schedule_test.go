@@ -121,5 +121,7 @@ func TestLabels(t *testing.T) {
 	}
 	f("istio_requests_total", key{reporter: "source", destination: "orders.prod", destinationVersion: "v1", status: 0, grpcStatus: -1, flags: "UF,URX", protocol: "h2"},
 		`{connection_security_policy="none", destination_app="orders", destination_canonical_revision="v1", destination_canonical_service="orders", destination_service="orders.prod.svc.cluster.local", destination_service_name="orders", destination_service_namespace="prod", destination_version="v1", destination_workload="orders-v1", destination_workload_namespace="prod", reporter="source", request_protocol="http", response_code="0", response_flags="UF,URX", source_canonical_service="unknown", source_workload="unknown"}`)
-	f("traces_service_graph_request_total", key{destination: "a"}, `{client="user", server="a"}`)
+	f("traces_spanmetrics_calls_total", key{reporter: "source", source: "a", destination: "b.shop", method: "GET", status: 503, grpcStatus: -1, protocol: "http/1.1"},
+		`{service="a", span_kind="SPAN_KIND_CLIENT", span_name="GET b.shop", status_code="STATUS_CODE_ERROR"}`)
+	f("traces_service_graph_request_total", key{destination: "a"}, `{client="user", connection_type="virtual_node", server="a"}`)
 }

@@ -3,7 +3,8 @@ SELECT
     reporter, source, source_version, destination, destination_version, route, method,
     status, grpc_status, flags, protocol, mtls,
     toInt64(intDiv(toInt64(toUnixTimestamp(time)) - {start:Int64}, {grain:Int64})) AS slot,
-    sumMap(buckets) AS buckets
+    sumMap(buckets) AS buckets,
+    sum(duration_sum) AS duration_sum
 FROM {table:Identifier}
 WHERE time >= fromUnixTimestamp({start:Int64}) AND time < fromUnixTimestamp({end:Int64})
     AND ({reporter:String} = '' OR reporter = {reporter:String})
