@@ -5,9 +5,11 @@ import (
 	_ "embed"
 	"encoding/binary"
 	"fmt"
+	"math"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/prometheus/prometheus/model/histogram"
+	"github.com/prometheus/prometheus/model/value"
 )
 
 //go:embed sql/histograms.sql
@@ -20,61 +22,137 @@ func (q *querier) histograms(ctx context.Context, params []any, into map[uint64]
 		return 0, err
 	}
 	defer rows.Close()
-	for ; rows.Next(); n++ {
-		r, err := scanHistogram(rows)
-		if err != nil {
+	for rows.Next() {
+		var p packedHistograms
+		if err := p.scan(rows); err != nil {
 			return 0, fmt.Errorf("scan: %w", err)
 		}
-		s := into[r.id]
-		if s == nil {
-			s = &series{}
-			into[r.id] = s
+		s, err := p.unpack()
+		if err != nil {
+			return 0, fmt.Errorf("histograms of series %d: %w", p.id, err)
 		}
-		s.addHistogram(r.ms, r.start, &r.histogram)
+		into[p.id] = s
+		n += len(s.times)
 	}
 	return n, rows.Err()
 }
 
-// histogramRow is one row of the table histograms.
-type histogramRow struct {
-	id        uint64
-	ms, start int64
-	histogram histogram.FloatHistogram
+// packedHistograms are all histograms of a series, a list for each field.
+type packedHistograms struct {
+	id                                                    uint64
+	times, starts, resets, schemas                        []byte
+	zeroThresholds, zeroCounts, counts, sums              []byte
+	positiveSpans, positive, negativeSpans, negative, own packedLists
 }
 
-func scanHistogram(rows driver.Rows) (*histogramRow, error) {
-	var (
-		r      histogramRow
-		h      = &r.histogram
-		reset  uint8
-		schema int8
-		packed [5][]byte
-	)
-	if err := rows.Scan(&r.id, &r.ms, &r.start, &reset, &schema, &h.ZeroThreshold, &h.ZeroCount, &h.Count, &h.Sum,
-		&packed[0], &packed[1], &packed[2], &packed[3], &packed[4]); err != nil {
-		return nil, err
-	}
-	h.CounterResetHint, h.Schema = hint(reset), int32(schema)
-	var err error
-	if h.PositiveSpans, err = unpackSpans(packed[0]); err != nil {
-		return nil, err
-	}
-	if h.PositiveBuckets, err = unpack(packed[1], float64Of, 8); err != nil {
-		return nil, err
-	}
-	if h.NegativeSpans, err = unpackSpans(packed[2]); err != nil {
-		return nil, err
-	}
-	if h.NegativeBuckets, err = unpack(packed[3], float64Of, 8); err != nil {
-		return nil, err
-	}
-	h.CustomValues, err = unpack(packed[4], float64Of, 8)
-	return &r, err
+// packedLists are lists one behind the other, and how long each is.
+type packedLists struct{ long, all []byte }
+
+func (p *packedHistograms) scan(rows driver.Rows) error {
+	return rows.Scan(&p.id, &p.times, &p.starts, &p.resets, &p.schemas, &p.zeroThresholds, &p.zeroCounts, &p.counts, &p.sums,
+		&p.positiveSpans.long, &p.positiveSpans.all, &p.positive.long, &p.positive.all,
+		&p.negativeSpans.long, &p.negativeSpans.all, &p.negative.long, &p.negative.all, &p.own.long, &p.own.all)
 }
+
+// unpack makes a series of them.
+func (p *packedHistograms) unpack() (*series, error) {
+	var u unpacking
+	s := &series{times: column(&u, p.times, int64Of, 8)}
+	u.want = len(s.times)
+	s.starts = column(&u, p.starts, int64Of, 8)
+	all := make([]histogram.FloatHistogram, len(s.times))
+	each(&u, all, column(&u, p.resets, uint8Of, 1), func(h *histogram.FloatHistogram, v uint8) { h.CounterResetHint = hint(v) })
+	each(&u, all, column(&u, p.schemas, uint8Of, 1), func(h *histogram.FloatHistogram, v uint8) { h.Schema = int32(int8(v)) })
+	each(&u, all, column(&u, p.zeroThresholds, float64Of, 8), func(h *histogram.FloatHistogram, v float64) { h.ZeroThreshold = v })
+	each(&u, all, column(&u, p.zeroCounts, float64Of, 8), func(h *histogram.FloatHistogram, v float64) { h.ZeroCount = v })
+	each(&u, all, column(&u, p.counts, float64Of, 8), func(h *histogram.FloatHistogram, v float64) { h.Count = v })
+	each(&u, all, column(&u, p.sums, float64Of, 8), func(h *histogram.FloatHistogram, v float64) { h.Sum = v })
+	each(&u, all, spans(&u, &p.positiveSpans), func(h *histogram.FloatHistogram, v []histogram.Span) { h.PositiveSpans = v })
+	each(&u, all, columnOfLists(&u, &p.positive, float64Of, 8), func(h *histogram.FloatHistogram, v []float64) { h.PositiveBuckets = v })
+	each(&u, all, spans(&u, &p.negativeSpans), func(h *histogram.FloatHistogram, v []histogram.Span) { h.NegativeSpans = v })
+	each(&u, all, columnOfLists(&u, &p.negative, float64Of, 8), func(h *histogram.FloatHistogram, v []float64) { h.NegativeBuckets = v })
+	each(&u, all, columnOfLists(&u, &p.own, float64Of, 8), func(h *histogram.FloatHistogram, v []float64) { h.CustomValues = v })
+	s.values = make([]float64, len(s.times))
+	s.histograms = make([]*histogram.FloatHistogram, len(s.times))
+	for i := range all {
+		s.histograms[i] = &all[i]
+	}
+	return s, u.err
+}
+
+// unpacking remembers the first error, and how long every list must be.
+type unpacking struct {
+	want int
+	err  error
+}
+
+func (u *unpacking) check(err error) {
+	if u.err == nil {
+		u.err = err
+	}
+}
+
+func column[T any](u *unpacking, b []byte, of func([]byte) T, size int) []T {
+	out, err := unpack(b, of, size)
+	u.check(err)
+	return out
+}
+
+// columnOfLists unpacks lists of elements of so many bytes. An empty one is nil.
+func columnOfLists[T any](u *unpacking, p *packedLists, of func([]byte) T, size int) [][]T {
+	lengths := column(u, p.long, binary.LittleEndian.Uint32, 4)
+	all := column(u, p.all, of, size)
+	out := make([][]T, len(lengths))
+	for i, n := range lengths {
+		if int(n) > len(all) {
+			u.check(errPacked)
+			return nil
+		}
+		if n > 0 {
+			out[i], all = all[:n:n], all[n:]
+		}
+	}
+	return out
+}
+
+// spans unpacks lists of pairs of an offset and a length.
+func spans(u *unpacking, p *packedLists) [][]histogram.Span {
+	pairs := columnOfLists(u, p, func(b []byte) int32 { return int32(binary.LittleEndian.Uint32(b)) }, 4)
+	all := make([]histogram.Span, 0, len(p.all)/8)
+	out := make([][]histogram.Span, len(pairs))
+	for i, flat := range pairs {
+		if len(flat)%2 != 0 {
+			u.check(errPacked)
+			return nil
+		}
+		if len(flat) == 0 {
+			continue
+		}
+		first := len(all)
+		for ; len(flat) > 0; flat = flat[2:] {
+			all = append(all, histogram.Span{Offset: flat[0], Length: uint32(flat[1])})
+		}
+		out[i] = all[first:len(all):len(all)]
+	}
+	return out
+}
+
+// each gives every histogram what is its in a list, which is as long.
+func each[T any](u *unpacking, all []histogram.FloatHistogram, values []T, set func(*histogram.FloatHistogram, T)) {
+	if len(values) != len(all) {
+		u.check(errPacked)
+		return
+	}
+	for i, v := range values {
+		set(&all[i], v)
+	}
+}
+
+func uint8Of(b []byte) uint8 { return b[0] }
 
 // hint is what is still true of a hint when the histogram is read. That it is no reset
 // was said of the histogram that came before it then; whether that is the one before
-// it now is for the engine to see.
+// it now is found out when all are there.
 func hint(stored uint8) histogram.CounterResetHint {
 	if h := histogram.CounterResetHint(stored); h != histogram.NotCounterReset {
 		return h
@@ -82,14 +160,18 @@ func hint(stored uint8) histogram.CounterResetHint {
 	return histogram.UnknownCounterReset
 }
 
-func unpackSpans(b []byte) ([]histogram.Span, error) {
-	pairs, err := unpack(b, func(b []byte) int32 { return int32(binary.LittleEndian.Uint32(b)) }, 4)
-	if err != nil || len(pairs)%2 != 0 {
-		return nil, errPacked
+// compare says of histograms that nothing was reset since the one before, where that is so:
+// the engine would find it out anew for each window that both are in.
+func (s *series) compare() {
+	var before *histogram.FloatHistogram
+	for _, h := range s.histograms {
+		if h == nil || math.Float64bits(h.Sum) == value.StaleNaN {
+			before = nil
+			continue
+		}
+		if before != nil && h.CounterResetHint == histogram.UnknownCounterReset && !h.DetectReset(before) {
+			h.CounterResetHint = histogram.NotCounterReset
+		}
+		before = h
 	}
-	var out []histogram.Span
-	for i := 0; i < len(pairs); i += 2 {
-		out = append(out, histogram.Span{Offset: pairs[i], Length: uint32(pairs[i+1])})
-	}
-	return out, nil
 }

@@ -36,16 +36,13 @@ func (s *series) Iterator(it chunkenc.Iterator) chunkenc.Iterator {
 	return w
 }
 
-func (s *series) addHistogram(ms, start int64, h *histogram.FloatHistogram) {
-	s.times = append(s.times, ms)
-	s.values = append(s.values, 0)
-	s.starts = append(s.starts, start)
-	s.histograms = append(s.histograms, h)
-}
-
 // add puts the histograms of a series behind the values of this one.
 func (s *series) add(o *series) {
 	n := len(s.times)
+	if n == 0 {
+		s.times, s.values, s.starts, s.histograms = o.times, o.values, o.starts, o.histograms
+		return
+	}
 	s.histograms = append(make([]*histogram.FloatHistogram, n), o.histograms...)
 	if s.starts == nil {
 		s.starts = make([]int64, n)

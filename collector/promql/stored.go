@@ -105,7 +105,7 @@ func clampDay(ms int64) int64 { return min(max(ms, 0), lastDay) }
 func (q *querier) fill(ctx context.Context, h *storage.SelectHints, metric string, all map[uint64]*series, limit int) (int, error) {
 	params := append(ofSeries(metric, all, h.Start, h.End), clickhouse.Named("limit", uint64(limit)+1))
 	var values, histograms int
-	found := map[uint64]*series{} // by their own goroutine, merged below
+	found := map[uint64]*series{} // by a goroutine of its own, merged below
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		values, err = q.values(ctx, params, all)
@@ -126,6 +126,7 @@ func (q *querier) fill(ctx context.Context, h *storage.SelectHints, metric strin
 			s.add(with)
 		}
 		s.sort()
+		s.compare()
 	}
 	return values + histograms, nil
 }

@@ -1,12 +1,29 @@
--- As samples.sql, for native histograms, each in a row. The lists are packed as there.
+-- As samples.sql, for native histograms: all of a series in one row, each column packed as
+-- there. Lists lie one behind the other, with how long each is.
 SELECT
-    fingerprint, ms, start_ms, reset, schema, zero_threshold, zero_count, count, sum,
-    CAST(arrayReduce('groupArrayState', positive_spans) AS String) AS packed_positive_spans,
-    CAST(arrayReduce('groupArrayState', positive) AS String) AS packed_positive,
-    CAST(arrayReduce('groupArrayState', negative_spans) AS String) AS packed_negative_spans,
-    CAST(arrayReduce('groupArrayState', negative) AS String) AS packed_negative,
-    CAST(arrayReduce('groupArrayState', bounds) AS String) AS packed_bounds
-FROM histograms
-WHERE metric = {metric:String} AND ms >= {start:Int64} AND ms <= {end:Int64}
-    AND ({all:Bool} OR has({fingerprints:Array(UInt64)}, fingerprint))
-LIMIT {limit:UInt64}
+    fingerprint,
+    CAST(groupArrayState(ms) AS String) AS times,
+    CAST(groupArrayState(start_ms) AS String) AS starts,
+    CAST(groupArrayState(reset) AS String) AS resets,
+    CAST(groupArrayState(schema) AS String) AS schemas,
+    CAST(groupArrayState(zero_threshold) AS String) AS zero_thresholds,
+    CAST(groupArrayState(zero_count) AS String) AS zero_counts,
+    CAST(groupArrayState(count) AS String) AS counts,
+    CAST(groupArrayState(sum) AS String) AS sums,
+    CAST(groupArrayState(toUInt32(length(positive_spans))) AS String) AS positive_spans_long,
+    CAST(groupArrayArrayState(positive_spans) AS String) AS positive_spans_all,
+    CAST(groupArrayState(toUInt32(length(positive))) AS String) AS positive_long,
+    CAST(groupArrayArrayState(positive) AS String) AS positive_all,
+    CAST(groupArrayState(toUInt32(length(negative_spans))) AS String) AS negative_spans_long,
+    CAST(groupArrayArrayState(negative_spans) AS String) AS negative_spans_all,
+    CAST(groupArrayState(toUInt32(length(negative))) AS String) AS negative_long,
+    CAST(groupArrayArrayState(negative) AS String) AS negative_all,
+    CAST(groupArrayState(toUInt32(length(bounds))) AS String) AS bounds_long,
+    CAST(groupArrayArrayState(bounds) AS String) AS bounds_all
+FROM (
+    SELECT *
+    FROM histograms
+    WHERE metric = {metric:String} AND ms >= {start:Int64} AND ms <= {end:Int64}
+        AND ({all:Bool} OR has({fingerprints:Array(UInt64)}, fingerprint))
+    LIMIT {limit:UInt64})
+GROUP BY fingerprint
