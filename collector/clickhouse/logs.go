@@ -124,7 +124,8 @@ func scanTiedLog(rows driver.Rows) (tiedLog, error) {
 		l.Attributes[signal.KeyMTLS] = h.MTLS
 		l.Attributes[signal.KeyBytesIn] = int64(in)
 		l.Attributes[signal.KeyBytesOut] = int64(out)
-		l.Attributes[signal.KeyFirstByte] = firstByte
+		l.Attributes[signal.KeyFirstByte] = decimals(firstByte)
+		l.DurationMS = decimals(l.DurationMS)
 	}
 	return l, nil
 }

@@ -3,6 +3,7 @@ package clickhouse
 import (
 	"encoding/base64"
 	"encoding/json"
+	"math"
 	"strconv"
 	"strings"
 
@@ -18,6 +19,9 @@ func typed(texts map[string]string, numbers map[string]float64, into map[string]
 		}
 	}
 	for k, v := range numbers {
+		if strings.HasPrefix(k, ownPrefix) && strings.HasSuffix(k, "_ms") {
+			v = decimals(v)
+		}
 		into[k] = number(v)
 	}
 	var types map[string]string
@@ -34,6 +38,12 @@ func typed(texts map[string]string, numbers map[string]float64, into map[string]
 		}
 	}
 }
+
+const ownPrefix = "sightline."
+
+// decimals are a sidecar's milliseconds in the decimals that it meant: what is behind the third
+// is of its rounding to the 1024th.
+func decimals(ms float64) float64 { return math.Round(ms*1000) / 1000 }
 
 // read is a value of text in its type; what cannot be read stays text.
 func read(text, kind string) any {

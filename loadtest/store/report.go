@@ -18,8 +18,14 @@ type figures struct {
 	data    filling
 	intake  intake
 	sizes   []clickhouse.Size // of tables, merged
-	columns []clickhouse.Size // of spans
+	columns []tableColumns
 	answers []answer
+}
+
+// tableColumns is what the columns of a table take.
+type tableColumns struct {
+	name    string
+	columns []clickhouse.Size
 }
 
 // What is to be reached, on two cores.
@@ -44,8 +50,12 @@ func (r *rig) measure(ctx context.Context, log io.Writer) (*figures, error) {
 	if f.sizes, err = r.merged(ctx); err != nil {
 		return nil, err
 	}
-	if f.columns, err = r.Store.ColumnSizes(ctx, "spans"); err != nil {
-		return nil, err
+	for _, table := range f.sizes {
+		columns, err := r.Store.ColumnSizes(ctx, table.Name)
+		if err != nil {
+			return nil, err
+		}
+		f.columns = append(f.columns, tableColumns{table.Name, columns})
 	}
 	f.answers, err = r.ask(ctx)
 	return f, err
@@ -90,7 +100,12 @@ func (f *figures) String() string {
 		row(w, a.name+", p95 ms", ms(a.p95), goal, fmt.Sprintf("p50 %s, %d rows in all", ms(a.p50), a.rows))
 	}
 	w.Flush()
-	fmt.Fprintf(&b, "\ncolumns of spans, bytes per span: %s\n", f.perSpan(f.columns))
+	fmt.Fprintln(&b)
+	for _, table := range f.columns {
+		if all := f.perSpan(table.columns); all != "" {
+			fmt.Fprintf(&b, "columns of %s, bytes per span: %s\n", table.name, all)
+		}
+	}
 	for _, a := range f.answers {
 		fmt.Fprintf(&b, "\n--- %s\n", a.name)
 		for _, p := range a.planned {

@@ -142,7 +142,7 @@ func (m *Mesh) record(to int, start time.Time) emit.Record {
 	route := Route(m.dice.IntN(Routes))
 	r := emit.Record{
 		Start: start, Took: took, FirstByte: took - took/4,
-		RequestID: fmt.Sprintf("%016x-%08x", m.dice.Uint64(), m.dice.Uint32()),
+		RequestID: m.requestID(),
 		Method:    "GET", Path: fmt.Sprintf("/%s/items/%d", route, m.dice.IntN(1000)),
 		Authority: Service(to), UserAgent: "loadtest/1.0", Protocol: "http/1.1",
 		Status: 200, GRPCStatus: -1, GeneratedBy: "app", Route: route, ConfigVersion: 7, MTLS: true,
@@ -156,6 +156,12 @@ func (m *Mesh) record(to int, start time.Time) emit.Record {
 
 func peer(n, i int) emit.Peer {
 	return emit.Peer{Service: Service(n), Version: version(i), Instance: instance(n, i), Identity: identity(n)}
+}
+
+// requestID is a UUID, as sidecars make them.
+func (m *Mesh) requestID() string {
+	a, b := m.dice.Uint64(), m.dice.Uint64()
+	return fmt.Sprintf("%08x-%04x-4%03x-8%03x-%012x", a>>32, a>>16&0xffff, a&0xfff, b>>52, b&0xffffffffffff)
 }
 
 func sum(counts map[string]uint64) (n uint64) {

@@ -222,6 +222,14 @@ func TestTextThatIsNotUTF8IsReplaced(t *testing.T) {
 	}
 }
 
+func TestMillisecondsAreOfA1024th(t *testing.T) {
+	for ns, want := range map[int64]float64{0: 0, 400: 0, 500: 1. / 1024, 1_287_422: 1 + 294./1024, 3_600_000_000_000: 3_600_000} {
+		if got := milliseconds(ns); got != want {
+			t.Errorf("%d ns: %v, want %v", ns, got, want)
+		}
+	}
+}
+
 func TestHistogramAgreesWithSignal(t *testing.T) {
 	var want signal.Histogram
 	var records []*Record
@@ -229,7 +237,7 @@ func TestHistogramAgreesWithSignal(t *testing.T) {
 		r := request()
 		r.Took = took
 		records = append(records, r)
-		want.Observe(float64(took) / float64(time.Millisecond))
+		want.Observe(milliseconds(int64(took)))
 	}
 	f := sent(t, testConfig(), records...)
 	points, sums := f.points()

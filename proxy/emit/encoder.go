@@ -3,6 +3,7 @@ package emit
 import (
 	"encoding/json"
 	"hash/maphash"
+	"math"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -147,7 +148,7 @@ func triesJSON(c *chunk, w *row) []byte {
 	for i := range tries {
 		t := &tries[i]
 		out = append(out, tryJSON{
-			Instance: string(c.instanceOf(t)), MS: milliseconds(t.took),
+			Instance: string(c.instanceOf(t)), MS: float64(t.took/int64(time.Microsecond)) / 1000,
 			Status: int(t.status), Reason: string(c.reasonOf(t)),
 		})
 	}
@@ -165,4 +166,9 @@ func (d Direction) reporter() string {
 	return signal.Source
 }
 
-func milliseconds(ns int64) float64 { return float64(ns) / float64(time.Millisecond) }
+// milliseconds are told to the 1024th, about a microsecond: with the rest of its bits zero a
+// number takes 3 bytes in the store instead of 7.5.
+func milliseconds(ns int64) float64 {
+	const parts = 1024
+	return math.Round(float64(ns)*parts/float64(time.Millisecond)) / parts
+}
