@@ -164,9 +164,14 @@ func (c *Collector) Accounting() []signal.Pipeline { return c.ledger.Accounting(
 // Refused is how many items of each signal senders were told to keep.
 func (c *Collector) Refused() map[string]uint64 { return c.ledger.RefusedItems() }
 
-// StoreSize is how many bytes the store had on disk when it was last measured, within the
-// last minute while it answers; 0 before.
-func (c *Collector) StoreSize() uint64 { return c.trimmer.size.Load() }
+// StoreState is how the store stood when it was last measured, within the last minute while
+// it answers.
+func (c *Collector) StoreState() signal.StoreState {
+	if s := c.trimmer.state.Load(); s != nil {
+		return *s
+	}
+	return signal.StoreState{}
+}
 
 // Connections counts what came to each port: "grpc" and "http" of OTLP, and those of other
 // protocols by their names.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
+	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
 // trimEvery is how often the store is measured: what comes in meanwhile is a fraction of
@@ -17,14 +18,15 @@ const trimEvery = time.Minute
 type stored interface {
 	Size(ctx context.Context) (uint64, error)
 	Trim(ctx context.Context, most uint64, now time.Time) ([]clickhouse.Trimmed, error)
+	Damaged(ctx context.Context) ([]signal.DamagedPart, error)
 }
 
 // trimmer measures the store, and keeps it within its limit.
 type trimmer struct {
 	limit uint64 // bytes; 0 is none
 	log   *slog.Logger
-	size  atomic.Uint64
-	tight bool // as was last told
+	state atomic.Pointer[signal.StoreState] // nil before the first measure
+	tight bool                              // as was last told
 }
 
 // trim runs until ctx ends, from the store's first answer on.
@@ -62,7 +64,11 @@ func (t *trimmer) once(ctx context.Context, s stored) {
 	if err != nil {
 		return // the next time; that the store is away is told of elsewhere
 	}
-	t.size.Store(size)
+	damaged, err := s.Damaged(ctx)
+	if err != nil {
+		t.log.Debug("damaged parts are not known", "error", err) // a server may not let us ask
+	}
+	t.state.Store(&signal.StoreState{Bytes: size, Damaged: damaged})
 	if tight := t.limit > 0 && size > t.limit; tight != t.tight {
 		t.tight = tight
 		if tight {

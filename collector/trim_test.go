@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
+	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
 // days is a store of so many bytes a day, the last of them today.
@@ -23,6 +24,10 @@ func (d *days) Size(context.Context) (n uint64, err error) {
 		n += bytes
 	}
 	return n, d.away
+}
+
+func (*days) Damaged(context.Context) ([]signal.DamagedPart, error) {
+	return []signal.DamagedPart{{Table: "spans", Part: "broken_20261127_1_1_0"}}, nil
 }
 
 func (d *days) Trim(ctx context.Context, most uint64, now time.Time) (gone []clickhouse.Trimmed, err error) {
@@ -55,8 +60,13 @@ func TestTrimmer(t *testing.T) {
 			var log bytes.Buffer
 			trim := &trimmer{limit: tt.limit, log: slog.New(slog.NewTextHandler(&log, nil))}
 			trim.once(t.Context(), &tt.store)
-			if got := trim.size.Load(); got != tt.size {
-				t.Errorf("size %d, want %d", got, tt.size)
+			switch got := trim.state.Load(); {
+			case tt.store.away != nil:
+				if got != nil {
+					t.Errorf("measured %v", got)
+				}
+			case got.Bytes != tt.size || len(got.Damaged) != 1:
+				t.Errorf("measured %v, want %d bytes and a damaged part", got, tt.size)
 			}
 			lines := strings.Split(strings.TrimSpace(log.String()), "\n")
 			if log.Len() == 0 {

@@ -69,6 +69,7 @@ func TestStatusIsWell(t *testing.T) {
 		{"an authority that ends", meshStatus{Authority: mesh.Authority{Signing: mesh.AuthorityCertificate{Alarm: "critical"}}}, false},
 		{"a breaker", meshStatus{Proxies: []mesh.ProxyStatus{good}, Breakers: []mesh.Verdict{{ID: "v"}}}, false},
 		{"a collector whose disk is full", meshStatus{Signals: []signal.Pipeline{{Trouble: "the queue's disk is full"}}}, false},
+		{"a damaged part of the store", meshStatus{Store: signal.StoreState{Damaged: []signal.DamagedPart{{Table: "spans", Part: "broken_1"}}}}, false},
 		{"one of a registry without a sidecar", meshStatus{Proxies: []mesh.ProxyStatus{{Instance: mesh.Instance{Origin: "file"}}}}, true},
 	} {
 		if got := c.s.problems(); (len(got) == 0) != c.ok {

@@ -45,6 +45,7 @@ func (s meshStatus) problems() []string {
 		{alarmed(s.Authority), "certificate of the authority wants a rotation", "certificates of the authority want a rotation"},
 		{certificates, "certificate is not renewed", "certificates are not renewed"},
 		{s.silent(), "sidecar's telemetry does not come", "sidecars' telemetry does not come"},
+		{s.damaged(), "part of the store is damaged and set aside, and what it held may be missing from answers", "parts of the store are damaged and set aside, and what they held may be missing from answers"},
 		{s.clocks(), "clock differs from the control plane's", "clocks differ from the control plane's"},
 	} {
 		switch n := len(one.names); n {
@@ -114,6 +115,15 @@ func (s meshStatus) silent() []string {
 				out = append(out, id)
 			}
 		}
+	}
+	return out
+}
+
+// damaged are the store's damaged parts, by table and directory.
+func (s meshStatus) damaged() []string {
+	var out []string
+	for _, p := range s.Store.Damaged {
+		out = append(out, p.Table+"/detached/"+p.Part)
 	}
 	return out
 }

@@ -21,6 +21,7 @@ type meshStatus struct {
 	Changes  []mesh.ConfigChange `json:"changes"`
 	Breakers []mesh.Verdict      `json:"breakers"`
 	Signals  []signal.Pipeline   `json:"signals"`
+	Store    signal.StoreState   `json:"store"`
 	// Unreadable is what of the state the control plane cannot read.
 	Unreadable []mesh.Unreadable `json:"unreadable"`
 

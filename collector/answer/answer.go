@@ -57,7 +57,7 @@ func Status(err error) int {
 		return http.StatusBadRequest
 	case errors.Is(err, clickhouse.ErrBudget):
 		return http.StatusUnprocessableEntity
-	case errors.Is(err, ErrNotReady):
+	case errors.Is(err, ErrNotReady), clickhouse.MetDamage(err):
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusInternalServerError

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sightline-mesh/sightline/collector/store/chhttp"
+	"github.com/sightline-mesh/sightline/collector/store/damage"
 	"github.com/sightline-mesh/sightline/collector/store/dedup"
 	"github.com/sightline-mesh/sightline/collector/store/engine"
 )
@@ -42,6 +43,7 @@ type Config struct {
 	User        string // "" is "default"
 	Password    string
 	MemoryLimit int64 // bytes for the engine; 0 is 2 GiB
+	SyncInserts bool  // inserts survive a loss of power, not of the process alone
 	Logger      *slog.Logger
 
 	// Ready is called once with the address when statements are accepted.
@@ -73,7 +75,7 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	ec := engine.Config{Library: c.Library, Dir: filepath.Join(c.Dir, "engine"), MemoryLimit: c.MemoryLimit}
+	ec := engine.Config{Library: c.Library, Dir: filepath.Join(c.Dir, "engine"), MemoryLimit: c.MemoryLimit, SyncInserts: c.SyncInserts}
 	mend(ctx, c.Logger, ec.DataDir())
 	e, err := engine.Open(ec)
 	if err != nil {
@@ -101,8 +103,9 @@ func mend(ctx context.Context, log *slog.Logger, data string) {
 // serve answers until ctx ends. The engine stops last: statements may still be
 // writing while the listener drains.
 func serve(ctx context.Context, c Config, e *engine.Engine, l net.Listener) error {
+	watch := damage.New(e, c.Logger)
 	srv := &http.Server{
-		Handler:           chhttp.New(e, chhttp.Config{User: c.User, Password: c.Password, Logger: c.Logger}),
+		Handler:           chhttp.New(e, chhttp.Config{User: c.User, Password: c.Password, Failed: watch.Met, Logger: c.Logger}),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       5 * time.Minute,
 		ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelWarn),
@@ -114,6 +117,7 @@ func serve(ctx context.Context, c Config, e *engine.Engine, l net.Listener) erro
 		}
 		return nil
 	})
+	g.Go(func() error { watch.Run(alive); return nil })
 	g.Go(func() error {
 		<-alive.Done()
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)

@@ -80,6 +80,7 @@ type (
 	}
 	pipelineAnswer struct {
 		Signals []signal.Pipeline `json:"signals"`
+		Store   signal.StoreState `json:"store"`
 	}
 )
 

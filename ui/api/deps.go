@@ -171,6 +171,7 @@ type Deps struct {
 	SLOs       func() []signal.SLOStatus
 	Alerts     func() []signal.Alert
 	Accounting func() []signal.Pipeline
+	Store      func() signal.StoreState
 	// Ready is nil when the whole mesh is ready, else says what is not.
 	Ready func(ctx context.Context) error
 

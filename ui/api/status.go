@@ -90,7 +90,12 @@ func (a *API) pipeline(*gin.Context) (any, error) {
 	if a.deps.Accounting == nil {
 		return nil, missingPart("the collector")
 	}
-	return pipelineAnswer{Signals: list(a.deps.Accounting())}, nil
+	out := pipelineAnswer{Signals: list(a.deps.Accounting())}
+	if a.deps.Store != nil {
+		out.Store = a.deps.Store()
+	}
+	out.Store.Damaged = list(out.Store.Damaged)
+	return out, nil
 }
 
 func (a *API) ready(c *gin.Context) {

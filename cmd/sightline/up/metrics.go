@@ -35,6 +35,8 @@ var (
 		"Items that sidecars made and neither dropped nor brought within a minute.", []string{"signal"}, nil)
 	storeSize = prometheus.NewDesc("sightline_store_bytes",
 		"What the store's tables have on disk, measured every minute.", nil, nil)
+	storeDamaged = prometheus.NewDesc("sightline_store_damaged_parts",
+		"Parts of the store's tables that were set aside because their files are damaged.", nil, nil)
 	connections = prometheus.NewDesc("sightline_collector_connections_total",
 		"Connections to the OTLP ports, by what became of them.", []string{"port", "outcome"}, nil)
 )
@@ -47,6 +49,7 @@ func (pipelineMetrics) Describe(ch chan<- *prometheus.Desc) {
 	ch <- storeSize
 	ch <- made
 	ch <- unaccounted
+	ch <- storeDamaged
 }
 
 // Collect implements prometheus.Collector.
@@ -65,7 +68,9 @@ func (p pipelineMetrics) Collect(ch chan<- prometheus.Metric) {
 	for signal, n := range p.c.Refused() {
 		count(items, n, signal, "refused", "")
 	}
-	ch <- prometheus.MustNewConstMetric(storeSize, prometheus.GaugeValue, float64(p.c.StoreSize()))
+	state := p.c.StoreState()
+	ch <- prometheus.MustNewConstMetric(storeSize, prometheus.GaugeValue, float64(state.Bytes))
+	ch <- prometheus.MustNewConstMetric(storeDamaged, prometheus.GaugeValue, float64(len(state.Damaged)))
 	for port, s := range p.c.Connections() {
 		count(connections, s.TLS+s.Plaintext, port, "passed")
 		count(connections, s.RefusedTLS+s.RefusedPlaintext+s.RefusedFull, port, "refused")

@@ -136,6 +136,7 @@ func (m *Mesh) newUI(ctx context.Context, r *roles, engine *promql.Engine) (*ui.
 		Graphs: r.topology,
 		Traces: r.store, SpanSets: r.store, Logs: r.store, Completion: r.store, Series: r.store,
 		Accounting:  r.collector.Accounting,
+		Store:       r.collector.StoreState,
 		Ready:       r.check,
 		Prometheus:  http.StripPrefix("/prometheus/api/v1", m.prometheus(engine, r.rules)),
 		RemoteWrite: r.written,

@@ -57,6 +57,8 @@ func status(err error) int {
 		return http.StatusBadRequest
 	case errors.Is(err, clickhouse.ErrBudget):
 		return http.StatusUnprocessableEntity
+	case clickhouse.MetDamage(err):
+		return http.StatusServiceUnavailable
 	}
 	return 0
 }

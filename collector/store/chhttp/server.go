@@ -8,6 +8,7 @@ package chhttp
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -23,8 +24,9 @@ type Engine interface {
 
 // Config says who may come in and how much they may send.
 type Config struct {
-	User, Password string // the one user; both must match
-	MaxBody        int64  // bytes of a request's body as sent; 0 is 4 GiB
+	User, Password string              // the one user; both must match
+	MaxBody        int64               // bytes of a request's body as sent; 0 is 4 GiB
+	Failed         func(*engine.Error) // is told of each statement's exception; it does not block
 	Logger         *slog.Logger
 }
 
@@ -61,6 +63,9 @@ func alive(w http.ResponseWriter, _ *http.Request) {
 func (s *server) statement(w http.ResponseWriter, r *http.Request) {
 	a := newAnswer(w, r)
 	if err := s.answer(a, r); err != nil {
+		if e, ok := errors.AsType[*engine.Error](err); ok && s.config.Failed != nil {
+			s.config.Failed(e)
+		}
 		a.fail(err)
 		if r.Context().Err() == nil {
 			s.config.Logger.DebugContext(r.Context(), "statement refused", "query_id", a.queryID, "error", err)

@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/xml"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -15,6 +16,10 @@ type Config struct {
 	MemoryLimit int64  // bytes for all statements, merges and caches together; 0 is 2 GiB
 	Readers     int    // SELECTs at a time; 0 is 16
 	Writers     int    // other statements at a time; 0 is 4
+
+	// SyncInserts has what is inserted on the disk itself, and not in the system's cache
+	// alone, before an insert returns: it survives a loss of power then.
+	SyncInserts bool
 }
 
 const (
@@ -62,12 +67,26 @@ type serverConfig struct {
 	FreeForMerge    int `xml:"merge_tree>number_of_free_entries_in_pool_to_lower_max_size_of_merge"`
 	FreeForMutation int `xml:"merge_tree>number_of_free_entries_in_pool_to_execute_mutation"`
 	FreeForOptimize int `xml:"merge_tree>number_of_free_entries_in_pool_to_execute_optimize_entire_partition"`
+
+	// Damaged parts are set aside as the engine starts. Its own limit, 1 GiB, is one large
+	// part, and beyond it nothing of the table would be there.
+	DamagedBytes int64 `xml:"merge_tree>max_suspicious_broken_parts_bytes"`
+
+	// Merges are flushed with inserts. What a loss of power leaves of one that is not is made
+	// again from the parts that it replaced, but looks like damage.
+	SyncInserts bool `xml:"merge_tree>fsync_after_insert"`
+	SyncNames   bool `xml:"merge_tree>fsync_part_directory"`
+	SyncMerges  int  `xml:"merge_tree>min_rows_to_fsync_after_merge"` // 0 is never
 }
 
 // write puts the engine's configuration file into the directory.
 func (c Config) write() (string, error) {
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return "", fmt.Errorf("make engine directory: %w", err)
+	}
+	syncMerges := 0
+	if c.SyncInserts {
+		syncMerges = 1
 	}
 	text, err := xml.MarshalIndent(serverConfig{
 		LogLevel:        "none",
@@ -85,6 +104,10 @@ func (c Config) write() (string, error) {
 		FreeForMerge:    1,
 		FreeForMutation: 1,
 		FreeForOptimize: 1,
+		DamagedBytes:    math.MaxInt64,
+		SyncInserts:     c.SyncInserts,
+		SyncNames:       c.SyncInserts,
+		SyncMerges:      syncMerges,
 	}, "", "  ")
 	if err != nil {
 		return "", fmt.Errorf("encode engine configuration: %w", err)
