@@ -12,6 +12,8 @@ import (
 	"github.com/sightline-mesh/sightline/collector/store"
 )
 
+const syncHelp = "have the embedded store flush what is inserted to the disk before it is acknowledged: nothing is lost with the power then, and not with the process alone"
+
 func newStore(g *globals) *cobra.Command {
 	var c store.Config
 	var password string
@@ -41,6 +43,7 @@ func newStore(g *globals) *cobra.Command {
 	f.StringVar(&c.Library, "engine", "", "path of libchdb.so (default: where make engine put it)")
 	f.StringVar(&c.User, "user", "default", "user name")
 	f.StringVar(&password, "password-file", "", "file with the user's password (default: none)")
+	f.BoolVar(&c.SyncInserts, "sync-inserts", false, syncHelp)
 	f.Int64Var(&c.MemoryLimit, "memory-limit", 0, "bytes the engine may use (default 2 GiB)")
 	return cmd
 }

@@ -94,6 +94,7 @@ func meshFlags(f *pflag.FlagSet, c *up.Config) {
 		"a ClickHouse server to use instead of the embedded one (clickhouse://user:password@host:9000/sightline); waited for until it answers; the environment variable "+clickHouseVariable+" says it too, and no other user can read it there")
 	f.String(clickHousePassword, "", "file with the password of the user in --clickhouse (default: the one in the address)")
 	f.Var((*sizeFlag)(&c.StoreLimit), "store-limit", storeLimitHelp)
+	f.BoolVar(&c.SyncInserts, "sync-inserts", c.SyncInserts, syncHelp)
 	f.StringVar(&c.Engine, "engine", c.Engine, "path of libchdb.so (default: where make engine put it)")
 	f.DurationVar(&c.CertTTL, "cert-ttl", c.CertTTL, "how long certificates are good for")
 	f.StringVar((*string)(&c.PathNormalization), "path-normalization", "", pathsHelp)

@@ -5,26 +5,34 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 
+	"github.com/sightline-mesh/sightline/collector/store"
 	"github.com/sightline-mesh/sightline/collector/store/storetest"
 )
 
 // BenchmarkInsert stores batches of 10,000 rows of one number and one text.
 func BenchmarkInsert(b *testing.B) {
-	o, err := clickhouse.ParseDSN(storetest.Start(b) + "?compress=lz4")
+	for name, sync := range map[string]bool{"cached": false, "synced": true} {
+		b.Run(name, func(b *testing.B) { insertBatches(b, store.Config{SyncInserts: sync}) })
+	}
+}
+
+func insertBatches(b *testing.B, c store.Config) {
+	b.Helper()
+	o, err := clickhouse.ParseDSN(storetest.OpenWith(b, b.TempDir(), c).DSN() + "?compress=lz4")
 	if err != nil {
 		b.Fatal(err)
 	}
-	c, err := clickhouse.Open(o)
+	conn, err := clickhouse.Open(o)
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer c.Close()
-	if err := c.Exec(b.Context(), "CREATE TABLE bench (n UInt64, s String) ENGINE = MergeTree ORDER BY n"); err != nil {
+	defer conn.Close()
+	if err := conn.Exec(b.Context(), "CREATE TABLE bench (n UInt64, s String) ENGINE = MergeTree ORDER BY n"); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		batch, err := c.PrepareBatch(b.Context(), "INSERT INTO bench")
+		batch, err := conn.PrepareBatch(b.Context(), "INSERT INTO bench")
 		if err != nil {
 			b.Fatal(err)
 		}

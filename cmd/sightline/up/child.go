@@ -35,6 +35,9 @@ func (c Config) storeProcess(passwordFile string, out io.Writer) *supervise.Chil
 	if c.Engine != "" {
 		args = append(args, "--engine", c.Engine)
 	}
+	if c.SyncInserts {
+		args = append(args, "--sync-inserts")
+	}
 	return c.process("store", args, out)
 }
 

@@ -33,6 +33,8 @@ type Config struct {
 	// StoreLimit is how many bytes the store may have on disk before its oldest days are
 	// given up; 0 is no limit.
 	StoreLimit uint64
+	// SyncInserts has the embedded store's inserts survive a loss of power.
+	SyncInserts bool
 	// Etcd are the control plane's flags about etcd and other control planes on it.
 	Etcd []string
 	// Engine is the path of libchdb.so; empty is where `make engine` puts it.
