@@ -11,6 +11,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	fillWithOldEngine() // in the child process of a test
 	storetest.Child()
 	goleak.VerifyTestMain(m)
 }
