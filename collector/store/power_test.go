@@ -15,19 +15,8 @@ import (
 // had in its cache: here, the image file below a file system that is in use.
 func TestSyncedInsertsSurviveALossOfPower(t *testing.T) {
 	storetest.NeedEngine(t)
-	if os.Geteuid() != 0 {
-		t.Skip("it takes root to mount a file system")
-	}
 	dir := t.TempDir()
-	image, cut := filepath.Join(dir, "image"), filepath.Join(dir, "cut")
-	for _, args := range [][]string{
-		{"truncate", "-s", "1G", image},
-		{"mkfs.ext4", "-q", "-F", image},
-	} {
-		if out, err := command.CommandContext(t.Context(), args[0], args[1:]...).CombinedOutput(); err != nil {
-			t.Fatalf("%v: %v: %s", args, err, out)
-		}
-	}
+	image, cut := newImage(t, filepath.Join(dir, "image"), "1G"), filepath.Join(dir, "cut")
 	before := mount(t, image)
 	s := storetest.OpenWith(t, before, store.Config{SyncInserts: true})
 	c := connect(t, s.DSN())
@@ -51,6 +40,30 @@ func TestSyncedInsertsSurviveALossOfPower(t *testing.T) {
 	if damaged := setAside(t, c); len(damaged) > 0 {
 		t.Errorf("the loss of power looks like damage: %v", damaged)
 	}
+}
+
+// mountNew is an empty file system of a size, until the test ends.
+func mountNew(t *testing.T, size string) string {
+	t.Helper()
+	storetest.NeedEngine(t)
+	return mount(t, newImage(t, filepath.Join(t.TempDir(), "image"), size))
+}
+
+// newImage makes a file with an empty file system in it.
+func newImage(t *testing.T, path, size string) string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("it takes root to mount a file system")
+	}
+	for _, args := range [][]string{
+		{"truncate", "-s", size, path},
+		{"mkfs.ext4", "-q", "-F", path},
+	} {
+		if out, err := command.CommandContext(t.Context(), args[0], args[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v: %s", args, err, out)
+		}
+	}
+	return path
 }
 
 // mount makes the file system in an image a directory, until the test ends.
