@@ -24,6 +24,7 @@ func shardKeys() map[string]string {
 		"spans":       "cityHash64(trace_id)",
 		"trace_index": "cityHash64(trace_id)",
 		"operations":  "", // filled by a view alone, on the spans' shard
+		"attributes":  "cityHash64(key)",
 		"logs":        "cityHash64(service, instance)",
 		"series":      "fingerprint",
 		"samples":     "fingerprint",

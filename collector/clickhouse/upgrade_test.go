@@ -134,11 +134,14 @@ func (u upgraded) write(t *testing.T, b batch, version int) {
 		Workload: clickhouse.Workload{Service: "cart"}, Start: at, Duration: time.Millisecond, Hop: clickhouse.Hop{GRPCStatus: -1},
 	}
 	span.Strings.Add("customer", "c-1")
+	span.Strings.Add("batch."+b.name, b.name)
+	record := clickhouse.LogRow{Time: at, Workload: span.Workload, Body: b.name, Hop: span.Hop}
+	record.Numbers.Add("batch."+b.name, 1)
 	labels := map[string]string{"batch": b.name}
 	write(sinceRED, func() error { return u.InsertRED(ctx, b.name, []clickhouse.REDRow{red}) })
 	write(sinceSpans, func() error { return u.InsertSpans(ctx, b.name, []clickhouse.SpanRow{span}) })
 	write(sinceLogs, func() error {
-		return u.InsertLogs(ctx, b.name, []clickhouse.LogRow{{Time: at, Workload: span.Workload, Body: b.name, Hop: span.Hop}})
+		return u.InsertLogs(ctx, b.name, []clickhouse.LogRow{record})
 	})
 	write(sinceSamples, func() error {
 		return u.InsertSamples(ctx, b.name, []clickhouse.Sample{{Metric: "queue", Labels: labels, Time: at, Value: 1}})
@@ -232,6 +235,8 @@ var questions = map[string]question{
 		return float64(h.Spans), err
 	}},
 	"spans by weight":              {sinceSpans, false, rowsOf("SELECT toUInt64(sum(weight)) FROM spans")},
+	"attributes of spans":          {sinceSpans, false, attributesOf(signal.OfSpans)},
+	"attributes of logs":           {sinceLogs, false, attributesOf(signal.OfLogs)},
 	"Grafana's logs":               {sinceLogs, false, rowsOf("SELECT count() FROM otel_logs")},
 	"streams":                      {sinceNow, true, rowsOf("SELECT toUInt64(sum(opened)) FROM red")},
 	"streams by minute":            {sinceNow, true, rowsOf("SELECT toUInt64(sum(opened)) FROM red_1m")},
@@ -264,6 +269,22 @@ func (u upgraded) edges(ctx context.Context, w signal.Window) (sum float64, err 
 		sum += float64(e.Requests)
 	}
 	return sum, nil
+}
+
+// attributesOf counts what is completed of the batches' own attributes, with a value each.
+func attributesOf(of signal.FilterOf) func(context.Context, upgraded) (float64, error) {
+	return func(ctx context.Context, u upgraded) (float64, error) {
+		keys, err := u.CompleteKeys(ctx, signal.CompletionQuery{Of: of, Typed: "batch."})
+		n := 0
+		for _, k := range keys {
+			values, err := u.CompleteValues(ctx, k.Text, signal.CompletionQuery{Of: of})
+			if err != nil {
+				return 0, err
+			}
+			n += len(values)
+		}
+		return float64(n), err
+	}
 }
 
 func rowsOf(statement string) func(context.Context, upgraded) (float64, error) {

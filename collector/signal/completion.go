@@ -11,8 +11,8 @@ const (
 	OfLogs  FilterOf = "logs"
 )
 
-// CompletionQuery asks what somebody may be typing. The newest rows of
-// the time are looked at, and older ones where these have nothing.
+// CompletionQuery asks what somebody may be typing. The time is widened to whole quarters
+// of an hour for attributes without a column; of others its newest rows are looked at.
 type CompletionQuery struct {
 	Of         FilterOf
 	Typed      string // what there is of it, of any case; empty is anything
@@ -23,5 +23,5 @@ type CompletionQuery struct {
 // Completion is a key or a value.
 type Completion struct {
 	Text string `json:"text"`
-	Seen uint64 `json:"seen"` // rows that were looked at and have it; 0 of a column's name
+	Seen uint64 `json:"seen"` // rows that were looked at and have it; 0 where that is not known
 }

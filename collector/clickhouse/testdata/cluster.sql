@@ -620,3 +620,120 @@ GROUP BY
 ALTER TABLE `sightline`.`spans_local` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS weight Float32 DEFAULT 1 CODEC(ZSTD(1));
 
 ALTER TABLE `sightline`.`spans` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS weight Float32 DEFAULT 1 CODEC(ZSTD(1));
+
+-- What attributes without a column rows have, for lists to choose from: short ones without
+-- a scan of rows. Of each key of a service and quarter of an hour a hundred values are
+-- kept, so that one that only identifies takes no more room than others.
+CREATE TABLE IF NOT EXISTS `sightline`.`attributes_local` ON CLUSTER `main`
+(
+    bucket  DateTime('UTC'),
+    rows_of Enum8('spans' = 1, 'logs' = 2),
+    scope   Enum8('span' = 1, 'resource' = 2),
+    key     LowCardinality(String),
+    kind    Enum8('string' = 1, 'number' = 2, 'bool' = 3),
+    service LowCardinality(String),
+    seen    SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    texts   SimpleAggregateFunction(groupUniqArrayArray(100), Array(String)) CODEC(ZSTD(1))
+)
+ENGINE = ReplicatedAggregatingMergeTree
+PARTITION BY toDate(bucket)
+ORDER BY (rows_of, key, scope, kind, bucket, service)
+TTL toDate(bucket) + INTERVAL 7 DAY
+SETTINGS index_granularity = 1024, ttl_only_drop_parts = 1, replicated_deduplication_window = 1000;
+
+CREATE TABLE IF NOT EXISTS `sightline`.`attributes` ON CLUSTER `main` AS `sightline`.`attributes_local`
+ENGINE = Distributed('main', 'sightline', 'attributes_local', cityHash64(key));
+
+-- Of an insert of many rows some five hundred are looked at, and of inserts of more than
+-- 5,000 some: those come every second, and what a list costs them is bounded so.
+CREATE MATERIALIZED VIEW IF NOT EXISTS `sightline`.`spans_to_attributes` ON CLUSTER `main` TO `sightline`.`attributes_local` AS
+SELECT
+    toStartOfFifteenMinutes(toDateTime(spans.start, 'UTC')) AS bucket,
+    'spans' AS rows_of,
+    tupleElement(
+        arrayJoin(arrayConcat(
+            arrayMap(a -> ('span', toString(a.1), 'string', a.2), CAST(attributes, 'Array(Tuple(LowCardinality(String), String))')),
+            arrayMap(a -> ('span', toString(a.1), 'number', toString(a.2)), CAST(numbers, 'Array(Tuple(LowCardinality(String), Float64))')),
+            arrayMap(a -> ('span', toString(a.1), 'bool', toString(a.2)), CAST(bools, 'Array(Tuple(LowCardinality(String), Bool))')),
+            arrayMap(a -> ('resource', toString(a.1), 'string', a.2), CAST(resource, 'Array(Tuple(LowCardinality(String), String))'))
+        )) AS found, 1) AS scope,
+    tupleElement(found, 2) AS key,
+    tupleElement(found, 3) AS kind,
+    spans.service AS service,
+    toUInt64(count()) AS seen,
+    groupUniqArrayIf(100)(tupleElement(found, 4), length(tupleElement(found, 4)) BETWEEN 1 AND 256) AS texts
+FROM `sightline`.`spans_local` AS spans
+WHERE randConstant() % greatest(1, intDiv(blockSize(), 2500)) = 0
+    AND rand() % greatest(1, intDiv(blockSize(), 500)) = 0
+GROUP BY bucket, rows_of, scope, key, kind, service;
+
+-- Of an insert of many rows some five hundred are looked at, and of inserts of more than
+-- 5,000 some: those come every second, and what a list costs them is bounded so.
+CREATE MATERIALIZED VIEW IF NOT EXISTS `sightline`.`logs_to_attributes` ON CLUSTER `main` TO `sightline`.`attributes_local` AS
+SELECT
+    toStartOfFifteenMinutes(toDateTime(logs.time, 'UTC')) AS bucket,
+    'logs' AS rows_of,
+    tupleElement(
+        arrayJoin(arrayConcat(
+            arrayMap(a -> ('span', toString(a.1), 'string', a.2), CAST(attributes, 'Array(Tuple(LowCardinality(String), String))')),
+            arrayMap(a -> ('span', toString(a.1), 'number', toString(a.2)), CAST(numbers, 'Array(Tuple(LowCardinality(String), Float64))')),
+            arrayMap(a -> ('span', toString(a.1), 'bool', toString(a.2)), CAST(bools, 'Array(Tuple(LowCardinality(String), Bool))')),
+            arrayMap(a -> ('resource', toString(a.1), 'string', a.2), CAST(resource, 'Array(Tuple(LowCardinality(String), String))'))
+        )) AS found, 1) AS scope,
+    tupleElement(found, 2) AS key,
+    tupleElement(found, 3) AS kind,
+    logs.service AS service,
+    toUInt64(count()) AS seen,
+    groupUniqArrayIf(100)(tupleElement(found, 4), length(tupleElement(found, 4)) BETWEEN 1 AND 256) AS texts
+FROM `sightline`.`logs_local` AS logs
+WHERE randConstant() % greatest(1, intDiv(blockSize(), 2500)) = 0
+    AND rand() % greatest(1, intDiv(blockSize(), 500)) = 0
+GROUP BY bucket, rows_of, scope, key, kind, service;
+
+-- What is there already, so far as it is of the last hour and ten seconds do. The token has
+-- a migration that was cut off, and is begun anew, store nothing twice.
+INSERT INTO `sightline`.`attributes`
+(bucket, rows_of, scope, key, kind, service, seen, texts)
+SELECT
+    toStartOfFifteenMinutes(toDateTime(spans.start, 'UTC')) AS bucket,
+    'spans' AS rows_of,
+    tupleElement(
+        arrayJoin(arrayConcat(
+            arrayMap(a -> ('span', toString(a.1), 'string', a.2), CAST(attributes, 'Array(Tuple(LowCardinality(String), String))')),
+            arrayMap(a -> ('span', toString(a.1), 'number', toString(a.2)), CAST(numbers, 'Array(Tuple(LowCardinality(String), Float64))')),
+            arrayMap(a -> ('span', toString(a.1), 'bool', toString(a.2)), CAST(bools, 'Array(Tuple(LowCardinality(String), Bool))')),
+            arrayMap(a -> ('resource', toString(a.1), 'string', a.2), CAST(resource, 'Array(Tuple(LowCardinality(String), String))'))
+        )) AS found, 1) AS scope,
+    tupleElement(found, 2) AS key,
+    tupleElement(found, 3) AS kind,
+    spans.service AS service,
+    toUInt64(count()) AS seen,
+    groupUniqArrayIf(100)(tupleElement(found, 4), length(tupleElement(found, 4)) BETWEEN 1 AND 256) AS texts
+FROM `sightline`.`spans`
+WHERE spans.start >= now() - INTERVAL 1 HOUR AND rand() % greatest(1, intDiv(blockSize(), 200)) = 0
+GROUP BY bucket, rows_of, scope, key, kind, service
+SETTINGS insert_deduplicate = 1, insert_deduplication_token = 'attributes of spans filled', max_execution_time = 10, timeout_overflow_mode = 'break';
+
+-- What is there already, so far as it is of the last hour and ten seconds do. The token has
+-- a migration that was cut off, and is begun anew, store nothing twice.
+INSERT INTO `sightline`.`attributes`
+(bucket, rows_of, scope, key, kind, service, seen, texts)
+SELECT
+    toStartOfFifteenMinutes(toDateTime(logs.time, 'UTC')) AS bucket,
+    'logs' AS rows_of,
+    tupleElement(
+        arrayJoin(arrayConcat(
+            arrayMap(a -> ('span', toString(a.1), 'string', a.2), CAST(attributes, 'Array(Tuple(LowCardinality(String), String))')),
+            arrayMap(a -> ('span', toString(a.1), 'number', toString(a.2)), CAST(numbers, 'Array(Tuple(LowCardinality(String), Float64))')),
+            arrayMap(a -> ('span', toString(a.1), 'bool', toString(a.2)), CAST(bools, 'Array(Tuple(LowCardinality(String), Bool))')),
+            arrayMap(a -> ('resource', toString(a.1), 'string', a.2), CAST(resource, 'Array(Tuple(LowCardinality(String), String))'))
+        )) AS found, 1) AS scope,
+    tupleElement(found, 2) AS key,
+    tupleElement(found, 3) AS kind,
+    logs.service AS service,
+    toUInt64(count()) AS seen,
+    groupUniqArrayIf(100)(tupleElement(found, 4), length(tupleElement(found, 4)) BETWEEN 1 AND 256) AS texts
+FROM `sightline`.`logs`
+WHERE logs.time >= now() - INTERVAL 1 HOUR AND rand() % greatest(1, intDiv(blockSize(), 200)) = 0
+GROUP BY bucket, rows_of, scope, key, kind, service
+SETTINGS insert_deduplicate = 1, insert_deduplication_token = 'attributes of logs filled', max_execution_time = 10, timeout_overflow_mode = 'break';

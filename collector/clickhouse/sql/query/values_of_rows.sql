@@ -1,5 +1,6 @@
--- What an attribute was in the rows of a window that have it, ordered and cut as names are.
-SELECT tupleElement(found, 2) AS text_of, count() AS seen
+-- What an attribute was in some rows of a window that have it, ordered as names are. It
+-- ends where it would cost too much.
+SELECT tupleElement(found, 1) AS kind_of, tupleElement(found, 2) AS text_of, count() AS rows_with
 FROM
 (
     SELECT arrayJoin(all_found) AS found
@@ -9,13 +10,13 @@ FROM
         FROM {table:Identifier}
         WHERE {{time}} >= fromUnixTimestamp64Nano({start:Int64}, 'UTC')
             AND {{time}} < fromUnixTimestamp64Nano({end:Int64}, 'UTC')
-            AND {{present}}
+            AND {{filter}}
             AND rand() % {every:UInt64} = 0
     )
 )
 WHERE tupleElement(found, 3) AND text_of != '' AND length(text_of) <= 256
     AND positionCaseInsensitiveUTF8(text_of, {typed:String}) > 0
-GROUP BY text_of
-ORDER BY startsWith(lower(text_of), lower({typed:String})) DESC, seen DESC, text_of
+GROUP BY kind_of, text_of
+ORDER BY startsWith(lower(text_of), lower({typed:String})) DESC, rows_with DESC, text_of
 LIMIT {limit:UInt32}
-SETTINGS max_execution_time = 5, timeout_overflow_mode = 'break'
+SETTINGS max_rows_to_read = 20000000, read_overflow_mode = 'break', max_execution_time = 5, timeout_overflow_mode = 'break'

@@ -1,0 +1,22 @@
+-- Of an insert of many rows some five hundred are looked at, and of inserts of more than
+-- 5,000 some: those come every second, and what a list costs them is bounded so.
+CREATE MATERIALIZED VIEW IF NOT EXISTS logs_to_attributes TO attributes AS
+SELECT
+    toStartOfFifteenMinutes(toDateTime(logs.time, 'UTC')) AS bucket,
+    'logs' AS rows_of,
+    tupleElement(
+        arrayJoin(arrayConcat(
+            arrayMap(a -> ('span', toString(a.1), 'string', a.2), CAST(attributes, 'Array(Tuple(LowCardinality(String), String))')),
+            arrayMap(a -> ('span', toString(a.1), 'number', toString(a.2)), CAST(numbers, 'Array(Tuple(LowCardinality(String), Float64))')),
+            arrayMap(a -> ('span', toString(a.1), 'bool', toString(a.2)), CAST(bools, 'Array(Tuple(LowCardinality(String), Bool))')),
+            arrayMap(a -> ('resource', toString(a.1), 'string', a.2), CAST(resource, 'Array(Tuple(LowCardinality(String), String))'))
+        )) AS found, 1) AS scope,
+    tupleElement(found, 2) AS key,
+    tupleElement(found, 3) AS kind,
+    logs.service AS service,
+    toUInt64(count()) AS seen,
+    groupUniqArrayIf(100)(tupleElement(found, 4), length(tupleElement(found, 4)) BETWEEN 1 AND 256) AS texts
+FROM logs
+WHERE randConstant() % greatest(1, intDiv(blockSize(), 2500)) = 0
+    AND rand() % greatest(1, intDiv(blockSize(), 500)) = 0
+GROUP BY bucket, rows_of, scope, key, kind, service
