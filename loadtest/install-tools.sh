@@ -5,7 +5,7 @@ set -euo pipefail
 declare -A wanted=(
 	[chromium]=chromium [nginx]=nginx-light [haproxy]=haproxy [h2load]=nghttp2-client [curl]=curl
 	[openssl]=openssl [ip]=iproute2 [python3]=python3 [cc]=gcc [protoc]=protobuf-compiler
-	[nft]=nftables [iptables]=iptables [setpriv]=util-linux [redis-server]=redis-server [nc]=netcat-openbsd
+	[nft]=nftables [iptables]=iptables [setpriv]=util-linux [redis-server]=redis-server [nc]=netcat-openbsd [promtool]=prometheus
 )
 missing=()
 for tool in "${!wanted[@]}"; do
