@@ -9,6 +9,8 @@ package collector
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,6 +22,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sightline-mesh/sightline/collector/account"
+	"github.com/sightline-mesh/sightline/collector/admit"
 	"github.com/sightline-mesh/sightline/collector/exporter"
 	"github.com/sightline-mesh/sightline/collector/gate"
 	"github.com/sightline-mesh/sightline/collector/pipeline"
@@ -31,6 +34,7 @@ type Collector struct {
 	config     Config
 	log        *slog.Logger
 	ledger     *account.Ledger
+	admission  *admit.Admission
 	connection *connection
 	pipeline   *pipeline.Pipeline
 	trimmer    *trimmer
@@ -56,7 +60,7 @@ func New(c Config, d Deps) (*Collector, error) {
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}
-	ledger := account.New()
+	ledger, admission := account.New(), admit.New(c.Limits)
 	conn := &connection{address: c.Store, log: d.Logger, opened: make(chan struct{})}
 	s := socketsIn(c.Dir)
 	on := pipeline.Config{
@@ -78,10 +82,10 @@ func New(c Config, d Deps) (*Collector, error) {
 		}
 	}
 	return &Collector{
-		config: c, log: d.Logger, ledger: ledger, connection: conn, sockets: s,
+		config: c, log: d.Logger, ledger: ledger, admission: admission, connection: conn, sockets: s,
 		trimmer: &trimmer{limit: c.StoreLimit, log: d.Logger},
 		pipeline: pipeline.New(on, pipeline.Deps{
-			Exporter: exporter.NewFactory(conn.store, ledger), Ledger: ledger, Logger: d.Logger,
+			Exporter: exporter.NewFactory(conn.store, ledger), Ledger: ledger, Admission: admission, Logger: d.Logger,
 		}),
 		grpc:   &port{address: c.GRPC, gate: newGate(c, d, s.grpc, "h2")},
 		http:   &port{address: c.HTTP, gate: newGate(c, d, s.http, "http/1.1")},
@@ -99,9 +103,14 @@ const (
 
 func newGate(c Config, d Deps, socket, alpn string) *gate.Gate {
 	deps := gate.Deps{
-		Dial: func(ctx context.Context) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, "unix", socket)
+		Dial: func(ctx context.Context, client *tls.Conn) (net.Conn, error) {
+			var from net.Dialer
+			if client != nil && d.Namespace != nil {
+				if namespace := d.Namespace(client.ConnectionState()); namespace != "" {
+					from.LocalAddr = &net.UnixAddr{Net: "unix", Name: pipeline.SenderSocket(rand.Text(), namespace)}
+				}
+			}
+			return from.DialContext(ctx, "unix", socket)
 		},
 		Proved: d.Watch,
 		Logger: d.Logger,
@@ -161,8 +170,11 @@ func (c *Collector) Address(protocol string) net.Addr {
 // Accounting is what became of the telemetry received: one entry for each signal.
 func (c *Collector) Accounting() []signal.Pipeline { return c.ledger.Accounting() }
 
-// Refused is how many items of each signal senders were told to keep.
-func (c *Collector) Refused() map[string]uint64 { return c.ledger.RefusedItems() }
+// Admission decides what of telemetry is taken, also of what comes another way.
+func (c *Collector) Admission() *admit.Admission { return c.admission }
+
+// Tenants is what became of what each tenant sent.
+func (c *Collector) Tenants() []signal.Tenant { return c.admission.Tenants() }
 
 // StoreState is how the store stood when it was last measured, within the last minute while
 // it answers.

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+
+	"github.com/sightline-mesh/sightline/collector/limits"
 )
 
 // Config says where a collector listens, where it keeps what is not stored yet, and
@@ -34,6 +36,8 @@ type Config struct {
 	// what takes most of the room is given up, but for today's. 0 is no limit; a store on a
 	// cluster cannot have one.
 	StoreLimit uint64
+	// Limits are how fast each tenant may send, and how many different keys it may make.
+	Limits limits.Config
 	// Connections is how many clients may be connected to each port. Default 1024.
 	Connections int
 }
@@ -44,6 +48,9 @@ type Deps struct {
 	// collector's certificate and requires one of the mesh. Nil leaves plaintext from
 	// loopback as the only way in.
 	ServerTLS func(alpn ...string) *tls.Config
+	// Namespace is the namespace that a client has proved to be of, empty for none; it is the
+	// tenant whose limits hold. Nil has what clients say of themselves stand for it.
+	Namespace func(tls.ConnectionState) string
 	// Watch, if set, is told of each TLS connection once its handshake is done, to end it
 	// should its peer not be trusted any more.
 	Watch func(*tls.Conn)
@@ -91,6 +98,9 @@ func (c Config) Validate() error {
 	if c.Connections < 1 {
 		bad = append(bad, fmt.Errorf("connections: %d is less than 1", c.Connections))
 	}
+	if err := c.Limits.Validate(); err != nil {
+		bad = append(bad, fmt.Errorf("limits: %w", err))
+	}
 	return errors.Join(bad...)
 }
 
@@ -120,5 +130,6 @@ func (c Config) withDefaults() Config {
 			*f.field = *f.to
 		}
 	}
+	c.Limits = c.Limits.WithDefaults()
 	return c
 }

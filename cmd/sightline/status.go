@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,6 +23,7 @@ type meshStatus struct {
 	Breakers []mesh.Verdict      `json:"breakers"`
 	Signals  []signal.Pipeline   `json:"signals"`
 	Store    signal.StoreState   `json:"store"`
+	Tenants  []signal.Tenant     `json:"tenants"`
 	// Unreadable is what of the state the control plane cannot read.
 	Unreadable []mesh.Unreadable `json:"unreadable"`
 
@@ -151,6 +153,7 @@ func (s meshStatus) signals(t *table) {
 		t.row(p.Signal, p.Received, p.Queued, p.Stored, dropped, p.Refused)
 	}
 	s.sent(t)
+	s.limits(t)
 }
 
 // sent is what sidecars say they made, beside what of it came.
@@ -179,6 +182,35 @@ func droppedBy(reasons map[string]uint64) string {
 		return "0"
 	}
 	return fmt.Sprintf("%d (%s)", sum, strings.Join(slices.Sorted(maps.Keys(reasons)), ", "))
+}
+
+// limits are what telemetry ran into, where it did.
+func (s meshStatus) limits(t *table) {
+	head := sync.OnceFunc(func() {
+		t.row()
+		t.head("LIMIT", "SIGNAL", "COUNT", "OF")
+	})
+	row := func(limit, signal string, n uint64, of string) {
+		head()
+		t.row(limit, signal, n, of)
+	}
+	for _, p := range s.Signals {
+		for _, c := range []struct {
+			how, of string
+			counts  map[string]uint64
+		}{
+			{"rejected: ", p.Unit, p.Rejected}, {"overflow: ", p.Unit, p.Overflow}, {"truncated: ", "values", p.Truncated},
+		} {
+			for _, why := range slices.Sorted(maps.Keys(c.counts)) {
+				row(c.how+why, p.Signal, c.counts[why], c.of)
+			}
+		}
+	}
+	for _, tenant := range s.Tenants {
+		for _, why := range slices.Sorted(maps.Keys(tenant.Refused)) {
+			row("refused: "+why, tenant.Signal, tenant.Refused[why], "tenant "+tenant.Tenant)
+		}
+	}
 }
 
 // syncOf is whether a sidecar has in force what the control plane says, and why not.

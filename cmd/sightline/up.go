@@ -79,6 +79,8 @@ func secrets(f *pflag.FlagSet, c *up.Config) error {
 	return err
 }
 
+const limitsHelp = "YAML file that says how fast each tenant (a sender's namespace) may send telemetry, and how many different keys it may make (default: 50,000 items and 64 MiB a second for each signal, with bursts of ten seconds' worth)"
+
 // meshFlags are the flags of a whole mesh, for up and demo alike.
 func meshFlags(f *pflag.FlagSet, c *up.Config) {
 	f.StringVar(&c.Listen, "listen", c.Listen, "address of web app and API")
@@ -95,6 +97,7 @@ func meshFlags(f *pflag.FlagSet, c *up.Config) {
 	f.String(clickHousePassword, "", "file with the password of the user in --clickhouse (default: the one in the address)")
 	f.Var((*sizeFlag)(&c.StoreLimit), "store-limit", storeLimitHelp)
 	f.BoolVar(&c.SyncInserts, "sync-inserts", c.SyncInserts, syncHelp)
+	f.StringVar(&c.LimitsFile, "limits", "", limitsHelp)
 	f.StringVar(&c.Engine, "engine", c.Engine, "path of libchdb.so (default: where make engine put it)")
 	f.DurationVar(&c.CertTTL, "cert-ttl", c.CertTTL, "how long certificates are good for")
 	f.StringVar((*string)(&c.PathNormalization), "path-normalization", "", pathsHelp)

@@ -36,7 +36,22 @@ type Ledger struct {
 
 type entry struct {
 	received, stored, refused uint64
-	dropped                   map[string]uint64
+	dropped                   counts
+
+	refusedFor, rejected, overflow, truncated counts
+}
+
+// counts are numbers by why. Nil is none of any.
+type counts map[string]uint64
+
+func (c *counts) add(why string, n int) {
+	if n <= 0 {
+		return
+	}
+	if *c == nil {
+		*c = counts{}
+	}
+	(*c)[why] += uint64(n)
 }
 
 // New is an empty ledger.
@@ -46,7 +61,7 @@ func New() *Ledger {
 		senders:  senders{known: map[string]*sender{}, settled: map[string]*signal.Sent{}},
 	}
 	for _, s := range []string{Traces, Logs, Metrics} {
-		l.accounts[s] = &entry{dropped: map[string]uint64{}}
+		l.accounts[s] = &entry{dropped: counts{}}
 	}
 	return l
 }
@@ -80,11 +95,33 @@ func (l *Ledger) Stored(signal string, n int) {
 
 // Dropped counts n received items that will never be stored, and why.
 func (l *Ledger) Dropped(signal, reason string, n int) {
+	l.change(signal, func(e *entry) { e.dropped.add(reason, n) })
+}
+
+// RefusedFor counts n items that were refused for a reason before they were received.
+// Their sender was told and keeps them.
+func (l *Ledger) RefusedFor(signal, reason string, n int) {
 	l.change(signal, func(e *entry) {
-		if n > 0 {
-			e.dropped[reason] += uint64(n)
-		}
+		e.refused += uint64(n)
+		e.refusedFor.add(reason, n)
 	})
+}
+
+// Rejected counts n items that were never received, and whose sender was told never to
+// send them again.
+func (l *Ledger) Rejected(signal, reason string, n int) {
+	l.change(signal, func(e *entry) { e.rejected.add(reason, n) })
+}
+
+// Overflow counts n received items that lost what tells them apart, as there are too
+// many of a key.
+func (l *Ledger) Overflow(signal, key string, n int) {
+	l.change(signal, func(e *entry) { e.overflow.add(key, n) })
+}
+
+// Truncated counts n values of received items that were cut or left out.
+func (l *Ledger) Truncated(signal, why string, n int) {
+	l.change(signal, func(e *entry) { e.truncated.add(why, n) })
 }
 
 // Accounting is the books as they are now, one entry for each signal.
@@ -129,6 +166,8 @@ func (e *entry) pipeline(name, unit string) signal.Pipeline {
 	p := signal.Pipeline{
 		Signal: name, Unit: unit,
 		Received: e.received, Refused: e.refused, Stored: e.stored, Dropped: maps.Clone(e.dropped),
+		RefusedFor: maps.Clone(e.refusedFor), Rejected: maps.Clone(e.rejected),
+		Overflow: maps.Clone(e.overflow), Truncated: maps.Clone(e.truncated),
 	}
 	gone := e.stored
 	for _, n := range e.dropped {

@@ -19,10 +19,21 @@ func TestAccounting(t *testing.T) {
 	l.Dropped(account.Traces, "malformed", 1)
 	l.Dropped(account.Traces, "malformed", 0)
 	l.Received("profiles", 9) // not kept
+	l.RefusedFor(account.Logs, "tenant-items", 4)
+	l.RefusedFor(account.Logs, "tenant-items", 0)
+	l.Rejected(account.Logs, "not-utf-8", 3)
+	l.Overflow(account.Metrics, "red-keys", 2)
+	l.Truncated(account.Metrics, "attribute-length", 1)
 	want := []signal.Pipeline{
 		{Signal: "traces", Unit: "spans", Received: 10, Refused: 5, Queued: 3, Stored: 6, Dropped: map[string]uint64{"malformed": 1}},
-		{Signal: "logs", Unit: "records", Dropped: map[string]uint64{}},
-		{Signal: "metrics", Unit: "points", Dropped: map[string]uint64{}},
+		{
+			Signal: "logs", Unit: "records", Dropped: map[string]uint64{}, Refused: 4,
+			RefusedFor: map[string]uint64{"tenant-items": 4}, Rejected: map[string]uint64{"not-utf-8": 3},
+		},
+		{
+			Signal: "metrics", Unit: "points", Dropped: map[string]uint64{},
+			Overflow: map[string]uint64{"red-keys": 2}, Truncated: map[string]uint64{"attribute-length": 1},
+		},
 	}
 	if diff := cmp.Diff(want, l.Accounting()); diff != "" {
 		t.Error(diff)

@@ -37,6 +37,9 @@ func appPeer(row *clickhouse.SpanRow, attrs pcommon.Map) string {
 		if name == "localhost" || isLoopback(name) {
 			return ""
 		}
+		if attributeText(attrs, signal.KeyEdge) == signal.Overflow {
+			return signal.Overflow
+		}
 		return name
 	}
 	return ""
@@ -65,11 +68,16 @@ func isLoopback(host string) bool {
 // addAppSpan counts one client span as one request to peer, or as all that it stands for.
 func (b *redBatch) addAppSpan(row *clickhouse.SpanRow, peer string) {
 	end := pcommon.NewTimestampFromTime(row.Start.Add(row.Duration))
-	r := b.row(clickhouse.REDKey{
+	k := clickhouse.REDKey{
 		Time: second(end), Reporter: signal.AppSpan,
 		Source: row.Service, SourceVersion: row.Version, Destination: peer,
 		Method: row.Method, Status: row.Hop.Status, GRPCStatus: row.GRPCStatus, Protocol: appProtocol(row),
-	})
+	}
+	if peer == signal.Overflow { // whatever tells it from other calls would make a row
+		k.SourceVersion, k.Method, k.Protocol = signal.Overflow, signal.Overflow, signal.Overflow
+		k.Status, k.GRPCStatus = 0, -1
+	}
+	r := b.row(k)
 	ms := float64(row.Duration) / float64(time.Millisecond)
 	n := requests(row)
 	r.Requests += n

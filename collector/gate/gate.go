@@ -38,8 +38,9 @@ type Deps struct {
 	// Proved, if set, is told of each connection whose client has proved who it is, and may
 	// end it at any time by its NetConn.
 	Proved func(*tls.Conn)
-	// Dial connects to the receiver.
-	Dial func(ctx context.Context) (net.Conn, error)
+	// Dial connects to the receiver, for a client that has proved who it is, or for nil, one
+	// in plaintext.
+	Dial func(ctx context.Context, client *tls.Conn) (net.Conn, error)
 	// Logger is told of refusals, at debug level. Nil discards.
 	Logger *slog.Logger
 }
@@ -152,7 +153,8 @@ func (g *Gate) handle(ctx context.Context, c net.Conn) {
 		g.deps.Logger.Debug("refused a telemetry client", "peer", c.RemoteAddr(), "error", err)
 		return
 	}
-	receiver, err := g.deps.Dial(ctx)
+	proved, _ := client.(*tls.Conn)
+	receiver, err := g.deps.Dial(ctx, proved)
 	if err != nil {
 		g.unreachable.Add(1)
 		g.deps.Logger.Debug("no receiver for a telemetry client", "error", err)

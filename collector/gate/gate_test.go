@@ -45,7 +45,7 @@ func open(t *testing.T, c Config, conf *tls.Config) (*world, func()) {
 	}
 }
 
-func dialEcho(context.Context) (net.Conn, error) {
+func dialEcho(context.Context, *tls.Conn) (net.Conn, error) {
 	near, far := net.Pipe()
 	go func() {
 		defer far.Close()
@@ -223,7 +223,7 @@ func TestOpenConnectionsHaveTheDrainToEnd(t *testing.T) {
 func TestReceiverAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, end := open(t, Config{}, nil)
-		w.gate.deps.Dial = func(context.Context) (net.Conn, error) { return nil, errors.New("refused") }
+		w.gate.deps.Dial = func(context.Context, *tls.Conn) (net.Conn, error) { return nil, errors.New("refused") }
 		if err := echoes(w.l.dial("127.0.0.1:1")); err == nil {
 			t.Error("passed")
 		}

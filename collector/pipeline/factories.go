@@ -26,6 +26,7 @@ func factories(c Config, d Deps) (otelcol.Factories, error) {
 	}
 	if f.Processors, err = otelcol.MakeFactoryMap[processor.Factory](
 		memorylimiterprocessor.NewFactory(),
+		admitFactory(d.Admission, d.Ledger),
 		booksFactory(d.Ledger, q),
 	); err != nil {
 		return f, err
@@ -37,6 +38,7 @@ func factories(c Config, d Deps) (otelcol.Factories, error) {
 	}
 	f.Extensions, err = otelcol.MakeFactoryMap[extension.Factory](
 		q.factory(),
+		frontFactory(),
 	)
 	return f, err
 }

@@ -25,6 +25,8 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/sightline-mesh/sightline/collector/account"
+	"github.com/sightline-mesh/sightline/collector/admit"
+	"github.com/sightline-mesh/sightline/collector/limits"
 	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
@@ -144,15 +146,24 @@ func testConfig(t *testing.T, dir string) Config {
 	}
 }
 
-// start runs a pipeline whose store is prepared by the given functions.
+// start runs a pipeline whose store is prepared by the given functions, and which takes
+// as many names of spans as come.
 func start(t *testing.T, c Config, prepare ...func(*store)) *running {
+	t.Helper()
+	return startLimited(t, c, limits.Config{Caps: limits.Caps{SpanNames: limits.None}}, prepare...)
+}
+
+func startLimited(t *testing.T, c Config, most limits.Config, prepare ...func(*store)) *running {
 	t.Helper()
 	r := &running{ledger: account.New()}
 	r.store = newStore(r.ledger)
 	for _, f := range prepare {
 		f(r.store)
 	}
-	p := New(c, Deps{Exporter: exporterFactory(r.store), Ledger: r.ledger, Logger: testLogger(t)})
+	p := New(c, Deps{
+		Exporter: exporterFactory(r.store), Ledger: r.ledger,
+		Admission: admit.New(most.WithDefaults()), Logger: testLogger(t),
+	})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- p.Run(ctx) }()

@@ -22,6 +22,8 @@ import (
 	"go.opentelemetry.io/collector/service"
 
 	"github.com/sightline-mesh/sightline/collector/account"
+	"github.com/sightline-mesh/sightline/collector/admit"
+	"github.com/sightline-mesh/sightline/collector/limits"
 )
 
 // Config says where the pipeline listens and what it may use.
@@ -50,6 +52,8 @@ type Deps struct {
 	Exporter exporter.Factory
 	// Ledger is told what is received.
 	Ledger *account.Ledger
+	// Admission decides what is taken. Nil has the default limits.
+	Admission *admit.Admission
 	// Logger is told what the Collector's components have to say.
 	Logger *slog.Logger
 }
@@ -66,6 +70,9 @@ type Pipeline struct {
 
 // New makes a Pipeline that Run starts.
 func New(c Config, d Deps) *Pipeline {
+	if d.Admission == nil {
+		d.Admission = admit.New(limits.Default())
+	}
 	return &Pipeline{config: c, deps: d, ready: make(chan struct{})}
 }
 

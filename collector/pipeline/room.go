@@ -111,8 +111,11 @@ func (r *room) change(trouble string) {
 
 // later is err as an answer that asks the sender to keep what it sent, and when to come
 // again: RetryInfo of gRPC, Retry-After of HTTP.
-func later(code codes.Code, err error) error {
-	s, failed := status.New(code, err.Error()).WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(retryAfter)})
+func later(code codes.Code, err error) error { return laterIn(retryAfter, code, err) }
+
+// laterIn is later after some time.
+func laterIn(wait time.Duration, code codes.Code, err error) error {
+	s, failed := status.New(code, err.Error()).WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(wait)})
 	if failed != nil {
 		return err
 	}

@@ -86,9 +86,11 @@ func overrides(c Config) map[string]any {
 // at once is bounded as OTLP is.
 func others(c Config) map[string]any {
 	const most = 20 // MiB
+	front := []any{map[string]any{"id": frontType}}
 	http := func(socket string) map[string]any {
 		return map[string]any{
 			"endpoint": socket, "transport": "unix", "max_request_body_size": most << 20, "read_header_timeout": "10s",
+			"middlewares": front,
 		}
 	}
 	on := map[string]any{}
@@ -97,7 +99,9 @@ func others(c Config) map[string]any {
 	}
 	jaeger := map[string]any{}
 	if c.JaegerGRPCSocket != "" {
-		jaeger["grpc"] = map[string]any{"endpoint": c.JaegerGRPCSocket, "transport": "unix", "max_recv_msg_size_mib": most}
+		jaeger["grpc"] = map[string]any{
+			"endpoint": c.JaegerGRPCSocket, "transport": "unix", "max_recv_msg_size_mib": most, "middlewares": front,
+		}
 	}
 	if c.JaegerHTTPSocket != "" {
 		jaeger["thrift_http"] = http(c.JaegerHTTPSocket)

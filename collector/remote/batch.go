@@ -36,7 +36,8 @@ type batch struct {
 	refused            int // samples and exemplars
 	complaints         []error
 
-	now time.Time
+	now   time.Time
+	admit func(labels.Labels) error // nil takes every series
 }
 
 // rows is how much the batch is for the store.
@@ -63,6 +64,15 @@ type series struct {
 	metric string
 	pairs  map[string]string // without the name; shared by all samples
 	all    labels.Labels
+}
+
+// seriesOf checks the labels of a series, and that it is not one too many.
+func (b *batch) seriesOf(l labels.Labels) (series, error) {
+	s, err := seriesOf(l)
+	if err == nil && b.admit != nil {
+		err = b.admit(l)
+	}
+	return s, err
 }
 
 // seriesOf checks the labels of a series.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/gogo/protobuf/proto"
 	"github.com/prometheus/common/model"
@@ -59,17 +58,16 @@ func decode(message []byte, into proto.Message, name string) error {
 	return nil
 }
 
-// decodeV1 reads a prometheus.WriteRequest.
-func decodeV1(message []byte, now time.Time) (*batch, error) {
+// decodeV1 reads a prometheus.WriteRequest into b.
+func decodeV1(message []byte, b *batch) error {
 	var req prompb.WriteRequest
 	if err := decode(message, &req, messageV1); err != nil {
-		return nil, err
+		return err
 	}
-	b := &batch{now: now}
 	scratch := labels.NewScratchBuilder(16)
 	for i := range req.Timeseries {
 		ts := &req.Timeseries[i]
-		s, err := seriesOf(ts.ToLabels(&scratch, nil))
+		s, err := b.seriesOf(ts.ToLabels(&scratch, nil))
 		if err != nil {
 			b.refuse(len(ts.Samples)+len(ts.Histograms)+len(ts.Exemplars), err)
 			continue
@@ -87,7 +85,7 @@ func decodeV1(message []byte, now time.Time) (*batch, error) {
 	for _, m := range req.Metadata {
 		b.describe(m.MetricFamilyName, strings.ToLower(m.Type.String()), m.Unit, m.Help)
 	}
-	return b, nil
+	return nil
 }
 
 func (b *batch) histogramV1(s *series, h *prompb.Histogram) {
@@ -98,21 +96,20 @@ func (b *batch) histogramV1(s *series, h *prompb.Histogram) {
 	b.histogram(s, 0, h.Timestamp, h.ToIntHistogram(), nil)
 }
 
-// decodeV2 reads an io.prometheus.write.v2.Request.
-func decodeV2(message []byte, now time.Time) (*batch, error) {
+// decodeV2 reads an io.prometheus.write.v2.Request into b.
+func decodeV2(message []byte, b *batch) error {
 	var req writev2.Request
 	if err := decode(message, &req, messageV2); err != nil {
-		return nil, err
+		return err
 	}
 	if len(req.Symbols) > 0 && req.Symbols[0] != "" {
-		return nil, errors.New("decode io.prometheus.write.v2.Request: the first symbol is not the empty one")
+		return errors.New("decode io.prometheus.write.v2.Request: the first symbol is not the empty one")
 	}
-	b := &batch{now: now}
 	scratch := labels.NewScratchBuilder(16)
 	for i := range req.Timeseries {
 		b.seriesV2(&req.Timeseries[i], req.Symbols, &scratch)
 	}
-	return b, nil
+	return nil
 }
 
 func (b *batch) seriesV2(ts *writev2.TimeSeries, symbols []string, scratch *labels.ScratchBuilder) {
@@ -122,7 +119,7 @@ func (b *batch) seriesV2(ts *writev2.TimeSeries, symbols []string, scratch *labe
 		b.refuse(all, fmt.Errorf("labels of a series: %w", err))
 		return
 	}
-	s, err := seriesOf(l)
+	s, err := b.seriesOf(l)
 	if err == nil && len(ts.Samples)+len(ts.Histograms) == 0 {
 		err = fmt.Errorf("series %s: no sample; want at least one", l)
 	}

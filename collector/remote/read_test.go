@@ -36,7 +36,7 @@ func TestWriteThenRead(t *testing.T) {
 		{Labels: []prompb.Label{label("__name__", "a"), label("job", "x")}, Samples: all},
 		{Labels: []prompb.Label{label("__name__", "a"), label("job", "y")}, Histograms: []prompb.Histogram{prompb.FromFloatHistogram(now, counted)}},
 	}
-	if w := post(t, NewWriter(s, logger), "", &prompb.WriteRequest{Timeseries: written}); w.Code != http.StatusNoContent {
+	if w := post(t, NewWriter(s, nil, logger), "", &prompb.WriteRequest{Timeseries: written}); w.Code != http.StatusNoContent {
 		t.Fatalf("got %d %s", w.Code, w.Body)
 	}
 	h := NewReader(promql.New(promql.Config{}, s).Queryable(), logger)

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"mime"
@@ -8,7 +9,10 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
+
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
+	"github.com/sightline-mesh/sightline/collector/throttle"
 )
 
 // The messages of remote write, as content types name them.
@@ -22,17 +26,27 @@ const (
 	retryAfter = 1  // s
 )
 
-// Writer serves remote write.
-type Writer struct {
-	groups groups
-	places places
-	logger *slog.Logger
-	books  books
+// Admission decides what is taken of what a tenant sends, which names itself by claim.
+// admit.Admission is one.
+type Admission interface {
+	// Samples charges for a request; its error is a *throttle.RefusedError.
+	Samples(claim string, items, bytes int) error
+	// Series takes a series, or says why not.
+	Series(claim string, l labels.Labels) error
 }
 
-// NewWriter makes a handler of remote write into a store.
-func NewWriter(s Store, logger *slog.Logger) *Writer {
-	return &Writer{groups: groups{store: s}, places: make(places, maxWriters), logger: logger}
+// Writer serves remote write.
+type Writer struct {
+	admission Admission
+	groups    groups
+	places    places
+	logger    *slog.Logger
+	books     books
+}
+
+// NewWriter makes a handler of remote write into a store. A nil Admission takes all.
+func NewWriter(s Store, a Admission, logger *slog.Logger) *Writer {
+	return &Writer{admission: a, groups: groups{store: s}, places: make(places, maxWriters), logger: logger}
 }
 
 // ServeHTTP takes one request.
@@ -84,9 +98,15 @@ func (h *Writer) write(w http.ResponseWriter, r *http.Request, message string) (
 	if message == messageV2 {
 		read = decodeV2
 	}
-	b, err := read(body, time.Now())
-	if err != nil {
+	b := &batch{now: time.Now()}
+	if claim := r.Header.Get(orgID); h.admission != nil {
+		b.admit = func(l labels.Labels) error { return h.admission.Series(claim, l) }
+	}
+	if err := read(body, b); err != nil {
 		return nil, &refusal{http.StatusBadRequest, err}
+	}
+	if err := h.charge(r, b, len(body)); err != nil {
+		return nil, err
 	}
 	if err := h.groups.add(r.Context(), b); err != nil {
 		if clickhouse.Permanent(err) {
@@ -98,6 +118,22 @@ func (h *Writer) write(w http.ResponseWriter, r *http.Request, message string) (
 		return b, &refusal{http.StatusBadRequest, err}
 	}
 	return b, nil
+}
+
+// orgID is the header in which senders of Cortex and Mimir say who they are.
+const orgID = "X-Scope-OrgID"
+
+// charge refuses what comes faster than its tenant may send, so that it is kept: with
+// 503, since Prometheus drops what is answered with 429 unless it is told otherwise.
+func (h *Writer) charge(r *http.Request, b *batch, bytes int) error {
+	if h.admission == nil {
+		return nil
+	}
+	err := h.admission.Samples(r.Header.Get(orgID), len(b.samples)+len(b.exemplars)+b.refused, bytes)
+	if err == nil {
+		return nil
+	}
+	return &refusal{http.StatusServiceUnavailable, err}
 }
 
 // answer tells the sender. 2.0 wants to know how much was written, whatever the status.
@@ -115,7 +151,10 @@ func (h *Writer) answer(w http.ResponseWriter, r *http.Request, message string, 
 		return
 	}
 	status := statusOf(err)
-	if status == http.StatusServiceUnavailable {
+	if slow, ok := errors.AsType[*throttle.RefusedError](err); ok {
+		w.Header().Set("Retry-After", strconv.Itoa(int(slow.Wait/time.Second)))
+		h.logger.DebugContext(r.Context(), "remote write comes too fast; the sender tries again", "error", err)
+	} else if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
 		h.logger.WarnContext(r.Context(), "remote write was not stored; the sender tries again", "error", err)
 	} else {

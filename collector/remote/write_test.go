@@ -18,11 +18,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/snappy"
 	"github.com/prometheus/prometheus/model/histogram"
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/prompb"
 	writev2 "github.com/prometheus/prometheus/prompb/io/prometheus/write/v2"
 
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
+	"github.com/sightline-mesh/sightline/collector/throttle"
 )
 
 // memory is a Store that counts inserts and can be away.
@@ -85,7 +87,7 @@ func native() *histogram.Histogram {
 
 func TestWriteV1(t *testing.T) {
 	m := &memory{}
-	h := NewWriter(m, slog.New(slog.DiscardHandler))
+	h := NewWriter(m, nil, slog.New(slog.DiscardHandler))
 	now := time.Now().UnixMilli()
 	w := post(t, h, "application/x-protobuf", &prompb.WriteRequest{
 		Timeseries: []prompb.TimeSeries{
@@ -125,7 +127,7 @@ func TestWriteV1(t *testing.T) {
 
 func TestWriteV2(t *testing.T) {
 	m := &memory{}
-	h := NewWriter(m, slog.New(slog.DiscardHandler))
+	h := NewWriter(m, nil, slog.New(slog.DiscardHandler))
 	now := time.Now().UnixMilli()
 	bad := native()
 	bad.Count = 99
@@ -163,7 +165,7 @@ func TestWriteV2(t *testing.T) {
 
 func TestWriteRefusals(t *testing.T) {
 	m := &memory{}
-	h := NewWriter(m, slog.New(slog.DiscardHandler))
+	h := NewWriter(m, nil, slog.New(slog.DiscardHandler))
 	good := snappy.Encode(nil, nil)
 	many := bytes.Repeat([]byte{0x0a, 0}, maxElements+1)
 	for name, c := range map[string]struct {
@@ -204,7 +206,7 @@ func one(name string) *prompb.WriteRequest {
 }
 
 func TestStoreAway(t *testing.T) {
-	h := NewWriter(&memory{err: errors.New("away")}, slog.New(slog.DiscardHandler))
+	h := NewWriter(&memory{err: errors.New("away")}, nil, slog.New(slog.DiscardHandler))
 	w := post(t, h, "", one("a"))
 	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
 		t.Errorf("got %d %s", w.Code, w.Body)
@@ -218,7 +220,7 @@ func TestStoreAway(t *testing.T) {
 func TestRequestsAreGathered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{}
-		h := NewWriter(m, slog.New(slog.DiscardHandler))
+		h := NewWriter(m, nil, slog.New(slog.DiscardHandler))
 		begin := time.Now()
 		var wg sync.WaitGroup
 		for range 10 {
@@ -245,6 +247,48 @@ func TestPendingIsBounded(t *testing.T) {
 	}
 }
 
+// limits refuses one series, and all samples of one tenant.
+type limits struct{ wait time.Duration }
+
+func (limits) Series(_ string, l labels.Labels) error {
+	if l.Get("job") == "one too many" {
+		return errors.New("too many series")
+	}
+	return nil
+}
+
+func (m limits) Samples(claim string, items, bytes int) error {
+	if claim != "slow" {
+		return nil
+	}
+	return &throttle.RefusedError{Tenant: claim, Signal: "metrics", Reason: throttle.TooManyItems, Limit: int64(items * bytes), Wait: m.wait}
+}
+
+func TestWriteBeyondLimits(t *testing.T) {
+	m := &memory{}
+	h := NewWriter(m, limits{7 * time.Second}, slog.New(slog.DiscardHandler))
+	now := time.Now().UnixMilli()
+	series := func(job string) prompb.TimeSeries {
+		return prompb.TimeSeries{
+			Labels:  []prompb.Label{label("__name__", "up"), label("job", job)},
+			Samples: []prompb.Sample{{Timestamp: now, Value: 1}},
+		}
+	}
+	req := &prompb.WriteRequest{Timeseries: []prompb.TimeSeries{series("a"), series("one too many"), series("b")}}
+	w := post(t, h, "", req)
+	if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "1 samples and exemplars refused: too many series") || len(m.samples) != 2 {
+		t.Errorf("got %d %s; %d stored", w.Code, w.Body, len(m.samples))
+	}
+	slow := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Header.Set(orgID, "slow")
+		h.ServeHTTP(w, r)
+	})
+	w = post(t, slow, "", req)
+	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != "7" || !strings.Contains(w.Body.String(), `tenant "slow" sends more than`) || len(m.samples) != 2 {
+		t.Errorf("got %d, Retry-After %q, %s; %d stored", w.Code, w.Header().Get("Retry-After"), w.Body, len(m.samples))
+	}
+}
+
 func FuzzWrite(f *testing.F) {
 	now := time.Now()
 	v1, _ := proto.Marshal(one("a"))
@@ -259,9 +303,9 @@ func FuzzWrite(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, decode := range []func([]byte, time.Time) (*batch, error){decodeV1, decodeV2} {
-			b, err := decode(message, now)
-			if err != nil {
+		for _, decode := range []func([]byte, *batch) error{decodeV1, decodeV2} {
+			b := &batch{now: now}
+			if decode(message, b) != nil {
 				continue
 			}
 			if b.values+b.histograms != len(b.samples) {

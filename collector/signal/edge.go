@@ -39,3 +39,16 @@ type Point struct {
 	P95      float64   `json:"p95"`
 	P99      float64   `json:"p99"`
 }
+
+// AppEdgeKey reports whether an attribute of an application's client span has a part in
+// its edge: whom it called, or how.
+func AppEdgeKey(key string) bool {
+	switch key {
+	case "peer.service", "service.peer.name", KeyAuthority, "net.peer.name", "http.host",
+		"network.peer.address", "net.sock.peer.addr", "messaging.destination.name", "db.system.name", "db.system",
+		"rpc.system.name", "rpc.system", "messaging.system",
+		KeyMethod, "http.method", KeyStatus, "http.status_code", KeyGRPCStatus, KeyProtocol:
+		return true
+	}
+	return false
+}

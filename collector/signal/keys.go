@@ -51,7 +51,11 @@ const (
 	KeyBytesIn    = "http.request.body.size"
 	KeyBytesOut   = "http.response.body.size"
 	KeyUserAgent  = "user_agent.original"
-	KeyTypes      = "sightline.types" // JSON, the store's own: the types of attributes that their columns do not tell
+	KeyOverflow   = "otel.metric.overflow"   // bool, of what is added up in the overflow row: OpenTelemetry's SDKs' word
+	KeyEdge       = "sightline.edge"         // of an app's client span: Overflow where its edge is told as of that
+	KeySpanName   = "sightline.span.name"    // of a span whose name is Overflow
+	KeyOwnService = "sightline.service.name" // resource, whose service is Overflow
+	KeyTypes      = "sightline.types"        // JSON, the store's own: the types of attributes that their columns do not tell
 )
 
 // TCP is the value of KeyProtocol for streams of bytes.

@@ -12,6 +12,16 @@ type Pipeline struct {
 	Trouble  string            `json:"trouble,omitempty"` // why nothing is received now
 	// Sidecars is what sidecars say of it, nil where none has spoken.
 	Sidecars *Sent `json:"sidecars,omitempty"`
+	// RefusedFor is the part of Refused that has a reason of its own, by reason.
+	RefusedFor map[string]uint64 `json:"refusedFor,omitempty"`
+	// Rejected are items that senders were told never to send again, by reason. They are
+	// not received.
+	Rejected map[string]uint64 `json:"rejected,omitempty"`
+	// Overflow counts received items that were added up or stored as of Overflow since
+	// there are too many keys, by which those are; Truncated counts values of theirs that
+	// were cut or left out, by why.
+	Overflow  map[string]uint64 `json:"overflow,omitempty"`
+	Truncated map[string]uint64 `json:"truncated,omitempty"`
 }
 
 // Sent is what sidecars made of a signal since the collector first heard of each of their

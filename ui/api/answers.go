@@ -81,6 +81,7 @@ type (
 	pipelineAnswer struct {
 		Signals []signal.Pipeline `json:"signals"`
 		Store   signal.StoreState `json:"store"`
+		Tenants []signal.Tenant   `json:"tenants"`
 	}
 )
 

@@ -172,6 +172,7 @@ type Deps struct {
 	Alerts     func() []signal.Alert
 	Accounting func() []signal.Pipeline
 	Store      func() signal.StoreState
+	Tenants    func() []signal.Tenant
 	// Ready is nil when the whole mesh is ready, else says what is not.
 	Ready func(ctx context.Context) error
 

@@ -260,7 +260,7 @@ func (a *API) statusRoutes() []route {
 			}, serve: a.discard,
 		},
 		{
-			method: "GET", path: "/api/v1/pipeline", summary: "Telemetry received, queued, stored, dropped", role: session.Viewer,
+			method: "GET", path: "/api/v1/pipeline", summary: "Telemetry received, queued, stored, dropped; and by tenant what was taken and refused", role: session.Viewer,
 			result: pipelineAnswer{}, serve: a.pipeline,
 		},
 		{

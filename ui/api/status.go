@@ -95,6 +95,10 @@ func (a *API) pipeline(*gin.Context) (any, error) {
 		out.Store = a.deps.Store()
 	}
 	out.Store.Damaged = list(out.Store.Damaged)
+	if a.deps.Tenants != nil {
+		out.Tenants = a.deps.Tenants()
+	}
+	out.Tenants = list(out.Tenants)
 	return out, nil
 }
 

@@ -35,6 +35,9 @@ type Config struct {
 	StoreLimit uint64
 	// SyncInserts has the embedded store's inserts survive a loss of power.
 	SyncInserts bool
+	// LimitsFile says how fast each tenant may send telemetry, and how many different keys
+	// it may make; empty is package limits' defaults.
+	LimitsFile string
 	// Etcd are the control plane's flags about etcd and other control planes on it.
 	Etcd []string
 	// Engine is the path of libchdb.so; empty is where `make engine` puts it.

@@ -33,6 +33,13 @@ var (
 		[]string{"signal", "outcome", "reason"}, nil)
 	unaccounted = prometheus.NewDesc("sightline_sidecar_unaccounted",
 		"Items that sidecars made and neither dropped nor brought within a minute.", []string{"signal"}, nil)
+	limited = prometheus.NewDesc("sightline_pipeline_limited_total",
+		"Items received that are told as of the overflow row, by too many of which key, and values of such that were cut or left out, by why.",
+		[]string{"signal", "how", "why"}, nil)
+	tenantItems = prometheus.NewDesc("sightline_tenant_items_total",
+		"Items within the rate of a tenant, and beyond it.", []string{"tenant", "signal", "outcome", "reason"}, nil)
+	tenantBytes = prometheus.NewDesc("sightline_tenant_bytes_total",
+		"What a tenant's requests within its rate were large, decompressed.", []string{"tenant", "signal"}, nil)
 	storeSize = prometheus.NewDesc("sightline_store_bytes",
 		"What the store's tables have on disk, measured every minute.", nil, nil)
 	storeDamaged = prometheus.NewDesc("sightline_store_damaged_parts",
@@ -45,6 +52,9 @@ var (
 func (pipelineMetrics) Describe(ch chan<- *prometheus.Desc) {
 	ch <- items
 	ch <- queued
+	ch <- limited
+	ch <- tenantItems
+	ch <- tenantBytes
 	ch <- connections
 	ch <- storeSize
 	ch <- made
@@ -65,12 +75,16 @@ func (p pipelineMetrics) Collect(ch chan<- prometheus.Metric) {
 			ch <- prometheus.MustNewConstMetric(unaccounted, prometheus.GaugeValue, float64(s.Sidecars.Unaccounted), s.Signal)
 		}
 	}
-	for signal, n := range p.c.Refused() {
-		count(items, n, signal, "refused", "")
-	}
 	state := p.c.StoreState()
 	ch <- prometheus.MustNewConstMetric(storeSize, prometheus.GaugeValue, float64(state.Bytes))
 	ch <- prometheus.MustNewConstMetric(storeDamaged, prometheus.GaugeValue, float64(len(state.Damaged)))
+	for _, t := range p.c.Tenants() {
+		count(tenantItems, t.Taken, t.Tenant, t.Signal, "taken", "")
+		count(tenantBytes, t.TakenBytes, t.Tenant, t.Signal)
+		for reason, n := range t.Refused {
+			count(tenantItems, n, t.Tenant, t.Signal, "refused", reason)
+		}
+	}
 	for port, s := range p.c.Connections() {
 		count(connections, s.TLS+s.Plaintext, port, "passed")
 		count(connections, s.RefusedTLS+s.RefusedPlaintext+s.RefusedFull, port, "refused")
@@ -82,6 +96,21 @@ func (pipelineMetrics) books(s signal.Pipeline, count func(*prometheus.Desc, uin
 	count(items, s.Stored, s.Signal, "stored", "")
 	for reason, n := range s.Dropped {
 		count(items, n, s.Signal, "dropped", reason)
+	}
+	rest := s.Refused
+	for reason, n := range s.RefusedFor {
+		count(items, n, s.Signal, "refused", reason)
+		rest -= n
+	}
+	count(items, rest, s.Signal, "refused", "")
+	for reason, n := range s.Rejected {
+		count(items, n, s.Signal, "rejected", reason)
+	}
+	for key, n := range s.Overflow {
+		count(limited, n, s.Signal, "overflow", key)
+	}
+	for why, n := range s.Truncated {
+		count(limited, n, s.Signal, "truncated", why)
 	}
 }
 

@@ -3,6 +3,7 @@ package up
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"github.com/sightline-mesh/sightline/collector"
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
 	"github.com/sightline-mesh/sightline/collector/jaeger"
+	"github.com/sightline-mesh/sightline/collector/limits"
 	"github.com/sightline-mesh/sightline/collector/promql"
 	"github.com/sightline-mesh/sightline/collector/remote"
 	"github.com/sightline-mesh/sightline/collector/rules"
@@ -22,6 +24,7 @@ import (
 	"github.com/sightline-mesh/sightline/collector/zipkin"
 	"github.com/sightline-mesh/sightline/controlplane/admin"
 	"github.com/sightline-mesh/sightline/controlplane/identity"
+	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/topology"
 	"github.com/sightline-mesh/sightline/ui"
 	"github.com/sightline-mesh/sightline/ui/api"
@@ -107,11 +110,17 @@ func (m *Mesh) assemble(ctx context.Context) (*roles, error) {
 	r := &roles{source: source, place: m.place(), self: rand.Text()}
 	address := local(m.c.ControlPlaneListen)
 	r.plane = admin.NewClient(address, source.ClientTLS(source.ControlPlane(), "h2", "http/1.1"))
+	var most limits.Config
+	if m.c.LimitsFile != "" {
+		if most, err = limits.Read(m.c.LimitsFile); err != nil {
+			return nil, err
+		}
+	}
 	r.collector, err = collector.New(collector.Config{
 		Dir: filepath.Join(m.c.Dir, "collector"), Store: m.dsn,
 		GRPC: m.c.OTLPGRPCListen, HTTP: m.c.OTLPHTTPListen, StoreLimit: m.c.StoreLimit,
-		Zipkin: m.c.ZipkinListen, JaegerGRPC: m.c.JaegerGRPCListen, JaegerHTTP: m.c.JaegerHTTPListen,
-	}, collector.Deps{ServerTLS: source.ServerTLS, Watch: source.Watch, Logger: m.c.Logger})
+		Zipkin: m.c.ZipkinListen, JaegerGRPC: m.c.JaegerGRPCListen, JaegerHTTP: m.c.JaegerHTTPListen, Limits: most,
+	}, collector.Deps{ServerTLS: source.ServerTLS, Namespace: provedNamespace, Watch: source.Watch, Logger: m.c.Logger})
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +130,7 @@ func (m *Mesh) assemble(ctx context.Context) (*roles, error) {
 	r.topology = m.watch(r)
 	r.jaeger = jaeger.New(jaeger.Deps{Finder: r.store, Names: r.store, Callers: r.store, Logger: m.c.Logger})
 	engine := promql.New(promql.Config{Logger: m.c.Logger}, r.store)
-	r.written = remote.NewWriter(r.store, m.c.Logger)
+	r.written = remote.NewWriter(r.store, r.collector.Admission(), m.c.Logger)
 	if r.rules, err = m.newRules(engine, r); err != nil {
 		return nil, errors.Join(err, r.store.Close())
 	}
@@ -131,12 +140,21 @@ func (m *Mesh) assemble(ctx context.Context) (*roles, error) {
 	return r, nil
 }
 
+// provedNamespace is the namespace of the identity in a client's certificate.
+func provedNamespace(cs tls.ConnectionState) string {
+	if len(cs.PeerCertificates) == 0 || len(cs.PeerCertificates[0].URIs) == 0 {
+		return ""
+	}
+	return identity.Namespace(mesh.Identity(cs.PeerCertificates[0].URIs[0].String()))
+}
+
 func (m *Mesh) newUI(ctx context.Context, r *roles, engine *promql.Engine) (*ui.UI, error) {
 	d := api.Deps{
 		Graphs: r.topology,
 		Traces: r.store, SpanSets: r.store, Logs: r.store, Completion: r.store, Series: r.store,
 		Accounting:  r.collector.Accounting,
 		Store:       r.collector.StoreState,
+		Tenants:     r.collector.Tenants,
 		Ready:       r.check,
 		Prometheus:  http.StripPrefix("/prometheus/api/v1", m.prometheus(engine, r.rules)),
 		RemoteWrite: r.written,

@@ -212,6 +212,15 @@ func (s *Shop) Alerts() []signal.Alert {
 	}}
 }
 
+// Tenants are the books of each tenant.
+func (s *Shop) Tenants() []signal.Tenant {
+	n := uint64(s.now().Sub(s.started).Seconds())
+	return []signal.Tenant{
+		{Tenant: "claimed/batch", Claimed: true, Signal: "traces", Taken: n * 280, TakenBytes: n * 196_000, Refused: map[string]uint64{"tenant-items": n * 40}},
+		{Tenant: "default", Signal: "traces", Taken: n * 1200, TakenBytes: n * 840_000, Refused: map[string]uint64{}},
+	}
+}
+
 // Accounting is the collector's books.
 func (s *Shop) Accounting() []signal.Pipeline {
 	n := uint64(s.now().Sub(s.started).Seconds())

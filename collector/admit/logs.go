@@ -1,0 +1,74 @@
+package admit
+
+import (
+	"fmt"
+
+	"go.opentelemetry.io/collector/pdata/plog"
+)
+
+// Logs decides what of ld is taken and takes the rest out of it. The error is a
+// *throttle.RefusedError; then ld is as it was.
+func (a *Admission) Logs(s Sender, ld plog.Logs) (*Outcome, error) {
+	out := &Outcome{signal: logs, unit: "log records", items: ld.LogRecordCount()}
+	if err := a.take(logs, s, logParts(s, ld, out.items)); err != nil {
+		return out, err
+	}
+	ld.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
+		n := recordsOf(rl)
+		if !a.resource(rl.Resource(), n, out) {
+			return true
+		}
+		a.ownerOf(s, rl.Resource(), n, out)
+		rl.ScopeLogs().RemoveIf(func(sl plog.ScopeLogs) bool {
+			if !a.scope(sl.Scope(), sl.LogRecords().Len(), out) {
+				return true
+			}
+			sl.LogRecords().RemoveIf(func(r plog.LogRecord) bool { return !a.record(r, out) })
+			return sl.LogRecords().Len() == 0
+		})
+		return rl.ScopeLogs().Len() == 0
+	})
+	return out, nil
+}
+
+func logParts(s Sender, ld plog.Logs, items int) []part {
+	all := ld.ResourceLogs()
+	size := plog.ProtoMarshaler{}
+	if s.one(all.Len()) {
+		return []part{{all.At(0).Resource(), items, s.size(func() int { return size.LogsSize(ld) })}}
+	}
+	parts := make([]part, 0, all.Len())
+	for _, rl := range all.All() {
+		parts = append(parts, part{rl.Resource(), recordsOf(rl), size.ResourceLogsSize(rl)})
+	}
+	return parts
+}
+
+func recordsOf(rl plog.ResourceLogs) (n int) {
+	for _, sl := range rl.ScopeLogs().All() {
+		n += sl.LogRecords().Len()
+	}
+	return n
+}
+
+// record reports whether a log record can be taken, and makes it fit.
+func (a *Admission) record(r plog.LogRecord, out *Outcome) bool {
+	var read reading
+	fault := first(
+		read.field("event name", r.EventName()), read.field("severity text", r.SeverityText()), read.attributes(r.Attributes()),
+	)
+	longest := read.longest // not of the body, which stays as long as it is
+	if fault == "" && !read.value(r.Body(), 0) {
+		fault = "body is not UTF-8"
+	}
+	if fault != "" {
+		out.reject(NotUTF8, 1, func() string {
+			return fmt.Sprintf("log record of %s: %s", r.Timestamp().AsTime().Format("2006-01-02T15:04:05.999Z07:00"), fault)
+		})
+		return false
+	}
+	t := a.trim(r.Attributes(), longest)
+	r.SetDroppedAttributesCount(r.DroppedAttributesCount() + uint32(t.left))
+	out.trimmed(t)
+	return true
+}

@@ -1,0 +1,178 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/extension"
+	"go.opentelemetry.io/collector/extension/extensionmiddleware"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+
+	"github.com/sightline-mesh/sightline/collector/admit"
+)
+
+const frontType = "sightline_front"
+
+// frontFactory makes the extension that stands before the receivers: it knows what they
+// do not hand on to processors, who is at the other end of a connection, and can say what
+// they cannot, that a request was taken in part.
+func frontFactory() extension.Factory {
+	return extension.NewFactory(
+		component.MustNewType(frontType),
+		func() component.Config { return &struct{}{} },
+		func(context.Context, extension.Settings, component.Config) (extension.Extension, error) {
+			return front{}, nil
+		},
+		component.StabilityLevelStable,
+	)
+}
+
+// exchange is a request and what its sender is told.
+type exchange struct {
+	sender  admit.Sender
+	partial bool // its protocol has a word for what was rejected
+
+	rejected int
+	message  string
+	failure  error // that the receiver answers with, nil if it was taken
+}
+
+// answer notes how a request fails.
+func (x *exchange) answer(err error) error {
+	x.failure = err
+	return err
+}
+
+type exchangeKey struct{}
+
+// exchangeOf is the request's in whose context a processor runs.
+func exchangeOf(ctx context.Context) *exchange {
+	if x, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
+		return x
+	}
+	return &exchange{}
+}
+
+// orgID is the header in which clients of Cortex, Mimir, Loki and Tempo say who they are.
+const orgID = "X-Scope-OrgID"
+
+// senderPrefix begins the names of the sockets on which gates pass on what came with a
+// certificate; its namespace follows a slash at the end.
+const senderPrefix = "@sightline-sender/"
+
+// SenderSocket is the name that a connection to the pipeline's sockets must have on its
+// own side to be one of a sender whose certificate proves a namespace. N makes it unique
+// on the machine.
+func SenderSocket(n, namespace string) string { return senderPrefix + n + "/" + namespace }
+
+// provedBy is the namespace that the other end of a connection has proved.
+func provedBy(address string) string {
+	name, ok := strings.CutPrefix(address, senderPrefix)
+	if !ok {
+		return ""
+	}
+	_, namespace, _ := strings.Cut(name, "/")
+	return namespace
+}
+
+type front struct {
+	component.StartFunc
+	component.ShutdownFunc
+}
+
+var (
+	_ extensionmiddleware.HTTPServer = front{}
+	_ extensionmiddleware.GRPCServer = front{}
+)
+
+// GetGRPCServerOptions implements extensionmiddleware.GRPCServer.
+func (front) GetGRPCServerOptions(context.Context) ([]grpc.ServerOption, error) {
+	return []grpc.ServerOption{grpc.ChainUnaryInterceptor(frontUnary)}, nil
+}
+
+func frontUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	x := &exchange{partial: strings.HasPrefix(info.FullMethod, "/opentelemetry.proto.collector.")}
+	if p, ok := peer.FromContext(ctx); ok {
+		x.sender.Namespace = provedBy(p.Addr.String())
+	}
+	if claims := metadata.ValueFromIncomingContext(ctx, orgID); len(claims) > 0 {
+		x.sender.Claim = claims[0]
+	}
+	resp, err := handler(context.WithValue(ctx, exchangeKey{}, x), req)
+	if err != nil || x.rejected == 0 {
+		return resp, err
+	}
+	return resp, tellRejected(resp, x)
+}
+
+// GetHTTPHandler implements extensionmiddleware.HTTPServer.
+func (front) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHTTPHandlerFunc, error) {
+	return func(_ context.Context, next http.Handler) (http.Handler, error) {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			x := &exchange{sender: admit.Sender{Namespace: provedBy(r.RemoteAddr), Claim: r.Header.Get(orgID)}}
+			kind := otlpKind(r.URL.Path)
+			x.partial = kind != ""
+			r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
+			r.Body = &counted{r.Body, &x.sender.Bytes}
+			if kind == "" && !readable(w, r) {
+				return
+			}
+			next.ServeHTTP(&answer{ResponseWriter: w, exchange: x, kind: kind}, r)
+		}), nil
+	}, nil
+}
+
+// readable reports whether JSON of another protocol is UTF-8, and answers where it is not:
+// its receiver would put other characters in the place of what is not, and tell nobody.
+func readable(w http.ResponseWriter, r *http.Request) bool {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil && kind != "application/json" {
+		return true
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(w, "read body: "+err.Error(), http.StatusBadRequest)
+		return false
+	}
+	if !utf8.Valid(body) {
+		at := 0
+		for c, n := utf8.DecodeRune(body); c != utf8.RuneError || n > 1; c, n = utf8.DecodeRune(body[at:]) {
+			at += n
+		}
+		http.Error(w, fmt.Sprintf("body: byte %d is not UTF-8; nothing of it is taken", at), http.StatusBadRequest)
+		return false
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return true
+}
+
+// counted is a body of which is known how much was read.
+type counted struct {
+	io.ReadCloser
+
+	n *int
+}
+
+// Read implements io.Reader.
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.ReadCloser.Read(b)
+	*c.n += n
+	return n, err
+}
+
+// otlpKind is the signal of a path of OTLP over HTTP, empty for another protocol's.
+func otlpKind(path string) string {
+	switch kind := strings.TrimPrefix(path, "/v1/"); kind {
+	case "traces", "logs", "metrics":
+		return kind
+	}
+	return ""
+}
