@@ -9,7 +9,7 @@
 //
 // A batch that the store did not acknowledge is tried again with the token it had
 // before, so that it is stored once whatever became of the first try; by the next process
-// where this one is killed: see package inflight.
+// where this one is killed: see package queue.
 package exporter
 
 import (
@@ -19,10 +19,9 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	otelexporter "go.opentelemetry.io/collector/exporter"
-	"go.opentelemetry.io/collector/exporter/exporterhelper"
-	"go.opentelemetry.io/collector/exporter/exporterhelper/xexporterhelper"
 
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
+	"github.com/sightline-mesh/sightline/collector/queue"
 )
 
 // Type is the component's type in a Collector's configuration.
@@ -36,8 +35,9 @@ const (
 )
 
 // Accounting is told what becomes of items (spans, log records, metric points), each
-// once. It must not block.
+// once, and of those that an earlier process left queued. It must not block.
 type Accounting interface {
+	Received(signal string, n int)
 	Stored(signal string, n int)
 	Dropped(signal, reason string, n int)
 }
@@ -50,7 +50,10 @@ type Open func() (*clickhouse.Store, error)
 // is told to acc.
 func NewFactory(open Open, acc Accounting) otelexporter.Factory {
 	x := &sink{open: open, acc: acc}
-	return otelexporter.NewFactory(component.MustNewType(Type), defaultConfig,
+	return otelexporter.NewFactory(component.MustNewType(Type), func() component.Config {
+		c := queue.Default()
+		return &c
+	},
 		otelexporter.WithTraces(x.newTraces, component.StabilityLevelAlpha),
 		otelexporter.WithLogs(x.newLogs, component.StabilityLevelAlpha),
 		otelexporter.WithMetrics(x.newMetrics, component.StabilityLevelAlpha))
@@ -62,20 +65,49 @@ type sink struct {
 	acc  Accounting
 }
 
-func (x *sink) newTraces(ctx context.Context, set otelexporter.Settings, c component.Config) (otelexporter.Traces, error) {
-	by := newCourier(x, traceForm(), c, set)
-	return exporterhelper.NewTraces(ctx, set, c, by.consume, options(c, xexporterhelper.NewTracesQueueBatchSettings(), by.start)...)
+func (x *sink) newTraces(_ context.Context, set otelexporter.Settings, c component.Config) (otelexporter.Traces, error) {
+	return queue.NewTraces(configOf(c), depsOf(x, traces, traceBatch, set)), nil
 }
 
-func (x *sink) newLogs(ctx context.Context, set otelexporter.Settings, c component.Config) (otelexporter.Logs, error) {
-	by := newCourier(x, logForm(), c, set)
-	return exporterhelper.NewLogs(ctx, set, c, by.consume, options(c, xexporterhelper.NewLogsQueueBatchSettings(), by.start)...)
+func (x *sink) newLogs(_ context.Context, set otelexporter.Settings, c component.Config) (otelexporter.Logs, error) {
+	return queue.NewLogs(configOf(c), depsOf(x, logs, logBatch, set)), nil
 }
 
-func (x *sink) newMetrics(ctx context.Context, set otelexporter.Settings, c component.Config) (otelexporter.Metrics, error) {
-	by := newCourier(x, metricForm(), c, set)
-	return exporterhelper.NewMetrics(ctx, set, c, by.consume, options(c, xexporterhelper.NewMetricsQueueBatchSettings(), by.start)...)
+func (x *sink) newMetrics(_ context.Context, set otelexporter.Settings, c component.Config) (otelexporter.Metrics, error) {
+	return queue.NewMetrics(configOf(c), depsOf(x, metrics, metricBatch, set)), nil
 }
+
+func configOf(c component.Config) queue.Config {
+	conf, ok := c.(*queue.Config)
+	if !ok { // the Collector hands back what the factory made
+		return queue.Default()
+	}
+	return *conf
+}
+
+// depsOf are those of the queue of a signal whose requests become batches.
+func depsOf[T any](x *sink, signal string, of func(T, string) batch, set otelexporter.Settings) queue.Deps[T] {
+	return queue.Deps[T]{
+		Prepare: func(request T, name string) func(context.Context) error {
+			b := of(request, name)
+			return func(ctx context.Context) error { return x.deliver(ctx, b) }
+		},
+		Books: signalBooks{signal, x.acc},
+		Log:   set.Logger,
+	}
+}
+
+// signalBooks are the Accounting of one signal.
+type signalBooks struct {
+	signal string
+	acc    Accounting
+}
+
+// Received implements queue.Books.
+func (b signalBooks) Received(items int) { b.acc.Received(b.signal, items) }
+
+// Dropped implements queue.Books.
+func (b signalBooks) Dropped(reason string, items int) { b.acc.Dropped(b.signal, reason, items) }
 
 // batch is one request's rows, ready to be stored.
 type batch struct {
@@ -110,16 +142,11 @@ func (x *sink) deliver(ctx context.Context, b batch) error {
 		x.acc.Dropped(b.signal, refusedByStore, b.items)
 		return consumererror.NewPermanent(fmt.Errorf("store %s: %w", b.signal, err))
 	}
-	x.count(b)
-	return nil
-}
-
-// count keeps the books of a batch that is stored.
-func (x *sink) count(b batch) {
 	for reason, n := range b.dropped {
 		x.acc.Dropped(b.signal, reason, n)
 	}
 	x.acc.Stored(b.signal, b.items-b.dropped.total())
+	return nil
 }
 
 // Reasons for which an item is never stored.

@@ -12,25 +12,6 @@ import (
 	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
-func logForm() form[plog.Logs] {
-	return form[plog.Logs]{
-		encode: (&plog.ProtoMarshaler{}).MarshalLogs,
-		decode: (&plog.ProtoUnmarshaler{}).UnmarshalLogs,
-		items:  plog.Logs.LogRecordCount,
-		batch:  logBatch,
-		name:   func(_ plog.Logs, content []byte) string { return token(content) },
-		pick: func(ld plog.Logs, wanted func(int) bool) plog.Logs {
-			out := plog.NewLogs()
-			for i, rl := range ld.ResourceLogs().All() {
-				if wanted(i) {
-					rl.CopyTo(out.ResourceLogs().AppendEmpty())
-				}
-			}
-			return out
-		},
-	}
-}
-
 func logBatch(ld plog.Logs, name string) batch {
 	rows, dropped := logRows(ld, clock{time.Now()})
 	return batch{

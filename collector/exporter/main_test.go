@@ -2,21 +2,24 @@ package exporter
 
 import (
 	"context"
-	"errors"
+	"crypto/sha256"
+	"encoding/hex"
 	"maps"
 	"sync"
 	"testing"
+	"time"
 
-	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
-	"go.opentelemetry.io/collector/config/configoptional"
 	otelexporter "go.opentelemetry.io/collector/exporter"
-	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/exporter/exportertest"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/goleak"
 
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
 	"github.com/sightline-mesh/sightline/collector/clickhouse/clickhousetest"
+	"github.com/sightline-mesh/sightline/collector/queue"
 	"github.com/sightline-mesh/sightline/collector/store/storetest"
 )
 
@@ -33,6 +36,8 @@ type books struct {
 }
 
 func newBooks() *books { return &books{stored: map[string]int{}, dropped: map[string]int{}} }
+
+func (*books) Received(string, int) {}
 
 func (b *books) Stored(signal string, n int) {
 	b.mu.Lock()
@@ -52,49 +57,64 @@ func (b *books) count() (stored, dropped map[string]int) {
 	return maps.Clone(b.stored), maps.Clone(b.dropped)
 }
 
-// pipeline is the exporter's three ends on one store.
-type pipeline struct {
-	otelexporter.Traces
-	otelexporter.Logs
-	otelexporter.Metrics
+// direct stores requests as they come, each under the name of its content, and tells how
+// that ended.
+type direct struct{ *sink }
+
+func (d direct) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
+	content, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
+	return d.consume(ctx, content, err, func(name string) batch { return traceBatch(td, name) })
 }
 
-// start makes the exporter, synchronous unless change says otherwise.
-func start(t *testing.T, open Open, acc Accounting, change func(*Config)) pipeline {
+func (d direct) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
+	content, err := (&plog.ProtoMarshaler{}).MarshalLogs(ld)
+	return d.consume(ctx, content, err, func(name string) batch { return logBatch(ld, name) })
+}
+
+func (d direct) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
+	content, err := (&pmetric.ProtoMarshaler{}).MarshalMetrics(md)
+	return d.consume(ctx, content, err, func(name string) batch { return metricBatch(md, name) })
+}
+
+func (d direct) consume(ctx context.Context, content []byte, err error, of func(name string) batch) error {
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(content)
+	return d.deliver(ctx, of(hex.EncodeToString(sum[:])))
+}
+
+// start makes an exporter without its queue.
+func start(open Open, acc Accounting) direct { return direct{&sink{open: open, acc: acc}} }
+
+// startQueue makes the exporter of spans with its queue, small batches and little patience.
+func startQueue(t *testing.T, open Open, acc Accounting, dir string) otelexporter.Traces {
 	t.Helper()
 	f := NewFactory(open, acc)
-	c, ok := f.CreateDefaultConfig().(*Config)
+	c, ok := f.CreateDefaultConfig().(*queue.Config)
 	if !ok {
-		t.Fatal("default configuration is not a *Config")
+		t.Fatal("default configuration is not a *queue.Config")
 	}
-	c.Queue = configoptional.None[exporterhelper.QueueBatchConfig]()
-	c.Retry.Enabled = false
-	if change != nil {
-		change(c)
-	}
-	set := exportertest.NewNopSettings(f.Type())
-	tr, err1 := f.CreateTraces(t.Context(), set, c)
-	lg, err2 := f.CreateLogs(t.Context(), set, c)
-	mt, err3 := f.CreateMetrics(t.Context(), set, c)
-	if err := errors.Join(err1, err2, err3); err != nil {
+	c.Directory, c.BatchItems, c.BatchWait = dir, 100, 20*time.Millisecond
+	c.RetryFirst, c.RetryMost, c.Timeout = 20*time.Millisecond, 100*time.Millisecond, patience
+	e, err := f.CreateTraces(t.Context(), exportertest.NewNopSettings(f.Type()), c)
+	if err != nil {
 		t.Fatal(err)
 	}
-	for _, e := range []component.Component{tr, lg, mt} {
-		if err := e.Start(t.Context(), componenttest.NewNopHost()); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := e.Shutdown(context.Background()); err != nil {
-				t.Error("shutdown:", err)
-			}
-		})
+	if err := e.Start(t.Context(), componenttest.NewNopHost()); err != nil {
+		t.Fatal(err)
 	}
-	return pipeline{tr, lg, mt}
+	t.Cleanup(func() {
+		if err := e.Shutdown(context.Background()); err != nil {
+			t.Error("shutdown:", err)
+		}
+	})
+	return e
 }
 
 // startOn is start on a fresh engine.
-func startOn(t *testing.T) (pipeline, *clickhouse.Store, *books) {
+func startOn(t *testing.T) (direct, *clickhouse.Store, *books) {
 	t.Helper()
 	s, acc := clickhousetest.Open(t, storetest.Start(t)), newBooks()
-	return start(t, func() (*clickhouse.Store, error) { return s, nil }, acc, nil), s, acc
+	return start(func() (*clickhouse.Store, error) { return s, nil }, acc), s, acc
 }

@@ -10,25 +10,6 @@ import (
 	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
-func metricForm() form[pmetric.Metrics] {
-	return form[pmetric.Metrics]{
-		encode: (&pmetric.ProtoMarshaler{}).MarshalMetrics,
-		decode: (&pmetric.ProtoUnmarshaler{}).UnmarshalMetrics,
-		items:  pmetric.Metrics.DataPointCount,
-		batch:  metricBatch,
-		name:   func(_ pmetric.Metrics, content []byte) string { return token(content) },
-		pick: func(md pmetric.Metrics, wanted func(int) bool) pmetric.Metrics {
-			out := pmetric.NewMetrics()
-			for i, rm := range md.ResourceMetrics().All() {
-				if wanted(i) {
-					rm.CopyTo(out.ResourceMetrics().AppendEmpty())
-				}
-			}
-			return out
-		},
-	}
-}
-
 func metricBatch(md pmetric.Metrics, name string) batch {
 	red, plain, dropped := metricRows(md, clock{time.Now()})
 	return batch{

@@ -7,9 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/consumer/consumererror"
-	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
@@ -21,13 +19,13 @@ import (
 func TestStoreAwayIsRetryable(t *testing.T) {
 	server := storetest.Open(t, t.TempDir())
 	s, acc := clickhousetest.Open(t, server.DSN()), newBooks()
-	p := start(t, func() (*clickhouse.Store, error) { return s, nil }, acc, nil)
+	p := start(func() (*clickhouse.Store, error) { return s, nil }, acc)
 	server.Kill()
 	err := p.ConsumeTraces(t.Context(), fiveSpans(1, recently(), 200))
 	if err == nil || consumererror.IsPermanent(err) {
 		t.Errorf("store gone: %v, want an error that is worth a retry", err)
 	}
-	notReady := start(t, func() (*clickhouse.Store, error) { return nil, errors.New("store is starting") }, acc, nil)
+	notReady := start(func() (*clickhouse.Store, error) { return nil, errors.New("store is starting") }, acc)
 	err = notReady.ConsumeTraces(t.Context(), fiveSpans(1, recently(), 200))
 	if err == nil || consumererror.IsPermanent(err) {
 		t.Errorf("store not ready: %v, want an error that is worth a retry", err)
@@ -64,19 +62,7 @@ func TestStoreDiesUnderLoad(t *testing.T) {
 	var current atomic.Pointer[clickhouse.Store]
 	current.Store(clickhousetest.Open(t, server.DSN()))
 	acc := newBooks()
-	p := start(t, func() (*clickhouse.Store, error) { return current.Load(), nil }, acc, func(c *Config) {
-		queue := exporterhelper.NewDefaultQueueConfig()
-		queue.Sizer = exporterhelper.RequestSizerTypeItems
-		queue.QueueSize = 100_000
-		queue.NumConsumers = 2
-		queue.Batch = configoptional.Some(exporterhelper.BatchConfig{
-			FlushTimeout: 20 * time.Millisecond, Sizer: exporterhelper.RequestSizerTypeItems, MinSize: 100, MaxSize: 200,
-			Partition: exporterhelper.NewDefaultBatchConfig().Partition,
-		})
-		c.Queue = configoptional.Some(queue)
-		c.Retry.Enabled, c.Retry.InitialInterval, c.Retry.MaxInterval = true, 20*time.Millisecond, 100*time.Millisecond
-		c.Timeout = patience
-	})
+	p := startQueue(t, func() (*clickhouse.Store, error) { return current.Load(), nil }, acc, t.TempDir())
 	at := recently()
 	for n := range traces {
 		if err := p.ConsumeTraces(t.Context(), fiveSpans(uint64(n+1), at.Add(time.Duration(n)*time.Millisecond), 200)); err != nil {

@@ -14,25 +14,6 @@ import (
 	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
-func traceForm() form[ptrace.Traces] {
-	return form[ptrace.Traces]{
-		encode: (&ptrace.ProtoMarshaler{}).MarshalTraces,
-		decode: (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces,
-		items:  ptrace.Traces.SpanCount,
-		batch:  traceBatch,
-		name:   func(td ptrace.Traces, _ []byte) string { return traceToken(td) },
-		pick: func(td ptrace.Traces, wanted func(int) bool) ptrace.Traces {
-			out := ptrace.NewTraces()
-			for i, rs := range td.ResourceSpans().All() {
-				if wanted(i) {
-					rs.CopyTo(out.ResourceSpans().AppendEmpty())
-				}
-			}
-			return out
-		},
-	}
-}
-
 func traceBatch(td ptrace.Traces, name string) batch {
 	rows, edges, dropped := spanRows(td, clock{time.Now()})
 	return batch{

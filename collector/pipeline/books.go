@@ -7,7 +7,6 @@ import (
 	"go.opentelemetry.io/collector/client"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
-	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -15,16 +14,16 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/sightline-mesh/sightline/collector/account"
+	"github.com/sightline-mesh/sightline/collector/queue"
 	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
 const booksType = "sightline_books"
 
-// booksFactory makes the processor that counts what the queue took, and holds the
-// acknowledgement until the disk has it. It stands between the memory limiter and the
-// queue: what either refuses is not received.
-func booksFactory(l *account.Ledger, q *queues) processor.Factory {
-	b := books{ledger: l, queues: q}
+// booksFactory makes the processor that counts what the queue took. It stands between the
+// memory limiter and the queue: what either refuses is not received.
+func booksFactory(l *account.Ledger, r *room) processor.Factory {
+	b := books{ledger: l, room: r}
 	return processor.NewFactory(
 		component.MustNewType(booksType),
 		func() component.Config { return &struct{}{} },
@@ -45,27 +44,28 @@ type books struct {
 	component.StartFunc
 	component.ShutdownFunc
 	ledger *account.Ledger
-	queues *queues
+	room   *room
 }
 
 // Capabilities implements consumer.Traces, Logs and Metrics.
 func (books) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
 
-// count enters n items that pass hands on, unless it fails. An error of the disk after
-// that is the sender's, who sends them again: they are in the queue all the same.
+// count enters n items that pass puts into the queue, unless it fails. What is in the queue
+// and may not be on disk is its sender's, too, who sends it again.
 func (b books) count(ctx context.Context, of string, n int, pass func() error) error {
 	process := b.ledger.Stated(statement(ctx))
 	b.ledger.Received(of, n)
-	err := b.queues.room.check()
+	err := b.room.check()
 	if err == nil {
 		err = pass()
+		b.room.wrote(err)
 	}
-	if err != nil {
-		b.ledger.Refused(of, n)
-		return refusal(err)
+	if err == nil || errors.Is(err, queue.ErrUnsafe) {
+		b.ledger.Arrived(process, of, n)
+		return err
 	}
-	b.ledger.Arrived(process, of, n)
-	return b.queues.flush(of)
+	b.ledger.Refused(of, n)
+	return refusal(err)
 }
 
 // statement is what the sender of a request says of itself, empty where it says nothing.
@@ -79,7 +79,7 @@ func statement(ctx context.Context) string {
 
 // refusal is err as the sender is told it: to come again later where the queue is full.
 func refusal(err error) error {
-	if errors.Is(err, exporterhelper.ErrQueueIsFull) || isFull(err) {
+	if errors.Is(err, queue.ErrFull) || isFull(err) {
 		return later(codes.ResourceExhausted, err)
 	}
 	return err

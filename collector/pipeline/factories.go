@@ -15,7 +15,6 @@ import (
 // factories is the list of every component this Collector is built of.
 func factories(c Config, d Deps) (otelcol.Factories, error) {
 	f := otelcol.Factories{Telemetry: telemetryFactory(d.Logger)}
-	q := newQueues(c.Dir, d)
 	var err error
 	if f.Receivers, err = otelcol.MakeFactoryMap[receiver.Factory](
 		otlpreceiver.NewFactory(),
@@ -27,7 +26,7 @@ func factories(c Config, d Deps) (otelcol.Factories, error) {
 	if f.Processors, err = otelcol.MakeFactoryMap[processor.Factory](
 		memorylimiterprocessor.NewFactory(),
 		admitFactory(d.Admission, d.Ledger),
-		booksFactory(d.Ledger, q),
+		booksFactory(d.Ledger, &room{dir: c.Dir, logger: d.Logger, tell: d.Ledger.Trouble}),
 	); err != nil {
 		return f, err
 	}
@@ -37,7 +36,6 @@ func factories(c Config, d Deps) (otelcol.Factories, error) {
 		return f, err
 	}
 	f.Extensions, err = otelcol.MakeFactoryMap[extension.Factory](
-		q.factory(),
 		frontFactory(),
 	)
 	return f, err

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"log/slog"
-	"strings"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/service/telemetry"
@@ -56,26 +55,9 @@ func (c core) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.CheckedE
 
 // Write implements zapcore.Core.
 func (c core) Write(e zapcore.Entry, fields []zapcore.Field) error {
-	if interrupted(fields) {
-		e.Level = zapcore.DebugLevel
-		if !c.Enabled(e.Level) {
-			return nil
-		}
-	}
 	r := slog.NewRecord(e.Time, level(e.Level), e.Message, 0)
 	r.AddAttrs(attrs(fields)...)
 	return c.handler.Handle(context.TODO(), r) // zap has no context to give
-}
-
-// interrupted recognises what exporterhelper says of a batch that it was sending when
-// the pipeline ended: "Dropping data", which is not so, since it stays in the queue.
-func interrupted(fields []zapcore.Field) bool {
-	for _, f := range fields {
-		if err, ok := f.Interface.(error); ok && strings.HasPrefix(err.Error(), "interrupted due to shutdown") {
-			return true
-		}
-	}
-	return false
 }
 
 // Sync implements zapcore.Core.

@@ -22,7 +22,6 @@ func TestLog(t *testing.T) {
 	})}).With(zap.String("component", "otlp"))
 	log.Info("started")
 	log.Warn("queue is full", zap.Int("size", 5))
-	log.Error("Dropping data", zap.Error(errors.New("interrupted due to shutdown: store away")))
 	log.Error("Dropping data", zap.Error(errors.New("malformed")))
 	want := "level=WARN msg=\"queue is full\" component=otlp size=5\n" +
 		"level=ERROR msg=\"Dropping data\" component=otlp error=malformed\n"

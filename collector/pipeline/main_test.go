@@ -15,7 +15,6 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
-	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -27,6 +26,7 @@ import (
 	"github.com/sightline-mesh/sightline/collector/account"
 	"github.com/sightline-mesh/sightline/collector/admit"
 	"github.com/sightline-mesh/sightline/collector/limits"
+	"github.com/sightline-mesh/sightline/collector/queue"
 	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
@@ -83,40 +83,45 @@ func (s *store) spans() map[string]int {
 	return maps.Clone(s.names)
 }
 
-// exporterConfig has the sections that every exporter of type "sightline" has.
-type exporterConfig struct {
-	Timeout exporterhelper.TimeoutConfig `mapstructure:",squash"`
-	Retry   retryConfig                  `mapstructure:"retry_on_failure"`
-	Queue   queueConfig                  `mapstructure:"sending_queue"`
-
-	InFlight string `mapstructure:"in_flight"` // as the real one has it
-}
-
 // exporterFactory makes exporters that write to s.
 func exporterFactory(s *store) exporter.Factory {
-	options := func(c component.Config) []exporterhelper.Option {
-		conf := c.(*exporterConfig)
-		return []exporterhelper.Option{
-			exporterhelper.WithTimeout(conf.Timeout), exporterhelper.WithRetry(conf.Retry),
-			exporterhelper.WithQueue(conf.Queue),
-		}
-	}
-	return exporter.NewFactory(component.MustNewType("sightline"), defaultExporterConfig,
-		exporter.WithTraces(func(ctx context.Context, set exporter.Settings, c component.Config) (exporter.Traces, error) {
-			return exporterhelper.NewTraces(ctx, set, c, s.pushTraces, options(c)...)
+	of := func(c component.Config) queue.Config { return *c.(*queue.Config) }
+	return exporter.NewFactory(component.MustNewType("sightline"), func() component.Config {
+		c := queue.Default()
+		return &c
+	},
+		exporter.WithTraces(func(_ context.Context, set exporter.Settings, c component.Config) (exporter.Traces, error) {
+			return queue.NewTraces(of(c), depsOf(s, account.Traces, set, s.pushTraces)), nil
 		}, component.StabilityLevelStable),
-		exporter.WithLogs(func(ctx context.Context, set exporter.Settings, c component.Config) (exporter.Logs, error) {
-			return exporterhelper.NewLogs(ctx, set, c, func(_ context.Context, ld plog.Logs) error {
+		exporter.WithLogs(func(_ context.Context, set exporter.Settings, c component.Config) (exporter.Logs, error) {
+			return queue.NewLogs(of(c), depsOf(s, account.Logs, set, func(_ context.Context, ld plog.Logs) error {
 				return s.take(account.Logs, ld.LogRecordCount(), func() {})
-			}, options(c)...)
+			})), nil
 		}, component.StabilityLevelStable),
-		exporter.WithMetrics(func(ctx context.Context, set exporter.Settings, c component.Config) (exporter.Metrics, error) {
-			return exporterhelper.NewMetrics(ctx, set, c, func(_ context.Context, md pmetric.Metrics) error {
+		exporter.WithMetrics(func(_ context.Context, set exporter.Settings, c component.Config) (exporter.Metrics, error) {
+			return queue.NewMetrics(of(c), depsOf(s, account.Metrics, set, func(_ context.Context, md pmetric.Metrics) error {
 				return s.take(account.Metrics, md.DataPointCount(), func() {})
-			}, options(c)...)
+			})), nil
 		}, component.StabilityLevelStable),
 	)
 }
+
+func depsOf[T any](s *store, signal string, set exporter.Settings, push func(context.Context, T) error) queue.Deps[T] {
+	return queue.Deps[T]{
+		Prepare: func(request T, _ string) func(context.Context) error {
+			return func(ctx context.Context) error { return push(ctx, request) }
+		},
+		Books: signalBooks{s.ledger, signal}, Log: set.Logger,
+	}
+}
+
+type signalBooks struct {
+	*account.Ledger
+	signal string
+}
+
+func (b signalBooks) Received(n int)               { b.Ledger.Received(b.signal, n) }
+func (b signalBooks) Dropped(reason string, n int) { b.Ledger.Dropped(b.signal, reason, n) }
 
 // running is a pipeline under test and a client of it.
 type running struct {
@@ -223,6 +228,13 @@ func spans(names ...string) ptrace.Traces {
 }
 
 func (r *running) traces() signal.Pipeline { return r.ledger.Accounting()[0] }
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
 
 // until waits for a condition that another process or the network brings about.
 func until(t *testing.T, what string, ok func() bool) {

@@ -47,8 +47,8 @@ type Config struct {
 
 // Deps is what a Pipeline uses of its surroundings.
 type Deps struct {
-	// Exporter makes exporters of type "sightline", which count in the Ledger what
-	// they store and drop.
+	// Exporter makes exporters of type "sightline", each with a queue (package queue),
+	// which count in the Ledger what they store and drop.
 	Exporter exporter.Factory
 	// Ledger is told what is received.
 	Ledger *account.Ledger

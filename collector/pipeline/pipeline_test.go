@@ -16,10 +16,6 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/s2"
-	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/config/configoptional"
-	"go.opentelemetry.io/collector/config/configretry"
-	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
@@ -29,19 +25,6 @@ import (
 
 	"github.com/sightline-mesh/sightline/collector/account"
 )
-
-type (
-	retryConfig = configretry.BackOffConfig
-	queueConfig = configoptional.Optional[exporterhelper.QueueBatchConfig]
-)
-
-func defaultExporterConfig() component.Config {
-	return &exporterConfig{
-		Timeout: exporterhelper.NewDefaultTimeoutConfig(),
-		Retry:   configretry.NewDefaultBackOffConfig(),
-		Queue:   configoptional.Some(exporterhelper.NewDefaultQueueConfig()),
-	}
-}
 
 func testLogger(t *testing.T) *slog.Logger {
 	t.Helper()

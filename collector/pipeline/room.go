@@ -15,11 +15,9 @@ import (
 )
 
 const (
-	// mostSpare is what of the queues' disk is left free for the journal's own notes, the
-	// store and everybody else; of a small disk a twentieth.
+	// mostSpare is what of the queues' disk is left free for the store and everybody else;
+	// of a small disk a twentieth.
 	mostSpare = 128 << 20
-	// roomCheck is how often the file system is asked while a queue waits for it.
-	roomCheck = 250 * time.Millisecond
 	// retryAfter is when a sender may come again. Without it OTLP's senders drop what
 	// is answered with RESOURCE_EXHAUSTED.
 	retryAfter = 5 * time.Second
@@ -31,10 +29,8 @@ type room struct {
 	dir    string
 	logger *slog.Logger
 	tell   func(trouble string) // empty once it is over
-	shrink func()               // gives back what can be
 
 	mu      sync.Mutex
-	shrunk  time.Time
 	trouble string
 	failed  time.Time // when a write last found no room
 }
@@ -44,12 +40,7 @@ type room struct {
 func (r *room) check() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := time.Now()
-	r.change(r.look(now))
-	if r.trouble != "" && now.Sub(r.shrunk) >= roomCheck {
-		r.shrunk = now
-		r.shrink()
-	}
+	r.change(r.look(time.Now()))
 	if r.trouble == "" {
 		return nil
 	}

@@ -78,6 +78,7 @@ func TestAFullDiskLosesNothingThatWasAcknowledged(t *testing.T) {
 			t.Fatalf("span %.10s was stored %d times", name, stored[name])
 		}
 	}
+	fill(t, c.Dir) // and what the queue gave back
 	if err := r.send(t.Context(), "early"); !toComeAgain(err) {
 		t.Errorf("a full disk is answered with %v", err)
 	}

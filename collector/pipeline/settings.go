@@ -52,8 +52,12 @@ func configure(ctx context.Context, c Config, f otelcol.Factories) (*otelcol.Con
 func overrides(c Config) map[string]any {
 	queue := func(signal string) map[string]any {
 		return map[string]any{
-			"sending_queue": map[string]any{"queue_size": c.QueueItems},
-			"in_flight":     filepath.Join(c.Dir, "in-flight-"+signal),
+			"directory": filepath.Join(c.Dir, signal),
+			"items":     c.QueueItems,
+			"former": map[string]any{
+				"in_flight": filepath.Join(c.Dir, "in-flight-"+signal),
+				"bolt":      filepath.Join(c.Dir, "exporter_sightline_"+signal+"_"+signal),
+			},
 		}
 	}
 	endpoint := func(socket string) map[string]any { return map[string]any{"endpoint": socket} }
@@ -63,9 +67,6 @@ func overrides(c Config) map[string]any {
 	}}}
 	maps.Copy(receivers, others(c))
 	return map[string]any{
-		"extensions": map[string]any{
-			queueType: map[string]any{"directory": c.Dir},
-		},
 		"receivers": receivers,
 		"service": map[string]any{"pipelines": map[string]any{"traces": map[string]any{
 			"receivers": slices.Sorted(maps.Keys(receivers)),
