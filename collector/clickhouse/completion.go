@@ -21,11 +21,13 @@ var (
 	keysOfBuckets string
 	//go:embed sql/query/values.sql
 	valuesOfBuckets string
+	//go:embed sql/query/attribute_kept.sql
+	attributeKept string
 )
 
 // Lists of names and values to choose from need not be whole. Attributes without a column
-// are listed from the table attributes, which is filled from some rows of each insert;
-// those with one, and what only some rows have, from the newest rows.
+// are listed from the table attributes, which is filled from some rows of inserts; those
+// with one, those under a condition and those that the table has not met from newest rows.
 
 const (
 	usualCompletions = 20
@@ -224,8 +226,9 @@ type asked struct {
 	filters filter.And
 }
 
-// values lists what attributes were, ordered and cut as keys are. Rows are looked at where
-// the table has none: it keeps some values alone, and nothing of what is older than it.
+// values lists what attributes were, ordered and cut as keys are. Where the table has an
+// attribute, its answer is the answer, though it keeps some values alone: else whoever
+// types what is not there would have rows read at each letter.
 func (s *Store) values(ctx context.Context, t completed, a asked, w wanted) ([]AttributeValue, error) {
 	if len(a.of) == 0 {
 		return nil, nil
@@ -247,12 +250,17 @@ func (s *Store) values(ctx context.Context, t completed, a asked, w wanted) ([]A
 		}
 		places = append(places, place)
 	}
-	statement := strings.ReplaceAll(valuesOfBuckets, "{{attribute}}", or(places))
-	found, err := collect(ctx, s, statement, scanValue, w.params(append(c.params, Param("table", t.table), Param("service", service))...))
+	text := strings.NewReplacer("{{attribute}}", or(places))
+	params := w.params(append(c.params, Param("table", t.table), Param("service", service))...)
+	found, err := collect(ctx, s, text.Replace(valuesOfBuckets), scanValue, params)
 	if err != nil || len(found) > 0 {
 		return found, err
 	}
-	return s.valuesOfRows(ctx, t, a, w)
+	kept, err := collect(ctx, s, text.Replace(attributeKept), one[uint64], params)
+	if err != nil || kept[0] > 0 {
+		return nil, err
+	}
+	return s.valuesNotKept(ctx, t, a, w, whileTyping)
 }
 
 // ofService is the service whose rows alone are asked about, empty if all are. It is not

@@ -120,9 +120,9 @@ func TestAttributesAreBounded(t *testing.T) {
 			t.Errorf("%d values of %s, want %d", got, key, want)
 		}
 	}
-	q.Typed = "o-29" // few of these are kept, if any
-	if got := values("order"); got == 0 {
-		t.Error("no value is found in the rows")
+	q.Typed = "o-2" // a third of all, and so of those that are kept
+	if got := values("order"); got == 0 || got >= 100 {
+		t.Errorf("%d values of those that are kept", got)
 	}
 	q.Typed = "order"
 	keys, err := s.CompleteKeys(t.Context(), q)
@@ -169,5 +169,44 @@ func TestValuesOfSomeRows(t *testing.T) {
 		if strings.Join(got, " ") != tt.want || err != nil {
 			t.Errorf("%s: %v (%v), want %s", name, got, err, tt.want)
 		}
+	}
+}
+
+// What the table knows of an attribute is the answer; rows are looked at for one of which
+// it knows nothing, and not many.
+func TestRowsForValuesAreBounded(t *testing.T) {
+	s := openMigrated(t)
+	const spans = 400_000
+	end := time.Now().UTC().Truncate(time.Hour)
+	if err := s.conn.Exec(t.Context(), fillSpans, Param("start", nanos(end.Add(-10*time.Minute))), Param("spans", int64(144*spans)),
+		Param("from", uint64(0)), Param("count", uint64(spans))); err != nil {
+		t.Fatal(err)
+	}
+	spansTable, err := completedTable(signal.OfSpans)
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := asked{of: []filter.Comparison{{Key: "os"}}}
+	w := wanted{"", signal.Window{Start: end.Add(-time.Hour), End: end}, 10}
+	found, err := s.values(t.Context(), spansTable, of, w)
+	if err != nil || len(found) != 1 || found[0].seen != 0 { // the table does not know how many rows
+		t.Errorf("an insert of many rows: %+v, %v", found, err)
+	}
+	w.typed = "plan"
+	if found, err = s.values(t.Context(), spansTable, of, w); err != nil || found != nil {
+		t.Errorf("nothing that the table has: %+v, %v", found, err)
+	}
+	w.typed = ""
+	if err := s.conn.Exec(t.Context(), "TRUNCATE TABLE attributes"); err != nil {
+		t.Fatal(err)
+	}
+	for rows, want := range map[int][2]uint64{spans: {spans, spans}, 20_000: {1, spans / 2}} {
+		found, err := s.valuesNotKept(t.Context(), spansTable, of, w, reach{rows, time.Minute})
+		if err != nil || len(found) != 1 || found[0].Text != "linux" || found[0].seen < want[0] || found[0].seen > want[1] {
+			t.Errorf("%d rows: %+v, %v, want of %v rows", rows, found, err, want)
+		}
+	}
+	if found, err := s.valuesNotKept(t.Context(), spansTable, of, w, reach{spans, 0}); err != nil || found != nil {
+		t.Errorf("without time: %+v, %v", found, err)
 	}
 }

@@ -644,8 +644,9 @@ SETTINGS index_granularity = 1024, ttl_only_drop_parts = 1, replicated_deduplica
 CREATE TABLE IF NOT EXISTS `sightline`.`attributes` ON CLUSTER `main` AS `sightline`.`attributes_local`
 ENGINE = Distributed('main', 'sightline', 'attributes_local', cityHash64(key));
 
--- Of an insert of many rows some five hundred are looked at, and of inserts of more than
--- 5,000 some: those come every second, and what a list costs them is bounded so.
+-- Of an insert of many rows some five hundred are looked at, which costs about the same for
+-- any number of rows. So of inserts of 5,000 to 50,000, of which there are many a second
+-- when there is much, one in four is. Smaller ones are seldom, larger ones cost much more.
 CREATE MATERIALIZED VIEW IF NOT EXISTS `sightline`.`spans_to_attributes` ON CLUSTER `main` TO `sightline`.`attributes_local` AS
 SELECT
     toStartOfFifteenMinutes(toDateTime(spans.start, 'UTC')) AS bucket,
@@ -663,12 +664,13 @@ SELECT
     toUInt64(count()) AS seen,
     groupUniqArrayIf(100)(tupleElement(found, 4), length(tupleElement(found, 4)) BETWEEN 1 AND 256) AS texts
 FROM `sightline`.`spans_local` AS spans
-WHERE randConstant() % greatest(1, intDiv(blockSize(), 2500)) = 0
+WHERE randConstant() % if(blockSize() BETWEEN 5000 AND 50000, 4, 1) = 0
     AND rand() % greatest(1, intDiv(blockSize(), 500)) = 0
 GROUP BY bucket, rows_of, scope, key, kind, service;
 
--- Of an insert of many rows some five hundred are looked at, and of inserts of more than
--- 5,000 some: those come every second, and what a list costs them is bounded so.
+-- Of an insert of many rows some five hundred are looked at, which costs about the same for
+-- any number of rows. So of inserts of 5,000 to 50,000, of which there are many a second
+-- when there is much, one in four is. Smaller ones are seldom, larger ones cost much more.
 CREATE MATERIALIZED VIEW IF NOT EXISTS `sightline`.`logs_to_attributes` ON CLUSTER `main` TO `sightline`.`attributes_local` AS
 SELECT
     toStartOfFifteenMinutes(toDateTime(logs.time, 'UTC')) AS bucket,
@@ -686,7 +688,7 @@ SELECT
     toUInt64(count()) AS seen,
     groupUniqArrayIf(100)(tupleElement(found, 4), length(tupleElement(found, 4)) BETWEEN 1 AND 256) AS texts
 FROM `sightline`.`logs_local` AS logs
-WHERE randConstant() % greatest(1, intDiv(blockSize(), 2500)) = 0
+WHERE randConstant() % if(blockSize() BETWEEN 5000 AND 50000, 4, 1) = 0
     AND rand() % greatest(1, intDiv(blockSize(), 500)) = 0
 GROUP BY bucket, rows_of, scope, key, kind, service;
 

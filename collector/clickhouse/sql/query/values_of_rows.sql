@@ -19,4 +19,4 @@ WHERE tupleElement(found, 3) AND text_of != '' AND length(text_of) <= 256
 GROUP BY kind_of, text_of
 ORDER BY startsWith(lower(text_of), lower({typed:String})) DESC, rows_with DESC, text_of
 LIMIT {limit:UInt32}
-SETTINGS max_rows_to_read = 20000000, read_overflow_mode = 'break', max_execution_time = 5, timeout_overflow_mode = 'break'
+SETTINGS max_rows_to_read = {{rows}}, read_overflow_mode = 'break', max_execution_time = {{seconds}}, timeout_overflow_mode = 'break'
