@@ -697,7 +697,7 @@ GROUP BY bucket, rows_of, scope, key, kind, service;
 INSERT INTO `sightline`.`attributes`
 (bucket, rows_of, scope, key, kind, service, seen, texts)
 SELECT
-    toStartOfFifteenMinutes(toDateTime(spans.start, 'UTC')) AS bucket,
+    toStartOfFifteenMinutes(toDateTime(start, 'UTC')) AS bucket,
     'spans' AS rows_of,
     tupleElement(
         arrayJoin(arrayConcat(
@@ -708,11 +708,11 @@ SELECT
         )) AS found, 1) AS scope,
     tupleElement(found, 2) AS key,
     tupleElement(found, 3) AS kind,
-    spans.service AS service,
+    service,
     toUInt64(count()) AS seen,
     groupUniqArrayIf(100)(tupleElement(found, 4), length(tupleElement(found, 4)) BETWEEN 1 AND 256) AS texts
 FROM `sightline`.`spans`
-WHERE spans.start >= now() - INTERVAL 1 HOUR AND rand() % greatest(1, intDiv(blockSize(), 200)) = 0
+WHERE start >= now() - INTERVAL 1 HOUR AND rand() % greatest(1, intDiv(blockSize(), 200)) = 0
 GROUP BY bucket, rows_of, scope, key, kind, service
 SETTINGS insert_deduplicate = 1, insert_deduplication_token = 'attributes of spans filled', max_execution_time = 10, timeout_overflow_mode = 'break';
 
@@ -721,7 +721,7 @@ SETTINGS insert_deduplicate = 1, insert_deduplication_token = 'attributes of spa
 INSERT INTO `sightline`.`attributes`
 (bucket, rows_of, scope, key, kind, service, seen, texts)
 SELECT
-    toStartOfFifteenMinutes(toDateTime(logs.time, 'UTC')) AS bucket,
+    toStartOfFifteenMinutes(toDateTime(time, 'UTC')) AS bucket,
     'logs' AS rows_of,
     tupleElement(
         arrayJoin(arrayConcat(
@@ -732,10 +732,10 @@ SELECT
         )) AS found, 1) AS scope,
     tupleElement(found, 2) AS key,
     tupleElement(found, 3) AS kind,
-    logs.service AS service,
+    service,
     toUInt64(count()) AS seen,
     groupUniqArrayIf(100)(tupleElement(found, 4), length(tupleElement(found, 4)) BETWEEN 1 AND 256) AS texts
 FROM `sightline`.`logs`
-WHERE logs.time >= now() - INTERVAL 1 HOUR AND rand() % greatest(1, intDiv(blockSize(), 200)) = 0
+WHERE time >= now() - INTERVAL 1 HOUR AND rand() % greatest(1, intDiv(blockSize(), 200)) = 0
 GROUP BY bucket, rows_of, scope, key, kind, service
 SETTINGS insert_deduplicate = 1, insert_deduplication_token = 'attributes of logs filled', max_execution_time = 10, timeout_overflow_mode = 'break';

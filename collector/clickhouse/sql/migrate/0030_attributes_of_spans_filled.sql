@@ -3,7 +3,7 @@
 INSERT INTO attributes
 (bucket, rows_of, scope, key, kind, service, seen, texts)
 SELECT
-    toStartOfFifteenMinutes(toDateTime(spans.start, 'UTC')) AS bucket,
+    toStartOfFifteenMinutes(toDateTime(start, 'UTC')) AS bucket,
     'spans' AS rows_of,
     tupleElement(
         arrayJoin(arrayConcat(
@@ -14,10 +14,10 @@ SELECT
         )) AS found, 1) AS scope,
     tupleElement(found, 2) AS key,
     tupleElement(found, 3) AS kind,
-    spans.service AS service,
+    service,
     toUInt64(count()) AS seen,
     groupUniqArrayIf(100)(tupleElement(found, 4), length(tupleElement(found, 4)) BETWEEN 1 AND 256) AS texts
 FROM spans
-WHERE spans.start >= now() - INTERVAL 1 HOUR AND rand() % greatest(1, intDiv(blockSize(), 200)) = 0
+WHERE start >= now() - INTERVAL 1 HOUR AND rand() % greatest(1, intDiv(blockSize(), 200)) = 0
 GROUP BY bucket, rows_of, scope, key, kind, service
 SETTINGS insert_deduplicate = 1, insert_deduplication_token = 'attributes of spans filled', max_execution_time = 10, timeout_overflow_mode = 'break'
