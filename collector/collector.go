@@ -27,6 +27,7 @@ import (
 	"github.com/sightline-mesh/sightline/collector/gate"
 	"github.com/sightline-mesh/sightline/collector/pipeline"
 	"github.com/sightline-mesh/sightline/collector/signal"
+	"github.com/sightline-mesh/sightline/collector/tail"
 )
 
 // Collector is one collector. Use New; run Run once.
@@ -38,6 +39,7 @@ type Collector struct {
 	connection *connection
 	pipeline   *pipeline.Pipeline
 	trimmer    *trimmer
+	tail       *tail.Tail // nil where all traces are kept
 	grpc, http *port
 	others     map[string]*port // by the protocol's name, those that are on
 	sockets    sockets
@@ -59,6 +61,10 @@ func New(c Config, d Deps) (*Collector, error) {
 	c = c.withDefaults()
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)
+	}
+	decide, err := newTail(c)
+	if err != nil {
+		return nil, err
 	}
 	ledger, admission := account.New(), admit.New(c.Limits)
 	conn := &connection{address: c.Store, log: d.Logger, opened: make(chan struct{})}
@@ -83,9 +89,9 @@ func New(c Config, d Deps) (*Collector, error) {
 	}
 	return &Collector{
 		config: c, log: d.Logger, ledger: ledger, admission: admission, connection: conn, sockets: s,
-		trimmer: &trimmer{limit: c.StoreLimit, log: d.Logger},
+		trimmer: &trimmer{limit: c.StoreLimit, log: d.Logger}, tail: decide,
 		pipeline: pipeline.New(on, pipeline.Deps{
-			Exporter: exporter.NewFactory(conn.store, ledger), Ledger: ledger, Admission: admission, Logger: d.Logger,
+			Exporter: exporter.NewFactory(conn.store, ledger, decisions(decide, c.DecisionWait)), Ledger: ledger, Admission: admission, Logger: d.Logger,
 		}),
 		grpc:   &port{address: c.GRPC, gate: newGate(c, d, s.grpc, "h2")},
 		http:   &port{address: c.HTTP, gate: newGate(c, d, s.http, "http/1.1")},
@@ -123,7 +129,7 @@ func newGate(c Config, d Deps, socket, alpn string) *gate.Gate {
 
 // Run receives and stores until ctx ends or a part fails. What is not stored by then
 // stays on disk for the next Run in the same directory.
-func (c *Collector) Run(ctx context.Context) error {
+func (c *Collector) Run(ctx context.Context) (err error) {
 	unlock, err := claim(c.config.Dir)
 	if err != nil {
 		return err
@@ -133,6 +139,12 @@ func (c *Collector) Run(ctx context.Context) error {
 		return err
 	}
 	defer c.sockets.remove()
+	if c.tail != nil {
+		if err := c.tail.Load(); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, c.tail.Close()) }()
+	}
 	listeners, err := c.listen(ctx)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sightline-mesh/sightline/collector/store/storetest"
 )
@@ -119,6 +120,10 @@ func TestValidate(t *testing.T) {
 		"no directory":       {func(c *Config) { c.Dir = "" }, "dir"},
 		"no store":           {func(c *Config) { c.Store = "" }, "store"},
 		"store is no URL":    {func(c *Config) { c.Store = "127.0.0.1:8123" }, "store"},
+		"no budget":          {func(c *Config) { c.TraceBudget = 0.01 }, "traceBudget"},
+		"below nothing":      {func(c *Config) { c.TraceBudget = -1 }, "traceBudget"},
+		"no patience":        {func(c *Config) { c.TraceBudget, c.DecisionWait = 100, time.Millisecond }, "decisionWait"},
+		"waits for ever":     {func(c *Config) { c.TraceBudget, c.DecisionWait = 100, time.Hour }, "decisionWait"},
 		"limit of a cluster": {func(c *Config) { c.Store, c.StoreLimit = c.Store+"?cluster=main", 1<<30 }, "storeLimit"},
 		"address":            {func(c *Config) { c.GRPC = "4317" }, "grpc"},
 		"too little queue":   {func(c *Config) { c.QueueItems = 10 }, "queueItems"},

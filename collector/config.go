@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"time"
 
 	"github.com/sightline-mesh/sightline/collector/limits"
+	"github.com/sightline-mesh/sightline/collector/tail"
 )
 
 // Config says where a collector listens, where it keeps what is not stored yet, and
@@ -38,6 +40,12 @@ type Config struct {
 	StoreLimit uint64
 	// Limits are how fast each tenant may send, and how many different keys it may make.
 	Limits limits.Config
+	// TraceBudget is how many ordinary traces a second are kept, beside every trace with an
+	// error, slower than the 99th percentile of its route, or marked. 0 keeps all at once.
+	TraceBudget float64
+	// DecisionWait is how long spans wait on disk for the others of their trace before it
+	// is decided whether they are kept, where there is a budget. Default 8 s.
+	DecisionWait time.Duration
 	// Connections is how many clients may be connected to each port. Default 1024.
 	Connections int
 }
@@ -67,7 +75,7 @@ const (
 func Default() Config {
 	return Config{
 		GRPC: ":4317", HTTP: ":4318",
-		MemoryMiB: 768, QueueItems: 1_000_000, Connections: 1024,
+		MemoryMiB: 768, QueueItems: 1_000_000, Connections: 1024, DecisionWait: 8 * time.Second,
 	}
 }
 
@@ -95,6 +103,7 @@ func (c Config) Validate() error {
 	if c.QueueItems < minQueueItems {
 		bad = append(bad, fmt.Errorf("queueItems: %d is less than %d", c.QueueItems, minQueueItems))
 	}
+	bad = append(bad, c.tailFault())
 	if c.Connections < 1 {
 		bad = append(bad, fmt.Errorf("connections: %d is less than 1", c.Connections))
 	}
@@ -102,6 +111,22 @@ func (c Config) Validate() error {
 		bad = append(bad, fmt.Errorf("limits: %w", err))
 	}
 	return errors.Join(bad...)
+}
+
+// maxDecisionWait bounds how long telemetry is held back, and with it what waits on disk.
+const maxDecisionWait = time.Minute
+
+func (c Config) tailFault() error {
+	if c.TraceBudget == 0 {
+		return nil
+	}
+	if c.DecisionWait < time.Second || c.DecisionWait > maxDecisionWait {
+		return fmt.Errorf("decisionWait: %s is not between 1s and %s", c.DecisionWait, maxDecisionWait)
+	}
+	if err := (tail.Config{Budget: c.TraceBudget}).Validate(); err != nil {
+		return fmt.Errorf("traceBudget: %w", err)
+	}
+	return nil
 }
 
 func (c Config) storeFault() error {
@@ -131,5 +156,8 @@ func (c Config) withDefaults() Config {
 		}
 	}
 	c.Limits = c.Limits.WithDefaults()
+	if c.DecisionWait == 0 {
+		c.DecisionWait = d.DecisionWait
+	}
 	return c
 }

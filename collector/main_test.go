@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -27,6 +28,9 @@ import (
 
 func TestMain(m *testing.M) {
 	storetest.Child()
+	if os.Getenv(deciderDir) != "" {
+		decideUntilKilled()
+	}
 	goleak.VerifyTestMain(m)
 }
 

@@ -143,14 +143,11 @@ func (s meshStatus) identities(t *table) {
 func (s meshStatus) signals(t *table) {
 	if len(s.Signals) > 0 {
 		t.row()
-		t.head("SIGNAL", "RECEIVED", "QUEUED", "STORED", "DROPPED", "REFUSED")
+		t.head("SIGNAL", "RECEIVED", "QUEUED", "STORED", "LEFT OUT", "DROPPED", "REFUSED")
+		t.spare("LEFT OUT")
 	}
 	for _, p := range s.Signals {
-		var dropped uint64
-		for _, n := range p.Dropped {
-			dropped += n
-		}
-		t.row(p.Signal, p.Received, p.Queued, p.Stored, dropped, p.Refused)
+		t.row(p.Signal, p.Received, p.Queued, p.Stored, p.Dropped[signal.Sampled], p.Lost(), p.Refused)
 	}
 	s.sent(t)
 	s.limits(t)

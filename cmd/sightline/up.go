@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -81,6 +82,8 @@ func secrets(f *pflag.FlagSet, c *up.Config) error {
 
 const limitsHelp = "YAML file that says how fast each tenant (a sender's namespace) may send telemetry, and how many different keys it may make (default: 50,000 items and 64 MiB a second for each signal, with bursts of ten seconds' worth)"
 
+const traceBudgetHelp = "ordinary traces to keep a second, beside every trace with an error, slower than the 99th percentile of its route, or marked (sampling.priority or sightline.keep); spans are visible after --decision-wait then (default: keep all, at once)"
+
 // meshFlags are the flags of a whole mesh, for up and demo alike.
 func meshFlags(f *pflag.FlagSet, c *up.Config) {
 	f.StringVar(&c.Listen, "listen", c.Listen, "address of web app and API")
@@ -98,6 +101,8 @@ func meshFlags(f *pflag.FlagSet, c *up.Config) {
 	f.Var((*sizeFlag)(&c.StoreLimit), "store-limit", storeLimitHelp)
 	f.BoolVar(&c.SyncInserts, "sync-inserts", c.SyncInserts, syncHelp)
 	f.StringVar(&c.LimitsFile, "limits", "", limitsHelp)
+	f.Float64Var(&c.TraceBudget, "trace-budget", c.TraceBudget, traceBudgetHelp)
+	f.DurationVar(&c.DecisionWait, "decision-wait", 8*time.Second, "how long spans wait on disk for the others of their trace before it is decided whether to keep them, with --trace-budget")
 	f.StringVar(&c.Engine, "engine", c.Engine, "path of libchdb.so (default: where make engine put it)")
 	f.DurationVar(&c.CertTTL, "cert-ttl", c.CertTTL, "how long certificates are good for")
 	f.StringVar((*string)(&c.PathNormalization), "path-normalization", "", pathsHelp)

@@ -15,6 +15,7 @@ package exporter
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer/consumererror"
@@ -46,10 +47,17 @@ type Accounting interface {
 // each batch; an error means that the store is not ready, and the batch waits.
 type Open func() (*clickhouse.Store, error)
 
+// Decisions are those about traces: spans wait on disk for so long, and then what the sieve
+// leaves out is not stored. Without a sieve all are stored at once.
+type Decisions struct {
+	Sieve *Sieve
+	Wait  time.Duration
+}
+
 // NewFactory makes the exporter's factory. What the pipelines made by it store or drop
 // is told to acc.
-func NewFactory(open Open, acc Accounting) otelexporter.Factory {
-	x := &sink{open: open, acc: acc}
+func NewFactory(open Open, acc Accounting, d Decisions) otelexporter.Factory {
+	x := &sink{open: open, acc: acc, decisions: d}
 	return otelexporter.NewFactory(component.MustNewType(Type), func() component.Config {
 		c := queue.Default()
 		return &c
@@ -61,12 +69,17 @@ func NewFactory(open Open, acc Accounting) otelexporter.Factory {
 
 // sink turns requests into batches and hands them to the store.
 type sink struct {
-	open Open
-	acc  Accounting
+	open      Open
+	acc       Accounting
+	decisions Decisions
 }
 
 func (x *sink) newTraces(_ context.Context, set otelexporter.Settings, c component.Config) (otelexporter.Traces, error) {
-	return queue.NewTraces(configOf(c), depsOf(x, traces, traceBatch, set)), nil
+	deps := depsOf(x, traces, traceBatch, set)
+	if x.decisions.Sieve != nil {
+		deps.Sieve, deps.Delay = x.decisions.Sieve, x.decisions.Wait
+	}
+	return queue.NewTraces(configOf(c), deps), nil
 }
 
 func (x *sink) newLogs(_ context.Context, set otelexporter.Settings, c component.Config) (otelexporter.Logs, error) {

@@ -90,7 +90,7 @@ func start(open Open, acc Accounting) direct { return direct{&sink{open: open, a
 // startQueue makes the exporter of spans with its queue, small batches and little patience.
 func startQueue(t *testing.T, open Open, acc Accounting, dir string) otelexporter.Traces {
 	t.Helper()
-	f := NewFactory(open, acc)
+	f := NewFactory(open, acc, Decisions{})
 	c, ok := f.CreateDefaultConfig().(*queue.Config)
 	if !ok {
 		t.Fatal("default configuration is not a *queue.Config")

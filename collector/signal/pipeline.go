@@ -1,5 +1,9 @@
 package signal
 
+// Sampled is the reason in Pipeline.Dropped of what was left out because somebody decided
+// so: ordinary traces beyond the budget. All other reasons are of losses.
+const Sampled = "sampled"
+
 // Pipeline is the accounting of one signal: Received = Stored + Queued + all of Dropped.
 type Pipeline struct {
 	Signal   string            `json:"signal"` // "traces", "logs", "metrics"
@@ -38,4 +42,15 @@ type Sent struct {
 	Unaccounted uint64   `json:"unaccounted"`
 	Missing     []string `json:"missing,omitempty"` // whose that is: instances, at most ten
 	Twice       uint64   `json:"twice"`             // came again, since the first answer was lost
+}
+
+// Lost is how many items were dropped that were to be stored.
+func (p Pipeline) Lost() uint64 {
+	var n uint64
+	for reason, of := range p.Dropped {
+		if reason != Sampled {
+			n += of
+		}
+	}
+	return n
 }

@@ -159,6 +159,30 @@ func TestWhySaysWhoMadeTheStatus(t *testing.T) {
 	}
 }
 
+// A trace that was left out was not lost.
+func TestTracesThatWereLeftOutSaySo(t *testing.T) {
+	const id = "00000000000000000000000000000abc"
+	row := signal.Log{Time: noon, TraceID: id, Service: "checkout", Reporter: signal.Source, Status: 200}
+	s := open(t, func(d *api.Deps) {
+		d.Logs = fixedLogs{row}
+		d.LeftOut = func(trace string) (float64, bool) { return 0.0521, trace == id }
+	})
+	const why = "it was left out as an ordinary one, when 5.21 % of those were kept"
+	w := s.do(http.MethodGet, "/api/v1/traces/"+id, "")
+	if p := problemIn(t, w); w.Code != http.StatusNotFound || !strings.Contains(p.Detail, why) {
+		t.Errorf("%d %s", w.Code, p.Detail)
+	}
+	other := s.do(http.MethodGet, "/api/v1/traces/00000000000000000000000000000def", "")
+	if p := problemIn(t, other); other.Code != http.StatusNotFound || strings.Contains(p.Detail, "left out") {
+		t.Errorf("%d %s", other.Code, p.Detail)
+	}
+	var told api.Why
+	s.get("/api/v1/why/"+id, &told)
+	if told.Note != "There are no spans of its trace: "+why+"." {
+		t.Errorf("note %q", told.Note)
+	}
+}
+
 // A refusal is no failure of the mesh, and yet what is asked about.
 func TestWhySaysWhoRefused(t *testing.T) {
 	caller := signal.Log{

@@ -173,6 +173,9 @@ type Deps struct {
 	Accounting func() []signal.Pipeline
 	Store      func() signal.StoreState
 	Tenants    func() []signal.Tenant
+	// LeftOut reports whether a trace is known to have been left out as an ordinary one, and
+	// which share of those of its time was kept. Nil where all traces are kept.
+	LeftOut func(trace string) (share float64, ok bool)
 	// Ready is nil when the whole mesh is ready, else says what is not.
 	Ready func(ctx context.Context) error
 

@@ -68,10 +68,27 @@ func (a *API) trace(c *gin.Context) (any, error) {
 	id := c.Param("id")
 	spans, err := a.deps.Traces.Trace(c, id)
 	if err != nil {
-		return nil, fmt.Errorf("read trace %s: %w", id, err)
+		err = fmt.Errorf("read trace %s: %w", id, err)
+	} else if len(spans) == 0 {
+		err = problem(http.StatusNotFound, "trace "+id+" is not in the store: it was not sampled, or its time has passed")
 	}
-	if len(spans) == 0 {
-		return nil, problem(http.StatusNotFound, "trace "+id+" is not in the store: it was not sampled, or its time has passed")
+	if err == nil {
+		return traceAnswer{TraceID: id, Spans: spans}, nil
 	}
-	return traceAnswer{TraceID: id, Spans: spans}, nil
+	if why := a.leftOut(id); why != "" && a.problemOf(err).Status == http.StatusNotFound {
+		return nil, problem(http.StatusNotFound, "trace "+id+" is not in the store: "+why+"; its requests are in the access log, as `sightline why "+id+"` tells")
+	}
+	return nil, err
+}
+
+// leftOut says that a trace was left out as an ordinary one, empty where that is not known.
+func (a *API) leftOut(id string) string {
+	if a.deps.LeftOut == nil {
+		return ""
+	}
+	share, ok := a.deps.LeftOut(id)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("it was left out as an ordinary one, when %.3g %% of those were kept", 100*share)
 }

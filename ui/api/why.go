@@ -66,7 +66,7 @@ func (a *API) why(c *gin.Context) (any, error) {
 		w.Hops = append(w.Hops, hopOf(row))
 		named[row.Service], named[row.Peer] = true, true
 	}
-	w.Summary, w.Note = summarize(w.Hops), a.note(rows)
+	w.Summary, w.Note = summarize(w.Hops), a.note(rows, w.TraceID)
 	if a.deps.Breakers != nil {
 		all, err := a.deps.Breakers.Verdicts(c)
 		if err != nil {
@@ -172,8 +172,11 @@ func answered(h Hop) string {
 // seconds apart, and again where the collector was away.
 const late = 30 * time.Second
 
-// note says that more may follow where there is but one row, and it is a new one.
-func (a *API) note(rows []signal.Log) string {
+// note says what of the trace is not there, and may follow.
+func (a *API) note(rows []signal.Log, trace string) string {
+	if why := a.leftOut(trace); why != "" {
+		return "There are no spans of its trace: " + why + "."
+	}
 	if len(rows) != 1 || a.now().Sub(rows[0].Time) > late+time.Duration(rows[0].DurationMS*float64(time.Millisecond)) {
 		return ""
 	}

@@ -38,6 +38,11 @@ type Config struct {
 	// LimitsFile says how fast each tenant may send telemetry, and how many different keys
 	// it may make; empty is package limits' defaults.
 	LimitsFile string
+	// TraceBudget is how many ordinary traces a second are kept, beside those with errors, the
+	// slow and the marked; 0 keeps all. DecisionWait is how long spans wait for the others of
+	// their trace then; 0 is the collector's default.
+	TraceBudget  float64
+	DecisionWait time.Duration
 	// Etcd are the control plane's flags about etcd and other control planes on it.
 	Etcd []string
 	// Engine is the path of libchdb.so; empty is where `make engine` puts it.

@@ -44,6 +44,16 @@ var (
 		"What the store's tables have on disk, measured every minute.", nil, nil)
 	storeDamaged = prometheus.NewDesc("sightline_store_damaged_parts",
 		"Parts of the store's tables that were set aside because their files are damaged.", nil, nil)
+	tracesKept = prometheus.NewDesc("sightline_traces_kept_total",
+		"Traces kept whatever the budget, by what was known of them; one may count under several.", []string{"why"}, nil)
+	tracesEarly = prometheus.NewDesc("sightline_traces_forgotten_early_total",
+		"Traces of which there was no room to remember anything until they were decided; decided as ordinary ones.", nil, nil)
+	tracesShare = prometheus.NewDesc("sightline_traces_ordinary_share",
+		"Share of ordinary traces that is kept at the moment.", nil, nil)
+	tracesRemembered = prometheus.NewDesc("sightline_traces_remembered",
+		"Traces of which something is remembered.", nil, nil)
+	tracesUnwritten = prometheus.NewDesc("sightline_traces_evidence_unwritten_total",
+		"Writes of what is known of traces that failed: after a kill they are decided without it.", nil, nil)
 	connections = prometheus.NewDesc("sightline_collector_connections_total",
 		"Connections to the OTLP ports, by what became of them.", []string{"port", "outcome"}, nil)
 )
@@ -60,6 +70,11 @@ func (pipelineMetrics) Describe(ch chan<- *prometheus.Desc) {
 	ch <- made
 	ch <- unaccounted
 	ch <- storeDamaged
+	ch <- tracesKept
+	ch <- tracesEarly
+	ch <- tracesShare
+	ch <- tracesRemembered
+	ch <- tracesUnwritten
 }
 
 // Collect implements prometheus.Collector.
@@ -85,10 +100,26 @@ func (p pipelineMetrics) Collect(ch chan<- prometheus.Metric) {
 			count(tenantItems, n, t.Tenant, t.Signal, "refused", reason)
 		}
 	}
+	p.decisions(ch, count)
 	for port, s := range p.c.Connections() {
 		count(connections, s.TLS+s.Plaintext, port, "passed")
 		count(connections, s.RefusedTLS+s.RefusedPlaintext+s.RefusedFull, port, "refused")
 	}
+}
+
+// decisions are those about traces; there are none where all are kept.
+func (p pipelineMetrics) decisions(ch chan<- prometheus.Metric, count func(*prometheus.Desc, uint64, ...string)) {
+	s, on := p.c.Decisions()
+	if !on {
+		return
+	}
+	count(tracesKept, s.Failed, "error")
+	count(tracesKept, s.Slow, "slow")
+	count(tracesKept, s.Marked, "marked")
+	count(tracesEarly, s.Early)
+	count(tracesUnwritten, s.Unwritten)
+	ch <- prometheus.MustNewConstMetric(tracesShare, prometheus.GaugeValue, s.Share)
+	ch <- prometheus.MustNewConstMetric(tracesRemembered, prometheus.GaugeValue, float64(s.Traces))
 }
 
 func (pipelineMetrics) books(s signal.Pipeline, count func(*prometheus.Desc, uint64, ...string)) {

@@ -119,6 +119,7 @@ func (m *Mesh) assemble(ctx context.Context) (*roles, error) {
 	r.collector, err = collector.New(collector.Config{
 		Dir: filepath.Join(m.c.Dir, "collector"), Store: m.dsn,
 		GRPC: m.c.OTLPGRPCListen, HTTP: m.c.OTLPHTTPListen, StoreLimit: m.c.StoreLimit,
+		TraceBudget: m.c.TraceBudget, DecisionWait: m.c.DecisionWait,
 		Zipkin: m.c.ZipkinListen, JaegerGRPC: m.c.JaegerGRPCListen, JaegerHTTP: m.c.JaegerHTTPListen, Limits: most,
 	}, collector.Deps{ServerTLS: source.ServerTLS, Namespace: provedNamespace, Watch: source.Watch, Logger: m.c.Logger})
 	if err != nil {
@@ -155,6 +156,7 @@ func (m *Mesh) newUI(ctx context.Context, r *roles, engine *promql.Engine) (*ui.
 		Accounting:  r.collector.Accounting,
 		Store:       r.collector.StoreState,
 		Tenants:     r.collector.Tenants,
+		LeftOut:     r.collector.LeftOut,
 		Ready:       r.check,
 		Prometheus:  http.StripPrefix("/prometheus/api/v1", m.prometheus(engine, r.rules)),
 		RemoteWrite: r.written,

@@ -1,5 +1,8 @@
 // The collector's books, as package collector/signal writes them.
 
+/** The reason in dropped of what was left out by decision, not lost. */
+export const SAMPLED = "sampled";
+
 export interface SignalBooks {
   signal: string;
   unit: string;

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useRef } from "react";
 import { pipelineQuery } from "../api/queries";
-import type { SignalBooks } from "../api/pipeline";
+import { SAMPLED, type SignalBooks } from "../api/pipeline";
 import { compact, rate } from "../format";
 import { Page } from "../shell/Page";
 import { Badge } from "../ui/Badge";
@@ -37,6 +37,9 @@ export default function PipelinePage() {
                 <th className="num">Now</th>
                 <th className="num">Queued</th>
                 <th className="num">Stored</th>
+                <th className="num" title="Ordinary traces beyond the budget: a decision, no loss">
+                  Left out
+                </th>
                 <th className="num">Dropped</th>
                 <th className="num">Refused</th>
                 <th>Books</th>
@@ -55,8 +58,10 @@ export default function PipelinePage() {
 }
 
 function Row({ books: b, perSecond }: { books: SignalBooks; perSecond: number | undefined }) {
-  const lost = droppedOf(b.dropped);
-  const whole = b.received === b.stored + b.queued + lost;
+  const sampled = b.dropped?.[SAMPLED] ?? 0;
+  const dropped = { ...b.dropped, [SAMPLED]: 0 };
+  const missing = b.received - b.stored - b.queued - sampled - droppedOf(dropped);
+  const whole = missing === 0;
   return (
     <tr>
       <td>
@@ -66,13 +71,14 @@ function Row({ books: b, perSecond }: { books: SignalBooks; perSecond: number | 
       <td className="num">{perSecond === undefined ? "–" : rate(perSecond)}</td>
       <td className="num">{b.queued.toLocaleString("en")}</td>
       <td className="num">{b.stored.toLocaleString("en")}</td>
+      <td className="num">{sampled.toLocaleString("en")}</td>
       <td className="num">
-        <Dropped reasons={b.dropped} />
+        <Dropped reasons={dropped} />
       </td>
       <td className="num">{b.refused.toLocaleString("en")}</td>
       <td>
         <Badge tone={whole ? "good" : "warn"} icon={whole ? "check" : "warn"}>
-          {whole ? "balance" : `${compact(Math.abs(b.received - b.stored - b.queued - lost))} on the way`}
+          {whole ? "balance" : `${compact(Math.abs(missing))} on the way`}
         </Badge>
       </td>
     </tr>
