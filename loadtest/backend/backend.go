@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sightline-mesh/sightline/collector"
+	"github.com/sightline-mesh/sightline/collector/limits"
 	"github.com/sightline-mesh/sightline/collector/signal"
 	"github.com/sightline-mesh/sightline/collector/store"
 	"github.com/sightline-mesh/sightline/loadtest/peers/proc"
@@ -124,7 +125,8 @@ func runEngine(ctx context.Context, args []string, stdout io.Writer) error {
 
 func runCollector(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet(Collector, flag.ContinueOnError)
-	c := collector.Config{GRPC: anyPort}
+	none := limits.Rate{Items: limits.None, Bytes: limits.None} // what it can take is to be seen
+	c := collector.Config{GRPC: anyPort, Limits: limits.Config{Tenant: limits.Rates{Traces: none, Logs: none, Metrics: none}}}
 	flags.StringVar(&c.Dir, "dir", "", "directory for its queues")
 	flags.StringVar(&c.Store, "store", "", "address of the store")
 	flags.StringVar(&c.HTTP, "listen", anyPort, "address of OTLP over HTTP")
