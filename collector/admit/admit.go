@@ -31,13 +31,6 @@ import (
 	"github.com/sightline-mesh/sightline/collector/throttle"
 )
 
-// The signals' names, as OTLP's paths have them.
-const (
-	traces  = "traces"
-	logs    = "logs"
-	metrics = "metrics"
-)
-
 // hour is for how long keys count after their last use, and twice that at the most.
 const hour = time.Hour
 

@@ -4,13 +4,15 @@ import (
 	"fmt"
 
 	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/sightline-mesh/sightline/collector/account"
 )
 
 // Logs decides what of ld is taken and takes the rest out of it. The error is a
 // *throttle.RefusedError; then ld is as it was.
 func (a *Admission) Logs(s Sender, ld plog.Logs) (*Outcome, error) {
-	out := &Outcome{signal: logs, unit: "log records", items: ld.LogRecordCount()}
-	if err := a.take(logs, s, logParts(s, ld, out.items)); err != nil {
+	out := &Outcome{signal: account.Logs, unit: "log records", items: ld.LogRecordCount()}
+	if err := a.take(account.Logs, s, logParts(s, ld, out.items)); err != nil {
 		return out, err
 	}
 	ld.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {

@@ -7,14 +7,16 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/sightline-mesh/sightline/collector/account"
+	"github.com/sightline-mesh/sightline/collector/otlp"
 	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
 // Metrics decides what of md is taken and takes the rest out of it. The error is a
 // *throttle.RefusedError; then md is as it was.
 func (a *Admission) Metrics(s Sender, md pmetric.Metrics) (*Outcome, error) {
-	out := &Outcome{signal: metrics, unit: "data points", items: md.DataPointCount()}
-	if err := a.take(metrics, s, metricParts(s, md, out.items)); err != nil {
+	out := &Outcome{signal: account.Metrics, unit: "data points", items: md.DataPointCount()}
+	if err := a.take(account.Metrics, s, metricParts(s, md, out.items)); err != nil {
 		return out, err
 	}
 	md.ResourceMetrics().RemoveIf(func(rm pmetric.ResourceMetrics) bool {
@@ -58,25 +60,9 @@ func pointsOf(rm pmetric.ResourceMetrics) (n int) {
 
 func scopePoints(sm pmetric.ScopeMetrics) (n int) {
 	for _, m := range sm.Metrics().All() {
-		n += points(m)
+		n += otlp.Points(m)
 	}
 	return n
-}
-
-func points(m pmetric.Metric) int {
-	switch m.Type() {
-	case pmetric.MetricTypeGauge:
-		return m.Gauge().DataPoints().Len()
-	case pmetric.MetricTypeSum:
-		return m.Sum().DataPoints().Len()
-	case pmetric.MetricTypeHistogram:
-		return m.Histogram().DataPoints().Len()
-	case pmetric.MetricTypeExponentialHistogram:
-		return m.ExponentialHistogram().DataPoints().Len()
-	case pmetric.MetricTypeSummary:
-		return m.Summary().DataPoints().Len()
-	}
-	return 0
 }
 
 // scopeMetrics takes the metrics of one scope.
@@ -104,7 +90,7 @@ func (a *Admission) metricOf(o owner, r pcommon.Resource, sm pmetric.ScopeMetric
 
 // take reports whether anything of a metric is taken.
 func (s *scopeMetrics) take(m pmetric.Metric) bool {
-	had := points(m)
+	had := otlp.Points(m)
 	var read reading
 	fault := first(read.field("name", m.Name()), read.field("unit", m.Unit()), read.field("description", m.Description()))
 	if fault != "" {
@@ -129,7 +115,7 @@ func (s *scopeMetrics) take(m pmetric.Metric) bool {
 			return !s.point(m, p.Attributes(), pmetric.NewExemplarSlice(), 2)
 		})
 	}
-	return points(m) > 0 || had == 0 // which still says what it is
+	return otlp.Points(m) > 0 || had == 0 // which still says what it is
 }
 
 func (s *scopeMetrics) numbers(m pmetric.Metric, all pmetric.NumberDataPointSlice) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/sightline-mesh/sightline/collector/account"
 	"github.com/sightline-mesh/sightline/collector/cardinality"
 	"github.com/sightline-mesh/sightline/collector/throttle"
 )
@@ -65,7 +66,7 @@ func (a *Admission) Series(claim string, l labels.Labels) error {
 // Samples charges a request of remote write; the error is a *throttle.RefusedError.
 func (a *Admission) Samples(claim string, items, bytes int) error {
 	name, proved := Sender{Claim: claim}.name("")
-	if r := a.throttle.Take(metrics, []throttle.Charge{{Tenant: name, Claimed: !proved, Items: items, Bytes: bytes}}); r != nil {
+	if r := a.throttle.Take(account.Metrics, []throttle.Charge{{Tenant: name, Claimed: !proved, Items: items, Bytes: bytes}}); r != nil {
 		return r
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/sightline-mesh/sightline/collector/account"
 	"github.com/sightline-mesh/sightline/collector/cardinality"
 	"github.com/sightline-mesh/sightline/collector/signal"
 )
@@ -17,8 +18,8 @@ var identity = []string{signal.KeyService, signal.KeyNamespace, signal.KeyVersio
 // Traces decides what of td is taken and takes the rest out of it. The error is a
 // *throttle.RefusedError; then td is as it was.
 func (a *Admission) Traces(s Sender, td ptrace.Traces) (*Outcome, error) {
-	out := &Outcome{signal: traces, unit: "spans", items: td.SpanCount()}
-	if err := a.take(traces, s, traceParts(s, td, out.items)); err != nil {
+	out := &Outcome{signal: account.Traces, unit: "spans", items: td.SpanCount()}
+	if err := a.take(account.Traces, s, traceParts(s, td, out.items)); err != nil {
 		return out, err
 	}
 	td.ResourceSpans().RemoveIf(func(rs ptrace.ResourceSpans) bool {

@@ -4,6 +4,7 @@
 package answer
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -50,6 +51,14 @@ func Handler(log *slog.Logger, f func(*http.Request) (any, error)) http.HandlerF
 
 // Status is the status of a store's error, or of ErrNotReady.
 func Status(err error) int {
+	if errors.Is(err, ErrNotReady) {
+		return http.StatusServiceUnavailable
+	}
+	return cmp.Or(OfStore(err), http.StatusInternalServerError)
+}
+
+// OfStore is the status of a store's error, 0 for one that says nothing to who asked.
+func OfStore(err error) int {
 	switch {
 	case errors.Is(err, clickhouse.ErrNotFound):
 		return http.StatusNotFound
@@ -57,8 +66,8 @@ func Status(err error) int {
 		return http.StatusBadRequest
 	case errors.Is(err, clickhouse.ErrBudget):
 		return http.StatusUnprocessableEntity
-	case errors.Is(err, ErrNotReady), clickhouse.MetDamage(err):
+	case clickhouse.MetDamage(err):
 		return http.StatusServiceUnavailable
 	}
-	return http.StatusInternalServerError
+	return 0
 }

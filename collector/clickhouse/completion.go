@@ -108,15 +108,20 @@ func (s *Store) CompleteKeys(ctx context.Context, q signal.CompletionQuery) ([]s
 		}
 		all[i].Seen += k.seen
 	}
-	typed := strings.ToLower(q.Typed)
-	begins := func(c signal.Completion) int {
-		if strings.HasPrefix(strings.ToLower(c.Text), typed) {
+	begins := beginsWith(q.Typed)
+	slices.SortStableFunc(all, func(a, b signal.Completion) int { return cmp.Compare(begins(a.Text), begins(b.Text)) })
+	return all[:min(len(all), most)], nil
+}
+
+// beginsWith ranks what begins with what was typed, in any case, before what holds it.
+func beginsWith(typed string) func(text string) int {
+	typed = strings.ToLower(typed)
+	return func(text string) int {
+		if strings.HasPrefix(strings.ToLower(text), typed) {
 			return 0
 		}
 		return 1
 	}
-	slices.SortStableFunc(all, func(a, b signal.Completion) int { return cmp.Compare(begins(a), begins(b)) })
-	return all[:min(len(all), most)], nil
 }
 
 // columnKeys are the names of columns that hold what was typed, short ones first.

@@ -115,14 +115,9 @@ func (s *Store) valuesNotKept(ctx context.Context, t completed, a asked, w wante
 		}
 		all = merge(all, found)
 	}
-	begins := func(v AttributeValue) int {
-		if strings.HasPrefix(strings.ToLower(v.Text), strings.ToLower(w.typed)) {
-			return 0
-		}
-		return 1
-	}
+	begins := beginsWith(w.typed)
 	slices.SortFunc(all, func(a, b AttributeValue) int {
-		return cmp.Or(cmp.Compare(begins(a), begins(b)), cmp.Compare(b.seen, a.seen), cmp.Compare(a.Text, b.Text))
+		return cmp.Or(cmp.Compare(begins(a.Text), begins(b.Text)), cmp.Compare(b.seen, a.seen), cmp.Compare(a.Text, b.Text))
 	})
 	return all[:min(len(all), w.limit)], nil
 }

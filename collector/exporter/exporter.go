@@ -21,6 +21,7 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	otelexporter "go.opentelemetry.io/collector/exporter"
 
+	"github.com/sightline-mesh/sightline/collector/account"
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
 	"github.com/sightline-mesh/sightline/collector/queue"
 )
@@ -30,9 +31,9 @@ const Type = "sightline"
 
 // The signals' names in the books.
 const (
-	traces  = "traces"
-	logs    = "logs"
-	metrics = "metrics"
+	traces  = account.Traces
+	logs    = account.Logs
+	metrics = account.Metrics
 )
 
 // Accounting is told what becomes of items (spans, log records, metric points), each

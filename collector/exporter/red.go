@@ -5,6 +5,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
+	"github.com/sightline-mesh/sightline/collector/otlp"
 	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
@@ -48,7 +49,7 @@ func (b *redBatch) addRED(o origin, m pmetric.Metric, c clock, dropped drops) {
 			}
 		}
 	default: // sidecars send nothing else in this scope
-		dropped[emptyMetric] += points(m)
+		dropped[emptyMetric] += otlp.Points(m)
 	}
 }
 

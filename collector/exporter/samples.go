@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
+	"github.com/sightline-mesh/sightline/collector/otlp"
 )
 
 // sampleBatch turns applications' metrics into series as Prometheus' own OTLP
@@ -28,13 +29,13 @@ type sampleBatch struct {
 
 func (b *sampleBatch) add(o origin, m pmetric.Metric) {
 	if isDelta(m) {
-		b.dropped[deltaMetric] += points(m)
+		b.dropped[deltaMetric] += otlp.Points(m)
 		return
 	}
 	namer := otlptranslator.NewMetricNamer("", otlptranslator.UnderscoreEscapingWithSuffixes)
 	name, err := namer.Build(otlptranslator.Metric{Name: m.Name(), Unit: m.Unit(), Type: kindOfMetric(m)})
 	if err != nil {
-		b.dropped[emptyMetric] += points(m)
+		b.dropped[emptyMetric] += otlp.Points(m)
 		return
 	}
 	b.describe(name, m)

@@ -1,5 +1,5 @@
 // Package otlp gives stored spans back as OpenTelemetry's protocol has them, for the
-// query protocols that answer in it.
+// query protocols that answer in it, and counts what that has no count for.
 package otlp
 
 import (

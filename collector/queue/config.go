@@ -8,6 +8,8 @@ import (
 
 	"go.opentelemetry.io/collector/confmap"
 	"go.uber.org/zap"
+
+	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
 // Config is a queue's section of a Collector's configuration.
@@ -79,7 +81,7 @@ type Books interface {
 // Reasons for which an item is not sent.
 const (
 	Damaged = "damaged-on-disk"
-	Sifted  = "sampled"
+	Sifted  = signal.Sampled
 )
 
 // Deps is what a queue of requests T uses of its surroundings.

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/sightline-mesh/sightline/collector/account"
 	"github.com/sightline-mesh/sightline/collector/limits"
 	"github.com/sightline-mesh/sightline/collector/signal"
 )
@@ -98,11 +99,13 @@ func (t *Throttle) Take(of string, charges []Charge) *RefusedError {
 	now := t.now()
 	t.forget(now)
 	var (
+		flows = make([]*flow, len(charges))
 		taken []*rate.Reservation
 		worst *RefusedError
 	)
-	for _, c := range charges {
-		f, name := t.flow(now, of, c)
+	for i, c := range charges {
+		f := t.flow(now, of, c)
+		flows[i] = f
 		for _, b := range []struct {
 			bucket *rate.Limiter
 			cost   int
@@ -115,7 +118,7 @@ func (t *Throttle) Take(of string, charges []Charge) *RefusedError {
 			r := b.bucket.ReserveN(now, min(b.cost, b.bucket.Burst()))
 			taken = append(taken, r)
 			if wait := r.DelayFrom(now); wait > 0 && (worst == nil || wait > worst.Wait) {
-				worst = &RefusedError{Tenant: name, Signal: of, Reason: b.reason, Limit: int64(b.limit), Wait: wait}
+				worst = &RefusedError{Tenant: f.books.Tenant, Signal: of, Reason: b.reason, Limit: int64(b.limit), Wait: wait}
 			}
 		}
 	}
@@ -125,15 +128,17 @@ func (t *Throttle) Take(of string, charges []Charge) *RefusedError {
 		}
 		worst.Wait = max(worst.Wait.Round(time.Second), shortest)
 	}
-	t.count(now, of, charges, worst)
+	for i, c := range charges {
+		flows[i].count(c, worst)
+	}
 	return worst
 }
 
 func rateOf(r limits.Rates, of string) limits.Rate {
 	switch of {
-	case "traces":
+	case account.Traces:
 		return r.Traces
-	case "logs":
+	case account.Logs:
 		return r.Logs
 	}
 	return r.Metrics
@@ -167,24 +172,21 @@ func (t *Throttle) Books() []signal.Tenant {
 	return all
 }
 
-// count enters what became of a request in its tenants' books.
-func (t *Throttle) count(now time.Time, of string, charges []Charge, r *RefusedError) {
-	for _, c := range charges {
-		f, _ := t.flow(now, of, c)
-		if r == nil {
-			f.books.Taken += uint64(c.Items)
-			f.books.TakenBytes += uint64(c.Bytes)
-			continue
-		}
-		if f.books.Refused == nil {
-			f.books.Refused = map[string]uint64{}
-		}
-		f.books.Refused[r.Reason] += uint64(c.Items)
+// count enters what became of a charge in the books.
+func (f *flow) count(c Charge, r *RefusedError) {
+	if r == nil {
+		f.books.Taken += uint64(c.Items)
+		f.books.TakenBytes += uint64(c.Bytes)
+		return
 	}
+	if f.books.Refused == nil {
+		f.books.Refused = map[string]uint64{}
+	}
+	f.books.Refused[r.Reason] += uint64(c.Items)
 }
 
-// flow is a tenant's, made where there is none, and the name that it goes by.
-func (t *Throttle) flow(now time.Time, of string, c Charge) (*flow, string) {
+// flow is a tenant's, made where there is none; its books have the name that it goes by.
+func (t *Throttle) flow(now time.Time, of string, c Charge) *flow {
 	name := c.Tenant
 	at := t.tenants[name]
 	if at == nil && (len(t.tenants) >= mostTenants || c.Claimed && t.claimed >= mostClaimed) {
@@ -206,7 +208,7 @@ func (t *Throttle) flow(now time.Time, of string, c Charge) (*flow, string) {
 		f.books = signal.Tenant{Tenant: name, Claimed: at.claimed, Signal: of}
 		at.flows[of] = f
 	}
-	return f, name
+	return f
 }
 
 // forget gives up tenants that have long sent nothing: their buckets are full again.

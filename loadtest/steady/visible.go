@@ -31,24 +31,13 @@ type probing struct {
 
 // run probes until ctx ends.
 func (p *probing) run(ctx context.Context) {
-	clock := time.NewTicker(probeEvery)
-	defer clock.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-clock.C:
-		}
+	p.err = again(ctx, probeEvery, func(ctx context.Context) error {
 		took, err := p.probe(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			p.err = err
-		default:
+		if err == nil {
 			p.took = append(p.took, took)
 		}
-	}
+		return err
+	})
 }
 
 // probe is one OTLP request in JSON, as any program may send it.

@@ -32,24 +32,13 @@ type watching struct {
 
 // run looks until ctx ends.
 func (w *watching) run(ctx context.Context) {
-	clock := time.NewTicker(w.look)
-	defer clock.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-clock.C:
-		}
+	w.err = again(ctx, w.look, func(ctx context.Context) error {
 		l, err := w.see(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			w.err = err
-		default:
+		if err == nil {
 			w.looks = append(w.looks, l)
 		}
-	}
+		return err
+	})
 }
 
 func (w *watching) see(ctx context.Context) (look, error) {

@@ -3,9 +3,8 @@ package up
 import (
 	"context"
 	"errors"
-	"net/http"
 
-	"github.com/sightline-mesh/sightline/collector/clickhouse"
+	"github.com/sightline-mesh/sightline/collector/answer"
 	"github.com/sightline-mesh/sightline/controlplane/admin"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/ui/api"
@@ -50,15 +49,5 @@ func status(err error) int {
 	if a, ok := errors.AsType[*admin.Error](err); ok {
 		return a.Status
 	}
-	switch {
-	case errors.Is(err, clickhouse.ErrNotFound):
-		return http.StatusNotFound
-	case errors.Is(err, clickhouse.ErrBadQuery):
-		return http.StatusBadRequest
-	case errors.Is(err, clickhouse.ErrBudget):
-		return http.StatusUnprocessableEntity
-	case clickhouse.MetDamage(err):
-		return http.StatusServiceUnavailable
-	}
-	return 0
+	return answer.OfStore(err)
 }
