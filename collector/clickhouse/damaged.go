@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"sync"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -23,7 +26,9 @@ const mostDamaged = 100
 // they hold is in no answer. On a cluster they are this server's.
 func (s *Store) Damaged(ctx context.Context) ([]signal.DamagedPart, error) {
 	all, err := collect(ctx, s, damagedParts, func(rows driver.Rows) (p signal.DamagedPart, err error) {
-		err = rows.Scan(&p.Table, &p.Part, &p.Bytes, &p.Since)
+		var partition string
+		err = rows.Scan(&p.Table, &p.Part, &partition, &p.Bytes, &p.Since)
+		p.Day, _ = time.Parse("20060102", partition) // all tables of rows are by day
 		return p, err
 	}, []any{Param("most", mostDamaged)})
 	if err != nil {
@@ -44,4 +49,45 @@ func MetDamage(err error) bool {
 	)
 	e, ok := errors.AsType[*clickhouse.Exception](err)
 	return ok && slices.Contains([]int32{checksumDoesNotMatch, badSizeOfFile, noFileInPart, corruptedData, cannotDecompress}, e.Code)
+}
+
+// damageTime is how long a list of damaged parts stands for answers that lack what they hold.
+const damageTime = 30 * time.Second
+
+// lately is the list of damaged parts as it was a moment ago.
+type lately struct {
+	mu    sync.Mutex
+	asked time.Time
+	parts []signal.DamagedPart
+}
+
+// damagedLately is Damaged, asked anew only now and then. Where the server does not say, as
+// one may that does not let us ask, none are known.
+func (s *Store) damagedLately(ctx context.Context) []signal.DamagedPart {
+	s.damage.mu.Lock()
+	defer s.damage.mu.Unlock()
+	if time.Since(s.damage.asked) < damageTime {
+		return s.damage.parts
+	}
+	parts, err := s.Damaged(ctx)
+	if ctx.Err() != nil {
+		return s.damage.parts
+	}
+	s.damage.asked = time.Now()
+	if err == nil {
+		s.damage.parts = parts
+	}
+	return s.damage.parts
+}
+
+// Lacks says what answers about a window from some tables lack because it was damaged, empty
+// for nothing.
+func (s *Store) Lacks(ctx context.Context, w signal.Window, tables ...string) string {
+	return signal.Lacking(s.damagedLately(ctx), w, tables...)
+}
+
+// besides is why an answer is not all there is, for two reasons of which one or both may be
+// empty.
+func besides(partial, lacks string) string {
+	return strings.Join(slices.DeleteFunc([]string{partial, lacks}, func(s string) bool { return s == "" }), "; ")
 }

@@ -3,6 +3,7 @@ package clickhouse
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,11 +45,56 @@ func TestDamaged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []signal.DamagedPart{{Table: "red", Part: "broken-on-start_" + filepath.Base(path)}}
+	day := at().UTC().Truncate(24 * time.Hour)
+	if !strings.HasPrefix(filepath.Base(path), day.Format("20060102")) {
+		day = day.AddDate(0, 0, -1)
+	}
+	want := []signal.DamagedPart{{Table: "red", Part: "broken-on-start_" + filepath.Base(path), Day: day}}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(signal.DamagedPart{}, "Bytes", "Since")); diff != "" {
 		t.Error(diff)
 	}
+	for since, of := range map[time.Time]string{day: "red", day.Add(24 * time.Hour): "", day.Add(-24 * time.Hour): "red"} {
+		if lacks := s.Lacks(t.Context(), signal.Window{Start: since, End: since.Add(25 * time.Hour)}, "red", "red_1m"); (lacks != "") != (of != "") {
+			t.Errorf("from %s on it is said to lack %q, want something of %q", since, lacks, of)
+		}
+	}
 	if n := count(t, s, "SELECT count() FROM red"); n != 1 {
 		t.Errorf("%d rows are left, want 1", n)
+	}
+}
+
+// An answer about a time of which some was set aside says so, beside why else it is not all.
+func TestAnswersSayWhatWasSetAside(t *testing.T) {
+	s := openMigrated(t)
+	now := time.Now().UTC()
+	storeSpans(t, s, now.Add(-10*time.Second), 5)
+	const said = "one damaged part was set aside"
+	s.damage = lately{asked: now.Add(time.Hour), parts: []signal.DamagedPart{{Table: "spans"}, {Table: "logs"}}}
+	of := signal.SpanQuery{Search: signal.TraceQuery{Start: now.Add(-time.Minute), End: now}}
+	for what, ask := range map[string]func() (string, error){
+		"traces":  func() (string, error) { p, err := s.SearchTraces(t.Context(), of.Search); return p.Partial, err },
+		"heatmap": func() (string, error) { h, err := s.Heatmap(t.Context(), of, 10); return h.Partial, err },
+		"deltas": func() (string, error) {
+			d, err := s.Deltas(t.Context(), signal.DeltaQuery{SpanQuery: of, Selected: "duration > 1s"})
+			return d.Partial, err
+		},
+		"logs": func() (string, error) {
+			p, err := s.Logs(t.Context(), signal.LogQuery{Start: of.Search.Start, End: now})
+			if p.Next != "" {
+				t.Errorf("there is a next page, %q", p.Next)
+			}
+			return p.Partial, err
+		},
+		"histogram": func() (string, error) {
+			h, err := s.LogHistogram(t.Context(), signal.LogQuery{Start: of.Search.Start, End: now}, 5)
+			return h.Partial, err
+		},
+	} {
+		if got, err := ask(); err != nil || got != said {
+			t.Errorf("%s: %q, %v; want %q", what, got, err, said)
+		}
+	}
+	if got := besides("searched back to noon only", said); got != "searched back to noon only; "+said {
+		t.Errorf("got %q", got)
 	}
 }

@@ -48,6 +48,7 @@ func (s *Store) Heatmap(ctx context.Context, q signal.SpanQuery, columns int) (s
 	if err != nil {
 		return signal.Heatmap{}, err
 	}
+	h.Partial = besides(h.Partial, s.Lacks(ctx, counted, tablesOfSpans()...))
 	for _, cell := range cells {
 		h.Cells = append(h.Cells, cell)
 		h.Spans += cell.Spans

@@ -41,6 +41,7 @@ func (s *Store) LogHistogram(ctx context.Context, q signal.LogQuery, bins int) (
 	if err != nil {
 		return signal.LogHistogram{}, err
 	}
+	h.Partial = besides(h.Partial, s.Lacks(ctx, w, tableOfLogs))
 	return h, nil
 }
 

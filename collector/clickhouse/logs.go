@@ -20,7 +20,6 @@ var logsByFilter string
 // Where it costs more than a question may, the page holds what was found until then and
 // says so; that nothing was found until then is ErrBudget.
 func (s *Store) Logs(ctx context.Context, q signal.LogQuery) (signal.LogPage, error) {
-	const usual = 100
 	from, err := parseLogCursor(q.Cursor)
 	if err != nil {
 		return signal.LogPage{}, err
@@ -29,8 +28,22 @@ func (s *Store) Logs(ctx context.Context, q signal.LogQuery) (signal.LogPage, er
 	if err != nil {
 		return signal.LogPage{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.QueryTimeout)
+	budget, cancel := context.WithTimeout(ctx, s.cfg.QueryTimeout)
 	defer cancel()
+	page, err := s.logsBack(budget, c, q, from)
+	if err != nil {
+		return signal.LogPage{}, err
+	}
+	page.Partial = besides(page.Partial, s.Lacks(ctx, window(q.Start, q.End, time.Now()), tableOfLogs))
+	return page, nil
+}
+
+// tableOfLogs is what questions about logs read.
+const tableOfLogs = "logs"
+
+// logsBack looks at ever longer slices of the window until a page is full.
+func (s *Store) logsBack(ctx context.Context, c tally, q signal.LogQuery, from logCursor) (signal.LogPage, error) {
+	const usual = 100
 	want := limit(q.Limit, usual)
 	var found []tiedLog
 	looked := q.End

@@ -70,7 +70,12 @@ func (s *Store) FindTraces(ctx context.Context, q TraceSearch) (signal.TracePage
 	}
 	budget, cancel := context.WithTimeout(ctx, s.cfg.QueryTimeout)
 	defer cancel()
-	return s.searchBack(budget, statement, params, whole, limit(q.Limit, usualTraces))
+	found, err := s.searchBack(budget, statement, params, whole, limit(q.Limit, usualTraces))
+	if err != nil {
+		return signal.TracePage{}, err
+	}
+	found.Partial = besides(found.Partial, s.Lacks(ctx, whole, tablesOfSpans()...))
+	return found, nil
 }
 
 // prepareSearch is the statement for a question with all but a slice of the window.

@@ -35,6 +35,7 @@ type Store struct {
 	admin     driver.Conn // outside the database, which Migrate may have to create
 	known     written[seriesDay]
 	described written[metadataRow]
+	damage    lately
 	plain     bool // over HTTP, where a batch may name its columns' types, and the engine converts them
 }
 

@@ -22,8 +22,11 @@ var (
 // together. What is made of them by the minute, the hour and the name is small, and stays
 // for its own time.
 func bulk() [][]string {
-	return [][]string{{"spans", "trace_index"}, {"logs"}, {"red"}, {"samples", "histograms", "exemplars"}}
+	return [][]string{tablesOfSpans(), {"logs"}, {"red"}, {"samples", "histograms", "exemplars"}}
 }
+
+// tablesOfSpans are what questions about spans and traces read.
+func tablesOfSpans() []string { return []string{"spans", "trace_index"} }
 
 // errTrimCluster is a limit for a store whose size nobody knows at one place.
 var errTrimCluster = errors.New("a limit is for a store on one server; on a cluster set ClickHouse's storage policies")

@@ -1,10 +1,12 @@
 package promql
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
 	"github.com/sightline-mesh/sightline/collector/clickhouse/clickhousetest"
+	"github.com/sightline-mesh/sightline/collector/signal"
 	"github.com/sightline-mesh/sightline/collector/store/storetest"
 )
 
@@ -169,4 +172,24 @@ func TestTimeOf(t *testing.T) {
 	f("NaN", "")
 	f(firstTime, "-1199-02-15T14:13:20Z")
 	f(lastTime, "5138-11-16T09:46:40Z")
+}
+
+// lacking is a store in which something was set aside.
+type lacking struct{ Store }
+
+func (lacking) Lacks(context.Context, signal.Window, ...string) string { return "a part was set aside" }
+
+func TestAPIWarnsOfWhatTheStoreLacks(t *testing.T) {
+	h := New(Config{}, lacking{clickhousetest.Open(t, storetest.Start(t))}).Handler(nil)
+	for _, path := range []string{"/query?query=x&time=10", "/query_range?query=x&start=0&end=30&step=15"} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		var got struct{ Warnings []string }
+		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+			t.Fatal(err)
+		}
+		if want := []string{"this may not be all: a part was set aside"}; !slices.Equal(got.Warnings, want) {
+			t.Errorf("%s: warnings %q, want %q", path, got.Warnings, want)
+		}
+	}
 }

@@ -11,11 +11,17 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/util/annotations"
+
+	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
-// Store runs statements. The caller closes the rows. clickhouse.Store is one.
+// Store runs statements. clickhouse.Store is one.
 type Store interface {
+	// Query asks a statement. The caller closes the rows.
 	Query(ctx context.Context, statement string, params ...any) (driver.Rows, error)
+	// Lacks says what answers about a window from some tables lack, since it was damaged;
+	// empty for nothing.
+	Lacks(ctx context.Context, w signal.Window, tables ...string) string
 }
 
 // source is the storage.Queryable over a store.
@@ -54,7 +60,7 @@ func (q *querier) Select(ctx context.Context, _ bool, hints *storage.SelectHints
 	if hints.Limit > 0 && len(all) > hints.Limit {
 		all = all[:hints.Limit]
 	}
-	return &set{series: all, at: -1}
+	return &set{series: all, at: -1, notes: q.lacks(ctx, hints)}
 }
 
 // accepts reports whether all matchers of a label let the value through.
@@ -107,6 +113,15 @@ func (q *querier) LabelNames(ctx context.Context, _ *storage.LabelHints, matcher
 		l.Range(func(l labels.Label) { found[l.Name] = true })
 	})
 	return sorted(found), nil, err
+}
+
+// lacks warns that the store has not all that it had of a range.
+func (q *querier) lacks(ctx context.Context, h *storage.SelectHints) (notes annotations.Annotations) {
+	w := signal.Window{Start: time.UnixMilli(h.Start), End: time.UnixMilli(h.End)}
+	if what := q.store.Lacks(ctx, w, "red", "red_1m", "red_1h", "series", "samples", "histograms"); what != "" {
+		notes.Add(fmt.Errorf("this may not be all: %s", what))
+	}
+	return notes
 }
 
 // read reads computed and stored series. Computed ones are added up by sums unless there
@@ -173,9 +188,10 @@ func sorted(set map[string]bool) []string {
 type set struct {
 	series []storage.Series
 	at     int
+	notes  annotations.Annotations
 }
 
-func (s *set) Next() bool                      { s.at++; return s.at < len(s.series) }
-func (s *set) At() storage.Series              { return s.series[s.at] }
-func (*set) Err() error                        { return nil }
-func (*set) Warnings() annotations.Annotations { return nil }
+func (s *set) Next() bool                        { s.at++; return s.at < len(s.series) }
+func (s *set) At() storage.Series                { return s.series[s.at] }
+func (*set) Err() error                          { return nil }
+func (s *set) Warnings() annotations.Annotations { return s.notes }

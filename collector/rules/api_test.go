@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sightline-mesh/sightline/collector/promql"
+	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
 // nowhere is a store that is never asked: the rules below read no series.
@@ -25,6 +26,8 @@ type nowhere struct{}
 func (nowhere) Query(context.Context, string, ...any) (driver.Rows, error) {
 	return nil, errors.New("away")
 }
+
+func (nowhere) Lacks(context.Context, signal.Window, ...string) string { return "" }
 
 const filteredRules = `groups:
 - name: first

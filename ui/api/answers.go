@@ -32,6 +32,7 @@ type (
 	traceAnswer struct {
 		TraceID string        `json:"traceId"`
 		Spans   []signal.Span `json:"spans"`
+		Partial string        `json:"partial,omitempty"` // why there may be more spans; empty: all are here
 	}
 	completionsAnswer struct {
 		Completions []signal.Completion `json:"completions"`

@@ -56,6 +56,29 @@ func TestTracesPage(t *testing.T) {
 	}
 }
 
+// What was set aside of the store is said of a trace that may have lost some of its spans,
+// or all of them.
+func TestTraceOfADamagedStore(t *testing.T) {
+	s := open(t, func(d *api.Deps) {
+		d.Store = func() signal.StoreState {
+			return signal.StoreState{Damaged: []signal.DamagedPart{{Table: "spans"}, {Table: "logs"}}}
+		}
+	})
+	var page signal.TracePage
+	s.get("/api/v1/traces?limit=1", &page)
+	var one struct{ Partial string }
+	s.get("/api/v1/traces/"+page.Traces[0].TraceID, &one)
+	if want := "one damaged part was set aside"; one.Partial != want {
+		t.Errorf("partial is %q, want %q", one.Partial, want)
+	}
+	for _, path := range []string{"/api/v1/traces/", "/api/v1/why/"} {
+		got := s.do(http.MethodGet, path+strings.Repeat("e", 32), "")
+		if got.Code != http.StatusNotFound || !strings.Contains(got.Body.String(), "one damaged part was set aside") {
+			t.Errorf("%s: status %d, %s", path, got.Code, got.Body)
+		}
+	}
+}
+
 func TestEmptyListsAreNotNull(t *testing.T) {
 	s := open(t, func(d *api.Deps) { d.Graphs = emptyGraphs{}; d.Proxies = nil })
 	for target, want := range map[string]string{

@@ -73,12 +73,42 @@ func (a *API) trace(c *gin.Context) (any, error) {
 		err = problem(http.StatusNotFound, "trace "+id+" is not in the store: it was not sampled, or its time has passed")
 	}
 	if err == nil {
-		return traceAnswer{TraceID: id, Spans: spans}, nil
+		return traceAnswer{TraceID: id, Spans: spans, Partial: a.lacking(windowOf(spans), tablesOfSpans()...)}, nil
 	}
-	if why := a.leftOut(id); why != "" && a.problemOf(err).Status == http.StatusNotFound {
+	if a.problemOf(err).Status != http.StatusNotFound {
+		return nil, err
+	}
+	if why := a.leftOut(id); why != "" {
 		return nil, problem(http.StatusNotFound, "trace "+id+" is not in the store: "+why+"; its requests are in the access log, as `sightline why "+id+"` tells")
 	}
+	if lacks := a.lacking(signal.Window{End: a.now()}, tablesOfSpans()...); lacks != "" {
+		return nil, problem(http.StatusNotFound, "trace "+id+" is not in the store, and may have been: "+lacks)
+	}
 	return nil, err
+}
+
+func tablesOfSpans() []string { return []string{"spans", "trace_index"} }
+
+// windowOf is when the spans of a trace were made.
+func windowOf(spans []signal.Span) signal.Window {
+	w := signal.Window{Start: spans[0].Start}
+	for _, s := range spans {
+		if s.Start.Before(w.Start) {
+			w.Start = s.Start
+		}
+		if end := s.Start.Add(time.Duration(s.DurationNS)); end.After(w.End) {
+			w.End = end
+		}
+	}
+	return w
+}
+
+// lacking says which damaged parts of the store hold something of a window, empty for none.
+func (a *API) lacking(w signal.Window, tables ...string) string {
+	if a.deps.Store == nil {
+		return ""
+	}
+	return signal.Lacking(a.deps.Store().Damaged, w, tables...)
 }
 
 // leftOut says that a trace was left out as an ordinary one, empty where that is not known.

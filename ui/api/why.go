@@ -56,7 +56,11 @@ func (a *API) why(c *gin.Context) (any, error) {
 		return nil, err
 	}
 	if len(rows) == 0 {
-		return nil, problem(http.StatusNotFound, "no access log has the trace or request id "+id)
+		what := "no access log has the trace or request id " + id
+		if lacks := a.lacking(signal.Window{End: a.now()}, "logs"); lacks != "" {
+			what += ", or no more: " + lacks
+		}
+		return nil, problem(http.StatusNotFound, what)
 	}
 	slices.SortStableFunc(rows, func(x, y signal.Log) int { return x.Time.Compare(y.Time) })
 	w := Why{ID: id, Verdicts: []mesh.Verdict{}}
@@ -176,6 +180,9 @@ const late = 30 * time.Second
 func (a *API) note(rows []signal.Log, trace string) string {
 	if why := a.leftOut(trace); why != "" {
 		return "There are no spans of its trace: " + why + "."
+	}
+	if lacks := a.lacking(signal.Window{Start: rows[0].Time, End: rows[len(rows)-1].Time.Add(time.Nanosecond)}, "logs"); lacks != "" {
+		return "There may have been more rows: " + lacks + "."
 	}
 	if len(rows) != 1 || a.now().Sub(rows[0].Time) > late+time.Duration(rows[0].DurationMS*float64(time.Millisecond)) {
 		return ""

@@ -221,6 +221,18 @@ func (s *Shop) Tenants() []signal.Tenant {
 	}
 }
 
+// StoreState is how the store stands: something of the day before yesterday is damaged.
+func (s *Shop) StoreState() signal.StoreState {
+	if s.silent {
+		return signal.StoreState{}
+	}
+	since := s.started.Add(-3 * time.Hour)
+	day := since.AddDate(0, 0, -2).UTC().Truncate(24 * time.Hour)
+	return signal.StoreState{Bytes: 44_300_000_000, Damaged: []signal.DamagedPart{{
+		Table: "red_1m", Part: "broken-on-start_" + day.Format("20060102") + "_1_86_3", Day: day, Bytes: 1_310_720, Since: since,
+	}}}
+}
+
 // Accounting is the collector's books.
 func (s *Shop) Accounting() []signal.Pipeline {
 	n := uint64(s.now().Sub(s.started).Seconds())

@@ -63,7 +63,7 @@ func (s *Shop) Deps() api.Deps {
 		Graphs: s, Traces: s, SpanSets: s, Logs: s, Completion: s, Series: s, Traffic: s, Breakers: s, Config: s, Proxies: s, Identity: s, Propagation: s.Propagation, Replicas: s.Replicas, Discard: s.Discard,
 		Events: s.Events, UndoTraffic: s.UndoTraffic, DeleteConfig: s.Delete, History: s.Changes, Change: s.Change, Restore: s.Restore,
 		Trip: s.Trip, Release: s.Release, Hold: s.Hold, CreateToken: s.CreateToken, Replay: s.Replay,
-		SLOs: s.SLOs, Alerts: s.Alerts, Accounting: s.Accounting, Tenants: s.Tenants, Now: s.now,
+		SLOs: s.SLOs, Alerts: s.Alerts, Accounting: s.Accounting, Tenants: s.Tenants, Store: s.StoreState, Now: s.now,
 		Status: func(err error) int {
 			switch {
 			case errors.Is(err, errFilter):

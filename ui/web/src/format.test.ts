@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { compact, ms, rate, share, span, time } from "./format";
+import { bytes, compact, ms, rate, share, span, time } from "./format";
 
 const plain = (s: string) => s.replaceAll("\u202f", " ");
 
@@ -33,6 +33,15 @@ describe("numbers have three digits and a unit", () => {
     [1_500, "1.5 s"],
     [59_960, "1 min"],
   ])("duration of %d", (n, want) => expect(plain(ms(n))).toBe(want));
+
+  test.each([
+    [0, "0 B"],
+    [999, "999 B"],
+    [1_023, "1 KiB"],
+    [1_536, "1.5 KiB"],
+    [44_564_480, "42.5 MiB"],
+    [5e18, "4,441 PiB"],
+  ])("size of %d", (n, want) => expect(plain(bytes(n))).toBe(want));
 
   test("counts never show NaN", () => expect(compact(Number.NaN)).toBe("–"));
 });

@@ -23,6 +23,17 @@ export function compact(n: number): string {
   return digits(n);
 }
 
+/** A size, in units of 1,024. */
+export function bytes(n: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+  let at = 0;
+  while (n >= 999.5 && at < units.length - 1) {
+    n /= 1024;
+    at++;
+  }
+  return `${digits(n)}${NARROW}${units[at]}`;
+}
+
 /** 0.0213 → "2.13 %"; a share that is not 0 never reads as 0. */
 export function share(part: number): string {
   if (!Number.isFinite(part)) return "–";

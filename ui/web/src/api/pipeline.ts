@@ -33,6 +33,33 @@ export interface Sent {
   twice: number;
 }
 
+/** How the store stood when it was last measured. */
+export interface StoreState {
+  bytes: number; // 0 before it was measured
+  damaged: DamagedPart[];
+}
+
+/** Part of a table that was set aside: what it holds is in no answer. */
+export interface DamagedPart {
+  table: string;
+  part: string;
+  day: string; // of its rows
+  bytes: number;
+  since: string;
+}
+
+/** What became of one signal of one tenant, where tenants have limits. */
+export interface Tenant {
+  tenant: string;
+  claimed: boolean; // its sender proved nothing
+  signal: string;
+  taken: number;
+  takenBytes: number;
+  refused: Record<string, number> | null;
+}
+
 export interface Pipeline {
   signals: SignalBooks[];
+  store: StoreState;
+  tenants: Tenant[];
 }

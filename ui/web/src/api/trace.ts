@@ -27,6 +27,8 @@ export interface Span {
 export interface Trace {
   traceId: string;
   spans: Span[];
+  /** Why there may be more spans. */
+  partial?: string;
 }
 
 export interface TraceSummary {

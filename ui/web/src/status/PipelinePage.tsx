@@ -8,7 +8,9 @@ import { Badge } from "../ui/Badge";
 import { ErrorState, Skeleton, State } from "../ui/State";
 import { Dropped, droppedOf } from "./Dropped";
 import { SentTable } from "./SentTable";
+import { StoreTable } from "./StoreTable";
 import { TableScroll } from "./TableScroll";
+import { TenantsTable } from "./TenantsTable";
 
 export default function PipelinePage() {
   const pipeline = useQuery(pipelineQuery);
@@ -53,6 +55,8 @@ export default function PipelinePage() {
           </TableScroll>
       )}
       {pipeline.data && <SentTable signals={pipeline.data.signals} />}
+      {pipeline.data && <TenantsTable tenants={pipeline.data.tenants} />}
+      {pipeline.data && <StoreTable store={pipeline.data.store} />}
     </Page>
   );
 }

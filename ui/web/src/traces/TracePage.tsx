@@ -5,6 +5,7 @@ import { traceQuery } from "../api/queries";
 import type { Trace } from "../api/trace";
 import { fullTime, ns, time } from "../format";
 import { Page } from "../shell/Page";
+import { Partial } from "../search/Partial";
 import { Button } from "../ui/Button";
 import { ErrorState, Skeleton } from "../ui/State";
 import { SpanDetail } from "./SpanDetail";
@@ -49,7 +50,7 @@ function Loaded({ trace }: { trace: Trace }) {
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
   const drawn = useMemo(() => picture(trace.spans, { hops, closed }), [trace, hops, closed]);
   const set = useCallback(
-    (change: Partial<typeof search>) => void navigate({ to: "/traces/$id", params: { id: trace.traceId }, search: { ...search, ...change }, replace: true }),
+    (change: { [K in keyof typeof search]?: (typeof search)[K] }) => void navigate({ to: "/traces/$id", params: { id: trace.traceId }, search: { ...search, ...change }, replace: true }),
     [navigate, search, trace.traceId],
   );
   const toggle = useCallback((id: string) => {
@@ -65,6 +66,7 @@ function Loaded({ trace }: { trace: Trace }) {
 
   return (
     <>
+      <Partial what="There may have been more spans:" why={trace.partial} />
       <div className="trace-facts">
         <dl>
           <div>
