@@ -10,6 +10,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/value"
+	"github.com/prometheus/prometheus/storage"
 )
 
 //go:embed sql/histograms.sql
@@ -158,6 +159,18 @@ func hint(stored uint8) histogram.CounterResetHint {
 		return h
 	}
 	return histogram.UnknownCounterReset
+}
+
+// before is by how much histograms are read before the range, in ms, so that it is known of
+// the first one in it, too, whether something was reset: one that came within the time in
+// which a value counts as present. Not for functions that look at nothing but whether
+// something was reset after it.
+func (q *querier) before(h *storage.SelectHints) int64 {
+	switch h.Func {
+	case "rate", "increase", "irate", "delta", "idelta", "resets", "changes", "count_over_time", "present_over_time":
+		return 0
+	}
+	return q.lookback.Milliseconds()
 }
 
 // compare says of histograms that nothing was reset since the one before, where that is so:

@@ -76,6 +76,19 @@ func (s *series) sort() {
 	s.histograms = pick(s.histograms, kept)
 }
 
+// cut drops what was before a time. The values are in order.
+func (s *series) cut(before millis) {
+	n, _ := slices.BinarySearch(s.times, before)
+	s.times = s.times[n:]
+	s.values = s.values[n:]
+	if s.starts != nil {
+		s.starts = s.starts[n:]
+	}
+	if s.histograms != nil {
+		s.histograms = s.histograms[n:]
+	}
+}
+
 // ascending reports whether no two times are the same or in the wrong order.
 func ascending(times []int64) bool {
 	for i := 1; i < len(times); i++ {

@@ -103,16 +103,18 @@ func clampDay(ms int64) int64 { return min(max(ms, 0), lastDay) }
 // fill reads the values and histograms of a metric's series, at most limit, and says
 // how many.
 func (q *querier) fill(ctx context.Context, h *storage.SelectHints, metric string, all map[uint64]*series, limit int) (int, error) {
-	params := append(ofSeries(metric, all, h.Start, h.End), clickhouse.Named("limit", uint64(limit)+1))
+	between := func(start int64) []any {
+		return append(ofSeries(metric, all, start, h.End), clickhouse.Named("limit", uint64(limit)+1))
+	}
 	var values, histograms int
 	found := map[uint64]*series{} // by a goroutine of its own, merged below
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		values, err = q.values(ctx, params, all)
+		values, err = q.values(ctx, between(h.Start), all)
 		return err
 	})
 	g.Go(func() (err error) {
-		histograms, err = q.histograms(ctx, params, found)
+		histograms, err = q.histograms(ctx, between(h.Start-q.before(h)), found)
 		return err
 	})
 	if err := g.Wait(); err != nil {
@@ -127,6 +129,7 @@ func (q *querier) fill(ctx context.Context, h *storage.SelectHints, metric strin
 		}
 		s.sort()
 		s.compare()
+		s.cut(h.Start)
 	}
 	return values + histograms, nil
 }
