@@ -40,7 +40,7 @@ var (
 	clusterName   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
 	tableMade     = regexp.MustCompile(comments + `CREATE TABLE IF NOT EXISTS (\w+)\n(\(.*\n\))\nENGINE = (\w*MergeTree)(\(\w+\))?\n(.*)$`)
 	viewMade      = regexp.MustCompile(comments + `CREATE ((?:OR REPLACE )?MATERIALIZED VIEW(?: IF NOT EXISTS)?) (\w+) TO (\w+) AS\n(.*\n)FROM (\w+)\n(.*)$`)
-	plainViewMade = regexp.MustCompile(comments + `CREATE VIEW IF NOT EXISTS (\w+) AS\n(.*\n)FROM (\w+)$`)
+	plainViewMade = regexp.MustCompile(comments + `CREATE ((?:OR REPLACE )?VIEW(?: IF NOT EXISTS)?) (\w+) AS\n(.*\n)FROM (\w+)$`)
 	tableFilled   = regexp.MustCompile(comments + `INSERT INTO (\w+)\n(.*\n)FROM (\w+)\n(.*)$`)
 	tableAltered  = regexp.MustCompile(comments + `ALTER TABLE (\w+)(\s+)(ADD COLUMN|ADD INDEX) (.*)$`)
 )
@@ -62,7 +62,7 @@ func (c cluster) statements(one string) ([]string, error) {
 			f[1], f[2], c.on(f[3]), c.called(f[4]+"_local"), f[5], c.called(f[6]+"_local"), f[6], f[7])}, nil
 	}
 	if f := plainViewMade.FindStringSubmatch(one); f != nil {
-		return []string{fmt.Sprintf("%sCREATE VIEW IF NOT EXISTS %s AS\n%sFROM %s", f[1], c.on(f[2]), f[3], c.called(f[4]))}, nil
+		return []string{fmt.Sprintf("%sCREATE %s %s AS\n%sFROM %s", f[1], f[2], c.on(f[3]), f[4], c.called(f[5]))}, nil
 	}
 	if f := tableFilled.FindStringSubmatch(one); f != nil {
 		return []string{fmt.Sprintf("%sINSERT INTO %s\n%sFROM %s\n%s", f[1], c.called(f[2]), f[3], c.called(f[4]), f[5])}, nil

@@ -12,8 +12,8 @@ type schema struct {
 	intrinsic map[string]promoted // short names, only without a scope
 	span      map[string]promoted // attributes of the row
 	resource  map[string]promoted
-	texts     []string // where text without a key is looked for
-	ids       []string // what is that text, whole
+	texts     []string   // where text without a key is looked for
+	requestID requestIDs // that may be that text, whole
 }
 
 // anywhere finds rows that hold a text.
@@ -23,10 +23,7 @@ func (t *schema) anywhere(c *condition, text string) string {
 	for _, column := range t.texts {
 		parts = append(parts, contains(value)(column))
 	}
-	for _, column := range t.ids {
-		parts = append(parts, column+" = "+value)
-	}
-	return or(parts)
+	return or(append(parts, t.requestID(c, text)))
 }
 
 // column finds the column of a key. Keys without one are attributes.
@@ -74,7 +71,6 @@ func hopColumns(status, saidStatus, saidMTLS string) map[string]promoted {
 		signal.KeyProtocol:   textColumn("protocol"),
 		signal.KeyMTLS:       truthColumn("mtls", saidMTLS),
 		signal.KeyConfig:     numberColumn("config_version", "config_version != 0"),
-		signal.KeyRequestID:  textColumn("request_id"),
 	}
 }
 
@@ -101,9 +97,10 @@ var spanSchema = newSpanSchema()
 
 func newSpanSchema() *schema {
 	span := hopColumns("http_status", "(http_status != 0 OR (mesh AND kind IN ('client', 'server')))", "mesh")
+	span[signal.KeyRequestID] = textColumn("request_id")
 	return &schema{
 		span: span, resource: workloadColumns,
-		texts: []string{"name", "path", "reason", "status_message"}, ids: []string{"request_id"},
+		texts: []string{"name", "path", "reason", "status_message"}, requestID: requestIDAlone,
 		intrinsic: short(span, map[string]promoted{
 			"name":           textColumn("name"),
 			"kind":           wordColumn("kind", "unspecified", "internal", "server", "client", "producer", "consumer"),
@@ -137,6 +134,7 @@ var logSchema = newLogSchema()
 func newLogSchema() *schema {
 	own := hopColumns("status", "(status != 0 OR access)", "access")
 	maps.Copy(own, map[string]promoted{
+		signal.KeyRequestID: requestIDColumn(),
 		signal.KeyReporter:  textColumn("reporter"),
 		signal.KeyAuthority: textColumn("authority"),
 		signal.KeyUserAgent: textColumn("user_agent"),
@@ -148,7 +146,7 @@ func newLogSchema() *schema {
 	})
 	return &schema{
 		span: own, resource: workloadColumns,
-		texts: []string{"body", "path", "reason"}, ids: []string{"request_id"},
+		texts: []string{"body", "path", "reason"}, requestID: requestIDOrTrace,
 		intrinsic: short(own, map[string]promoted{
 			"body":       textColumn("body"),
 			"severity":   textColumn("severity"),

@@ -80,9 +80,12 @@ func compileLogs(statement string, q *signal.LogQuery) (tally, error) {
 	if err != nil {
 		return tally{}, err
 	}
+	if q.RequestID != "" {
+		sql = "(" + sql + " AND " + requestIDOrTrace(&where, q.RequestID) + ")"
+	}
 	return tally{
 		what: "count logs", statement: strings.ReplaceAll(statement, "{{filter}}", sql),
-		params: append(where.params, Param("service", q.Service), Param("trace_id", q.TraceID), Param("request_id", q.RequestID),
+		params: append(where.params, Param("service", q.Service), Param("trace_id", q.TraceID),
 			Param("min_status", uint16(max(q.MinStatus, 0))), Param("text", q.Text)),
 	}, nil
 }
@@ -122,6 +125,9 @@ func scanTiedLog(rows driver.Rows) (tiedLog, error) {
 	}
 	l.Status = int(h.Status)
 	h.Status = 0 // it has a field
+	if access {
+		l.RequestID = restoreRequestID(l.RequestID, l.TraceID)
+	}
 	if l.TraceID == noTraceID {
 		l.TraceID = ""
 	}

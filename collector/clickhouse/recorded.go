@@ -43,7 +43,7 @@ func scanRecorded(rows driver.Rows) (signal.Recorded, error) {
 	)
 	err := rows.Scan(&r.Time, &r.TraceID, &r.Reporter, &r.Service, &r.Version, &r.Instance, &r.Peer, &r.PeerVersion, &r.PeerIdentity,
 		&r.Route, &r.Method, &r.Path, &r.Authority, &r.UserAgent, &r.RequestID, &status, &r.Flags, &r.DurationMS, &r.Tries, &r.Port)
-	r.Status, r.DurationMS = int(status), decimals(r.DurationMS)
+	r.Status, r.DurationMS, r.RequestID = int(status), decimals(r.DurationMS), restoreRequestID(r.RequestID, r.TraceID)
 	if r.TraceID == noTraceID {
 		r.TraceID = ""
 	}

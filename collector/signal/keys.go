@@ -68,3 +68,10 @@ const (
 	Destination = "destination"
 	AppSpan     = "app"
 )
+
+// TraceRequestID is the id that a sidecar gives a request that came without one: its trace's,
+// of 32 hex digits, spelled as UUIDs are. So both ids find all of what the request caused,
+// and the store needs to keep one of them.
+func TraceRequestID(trace string) string {
+	return trace[:8] + "-" + trace[8:12] + "-" + trace[12:16] + "-" + trace[16:20] + "-" + trace[20:]
+}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sightline-mesh/sightline/collector/signal"
 	"github.com/sightline-mesh/sightline/proxy/emit"
 )
 
@@ -132,7 +133,7 @@ func (m *Mesh) Books() Books {
 }
 
 func (m *Mesh) emit(service int, d emit.Direction, r emit.Record) {
-	r.Direction = d
+	r.Direction, r.RequestID = d, signal.TraceRequestID(r.Trace.ID.String())
 	m.sidecars[service][m.dice.IntN(instances)].Emit(&r)
 }
 
@@ -142,8 +143,7 @@ func (m *Mesh) record(to int, start time.Time) emit.Record {
 	route := Route(m.dice.IntN(Routes))
 	r := emit.Record{
 		Start: start, Took: took, FirstByte: took - took/4,
-		RequestID: m.requestID(),
-		Method:    "GET", Path: fmt.Sprintf("/%s/items/%d", route, m.dice.IntN(1000)),
+		Method: "GET", Path: fmt.Sprintf("/%s/items/%d", route, m.dice.IntN(1000)),
 		Authority: Service(to), UserAgent: "loadtest/1.0", Protocol: "http/1.1",
 		Status: 200, GRPCStatus: -1, GeneratedBy: "app", Route: route, ConfigVersion: 7, MTLS: true,
 		Port: 8080, BytesIn: uint64(m.dice.IntN(2000)), BytesOut: uint64(m.dice.IntN(20_000)),
@@ -156,12 +156,6 @@ func (m *Mesh) record(to int, start time.Time) emit.Record {
 
 func peer(n, i int) emit.Peer {
 	return emit.Peer{Service: Service(n), Version: version(i), Instance: instance(n, i), Identity: identity(n)}
-}
-
-// requestID is a UUID, as sidecars make them.
-func (m *Mesh) requestID() string {
-	a, b := m.dice.Uint64(), m.dice.Uint64()
-	return fmt.Sprintf("%08x-%04x-4%03x-8%03x-%012x", a>>32, a>>16&0xffff, a&0xfff, b>>52, b&0xffffffffffff)
 }
 
 func sum(counts map[string]uint64) (n uint64) {

@@ -203,8 +203,8 @@ func (h *h1) describeMalformed() {
 	x.rec.Direction, x.rec.Protocol = h.cfg.direction, "http/1.1"
 	x.rec.Peer, x.rec.MTLS = h.cfg.peer, h.cfg.mtls
 	x.rec.Method, x.rec.Path, x.rec.Authority = q.Method, q.Path, q.Authority
-	x.rec.RequestID = x.newRequestID()
 	x.openTrace(carried{})
+	x.rec.RequestID = x.newRequestID()
 }
 
 // describe fills in what the layers and the record need of the request.

@@ -95,11 +95,11 @@ func (h *h2) describe() {
 	x.idempotent, x.extended = idempotent(r.Method), r.Protocol != ""
 	h.lasts = h.grpc || x.extended
 	h.cfg.intake.admit(x, sizeOf(r), uint64(max(r.Length, 0)))
+	h.tellTrace()
 	if x.rec.RequestID == "" {
 		x.rec.RequestID = x.newRequestID()
 		r.Set("x-request-id", x.rec.RequestID)
 	}
-	h.tellTrace()
 	if h.grpc {
 		x.readGRPCTimeout(r.Get("grpc-timeout"))
 	}

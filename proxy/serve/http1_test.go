@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sightline-mesh/sightline/collector/signal"
 	"github.com/sightline-mesh/sightline/proxy/emit"
 )
 
@@ -122,8 +123,8 @@ func TestRecordsOfBothSides(t *testing.T) {
 	if out.ParentID.String() != "b7ad6b7169203331" || in.ParentID != out.Trace.Span {
 		t.Errorf("parents %v and %v, spans %v and %v", out.ParentID, in.ParentID, out.Trace.Span, in.Trace.Span)
 	}
-	if out.RequestID == "" || in.RequestID != out.RequestID {
-		t.Errorf("request ids %q and %q", out.RequestID, in.RequestID)
+	if want := signal.TraceRequestID(out.Trace.ID.String()); out.RequestID != want || in.RequestID != want {
+		t.Errorf("request ids %q and %q, want %q", out.RequestID, in.RequestID, want)
 	}
 	if out.Took <= 0 || out.FirstByte <= 0 || len(out.Tries) != 1 {
 		t.Errorf("took %v, first byte %v, tries %v", out.Took, out.FirstByte, out.Tries)

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sightline-mesh/sightline/collector/signal"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/route"
@@ -123,7 +124,7 @@ func TestStreamOfBytesThroughThePair(t *testing.T) {
 		if out.Peer.Instance != "reviews-1" || in.Peer.Service != "productpage" || out.Route != "default" || len(out.Tries) != 1 {
 			t.Errorf("out %+v\nin %+v", out, in)
 		}
-		if out.RequestID != in.RequestID || out.Trace.ID != in.Trace.ID || in.ParentID != out.Trace.Span {
+		if out.RequestID != signal.TraceRequestID(out.Trace.ID.String()) || out.RequestID != in.RequestID || out.Trace.ID != in.Trace.ID || in.ParentID != out.Trace.Span {
 			t.Errorf("the two records are not one stream's: %+v, %+v", out, in)
 		}
 	}

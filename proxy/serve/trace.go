@@ -1,9 +1,6 @@
 package serve
 
 import (
-	"encoding/binary"
-	"encoding/hex"
-	"math/rand/v2"
 	"sync/atomic"
 	"unsafe"
 
@@ -233,18 +230,16 @@ func (h *h2) bound(name string, count *atomic.Uint64, keep func(string) (string,
 	setOrDrop(h.req, name, kept)
 }
 
-// newRequestID makes an x-request-id, a random UUID; valid until the exchange's reset.
+// newRequestID makes an x-request-id of the request's open trace (signal.TraceRequestID,
+// without its copies); valid until the exchange's reset.
 func (x *exchange) newRequestID() string {
-	var b [16]byte
-	binary.LittleEndian.PutUint64(b[:8], rand.Uint64())
-	binary.LittleEndian.PutUint64(b[8:], rand.Uint64())
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	id := &x.id
-	hex.Encode(id[:8], b[:4])
-	hex.Encode(id[9:13], b[4:6])
-	hex.Encode(id[14:18], b[6:8])
-	hex.Encode(id[19:23], b[8:10])
-	hex.Encode(id[24:], b[10:])
+	const at = len("00-") // in a traceparent
+	id, trace := &x.id, x.trace[at:]
+	copy(id[:8], trace[:8])
+	copy(id[9:13], trace[8:12])
+	copy(id[14:18], trace[12:16])
+	copy(id[19:23], trace[16:20])
+	copy(id[24:], trace[20:32])
 	id[8], id[13], id[18], id[23] = '-', '-', '-', '-'
 	return view(id[:])
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sightline-mesh/sightline/collector/signal"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 	"github.com/sightline-mesh/sightline/proxy/emit"
 	"github.com/sightline-mesh/sightline/proxy/sampling"
@@ -76,6 +77,9 @@ func TestB3GoesInAndOut(t *testing.T) {
 				out, inbound, app := m.records.await(t, i), m.sidecars[0].records.await(t, i), contextIn(<-seen)
 				if out.Trace.ID.String() != tt.trace || out.ParentID.String() != spanA || out.Trace.Sampled != tt.sampled || inbound.Trace.Sampled != tt.sampled {
 					t.Errorf("%s: record %v parent %v", tt.name, out.Trace, out.ParentID)
+				}
+				if want := signal.TraceRequestID(tt.trace); out.RequestID != want || inbound.RequestID != want {
+					t.Errorf("%s: request ids %q and %q, want %q", tt.name, out.RequestID, inbound.RequestID, want)
 				}
 				want := traceContext{Traceparent: inbound.Trace.Traceparent(), Flags: tt.in.Get("X-B3-Flags")}
 				span, parent := inbound.Trace.Span.String(), inbound.ParentID.String()

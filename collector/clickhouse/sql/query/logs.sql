@@ -14,7 +14,6 @@ WHERE time >= fromUnixTimestamp64Nano({start:Int64}, 'UTC')
     AND (time < fromUnixTimestamp64Nano({before:Int64}, 'UTC') OR tie <= {before_tie:UInt64})
     AND ({service:String} = '' OR service = {service:String})
     AND ({trace_id:String} = '' OR trace_id = toFixedString(unhex({trace_id:String}), 16))
-    AND ({request_id:String} = '' OR request_id = {request_id:String})
     AND status >= {min_status:UInt16}
     AND ({text:String} = ''
         OR positionCaseInsensitive(path, {text:String}) > 0
