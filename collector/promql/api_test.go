@@ -147,11 +147,19 @@ func TestTooManyRows(t *testing.T) {
 	s := clickhousetest.Open(t, storetest.Start(t))
 	end := time.Now().Truncate(time.Second)
 	traffic(t, s, end)
-	h := New(Config{MaxRows: 10}, s).Handler(nil)
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/query?query="+url.QueryEscape("max_over_time(istio_requests_total[5m])"), nil))
-	if w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "too many rows") {
-		t.Errorf("got %d %s", w.Code, w.Body)
+	for query, want := range map[string]int{
+		`max_over_time(istio_requests_total[5m])`:                                                       http.StatusUnprocessableEntity,
+		`sum by (reporter, response_code) (rate(istio_requests_total[5m]))`:                             http.StatusOK,
+		`sum by (reporter) (rate(istio_request_duration_milliseconds_bucket[5m]))`:                      http.StatusOK,
+		`sum by (reporter, response_code, method) (rate(istio_request_duration_milliseconds[5m]))`:      http.StatusUnprocessableEntity,
+		`sum by (reporter, response_code, method) (rate(istio_request_duration_milliseconds_sum[5m]))`:  http.StatusOK,
+		`sum by (reporter) (max_over_time(istio_request_duration_milliseconds_bucket{le="+Inf"}[59m]))`: http.StatusUnprocessableEntity,
+	} {
+		w := httptest.NewRecorder()
+		New(Config{MaxRED: 10}, s).Handler(nil).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/query?query="+url.QueryEscape(query), nil))
+		if w.Code != want || w.Code != http.StatusOK && !strings.Contains(w.Body.String(), "add series up by the labels that matter") {
+			t.Errorf("%s: got %d %s", query, w.Code, w.Body)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package promql
 
 import (
 	"math"
+	"sort"
 	"strconv"
 
 	"github.com/sightline-mesh/sightline/collector/signal"
@@ -34,6 +35,7 @@ func doubling(first float64, n int) []float64 {
 type bound struct {
 	le   string
 	upTo float64
+	at   float64 // on the scale of exponential buckets
 }
 
 // buckets are the metric's bounds whose label the filter lets through.
@@ -45,31 +47,26 @@ func (m *metric) buckets(keep func(le string) bool) []bound {
 			le = "+Inf"
 		}
 		if keep(le) {
-			out = append(out, bound{le, b})
+			out = append(out, bound{le, b, math.Log2(b) * (1 << signal.DurationScale)})
 		}
 	}
 	return out
 }
 
-// below is how many of the values in exponential buckets are at most b. A bucket that
-// b divides is taken to be filled evenly on its logarithmic scale; buckets are 9 %
-// wide, so that is the greatest error, and of that one bucket only.
-func below(buckets map[int16]uint64, b float64) float64 {
-	if math.IsInf(b, 1) {
-		return total(buckets)
-	}
-	at := math.Log2(b) * (1 << signal.DurationScale)
-	var n float64
+// spread adds values in exponential buckets to what is counted between one bound and the
+// next. A bucket that a bound divides is taken to be filled evenly on its logarithmic
+// scale; buckets are 9 % wide, so that is the greatest error, and of that one bucket only.
+// No bucket is divided by two bounds: they lie farther apart.
+func spread(buckets map[int16]uint64, bounds []bound, into []float64) {
 	for i, count := range buckets {
-		share := min(max(at-float64(i), 0), 1)
-		n += share * float64(count)
+		at := sort.Search(len(bounds), func(b int) bool { return bounds[b].at > float64(i) })
+		if at == len(bounds) {
+			continue
+		}
+		share := min(bounds[at].at-float64(i), 1)
+		into[at] += share * float64(count)
+		if at+1 < len(bounds) {
+			into[at+1] += (1 - share) * float64(count)
+		}
 	}
-	return n
-}
-
-func total(buckets map[int16]uint64) (n float64) {
-	for _, c := range buckets {
-		n += float64(c)
-	}
-	return n
 }

@@ -16,7 +16,8 @@ type Config struct {
 	Timeout    time.Duration // 2 min
 	Lookback   time.Duration // how old the newest value may be; 5 min
 	MaxSamples int           // in memory at a time; 50 million
-	MaxRows    int           // read from the store for one selector, values and rows of RED; 20 million
+	MaxRows    int           // values read from the store for one selector; 20 million
+	MaxRED     int           // rows of RED read for one selector, those with histograms five times; 5 million
 	MaxSeries  int           // that one selector finds; 1 million
 	Logger     *slog.Logger
 }
@@ -35,6 +36,7 @@ func New(c Config, s Store) *Engine {
 	c.Lookback = cmp.Or(c.Lookback, 5*time.Minute)
 	c.MaxSamples = cmp.Or(c.MaxSamples, 50_000_000)
 	c.MaxRows = cmp.Or(c.MaxRows, 20_000_000)
+	c.MaxRED = cmp.Or(c.MaxRED, 5_000_000)
 	c.MaxSeries = cmp.Or(c.MaxSeries, 1_000_000)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -43,12 +45,12 @@ func New(c Config, s Store) *Engine {
 	return &Engine{
 		engine: prom.NewEngine(prom.EngineOpts{
 			Logger: c.Logger, MaxSamples: c.MaxSamples, Timeout: c.Timeout, LookbackDelta: c.Lookback,
-			EnableAtModifier: true, EnableNegativeOffset: true, Parser: summing{p},
+			EnableAtModifier: true, EnableNegativeOffset: true, Parser: noting{p},
 			NoStepSubqueryIntervalFn: func(int64) int64 { return time.Minute.Milliseconds() },
 			ActiveQueryTracker:       newTracker(), UseStartTimestamps: true,
 			EnablePerStepStats: true, // where a client asks for them
 		}),
-		source: &source{store: s, lookback: c.Lookback, maxRows: c.MaxRows, maxSeries: c.MaxSeries},
+		source: &source{store: s, lookback: c.Lookback, maxRows: c.MaxRows, maxRED: c.MaxRED, maxSeries: c.MaxSeries},
 		parser: p,
 		config: c,
 	}

@@ -3,8 +3,6 @@ package promql
 import (
 	"slices"
 
-	"github.com/prometheus/prometheus/model/labels"
-
 	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
@@ -20,7 +18,7 @@ type metric struct {
 
 	reporter string // whose rows count alone, so that no request counts twice; "" both
 	of       subject
-	label    func(*labels.ScratchBuilder, *key)
+	labels   []label
 
 	source, destination []string // labels that are a service's name, whole or without its namespace
 }
@@ -33,6 +31,9 @@ const (
 	streams          // of bytes
 	anything
 )
+
+// String is the word for it in statements, "" where it is anything.
+func (s subject) String() string { return [...]string{"requests", "streams", ""}[s] }
 
 // metrics lists them all.
 func metrics() []metric {
@@ -50,7 +51,7 @@ func istioMetrics() []metric {
 	all = append(all, durations(metric{
 		name: "istio_request_duration_milliseconds", help: "Durations of requests in milliseconds.", unit: 1, bounds: bounds(),
 	})...)
-	return labelled(all, istioLabels, istioSources(), istioDestinations())
+	return labelled(all, istioLabels(), istioSources(), istioDestinations())
 }
 
 func istioStreams() []metric {
@@ -68,7 +69,7 @@ func istioStreams() []metric {
 			name: "istio_tcp_sent_bytes_total", help: "Bytes to the clients of streams that have ended.",
 			value: func(c *counts) float64 { return float64(c.bytesOut) }, of: streams,
 		},
-	}, tcpLabels, istioSources(), istioDestinations())
+	}, tcpLabels(), istioSources(), istioDestinations())
 }
 
 func istioSources() []string { return []string{"source_app", "source_canonical_service"} }
@@ -98,7 +99,7 @@ func graphMetrics() []metric {
 		name: "traces_service_graph_request_server_seconds", help: "Durations of requests between two services, as the server saw them.",
 		unit: 1000, bounds: graphBounds(), reporter: signal.Destination,
 	})...)
-	return labelled(all, graphLabels, []string{"client"}, []string{"server"})
+	return labelled(all, graphLabels(), []string{"client"}, []string{"server"})
 }
 
 // spanMetrics have the names of Tempo's span metrics.
@@ -107,7 +108,7 @@ func spanMetrics() []metric {
 	all = append(all, durations(metric{
 		name: "traces_spanmetrics_latency", help: "Durations of requests in seconds, at both ends.", unit: 1000, bounds: spanBounds(),
 	})...)
-	return labelled(all, spanLabels, nil, nil)
+	return labelled(all, spanLabels(), nil, nil)
 }
 
 // durations are the forms of a histogram of durations: native, and buckets, count and sum
@@ -122,9 +123,9 @@ func durations(m metric) []metric {
 	return []metric{native, buckets, count, sum}
 }
 
-func labelled(all []metric, f func(*labels.ScratchBuilder, *key), source, destination []string) []metric {
+func labelled(all []metric, with []label, source, destination []string) []metric {
 	for i := range all {
-		all[i].label, all[i].source, all[i].destination = f, source, destination
+		all[i].labels, all[i].source, all[i].destination = with, source, destination
 		if all[i].kind == "" {
 			all[i].kind = "counter"
 		}

@@ -29,6 +29,7 @@ type source struct {
 	store     Store
 	lookback  time.Duration
 	maxRows   int
+	maxRED    int
 	maxSeries int
 }
 
@@ -49,8 +50,8 @@ func (q *querier) Select(ctx context.Context, _ bool, hints *storage.SelectHints
 	if hints == nil {
 		hints = &storage.SelectHints{Start: q.mint, End: q.maxt, Step: q.maxt - q.mint + 1}
 	}
-	sums, matchers := noted(matchers)
-	all, err := q.read(ctx, hints, matchers, sums)
+	n, matchers := noted(matchers)
+	all, err := q.read(ctx, hints, selection{matchers, n})
 	if err != nil {
 		return storage.ErrSeriesSet(err)
 	}
@@ -98,6 +99,7 @@ func exact(matchers []*labels.Matcher, names ...string) string {
 // LabelValues lists a label's values in the range, sorted.
 func (q *querier) LabelValues(ctx context.Context, name string, _ *storage.LabelHints, matchers ...*labels.Matcher) ([]string, annotations.Annotations, error) {
 	found := map[string]bool{}
+	matchers = append(slices.Clone(matchers), noteOf(sumBy+name)) // series that differ in other labels are as one
 	err := q.eachSeries(ctx, matchers, func(l labels.Labels) {
 		if v := l.Get(name); v != "" {
 			found[v] = true
@@ -125,17 +127,17 @@ func (q *querier) lacks(ctx context.Context, h *storage.SelectHints) (notes anno
 }
 
 // read reads computed and stored series. Computed ones are added up by sums unless there
-// are stored ones too, some of which may be the same ones, told by somebody else.
-func (q *querier) read(ctx context.Context, h *storage.SelectHints, matchers []*labels.Matcher, sums *sums) ([]storage.Series, error) {
-	stored, err := q.stored(ctx, h, matchers)
+// are stored ones with values too, some of which may be the same ones, told by somebody else.
+func (q *querier) read(ctx context.Context, h *storage.SelectHints, of selection) ([]storage.Series, error) {
+	stored, err := q.stored(ctx, h, of.matchers)
 	if err != nil {
 		return nil, fmt.Errorf("read samples: %w", err)
 	}
-	if len(stored) > 0 {
-		sums = nil
+	if len(stored) > 0 && h.Func != forSeries {
+		of.sums = nil
 	}
-	wanted := slices.DeleteFunc(metrics(), func(m metric) bool { return !accepts(matchers, model.MetricNameLabel, m.name) })
-	all, err := q.fromRED(ctx, h, wanted, selection{matchers, sums})
+	wanted := slices.DeleteFunc(metrics(), func(m metric) bool { return !accepts(of.matchers, model.MetricNameLabel, m.name) })
+	all, err := q.fromRED(ctx, h, wanted, of)
 	return append(all, stored...), err
 }
 
@@ -145,7 +147,7 @@ func (q *querier) fromRED(ctx context.Context, h *storage.SelectHints, wanted []
 	case len(wanted) == 0:
 		return nil, nil
 	case h.Func == forSeries:
-		all, err := q.names(ctx, h, wanted, of.matchers)
+		all, err := q.names(ctx, h, wanted, of)
 		if err != nil {
 			return nil, fmt.Errorf("read names: %w", err)
 		}

@@ -5,6 +5,9 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -21,40 +24,50 @@ var (
 	redBuckets string
 )
 
-// errTooMany ends a query whose rows would not fit into memory.
-var errTooMany = errors.New("query needs too many rows; ask for a shorter range, longer steps or fewer series")
+var (
+	// errTooMany ends a query whose rows would not fit into memory.
+	errTooMany = errors.New("query needs too many rows; ask for a shorter range, longer steps or fewer series")
+	// errTooManyRED is the same of RED rows, which the store can add up.
+	errTooManyRED = fmt.Errorf("%w, or add series up by the labels that matter, as in sum by (destination_service_name) (rate(...))", errTooMany)
+)
 
 // computed reads the RED rows and makes the series of one metric.
 func (q *querier) computed(ctx context.Context, h *storage.SelectHints, m *metric, of selection) ([]storage.Series, error) {
-	p := plan(h, q.lookback, time.Now())
+	p := plan(h, of.notes, q.lookback, time.Now())
 	b := newBuilder(m, &p, of)
-	statement, scan := redCounts, b.counts
+	read := redRead{redCounts, redParams(m, &p, of.matchers, of.columns(m)), q.maxRED, b.counts}
 	if m.histogram() {
-		statement, scan = redBuckets, b.buckets
+		read.statement, read.scan = redBuckets, b.buckets
+		read.most /= histogramCost
 	}
-	if err := q.red(ctx, statement, redParams(m, &p, of.matchers), scan); err != nil {
+	if err := q.red(ctx, &read); err != nil {
 		return nil, err
 	}
 	return b.series(), nil
 }
 
 // names finds the series of several metrics that have rows in the range, without values.
-func (q *querier) names(ctx context.Context, h *storage.SelectHints, all []metric, matchers []*labels.Matcher) ([]storage.Series, error) {
+func (q *querier) names(ctx context.Context, h *storage.SelectHints, all []metric, of selection) ([]storage.Series, error) {
 	p := everything(h)
 	builders := make([]*builder, len(all))
+	columns := []string{"reporter", "protocol"} // which metrics differ in
 	for i := range all {
-		builders[i] = newBuilder(&all[i], &p, selection{matchers: matchers})
+		builders[i] = newBuilder(&all[i], &p, of)
+		columns = append(columns, of.columns(&all[i])...)
 	}
-	err := q.red(ctx, redCounts, redParams(&metric{}, &p, matchers), func(rows driver.Rows) error {
+	params := redParams(&metric{of: anything}, &p, of.matchers, columns)
+	err := q.red(ctx, &redRead{redCounts, params, q.maxRED, func(rows driver.Rows) error {
 		var k key
 		var slot int64
 		var c counts
 		err := rows.Scan(append(k.fields(), c.fields(&slot)...)...)
 		for _, b := range builders {
-			b.of(&k)
+			if b.metric.covers(&k) {
+				b.of(&k)
+			}
 		}
 		return err
-	})
+	}})
 	var out []storage.Series
 	for _, b := range builders {
 		out = append(out, b.series()...)
@@ -62,22 +75,50 @@ func (q *querier) names(ctx context.Context, h *storage.SelectHints, all []metri
 	return out, err
 }
 
-// red reads RED rows, each with scan.
-func (q *querier) red(ctx context.Context, statement string, params []any, scan func(driver.Rows) error) error {
-	rows, err := q.store.Query(ctx, statement, params...)
+// redRead is a statement that reads RED rows, and what is done with each. More rows than so
+// many are not read.
+type redRead struct {
+	statement string
+	params    []any
+	most      int
+	scan      func(driver.Rows) error
+}
+
+// histogramCost is as many rows as one with a histogram counts for.
+const histogramCost = 5
+
+// red reads RED rows. The engine itself ends where there are too many, before it has read
+// them all.
+func (q *querier) red(ctx context.Context, r *redRead) error {
+	statement := strings.ReplaceAll(r.statement, "{{most}}", strconv.Itoa(r.most))
+	rows, err := q.store.Query(ctx, statement, r.params...)
 	if err != nil {
-		return err
+		return overRED(err)
 	}
 	defer rows.Close()
 	for n := 0; rows.Next(); n++ {
-		if n == q.maxRows {
-			return errTooMany
+		if n == r.most {
+			return errTooManyRED
 		}
-		if err := scan(rows); err != nil {
+		if err := r.scan(rows); err != nil {
 			return fmt.Errorf("scan: %w", err)
 		}
 	}
-	return rows.Err()
+	return overRED(rows.Err())
+}
+
+// overRED says of an error that means that a question costs too much what would help.
+func overRED(err error) error {
+	const (
+		tooManyRows     = 158
+		timeoutExceeded = 159
+		memoryLimit     = 241
+	)
+	e, ok := errors.AsType[*clickhouse.Exception](err)
+	if ok && slices.Contains([]int32{tooManyRows, timeoutExceeded, memoryLimit}, e.Code) {
+		return fmt.Errorf("%w (%w)", errTooManyRED, err)
+	}
+	return err
 }
 
 // everything is the schedule of a question for names only: one slot.
@@ -90,9 +131,10 @@ func everything(h *storage.SelectHints) schedule {
 	return p
 }
 
-// redParams gives the statement what of the matchers it can use. The rest, and names
-// that more than one service has, are left to the builder.
-func redParams(m *metric, p *schedule, matchers []*labels.Matcher) []any {
+// redParams gives the statement the columns that keys are told apart by, and what of the
+// matchers it can use. The rest, and names that more than one service has, are left to the
+// builder.
+func redParams(m *metric, p *schedule, matchers []*labels.Matcher, columns []string) []any {
 	table := "red"
 	if p.rollup {
 		table = "red_1m"
@@ -113,13 +155,28 @@ func redParams(m *metric, p *schedule, matchers []*labels.Matcher) []any {
 		clickhouse.Named("reporter", reporter),
 		clickhouse.Named("source", source),
 		clickhouse.Named("destination", destination),
+		clickhouse.Named("of", m.of.String()),
+		clickhouse.Named("columns", columns),
 	}
 }
 
-// selection is which series are wanted, and by which labels they are added up; nil is not.
+// selection is which series are wanted, and what is noted of them.
 type selection struct {
 	matchers []*labels.Matcher
-	sums     *sums
+	notes
+}
+
+// columns are those of a key that the labels of a metric's wanted series, and those that are
+// matched, are made of. Keys that differ in others are added up in the store.
+func (s *selection) columns(m *metric) []string {
+	var out []string
+	for _, l := range m.labels {
+		matched := slices.ContainsFunc(s.matchers, func(m *labels.Matcher) bool { return m.Name == l.name })
+		if matched || s.sums.keeps(l.name) {
+			out = append(out, l.from...)
+		}
+	}
+	return out
 }
 
 // builder gathers rows into series.
@@ -128,7 +185,8 @@ type builder struct {
 
 	metric   *metric
 	schedule *schedule
-	bounds   []bound // of a histogram
+	bounds   []bound   // of a histogram
+	spread   []float64 // a row's counts between them
 
 	scratch  labels.ScratchBuilder
 	left     *labels.Builder
@@ -142,6 +200,7 @@ func newBuilder(m *metric, p *schedule, of selection) *builder {
 		scratch: labels.NewScratchBuilder(32), left: labels.NewBuilder(labels.EmptyLabels()), byKey: map[key][]*counter{}, byLabels: map[string]*counter{},
 	}
 	b.bounds = m.buckets(func(le string) bool { return accepts(of.matchers, "le", le) })
+	b.spread = make([]float64, len(b.bounds))
 	return b
 }
 
@@ -166,12 +225,20 @@ func (b *builder) buckets(rows driver.Rows) error {
 	if err := rows.Scan(append(k.fields(), &slot, &buckets, &sum)...); err != nil {
 		return err
 	}
-	for i, s := range b.of(&k) {
-		if b.metric.native {
-			s.addHistogram(slot, buckets, sum, b.metric.unit)
-		} else {
-			s.add(slot, below(buckets, b.bounds[i].upTo))
-		}
+	of := b.of(&k)
+	if len(of) == 0 {
+		return nil
+	}
+	if b.metric.native {
+		of[0].addHistogram(slot, buckets, sum, b.metric.unit)
+		return nil
+	}
+	clear(b.spread)
+	spread(buckets, b.bounds, b.spread)
+	var below float64
+	for i, s := range of {
+		below += b.spread[i]
+		s.add(slot, below)
 	}
 	return nil
 }
@@ -194,10 +261,6 @@ func (b *builder) of(k *key) []*counter {
 		return known
 	}
 	var out []*counter
-	if !b.metric.covers(k) {
-		b.byKey[*k] = nil
-		return nil
-	}
 	if b.metric.bounds == nil {
 		out = b.named(k, "")
 	}
@@ -211,7 +274,11 @@ func (b *builder) of(k *key) []*counter {
 func (b *builder) named(k *key, le string) []*counter {
 	b.scratch.Reset()
 	b.scratch.Add(model.MetricNameLabel, b.metric.name)
-	b.metric.label(&b.scratch, k)
+	for _, l := range b.metric.labels {
+		if v := l.value(k); v != "" {
+			b.scratch.Add(l.name, v)
+		}
+	}
 	if le != "" {
 		b.scratch.Add("le", le)
 	}

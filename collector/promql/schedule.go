@@ -20,7 +20,9 @@ type schedule struct {
 const (
 	pointsPerWindow = 10 // at least, between the ends of a window
 	second          = int64(1000)
-	// rollupWindow is from which window on rows per minute are exact enough.
+	minute          = int64(time.Minute / time.Second)
+	// rollupWindow is from which window on rows per minute are exact enough where a window
+	// does not begin with a minute.
 	rollupWindow = time.Hour
 	// rowsKept is how long rows per second are kept, less a day.
 	rowsKept = 6 * 24 * time.Hour
@@ -29,9 +31,9 @@ const (
 // plan makes the schedule for what the engine is about to read. The engine evaluates
 // at t0, t0+step … and looks at (t-range, t] each time: the schedule has a value at t,
 // and at t-range plus the millisecond by which the window is open, so that the
-// difference of the two is exact. A subquery does the same at multiples of its step,
-// and nothing tells the two apart, so that both get their points.
-func plan(h *storage.SelectHints, lookback time.Duration, now time.Time) schedule {
+// difference of the two is exact. A subquery does the same at multiples of its step;
+// who does not know that there is none has the points of both.
+func plan(h *storage.SelectHints, n notes, lookback time.Duration, now time.Time) schedule {
 	length := h.Range
 	if length == 0 {
 		length = lookback.Milliseconds()
@@ -39,6 +41,9 @@ func plan(h *storage.SelectHints, lookback time.Duration, now time.Time) schedul
 	step := max(h.Step, 1)
 	first := min(h.Start+length-1, h.End)
 	aligned := floorDiv(first+step-1, step) * step
+	if n.inSteps {
+		aligned = first
+	}
 	p := schedule{grain: lookback}
 	if h.Range > 0 || h.End-first >= step {
 		p.grain = time.Duration(grain(h, step, h.End-first, aligned-first)) * time.Second
@@ -52,8 +57,8 @@ func plan(h *storage.SelectHints, lookback time.Duration, now time.Time) schedul
 	slices.Sort(p.times)
 	p.times = slices.Compact(p.times)
 	p.begin(first-h.Range, h.Range)
-	long := h.Range >= rollupWindow.Milliseconds() && p.grain%time.Minute == 0
-	if long || p.start < now.Add(-rowsKept).Unix() {
+	minutes := p.grain%time.Minute == 0 && (p.start%minute == 0 || h.Range >= rollupWindow.Milliseconds())
+	if minutes || p.start < now.Add(-rowsKept).Unix() {
 		p.coarsen()
 	}
 	return p
@@ -61,7 +66,6 @@ func plan(h *storage.SelectHints, lookback time.Duration, now time.Time) schedul
 
 // coarsen makes the slots whole minutes.
 func (p *schedule) coarsen() {
-	const minute = int64(time.Minute / time.Second)
 	p.rollup = true
 	p.start -= p.start % minute
 	p.end -= p.end % minute

@@ -26,7 +26,8 @@ func TestPlanHasBothEndsOfEachWindow(t *testing.T) {
 				}
 				first, last := base+123, base+123+span
 				h := &storage.SelectHints{Start: first - or(window, lookback.Milliseconds()) + 1, End: last, Step: step, Range: window}
-				p := plan(h, lookback, now)
+				inSteps := span%2 == 0
+				p := plan(h, notes{inSteps: inSteps}, lookback, now)
 				if !slices.IsSorted(p.times) || len(slices.Compact(slices.Clone(p.times))) != len(p.times) {
 					t.Fatalf("%+v: times are not ascending", h)
 				}
@@ -35,6 +36,11 @@ func TestPlanHasBothEndsOfEachWindow(t *testing.T) {
 					_, begin := slices.BinarySearch(p.times, at-window+1)
 					if !end || window > 0 && !begin {
 						t.Fatalf("%+v: no point at an end of the window at %d", h, at)
+					}
+				}
+				for at := floorDiv(first+step-1, step) * step; at <= last && !inSteps; at += step {
+					if _, ok := slices.BinarySearch(p.times, at); !ok {
+						t.Fatalf("%+v: no point at %d, where a subquery looks", h, at)
 					}
 				}
 				if p.grain < time.Second || p.grain%time.Second != 0 {
@@ -56,14 +62,16 @@ func TestPlanChoosesTheRollup(t *testing.T) {
 	now := time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC)
 	f := func(want bool, end time.Time, window time.Duration) {
 		t.Helper()
-		h := &storage.SelectHints{Start: end.Add(-window).UnixMilli() + 1, End: end.UnixMilli(), Range: window.Milliseconds()}
-		p := plan(h, time.Minute, now)
+		h := &storage.SelectHints{Start: end.Add(-window).UnixMilli() + 1, End: end.UnixMilli(), Range: window.Milliseconds(), Func: "rate"}
+		p := plan(h, notes{inSteps: true}, time.Minute, now)
 		if p.rollup != want || want && (p.start%60 != 0 || p.grain%time.Minute != 0) {
 			t.Errorf("%v until %v: got %+v", window, end, p)
 		}
 	}
-	f(false, now, 5*time.Minute)
-	f(false, now, 59*time.Minute)
+	f(true, now, 5*time.Minute)
+	f(false, now, 90*time.Second)
+	f(false, now.Add(17*time.Second), 5*time.Minute)
+	f(false, now.Add(17*time.Second), 59*time.Minute)
 	f(true, now, time.Hour)
 	f(true, now.Add(17*time.Second), 30*24*time.Hour)
 	f(true, now.Add(-10*24*time.Hour), 5*time.Minute)
@@ -94,15 +102,18 @@ func TestCounterReadsAsAFunctionOfTime(t *testing.T) {
 	}
 }
 
-func TestBelowAgreesWithTheValues(t *testing.T) {
+func TestSpreadAgreesWithTheValues(t *testing.T) {
 	h := signal.Histogram{}
 	for i := range 1000 {
 		h.Observe(float64(i) + 0.5)
 	}
-	for _, b := range bounds() {
-		got, want := below(h.Buckets, b), min(b, 1000)
-		if math.Abs(got-want) > 0.09*want/2+1 {
-			t.Errorf("at most %v ms: got %v, want %v", b, got, want)
+	all := (&metric{bounds: bounds(), unit: 1}).buckets(func(string) bool { return true })
+	counts, got := make([]float64, len(all)), 0.
+	spread(h.Buckets, all, counts)
+	for i, b := range all {
+		got += counts[i]
+		if want := min(b.upTo, 1000); math.Abs(got-want) > 0.09*want/2+1 {
+			t.Errorf("at most %v ms: got %v, want %v", b.upTo, got, want)
 		}
 	}
 }
@@ -113,7 +124,11 @@ func TestLabels(t *testing.T) {
 		all := metrics()
 		i := slices.IndexFunc(all, func(x metric) bool { return x.name == m })
 		b := labels.NewScratchBuilder(16)
-		all[i].label(&b, &k)
+		for _, l := range all[i].labels {
+			if v := l.value(&k); v != "" {
+				b.Add(l.name, v)
+			}
+		}
 		b.Sort()
 		if got := b.Labels().String(); got != want {
 			t.Errorf("%s:\n got %s\nwant %s", m, got, want)
