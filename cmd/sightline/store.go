@@ -43,6 +43,7 @@ func newStore(g *globals) *cobra.Command {
 	f.StringVar(&c.Library, "engine", "", "path of libchdb.so (default: where make engine put it)")
 	f.StringVar(&c.User, "user", "default", "user name")
 	f.StringVar(&password, "password-file", "", "file with the user's password (default: none)")
+	coldFlags(f, &c.Cold)
 	f.BoolVar(&c.SyncInserts, "sync-inserts", false, syncHelp)
 	f.Int64Var(&c.MemoryLimit, "memory-limit", 0, "bytes the engine may use (default 2 GiB)")
 	return cmd

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sightline-mesh/sightline/collector/store/chhttp"
+	"github.com/sightline-mesh/sightline/collector/store/cold"
 	"github.com/sightline-mesh/sightline/collector/store/damage"
 	"github.com/sightline-mesh/sightline/collector/store/dedup"
 	"github.com/sightline-mesh/sightline/collector/store/engine"
@@ -42,8 +43,9 @@ type Config struct {
 	Library     string // path of libchdb.so; "" is engine.FindLibrary's
 	User        string // "" is "default"
 	Password    string
-	MemoryLimit int64 // bytes for the engine; 0 is 2 GiB
-	SyncInserts bool  // inserts survive a loss of power, not of the process alone
+	MemoryLimit int64       // bytes for the engine; 0 is 2 GiB
+	SyncInserts bool        // inserts survive a loss of power, not of the process alone
+	Cold        cold.Config // where what is old goes; see engine.Tiered
 	Logger      *slog.Logger
 
 	// Ready is called once with the address when statements are accepted.
@@ -66,6 +68,10 @@ func Run(ctx context.Context, c Config) error {
 		return err
 	}
 	defer unlock()
+	old, err := cold.Settle(c.Cold, c.Dir)
+	if err != nil {
+		return err
+	}
 	if c.Library == "" {
 		if c.Library, err = engine.FindLibrary(); err != nil {
 			return err
@@ -75,9 +81,7 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	ec := engine.Config{Library: c.Library, Dir: filepath.Join(c.Dir, "engine"), MemoryLimit: c.MemoryLimit, SyncInserts: c.SyncInserts}
-	mend(ctx, c.Logger, ec.DataDir())
-	e, err := engine.Open(ec)
+	e, err := c.open(ctx, old)
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
@@ -85,13 +89,38 @@ func Run(ctx context.Context, c Config) error {
 	if c.Ready != nil {
 		c.Ready(l.Addr())
 	}
-	return serve(ctx, c, e, l)
+	return serve(ctx, c, e, old, l)
+}
+
+// open boots the engine, with the cold disk if there is one.
+func (c Config) open(ctx context.Context, old *cold.Disk) (*engine.Engine, error) {
+	ec := engine.Config{Library: c.Library, Dir: filepath.Join(c.Dir, "engine"), MemoryLimit: c.MemoryLimit, SyncInserts: c.SyncInserts}
+	data := []string{ec.DataDir()}
+	if old != nil {
+		if err := old.Begin(); err != nil {
+			return nil, err
+		}
+		ec.Cold = old.Engine()
+		data = append(data, old.Tables(ec.DataDir()))
+	}
+	mend(ctx, c.Logger, data)
+	e, err := engine.Open(ec)
+	if old == nil || err != nil {
+		if old != nil {
+			err = errors.Join(err, old.Away(ctx))
+		}
+		return e, err
+	}
+	if err := old.Used(); err != nil {
+		return nil, errors.Join(err, e.Close(ctx))
+	}
+	return e, nil
 }
 
 // mend has the engine forget blocks that it was killed over. What cannot be mended is told
 // of and left to the engine, which starts with it: a retry may then be lost or stored twice.
-func mend(ctx context.Context, log *slog.Logger, data string) {
-	forgotten, err := dedup.Mend(data)
+func mend(ctx context.Context, log *slog.Logger, data []string) {
+	forgotten, err := dedup.Mend(data[0], data[1:]...)
 	if err != nil {
 		log.ErrorContext(ctx, "deduplication logs are left as they are", "error", err)
 	}
@@ -102,8 +131,11 @@ func mend(ctx context.Context, log *slog.Logger, data string) {
 
 // serve answers until ctx ends. The engine stops last: statements may still be
 // writing while the listener drains.
-func serve(ctx context.Context, c Config, e *engine.Engine, l net.Listener) error {
+func serve(ctx context.Context, c Config, e *engine.Engine, old *cold.Disk, l net.Listener) error {
 	watch := damage.New(e, c.Logger)
+	if old != nil {
+		watch.Cold = old.There
+	}
 	srv := &http.Server{
 		Handler:           chhttp.New(e, chhttp.Config{User: c.User, Password: c.Password, Failed: watch.Met, Logger: c.Logger}),
 		ReadHeaderTimeout: 10 * time.Second,
@@ -118,6 +150,9 @@ func serve(ctx context.Context, c Config, e *engine.Engine, l net.Listener) erro
 		return nil
 	})
 	g.Go(func() error { watch.Run(alive); return nil })
+	if old != nil && old.Leaving() {
+		g.Go(func() error { old.Recall(alive, e, c.Logger); return nil })
+	}
 	g.Go(func() error {
 		<-alive.Done()
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)

@@ -37,6 +37,10 @@ type Engine interface {
 
 // Watch looks for damage. Use New; run Run.
 type Watch struct {
+	// Cold says whether the cold disk is not there: what its parts lack then is no damage.
+	// Nil is no such disk. To be set before Run.
+	Cold func() error
+
 	engine Engine
 	log    *slog.Logger
 	met    chan string
@@ -126,6 +130,11 @@ func (w *Watch) look(ctx context.Context, failure string) error {
 		return err
 	}
 	for _, p := range parts {
+		if p[5] == engine.ColdVolume && w.Cold != nil {
+			if err := w.Cold(); err != nil {
+				return fmt.Errorf("a statement failed over part %s of %s: %w", p[2], p[1], err)
+			}
+		}
 		if err := w.check(ctx, part{database: p[0], table: p[1], name: p[2], rows: p[3], bytes: p[4]}); err != nil {
 			return err
 		}

@@ -12,22 +12,24 @@ package dedup
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 )
 
 // Mend makes the tables in the engine's data directory forget blocks that are not stored,
-// and says how many those were. No engine may use the directory. A table whose files are
+// and says how many those were. No engine may use the directory. What the engine has moved
+// to other disks lies below others, as it does below data's "store". A table whose files are
 // not as expected is left as it is and told of in the error; the others are mended.
-func Mend(data string) (forgotten int, err error) {
+func Mend(data string, others ...string) (forgotten int, err error) {
 	logs, err := filepath.Glob(filepath.Join(data, "store", "*", "*", "deduplication_logs"))
 	if err != nil {
 		return 0, fmt.Errorf("find deduplication logs: %w", err)
 	}
 	var bad []error
 	for _, log := range logs {
-		n, err := mendTable(filepath.Dir(log), filepath.Join(data, "deduplication_log.draft"))
+		n, err := mendTable(filepath.Dir(log), data, others)
 		forgotten += n
 		if err != nil {
 			bad = append(bad, fmt.Errorf("table %s: %w", filepath.Base(filepath.Dir(log)), err))
@@ -37,7 +39,12 @@ func Mend(data string) (forgotten int, err error) {
 }
 
 // mendTable is Mend for one table's directory.
-func mendTable(table, draft string) (forgotten int, err error) {
+func mendTable(table, data string, others []string) (forgotten int, err error) {
+	draft := filepath.Join(data, "deduplication_log.draft")
+	directories, err := onDisks(table, others)
+	if err != nil {
+		return 0, err
+	}
 	if err := checkFormat(table); err != nil {
 		return 0, err
 	}
@@ -45,7 +52,7 @@ func mendTable(table, draft string) (forgotten int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	parts, err := partsIn(table)
+	parts, err := partsIn(directories)
 	if err != nil {
 		return 0, err
 	}
@@ -66,6 +73,21 @@ func mendTable(table, draft string) (forgotten int, err error) {
 		forgotten += n
 	}
 	return forgotten, nil
+}
+
+// onDisks are the directories that a table has: the one in the data directory, and those on
+// other disks, of which one that it has moved nothing to may have none.
+func onDisks(table string, others []string) ([]string, error) {
+	all := []string{table}
+	for _, other := range others {
+		there := filepath.Join(other, "store", filepath.Base(filepath.Dir(table)), filepath.Base(table))
+		if _, err := os.Stat(there); err == nil {
+			all = append(all, there)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("find parts on another disk: %w", err)
+		}
+	}
+	return all, nil
 }
 
 // checkFormat refuses a table that is not laid out as this package expects.

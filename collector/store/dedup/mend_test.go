@@ -176,6 +176,26 @@ func TestMendLeavesWhatItDoesNotKnow(t *testing.T) {
 	}
 }
 
+// A part that was moved to another disk is stored.
+func TestMendLooksOnOtherDisks(t *testing.T) {
+	const name = "deduplication_log_1.txt"
+	data, other := t.TempDir(), t.TempDir()
+	dir := table(t, data, "0123", []string{"20261127_1_1_0"}, map[string]string{name: "1\t20261127_1_1_0\ta\n1\t20261120_2_2_0\tb\n1\t20261120_3_3_0\tc\n"})
+	alone := table(t, data, "4567", nil, map[string]string{name: "1\t20261127_1_1_0\ta\n"}) // has nothing there
+	if err := os.MkdirAll(filepath.Join(other, "store", "012", "0123", "20261120_2_2_0"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Mend(data, other); err != nil || got != 2 {
+		t.Errorf("forgot %d (%v), want 2", got, err)
+	}
+	if diff := cmp.Diff(map[string]string{name: "1\t20261127_1_1_0\ta\n1\t20261120_2_2_0\tb\n"}, read(t, dir)); diff != "" {
+		t.Errorf("log (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]string{name: ""}, read(t, alone)); diff != "" {
+		t.Errorf("log of a table that has nothing there (-want +got):\n%s", diff)
+	}
+}
+
 func TestMendWithoutTables(t *testing.T) {
 	if got, err := Mend(filepath.Join(t.TempDir(), "none")); err != nil || got != 0 {
 		t.Errorf("forgot %d (%v), want none", got, err)

@@ -40,16 +40,18 @@ func (p part) holds(q part) bool {
 		p.level >= q.level && p.mutation >= q.mutation
 }
 
-// partsIn lists the parts that a table's directory has in place.
-func partsIn(table string) (map[string][]part, error) {
-	entries, err := os.ReadDir(table)
-	if err != nil {
-		return nil, fmt.Errorf("list parts: %w", err)
-	}
+// partsIn lists the parts that a table's directories, one for each disk, have in place.
+func partsIn(directories []string) (map[string][]part, error) {
 	all := map[string][]part{}
-	for _, e := range entries {
-		if p, ok := parsePart(e.Name()); ok && e.IsDir() {
-			all[p.partition] = append(all[p.partition], p)
+	for _, directory := range directories {
+		entries, err := os.ReadDir(directory)
+		if err != nil {
+			return nil, fmt.Errorf("list parts: %w", err)
+		}
+		for _, e := range entries {
+			if p, ok := parsePart(e.Name()); ok && e.IsDir() {
+				all[p.partition] = append(all[p.partition], p)
+			}
 		}
 	}
 	return all, nil

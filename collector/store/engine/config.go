@@ -2,7 +2,9 @@ package engine
 
 import (
 	"encoding/xml"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -20,6 +22,8 @@ type Config struct {
 	// SyncInserts has what is inserted on the disk itself, and not in the system's cache
 	// alone, before an insert returns: it survives a loss of power then.
 	SyncInserts bool
+
+	Cold *Cold // a second disk; nil is none
 }
 
 const (
@@ -60,6 +64,7 @@ type serverConfig struct {
 	MaxConcurrency int    `xml:"max_concurrent_queries"`
 	MergeThreads   int    `xml:"background_pool_size"`
 	MergeRatio     int    `xml:"background_merges_mutations_concurrency_ratio"`
+	MoveThreads    int    `xml:"background_move_pool_size"`
 	ScheduleSize   int    `xml:"background_schedule_pool_size"`
 
 	// The pool is small, so the shares of it that ClickHouse keeps free for one
@@ -77,6 +82,8 @@ type serverConfig struct {
 	SyncInserts bool `xml:"merge_tree>fsync_after_insert"`
 	SyncNames   bool `xml:"merge_tree>fsync_part_directory"`
 	SyncMerges  int  `xml:"merge_tree>min_rows_to_fsync_after_merge"` // 0 is never
+
+	Storage storage `xml:"storage_configuration"`
 }
 
 // write puts the engine's configuration file into the directory.
@@ -100,6 +107,7 @@ func (c Config) write() (string, error) {
 		MaxConcurrency:  2 * (c.Readers + c.Writers),
 		MergeThreads:    mergeThreads,
 		MergeRatio:      2,
+		MoveThreads:     movesAtATime,
 		ScheduleSize:    8,
 		FreeForMerge:    1,
 		FreeForMutation: 1,
@@ -108,11 +116,15 @@ func (c Config) write() (string, error) {
 		SyncInserts:     c.SyncInserts,
 		SyncNames:       c.SyncInserts,
 		SyncMerges:      syncMerges,
+		Storage:         c.storage(),
 	}, "", "  ")
 	if err != nil {
 		return "", fmt.Errorf("encode engine configuration: %w", err)
 	}
 	path := filepath.Join(c.Dir, "config.xml")
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // whatever others may do with the last one
+		return "", fmt.Errorf("write engine configuration: %w", err)
+	}
 	if err := os.WriteFile(path, append(text, '\n'), 0o600); err != nil {
 		return "", fmt.Errorf("write engine configuration: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -43,6 +44,9 @@ func Open(c Config) (*Engine, error) {
 	lib, err := loadLibrary(c.Library)
 	if err != nil {
 		return nil, err
+	}
+	if c.Dir, err = filepath.Abs(c.Dir); err != nil { // a cache's path must be
+		return nil, fmt.Errorf("find engine directory: %w", err)
 	}
 	file, err := c.write()
 	if err != nil {
