@@ -23,6 +23,7 @@ import (
 
 	"github.com/sightline-mesh/sightline/collector/account"
 	"github.com/sightline-mesh/sightline/collector/admit"
+	"github.com/sightline-mesh/sightline/collector/clickhouse"
 	"github.com/sightline-mesh/sightline/collector/exporter"
 	"github.com/sightline-mesh/sightline/collector/gate"
 	"github.com/sightline-mesh/sightline/collector/pipeline"
@@ -67,7 +68,7 @@ func New(c Config, d Deps) (*Collector, error) {
 		return nil, err
 	}
 	ledger, admission := account.New(), admit.New(c.Limits)
-	conn := &connection{address: c.Store, log: d.Logger, opened: make(chan struct{})}
+	conn := &connection{address: c.Store, tiers: c.tiers(), log: d.Logger, opened: make(chan struct{})}
 	s := socketsIn(c.Dir)
 	on := pipeline.Config{
 		Dir: filepath.Join(c.Dir, "queue"), GRPCSocket: s.grpc, HTTPSocket: s.http,
@@ -89,7 +90,7 @@ func New(c Config, d Deps) (*Collector, error) {
 	}
 	return &Collector{
 		config: c, log: d.Logger, ledger: ledger, admission: admission, connection: conn, sockets: s,
-		trimmer: &trimmer{limit: c.StoreLimit, log: d.Logger}, tail: decide,
+		trimmer: &trimmer{most: clickhouse.Bytes{Hot: c.StoreLimit, Cold: c.ColdLimit}, tiered: c.StoragePolicy != "", log: d.Logger}, tail: decide,
 		pipeline: pipeline.New(on, pipeline.Deps{
 			Exporter: exporter.NewFactory(conn.store, ledger, decisions(decide, c.DecisionWait)), Ledger: ledger, Admission: admission, Logger: d.Logger,
 		}),

@@ -117,18 +117,24 @@ func TestValidate(t *testing.T) {
 		change func(*Config)
 		names  string
 	}{
-		"no directory":       {func(c *Config) { c.Dir = "" }, "dir"},
-		"no store":           {func(c *Config) { c.Store = "" }, "store"},
-		"store is no URL":    {func(c *Config) { c.Store = "127.0.0.1:8123" }, "store"},
-		"no budget":          {func(c *Config) { c.TraceBudget = 0.01 }, "traceBudget"},
-		"below nothing":      {func(c *Config) { c.TraceBudget = -1 }, "traceBudget"},
-		"no patience":        {func(c *Config) { c.TraceBudget, c.DecisionWait = 100, time.Millisecond }, "decisionWait"},
-		"waits for ever":     {func(c *Config) { c.TraceBudget, c.DecisionWait = 100, time.Hour }, "decisionWait"},
-		"limit of a cluster": {func(c *Config) { c.Store, c.StoreLimit = c.Store+"?cluster=main", 1<<30 }, "storeLimit"},
-		"address":            {func(c *Config) { c.GRPC = "4317" }, "grpc"},
-		"too little queue":   {func(c *Config) { c.QueueItems = 10 }, "queueItems"},
-		"too little room":    {func(c *Config) { c.MemoryMiB = 1 }, "memoryMiB"},
-		"connections":        {func(c *Config) { c.Connections = -1 }, "connections"},
+		"no directory":    {func(c *Config) { c.Dir = "" }, "dir"},
+		"no store":        {func(c *Config) { c.Store = "" }, "store"},
+		"store is no URL": {func(c *Config) { c.Store = "127.0.0.1:8123" }, "store"},
+		"no budget":       {func(c *Config) { c.TraceBudget = 0.01 }, "traceBudget"},
+		"below nothing":   {func(c *Config) { c.TraceBudget = -1 }, "traceBudget"},
+		"no patience":     {func(c *Config) { c.TraceBudget, c.DecisionWait = 100, time.Millisecond }, "decisionWait"},
+		"waits for ever":  {func(c *Config) { c.TraceBudget, c.DecisionWait = 100, time.Hour }, "decisionWait"},
+		"cold limit of a cluster": {func(c *Config) {
+			c.Store, c.StoragePolicy, c.ColdAfter, c.ColdLimit = c.Store+"?cluster=main", "tiered", time.Hour, 1
+		}, "coldLimit"},
+		"cold limit of nothing": {func(c *Config) { c.ColdLimit = 1 }, "coldLimit"},
+		"policy without an age": {func(c *Config) { c.StoragePolicy = "tiered" }, "coldAfter"},
+		"age without a policy":  {func(c *Config) { c.ColdAfter = time.Hour }, "coldAfter"},
+		"limit of a cluster":    {func(c *Config) { c.Store, c.StoreLimit = c.Store+"?cluster=main", 1<<30 }, "storeLimit"},
+		"address":               {func(c *Config) { c.GRPC = "4317" }, "grpc"},
+		"too little queue":      {func(c *Config) { c.QueueItems = 10 }, "queueItems"},
+		"too little room":       {func(c *Config) { c.MemoryMiB = 1 }, "memoryMiB"},
+		"connections":           {func(c *Config) { c.Connections = -1 }, "connections"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/sightline-mesh/sightline/collector/clickhouse"
 	"github.com/sightline-mesh/sightline/collector/limits"
 	"github.com/sightline-mesh/sightline/collector/tail"
 )
@@ -38,6 +39,14 @@ type Config struct {
 	// what takes most of the room is given up, but for today's. 0 is no limit; a store on a
 	// cluster cannot have one.
 	StoreLimit uint64
+	// StoragePolicy is the store's storage policy, with a volume "cold" that days go to once
+	// they have been over for ColdAfter, in whole hours; what is over StoreLimit goes there
+	// before its time. Empty is none: days stay where they were written. The embedded store's
+	// is engine.Tiered.
+	StoragePolicy string
+	ColdAfter     time.Duration
+	// ColdLimit is StoreLimit for what lies there; 0 is no limit.
+	ColdLimit uint64
 	// Limits are how fast each tenant may send, and how many different keys it may make.
 	Limits limits.Config
 	// TraceBudget is how many ordinary traces a second are kept, beside every trace with an
@@ -86,7 +95,7 @@ func (c Config) Validate() error {
 	if c.Dir == "" {
 		bad = append(bad, errors.New("dir: must be set"))
 	}
-	bad = append(bad, c.storeFault()) // nil is left out
+	bad = append(bad, c.storeFault(), c.tiersFault()) // nil is left out
 	for name, address := range map[string]string{
 		"grpc": c.GRPC, "http": c.HTTP, "zipkin": c.Zipkin, "jaegerGRPC": c.JaegerGRPC, "jaegerHTTP": c.JaegerHTTP,
 	} {
@@ -135,7 +144,23 @@ func (c Config) storeFault() error {
 	case err != nil, u.Scheme == "", u.Host == "": // what was said may hold a password, and so may the fault
 		return errors.New("store: not an address like http://host:8123/database")
 	case c.StoreLimit > 0 && u.Query().Has("cluster"):
-		return errors.New("storeLimit: a store on a cluster cannot have one; set ClickHouse's storage policies there")
+		return errors.New("storeLimit: a store on a cluster cannot have one; name a storage policy of its servers with storagePolicy")
+	case c.ColdLimit > 0 && u.Query().Has("cluster"):
+		return errors.New("coldLimit: a store on a cluster cannot have one")
+	}
+	return nil
+}
+
+func (c Config) tiers() clickhouse.Tiers {
+	return clickhouse.Tiers{Policy: c.StoragePolicy, After: c.ColdAfter}
+}
+
+func (c Config) tiersFault() error {
+	if err := c.tiers().Validate(); err != nil {
+		return fmt.Errorf("storagePolicy, coldAfter: %w", err)
+	}
+	if c.ColdLimit > 0 && c.StoragePolicy == "" {
+		return errors.New("coldLimit: want storagePolicy with it: no days go anywhere else")
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ const (
 // connection is the store, once it has answered and its schema is the newest.
 type connection struct {
 	address string
+	tiers   clickhouse.Tiers
 	log     *slog.Logger
 	ready   atomic.Pointer[clickhouse.Store]
 	opened  chan struct{} // closed when ready is set
@@ -42,7 +43,7 @@ func (c *connection) store() (*clickhouse.Store, error) {
 // open tries until the store has the schema or ctx ends. Only an address that no store
 // can have is an error.
 func (c *connection) open(ctx context.Context) error {
-	s, err := clickhouse.Open(ctx, clickhouse.Config{DSN: c.address})
+	s, err := clickhouse.Open(ctx, clickhouse.Config{DSN: c.address, Tiers: c.tiers})
 	if err != nil {
 		return fmt.Errorf("open the store: %w", err)
 	}

@@ -70,6 +70,8 @@ func TestStatusIsWell(t *testing.T) {
 		{"a breaker", meshStatus{Proxies: []mesh.ProxyStatus{good}, Breakers: []mesh.Verdict{{ID: "v"}}}, false},
 		{"a collector whose disk is full", meshStatus{Signals: []signal.Pipeline{{Trouble: "the queue's disk is full"}}}, false},
 		{"a damaged part of the store", meshStatus{Store: signal.StoreState{Damaged: []signal.DamagedPart{{Table: "spans", Part: "broken_1"}}}}, false},
+		{"a disk for old days", meshStatus{Store: signal.StoreState{Cold: &signal.ColdState{Bytes: 1}}}, true},
+		{"a disk for old days that is away", meshStatus{Store: signal.StoreState{Cold: &signal.ColdState{Trouble: "connection refused"}}}, false},
 		{"one of a registry without a sidecar", meshStatus{Proxies: []mesh.ProxyStatus{{Instance: mesh.Instance{Origin: "file"}}}}, true},
 	} {
 		if got := c.s.problems(); (len(got) == 0) != c.ok {

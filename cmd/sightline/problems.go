@@ -56,6 +56,9 @@ func (s meshStatus) problems() []string {
 			out = append(out, fmt.Sprintf("%d %s: %s", n, one.many, few(one.names)))
 		}
 	}
+	if cold := s.Store.Cold; cold != nil && cold.Trouble != "" {
+		out = append(out, "old days of the store do not get to the disk for them, or do not answer there: "+cold.Trouble)
+	}
 	if trouble := s.trouble(); trouble != "" {
 		out = append(out, "telemetry is refused: "+trouble)
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-const storeLimitHelp = "how much of the disk the store may take, such as 50GiB, before the oldest day of what takes most is given up, but for today's (default: no limit, rows go by their age)"
+const storeLimitHelp = "how much of the disk the store may take, such as 50GiB, before the oldest day of what takes most is given up, or goes where old days go if that is said (--cold-path, --cold-s3, --storage-policy), but for today's (default: no limit, rows go by their age)"
 
 // sizeFlag is a number of bytes, as people write them; the zero value is not set.
 type sizeFlag uint64

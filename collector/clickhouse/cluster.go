@@ -43,6 +43,7 @@ var (
 	plainViewMade = regexp.MustCompile(comments + `CREATE ((?:OR REPLACE )?VIEW(?: IF NOT EXISTS)?) (\w+) AS\n(.*\n)FROM (\w+)$`)
 	tableFilled   = regexp.MustCompile(comments + `INSERT INTO (\w+)\n(.*\n)FROM (\w+)\n(.*)$`)
 	tableAltered  = regexp.MustCompile(comments + `ALTER TABLE (\w+)(\s+)(ADD COLUMN|ADD INDEX) (.*)$`)
+	rowsKept      = regexp.MustCompile(comments + `ALTER TABLE (\w+)(\s+MODIFY (?:SETTING|TTL) .*)$`)
 )
 
 // replicatedSettings are named otherwise than those of a table on one server.
@@ -69,6 +70,9 @@ func (c cluster) statements(one string) ([]string, error) {
 	}
 	if f := tableAltered.FindStringSubmatch(one); f != nil {
 		return c.alter(f[1:])
+	}
+	if f := rowsKept.FindStringSubmatch(one); f != nil { // where rows lie is the local tables' alone
+		return []string{f[1] + "ALTER TABLE " + c.on(f[2]+"_local") + f[3]}, nil
 	}
 	return nil, fmt.Errorf("%w: no form of %.60q… for a cluster is known", errSchema, one)
 }
@@ -103,6 +107,14 @@ func (c cluster) alter(f []string) ([]string, error) {
 		all = append(all, "ALTER TABLE "+c.on(f[1])+change)
 	}
 	return all, nil
+}
+
+// stored is the table that has the rows of one.
+func (c cluster) stored(table string) string {
+	if c == (cluster{}) {
+		return table
+	}
+	return table + "_local"
 }
 
 func (c cluster) called(table string) string { return "`" + c.database + "`.`" + table + "`" }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -26,9 +27,49 @@ func onCluster(t *testing.T, c cluster) []string {
 	return statements
 }
 
+// tiersOnCluster are the statements that make the tables of a cluster with tiers, and those
+// that give them to tables that are there, and take them back.
+func tiersOnCluster(t *testing.T, c cluster) []string {
+	t.Helper()
+	all, err := migrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var made, changed []string
+	add := func(to *[]string, statement string) {
+		t.Helper()
+		on, err := c.statements(statement)
+		if err != nil {
+			t.Fatal(err)
+		}
+		*to = append(*to, on...)
+	}
+	wish := Tiers{"tiered", 48 * time.Hour}
+	for _, m := range all {
+		table, ok := tierOf(m.statement)
+		if !ok {
+			continue
+		}
+		add(&made, wish.in(m.statement))
+		for _, one := range append(wish.change(table, tableState{}), Tiers{}.change(table, tableState{hours: 72})...) {
+			add(&changed, one)
+		}
+	}
+	return append(made, changed...)
+}
+
 func TestClusterSchema(t *testing.T) {
-	const golden = "testdata/cluster.sql"
-	got := strings.Join(onCluster(t, cluster{"main", "sightline"}), ";\n\n") + ";\n"
+	c := cluster{"main", "sightline"}
+	for golden, statements := range map[string][]string{
+		"testdata/cluster.sql":       onCluster(t, c),
+		"testdata/cluster_tiers.sql": tiersOnCluster(t, c),
+	} {
+		checkGolden(t, golden, strings.Join(statements, ";\n\n")+";\n")
+	}
+}
+
+func checkGolden(t *testing.T, golden, got string) {
+	t.Helper()
 	if *update {
 		if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
 			t.Fatal(err)
@@ -46,7 +87,8 @@ func TestClusterSchema(t *testing.T) {
 // The engine's own parser reads each statement, and reads the same in what it makes of it.
 func TestEngineParsesClusterSchema(t *testing.T) {
 	s := openMigrated(t)
-	for _, statement := range onCluster(t, cluster{"main", "sightline"}) {
+	c := cluster{"main", "sightline"}
+	for _, statement := range append(onCluster(t, c), tiersOnCluster(t, c)...) {
 		rows, err := s.conn.Query(t.Context(), "EXPLAIN AST "+statement)
 		if err != nil {
 			t.Errorf("%s\n%v", statement, err)

@@ -58,7 +58,7 @@ func (s *Store) apply(ctx context.Context, all []migration) error {
 		if applied[m.version] {
 			continue
 		}
-		if err := s.change(ctx, m.statement); err != nil {
+		if err := s.change(ctx, s.cfg.Tiers.in(m.statement)); err != nil {
 			return fmt.Errorf("apply migration %s: %w", m.name, err)
 		}
 		if err := s.conn.Exec(ctx, recordMigration, Param("version", m.version), Param("name", m.name)); err != nil {

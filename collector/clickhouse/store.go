@@ -24,6 +24,7 @@ type Config struct {
 	QueryMemory  uint64        // most memory of one query in bytes; 2 GiB
 	QueryRows    uint64        // most rows one query may read; 2,000 million
 	MaxConns     int           // connections to the engine; 8
+	Tiers        Tiers         // where old days go, for who migrates; nowhere
 }
 
 // Store reads and writes the mesh's tables. It is safe for concurrent use.
@@ -42,6 +43,9 @@ type Store struct {
 // Open prepares a store; it makes no connection yet, so the engine may start later.
 func Open(_ context.Context, cfg Config) (*Store, error) {
 	cfg = withDefaults(cfg)
+	if err := cfg.Tiers.Validate(); err != nil {
+		return nil, err
+	}
 	opt, on, err := parse(cfg.DSN)
 	if err != nil {
 		return nil, fmt.Errorf("parse store address: %w", err)

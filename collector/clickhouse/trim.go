@@ -16,6 +16,8 @@ var (
 	partitionsByDay string
 	//go:embed sql/query/size.sql
 	sizeOfStore string
+	//go:embed sql/query/cold_state.sql
+	coldState string
 )
 
 // bulk is what is given up for want of room: tables that are of no use without each other
@@ -29,70 +31,162 @@ func bulk() [][]string {
 func tablesOfSpans() []string { return []string{"spans", "trace_index"} }
 
 // errTrimCluster is a limit for a store whose size nobody knows at one place.
-var errTrimCluster = errors.New("a limit is for a store on one server; on a cluster set ClickHouse's storage policies")
+var errTrimCluster = errors.New("a limit is for a store on one server; on a cluster name a storage policy of its servers")
 
-// Trimmed is a day that was given up.
+// Trimmed is a day that was given up, or that went to the disk for old days before its time.
 type Trimmed struct {
 	Tables []string
 	Day    time.Time
-	Bytes  uint64
+	Bytes  uint64 // that it took where there was no room
+	Moved  bool
 }
 
-// partition is what a table holds of a day.
+// Bytes are so many on the disk that rows are written to, and on that for old days.
+type Bytes struct{ Hot, Cold uint64 }
+
+// partition is what a table holds of a day on one of the disks.
 type partition struct {
 	table, id string
 	day       time.Time
+	cold      bool
 	bytes     uint64
 }
 
-// Size is how many bytes all tables have on disk. On a cluster it is this server's part.
-func (s *Store) Size(ctx context.Context) (uint64, error) {
-	var n uint64
-	if err := s.conn.QueryRow(ctx, sizeOfStore).Scan(&n); err != nil {
-		return 0, fmt.Errorf("ask for the store's size: %w", err)
+// Size is how many bytes all tables have. On a cluster it is this server's part.
+func (s *Store) Size(ctx context.Context) (n Bytes, err error) {
+	var all uint64
+	if err := s.conn.QueryRow(ctx, sizeOfStore).Scan(&all, &n.Cold); err != nil {
+		return Bytes{}, fmt.Errorf("ask for the store's size: %w", err)
 	}
+	n.Hot = all - n.Cold
 	return n, nil
 }
 
-// Trim gives up whole days until the store has no more than a number of bytes: each time
-// the oldest day of what takes most of the room. The day of now stays, so the store may be
-// larger still. It returns what was given up, with an error too.
-func (s *Store) Trim(ctx context.Context, most uint64, now time.Time) ([]Trimmed, error) {
+// ColdState is what a disk for old days last failed with, within minutes, and how many bytes
+// should have gone there an hour ago and are still where they were written. They may be on
+// their way.
+func (s *Store) ColdState(ctx context.Context) (failure string, late uint64, err error) {
+	if s.cfg.Tiers == (Tiers{}) {
+		return "", 0, nil
+	}
+	if err := s.conn.QueryRow(ctx, coldState).Scan(&failure, &late); err != nil {
+		return "", 0, fmt.Errorf("ask how the disk for old days is: %w", err)
+	}
+	return failure, late, nil
+}
+
+// Trim makes room on whichever disk has more than so many bytes, 0 being no limit: each time
+// the oldest day of what takes most of the room goes. From the disk that rows are written to
+// it goes to the one for old days if there is one, and else it is given up, as it is from the
+// latter. The day of now stays, so the store may be larger still. It returns what went, with
+// an error too.
+func (s *Store) Trim(ctx context.Context, most Bytes, now time.Time) ([]Trimmed, error) {
 	if s.cluster != (cluster{}) {
 		return nil, fmt.Errorf("trim the store: %w", errTrimCluster)
 	}
 	size, err := s.Size(ctx)
-	if err != nil || size <= most {
+	if err != nil {
 		return nil, err
 	}
+	var all []Trimmed
+	for _, full := range []fullDisk{
+		{true, size.Cold, most.Cold}, // first: the other may send days there
+		{false, size.Hot, most.Hot},
+	} {
+		if full.most == 0 || full.is <= full.most {
+			continue
+		}
+		gone, err := s.trimDisk(ctx, full, now)
+		all = append(all, gone...)
+		if err != nil {
+			return all, err
+		}
+	}
+	return all, nil
+}
+
+// fullDisk has more bytes than it may have.
+type fullDisk struct {
+	cold     bool
+	is, most uint64
+}
+
+// trimDisk makes room on a disk, if there are days that may go.
+func (s *Store) trimDisk(ctx context.Context, full fullDisk, now time.Time) (gone []Trimmed, err error) {
 	all, err := collect(ctx, s, partitionsByDay, scanPartition, nil)
 	if err != nil {
 		return nil, fmt.Errorf("list the store's days: %w", err)
 	}
+	moves := !full.cold && s.cfg.Tiers != (Tiers{})
+	sends, err := tieredTables()
+	if err != nil {
+		return nil, err
+	}
+	here := slices.DeleteFunc(slices.Clone(all), func(p partition) bool {
+		return p.cold != full.cold || moves && !slices.ContainsFunc(sends, func(t tiered) bool { return t.table == p.table })
+	})
 	today := now.UTC().Truncate(24 * time.Hour)
-	var gone []Trimmed
-	for size > most {
+	for full.is > full.most {
 		var day []partition
-		day, all = oldestOfLargest(all, today)
+		day, here = oldestOfLargest(here, today)
 		if len(day) == 0 {
 			break
 		}
-		t := Trimmed{Day: day[0].day}
-		for _, p := range day {
-			if err := s.conn.Exec(ctx, "ALTER TABLE "+p.table+" DROP PARTITION ID '"+p.id+"'"); err != nil {
-				return gone, fmt.Errorf("give up %s of %s: %w", p.day.Format(time.DateOnly), p.table, err)
-			}
-			t.Tables = append(t.Tables, p.table)
-			t.Bytes += p.bytes
+		t := Trimmed{Day: day[0].day, Moved: moves}
+		if !moves {
+			day = whole(all, day)
 		}
-		size -= min(size, t.Bytes)
+		if err := s.free(ctx, day, &t); err != nil {
+			return gone, err
+		}
+		for _, p := range day {
+			if p.cold == full.cold {
+				t.Bytes += p.bytes
+			}
+		}
+		full.is -= min(full.is, t.Bytes)
 		gone = append(gone, t)
 	}
 	return gone, nil
 }
 
+// free moves a day to the disk for old ones, or gives it up, and says of which tables.
+func (s *Store) free(ctx context.Context, day []partition, t *Trimmed) error {
+	how := "DROP PARTITION ID '%s'"
+	if t.Moved {
+		how = "MOVE PARTITION ID '%s' TO VOLUME '" + coldVolume + "'"
+	}
+	for _, p := range day {
+		if err := s.conn.Exec(ctx, "ALTER TABLE "+p.table+" "+fmt.Sprintf(how, p.id)); err != nil {
+			return fmt.Errorf("make room: %s of %s: %w", p.day.Format(time.DateOnly), p.table, err)
+		}
+		if !slices.Contains(t.Tables, p.table) {
+			t.Tables = append(t.Tables, p.table)
+		}
+	}
+	return nil
+}
+
+// whole is a day on all disks, of all tables that are of no use without those that it is of.
+func whole(all, day []partition) []partition {
+	var out []partition
+	for _, tables := range bulk() {
+		if !slices.Contains(tables, day[0].table) {
+			continue
+		}
+		for _, p := range all {
+			if p.day.Equal(day[0].day) && slices.Contains(tables, p.table) {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}
+
 func scanPartition(rows driver.Rows) (p partition, err error) {
-	err = rows.Scan(&p.table, &p.id, &p.day, &p.bytes)
+	var cold uint8
+	err = rows.Scan(&p.table, &p.id, &p.day, &cold, &p.bytes)
+	p.cold = cold == 1
 	return p, err
 }
 

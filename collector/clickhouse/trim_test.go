@@ -13,14 +13,14 @@ import (
 func TestOldestOfLargest(t *testing.T) {
 	day := func(n int) time.Time { return time.Date(2026, 11, n, 0, 0, 0, 0, time.UTC) }
 	all := []partition{
-		{"logs", "1", day(1), 10},
-		{"red", "1", day(1), 500},
-		{"red_1m", "1", day(1), 9_000},
-		{"logs", "2", day(2), 10},
-		{"spans", "2", day(2), 300},
-		{"trace_index", "2", day(2), 60},
-		{"spans", "3", day(3), 300},
-		{"trace_index", "3", day(3), 1},
+		{"logs", "1", day(1), false, 10},
+		{"red", "1", day(1), false, 500},
+		{"red_1m", "1", day(1), false, 9_000},
+		{"logs", "2", day(2), false, 10},
+		{"spans", "2", day(2), false, 300},
+		{"trace_index", "2", day(2), false, 60},
+		{"spans", "3", day(3), false, 300},
+		{"trace_index", "3", day(3), false, 1},
 	}
 	tests := []struct {
 		name  string
@@ -66,11 +66,11 @@ func TestTrim(t *testing.T) {
 	if gone, err := s.Trim(t.Context(), size, now); err != nil || len(gone) > 0 {
 		t.Errorf("within its limit it gave up %v, %v", gone, err)
 	}
-	gone, err := s.Trim(t.Context(), size-1, now)
+	gone, err := s.Trim(t.Context(), Bytes{Hot: size.Hot - 1}, now)
 	if err != nil || len(gone) != 1 || gone[0].Bytes == 0 || gone[0].Day.Format(time.DateOnly) != days[0].Format(time.DateOnly) {
 		t.Errorf("a byte above it it gave up %v, %v", gone, err)
 	}
-	if gone, err = s.Trim(t.Context(), 1, now); err != nil || len(gone) != 3 {
+	if gone, err = s.Trim(t.Context(), Bytes{Hot: 1}, now); err != nil || len(gone) != 3 {
 		t.Errorf("with no room at all it gave up %v, %v", gone, err)
 	}
 	for query, want := range map[string]uint64{
@@ -92,7 +92,7 @@ func TestTrimOfAClusterIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if _, err := s.Trim(t.Context(), 1, time.Now()); err == nil {
+	if _, err := s.Trim(t.Context(), Bytes{Hot: 1}, time.Now()); err == nil {
 		t.Error("a limit for the whole of a cluster was taken")
 	}
 }

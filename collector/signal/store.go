@@ -11,6 +11,13 @@ import (
 type StoreState struct {
 	Bytes   uint64        `json:"bytes"`   // of all tables on disk; 0 before it was measured
 	Damaged []DamagedPart `json:"damaged"` // set aside; what they hold is in no answer
+	Cold    *ColdState    `json:"cold,omitempty"`
+}
+
+// ColdState is how the disk stood that old days go to, where there is one.
+type ColdState struct {
+	Bytes   uint64 `json:"bytes"`             // of StoreState's that lie there
+	Trouble string `json:"trouble,omitempty"` // what keeps old days from it, or from answering
 }
 
 // DamagedPart is a part of a table whose files are not what was written.

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/sightline-mesh/sightline/cmd/sightline/supervise"
@@ -37,6 +38,14 @@ func (c Config) storeProcess(passwordFile string, out io.Writer) *supervise.Chil
 	}
 	if c.SyncInserts {
 		args = append(args, "--sync-inserts")
+	}
+	for _, f := range [][2]string{{"--cold-path", c.Cold.Path}, {"--cold-s3", c.Cold.S3}, {"--cold-s3-credentials-file", c.Cold.CredentialsFile}} {
+		if f[1] != "" {
+			args = append(args, f[0], f[1])
+		}
+	}
+	if c.Cold.CacheBytes > 0 {
+		args = append(args, "--cold-s3-cache", strconv.FormatInt(c.Cold.CacheBytes, 10)+"B")
 	}
 	return c.process("store", args, out)
 }

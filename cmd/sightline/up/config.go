@@ -1,6 +1,7 @@
 package up
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sightline-mesh/sightline/collector/clickhouse"
+	"github.com/sightline-mesh/sightline/collector/store/cold"
+	"github.com/sightline-mesh/sightline/collector/store/engine"
 	"github.com/sightline-mesh/sightline/controlplane/ca"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
@@ -33,6 +37,15 @@ type Config struct {
 	// StoreLimit is how many bytes the store may have on disk before its oldest days are
 	// given up; 0 is no limit.
 	StoreLimit uint64
+	// Cold is where the embedded store's old days go; its zero value is nowhere.
+	Cold cold.Config
+	// StoragePolicy is the same for a server of ClickHouse: one of its storage policies, with
+	// a volume "cold".
+	StoragePolicy string
+	// ColdAfter is how long days stay where they were written, from their end on; 0 is 48 h.
+	ColdAfter time.Duration
+	// ColdLimit is StoreLimit for what lies there; 0 is no limit.
+	ColdLimit uint64
 	// SyncInserts has the embedded store's inserts survive a loss of power.
 	SyncInserts bool
 	// LimitsFile says how fast each tenant may send telemetry, and how many different keys
@@ -106,11 +119,50 @@ func (c Config) Validate() error {
 	if c.CertTTL <= 0 {
 		bad = append(bad, fmt.Errorf("cert-ttl: %s: want more than 0", c.CertTTL))
 	}
+	bad = append(bad, c.coldFault()) // nil is left out
 	if _, err := mesh.ParsePathNormalization(string(c.PathNormalization)); err != nil {
 		bad = append(bad, fmt.Errorf("path-normalization: %w", err))
 	}
 	return errors.Join(bad...)
 }
+
+func (c Config) coldFault() error {
+	bad := []error{c.Cold.Validate()}
+	embedded := c.Cold != (cold.Config{})
+	if embedded && c.ClickHouse != "" {
+		bad = append(bad, errors.New("cold-path, cold-s3: want neither with clickhouse: its disks are its own; name its policy with storage-policy"))
+	}
+	if c.StoragePolicy != "" && c.ClickHouse == "" {
+		bad = append(bad, errors.New("storage-policy: want clickhouse with it: the embedded store's disk for old days is said by cold-path or cold-s3"))
+	}
+	if !embedded && c.StoragePolicy == "" {
+		if c.ColdAfter != 0 {
+			bad = append(bad, errors.New("cold-after: want cold-path, cold-s3 or storage-policy with it"))
+		}
+		if c.ColdLimit != 0 {
+			bad = append(bad, errors.New("cold-limit: want cold-path, cold-s3 or storage-policy with it"))
+		}
+		return errors.Join(bad...)
+	}
+	if err := c.tiers().Validate(); err != nil {
+		bad = append(bad, fmt.Errorf("storage-policy, cold-after: %w", err))
+	}
+	return errors.Join(bad...)
+}
+
+// tiers are where old days go.
+func (c Config) tiers() clickhouse.Tiers {
+	t := clickhouse.Tiers{Policy: c.StoragePolicy, After: cmp.Or(c.ColdAfter, defaultColdAfter)}
+	if c.Cold != (cold.Config{}) {
+		t.Policy = engine.Tiered
+	}
+	if t.Policy == "" {
+		return clickhouse.Tiers{}
+	}
+	return t
+}
+
+const defaultColdAfter = 48 * time.Hour
 
 // storeSocket is the path of the Unix socket that the embedded store listens on, if any.
 func (c Config) storeSocket() string {

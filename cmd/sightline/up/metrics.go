@@ -42,6 +42,10 @@ var (
 		"What a tenant's requests within its rate were large, decompressed.", []string{"tenant", "signal"}, nil)
 	storeSize = prometheus.NewDesc("sightline_store_bytes",
 		"What the store's tables have on disk, measured every minute.", nil, nil)
+	storeCold = prometheus.NewDesc("sightline_store_cold_bytes",
+		"What of sightline_store_bytes lies where old days go; without such a disk there is none.", nil, nil)
+	storeColdTrouble = prometheus.NewDesc("sightline_store_cold_trouble",
+		"Whether something keeps old days from the disk that they go to, or from answering there.", nil, nil)
 	storeDamaged = prometheus.NewDesc("sightline_store_damaged_parts",
 		"Parts of the store's tables that were set aside because their files are damaged.", nil, nil)
 	tracesKept = prometheus.NewDesc("sightline_traces_kept_total",
@@ -67,6 +71,8 @@ func (pipelineMetrics) Describe(ch chan<- *prometheus.Desc) {
 	ch <- tenantBytes
 	ch <- connections
 	ch <- storeSize
+	ch <- storeCold
+	ch <- storeColdTrouble
 	ch <- made
 	ch <- unaccounted
 	ch <- storeDamaged
@@ -92,6 +98,14 @@ func (p pipelineMetrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	state := p.c.StoreState()
 	ch <- prometheus.MustNewConstMetric(storeSize, prometheus.GaugeValue, float64(state.Bytes))
+	if state.Cold != nil {
+		trouble := 0.
+		if state.Cold.Trouble != "" {
+			trouble = 1
+		}
+		ch <- prometheus.MustNewConstMetric(storeCold, prometheus.GaugeValue, float64(state.Cold.Bytes))
+		ch <- prometheus.MustNewConstMetric(storeColdTrouble, prometheus.GaugeValue, trouble)
+	}
 	ch <- prometheus.MustNewConstMetric(storeDamaged, prometheus.GaugeValue, float64(len(state.Damaged)))
 	for _, t := range p.c.Tenants() {
 		count(tenantItems, t.Taken, t.Tenant, t.Signal, "taken", "")

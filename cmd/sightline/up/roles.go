@@ -116,9 +116,11 @@ func (m *Mesh) assemble(ctx context.Context) (*roles, error) {
 			return nil, err
 		}
 	}
+	tiers := m.c.tiers()
 	r.collector, err = collector.New(collector.Config{
 		Dir: filepath.Join(m.c.Dir, "collector"), Store: m.dsn,
 		GRPC: m.c.OTLPGRPCListen, HTTP: m.c.OTLPHTTPListen, StoreLimit: m.c.StoreLimit,
+		StoragePolicy: tiers.Policy, ColdAfter: tiers.After, ColdLimit: m.c.ColdLimit,
 		TraceBudget: m.c.TraceBudget, DecisionWait: m.c.DecisionWait,
 		Zipkin: m.c.ZipkinListen, JaegerGRPC: m.c.JaegerGRPCListen, JaegerHTTP: m.c.JaegerHTTPListen, Limits: most,
 	}, collector.Deps{ServerTLS: source.ServerTLS, Namespace: provedNamespace, Watch: source.Watch, Logger: m.c.Logger})

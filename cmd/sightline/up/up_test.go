@@ -7,8 +7,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
+	"github.com/sightline-mesh/sightline/collector/store/cold"
 	"github.com/sightline-mesh/sightline/controlplane/admin"
 	"github.com/sightline-mesh/sightline/controlplane/mesh"
 )
@@ -30,6 +32,51 @@ func TestEveryFaultIsNamed(t *testing.T) {
 	c.Dir = t.TempDir()
 	if err := c.Validate(); err != nil {
 		t.Errorf("defaults with a directory: %v", err)
+	}
+}
+
+func TestWhereOldDaysGo(t *testing.T) {
+	const key = "/etc/sightline/s3"
+	for _, tt := range []struct {
+		name  string
+		set   func(c *Config)
+		fault string
+		tiers clickhouse.Tiers
+		args  string
+	}{
+		{"nowhere", func(*Config) {}, "", clickhouse.Tiers{}, ""},
+		{"a path", func(c *Config) { c.Cold.Path = "/mnt/cold" }, "", clickhouse.Tiers{Policy: "tiered", After: 48 * time.Hour}, "--cold-path /mnt/cold"},
+		{"S3", func(c *Config) {
+			c.Cold = cold.Config{S3: "https://s3/b/p", CredentialsFile: key, CacheBytes: 1 << 30}
+			c.ColdAfter, c.ColdLimit = 24*time.Hour, 1<<40
+		}, "", clickhouse.Tiers{Policy: "tiered", After: 24 * time.Hour}, "--cold-s3 https://s3/b/p --cold-s3-credentials-file " + key + " --cold-s3-cache 1073741824B"},
+		{"a server's policy", func(c *Config) { c.ClickHouse, c.StoragePolicy = "http://db:8123/sightline", "slow" }, "", clickhouse.Tiers{Policy: "slow", After: 48 * time.Hour}, ""},
+		{"a path of a server", func(c *Config) { c.ClickHouse, c.Cold.Path = "http://db:8123/sightline", "/mnt/cold" }, "cold-path, cold-s3: want neither with clickhouse", clickhouse.Tiers{}, ""},
+		{"a policy of the embedded", func(c *Config) { c.StoragePolicy = "slow" }, "storage-policy: want clickhouse", clickhouse.Tiers{}, ""},
+		{"an age alone", func(c *Config) { c.ColdAfter = time.Hour }, "cold-after: want cold-path", clickhouse.Tiers{}, ""},
+		{"a limit alone", func(c *Config) { c.ColdLimit = 1 }, "cold-limit: want cold-path", clickhouse.Tiers{}, ""},
+		{"half an hour", func(c *Config) { c.Cold.Path, c.ColdAfter = "/mnt/cold", 30*time.Minute }, "cold-after", clickhouse.Tiers{}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := Default()
+			c.Dir = t.TempDir()
+			tt.set(&c)
+			err := c.Validate()
+			switch {
+			case tt.fault != "":
+				if err == nil || !strings.Contains(err.Error(), tt.fault) {
+					t.Errorf("Validate = %v, want %q in it", err, tt.fault)
+				}
+				return
+			case err != nil:
+				t.Error(err)
+			case c.tiers() != tt.tiers:
+				t.Errorf("old days go to %+v, want %+v", c.tiers(), tt.tiers)
+			}
+			if args := strings.Join(c.storeProcess("", io.Discard).Args, " "); !strings.HasSuffix(args, tt.args) {
+				t.Errorf("the store's flags: %s; want %s", args, tt.args)
+			}
+		})
 	}
 }
 

@@ -228,7 +228,7 @@ func (s *Shop) StoreState() signal.StoreState {
 	}
 	since := s.started.Add(-3 * time.Hour)
 	day := since.AddDate(0, 0, -2).UTC().Truncate(24 * time.Hour)
-	return signal.StoreState{Bytes: 44_300_000_000, Damaged: []signal.DamagedPart{{
+	return signal.StoreState{Bytes: 44_300_000_000, Cold: &signal.ColdState{Bytes: 31_700_000_000}, Damaged: []signal.DamagedPart{{
 		Table: "red_1m", Part: "broken-on-start_" + day.Format("20060102") + "_1_86_3", Day: day, Bytes: 1_310_720, Since: since,
 	}}}
 }

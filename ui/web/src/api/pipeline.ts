@@ -37,6 +37,15 @@ export interface Sent {
 export interface StoreState {
   bytes: number; // 0 before it was measured
   damaged: DamagedPart[];
+  /** Where there is a disk that old days go to. */
+  cold?: ColdState;
+}
+
+/** How the disk for old days stood. */
+export interface ColdState {
+  bytes: number; // of the store's that lie there
+  /** What keeps old days from it, or from answering. */
+  trouble?: string;
 }
 
 /** Part of a table that was set aside: what it holds is in no answer. */

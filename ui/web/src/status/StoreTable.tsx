@@ -3,12 +3,22 @@ import { bytes, time } from "../format";
 import { Icon } from "../ui/Icon";
 import { TableScroll } from "./TableScroll";
 
+function size({ bytes: all, cold }: StoreState): string {
+  if (all === 0) return "Not measured yet: it is once a minute.";
+  return `${bytes(all)} on disk${cold ? `, ${bytes(cold.bytes)} of it on the disk for old days` : ""}.`;
+}
+
 /** How large the store is, and what of it can no longer be read. */
 export function StoreTable({ store }: { store: StoreState }) {
   return (
     <>
       <h2 className="table-title">Store</h2>
-      <p className="table-note">{store.bytes > 0 ? `${bytes(store.bytes)} on disk.` : "Not measured yet: it is once a minute."}</p>
+      <p className="table-note">{size(store)}</p>
+      {store.cold?.trouble && (
+        <p className="note note-warn table-alert" role="status">
+          <Icon name="warn" /> <b>Old days do not get to the disk for them, or do not answer there.</b> {store.cold.trouble}
+        </p>
+      )}
       {store.damaged.length > 0 && (
         <>
           <p className="note note-warn table-alert" role="status">
