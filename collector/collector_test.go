@@ -38,7 +38,7 @@ func TestStoreComesAndGoes(t *testing.T) {
 	until(t, col, "all is stored", func() bool { return storedAll(col, 30) })
 	checkBooks(t, col, 30, 30)
 
-	for _, table := range []string{"spans", "logs", "samples"} {
+	for _, table := range []string{"all_spans", "logs", "samples"} {
 		if n := rowsOf(t, col, table); n != 30 {
 			t.Errorf("%d rows of %s", n, table)
 		}

@@ -268,7 +268,7 @@ type kept struct {
 
 func readKept(t *testing.T, s *clickhouse.Store) map[[16]byte]kept {
 	t.Helper()
-	rows, err := s.Query(t.Context(), "SELECT lower(hex(trace_id)), count(), uniqExact(span_id), toFloat64(max(weight)) FROM spans GROUP BY trace_id")
+	rows, err := s.Query(t.Context(), "SELECT lower(hex(trace_id)), count(), uniqExact(span_id), toFloat64(max(weight)) FROM all_spans GROUP BY trace_id")
 	if err != nil {
 		t.Fatal(err)
 	}

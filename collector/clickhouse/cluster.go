@@ -17,20 +17,21 @@ type cluster struct{ name, database string }
 // on one shard: rows by destination, spans and their index by trace, values by series.
 func shardKeys() map[string]string {
 	return map[string]string{
-		"migrations":  "version",
-		"red":         "cityHash64(destination)",
-		"red_1m":      "cityHash64(destination)",
-		"red_1h":      "cityHash64(destination)",
-		"spans":       "cityHash64(trace_id)",
-		"trace_index": "cityHash64(trace_id)",
-		"operations":  "", // filled by a view alone, on the spans' shard
-		"attributes":  "cityHash64(key)",
-		"logs":        "cityHash64(service, instance)",
-		"series":      "fingerprint",
-		"samples":     "fingerprint",
-		"histograms":  "fingerprint",
-		"exemplars":   "fingerprint",
-		"metadata":    "cityHash64(metric)",
+		"migrations":    "version",
+		"red":           "cityHash64(destination)",
+		"red_1m":        "cityHash64(destination)",
+		"red_1h":        "cityHash64(destination)",
+		"spans":         "cityHash64(trace_id)",
+		"spans_by_time": "cityHash64(trace_id)",
+		"trace_index":   "cityHash64(trace_id)",
+		"operations":    "", // filled by a view alone, on the spans' shard
+		"attributes":    "cityHash64(key)",
+		"logs":          "cityHash64(service, instance)",
+		"series":        "fingerprint",
+		"samples":       "fingerprint",
+		"histograms":    "fingerprint",
+		"exemplars":     "fingerprint",
+		"metadata":      "cityHash64(metric)",
 	}
 }
 
@@ -40,6 +41,7 @@ var (
 	clusterName   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
 	tableMade     = regexp.MustCompile(comments + `CREATE TABLE IF NOT EXISTS (\w+)\n(\(.*\n\))\nENGINE = (\w*MergeTree)(\(\w+\))?\n(.*)$`)
 	viewMade      = regexp.MustCompile(comments + `CREATE ((?:OR REPLACE )?MATERIALIZED VIEW(?: IF NOT EXISTS)?) (\w+) TO (\w+) AS\n(.*\n)FROM (\w+)\n(.*)$`)
+	tablesMerged  = regexp.MustCompile(comments + `CREATE TABLE IF NOT EXISTS (\w+) AS (\w+)\nENGINE = Merge\(currentDatabase\(\), '\^([\w()?]+)\$'\)$`)
 	plainViewMade = regexp.MustCompile(comments + `CREATE ((?:OR REPLACE )?VIEW(?: IF NOT EXISTS)?) (\w+) AS\n(.*\n)FROM (\w+)$`)
 	tableFilled   = regexp.MustCompile(comments + `INSERT INTO (\w+)\n(.*\n)FROM (\w+)\n(.*)$`)
 	tableAltered  = regexp.MustCompile(comments + `ALTER TABLE (\w+)(\s+)(ADD COLUMN|ADD INDEX) (.*)$`)
@@ -64,6 +66,9 @@ func (c cluster) statements(one string) ([]string, error) {
 	}
 	if f := plainViewMade.FindStringSubmatch(one); f != nil {
 		return []string{fmt.Sprintf("%sCREATE %s %s AS\n%sFROM %s", f[1], f[2], c.on(f[3]), f[4], c.called(f[5]))}, nil
+	}
+	if f := tablesMerged.FindStringSubmatch(one); f != nil {
+		return c.merged(f[1:]), nil
 	}
 	if f := tableFilled.FindStringSubmatch(one); f != nil {
 		return []string{fmt.Sprintf("%sINSERT INTO %s\n%sFROM %s\n%s", f[1], c.called(f[2]), f[3], c.called(f[4]), f[5])}, nil
@@ -92,6 +97,16 @@ func (c cluster) table(f []string) ([]string, error) {
 		fmt.Sprintf("%sCREATE TABLE IF NOT EXISTS %s\n%s\nENGINE = Replicated%s%s\n%s", f[0], c.on(name+"_local"), f[2], f[3], f[4], replicatedSettings.Replace(f[5])),
 		fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s AS %s\nENGINE = Distributed('%s', '%s', '%s_local'%s)", c.on(name), local, c.name, c.database, name, key),
 	}, nil
+}
+
+// merged takes comment, name, the table whose columns it has, and whose rows it reads. Each
+// server brings its local tables together.
+func (c cluster) merged(f []string) []string {
+	local := c.called(f[1] + "_local")
+	return []string{
+		fmt.Sprintf("%sCREATE TABLE IF NOT EXISTS %s AS %s\nENGINE = Merge('%s', '^%s_local$')", f[0], c.on(f[1]+"_local"), c.called(f[2]+"_local"), c.database, f[3]),
+		fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s AS %s\nENGINE = Distributed('%s', '%s', '%s_local')", c.on(f[1]), local, c.name, c.database, f[1]),
+	}
 }
 
 // alter takes comment, name, blanks, what is added first, and the rest. Indexes are the

@@ -37,16 +37,17 @@ const (
 
 // completed is a table whose filters people type.
 type completed struct {
-	table, time string
-	schema      *schema
+	table      string // as the table of what is kept names it
+	rows, time string // SQL
+	schema     *schema
 }
 
 func completedTable(of signal.FilterOf) (completed, error) {
 	switch of {
 	case signal.OfSpans:
-		return completed{"spans", "spans.start", spanSchema}, nil
+		return completed{"spans", spansPlace + " AS spans", "spans.start", spanSchema}, nil
 	case signal.OfLogs:
-		return completed{"logs", "logs.time", logSchema}, nil
+		return completed{"logs", "logs", "logs.time", logSchema}, nil
 	}
 	return completed{}, fmt.Errorf("%w: completion of %q; want %s or %s", ErrBadQuery, of, signal.OfSpans, signal.OfLogs)
 }

@@ -60,8 +60,8 @@ func newRowsAsked(t completed, a asked) (rowsAsked, error) {
 	if err != nil {
 		return rowsAsked{}, err
 	}
-	text := []string{"{{time}}", t.time, "{{filter}}", sql, "{{values}}", strings.Join(values, ", ")}
-	return rowsAsked{text, append(c.params, Param("table", t.table))}, nil
+	text := []string{"{{rows_of}}", t.rows, "{{time}}", t.time, "{{filter}}", sql, "{{values}}", strings.Join(values, ", ")}
+	return rowsAsked{text, c.params}, nil
 }
 
 func (q rowsAsked) statement(sql string, r reach) string {

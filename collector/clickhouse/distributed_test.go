@@ -17,7 +17,7 @@ const oneShard = `<clickhouse><tcp_port>9000</tcp_port><remote_servers><main>
 
 // TestDistributedTables writes and asks by way of a cluster's tables, as far as one engine
 // can: one shard, and neither ON CLUSTER nor replicas, which want Keeper. A batch that is
-// tried again is stored once.
+// tried again is stored once. Spans of an earlier version's table are found beside the others.
 func TestDistributedTables(t *testing.T) {
 	dir := t.TempDir()
 	conf := filepath.Join(dir, "store", "engine", "config.d")
@@ -36,9 +36,11 @@ func TestDistributedTables(t *testing.T) {
 	if err := u.MigrateAlone(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	b := batch{"new", 0xbb, 5}
+	before, b := batch{"old", 0xaa, 3}, batch{"new", 0xbb, 5}
+	u.write(t, before, sinceByTime-1)
+	u.check(t, before)
 	for range 2 {
 		u.write(t, b, newest)
-		u.check(t, b)
+		u.check(t, before, b)
 	}
 }

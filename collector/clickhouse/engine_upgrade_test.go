@@ -51,15 +51,15 @@ func TestOpensWhatAnEarlierEngineWrote(t *testing.T) {
 	ofOld := func(extra uint64) {
 		t.Helper()
 		for query, want := range map[string]uint64{
-			"SELECT count() FROM spans":                                              oldRows + extra,
-			"SELECT countDistinct(trace_id) FROM trace_index":                        oldRows/10 + extra,
-			"SELECT toUInt64(sum(spans)) FROM operations":                            oldRows + extra,
-			"SELECT count() FROM logs WHERE hasToken(lower(body), 'seven')":          oldRows / 10,
-			"SELECT toUInt64(sum(requests)) FROM red":                                oldRows,
-			"SELECT toUInt64(sum(requests)) FROM red_1m":                             oldRows,
-			"SELECT count() FROM samples WHERE metric = 'queue'":                     oldRows,
-			"SELECT count() FROM spans WHERE has(mapValues(attributes), 'order-17')": 1,
-			"SELECT count() FROM otel_traces":                                        oldRows + extra,
+			"SELECT count() FROM all_spans":                                              oldRows + extra,
+			"SELECT countDistinct(trace_id) FROM trace_index":                            oldRows/10 + extra,
+			"SELECT toUInt64(sum(spans)) FROM operations":                                oldRows + extra,
+			"SELECT count() FROM logs WHERE hasToken(lower(body), 'seven')":              oldRows / 10,
+			"SELECT toUInt64(sum(requests)) FROM red":                                    oldRows,
+			"SELECT toUInt64(sum(requests)) FROM red_1m":                                 oldRows,
+			"SELECT count() FROM samples WHERE metric = 'queue'":                         oldRows,
+			"SELECT count() FROM all_spans WHERE has(mapValues(attributes), 'order-17')": 1,
+			"SELECT count() FROM otel_traces":                                            oldRows + extra,
 		} {
 			if got := count(t, s, query); got != want {
 				t.Errorf("%s: %d, want %d", query, got, want)
@@ -78,7 +78,7 @@ func TestOpensWhatAnEarlierEngineWrote(t *testing.T) {
 	if err := s.InsertSpans(t.Context(), "new", []SpanRow{{Start: at(), TraceID: [16]byte{1}, SpanID: [8]byte{1}, Workload: Workload{Service: "web"}, Name: "GET", Kind: "server", Status: "ok"}}); err != nil {
 		t.Fatal(err)
 	}
-	for _, table := range []string{"spans", "trace_index", "operations", "logs", "red", "red_1m", "samples"} {
+	for _, table := range []string{"spans_by_time", "trace_index", "operations", "logs", "red", "red_1m", "samples"} {
 		if err := s.conn.Exec(t.Context(), "OPTIMIZE TABLE "+table+" FINAL"); err != nil {
 			t.Error(err)
 		}
@@ -127,7 +127,7 @@ func oldData(now time.Time) []string {
 	var all []string
 	for _, numbers := range []string{"numbers(10000)", "numbers(10000, 10000)"} {
 		all = append(all,
-			"INSERT INTO spans (trace_id, span_id, name, kind, service, start, duration, status, attributes, numbers)"+
+			"INSERT INTO spans_by_time (trace_id, span_id, name, kind, service, start, duration, status, attributes, numbers)"+
 				" SELECT unhex(leftPad(hex(toUInt64(intDiv(number, 10))), 32, '0')), unhex(leftPad(hex(toUInt64(number + 1)), 16, '0')),"+
 				" 'GET', 'server', 'service-' || toString(number % 10), "+at+", number, 'ok', map('customer', 'order-' || toString(number)), map('size', number) FROM "+numbers,
 			"INSERT INTO logs (time, service, body) SELECT "+at+", 'cart', if(number % 10 = 7, 'Seven of ten', 'other') FROM "+numbers,

@@ -44,3 +44,10 @@ func (s *Store) MigrateAlone(ctx context.Context) error {
 	}
 	return nil
 }
+
+// InsertSpansByService stores spans as versions did before there was spans_by_time.
+func (s *Store) InsertSpansByService(ctx context.Context, token string, rows []SpanRow) error {
+	before := spansTable()
+	before.name, before.statement = "spans", strings.Replace(before.statement, before.name, "spans", 1)
+	return insert(ctx, s, before, token, rows)
+}

@@ -48,7 +48,7 @@ func told[R any](status string, about func(*R) *Workload, hop func(*R) *Hop, res
 
 func spansTable() table[SpanRow] {
 	type r = SpanRow
-	return table[r]{name: "spans", statement: insertSpans, columns: append([]field[r]{
+	return table[r]{name: "spans_by_time", statement: insertSpans, columns: append([]field[r]{
 		of("trace_id", func(r *r) []byte { return r.TraceID[:] }).as("FixedString(16)"),
 		of("span_id", func(r *r) []byte { return r.SpanID[:] }).as("FixedString(8)"),
 		of("parent_id", func(r *r) []byte { return r.ParentID[:] }).as("FixedString(8)"),

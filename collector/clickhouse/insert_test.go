@@ -31,7 +31,7 @@ func TestColumnsInWhichNothingIsSetAreLeftOut(t *testing.T) {
 	if !slices.Equal(names, want) || len(filled) != len(want) {
 		t.Errorf("columns %q, %d of them filled", names, len(filled))
 	}
-	if want := "INSERT INTO spans (" + strings.Join(want, ", ") + ")"; statement != want {
+	if want := "INSERT INTO spans_by_time (" + strings.Join(want, ", ") + ")"; statement != want {
 		t.Errorf("statement %q, want %q", statement, want)
 	}
 }

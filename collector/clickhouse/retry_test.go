@@ -38,7 +38,7 @@ func TestRetryAfterRestartIsStoredOnce(t *testing.T) {
 			"SELECT toUInt64(sum(requests)) FROM red":      3,
 			"SELECT toUInt64(sum(requests)) FROM red_1m":   3,
 			"SELECT toUInt64(sum(requests)) FROM red_1h":   3,
-			"SELECT count() FROM spans":                    1,
+			"SELECT count() FROM all_spans":                1,
 			"SELECT toUInt64(sum(spans)) FROM trace_index": 1,
 			"SELECT toUInt64(sum(spans)) FROM operations":  1,
 		} {

@@ -64,68 +64,113 @@ func (s *Store) SearchTraces(ctx context.Context, q signal.TraceQuery) (signal.T
 // question may, the page holds what was found until then and says so; that nothing was
 // found until then is ErrBudget.
 func (s *Store) FindTraces(ctx context.Context, q TraceSearch) (signal.TracePage, error) {
-	statement, params, whole, err := prepareSearch(q, time.Now())
+	asked, err := prepareSearch(q, time.Now())
 	if err != nil {
 		return signal.TracePage{}, err
 	}
-	budget, cancel := context.WithTimeout(ctx, s.cfg.QueryTimeout)
-	defer cancel()
-	found, err := s.searchBack(budget, statement, params, whole, limit(q.Limit, usualTraces))
+	find := s.searchBack
+	if asked.bySpan {
+		find = s.searchNewest
+	}
+	found, err := find(ctx, asked)
 	if err != nil {
 		return signal.TracePage{}, err
 	}
-	found.Partial = besides(found.Partial, s.Lacks(ctx, whole, tablesOfSpans()...))
+	found.Partial = besides(found.Partial, s.Lacks(ctx, asked.whole, tablesOfSpans()...))
 	return found, nil
 }
 
-// prepareSearch is the statement for a question with all but a slice of the window.
-func prepareSearch(q TraceSearch, now time.Time) (statement string, params []any, whole signal.Window, err error) {
-	statement, params, err = compileSearch(q)
-	if err != nil {
-		return "", nil, signal.Window{}, err
-	}
-	from := cursor{before: math.MaxInt64}
-	if q.Cursor != "" {
-		if from, err = parseCursor(q.Cursor); err != nil {
-			return "", nil, signal.Window{}, err
-		}
-	}
-	params = append(params, Param("before", from.before), Param("before_id", from.id), Param("limit", limit(q.Limit, usualTraces)+1))
-	return statement, params, searchWindow(q, from, now), nil
+// search is a question that is ready to be asked.
+type search struct {
+	filters []string // SQL
+	params  []any    // all but the slice of the window
+	whole   signal.Window
+	from    cursor
+	want    int
+	bySpan  bool // one span says of itself whether its trace is found
 }
 
-// slice bounds a search to the traces that began at floor or later, by spans of a window.
-func slice(params []any, w signal.Window, floor time.Time) []any {
-	return append(slices.Clip(params), Param("start", nanos(w.Start)), Param("end", nanos(w.End)), Param("floor", nanos(floor)))
+// prepareSearch compiles a question.
+func prepareSearch(q TraceSearch, now time.Time) (search, error) {
+	a := search{from: noCursor(), want: limit(q.Limit, usualTraces)}
+	filters := q.Filters
+	if len(filters) == 0 {
+		filters = []filter.Expr{filter.And{}}
+	}
+	if len(filters) > maxFilters {
+		return a, fmt.Errorf("%w: conditions on %d spans of a trace; want at most %d", ErrBadQuery, len(filters), maxFilters)
+	}
+	c := condition{schema: spanSchema}
+	for _, f := range filters {
+		sql, err := c.compile(f)
+		if err != nil {
+			return a, err
+		}
+		a.filters = append(a.filters, sql)
+	}
+	if q.Cursor != "" {
+		var err error
+		if a.from, err = parseCursor(q.Cursor); err != nil {
+			return a, err
+		}
+	}
+	most := uint64(math.MaxInt64)
+	if q.MaxDuration > 0 {
+		most = uint64(q.MaxDuration)
+	}
+	a.params = append(c.params, Param("least", uint64(max(q.MinDuration, 0))), Param("most", most), Param("no_errors", q.NoErrors),
+		Param("before", a.from.before), Param("before_id", a.from.id))
+	a.whole = searchWindow(q, a.from, now)
+	a.bySpan = len(a.filters) == 1 && q.MinDuration <= 0 && q.MaxDuration <= 0 && !q.NoErrors
+	return a, nil
+}
+
+// traces is the statement for traces that have spans in a window which meet the filters,
+// and that began at floor or later.
+func (a search) traces(w signal.Window, floor time.Time) (statement string, params []any) {
+	sets := make([]string, len(a.filters))
+	for i, sql := range a.filters {
+		sets[i] = "trace_id IN (" + strings.ReplaceAll(tracesOfSpans, "{{filter}}", sql) + ")"
+	}
+	params = append(slices.Clip(a.params), append(windowParams(w), Param("floor", nanos(floor)), Param("limit", a.want+1))...)
+	return strings.ReplaceAll(searchTraces, "{{traces}}", strings.Join(sets, " AND ")), params
 }
 
 // searchBack looks at ever longer slices of the window until one holds a page.
-func (s *Store) searchBack(ctx context.Context, statement string, params []any, whole signal.Window, want int) (signal.TracePage, error) {
+func (s *Store) searchBack(ctx context.Context, a search) (signal.TracePage, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.QueryTimeout)
+	defer cancel()
 	var before []signal.TraceSummary // what the slice before had
-	looked := whole.End
-	for part := range back(whole) {
+	looked := a.whole.End
+	for part := range back(a.whole) {
 		// The slice is read up to the window's end, so that it holds each trace that
 		// began in it whatever the hour of the span that matches; one that began
 		// before it would come too early in the order, unless nothing is before it.
 		floor := part.Start
-		last := !floor.After(whole.Start)
+		last := !floor.After(a.whole.Start)
 		if last {
 			floor = time.Time{}
 		}
-		found, err := collect(ctx, s, statement, scanSummary, slice(params, signal.Window{Start: part.Start, End: whole.End}, floor))
+		statement, params := a.traces(signal.Window{Start: part.Start, End: a.whole.End}, floor)
+		found, err := collect(ctx, s, statement, scanSummary, params)
 		switch {
 		case overBudget(ctx, err) && len(before) > 0:
-			return signal.TracePage{Traces: before, Partial: "searched back to " + budgetEnd(looked)}, nil
+			return partial(before, looked), nil
 		case overBudget(ctx, err):
 			return signal.TracePage{}, fmt.Errorf("search traces: %w: %w", ErrBudget, err)
 		case err != nil:
 			return signal.TracePage{}, fmt.Errorf("search traces: %w", err)
-		case last || len(found) > want:
-			return page(found, want), nil
+		case last || len(found) > a.want:
+			return page(found, a.want), nil
 		}
 		before, looked = found, part.Start
 	}
 	return signal.TracePage{}, nil
+}
+
+// partial is what was found until the budget was used up.
+func partial(found []signal.TraceSummary, looked time.Time) signal.TracePage {
+	return signal.TracePage{Traces: found, Partial: "searched back to " + budgetEnd(looked)}
 }
 
 func page(found []signal.TraceSummary, want int) signal.TracePage {
@@ -134,32 +179,6 @@ func page(found []signal.TraceSummary, want int) signal.TracePage {
 	}
 	end := found[want-1]
 	return signal.TracePage{Traces: found[:want], Next: cursor{before: end.Start.UnixNano(), id: end.TraceID}.String()}
-}
-
-// compileSearch is the statement for a question, but for the window and the page.
-func compileSearch(q TraceSearch) (string, []any, error) {
-	filters := q.Filters
-	if len(filters) == 0 {
-		filters = []filter.Expr{filter.And{}}
-	}
-	if len(filters) > maxFilters {
-		return "", nil, fmt.Errorf("%w: conditions on %d spans of a trace; want at most %d", ErrBadQuery, len(filters), maxFilters)
-	}
-	c := condition{schema: spanSchema}
-	var sets []string
-	for _, f := range filters {
-		sql, err := c.compile(f)
-		if err != nil {
-			return "", nil, err
-		}
-		sets = append(sets, "trace_id IN ("+strings.ReplaceAll(tracesOfSpans, "{{filter}}", sql)+")")
-	}
-	most := uint64(math.MaxInt64)
-	if q.MaxDuration > 0 {
-		most = uint64(q.MaxDuration)
-	}
-	params := append(c.params, Param("least", uint64(max(q.MinDuration, 0))), Param("most", most), Param("no_errors", q.NoErrors))
-	return strings.ReplaceAll(searchTraces, "{{traces}}", strings.Join(sets, " AND ")), params, nil
 }
 
 // searchOf translates the question that the API asks.
@@ -268,6 +287,9 @@ type cursor struct {
 	before int64 // ns
 	id     string
 }
+
+// noCursor is where the first page begins.
+func noCursor() cursor { return cursor{before: math.MaxInt64} }
 
 // String is opaque to callers, who hand it back as it is.
 func (c cursor) String() string {

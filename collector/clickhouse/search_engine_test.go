@@ -183,7 +183,8 @@ func TestFiltersUseTheIndexes(t *testing.T) {
 	s := openMigrated(t)
 	storeSpans(t, s, time.Now().UTC().Add(-time.Minute), 10)
 	for text, want := range map[string][]string{
-		`service = web`:                      {"PrimaryKey"},
+		`service = web`:                      {"PrimaryKey", "by_service"},
+		`service = nobody AND code = 503`:    {"by_service"},
 		`duration > 1h`:                      {"by_duration"},
 		`request_id = "req-77"`:              {"by_request"},
 		`trace_id = cd`:                      {"by_trace"},
@@ -191,7 +192,7 @@ func TestFiltersUseTheIndexes(t *testing.T) {
 		`span.customer = "c-77"`:             {"by_value"},
 		`span.customer exists`:               {"by_key", "by_number", "by_bool"},
 		`nobody > 5`:                         {"by_key", "by_number", "by_resource_key"},
-		`service = web AND customer = "x"`:   {"PrimaryKey", "by_value"},
+		`service = web AND customer = "x"`:   {"by_service", "by_value"},
 		`request_id = a OR customer = "c-z"`: {"by_request", "by_value"},
 	} {
 		sql, params := compiled(t, spanSchema, text)

@@ -11,7 +11,7 @@ import (
 // fillSpans makes spans of 24 hours, of 20 services, with eleven attributes, one of which
 // only identifies. One in fifty has failed, most of these towards version v2.
 const fillSpans = `
-INSERT INTO spans (trace_id, span_id, parent_id, name, kind, service, version, instance, mesh, start, duration, status,
+INSERT INTO spans_by_time (trace_id, span_id, parent_id, name, kind, service, version, instance, mesh, start, duration, status,
     peer, peer_version, method, path, http_status, grpc_status, flags, protocol, mtls, attributes, numbers, resource)
 SELECT
     unhex(hex(sipHash128(intDiv(number, 10)))), unhex(hex(sipHash64(number))), if(number % 10 = 0, toFixedString('', 8), unhex(hex(sipHash64(number - 1)))),

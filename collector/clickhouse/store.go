@@ -37,6 +37,7 @@ type Store struct {
 	known     written[seriesDay]
 	described written[metadataRow]
 	damage    lately
+	byService byService
 	plain     bool // over HTTP, where a batch may name its columns' types, and the engine converts them
 }
 
@@ -162,6 +163,7 @@ func (s *Store) Ping(ctx context.Context) error {
 // store's budgets; parameters are written {name:Type} and given by Param. The caller
 // closes the rows.
 func (s *Store) Query(ctx context.Context, statement string, params ...any) (driver.Rows, error) {
+	statement = s.withSpans(ctx, statement)
 	if err := s.explain(ctx, statement, params); err != nil {
 		return nil, err
 	}

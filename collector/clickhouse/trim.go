@@ -28,7 +28,7 @@ func bulk() [][]string {
 }
 
 // tablesOfSpans are what questions about spans and traces read.
-func tablesOfSpans() []string { return []string{"spans", "trace_index"} }
+func tablesOfSpans() []string { return []string{"spans_by_time", "spans", "trace_index"} }
 
 // errTrimCluster is a limit for a store whose size nobody knows at one place.
 var errTrimCluster = errors.New("a limit is for a store on one server; on a cluster name a storage policy of its servers")

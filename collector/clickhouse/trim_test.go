@@ -75,7 +75,7 @@ func TestTrim(t *testing.T) {
 	}
 	for query, want := range map[string]uint64{
 		"SELECT count() FROM red":         1,
-		"SELECT count() FROM spans":       1,
+		"SELECT count() FROM all_spans":   1,
 		"SELECT count() FROM trace_index": 1,
 		"SELECT count() FROM red_1m":      3,
 		"SELECT count() FROM operations":  3,

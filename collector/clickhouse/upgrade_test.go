@@ -32,6 +32,7 @@ const (
 	sinceHistograms = 19
 	sinceExemplars  = 20
 	sinceMetadata   = 21
+	sinceByTime     = 38      // spans are written to spans_by_time
 	sinceNow        = 1 << 10 // a column that rows of no earlier version have
 )
 
@@ -139,7 +140,11 @@ func (u upgraded) write(t *testing.T, b batch, version int) {
 	record.Numbers.Add("batch."+b.name, 1)
 	labels := map[string]string{"batch": b.name}
 	write(sinceRED, func() error { return u.InsertRED(ctx, b.name, []clickhouse.REDRow{red}) })
-	write(sinceSpans, func() error { return u.InsertSpans(ctx, b.name, []clickhouse.SpanRow{span}) })
+	insertSpans := u.InsertSpans
+	if version < sinceByTime {
+		insertSpans = u.InsertSpansByService
+	}
+	write(sinceSpans, func() error { return insertSpans(ctx, b.name, []clickhouse.SpanRow{span}) })
 	write(sinceLogs, func() error {
 		return u.InsertLogs(ctx, b.name, []clickhouse.LogRow{record})
 	})
@@ -234,7 +239,7 @@ var questions = map[string]question{
 		h, err := u.Heatmap(ctx, signal.SpanQuery{Search: signal.TraceQuery{Start: u.window.Start, End: u.window.End}}, 1)
 		return float64(h.Spans), err
 	}},
-	"spans by weight":              {sinceSpans, false, rowsOf("SELECT toUInt64(sum(weight)) FROM spans")},
+	"spans by weight":              {sinceSpans, false, rowsOf("SELECT toUInt64(sum(weight)) FROM all_spans")},
 	"attributes of spans":          {sinceSpans, false, attributesOf(signal.OfSpans)},
 	"attributes of logs":           {sinceLogs, false, attributesOf(signal.OfLogs)},
 	"Grafana's logs":               {sinceLogs, false, rowsOf("SELECT count() FROM otel_logs")},

@@ -78,7 +78,7 @@ func TestStoreDiesUnderLoad(t *testing.T) {
 	await(t, "everything stored", func() bool { stored, _ := acc.count(); return stored["traces"] >= 5*traces })
 	s := current.Load()
 	for query, want := range map[string]uint64{
-		"SELECT count() FROM spans":                                         5 * traces,
+		"SELECT count() FROM all_spans":                                     5 * traces,
 		"SELECT toUInt64(sum(spans)) FROM trace_index":                      5 * traces,
 		"SELECT toUInt64(sum(requests)) FROM red WHERE reporter = 'app'":    traces,
 		"SELECT toUInt64(sum(requests)) FROM red_1m WHERE reporter = 'app'": traces,

@@ -127,7 +127,7 @@ func TestRetriedBatchIsStoredOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]uint64{
-		"SELECT count() FROM spans":                                            10,
+		"SELECT count() FROM all_spans":                                        10,
 		"SELECT count() FROM logs":                                             1,
 		"SELECT count() FROM samples":                                          1,
 		"SELECT toUInt64(sum(spans)) FROM trace_index":                         10,
@@ -284,7 +284,7 @@ func TestWhatCannotBeStored(t *testing.T) {
 	if diff := cmp.Diff(map[string]int{"traces " + outOfTime: 2, "traces " + noTraceID: 1, "metrics " + outOfTime: 1, "metrics " + deltaMetric: 1}, dropped); diff != "" {
 		t.Errorf("dropped (-want +got):\n%s", diff)
 	}
-	if got := count(t, s, "SELECT count() FROM spans"); got != 5 {
+	if got := count(t, s, "SELECT count() FROM all_spans"); got != 5 {
 		t.Errorf("%d spans, want 5", got)
 	}
 }

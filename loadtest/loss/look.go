@@ -12,7 +12,7 @@ import (
 const (
 	// A trace's id begins with its request's number.
 	ofRequest    = "reinterpretAsUInt64(reverse(substring(trace_id, 1, 8))) AS request"
-	storedSpans  = "SELECT " + ofRequest + ", count(), uniqExact(span_id) FROM spans GROUP BY request"
+	storedSpans  = "SELECT " + ofRequest + ", count(), uniqExact(span_id) FROM all_spans GROUP BY request"
 	indexedSpans = "SELECT " + ofRequest + ", toUInt64(sum(spans)), toUInt64(0) FROM trace_index GROUP BY request"
 	namedSpans   = "SELECT toUInt64(0) AS request, toUInt64(sum(spans)), toUInt64(0) FROM operations"
 )

@@ -87,7 +87,7 @@ func (a *API) trace(c *gin.Context) (any, error) {
 	return nil, err
 }
 
-func tablesOfSpans() []string { return []string{"spans", "trace_index"} }
+func tablesOfSpans() []string { return []string{"spans_by_time", "spans", "trace_index"} }
 
 // windowOf is when the spans of a trace were made.
 func windowOf(spans []signal.Span) signal.Window {

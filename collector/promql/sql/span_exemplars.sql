@@ -5,7 +5,7 @@ SELECT
     route, method, http_status, grpc_status, flags, protocol, mtls,
     toUnixTimestamp64Milli(start) AS ms, duration / 1e6 AS length,
     lower(hex(trace_id)) AS trace, lower(hex(span_id)) AS span
-FROM spans
+FROM {{spans}} AS spans
 WHERE mesh AND kind IN ('client', 'server')
     AND start >= fromUnixTimestamp64Milli({start:Int64}) AND start <= fromUnixTimestamp64Milli({end:Int64})
     AND ({reporter:String} = '' OR reporter = {reporter:String})

@@ -11,7 +11,7 @@ FROM
         start >= fromUnixTimestamp64Nano({from:Int64}, 'UTC')
             AND start < fromUnixTimestamp64Nano({to:Int64}, 'UTC')
             AND {{selected}} AS selected
-    FROM spans
+    FROM {{spans}} AS spans
     WHERE start >= fromUnixTimestamp64Nano({start:Int64}, 'UTC')
         AND start < fromUnixTimestamp64Nano({end:Int64}, 'UTC')
         AND {{filter}}

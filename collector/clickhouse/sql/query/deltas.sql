@@ -55,7 +55,7 @@ FROM
                 arrayMap((k, v) -> ('resource', toString(k), v), mapKeys(resource), mapValues(resource)),
                 [('', '', '*')]
             )) AS pair
-        FROM spans
+        FROM {{spans}} AS spans
         WHERE start >= fromUnixTimestamp64Nano({start:Int64}, 'UTC')
             AND start < fromUnixTimestamp64Nano({end:Int64}, 'UTC')
             AND cityHash64(trace_id) % if(selected, {inside_every:UInt64}, {outside_every:UInt64}) = 0

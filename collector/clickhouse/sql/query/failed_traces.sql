@@ -1,7 +1,7 @@
 -- Either end of a hop will do: the callee's own span, or the caller's where the callee
 -- was never reached or its telemetry is late.
 SELECT lower(hex(trace_id))
-FROM spans
+FROM {{spans}} AS spans
 WHERE mesh AND failed
     AND start >= fromUnixTimestamp64Nano({start:Int64}, 'UTC')
     AND start < fromUnixTimestamp64Nano({end:Int64}, 'UTC')

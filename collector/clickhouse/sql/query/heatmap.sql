@@ -5,7 +5,7 @@ SELECT
     toInt16(ceil(log2(greatest(duration, 1000) / 1000000) * {per_octave:UInt8}) - 1) AS bucket,
     toUInt64(round(sum(weight))) AS span_count,
     toUInt64(round(sumIf(weight, status = 'error'))) AS error_count
-FROM spans
+FROM {{spans}} AS spans
 WHERE start >= fromUnixTimestamp64Nano({start:Int64}, 'UTC')
     AND start < fromUnixTimestamp64Nano({end:Int64}, 'UTC')
     AND {{filter}}

@@ -2,7 +2,7 @@
 SELECT
     {{columns}},
     count() OVER (PARTITION BY trace_id) AS matched
-FROM spans
+FROM {{spans}} AS spans
 WHERE trace_id IN (SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {ids:String}))), 16))
     AND spans.start >= fromUnixTimestamp64Nano({start:Int64}, 'UTC')
     AND spans.start <= fromUnixTimestamp64Nano({end:Int64}, 'UTC')

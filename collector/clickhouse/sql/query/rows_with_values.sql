@@ -1,6 +1,6 @@
 -- How many rows a list of values could be made of.
 SELECT count()
-FROM {table:Identifier}
+FROM {{rows_of}}
 WHERE {{time}} >= fromUnixTimestamp64Nano({start:Int64}, 'UTC')
     AND {{time}} < fromUnixTimestamp64Nano({end:Int64}, 'UTC')
     AND {{filter}}

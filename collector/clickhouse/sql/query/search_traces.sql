@@ -1,4 +1,5 @@
--- The traces come from spans, per filter as traces_of_spans.sql has it.
+-- The traces come from spans, per filter as traces_of_spans.sql has it, or are those of
+-- these_traces.sql.
 -- Conditions on the whole trace, the order and the cursor look at the index, whose
 -- several rows per trace are grouped.
 WITH

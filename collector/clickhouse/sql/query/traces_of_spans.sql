@@ -1,4 +1,4 @@
 -- Who has a span in the window that meets a filter.
 SELECT trace_id
-FROM spans
+FROM {{spans}} AS spans
 WHERE spans.start >= since AND spans.start < until AND {{filter}}

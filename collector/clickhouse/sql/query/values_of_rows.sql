@@ -7,7 +7,7 @@ FROM
     FROM
     (
         SELECT [{{values}}] AS all_found
-        FROM {table:Identifier}
+        FROM {{rows_of}}
         WHERE {{time}} >= fromUnixTimestamp64Nano({start:Int64}, 'UTC')
             AND {{time}} < fromUnixTimestamp64Nano({end:Int64}, 'UTC')
             AND {{filter}}

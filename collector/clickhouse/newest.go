@@ -1,0 +1,212 @@
+package clickhouse
+
+import (
+	"cmp"
+	"context"
+	_ "embed"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/sightline-mesh/sightline/collector/signal"
+)
+
+var (
+	//go:embed sql/query/newest_spans.sql
+	newestSpans string
+	//go:embed sql/query/these_traces.sql
+	theseTraces string
+)
+
+const (
+	// mostIDs bounds how many ids stand in one statement.
+	mostIDs = 1000
+	// mostNewest bounds how many traces one look at spans brings.
+	mostNewest = 4 * mostIDs
+	// summaryTime is for looking at what a question had found when its time was over.
+	summaryTime = 5 * time.Second
+)
+
+// newest is a search that goes back from the newest span, slice by slice, and asks the
+// index for those traces only that a page may need: it is sorted by ids, which are random,
+// so that many of them are in nearly every granule.
+type newest struct {
+	search
+	store *Store
+
+	from    time.Time // where the first slice ended
+	start   time.Time // of the slice that is looked at
+	end     time.Time // from here on all spans have been looked at
+	floor   time.Time // each trace that began at it or later has been seen
+	all     bool      // each trace has been
+	most    int       // traces of one look
+	capped  bool      // the last look was ended by that
+	seen    map[string]bool
+	pending []string // ids whose summaries are not there yet
+	found   []signal.TraceSummary
+}
+
+// searchNewest finds the traces of a question about one span.
+func (s *Store) searchNewest(ctx context.Context, a search) (signal.TracePage, error) {
+	n := newNewest(s, a)
+	asked, cancel := context.WithTimeout(ctx, s.cfg.QueryTimeout)
+	defer cancel()
+	err := n.look(asked)
+	switch {
+	case err == nil:
+		return page(n.certain(), n.want), nil
+	case !overBudget(asked, err):
+		return signal.TracePage{}, fmt.Errorf("search traces: %w", err)
+	}
+	rest, stop := context.WithTimeout(ctx, summaryTime)
+	defer stop()
+	if n.summarize(rest) == nil && len(n.certain()) > 0 {
+		return partial(n.certain()[:min(len(n.certain()), n.want)], n.floor), nil
+	}
+	return signal.TracePage{}, fmt.Errorf("search traces: %w: %w", ErrBudget, err)
+}
+
+func newNewest(s *Store, a search) *newest {
+	end := a.whole.End
+	if a.from.before < math.MaxInt64 {
+		// A trace that began no later has most often a span that did not, either: the
+		// others are asked for beforehand.
+		if cut := time.Unix(0, a.from.before+1); cut.Before(end) {
+			end = cut
+		}
+	}
+	return &newest{search: a, store: s, from: end, start: end, end: end, floor: end, most: 64 + 2*a.want, seen: map[string]bool{}}
+}
+
+// look goes back until there is a page.
+func (n *newest) look(ctx context.Context) error {
+	if err := n.late(ctx); err != nil {
+		return err
+	}
+	for {
+		if err := n.further(ctx); err != nil {
+			return err
+		}
+		if len(n.seen) <= n.want && !n.all {
+			continue
+		}
+		if err := n.summarize(ctx); err != nil {
+			return err
+		}
+		if n.all || len(n.certain()) > n.want {
+			return nil
+		}
+	}
+}
+
+// late finds traces that began before the page and whose spans that match all came later.
+func (n *newest) late(ctx context.Context) error {
+	if !n.from.Before(n.whole.End) {
+		return nil
+	}
+	statement, params := n.traces(signal.Window{Start: n.from, End: n.whole.End}, time.Time{})
+	found, err := collect(ctx, n.store, statement, scanSummary, params)
+	for _, t := range found {
+		n.seen[t.TraceID] = true
+	}
+	n.found = found
+	return err
+}
+
+// newestSpan is when the newest span of a trace began that meets the filter.
+type newestSpan struct {
+	trace string
+	began int64 // ns
+}
+
+// further looks at the spans of one more slice.
+func (n *newest) further(ctx context.Context) error {
+	if !n.capped {
+		n.start = n.next()
+	}
+	statement := strings.ReplaceAll(newestSpans, "{{filter}}", n.filters[0])
+	params := append(slices.Clip(n.params), windowParams(signal.Window{Start: n.start, End: n.end})...)
+	spans, err := collect(ctx, n.store, statement, func(rows driver.Rows) (s newestSpan, err error) {
+		return s, rows.Scan(&s.trace, &s.began)
+	}, append(params, Param("limit", n.most)))
+	if err != nil {
+		return err
+	}
+	for _, s := range spans {
+		if !n.seen[s.trace] {
+			n.seen[s.trace] = true
+			n.pending = append(n.pending, s.trace)
+		}
+	}
+	n.capped = len(spans) == n.most
+	if !n.capped {
+		n.floor, n.end, n.all = n.start, n.start, !n.start.After(n.whole.Start)
+		return nil
+	}
+	n.floor = time.Unix(0, spans[len(spans)-1].began+1) // there may be more that began at the same time
+	if n.most *= 4; n.floor.Before(n.end) {
+		n.most = min(n.most, mostNewest)
+	}
+	n.end = n.floor
+	return nil
+}
+
+// next is where the next slice begins: much further back while nothing is found, and then as
+// far as will do for a page if there is as much as there was until now. A window of which
+// little is left by then is looked at whole, as each look has its price.
+func (n *newest) next() time.Time {
+	covered, have := n.from.Sub(n.end), len(n.seen)
+	if have > n.want {
+		have = len(n.certain())
+	}
+	times, enough := 63.0, 3.0 // of what is covered
+	switch {
+	case have > 0:
+		times, enough = min(1.25*float64(n.want+1-have)/float64(have), 7), 0.25
+	case covered > 2*time.Hour:
+		times, enough = 7, 0.25
+	case covered > time.Minute:
+		times = 15
+	}
+	covered += max(time.Duration(times*float64(covered)), time.Minute)
+	start := n.from.Add(-covered)
+	if left := start.Sub(n.whole.Start); covered > retention || float64(left) <= enough*float64(covered) {
+		return n.whole.Start
+	}
+	return start
+}
+
+// summarize asks the index for the traces that it has not been asked for.
+func (n *newest) summarize(ctx context.Context) error {
+	statement := strings.ReplaceAll(searchTraces, "{{traces}}", "trace_id IN ("+theseTraces+")")
+	for len(n.pending) > 0 {
+		part := n.pending[:min(len(n.pending), mostIDs)]
+		params := append(slices.Clip(n.params), windowParams(signal.Window{Start: n.floor, End: n.from})...)
+		found, err := collect(ctx, n.store, statement, scanSummary,
+			append(params, Param("ids", strings.Join(part, ",")), Param("floor", int64(0)), Param("limit", len(part))))
+		if err != nil {
+			return err
+		}
+		n.found, n.pending = append(n.found, found...), n.pending[len(part):]
+	}
+	slices.SortFunc(n.found, func(a, b signal.TraceSummary) int {
+		return cmp.Or(b.Start.Compare(a.Start), strings.Compare(b.TraceID, a.TraceID))
+	})
+	return nil
+}
+
+// certain are the traces that come before any that has not been seen.
+func (n *newest) certain() []signal.TraceSummary {
+	if n.all {
+		return n.found
+	}
+	end := slices.IndexFunc(n.found, func(t signal.TraceSummary) bool { return t.Start.Before(n.floor) })
+	if end < 0 {
+		return n.found
+	}
+	return n.found[:end]
+}

@@ -1,0 +1,129 @@
+package clickhouse
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sightline-mesh/sightline/collector/signal"
+)
+
+// Both ways of searching give the same pages: of traces that began at the same time, more
+// than one look brings, whose spans lie in different minutes and days, and whose span that
+// matches came long after the trace began.
+func TestNewestFindsWhatGoingBackFinds(t *testing.T) {
+	s := openMigrated(t)
+	now := time.Now().UTC().Truncate(time.Second)
+	dice := rand.New(rand.NewPCG(1, 2))
+	var rows []SpanRow
+	for i := range 900 {
+		began := now.Add(-time.Hour)
+		switch {
+		case i < 300: // at the same time
+		case i < 600:
+			began = began.Add(-time.Duration(dice.Int64N(int64(3 * time.Minute))))
+		default:
+			began = began.Add(-time.Duration(dice.Int64N(int64(60 * time.Hour))))
+		}
+		last := began.Add(time.Duration(dice.Int64N(int64(50 * time.Minute))))
+		trace := TraceID{0: byte(dice.UintN(256)), 14: byte(i >> 8), 15: byte(i)}
+		for n, at := range []time.Time{began, last} {
+			row := SpanRow{
+				TraceID: trace, SpanID: SpanID{7: byte(n + 1)}, Name: "GET /", Kind: "server", Status: "ok",
+				Workload: Workload{Service: []string{"web", "cart"}[n]}, Start: at, Duration: time.Millisecond, Hop: Hop{GRPCStatus: -1, Status: uint16(200 + i%3)},
+			}
+			row.Strings.Add("rare", strconv.Itoa(i%50))
+			rows = append(rows, row)
+		}
+	}
+	half := len(rows) / 2
+	if err := s.InsertSpans(t.Context(), "new", rows[:half]); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.InsertSpansByService(t.Context(), "of an earlier version", rows[half:]); err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range []signal.TraceQuery{
+		{Limit: 20},
+		{Limit: 400},
+		{Service: "cart", Limit: 100},
+		{Service: "cart", Status: "201", Limit: 50, Start: now.Add(-2 * time.Hour), End: now},
+		{Service: "web", Limit: 150, Start: now.Add(-30 * time.Hour)},
+		{Filter: "rare = 7", Limit: 5},
+		{Filter: "rare = nothing"},
+	} {
+		t.Run(fmt.Sprintf("%+v", q), func(t *testing.T) {
+			want := pages(t, q, s.searchBack)
+			if diff := cmp.Diff(want, pages(t, q, s.searchNewest)); diff != "" {
+				t.Errorf("(-going back +newest):\n%s", diff)
+			}
+			if q.Filter != "rare = nothing" && len(want) == 0 {
+				t.Error("nothing was found")
+			}
+		})
+	}
+}
+
+// pages are the traces of all pages of a search, with a mark between them.
+func pages(t *testing.T, q signal.TraceQuery, find func(context.Context, search) (signal.TracePage, error)) []string {
+	t.Helper()
+	wanted, err := searchOf(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for range 12 {
+		asked, err := prepareSearch(wanted, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, err := find(t.Context(), asked)
+		if err != nil || page.Partial != "" {
+			t.Fatal(err, page.Partial)
+		}
+		for _, found := range page.Traces {
+			all = append(all, found.TraceID)
+		}
+		if page.Next == "" {
+			return all
+		}
+		all = append(all, "next page")
+		wanted.Cursor = page.Next
+	}
+	return all
+}
+
+func TestNewestLooksFurtherAsItFinds(t *testing.T) {
+	end := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		whole, covered time.Duration
+		seen           int
+		want           time.Duration // that is covered then
+	}{
+		"first":                     {140 * time.Hour, 0, 0, time.Minute},
+		"a short window":            {3 * time.Minute, 0, 0, 3 * time.Minute},
+		"nothing":                   {140 * time.Hour, time.Minute, 0, 64 * time.Minute},
+		"nothing, and little left":  {4 * time.Hour, time.Minute, 0, 4 * time.Hour},
+		"nothing in an hour":        {140 * time.Hour, 64 * time.Minute, 0, 1024 * time.Minute},
+		"nothing in a day":          {140 * time.Hour, 24 * time.Hour, 0, 140 * time.Hour},
+		"one":                       {140 * time.Hour, time.Hour, 1, 8 * time.Hour},
+		"half a page":               {140 * time.Hour, 10 * time.Hour, 10, 10*time.Hour + 10*time.Hour*11/8},
+		"all but one":               {140 * time.Hour, 10 * time.Hour, 20, 10*time.Hour + 10*time.Hour/16},
+		"half a page, little left":  {28 * time.Hour, 10 * time.Hour, 10, 28 * time.Hour},
+		"as much as anything keeps": {50 * 365 * 24 * time.Hour, 100 * time.Hour, 0, 50 * 365 * 24 * time.Hour},
+	} {
+		n := newNewest(nil, search{whole: signal.Window{Start: end.Add(-c.whole), End: end}, want: usualTraces, from: noCursor()})
+		n.end = end.Add(-c.covered)
+		for i := range c.seen {
+			n.seen[strconv.Itoa(i)] = true
+		}
+		if got := end.Sub(n.next()); got.Round(time.Second) != c.want {
+			t.Errorf("%s: covers %v, want %v", name, got, c.want)
+		}
+	}
+}

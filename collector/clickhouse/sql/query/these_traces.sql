@@ -1,0 +1,2 @@
+-- Whose id is one of a list.
+SELECT toFixedString(unhex(arrayJoin(splitByChar(',', {ids:String}))), 16)
