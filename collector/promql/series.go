@@ -2,6 +2,7 @@ package promql
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/prometheus/prometheus/model/histogram"
@@ -52,7 +53,9 @@ func (s *series) add(o *series) {
 	s.values = append(s.values, o.values...)
 }
 
-// sort puts the values in order of time. Of several at one time the last one stays.
+// sort puts the values in order of time. Of several at one time the greatest stays, and a
+// histogram rather than a number: the store gives them in any order, and which of them is
+// answered must not change from one question to the next.
 func (s *series) sort() {
 	if ascending(s.times) {
 		return
@@ -65,7 +68,9 @@ func (s *series) sort() {
 	kept := order[:0]
 	for _, i := range order {
 		if n := len(kept); n > 0 && s.times[kept[n-1]] == s.times[i] {
-			kept[n-1] = i
+			if s.compareAt(i, kept[n-1]) > 0 {
+				kept[n-1] = i
+			}
 			continue
 		}
 		kept = append(kept, i)
@@ -74,6 +79,23 @@ func (s *series) sort() {
 	s.values = pick(s.values, kept)
 	s.starts = pick(s.starts, kept)
 	s.histograms = pick(s.histograms, kept)
+}
+
+// compareAt orders two values of one time: NaN before numbers before histograms.
+func (s *series) compareAt(a, b int) int {
+	return cmp.Or(
+		cmp.Compare(s.observations(a), s.observations(b)),
+		cmp.Compare(s.values[a], s.values[b]),
+		cmp.Compare(math.Float64bits(s.values[a]), math.Float64bits(s.values[b])),
+	)
+}
+
+// observations is how many a histogram has, -1 for a number.
+func (s *series) observations(i int) float64 {
+	if s.histograms == nil || s.histograms[i] == nil {
+		return -1
+	}
+	return s.histograms[i].Count
 }
 
 // cut drops what was before a time. The values are in order.
