@@ -121,9 +121,10 @@ func overRED(err error) error {
 	return err
 }
 
-// everything is the schedule of a question for names only: one slot.
+// everything is the schedule of a question for names only: one slot, of all the time that
+// the store's types hold at most.
 func everything(h *storage.SelectHints) schedule {
-	p := schedule{times: []int64{h.End}, start: floorDiv(h.Start, second), end: floorDiv(h.End, second) + 1}
+	p := schedule{times: []int64{h.End}, start: clampDay(h.Start) / second, end: clampDay(h.End)/second + 1}
 	p.grain = time.Duration(p.end-p.start) * time.Second
 	if p.grain > rollupWindow {
 		p.coarsen()

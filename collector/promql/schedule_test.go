@@ -140,3 +140,18 @@ func TestLabels(t *testing.T) {
 		`{service="a", span_kind="SPAN_KIND_CLIENT", span_name="GET b.shop", status_code="STATUS_CODE_ERROR"}`)
 	f("traces_service_graph_request_total", key{destination: "a"}, `{client="user", connection_type="virtual_node", server="a"}`)
 }
+
+// TestEverythingFits asks for names since ever and for ever, as clients do that do not say.
+func TestEverythingFits(t *testing.T) {
+	for _, h := range []storage.SelectHints{
+		{Start: -farthest * second, End: farthest * second},
+		{Start: math.MinInt64, End: math.MaxInt64},
+		{Start: 1_700_000_000_000, End: math.MaxInt64},
+		{Start: math.MinInt64, End: 0},
+	} {
+		p := everything(&h)
+		if p.start < 0 || p.end <= p.start || p.grain < time.Duration(p.end-p.start)*time.Second {
+			t.Errorf("%+v: from %d to %d in a slot of %v", h, p.start, p.end, p.grain)
+		}
+	}
+}
