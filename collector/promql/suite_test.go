@@ -14,7 +14,6 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
-	prom "github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/promql/promqltest"
 	"github.com/prometheus/prometheus/storage"
@@ -40,12 +39,7 @@ func TestPrometheusSuite(t *testing.T) {
 	for i := range lanes {
 		free <- newLane(t, dsn, fmt.Sprintf("suite%d", i))
 	}
-	engine := promqltest.NewTestEngineWithOpts(t, prom.EngineOpts{
-		MaxSamples: promqltest.DefaultMaxSamplesPerQuery, Timeout: patience,
-		NoStepSubqueryIntervalFn: func(int64) int64 { return time.Minute.Milliseconds() },
-		EnableAtModifier:         true, EnableNegativeOffset: true, EnableDelayedNameRemoval: true, UseStartTimestamps: true,
-		Parser: parser.NewParser(promqltest.TestParserOpts),
-	})
+	engine := newPatient(t, parser.NewParser(promqltest.TestParserOpts))
 	var on sync.Map // which lane a file is on, by its test's name
 	f := &files{T: t, around: func(t *testing.T) {
 		l := <-free
