@@ -247,7 +247,7 @@ var questions = map[string]question{
 	"streams by minute":            {sinceNow, true, rowsOf("SELECT toUInt64(sum(opened)) FROM red_1m")},
 	"samples":                      {sinceSamples, false, valueOf("sum(queue)")},
 	"histograms":                   {sinceHistograms, false, valueOf("sum(histogram_count(wait))")},
-	"requests as Istio names them": {sinceRED, true, valueOf(`sum(istio_requests_total{destination_app="cart"})`)},
+	"requests as Istio names them": {sinceMinutes, true, valueOf(`sum(istio_requests_total{destination_app="cart"})`)},
 	"exemplars": {sinceExemplars, false, func(ctx context.Context, u upgraded) (float64, error) {
 		var found []struct{ Exemplars []any }
 		err := u.prometheus(ctx, "/query_exemplars", url.Values{
