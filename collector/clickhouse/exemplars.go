@@ -29,9 +29,9 @@ type exemplarRow struct {
 	Exemplar
 }
 
-func exemplarsTable() table[exemplarRow] {
+func exemplarsTable() *table[exemplarRow] {
 	type r = exemplarRow
-	return table[r]{name: "exemplars", statement: insertExemplars, columns: []field[r]{
+	return &table[r]{name: "exemplars", statement: insertExemplars, columns: []field[r]{
 		of("metric", func(r *r) string { return r.Metric }),
 		of("fingerprint", func(r *r) uint64 { return r.fingerprint }),
 		of("ms", func(r *r) int64 { return r.Time.UnixMilli() }),

@@ -9,9 +9,9 @@ import (
 //go:embed sql/insert/histograms.sql
 var insertHistograms string
 
-func histogramsTable() table[sampleRow] {
+func histogramsTable() *table[sampleRow] {
 	type r = sampleRow
-	return table[r]{name: "histograms", statement: insertHistograms, columns: []field[r]{
+	return &table[r]{name: "histograms", statement: insertHistograms, columns: []field[r]{
 		of("metric", func(r *r) string { return r.Metric }),
 		of("fingerprint", func(r *r) uint64 { return r.fingerprint }),
 		of("ms", func(r *r) int64 { return r.Time.UnixMilli() }),

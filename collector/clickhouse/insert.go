@@ -1,111 +1,83 @@
 package clickhouse
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"math"
-	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 )
 
-// field is one column of an INSERT: how to read it from the rows of a batch.
+// field is one column of an INSERT.
 type field[R any] struct {
-	name string
-	wire string // type on the way to the engine, which converts it to the column's
-	read func(rows []R, plain bool) values
+	name   string
+	wire   string // type on the way to the engine, which converts it to the column's
+	levels int    // of lists that the values lie in
+	add    func(*cells, *R)
+	blank  func(c *cells, rows int)                  // makes c what the column is without values
+	cut    func(c *cells, at int, into, rest *cells) // splits c
+	typed  func(*cells) any                          // as the driver takes them
 }
 
-// values are one column of a batch, as the driver takes them.
-type values struct {
-	all   any
-	unset bool // each is what the column is without a value
+// columnOf is a field of a kind whose values get reads.
+func columnOf[R, T any](name string, k kind[T], get func(*R) T) field[R] {
+	return withDefault(name, k, get, *new(T))
+}
+
+// withDefault is columnOf where without a value the column is something else than T's zero.
+func withDefault[R, T any](name string, k kind[T], get func(*R) T, none T) field[R] {
+	blank := func(c *cells, rows int) {
+		c.set = true
+		for range rows {
+			k.put(c, none)
+		}
+	}
+	add := func(c *cells, v T) {
+		if !c.set && k.none != nil && k.none(v) {
+			c.rows++
+			return
+		}
+		if !c.set {
+			blank(c, c.rows)
+		}
+		k.put(c, v)
+		c.rows++
+	}
+	return field[R]{
+		name: name, wire: k.wire, levels: k.levels, blank: blank,
+		add: func(c *cells, r *R) { add(c, get(r)) },
+		cut: func(c *cells, at int, into, rest *cells) {
+			if !c.set {
+				into.rows, rest.rows = at, c.rows-at
+				return
+			}
+			for i, v := range k.take(c) {
+				if i < at {
+					add(into, v)
+				} else {
+					add(rest, v)
+				}
+			}
+		},
+		typed: func(c *cells) any { return k.take(c) },
+	}
 }
 
 // of is the column that get reads from each row.
-func of[R, T any](name string, get func(*R) T) field[R] {
-	return field[R]{name: name, wire: wireType[T](), read: func(rows []R, _ bool) values {
-		all := make([]T, len(rows))
-		for i := range rows {
-			all[i] = get(&rows[i])
-		}
-		return values{all, unset(all)}
-	}}
-}
+func of[R, T any](name string, get func(*R) T) field[R] { return columnOf(name, kindOf[T](), get) }
 
 // pairsOf is the map column that get reads from each row.
 func pairsOf[R, V any](name string, get func(*R) *Pairs[V]) field[R] {
-	return field[R]{name: name, wire: "Map(String, " + wireType[V]() + ")", read: func(rows []R, plain bool) values {
-		all, none := make([]*Pairs[V], len(rows)), true
-		for i := range rows {
-			all[i] = get(&rows[i])
-			none = none && len(*all[i]) == 0
-		}
-		if !plain {
-			return values{all, none}
-		}
-		referred := make([]*referredPairs[V], len(all))
-		for i, p := range all {
-			referred[i] = (*referredPairs[V])(p)
-		}
-		return values{referred, none}
-	}}
+	return columnOf(name, pairsKind[V](), get)
 }
 
-// as is f sent as another type than its values' usual one.
-func (f field[R]) as(wire string) field[R] {
-	f.wire = wire
-	return f
-}
-
-// wireType is the plain type for values of T. It is never LowCardinality: the driver
-// makes those dictionaries through reflection, at ten times the engine's cost.
-func wireType[T any]() string {
-	return map[string]string{ // a test sees to it that none is missing
-		"string": "String", "bool": "Bool", "uint8": "UInt8", "uint16": "UInt16", "uint64": "UInt64",
-		"int8": "Int8", "int16": "Int16", "int64": "Int64", "float64": "Float64",
-		"time.Time": "DateTime64(9, 'UTC')", "[]time.Time": "Array(DateTime64(9, 'UTC'))",
-		"[]int32": "Array(Int32)", "[]float64": "Array(Float64)", "[]string": "Array(String)", "map[string]string": "Map(String, String)",
-		"[]map[string]string": "Array(Map(String, String))", "map[int16]uint64": "Map(Int16, UInt64)",
-	}[reflect.TypeFor[T]().String()]
-}
-
-// unset reports whether all values are their column's default.
-func unset(values any) bool { //nolint:cyclop // a case for each type
-	switch v := values.(type) {
-	case []string:
-		return all(v, func(s string) bool { return s == "" })
-	case []bool:
-		return all(v, func(b bool) bool { return !b })
-	case []uint8:
-		return all(v, func(n uint8) bool { return n == 0 })
-	case []uint16:
-		return all(v, func(n uint16) bool { return n == 0 })
-	case []uint64:
-		return all(v, func(n uint64) bool { return n == 0 })
-	case []int64:
-		return all(v, func(n int64) bool { return n == 0 })
-	case []float64:
-		return all(v, func(n float64) bool { return n == 0 && !math.Signbit(n) })
-	case [][]int32:
-		return all(v, func(n []int32) bool { return len(n) == 0 })
-	case [][]float64:
-		return all(v, func(n []float64) bool { return len(n) == 0 })
-	case [][]string:
-		return all(v, func(s []string) bool { return len(s) == 0 })
-	case [][]time.Time:
-		return all(v, func(t []time.Time) bool { return len(t) == 0 })
-	case [][]map[string]string:
-		return all(v, func(m []map[string]string) bool { return len(m) == 0 })
-	}
-	return false
-}
-
-func all[T any](values []T, is func(T) bool) bool {
-	return !slices.ContainsFunc(values, func(v T) bool { return !is(v) })
+// fixed is the column of ids of one length that get reads from each row.
+func fixed[R any](name, wire string, size int, get func(*R) []byte) field[R] {
+	return columnOf(name, fixedKind(wire, size), get)
 }
 
 // table is the target of an INSERT; its columns stand in the statement's order.
@@ -113,29 +85,100 @@ type table[R any] struct {
 	name      string
 	statement string
 	columns   []field[R]
+	builders  sync.Pool // of *Builder[R]
 }
 
-// InsertSpans stores spans, all or none. A batch whose token was stored already is
-// not stored again.
+// InsertSpans stores spans, all or none, but for those that the engine refuses for good: of
+// these a *RefusedError tells. A batch whose token was stored already is not stored again.
 func (s *Store) InsertSpans(ctx context.Context, token string, rows []SpanRow) error {
-	return insert(ctx, s, spansTable(), token, rows)
+	return insert(ctx, s, spans(), token, rows)
+}
+
+// InsertSpanBlocks stores blocks as InsertSpans does spans, all together.
+func (s *Store) InsertSpanBlocks(ctx context.Context, token string, blocks []*Block[SpanRow]) error {
+	return insertBlocks(ctx, s, token, blocks)
 }
 
 // InsertLogs stores log rows as InsertSpans does spans.
 func (s *Store) InsertLogs(ctx context.Context, token string, rows []LogRow) error {
-	return insert(ctx, s, logsTable(), token, rows)
+	return insert(ctx, s, logs(), token, rows)
+}
+
+// InsertLogBlocks stores blocks as InsertSpans does spans, all together.
+func (s *Store) InsertLogBlocks(ctx context.Context, token string, blocks []*Block[LogRow]) error {
+	return insertBlocks(ctx, s, token, blocks)
 }
 
 // InsertRED stores RED rows as InsertSpans does spans.
 func (s *Store) InsertRED(ctx context.Context, token string, rows []REDRow) error {
-	return insert(ctx, s, redTable(), token, rows)
+	return insert(ctx, s, red(), token, rows)
 }
 
-// insert sends one batch as one block, so that it becomes one part per partition.
-func insert[R any](ctx context.Context, s *Store, t table[R], token string, rows []R) error {
+func insert[R any](ctx context.Context, s *Store, t *table[R], token string, rows []R) error {
 	if len(rows) == 0 {
 		return nil
 	}
+	return insertBlocks(ctx, s, token, []*Block[R]{blockOf(t, rows)})
+}
+
+// insertBlocks sends one batch as one block, so that it becomes one part per partition; what
+// the engine refuses for good, in halves, until those rows are found that it is for. The
+// error is a *RefusedError where all other rows are stored.
+func insertBlocks[R any](ctx context.Context, s *Store, token string, blocks []*Block[R]) error {
+	r := refusal{tries: mostTries}
+	if err := insertFitting(ctx, s, token, blocks, &r); err != nil {
+		return err
+	}
+	if r.rows == 0 {
+		return nil
+	}
+	return &RefusedError{Rows: r.rows, err: r.first}
+}
+
+// mostTries bounds the inserts that one batch may become. One bad row of 20,000 takes 30.
+const mostTries = 64
+
+// refusal is what of a batch is refused.
+type refusal struct {
+	rows  int
+	first error
+	tries int // left
+}
+
+func insertFitting[R any](ctx context.Context, s *Store, token string, blocks []*Block[R], r *refusal) error {
+	err := insertOnce(ctx, s, token, blocks)
+	if !Permanent(err) {
+		return err
+	}
+	rows := rowsOf(blocks)
+	if r.tries--; rows == 1 || r.tries <= 0 {
+		r.rows += rows
+		r.first = cmp.Or(r.first, err)
+		return nil
+	}
+	first, second := halvesOf(blocks)
+	if err := insertFitting(ctx, s, token+"/1", first, r); err != nil {
+		return err
+	}
+	return insertFitting(ctx, s, token+"/2", second, r)
+}
+
+// halvesOf splits what came together before it splits a request.
+func halvesOf[R any](blocks []*Block[R]) (first, second []*Block[R]) {
+	blocks = slices.DeleteFunc(slices.Clone(blocks), func(b *Block[R]) bool { return b.rows == 0 })
+	if n := len(blocks) / 2; n > 0 {
+		return blocks[:n], blocks[n:]
+	}
+	x, y := blocks[0].halves()
+	return []*Block[R]{x}, []*Block[R]{y}
+}
+
+func insertOnce[R any](ctx context.Context, s *Store, token string, blocks []*Block[R]) error {
+	rows := rowsOf(blocks)
+	if rows == 0 {
+		return nil
+	}
+	t := blocks[0].table
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
 		"insert_deduplicate":                                 1,
 		"insert_deduplication_token":                         token,
@@ -143,52 +186,56 @@ func insert[R any](ctx context.Context, s *Store, t table[R], token string, rows
 		"async_insert":                                       0,
 		"max_execution_time":                                 int(max(s.cfg.QueryTimeout/time.Second, 1)),
 	}))
-	statement, columns, filled, err := t.fill(rows, s.plain)
+	columns := said(blocks)
+	statement, err := t.filling(columns)
 	if err != nil {
 		return err
 	}
 	if s.plain {
-		ctx = clickhouse.Context(ctx, clickhouse.WithColumnNamesAndTypes(columns))
+		err = s.conn.InsertFormat(ctx, "Native", statement, native(blocks, columns))
+	} else {
+		err = sendTyped(ctx, s, statement, blocks, columns)
 	}
-	batch, err := s.conn.PrepareBatch(ctx, statement)
 	if err != nil {
-		return fmt.Errorf("insert into %s: %w", t.name, err)
-	}
-	defer batch.Close()
-	for i, v := range filled {
-		if err := batch.Column(i).Append(v); err != nil {
-			return fmt.Errorf("insert into %s: column %s: %w: %w", t.name, columns[i].Name, errBadRow, err)
-		}
-	}
-	for i, c := range batch.Columns() {
-		if got := c.Rows(); got != len(rows) {
-			// The driver would send an empty block and report success.
-			return fmt.Errorf("insert into %s: column %s: %w: %d of %d values taken", t.name, columns[i].Name, errBadRow, got, len(rows))
-		}
-	}
-	if err := batch.Send(); err != nil {
-		return fmt.Errorf("insert %d rows into %s: %w", len(rows), t.name, err)
+		return fmt.Errorf("insert %d rows into %s: %w", rows, t.name, err)
 	}
 	return nil
 }
 
-// fill reads the columns of rows. Those in which nothing is set, as most of a sidecar's
-// are for an application's span, are left out of the statement: the engine fills them in
+// filling is the statement that fills some of the columns. Those in which nothing is set, as
+// most of a sidecar's are for an application's span, are left out: the engine fills them in
 // for nothing.
-func (t table[R]) fill(rows []R, plain bool) (statement string, columns []clickhouse.ColumnNameAndType, filled []any, err error) {
-	into, names, ok := strings.Cut(t.statement, "(")
-	if got := strings.Count(names, ",") + 1; !ok || got != len(t.columns) {
-		return "", nil, nil, fmt.Errorf("insert into %s: %w: statement has %d columns, code has %d", t.name, errSchema, got, len(t.columns))
+func (t *table[R]) filling(columns []int) (string, error) {
+	into, list, ok := strings.Cut(t.statement, "(")
+	if got := strings.Count(list, ",") + 1; !ok || got != len(t.columns) {
+		return "", fmt.Errorf("insert into %s: %w: statement has %d columns, code has %d", t.name, errSchema, got, len(t.columns))
 	}
-	named := make([]string, 0, len(t.columns))
-	for _, c := range t.columns {
-		v := c.read(rows, plain)
-		if v.unset {
-			continue
+	named := make([]string, len(columns))
+	for i, c := range columns {
+		named[i] = t.columns[c].name
+	}
+	return into + "(" + strings.Join(named, ", ") + ")", nil
+}
+
+// sendTyped inserts by the driver's own protocol, which has no other way than through its
+// columns: those of the table, which it asks for.
+func sendTyped[R any](ctx context.Context, s *Store, statement string, blocks []*Block[R], columns []int) error {
+	batch, err := s.conn.PrepareBatch(ctx, statement)
+	if err != nil {
+		return err
+	}
+	defer batch.Close()
+	rows, all := rowsOf(blocks), blocks[0].table.columns
+	for i, c := range columns {
+		if err := batch.Column(i).Append(all[c].typed(joined(blocks, c))); err != nil {
+			return fmt.Errorf("column %s: %w: %w", all[c].name, errBadRow, err)
 		}
-		named = append(named, c.name)
-		columns = append(columns, clickhouse.ColumnNameAndType{Name: c.name, Type: c.wire})
-		filled = append(filled, v.all)
 	}
-	return into + "(" + strings.Join(named, ", ") + ")", columns, filled, nil
+	for i, c := range batch.Columns() {
+		if got := c.Rows(); got != rows {
+			// The driver would send an empty block and report success.
+			return fmt.Errorf("column %s: %w: %d of %d values taken", all[columns[i]].name, errBadRow, got, rows)
+		}
+	}
+	return batch.Send()
 }

@@ -46,12 +46,12 @@ func told[R any](status string, about func(*R) *Workload, hop func(*R) *Hop, res
 	}
 }
 
-func spansTable() table[SpanRow] {
+func spansTable() *table[SpanRow] {
 	type r = SpanRow
-	return table[r]{name: "spans_by_time", statement: insertSpans, columns: append([]field[r]{
-		of("trace_id", func(r *r) []byte { return r.TraceID[:] }).as("FixedString(16)"),
-		of("span_id", func(r *r) []byte { return r.SpanID[:] }).as("FixedString(8)"),
-		of("parent_id", func(r *r) []byte { return r.ParentID[:] }).as("FixedString(8)"),
+	return &table[r]{name: "spans_by_time", statement: insertSpans, columns: append([]field[r]{
+		fixed("trace_id", "FixedString(16)", len(TraceID{}), func(r *r) []byte { return r.TraceID[:] }),
+		fixed("span_id", "FixedString(8)", len(SpanID{}), func(r *r) []byte { return r.SpanID[:] }),
+		fixed("parent_id", "FixedString(8)", len(SpanID{}), func(r *r) []byte { return r.ParentID[:] }),
 		of("trace_state", func(r *r) string { return r.TraceState }),
 		of("name", func(r *r) string { return r.Name }),
 		of("kind", func(r *r) string { return r.Kind }),
@@ -62,12 +62,12 @@ func spansTable() table[SpanRow] {
 		of("status", func(r *r) string { return r.Status }),
 		of("status_message", func(r *r) string { return r.StatusMessage }),
 		of("failed", func(r *r) bool { return r.Failed }),
-		{name: "weight", wire: "Float32", read: weights},
+		withDefault("weight", each(floats, func(w float32) bool { return w == 1 }), func(r *r) float32 { return max(r.Weight, 1) }, 1),
 		of("event_times", func(r *r) []time.Time { return r.EventTimes }),
 		of("event_names", func(r *r) []string { return r.EventNames }),
 		of("event_attributes", func(r *r) []map[string]string { return r.EventAttributes }),
-		of("link_trace_ids", func(r *r) []string { return r.LinkTraceIDs }).as("Array(FixedString(16))"),
-		of("link_span_ids", func(r *r) []string { return r.LinkSpanIDs }).as("Array(FixedString(8))"),
+		columnOf("link_trace_ids", list(fixedText("FixedString(16)", 16)), func(r *r) []string { return r.LinkTraceIDs }),
+		columnOf("link_span_ids", list(fixedText("FixedString(8)", 8)), func(r *r) []string { return r.LinkSpanIDs }),
 		of("request_id", func(r *r) string { return r.RequestID }),
 	}, told("http_status",
 		func(r *r) *Workload { return &r.Workload },
@@ -75,22 +75,12 @@ func spansTable() table[SpanRow] {
 		func(r *r) *Attributes { return &r.Attributes })...)}
 }
 
-// weights are those of spans. Most often nobody has sampled.
-func weights(rows []SpanRow, _ bool) values {
-	all, none := make([]float32, len(rows)), true
-	for i := range rows {
-		all[i] = max(rows[i].Weight, 1)
-		none = none && all[i] == 1
-	}
-	return values{all, none}
-}
-
-func logsTable() table[LogRow] {
+func logsTable() *table[LogRow] {
 	type r = LogRow
-	return table[r]{name: "logs", statement: insertLogs, columns: append([]field[r]{
+	return &table[r]{name: "logs", statement: insertLogs, columns: append([]field[r]{
 		of("time", func(r *r) time.Time { return r.Time }),
-		of("trace_id", func(r *r) []byte { return r.TraceID[:] }).as("FixedString(16)"),
-		of("span_id", func(r *r) []byte { return r.SpanID[:] }).as("FixedString(8)"),
+		fixed("trace_id", "FixedString(16)", len(TraceID{}), func(r *r) []byte { return r.TraceID[:] }),
+		fixed("span_id", "FixedString(8)", len(SpanID{}), func(r *r) []byte { return r.SpanID[:] }),
 		of("access", func(r *r) bool { return r.Access }),
 		of("scope", func(r *r) string { return r.Scope }),
 		of("event", func(r *r) string { return r.Event }),
@@ -112,9 +102,9 @@ func logsTable() table[LogRow] {
 		func(r *r) *Attributes { return &r.Attributes })...)}
 }
 
-func redTable() table[REDRow] {
+func redTable() *table[REDRow] {
 	type r = REDRow
-	return table[r]{name: "red", statement: insertRED, columns: []field[r]{
+	return &table[r]{name: "red", statement: insertRED, columns: []field[r]{
 		of("time", func(r *r) time.Time { return r.Time }),
 		of("reporter", func(r *r) string { return r.Reporter }),
 		of("source", func(r *r) string { return r.Source }),

@@ -39,9 +39,9 @@ type metadataRow struct {
 // knownMetadata is of how many rows it is remembered that they are written down.
 const knownMetadata = 20_000
 
-func metadataTable() table[metadataRow] {
+func metadataTable() *table[metadataRow] {
 	type r = metadataRow
-	return table[r]{name: "metadata", statement: insertMetadata, columns: []field[r]{
+	return &table[r]{name: "metadata", statement: insertMetadata, columns: []field[r]{
 		of("metric", func(r *r) string { return r.Metric }),
 		of("kind", func(r *r) string { return r.Kind }),
 		of("unit", func(r *r) string { return r.Unit }),

@@ -127,7 +127,7 @@ func TestInsertColumnsMatchStatements(t *testing.T) {
 	check("metadata", insertMetadata, names(metadataTable()))
 }
 
-func names[R any](t table[R]) []string {
+func names[R any](t *table[R]) []string {
 	var all []string
 	for _, c := range t.columns {
 		all = append(all, c.name)

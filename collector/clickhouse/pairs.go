@@ -15,8 +15,6 @@ type Pairs[V any] []Pair[V]
 var (
 	_ column.IterableOrderedMap = (*Pairs[string])(nil)
 	_ column.MapIterator        = (*pairIterator[string])(nil)
-	_ column.IterableOrderedMap = (*referredPairs[string])(nil)
-	_ column.MapIterator        = (*referredIterator[string])(nil)
 )
 
 // Add appends a pair.
@@ -42,24 +40,3 @@ type pairIterator[V any] struct {
 func (i *pairIterator[V]) Next() bool { i.at++; return i.at < len(i.pairs) }
 func (i *pairIterator[V]) Key() any   { return i.pairs[i.at].Key }
 func (i *pairIterator[V]) Value() any { return i.pairs[i.at].Value }
-
-// referredPairs are Pairs that the driver is handed by reference, which costs no
-// allocation for each. It takes references to a key where that is a plain String.
-type referredPairs[V any] Pairs[V]
-
-// Put is never asked for: these are only written.
-func (p *referredPairs[V]) Put(key, value any) { (*Pairs[V])(p).Put(key, value) }
-
-// Iterator walks the pairs for the driver.
-func (p *referredPairs[V]) Iterator() column.MapIterator {
-	return &referredIterator[V]{pairs: Pairs[V](*p), at: -1}
-}
-
-type referredIterator[V any] struct {
-	pairs Pairs[V]
-	at    int
-}
-
-func (i *referredIterator[V]) Next() bool { i.at++; return i.at < len(i.pairs) }
-func (i *referredIterator[V]) Key() any   { return &i.pairs[i.at].Key }
-func (i *referredIterator[V]) Value() any { return &i.pairs[i.at].Value }

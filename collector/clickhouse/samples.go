@@ -75,9 +75,9 @@ func Fingerprint(metric string, labels map[string]string) uint64 {
 	return h.Sum64()
 }
 
-func seriesTable() table[seriesRow] {
+func seriesTable() *table[seriesRow] {
 	type r = seriesRow
-	return table[r]{name: "series", statement: insertSeries, columns: []field[r]{
+	return &table[r]{name: "series", statement: insertSeries, columns: []field[r]{
 		of("metric", func(r *r) string { return r.metric }),
 		of("fingerprint", func(r *r) uint64 { return r.fingerprint }),
 		of("day", func(r *r) time.Time { return r.day.UTC() }),
@@ -85,9 +85,9 @@ func seriesTable() table[seriesRow] {
 	}}
 }
 
-func samplesTable() table[sampleRow] {
+func samplesTable() *table[sampleRow] {
 	type r = sampleRow
-	return table[r]{name: "samples", statement: insertSamples, columns: []field[r]{
+	return &table[r]{name: "samples", statement: insertSamples, columns: []field[r]{
 		of("metric", func(r *r) string { return r.Metric }),
 		of("fingerprint", func(r *r) uint64 { return r.fingerprint }),
 		of("ms", func(r *r) int64 { return r.Time.UnixMilli() }),

@@ -70,10 +70,15 @@ func whole(most int64, set func(*clickhouse.Hop, int64)) setter {
 
 // split sorts a row's attributes into columns and typed maps.
 func split(attrs pcommon.Map, columns map[string]setter, h *clickhouse.Hop, a *clickhouse.Attributes) {
+	splitBut(func(string, pcommon.Value) bool { return false }, attrs, columns, h, a)
+}
+
+// splitBut is split but for what is taken elsewhere.
+func splitBut(taken func(string, pcommon.Value) bool, attrs pcommon.Map, columns map[string]setter, h *clickhouse.Hop, a *clickhouse.Attributes) {
 	h.GRPCStatus = -1
 	var types typing
 	for k, v := range attrs.All() {
-		if set := columns[k]; k != signal.KeyTypes && (set == nil || !set(h, v)) {
+		if set := columns[k]; k != signal.KeyTypes && !taken(k, v) && (set == nil || !set(h, v)) {
 			keep(a, &types, k, v)
 		}
 	}
@@ -107,6 +112,11 @@ func keep(a *clickhouse.Attributes, types *typing, k string, v pcommon.Value) {
 	}
 	a.Strings.Add(k, textOf(v))
 	types.note(k, v)
+}
+
+// again are the lists of a row that is done with, empty for the next, which is of o.
+func again(a clickhouse.Attributes, o origin) clickhouse.Attributes {
+	return clickhouse.Attributes{Strings: a.Strings[:0], Numbers: a.Numbers[:0], Bools: a.Bools[:0], Resource: o.resource}
 }
 
 // origin is what the rows of one resource share.

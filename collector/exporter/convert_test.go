@@ -148,7 +148,8 @@ func TestOlderConventions(t *testing.T) {
 	span.Attributes().PutInt("http.status_code", 502)
 	span.Attributes().PutInt("big", 1<<60)
 	span.Attributes().PutStr(signal.KeyPeer, "not a sidecar's word")
-	row := spanRow(origin{}, "net/http", span)
+	var row clickhouse.SpanRow
+	fillSpan(&row, origin{}, "net/http", span)
 	if row.Method != http.MethodGet || row.Path != "/a?b" || row.Hop.Status != 502 || row.Peer != "" {
 		t.Errorf("columns: %+v", row.Hop)
 	}
@@ -164,8 +165,8 @@ func TestOlderConventions(t *testing.T) {
 	}
 	for text, status := range map[string]uint16{"404": 404, "": 0, "ok": 0, "99999": 0} { // as Zipkin has it
 		span.Attributes().PutStr("http.status_code", text)
-		if got := spanRow(origin{}, "", span).Hop.Status; got != status {
-			t.Errorf("status %q is read as %d, want %d", text, got, status)
+		if fillSpan(&row, origin{}, "", span); row.Hop.Status != status {
+			t.Errorf("status %q is read as %d, want %d", text, row.Hop.Status, status)
 		}
 	}
 }
@@ -181,7 +182,7 @@ func FuzzTraces(f *testing.F) {
 		if err != nil {
 			return
 		}
-		rows, _, dropped := spanRows(td, clock{time.Now()})
+		rows, _, dropped := spansIn(td)
 		if got := len(rows) + dropped.total(); got != td.SpanCount() {
 			t.Errorf("%d rows and drops for %d spans", got, td.SpanCount())
 		}
@@ -201,7 +202,7 @@ func FuzzLogs(f *testing.F) {
 		if err != nil {
 			return
 		}
-		rows, dropped := logRows(ld, clock{time.Now()})
+		rows, dropped := logsIn(ld)
 		if got := len(rows) + dropped.total(); got != ld.LogRecordCount() {
 			t.Errorf("%d rows and drops for %d records", got, ld.LogRecordCount())
 		}

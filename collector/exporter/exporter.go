@@ -14,12 +14,17 @@ package exporter
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	otelexporter "go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/sightline-mesh/sightline/collector/account"
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
@@ -76,7 +81,8 @@ type sink struct {
 }
 
 func (x *sink) newTraces(_ context.Context, set otelexporter.Settings, c component.Config) (otelexporter.Traces, error) {
-	deps := depsOf(x, traces, traceBatch, set)
+	deps := depsOf(x, traces, func(c queue.Content[ptrace.Traces], name string) batch { return traceBatch(c.Parts, name) }, set)
+	deps.Render = renderSpans
 	if x.decisions.Sieve != nil {
 		deps.Sieve, deps.Delay = x.decisions.Sieve, x.decisions.Wait
 	}
@@ -84,11 +90,14 @@ func (x *sink) newTraces(_ context.Context, set otelexporter.Settings, c compone
 }
 
 func (x *sink) newLogs(_ context.Context, set otelexporter.Settings, c component.Config) (otelexporter.Logs, error) {
-	return queue.NewLogs(configOf(c), depsOf(x, logs, logBatch, set)), nil
+	deps := depsOf(x, logs, func(c queue.Content[plog.Logs], name string) batch { return logBatch(c.Parts, name) }, set)
+	deps.Render = renderLogs
+	return queue.NewLogs(configOf(c), deps), nil
 }
 
 func (x *sink) newMetrics(_ context.Context, set otelexporter.Settings, c component.Config) (otelexporter.Metrics, error) {
-	return queue.NewMetrics(configOf(c), depsOf(x, metrics, metricBatch, set)), nil
+	deps := depsOf(x, metrics, func(c queue.Content[pmetric.Metrics], name string) batch { return metricBatch(c.Request, name) }, set)
+	return queue.NewMetrics(configOf(c), deps), nil
 }
 
 func configOf(c component.Config) queue.Config {
@@ -100,10 +109,10 @@ func configOf(c component.Config) queue.Config {
 }
 
 // depsOf are those of the queue of a signal whose requests become batches.
-func depsOf[T any](x *sink, signal string, of func(T, string) batch, set otelexporter.Settings) queue.Deps[T] {
+func depsOf[T any](x *sink, signal string, of func(queue.Content[T], string) batch, set otelexporter.Settings) queue.Deps[T] {
 	return queue.Deps[T]{
-		Prepare: func(request T, name string) func(context.Context) error {
-			b := of(request, name)
+		Prepare: func(c queue.Content[T], name string) func(context.Context) error {
+			b := of(c, name)
 			return func(ctx context.Context) error { return x.deliver(ctx, b) }
 		},
 		Books: signalBooks{signal, x.acc},
@@ -134,12 +143,29 @@ type batch struct {
 // drops counts what of a request cannot be stored, by reason.
 type drops map[string]int
 
+func (d drops) add(other drops) {
+	for reason, n := range other {
+		d[reason] += n
+	}
+}
+
 func (d drops) total() int {
 	n := 0
 	for _, v := range d {
 		n += v
 	}
 	return n
+}
+
+// partsOf are parts of which it is known what they are.
+func partsOf[P queue.Part](parts []queue.Part) iter.Seq[P] {
+	return func(yield func(P) bool) {
+		for _, p := range parts {
+			if p, ok := p.(P); ok && !yield(p) {
+				return
+			}
+		}
+	}
 }
 
 // deliver stores a batch and keeps the books: each item is counted once, when it is
@@ -149,18 +175,45 @@ func (x *sink) deliver(ctx context.Context, b batch) error {
 	if err != nil {
 		return fmt.Errorf("open store: %w", err)
 	}
-	if err := b.store(ctx, store); err != nil {
-		if !clickhouse.Permanent(err) {
-			return fmt.Errorf("store %s: %w", b.signal, err)
-		}
-		x.acc.Dropped(b.signal, refusedByStore, b.items)
-		return consumererror.NewPermanent(fmt.Errorf("store %s: %w", b.signal, err))
+	err = b.store(ctx, store)
+	refused, ok := errors.AsType[*clickhouse.RefusedError](err)
+	if err != nil && !ok {
+		return fmt.Errorf("store %s: %w", b.signal, err)
 	}
 	for reason, n := range b.dropped {
 		x.acc.Dropped(b.signal, reason, n)
 	}
-	x.acc.Stored(b.signal, b.items-b.dropped.total())
-	return nil
+	left := b.items - b.dropped.total()
+	if !ok {
+		x.acc.Stored(b.signal, left)
+		return nil
+	}
+	n := min(refused.Rows, left)
+	x.acc.Dropped(b.signal, refusedByStore, n)
+	x.acc.Stored(b.signal, left-n)
+	return consumererror.NewPermanent(fmt.Errorf("store %s: %d of %d dropped: %w", b.signal, n, b.items, err))
+}
+
+// inserts does one after the other. What one of them refuses for good keeps no other from
+// being done; rows that several refuse are told of together.
+func inserts(all ...func() error) error {
+	var refused *clickhouse.RefusedError
+	for _, insert := range all {
+		err := insert()
+		r, ok := errors.AsType[*clickhouse.RefusedError](err)
+		switch {
+		case err != nil && !ok:
+			return err
+		case ok && refused != nil:
+			refused.Rows += r.Rows
+		case ok:
+			refused = r
+		}
+	}
+	if refused == nil {
+		return nil
+	}
+	return refused
 }
 
 // Reasons for which an item is never stored.

@@ -9,21 +9,45 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
+	"github.com/sightline-mesh/sightline/collector/queue"
 	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
-func logBatch(ld plog.Logs, name string) batch {
-	rows, dropped := logRows(ld, clock{time.Now()})
-	return batch{
-		signal: logs, items: ld.LogRecordCount(), dropped: dropped,
-		store: func(ctx context.Context, s *clickhouse.Store) error {
-			return s.InsertLogs(ctx, name, rows)
-		},
+func logBatch(parts []queue.Part, name string) batch {
+	b := batch{signal: logs, dropped: drops{}}
+	var blocks []*clickhouse.Block[clickhouse.LogRow]
+	for p := range partsOf[*logPart](parts) {
+		b.items += p.items
+		b.dropped.add(p.dropped)
+		blocks = append(blocks, p.rows)
 	}
+	b.store = func(ctx context.Context, s *clickhouse.Store) error {
+		return s.InsertLogBlocks(ctx, name, blocks)
+	}
+	return b
 }
 
-func logRows(ld plog.Logs, c clock) ([]clickhouse.LogRow, drops) {
-	rows := make([]clickhouse.LogRow, 0, ld.LogRecordCount())
+// logPart is what is stored of a request.
+type logPart struct {
+	rows    *clickhouse.Block[clickhouse.LogRow]
+	items   int
+	dropped drops
+}
+
+// Size implements queue.Part.
+func (p *logPart) Size() int { return p.rows.Size() }
+
+func renderLogs(ld plog.Logs) queue.Part {
+	rows := clickhouse.NewLogs()
+	p := &logPart{items: ld.LogRecordCount()}
+	p.dropped = logRows(ld, clock{time.Now()}, rows.Add)
+	p.rows = rows.Block()
+	return p
+}
+
+// logRows gives the rows of a request, each until add returns.
+func logRows(ld plog.Logs, c clock, add func(*clickhouse.LogRow)) drops {
+	var row clickhouse.LogRow
 	dropped := drops{}
 	for _, rl := range ld.ResourceLogs().All() {
 		o := originOf(rl.Resource())
@@ -38,13 +62,13 @@ func logRows(ld plog.Logs, c clock) ([]clickhouse.LogRow, drops) {
 					dropped[notUTF8]++
 					continue
 				}
-				row := logRow(o, sl.Scope().Name(), record)
+				fillLog(&row, o, sl.Scope().Name(), record)
 				row.Time = at
-				rows = append(rows, row)
+				add(&row)
 			}
 		}
 	}
-	return rows, dropped
+	return dropped
 }
 
 // timeOf is when a record happened, else when it was seen, else now.
@@ -58,8 +82,11 @@ func timeOf(r plog.LogRecord, c clock) time.Time {
 	return c.now.UTC()
 }
 
-func logRow(o origin, scope string, r plog.LogRecord) clickhouse.LogRow {
-	row := clickhouse.LogRow{
+// fillLog makes row that of a record, but for its time. Its lists of attributes are filled
+// again.
+func fillLog(row *clickhouse.LogRow, o origin, scope string, r plog.LogRecord) {
+	attributes := again(row.Attributes, o)
+	*row = clickhouse.LogRow{
 		TraceID:        clickhouse.TraceID(r.TraceID()),
 		SpanID:         clickhouse.SpanID(r.SpanID()),
 		Workload:       o.Workload,
@@ -69,21 +96,18 @@ func logRow(o origin, scope string, r plog.LogRecord) clickhouse.LogRow {
 		Severity:       severityOf(r),
 		SeverityNumber: uint8(min(max(r.SeverityNumber(), 0), plog.SeverityNumberFatal4)),
 		Body:           r.Body().AsString(),
-		Attributes:     clickhouse.Attributes{Resource: o.resource},
+		Attributes:     attributes,
 	}
 	if !row.Access {
 		split(r.Attributes(), appColumns, &row.Hop, &row.Attributes)
-		return row
+		return
 	}
 	row.Workload = o.inMesh()
-	attrs := pcommon.NewMap()
-	for k, v := range r.Attributes().All() {
-		if set := accessColumns[k]; set == nil || !set(&row, v) {
-			v.CopyTo(attrs.PutEmpty(k))
-		}
+	own := func(k string, v pcommon.Value) bool {
+		set := accessColumns[k]
+		return set != nil && set(row, v)
 	}
-	split(attrs, meshColumns, &row.Hop, &row.Attributes)
-	return row
+	splitBut(own, r.Attributes(), meshColumns, &row.Hop, &row.Attributes)
 }
 
 // accessColumns are the columns that only access-log rows have.

@@ -57,18 +57,30 @@ func (b *books) count() (stored, dropped map[string]int) {
 	return maps.Clone(b.stored), maps.Clone(b.dropped)
 }
 
+// spansIn are the rows of a request, and what else spanRows makes of it.
+func spansIn(td ptrace.Traces) (rows []clickhouse.SpanRow, edges []clickhouse.REDRow, dropped drops) {
+	edges, dropped = spanRows(td, clock{time.Now()}, func(r *clickhouse.SpanRow) { rows = append(rows, *r) })
+	return rows, edges, dropped
+}
+
+// logsIn are the rows of a request.
+func logsIn(ld plog.Logs) (rows []clickhouse.LogRow, dropped drops) {
+	dropped = logRows(ld, clock{time.Now()}, func(r *clickhouse.LogRow) { rows = append(rows, *r) })
+	return rows, dropped
+}
+
 // direct stores requests as they come, each under the name of its content, and tells how
 // that ended.
 type direct struct{ *sink }
 
 func (d direct) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
 	content, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
-	return d.consume(ctx, content, err, func(name string) batch { return traceBatch(td, name) })
+	return d.consume(ctx, content, err, func(name string) batch { return traceBatch([]queue.Part{renderSpans(td)}, name) })
 }
 
 func (d direct) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
 	content, err := (&plog.ProtoMarshaler{}).MarshalLogs(ld)
-	return d.consume(ctx, content, err, func(name string) batch { return logBatch(ld, name) })
+	return d.consume(ctx, content, err, func(name string) batch { return logBatch([]queue.Part{renderLogs(ld)}, name) })
 }
 
 func (d direct) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {

@@ -15,16 +15,12 @@ func metricBatch(md pmetric.Metrics, name string) batch {
 	return batch{
 		signal: metrics, items: md.DataPointCount(), dropped: dropped,
 		store: func(ctx context.Context, s *clickhouse.Store) error {
-			if err := s.InsertRED(ctx, name, red); err != nil {
-				return err
-			}
-			if err := s.InsertSamples(ctx, name, plain.samples); err != nil {
-				return err
-			}
-			if err := s.InsertExemplars(ctx, name, plain.exemplars); err != nil {
-				return err
-			}
-			return s.InsertMetadata(ctx, name, plain.metadata)
+			return inserts(
+				func() error { return s.InsertRED(ctx, name, red) },
+				func() error { return s.InsertSamples(ctx, name, plain.samples) },
+				func() error { return s.InsertExemplars(ctx, name, plain.exemplars) },
+				func() error { return s.InsertMetadata(ctx, name, plain.metadata) },
+			)
 		},
 	}
 }

@@ -104,7 +104,7 @@ func TestOverflowOfAppEdges(t *testing.T) {
 	if _, err := a.Traces(admit.Sender{}, td); err != nil {
 		t.Fatal(err)
 	}
-	_, edges, _ := spanRows(td, clock{time.Now()})
+	_, edges, _ := spansIn(td)
 	if got := totalOf(edges); got.requests != 40 {
 		t.Errorf("%d calls, want those with a peer", got.requests)
 	}

@@ -29,6 +29,23 @@ func (b *redBatch) row(k clickhouse.REDKey) *clickhouse.REDRow {
 	return &b.rows[i]
 }
 
+// addAll adds rows to those of the same keys.
+func (b *redBatch) addAll(rows []clickhouse.REDRow) {
+	for i := range rows {
+		from := &rows[i]
+		r := b.row(from.REDKey)
+		r.Requests += from.Requests
+		r.Failed += from.Failed
+		r.DurationSum += from.DurationSum
+		r.BytesIn += from.BytesIn
+		r.BytesOut += from.BytesOut
+		r.Opened += from.Opened
+		for bucket, n := range from.Buckets {
+			r.Buckets[bucket] += n
+		}
+	}
+}
+
 // addRED takes the points of one metric of a sidecar's.
 func (b *redBatch) addRED(o origin, m pmetric.Metric, c clock, dropped drops) {
 	switch m.Type() {

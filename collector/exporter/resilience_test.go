@@ -3,6 +3,7 @@ package exporter
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -161,5 +162,66 @@ func TestCancelledQuery(t *testing.T) {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("edges: %v, want context.Canceled", err)
 		}
+	}
+}
+
+// Of a batch in which some rows are refused for good those are dropped, and nothing else.
+func TestOnlyWhatIsRefusedIsDropped(t *testing.T) {
+	_, s, acc := startOn(t)
+	var blocks []*clickhouse.Block[clickhouse.SpanRow]
+	for request := range 5 {
+		rows := clickhouse.NewSpans()
+		for i := range 20 {
+			row := clickhouse.SpanRow{
+				TraceID: clickhouse.TraceID{1, byte(request)}, SpanID: clickhouse.SpanID{1, byte(i)},
+				Start: recently(), Kind: "server", Status: "ok", Name: "GET",
+			}
+			if request == 2 && i == 7 || request == 4 && i == 19 {
+				row.Kind = "nonsense"
+			}
+			rows.Add(&row)
+		}
+		blocks = append(blocks, rows.Block())
+	}
+	x := &sink{open: func() (*clickhouse.Store, error) { return s, nil }, acc: acc}
+	b := batch{signal: traces, items: 101, dropped: drops{noTraceID: 1}, store: func(ctx context.Context, s *clickhouse.Store) error {
+		return inserts(func() error { return s.InsertSpanBlocks(ctx, "batch", blocks) })
+	}}
+	for range 2 { // the second is by a process that does not know of the first
+		err := x.deliver(t.Context(), b)
+		if !consumererror.IsPermanent(err) || !strings.Contains(err.Error(), "2 of 101 dropped: 2 rows are refused, of the first: ") {
+			t.Errorf("%v", err)
+		}
+	}
+	rows, err := s.Query(t.Context(), "SELECT count(), uniqExact(trace_id, span_id) FROM spans")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var n, different uint64
+	for rows.Next() {
+		if err := rows.Scan(&n, &different); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := rows.Err(); err != nil || n != 98 || different != 98 {
+		t.Errorf("%d spans are stored, %d different ones: %v", n, different, err)
+	}
+	stored, dropped := acc.count()
+	if stored[traces] != 2*98 || dropped[traces+" "+refusedByStore] != 2*2 || dropped[traces+" "+noTraceID] != 2 {
+		t.Errorf("stored %v, dropped %v", stored, dropped)
+	}
+}
+
+// Where all are refused, a batch does not become an insert for each of them.
+func TestABatchThatDoesNotFitAtAllIsGivenUp(t *testing.T) {
+	_, s, _ := startOn(t)
+	rows := make([]clickhouse.SpanRow, 1000)
+	for i := range rows {
+		rows[i] = clickhouse.SpanRow{Start: recently(), Kind: "nonsense"}
+	}
+	err := s.InsertSpans(t.Context(), "t", rows)
+	if refused, ok := errors.AsType[*clickhouse.RefusedError](err); !ok || refused.Rows != len(rows) {
+		t.Errorf("%v", err)
 	}
 }

@@ -10,27 +10,57 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/sightline-mesh/sightline/collector/clickhouse"
+	"github.com/sightline-mesh/sightline/collector/queue"
 	"github.com/sightline-mesh/sightline/collector/sampling"
 	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
-func traceBatch(td ptrace.Traces, name string) batch {
-	rows, edges, dropped := spanRows(td, clock{time.Now()})
-	return batch{
-		signal: traces, items: td.SpanCount(), dropped: dropped,
-		store: func(ctx context.Context, s *clickhouse.Store) error {
-			if err := s.InsertSpans(ctx, name, rows); err != nil {
-				return err
-			}
-			return s.InsertRED(ctx, name, edges)
-		},
+func traceBatch(parts []queue.Part, name string) batch {
+	b := batch{signal: traces, dropped: drops{}}
+	var blocks []*clickhouse.Block[clickhouse.SpanRow]
+	edges := newREDBatch()
+	for p := range partsOf[*spanPart](parts) {
+		b.items += p.items
+		b.dropped.add(p.dropped)
+		blocks = append(blocks, p.rows)
+		edges.addAll(p.edges)
 	}
+	b.store = func(ctx context.Context, s *clickhouse.Store) error {
+		return inserts(
+			func() error { return s.InsertSpanBlocks(ctx, name, blocks) },
+			func() error { return s.InsertRED(ctx, name, edges.rows) },
+		)
+	}
+	return b
 }
 
-// spanRows gives the rows of a request, and of its applications' client spans the
-// edges.
-func spanRows(td ptrace.Traces, c clock) ([]clickhouse.SpanRow, []clickhouse.REDRow, drops) {
-	rows := make([]clickhouse.SpanRow, 0, td.SpanCount())
+// spanPart is what is stored of a request: its rows, and of its applications' client spans
+// the edges.
+type spanPart struct {
+	rows    *clickhouse.Block[clickhouse.SpanRow]
+	edges   []clickhouse.REDRow
+	items   int
+	dropped drops
+}
+
+// Size implements queue.Part.
+func (p *spanPart) Size() int { return p.rows.Size() + len(p.edges)*edgeSize }
+
+// edgeSize is about what an edge takes in memory, its buckets included.
+const edgeSize = 1 << 10
+
+func renderSpans(td ptrace.Traces) queue.Part {
+	rows := clickhouse.NewSpans()
+	p := &spanPart{items: td.SpanCount()}
+	p.edges, p.dropped = spanRows(td, clock{time.Now()}, rows.Add)
+	p.rows = rows.Block()
+	return p
+}
+
+// spanRows gives the rows of a request, each until add returns, and of its applications'
+// client spans the edges.
+func spanRows(td ptrace.Traces, c clock, add func(*clickhouse.SpanRow)) ([]clickhouse.REDRow, drops) {
+	var row clickhouse.SpanRow
 	dropped := drops{}
 	edges := newREDBatch()
 	for _, rs := range td.ResourceSpans().All() {
@@ -41,15 +71,15 @@ func spanRows(td ptrace.Traces, c clock) ([]clickhouse.SpanRow, []clickhouse.RED
 					dropped[reason]++
 					continue
 				}
-				row := spanRow(o, ss.Scope().Name(), span)
-				rows = append(rows, row)
+				fillSpan(&row, o, ss.Scope().Name(), span)
+				add(&row)
 				if peer := appPeer(&row, span.Attributes()); peer != "" {
 					edges.addAppSpan(&row, peer)
 				}
 			}
 		}
 	}
-	return rows, edges.rows, dropped
+	return edges.rows, dropped
 }
 
 // unfit is why a span cannot be stored, empty where it can.
@@ -79,8 +109,10 @@ func readableSpan(span ptrace.Span) bool {
 	return true
 }
 
-func spanRow(o origin, scope string, span ptrace.Span) clickhouse.SpanRow {
-	row := clickhouse.SpanRow{
+// fillSpan makes row that of a span. Its lists of attributes are filled again.
+func fillSpan(row *clickhouse.SpanRow, o origin, scope string, span ptrace.Span) {
+	attributes := again(row.Attributes, o)
+	*row = clickhouse.SpanRow{
 		TraceID:       clickhouse.TraceID(span.TraceID()),
 		SpanID:        clickhouse.SpanID(span.SpanID()),
 		ParentID:      clickhouse.SpanID(span.ParentSpanID()),
@@ -94,7 +126,7 @@ func spanRow(o origin, scope string, span ptrace.Span) clickhouse.SpanRow {
 		Duration:      time.Duration(span.EndTimestamp() - min(span.StartTimestamp(), span.EndTimestamp())),
 		Status:        statusOf(span.Status().Code()),
 		StatusMessage: span.Status().Message(),
-		Attributes:    clickhouse.Attributes{Resource: o.resource},
+		Attributes:    attributes,
 	}
 	if row.TraceState != "" {
 		row.Weight = float32(sampling.Read(row.TraceState, span.TraceID()).Threshold.Weight())
@@ -104,8 +136,8 @@ func spanRow(o origin, scope string, span ptrace.Span) clickhouse.SpanRow {
 		row.Workload, columns = o.inMesh(), meshColumns
 	}
 	split(span.Attributes(), columns, &row.Hop, &row.Attributes)
-	row.Failed = failed(&row)
-	addEvents(&row, span.Events())
+	row.Failed = failed(row)
+	addEvents(row, span.Events())
 	for _, l := range span.Links().All() {
 		trace, at := l.TraceID(), l.SpanID()
 		row.LinkTraceIDs = append(row.LinkTraceIDs, string(trace[:]))
@@ -114,7 +146,6 @@ func spanRow(o origin, scope string, span ptrace.Span) clickhouse.SpanRow {
 	if !row.Mesh {
 		olderNames(&row.Hop, span.Attributes())
 	}
-	return row
 }
 
 // failed judges a hop by the mesh's rule for RED, anything else by its own status.

@@ -185,14 +185,14 @@ func TestTextThatIsNotUTF8IsDropped(t *testing.T) {
 		span.SetStartTimestamp(stamp(recently()))
 		spoil(rs, span)
 	}
-	rows, _, dropped := spanRows(td, clock{time.Now()})
+	rows, _, dropped := spansIn(td)
 	if len(rows) != 2 || dropped[notUTF8] != 10 || dropped.total() != 10 {
 		t.Errorf("%d rows; dropped %v", len(rows), dropped)
 	}
 	records := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
 	records.AppendEmpty().Body().SetStr(broken)
 	records.AppendEmpty().Body().SetStr("fine")
-	if rows, dropped := logRows(ld, clock{time.Now()}); len(rows) != 1 || dropped[notUTF8] != 1 {
+	if rows, dropped := logsIn(ld); len(rows) != 1 || dropped[notUTF8] != 1 {
 		t.Errorf("%d log rows; dropped %v", len(rows), dropped)
 	}
 }

@@ -108,8 +108,8 @@ func exporterFactory(s *store) exporter.Factory {
 
 func depsOf[T any](s *store, signal string, set exporter.Settings, push func(context.Context, T) error) queue.Deps[T] {
 	return queue.Deps[T]{
-		Prepare: func(request T, _ string) func(context.Context) error {
-			return func(ctx context.Context) error { return push(ctx, request) }
+		Prepare: func(c queue.Content[T], _ string) func(context.Context) error {
+			return func(ctx context.Context) error { return push(ctx, c.Request) }
 		},
 		Books: signalBooks{s.ledger, signal}, Log: set.Logger,
 	}
@@ -229,7 +229,7 @@ func spans(names ...string) ptrace.Traces {
 
 func (r *running) traces() signal.Pipeline { return r.ledger.Accounting()[0] }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -20,6 +20,7 @@ type batch[T any] struct {
 
 	entries                []entry[T]
 	request                T
+	parts                  []Part
 	items, damaged, sifted int // of all entries; of those that cannot be read; left out
 }
 
@@ -88,22 +89,30 @@ func (q *Queue[T]) name(b *batch[T]) string {
 	return fmt.Sprintf("%s-%d-%d-%08x", q.cuts.ID(), b.From, b.To, sum)
 }
 
-// join puts a batch's requests together.
+// join puts a batch's requests together, each as its part where no sieve has to see them.
 func (q *Queue[T]) join(b *batch[T]) {
 	b.request = q.form.New()
 	for i, e := range b.entries {
+		b.entries[i] = entry[T]{}
 		b.items += e.Items
+		if e.part != nil {
+			b.parts = append(b.parts, e.part)
+			continue
+		}
 		request, err := q.read(e)
 		if err != nil {
 			q.deps.Log.Warn("a request cannot be read and is dropped", zap.Int("items", e.Items), zap.Error(err))
 			b.damaged += e.Items
 			continue
 		}
+		if q.deps.Render != nil && q.deps.Sieve == nil {
+			b.parts = append(b.parts, q.deps.Render(request))
+			continue
+		}
 		q.form.Join(b.request, request)
-		if e.kept {
+		if e.kept > 0 {
 			q.form.Let(request)
 		}
-		b.entries[i] = entry[T]{}
 	}
 	b.entries = nil
 }
@@ -115,7 +124,7 @@ func (q *Queue[T]) sift(b *batch[T], keep func(T) T) {
 
 // read gives an entry's request.
 func (q *Queue[T]) read(e entry[T]) (T, error) {
-	if e.kept {
+	if e.kept > 0 {
 		return e.request, nil
 	}
 	var content []byte
@@ -175,25 +184,27 @@ func (q *Queue[T]) ready(now time.Time) (n int, wait time.Duration) {
 			return n, 0
 		}
 	}
-	if n > 0 && (oldest >= patience || oldest < 0) {
-		return n, 0
+	if n == 0 || oldest >= 0 && oldest < patience {
+		return 0, patience - oldest
 	}
-	return 0, patience - oldest
+	if early := q.cfg.BatchEvery - now.Sub(q.lastCut); early > 0 {
+		return 0, early
+	}
+	return n, 0
 }
 
 // pop takes the first entries out of what waits.
 func (q *Queue[T]) pop(n int) []entry[T] {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.lastCut = time.Now()
 	taken := slices.Clone(q.waiting[:n])
 	clear(q.waiting[:n])
 	q.waiting = q.waiting[n:]
 	for _, e := range taken {
 		q.count -= e.Items
 		q.bytes -= e.Size
-		if e.kept {
-			q.kept -= e.Size
-		}
+		q.kept -= e.kept
 	}
 	return taken
 }
@@ -201,9 +212,9 @@ func (q *Queue[T]) pop(n int) []entry[T] {
 // send tries until the batch is stored or never will be; false where it is neither when
 // taking ends.
 func (q *Queue[T]) send(taking, sending context.Context, b *batch[T]) bool {
-	try := q.deps.Prepare(b.request, b.Name)
+	try := q.deps.Prepare(q.content(b), b.Name)
 	var none T
-	b.request = none // what it became is enough
+	b.request, b.parts = none, nil // what it became is enough
 	for wait := q.cfg.RetryFirst; ; wait = min(2*wait, q.cfg.RetryMost) {
 		ctx, cancel := context.WithTimeout(sending, q.cfg.Timeout)
 		err := try(ctx)
@@ -212,7 +223,7 @@ func (q *Queue[T]) send(taking, sending context.Context, b *batch[T]) bool {
 		case err == nil:
 			return true
 		case consumererror.IsPermanent(err):
-			q.deps.Log.Error("a batch will never be stored", zap.Int("items", b.items), zap.Error(err))
+			q.deps.Log.Error("some of a batch will never be stored", zap.Int("items", b.items), zap.Error(err))
 			return true
 		}
 		q.told("a batch is to be tried again", err)
@@ -222,6 +233,17 @@ func (q *Queue[T]) send(taking, sending context.Context, b *batch[T]) bool {
 		case <-time.After(wait/2 + rand.N(wait)): //nolint:gosec // to spread tries
 		}
 	}
+}
+
+// content is what a batch consists of.
+func (q *Queue[T]) content(b *batch[T]) Content[T] {
+	switch {
+	case q.deps.Render == nil:
+		return Content[T]{Request: b.request}
+	case q.deps.Sieve != nil:
+		return Content[T]{Parts: []Part{q.deps.Render(b.request)}}
+	}
+	return Content[T]{Parts: b.parts}
 }
 
 // over ends a batch whose outcome is known.

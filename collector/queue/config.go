@@ -21,10 +21,12 @@ type Config struct {
 	Items int `mapstructure:"items"`
 
 	// A batch is sent when it has BatchItems or BatchBytes (as requests are on disk), or
-	// BatchWait after its first request.
+	// BatchWait after its first request, but if it is not full only BatchEvery after the
+	// batch before: each is an insert, and makes a part on the store's disk.
 	BatchItems int           `mapstructure:"batch_items"`
 	BatchBytes int           `mapstructure:"batch_bytes"`
 	BatchWait  time.Duration `mapstructure:"batch_wait"`
+	BatchEvery time.Duration `mapstructure:"batch_every"`
 
 	// Timeout is how long one try may take. Another follows after RetryFirst, and after twice
 	// as long each time, up to RetryMost.
@@ -67,6 +69,9 @@ func (c *Config) Validate() error {
 			bad = append(bad, fmt.Errorf("%s: %s, want more than nothing", name, d))
 		}
 	}
+	if c.BatchEvery < 0 {
+		bad = append(bad, fmt.Errorf("batch_every: %s, want 0 at least", c.BatchEvery))
+	}
 	return errors.Join(bad...)
 }
 
@@ -86,16 +91,33 @@ const (
 
 // Deps is what a queue of requests T uses of its surroundings.
 type Deps[T any] struct {
+	// Render makes of a request what is kept of it until it is sent. It is called by
+	// receivers, at the same time as each other, as soon as a request has come, and with a
+	// Sieve once it is sifted. Nil keeps requests as they are.
+	Render func(request T) Part
 	// Prepare makes a batch ready to be sent under a name. What it returns is called until
 	// it returns nil or an error that is permanent (consumererror), and keeps the books of
 	// what became of the batch.
-	Prepare func(request T, name string) func(context.Context) error
+	Prepare func(c Content[T], name string) func(context.Context) error
 	Books   Books
 	Log     *zap.Logger
 	// Sieve is nil where everything is sent. Delay is how long a request waits for what
 	// belongs to it before it is sifted.
 	Sieve Sieve[T]
 	Delay time.Duration
+}
+
+// Part is what is sent of a request, or of several. It does not change.
+type Part interface {
+	// Size is about how much memory it takes, in bytes.
+	Size() int
+}
+
+// Content is what a batch consists of: Parts, in order, or without a Render one Request with
+// all that was in those of the batch.
+type Content[T any] struct {
+	Request T
+	Parts   []Part
 }
 
 // Form is how the requests of a signal are dealt with.

@@ -30,8 +30,8 @@ func runUntilKilled(dir string) {
 	c := testConfig(filepath.Join(dir, "queue"))
 	c.BatchItems = 20
 	q := newQueue(c, wordForm(), Deps[*request]{
-		Prepare: func(r *request, name string) func(context.Context) error {
-			line := fmt.Appendln(nil, name, strings.Join(r.words, " "))
+		Prepare: func(c Content[*request], name string) func(context.Context) error {
+			line := fmt.Appendln(nil, name, strings.Join(c.Request.words, " "))
 			return func(context.Context) error { return storeOrNot(file, line) }
 		},
 		Books: newStore(), Log: zap.NewNop(),

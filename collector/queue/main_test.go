@@ -36,6 +36,22 @@ type request struct{ words []string }
 
 func words(w ...string) *request { return &request{w} }
 
+// part is a request that is rendered.
+type part []string
+
+func (p part) Size() int {
+	n := 0
+	for _, w := range p {
+		n += len(w)
+	}
+	return n
+}
+
+// rendered has a queue keep parts of requests.
+func rendered(d *Deps[*request]) {
+	d.Render = func(r *request) Part { return part(slices.Clone(r.words)) }
+}
+
 func wordForm() Form[*request] {
 	return Form[*request]{
 		Encode: func(r *request) ([]byte, error) { return []byte(strings.Join(r.words, " ")), nil },
@@ -76,14 +92,21 @@ func (s *store) Dropped(reason string, n int) {
 	s.dropped[reason] += n
 }
 
-func (s *store) prepare(r *request, name string) func(context.Context) error {
+func (s *store) prepare(c Content[*request], name string) func(context.Context) error {
+	var all []string
+	if c.Request != nil {
+		all = slices.Clone(c.Request.words)
+	}
+	for _, p := range c.Parts {
+		all = append(all, p.(part)...) //nolint:forcetypeassert // render makes no other
+	}
 	return func(context.Context) error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.tries++
 		if s.err == nil || s.stores {
 			if _, twice := s.batches[name]; !twice {
-				s.batches[name] = slices.Clone(r.words)
+				s.batches[name] = all
 				s.order = append(s.order, name)
 			}
 		}

@@ -26,11 +26,12 @@ var (
 )
 
 const (
-	// keptBytes bounds the requests that are kept decoded, by their size on disk; in memory
-	// they are about four times as large. Most are sent soon after they came, by the process
-	// that they came to: they need not be decoded a second time. When the store is away, those
-	// beyond are read from disk.
-	keptBytes = 16 << 20
+	// keptBytes bounds the memory of what is kept of requests that wait. Most are sent soon
+	// after they came, by the process that they came to: they need not be decoded a second
+	// time. When the store is away, those beyond are read from disk.
+	keptBytes = 24 << 20
+	// decoded is how much larger a request is in memory than on disk, about.
+	decoded = 4
 	// senders is how many batches may be under way: one is made ready while the other is
 	// stored. Inserts into one table do not speed up with more, and each makes a part.
 	senders = 2
@@ -54,7 +55,8 @@ type Queue[T any] struct {
 	items   int // waiting and under way
 	bytes   int // waiting
 	count   int // items waiting
-	kept    int // bytes of waiting requests that are kept decoded
+	kept    int // bytes of memory that is kept of what waits
+	lastCut time.Time
 
 	stop  context.CancelFunc // ends the taking of batches
 	abort context.CancelFunc // ends what is under way
@@ -66,7 +68,8 @@ type entry[T any] struct {
 	segments.Record
 
 	request T
-	kept    bool
+	part    Part // of the request, where there is a Render
+	kept    int  // bytes of memory that either takes; 0 where there is neither
 }
 
 func newQueue[T any](c Config, f Form[T], d Deps[T]) *Queue[T] {
@@ -129,7 +132,8 @@ func (q *Queue[T]) Append(request T) error {
 	if q.deps.Sieve != nil {
 		q.deps.Sieve.Note(request, now)
 	}
-	r, err := q.put(request, content, n, now)
+	e := q.keep(request, len(content))
+	r, err := q.put(e, content, n, now)
 	if err != nil {
 		q.release(n)
 		return err
@@ -140,21 +144,37 @@ func (q *Queue[T]) Append(request T) error {
 	return nil
 }
 
-// put writes a request and lets it wait. Both under one lock, so that what waits is in
-// order.
-func (q *Queue[T]) put(request T, content []byte, items int, now time.Time) (segments.Record, error) {
+// keep gives an entry with what is kept of a request of so many bytes. What waits for others
+// of its trace waits for too long to be kept.
+func (q *Queue[T]) keep(request T, size int) (e entry[T]) {
+	q.mu.Lock()
+	room := keptBytes - q.kept
+	q.mu.Unlock()
+	switch {
+	case q.deps.Sieve != nil || size > room:
+	case q.deps.Render != nil:
+		e.part = q.deps.Render(request)
+		e.kept = max(e.part.Size(), 1)
+	case decoded*size <= room:
+		e.request, e.kept = request, max(decoded*size, 1)
+	}
+	return e
+}
+
+// put writes an entry's request and lets it wait. Both under one lock, so that what waits is
+// in order.
+func (q *Queue[T]) put(e entry[T], content []byte, items int, now time.Time) (segments.Record, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	r, err := q.log.Append(content, items, now)
 	if err != nil {
 		return r, err
 	}
-	e := entry[T]{Record: r}
-	if q.kept+r.Size <= keptBytes {
-		q.form.Hold(request)
-		e.request, e.kept = request, true
-		q.kept += r.Size
+	e.Record = r
+	if e.kept > 0 && e.part == nil {
+		q.form.Hold(e.request)
 	}
+	q.kept += e.kept
 	q.push(e)
 	if len(q.waiting) == 1 || q.count >= q.cfg.BatchItems || q.bytes >= q.cfg.BatchBytes {
 		select {

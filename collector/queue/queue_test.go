@@ -53,6 +53,41 @@ func TestABatchIsCutByItemsBytesAndTime(t *testing.T) {
 	})
 }
 
+// What comes all the time makes a batch at every interval; what comes alone does not wait for
+// one to end.
+func TestBatchesKeepTheirDistance(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := testConfig(t.TempDir()), newStore()
+		c.BatchItems, c.BatchWait, c.BatchEvery = 5, 100*time.Millisecond, time.Second
+		q, stop := start(t, c, s)
+		check := func(what string, want ...string) {
+			t.Helper()
+			synctest.Wait()
+			if diff := cmp.Diff(want, s.told()); diff != "" {
+				t.Errorf("%s: %s", what, diff)
+			}
+		}
+		must(t, q.Append(words("a")))
+		time.Sleep(100 * time.Millisecond)
+		check("the first", "a")
+		must(t, q.Append(words("b")))
+		time.Sleep(500 * time.Millisecond)
+		must(t, q.Append(words("c")))
+		time.Sleep(499 * time.Millisecond)
+		check("before a second is over", "a")
+		time.Sleep(time.Millisecond)
+		check("a second after the first", "a", "b c")
+		must(t, q.Append(words("d", "e", "f", "g", "h")))
+		check("a full one", "a", "b c", "d e f g h")
+		must(t, q.Append(words("i")))
+		time.Sleep(999 * time.Millisecond)
+		check("before a second is over", "a", "b c", "d e f g h")
+		time.Sleep(time.Hour)
+		check("a second after the full one", "a", "b c", "d e f g h", "i")
+		stop()
+	})
+}
+
 func TestAStoreThatIsAwayIsTriedUntilItIsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := testConfig(t.TempDir()), newStore()
@@ -237,12 +272,12 @@ func TestNumbersOfACutAreNotGivenAgain(t *testing.T) {
 // tracesStore is the names of spans by the batch that they were stored in.
 func tracesDeps(t *testing.T, s *store) Deps[ptrace.Traces] {
 	return Deps[ptrace.Traces]{
-		Prepare: func(td ptrace.Traces, name string) func(context.Context) error {
+		Prepare: func(c Content[ptrace.Traces], name string) func(context.Context) error {
 			var names []string
-			for _, rs := range td.ResourceSpans().All() {
+			for _, rs := range c.Request.ResourceSpans().All() {
 				names = append(names, rs.ScopeSpans().At(0).Spans().At(0).Name())
 			}
-			return s.prepare(words(names...), name)
+			return s.prepare(Content[*request]{Request: words(names...)}, name)
 		},
 		Books: s, Log: zaptest.NewLogger(t),
 	}
