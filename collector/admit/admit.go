@@ -80,11 +80,23 @@ func New(c limits.Config) *Admission {
 // Tenants are the books of each tenant.
 func (a *Admission) Tenants() []signal.Tenant { return a.throttle.Books() }
 
+// Charge charges the tenant that all of a request is of, whose items were counted before it is
+// decoded: of a sender with a namespace or a claim. The error is a *throttle.RefusedError.
+// Who decodes the request then says that it is Charged.
+func (a *Admission) Charge(of string, s Sender, items int) error {
+	name, proved := s.name("")
+	if r := a.throttle.Take(of, []throttle.Charge{{Tenant: name, Claimed: !proved, Items: items, Bytes: s.Bytes}}); r != nil {
+		return r
+	}
+	return nil
+}
+
 // Sender is who sent a request.
 type Sender struct {
 	Namespace string // that its certificate proves; empty is none
 	Claim     string // what it says it is, by X-Scope-OrgID
 	Bytes     int    // of the request, decompressed; 0 is not known
+	Charged   bool   // for the request: see Charge
 }
 
 const (
@@ -156,6 +168,9 @@ next:
 
 // take charges a request's tenants.
 func (a *Admission) take(of string, s Sender, parts []part) error {
+	if s.Charged {
+		return nil
+	}
 	if r := a.throttle.Take(of, s.charges(parts)); r != nil {
 		return r
 	}

@@ -193,7 +193,7 @@ func TestOnlyWhatIsRefusedIsDropped(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	}
-	rows, err := s.Query(t.Context(), "SELECT count(), uniqExact(trace_id, span_id) FROM spans")
+	rows, err := s.Query(t.Context(), "SELECT count(), uniqExact(trace_id, span_id) FROM all_spans")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,8 +60,7 @@ func (a admission) pass(ctx context.Context, signal string, n int, decide func(a
 	x := exchangeOf(ctx)
 	out, err := decide(x.sender)
 	if refused, ok := errors.AsType[*throttle.RefusedError](err); ok {
-		a.ledger.RefusedFor(signal, refused.Reason, n)
-		return x.answer(laterIn(refused.Wait, codes.ResourceExhausted, err))
+		return x.answer(tooFast(a.ledger, signal, n, refused))
 	}
 	if err := out.Invalid(); err != nil {
 		out.Enter(a.ledger)

@@ -36,7 +36,7 @@ func factories(c Config, d Deps) (otelcol.Factories, error) {
 		return f, err
 	}
 	f.Extensions, err = otelcol.MakeFactoryMap[extension.Factory](
-		frontFactory(),
+		frontFactory(d.Admission, d.Ledger),
 	)
 	return f, err
 }

@@ -13,10 +13,12 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/extension"
 	"go.opentelemetry.io/collector/extension/extensionmiddleware"
+	"golang.org/x/sync/semaphore"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 
+	"github.com/sightline-mesh/sightline/collector/account"
 	"github.com/sightline-mesh/sightline/collector/admit"
 )
 
@@ -25,12 +27,13 @@ const frontType = "sightline_front"
 // frontFactory makes the extension that stands before the receivers: it knows what they
 // do not hand on to processors, who is at the other end of a connection, and can say what
 // they cannot, that a request was taken in part.
-func frontFactory() extension.Factory {
+func frontFactory(a *admit.Admission, l *account.Ledger) extension.Factory {
+	f := &front{admission: a, ledger: l, room: semaphore.NewWeighted(inFlight)}
 	return extension.NewFactory(
 		component.MustNewType(frontType),
 		func() component.Config { return &struct{}{} },
 		func(context.Context, extension.Settings, component.Config) (extension.Extension, error) {
-			return front{}, nil
+			return f, nil
 		},
 		component.StabilityLevelStable,
 	)
@@ -87,15 +90,19 @@ func provedBy(address string) string {
 type front struct {
 	component.StartFunc
 	component.ShutdownFunc
+
+	admission *admit.Admission
+	ledger    *account.Ledger
+	room      *semaphore.Weighted // for requests over HTTP while they are decoded and until they are on disk
 }
 
 var (
-	_ extensionmiddleware.HTTPServer = front{}
-	_ extensionmiddleware.GRPCServer = front{}
+	_ extensionmiddleware.HTTPServer = (*front)(nil)
+	_ extensionmiddleware.GRPCServer = (*front)(nil)
 )
 
 // GetGRPCServerOptions implements extensionmiddleware.GRPCServer.
-func (front) GetGRPCServerOptions(context.Context) ([]grpc.ServerOption, error) {
+func (*front) GetGRPCServerOptions(context.Context) ([]grpc.ServerOption, error) {
 	return []grpc.ServerOption{grpc.ChainUnaryInterceptor(frontUnary)}, nil
 }
 
@@ -115,14 +122,20 @@ func frontUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle
 }
 
 // GetHTTPHandler implements extensionmiddleware.HTTPServer.
-func (front) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHTTPHandlerFunc, error) {
+func (f *front) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHTTPHandlerFunc, error) {
 	return func(_ context.Context, next http.Handler) (http.Handler, error) {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			x := &exchange{sender: admit.Sender{Namespace: provedBy(r.RemoteAddr), Claim: r.Header.Get(orgID)}}
 			kind := otlpKind(r.URL.Path)
 			x.partial = kind != ""
 			r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
-			r.Body = &counted{r.Body, &x.sender.Bytes}
+			in := &body{ReadCloser: r.Body, request: r, front: f, exchange: x}
+			if kind != "" && r.Header.Get("Content-Type") == "application/x-protobuf" {
+				in.tally = &tally{path: paths[kind]}
+				in.signal = kind
+			}
+			defer in.release()
+			r.Body = in
 			if kind == "" && !readable(w, r) {
 				return
 			}
@@ -152,20 +165,6 @@ func readable(w http.ResponseWriter, r *http.Request) bool {
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	return true
-}
-
-// counted is a body of which is known how much was read.
-type counted struct {
-	io.ReadCloser
-
-	n *int
-}
-
-// Read implements io.Reader.
-func (c *counted) Read(b []byte) (int, error) {
-	n, err := c.ReadCloser.Read(b)
-	*c.n += n
-	return n, err
 }
 
 // otlpKind is the signal of a path of OTLP over HTTP, empty for another protocol's.

@@ -134,6 +134,7 @@ func runCollector(ctx context.Context, args []string, stdout io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	collector.SpareMemory()
 	col, err := collector.New(c, collector.Deps{Logger: logger()})
 	if err != nil {
 		return err
@@ -171,5 +172,6 @@ func books(col *collector.Collector) http.Handler {
 		_ = json.NewEncoder(w).Encode(col.Accounting()[0]) // who went away does not want it
 	})
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.Handle("/debug/pprof/heap", pprof.Handler("heap"))
 	return mux
 }

@@ -49,6 +49,7 @@ type roles struct {
 
 // roles assembles this process's parts and runs them until ctx ends.
 func (m *Mesh) roles(ctx context.Context) error {
+	collector.SpareMemory()
 	r, err := m.assemble(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
