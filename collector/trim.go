@@ -32,7 +32,7 @@ type trimmer struct {
 	log    *slog.Logger
 	state  atomic.Pointer[signal.StoreState] // nil before the first measure
 	tight  bool                              // as was last told
-	cold   string                            // the trouble last told
+	cold   bool                              // that there is trouble was last told
 	late   uint64                            // bytes that should have been where old days go, as last seen
 }
 
@@ -97,8 +97,8 @@ func (t *trimmer) tier(ctx context.Context, s stored) (trouble string) {
 	case stuck:
 		trouble = fmt.Sprintf("%d bytes should have gone there more than an hour ago, and stay where they are: is it full?", late)
 	}
-	if trouble != t.cold && ctx.Err() == nil {
-		t.cold = trouble
+	if (trouble != "") != t.cold && ctx.Err() == nil { // its words differ from one object to the next
+		t.cold = trouble != ""
 		if trouble != "" {
 			t.log.Warn("old days of the store do not get to where they belong, or do not answer there", "trouble", trouble)
 		} else {

@@ -108,7 +108,8 @@ func TestTrimmerTellsOfTheColdDisk(t *testing.T) {
 		{nil, "", 0, "", ""},
 		{errors.New("no such policy"), "", 0, "no such policy", "level=WARN"},
 		{errors.New("no such policy"), "", 0, "no such policy", ""},
-		{nil, "S3 is away", 5, "S3 is away", "level=WARN"},
+		{nil, "S3 is away, key 1", 5, "S3 is away, key 1", ""},
+		{nil, "S3 is away, key 2", 5, "S3 is away, key 2", ""},
 		{nil, "", 4, "", "level=INFO"}, // on their way
 		{nil, "", 4, "4 bytes should have gone there more than an hour ago, and stay where they are: is it full?", "level=WARN"},
 		{nil, "", 1, "", "level=INFO"},
