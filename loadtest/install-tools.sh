@@ -11,6 +11,8 @@ missing=()
 for tool in "${!wanted[@]}"; do
 	command -v "$tool" >/dev/null || [[ -x /usr/sbin/$tool ]] || missing+=("${wanted[$tool]}")
 done
+# The types that protoc's own language has are in a package of their own.
+[[ -e /usr/include/google/protobuf/duration.proto ]] || missing+=(libprotobuf-dev)
 as_root() { if [[ $(id -u) -eq 0 ]]; then "$@"; else sudo "$@"; fi; }
 if [[ ${#missing[@]} -gt 0 ]]; then
 	echo "tools: installing ${missing[*]}"
