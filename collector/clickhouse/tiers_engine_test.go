@@ -63,7 +63,7 @@ func answers(t *testing.T, s *Store) map[string]uint64 {
 	all := map[string]uint64{}
 	for _, q := range []string{
 		"SELECT sum(requests) FROM red", "SELECT sum(cityHash64(destination, requests)) FROM red_1m",
-		"SELECT count() FROM spans", "SELECT sum(cityHash64(trace_id, start)) FROM spans",
+		"SELECT count() FROM spans_by_time", "SELECT sum(cityHash64(trace_id, start)) FROM spans_by_time",
 		"SELECT sum(spans) FROM trace_index", "SELECT sum(cityHash64(body, time)) FROM logs",
 	} {
 		all[q] = count(t, s, q)
@@ -94,7 +94,7 @@ func awaits(t *testing.T, what string, done func() bool) {
 }
 
 func threeOldDays() []string {
-	return []string{"logs 3", "logs 4", "red 3", "red 4", "red_1m 3", "red_1m 4", "spans 3", "spans 4"}
+	return []string{"logs 3", "logs 4", "red 3", "red 4", "red_1m 3", "red_1m 4", "spans_by_time 3", "spans_by_time 4"}
 }
 
 func TestOldDaysGoToAnotherPath(t *testing.T) {
@@ -181,7 +181,7 @@ func TestTrimMovesDays(t *testing.T) {
 	if gone, err = s.Trim(t.Context(), Bytes{Cold: 1}, now); err != nil || len(gone) == 0 || gone[0].Moved || len(movedDays(t, s)) > 0 {
 		t.Fatalf("with no room there it gave up %+v, %v: there lies %v", gone, err, movedDays(t, s))
 	}
-	for q, want := range map[string]uint64{"SELECT count() FROM spans": 50, "SELECT count() FROM trace_index": 50, "SELECT count() FROM red": 50} {
+	for q, want := range map[string]uint64{"SELECT count() FROM spans_by_time": 50, "SELECT count() FROM trace_index": 50, "SELECT count() FROM red": 50} {
 		if got := count(t, s, q); got != want {
 			t.Errorf("%s: %d, want today's %d", q, got, want)
 		}

@@ -33,7 +33,7 @@ func TestTieredTables(t *testing.T) {
 	for _, one := range all {
 		names = append(names, one.table)
 	}
-	for _, want := range []string{"red", "red_1m", "spans", "logs", "samples", "histograms", "exemplars"} {
+	for _, want := range []string{"red", "red_1m", "spans_by_time", "logs", "samples", "histograms", "exemplars"} {
 		if !slices.Contains(names, want) {
 			t.Errorf("%s sends no day away: %v", want, names)
 		}
