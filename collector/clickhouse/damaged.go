@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -28,13 +29,23 @@ func (s *Store) Damaged(ctx context.Context) ([]signal.DamagedPart, error) {
 	all, err := collect(ctx, s, damagedParts, func(rows driver.Rows) (p signal.DamagedPart, err error) {
 		var partition string
 		err = rows.Scan(&p.Table, &p.Part, &partition, &p.Bytes, &p.Since)
-		p.Day, _ = time.Parse("20060102", partition) // all tables of rows are by day
+		p.Day = partitionDay(p.Table, partition)
 		return p, err
 	}, []any{Param("most", mostDamaged)})
 	if err != nil {
 		return nil, fmt.Errorf("list damaged parts: %w", err)
 	}
 	return all, nil
+}
+
+// partitionDay is the day that a partition is of, zero where it holds others, too: lists are by week,
+// what is kept for years by month.
+func partitionDay(table, partition string) time.Time {
+	if byWeek := []string{"series", "metadata"}; slices.Contains(byWeek, strings.TrimSuffix(table, "_local")) {
+		return time.Time{}
+	}
+	day, _ := time.Parse("20060102", partition) // a month is none
+	return day
 }
 
 // MetDamage reports whether a question failed because it met a part whose files are damaged.
@@ -56,28 +67,36 @@ const damageTime = 30 * time.Second
 
 // lately is the list of damaged parts as it was a moment ago.
 type lately struct {
-	mu    sync.Mutex
-	asked time.Time
-	parts []signal.DamagedPart
+	asking sync.Mutex // held by the one question that asks anew, for which no other waits
+	asked  time.Time
+	parts  atomic.Pointer[[]signal.DamagedPart]
 }
 
 // damagedLately is Damaged, asked anew only now and then. Where the server does not say, as
 // one may that does not let us ask, none are known.
 func (s *Store) damagedLately(ctx context.Context) []signal.DamagedPart {
-	s.damage.mu.Lock()
-	defer s.damage.mu.Unlock()
+	if s.damage.asking.TryLock() {
+		s.askDamaged(ctx)
+		s.damage.asking.Unlock()
+	}
+	if parts := s.damage.parts.Load(); parts != nil {
+		return *parts
+	}
+	return nil
+}
+
+// askDamaged lists the damaged parts where the list is old.
+func (s *Store) askDamaged(ctx context.Context) {
 	if time.Since(s.damage.asked) < damageTime {
-		return s.damage.parts
+		return
 	}
 	parts, err := s.Damaged(ctx)
-	if ctx.Err() != nil {
-		return s.damage.parts
+	if ctx.Err() == nil {
+		s.damage.asked = time.Now()
 	}
-	s.damage.asked = time.Now()
 	if err == nil {
-		s.damage.parts = parts
+		s.damage.parts.Store(&parts)
 	}
-	return s.damage.parts
 }
 
 // Lacks says what answers about a window from some tables lack because it was damaged, empty

@@ -69,7 +69,8 @@ func TestAnswersSayWhatWasSetAside(t *testing.T) {
 	now := time.Now().UTC()
 	storeSpans(t, s, now.Add(-10*time.Second), 5)
 	const said = "one damaged part was set aside"
-	s.damage = lately{asked: now.Add(time.Hour), parts: []signal.DamagedPart{{Table: "spans"}, {Table: "logs"}}}
+	s.damage.asked = now.Add(time.Hour)
+	s.damage.parts.Store(&[]signal.DamagedPart{{Table: "spans"}, {Table: "logs"}})
 	of := signal.SpanQuery{Search: signal.TraceQuery{Start: now.Add(-time.Minute), End: now}}
 	for what, ask := range map[string]func() (string, error){
 		"traces":  func() (string, error) { p, err := s.SearchTraces(t.Context(), of.Search); return p.Partial, err },
@@ -96,5 +97,25 @@ func TestAnswersSayWhatWasSetAside(t *testing.T) {
 	}
 	if got := besides("searched back to noon only", said); got != "searched back to noon only; "+said {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestDayOfAPartition(t *testing.T) {
+	day := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC) // a Monday
+	for _, c := range []struct {
+		table, partition string
+		want             time.Time
+	}{
+		{"red", "20261123", day},
+		{"red_local", "20261123", day},
+		{"red_1h", "202611", time.Time{}},
+		{"series", "20261123", time.Time{}},
+		{"series_local", "20261123", time.Time{}},
+		{"metadata", "20261123", time.Time{}},
+		{"red", "", time.Time{}},
+	} {
+		if got := partitionDay(c.table, c.partition); !got.Equal(c.want) {
+			t.Errorf("%s of %s: %v, want %v", c.partition, c.table, got, c.want)
+		}
 	}
 }

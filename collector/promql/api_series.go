@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/util/annotations"
 )
 
 // defaultSpan is how far back series are looked for when the client does not say.
@@ -25,7 +26,7 @@ func (a *api) series(r *http.Request) (answer, error) {
 		return answer{}, bad("match[]", err) // here alone Prometheus names it
 	}
 	found := map[string]labels.Labels{}
-	err := a.each(r, func(q *querier, matchers []*labels.Matcher) error {
+	notes, err := a.each(r, func(q *querier, matchers []*labels.Matcher) error {
 		return q.eachSeries(r.Context(), matchers, func(l labels.Labels) { found[l.String()] = l })
 	})
 	if err != nil {
@@ -36,7 +37,7 @@ func (a *api) series(r *http.Request) (answer, error) {
 		out = append(out, l)
 	}
 	slices.SortFunc(out, labels.Compare)
-	return limited(r, out)
+	return limited(r, out, notes)
 }
 
 func (a *api) labels(r *http.Request) (answer, error) {
@@ -63,7 +64,7 @@ func (a *api) labelValues(r *http.Request) (answer, error) {
 // texts gathers the answers for each selector, sorted and once each.
 func (a *api) texts(r *http.Request, list func(*querier, []*labels.Matcher) ([]string, error)) (answer, error) {
 	out := []string{}
-	err := a.each(r, func(q *querier, matchers []*labels.Matcher) error {
+	notes, err := a.each(r, func(q *querier, matchers []*labels.Matcher) error {
 		some, err := list(q, matchers)
 		out = append(out, some...)
 		return err
@@ -72,34 +73,35 @@ func (a *api) texts(r *http.Request, list func(*querier, []*labels.Matcher) ([]s
 		return answer{}, err
 	}
 	slices.Sort(out)
-	return limited(r, slices.Compact(out))
+	return limited(r, slices.Compact(out), notes)
 }
 
-// each calls f for each selector of the request, once without any where there is none.
-func (a *api) each(r *http.Request, f func(*querier, []*labels.Matcher) error) error {
+// each calls f for each selector of the request, once without any where there is none. It
+// tells what the store lacks of the range.
+func (a *api) each(r *http.Request, f func(*querier, []*labels.Matcher) error) (annotations.Annotations, error) {
 	now := time.Now()
 	start, err := timeOf(r, "start", now.Add(-defaultSpan))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	end, err := timeOf(r, "end", now)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	selectors, err := a.selectors(r)
 	switch {
 	case err != nil:
-		return &apiError{"bad_data", err}
+		return nil, &apiError{"bad_data", err}
 	case len(selectors) == 0:
 		selectors = [][]*labels.Matcher{nil}
 	}
 	q := &querier{source: a.engine.source, mint: start.UnixMilli(), maxt: end.UnixMilli()}
 	for _, s := range selectors {
 		if err := f(q, s); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return q.lacks(r.Context(), q.whole()), nil
 }
 
 // selectors reads match[]. As Prometheus does, it refuses one that lets everything through.
@@ -117,12 +119,12 @@ func (a *api) selectors(r *http.Request) ([][]*labels.Matcher, error) {
 }
 
 // limited cuts a list to the limit that the client gives, and says so.
-func limited[T any](r *http.Request, all []T) (answer, error) {
+func limited[T any](r *http.Request, all []T, notes annotations.Annotations) (answer, error) {
 	n, err := limitOf(r, "limit")
 	if err != nil {
 		return answer{}, err
 	}
-	out := answer{data: all}
+	out := answer{data: all, notes: notes}
 	if n > 0 && len(all) > n {
 		out.data = all[:n]
 		out.notes.Add(errTruncated)

@@ -189,7 +189,7 @@ func (lacking) Lacks(context.Context, signal.Window, ...string) string { return 
 
 func TestAPIWarnsOfWhatTheStoreLacks(t *testing.T) {
 	h := New(Config{}, lacking{clickhousetest.Open(t, storetest.Start(t))}).Handler(nil)
-	for _, path := range []string{"/query?query=x&time=10", "/query_range?query=x&start=0&end=30&step=15"} {
+	for _, path := range []string{"/query?query=x&time=10", "/query_range?query=x&start=0&end=30&step=15", "/labels", "/label/a/values", "/series?match[]=x"} {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
 		var got struct{ Warnings []string }

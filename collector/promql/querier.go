@@ -105,7 +105,7 @@ func (q *querier) LabelValues(ctx context.Context, name string, _ *storage.Label
 			found[v] = true
 		}
 	})
-	return sorted(found), nil, err
+	return sorted(found), q.lacks(ctx, q.whole()), err
 }
 
 // LabelNames lists the labels of the series in the range, sorted.
@@ -114,7 +114,7 @@ func (q *querier) LabelNames(ctx context.Context, _ *storage.LabelHints, matcher
 	err := q.eachSeries(ctx, matchers, func(l labels.Labels) {
 		l.Range(func(l labels.Label) { found[l.Name] = true })
 	})
-	return sorted(found), nil, err
+	return sorted(found), q.lacks(ctx, q.whole()), err
 }
 
 // lacks warns that the store has not all that it had of a range.
@@ -167,10 +167,15 @@ func (q *querier) fromRED(ctx context.Context, h *storage.SelectHints, wanted []
 // forSeries is the function in the hints of who wants series without their values.
 const forSeries = "series"
 
+// whole asks for what series there are in the range.
+func (q *querier) whole() *storage.SelectHints {
+	return &storage.SelectHints{Start: q.mint, End: q.maxt, Func: forSeries}
+}
+
 // eachSeries calls f with the labels of every series in the range. Nothing is read of
 // their values.
 func (q *querier) eachSeries(ctx context.Context, matchers []*labels.Matcher, f func(labels.Labels)) error {
-	set := q.Select(ctx, false, &storage.SelectHints{Start: q.mint, End: q.maxt, Func: forSeries}, matchers...)
+	set := q.Select(ctx, false, q.whole(), matchers...)
 	for set.Next() {
 		f(set.At().Labels())
 	}

@@ -35,7 +35,7 @@ func Lacking(parts []DamagedPart, w Window, tables ...string) string {
 	var days []string
 	var n int
 	for _, p := range parts {
-		if !slices.Contains(tables, p.Table) || !p.of(w) {
+		if !slices.Contains(tables, strings.TrimSuffix(p.Table, "_local")) || !p.of(w) { // as a cluster's are called
 			continue
 		}
 		n++

@@ -10,7 +10,7 @@ func TestLacking(t *testing.T) {
 	parts := []DamagedPart{
 		{Table: "spans", Part: "a", Day: day},
 		{Table: "spans", Part: "b", Day: day.AddDate(0, 0, -1)},
-		{Table: "trace_index", Part: "c", Day: day},
+		{Table: "trace_index_local", Part: "c", Day: day},
 		{Table: "logs", Part: "d"}, // its name does not say of when
 	}
 	for name, c := range map[string]struct {

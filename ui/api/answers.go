@@ -32,7 +32,7 @@ type (
 	traceAnswer struct {
 		TraceID string        `json:"traceId"`
 		Spans   []signal.Span `json:"spans"`
-		Partial string        `json:"partial,omitempty"` // why there may be more spans; empty: all are here
+		Partial string        `json:"partial,omitempty"` // why there may have been more of the time of these; empty: nothing is known to be missing
 	}
 	completionsAnswer struct {
 		Completions []signal.Completion `json:"completions"`
