@@ -82,7 +82,7 @@ func (a *Admission) Tenants() []signal.Tenant { return a.throttle.Books() }
 
 // Charge charges the tenant that all of a request is of, whose items were counted before it is
 // decoded: of a sender with a namespace or a claim. The error is a *throttle.RefusedError.
-// Who decodes the request then says that it is Charged.
+// Who decodes the request then says that it is Charged, and for how many.
 func (a *Admission) Charge(of string, s Sender, items int) error {
 	name, proved := s.name("")
 	if r := a.throttle.Take(of, []throttle.Charge{{Tenant: name, Claimed: !proved, Items: items, Bytes: s.Bytes}}); r != nil {
@@ -97,6 +97,7 @@ type Sender struct {
 	Claim     string // what it says it is, by X-Scope-OrgID
 	Bytes     int    // of the request, decompressed; 0 is not known
 	Charged   bool   // for the request: see Charge
+	Counted   int    // items that it is Charged for
 }
 
 const (
@@ -166,9 +167,21 @@ next:
 	return all
 }
 
-// take charges a request's tenants.
+// take charges a request's tenants; of one that is charged for already, for the items that
+// were not counted.
 func (a *Admission) take(of string, s Sender, parts []part) error {
 	if s.Charged {
+		more := -s.Counted
+		for _, p := range parts {
+			more += p.items
+		}
+		if more <= 0 {
+			return nil
+		}
+		s.Bytes = 0 // they are charged for
+		if err := a.Charge(of, s, more); err != nil {
+			return err
+		}
 		return nil
 	}
 	if r := a.throttle.Take(of, s.charges(parts)); r != nil {

@@ -271,6 +271,28 @@ func TestTenants(t *testing.T) {
 	}
 }
 
+// A request that was charged for before it was decoded is charged for what was not counted.
+func TestWhatWasNotCountedIsCharged(t *testing.T) {
+	c := limits.Config{Tenants: map[string]limits.Rates{"slow": {Traces: limits.Rate{Items: 1}}}}
+	a := New(c.WithDefaults())
+	s := Sender{Namespace: "slow", Bytes: 100}
+	if err := a.Charge("traces", s, 2); err != nil {
+		t.Fatal(err)
+	}
+	s.Charged, s.Counted = true, 2
+	for _, items := range []int{1, 2, 5} {
+		td, _ := spansOfService("x", items)
+		if _, err := a.Traces(s, td); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, b := range a.Tenants() {
+		if b.Taken != 5 || b.TakenBytes != 100 {
+			t.Errorf("%+v", b)
+		}
+	}
+}
+
 // A request of several tenants is charged to each; it is refused whole, and stays as it is.
 func TestRate(t *testing.T) {
 	c := limits.Config{Tenants: map[string]limits.Rates{"claimed/slow": {Traces: limits.Rate{Items: 1}}}}

@@ -65,7 +65,9 @@ func (b *body) charge() error {
 	if refused, ok := errors.AsType[*throttle.RefusedError](err); ok {
 		return b.exchange.answer(tooFast(b.front.ledger, b.signal, b.tally.items, refused))
 	}
-	s.Charged = err == nil
+	if err == nil {
+		s.Charged, s.Counted = true, b.tally.items
+	}
 	return err
 }
 

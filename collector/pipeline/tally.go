@@ -1,6 +1,9 @@
 package pipeline
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // tally counts the items of a request of OTLP in protobuf while its bytes pass, without
 // decoding it: it goes into the messages that hold them, and past everything else. It
@@ -8,7 +11,7 @@ import "slices"
 type tally struct {
 	path  [][]uint64 // the fields of each depth that lead to an item; the last are items
 	items int
-	bad   bool // it is no such message
+	bad   bool // it is no such message, or not one that is counted as it is decoded
 
 	at    uint64
 	ends  [5]uint64 // where the messages end that are open, by depth
@@ -75,8 +78,17 @@ func (t *tally) take(v uint64) {
 	}
 }
 
-// begin begins a field of a type.
+// deprecated is the field of a resource's items that receivers take in the place of its scopes
+// where it has none, as of senders of before OTLP 0.15.
+const deprecated = 1000
+
+// begin begins a field of a type. Whoever decodes it may take a number that no field can have
+// for another.
 func (t *tally) begin(field, kind uint64) {
+	if field == 0 || field > math.MaxInt32 || t.depth == 1 && field == deprecated {
+		t.bad = true
+		return
+	}
 	switch kind {
 	case 0:
 		t.want = number

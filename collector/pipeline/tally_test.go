@@ -4,8 +4,12 @@ import (
 	"testing"
 
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // counted in pieces of so many bytes.
@@ -65,22 +69,69 @@ func TestTallyCountsWhatDecodingFinds(t *testing.T) {
 	if got := tallied("traces", traces[:len(traces)-1], 100); got.whole() {
 		t.Error("a part of a request passes for a whole")
 	}
+	for _, signal := range []string{"traces", "logs", "metrics"} {
+		for name, body := range hidden() {
+			if got := tallied(signal, body, 100); got.whole() {
+				t.Errorf("%s: %s passes for %d items", signal, name, got.items)
+			}
+		}
+	}
 	if n := testing.AllocsPerRun(10, func() { tallied("traces", traces, 4096) }); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
 
-// Whatever can be decoded is counted as it is decoded; what cannot must not hold it up.
+// hidden are requests whose items a decoder finds where none seem to be.
+func hidden() map[string][]byte {
+	in := func(b []byte, tags ...uint64) []byte {
+		for _, tag := range tags {
+			b = protowire.AppendBytes(protowire.AppendVarint(nil, tag), b)
+		}
+		return b
+	}
+	const wide = 1 << 32              // that a decoder leaves out of a field's number
+	metric := in(nil, 1<<3|2, 5<<3|2) // a gauge with a point; as a span or a record, one without an id
+	return map[string][]byte{
+		"scopes under their old number":   in(metric, 2<<3|2, 1000<<3|2, 1<<3|2),
+		"resources under a number beyond": in(metric, 2<<3|2, 2<<3|2, (wide+1)<<3|2),
+		"items under a number beyond":     in(metric, (wide+2)<<3|2, 2<<3|2, 1<<3|2),
+	}
+}
+
+// decodedItems is how many items the receiver finds in a request, if it can be decoded.
+func decodedItems(signal string, b []byte) (n int, err error) {
+	switch signal {
+	case "traces":
+		r := ptraceotlp.NewExportRequest()
+		err = r.UnmarshalProto(b)
+		return r.Traces().SpanCount(), err
+	case "logs":
+		r := plogotlp.NewExportRequest()
+		err = r.UnmarshalProto(b)
+		return r.Logs().LogRecordCount(), err
+	}
+	r := pmetricotlp.NewExportRequest()
+	err = r.UnmarshalProto(b)
+	return r.Metrics().DataPointCount(), err
+}
+
+// What the receiver can decode has no more items than were counted, and other than of
+// metrics, whose data may be told twice, as many; what it cannot must not hold it up.
 func FuzzTally(f *testing.F) {
-	b, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(spans("a", "b"))
+	traces, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(spans("a", "b"))
 	must(f, err)
-	f.Add(b, 3)
+	f.Add(traces, 3)
 	f.Add([]byte{0x0a, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01}, 1)
+	for _, b := range hidden() {
+		f.Add(b, 100)
+	}
 	f.Fuzz(func(t *testing.T, b []byte, pieces int) {
-		got := tallied("traces", b, max(pieces, 1))
-		td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(b)
-		if err == nil && got.whole() && got.items != td.SpanCount() {
-			t.Errorf("%d spans, counted %d: %x", td.SpanCount(), got.items, b)
+		for _, signal := range []string{"traces", "logs", "metrics"} {
+			got := tallied(signal, b, max(pieces, 1))
+			n, err := decodedItems(signal, b)
+			if err == nil && got.whole() && (got.items < n || got.items > n && signal != "metrics") {
+				t.Errorf("%d items of %s, counted %d: %x", n, signal, got.items, b)
+			}
 		}
 	})
 }
