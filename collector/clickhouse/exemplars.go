@@ -9,7 +9,7 @@ import (
 var insertExemplars string
 
 // InsertExemplars stores exemplars, and the labels of their series where those are new
-// today. A batch whose token was stored already is not stored again.
+// today, as InsertSamples does. A batch whose token was stored already is not stored again.
 func (s *Store) InsertExemplars(ctx context.Context, token string, all []Exemplar) error {
 	rows := make([]exemplarRow, len(all))
 	met := s.newDays(len(all))
@@ -17,10 +17,10 @@ func (s *Store) InsertExemplars(ctx context.Context, token string, all []Exempla
 		rows[i] = exemplarRow{Fingerprint(e.Metric, e.Labels), e}
 		met.meet(rows[i].fingerprint, &Sample{Metric: e.Metric, Labels: e.Labels, Time: e.Time})
 	}
-	if err := met.insert(ctx, token+"-exemplars"); err != nil {
-		return err
-	}
-	return insert(ctx, s, exemplarsTable(), token, rows)
+	return Inserts(
+		func() error { return met.insert(ctx, token+"-exemplars") },
+		func() error { return insert(ctx, s, exemplarsTable(), token, rows) },
+	)
 }
 
 // exemplarRow is one row of the table exemplars.

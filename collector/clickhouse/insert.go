@@ -3,6 +3,7 @@ package clickhouse
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -86,6 +87,28 @@ type table[R any] struct {
 	statement string
 	columns   []field[R]
 	builders  sync.Pool // of *Builder[R]
+}
+
+// Inserts does one after the other. What one of them refuses for good keeps no other from
+// being done: the error is a *RefusedError of all rows that are refused.
+func Inserts(all ...func() error) error {
+	var refused *RefusedError
+	for _, insert := range all {
+		err := insert()
+		r, ok := errors.AsType[*RefusedError](err)
+		switch {
+		case err != nil && !ok:
+			return err
+		case ok && refused != nil:
+			refused = &RefusedError{Rows: refused.Rows + r.Rows, err: refused.err}
+		case ok:
+			refused = r
+		}
+	}
+	if refused == nil {
+		return nil
+	}
+	return refused
 }
 
 // InsertSpans stores spans, all or none, but for those that the engine refuses for good: of

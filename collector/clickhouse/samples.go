@@ -32,7 +32,8 @@ type sampleRow struct {
 }
 
 // InsertSamples stores values and histograms of metrics or of recording rules, and the
-// labels of series that are new today. A batch whose token was stored already is not
+// labels of series that are new today, all or none, but for those that the engine refuses
+// for good: of these a *RefusedError tells. A batch whose token was stored already is not
 // stored again.
 func (s *Store) InsertSamples(ctx context.Context, token string, samples []Sample) error {
 	var values, histograms []sampleRow
@@ -46,13 +47,11 @@ func (s *Store) InsertSamples(ctx context.Context, token string, samples []Sampl
 		}
 		met.meet(row.fingerprint, &v)
 	}
-	if err := met.insert(ctx, token); err != nil {
-		return err
-	}
-	if err := insert(ctx, s, samplesTable(), token, values); err != nil {
-		return err
-	}
-	return insert(ctx, s, histogramsTable(), token, histograms)
+	return Inserts(
+		func() error { return met.insert(ctx, token) },
+		func() error { return insert(ctx, s, samplesTable(), token, values) },
+		func() error { return insert(ctx, s, histogramsTable(), token, histograms) },
+	)
 }
 
 // Fingerprint is the identity of a series: FNV-1a over the name and the sorted labels,

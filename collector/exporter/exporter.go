@@ -194,28 +194,6 @@ func (x *sink) deliver(ctx context.Context, b batch) error {
 	return consumererror.NewPermanent(fmt.Errorf("store %s: %d of %d dropped: %w", b.signal, n, b.items, err))
 }
 
-// inserts does one after the other. What one of them refuses for good keeps no other from
-// being done; rows that several refuse are told of together.
-func inserts(all ...func() error) error {
-	var refused *clickhouse.RefusedError
-	for _, insert := range all {
-		err := insert()
-		r, ok := errors.AsType[*clickhouse.RefusedError](err)
-		switch {
-		case err != nil && !ok:
-			return err
-		case ok && refused != nil:
-			refused.Rows += r.Rows
-		case ok:
-			refused = r
-		}
-	}
-	if refused == nil {
-		return nil
-	}
-	return refused
-}
-
 // Reasons for which an item is never stored.
 const (
 	refusedByStore = "refused-by-store"

@@ -15,7 +15,7 @@ func metricBatch(md pmetric.Metrics, name string) batch {
 	return batch{
 		signal: metrics, items: md.DataPointCount(), dropped: dropped,
 		store: func(ctx context.Context, s *clickhouse.Store) error {
-			return inserts(
+			return clickhouse.Inserts(
 				func() error { return s.InsertRED(ctx, name, red) },
 				func() error { return s.InsertSamples(ctx, name, plain.samples) },
 				func() error { return s.InsertExemplars(ctx, name, plain.exemplars) },

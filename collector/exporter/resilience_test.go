@@ -185,7 +185,7 @@ func TestOnlyWhatIsRefusedIsDropped(t *testing.T) {
 	}
 	x := &sink{open: func() (*clickhouse.Store, error) { return s, nil }, acc: acc}
 	b := batch{signal: traces, items: 101, dropped: drops{noTraceID: 1}, store: func(ctx context.Context, s *clickhouse.Store) error {
-		return inserts(func() error { return s.InsertSpanBlocks(ctx, "batch", blocks) })
+		return clickhouse.Inserts(func() error { return s.InsertSpanBlocks(ctx, "batch", blocks) })
 	}}
 	for range 2 { // the second is by a process that does not know of the first
 		err := x.deliver(t.Context(), b)

@@ -26,7 +26,7 @@ func traceBatch(parts []queue.Part, name string) batch {
 		edges.addAll(p.edges)
 	}
 	b.store = func(ctx context.Context, s *clickhouse.Store) error {
-		return inserts(
+		return clickhouse.Inserts(
 			func() error { return s.InsertSpanBlocks(ctx, name, blocks) },
 			func() error { return s.InsertRED(ctx, name, edges.rows) },
 		)

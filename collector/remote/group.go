@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -31,6 +32,7 @@ type Store interface {
 // first request of a group stores it for all.
 type groups struct {
 	store   Store
+	logger  *slog.Logger
 	storing sync.Mutex // held while a group is being stored
 
 	mu      sync.Mutex // guards what follows
@@ -110,6 +112,12 @@ func (g *groups) lead(ctx context.Context, to *group) {
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
 	to.err = g.insert(within, &to.batch)
+	if refused, ok := errors.AsType[*clickhouse.RefusedError](to.err); ok {
+		// Of whose request it is nobody knows, and none is to be sent again: the others of the
+		// group are stored.
+		g.logger.ErrorContext(ctx, "some of remote write will never be stored", "rows", refused.Rows, "error", refused)
+		to.err = nil
+	}
 	g.mu.Lock()
 	g.pending -= to.rows()
 	g.mu.Unlock()
@@ -118,14 +126,13 @@ func (g *groups) lead(ctx context.Context, to *group) {
 
 func (g *groups) insert(ctx context.Context, b *batch) error {
 	token := rand.Text()
-	if err := g.store.InsertSamples(ctx, token, b.samples); err != nil {
-		return fmt.Errorf("store samples: %w", err)
-	}
-	if err := g.store.InsertExemplars(ctx, token, b.exemplars); err != nil {
-		return fmt.Errorf("store exemplars: %w", err)
-	}
-	if err := g.store.InsertMetadata(ctx, token, b.metadata); err != nil {
-		return fmt.Errorf("store metadata: %w", err)
+	err := clickhouse.Inserts(
+		func() error { return g.store.InsertSamples(ctx, token, b.samples) },
+		func() error { return g.store.InsertExemplars(ctx, token, b.exemplars) },
+		func() error { return g.store.InsertMetadata(ctx, token, b.metadata) },
+	)
+	if err != nil {
+		return fmt.Errorf("store samples, exemplars and metadata: %w", err)
 	}
 	return nil
 }

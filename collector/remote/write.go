@@ -11,7 +11,6 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
-	"github.com/sightline-mesh/sightline/collector/clickhouse"
 	"github.com/sightline-mesh/sightline/collector/throttle"
 )
 
@@ -46,7 +45,7 @@ type Writer struct {
 
 // NewWriter makes a handler of remote write into a store. A nil Admission takes all.
 func NewWriter(s Store, a Admission, logger *slog.Logger) *Writer {
-	return &Writer{admission: a, groups: groups{store: s}, places: make(places, maxWriters), logger: logger}
+	return &Writer{admission: a, groups: groups{store: s, logger: logger}, places: make(places, maxWriters), logger: logger}
 }
 
 // ServeHTTP takes one request.
@@ -109,9 +108,6 @@ func (h *Writer) write(w http.ResponseWriter, r *http.Request, message string) (
 		return nil, err
 	}
 	if err := h.groups.add(r.Context(), b); err != nil {
-		if clickhouse.Permanent(err) {
-			return nil, &refusal{http.StatusBadRequest, err}
-		}
 		return nil, &refusal{http.StatusServiceUnavailable, err}
 	}
 	if err := b.wrong(); err != nil {

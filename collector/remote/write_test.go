@@ -240,6 +240,22 @@ func TestRequestsAreGathered(t *testing.T) {
 	})
 }
 
+// Some that the store refuses for good keep nothing else from being stored, and have nobody
+// send it again.
+func TestRefusedRowsKeepNoOthers(t *testing.T) {
+	m := &memory{err: &clickhouse.RefusedError{Rows: 1}}
+	g := groups{store: m, logger: slog.New(slog.DiscardHandler)}
+	b := &batch{
+		samples: make([]clickhouse.Sample, 2), exemplars: make([]clickhouse.Exemplar, 1), metadata: make([]clickhouse.Metadata, 1),
+	}
+	if err := g.add(t.Context(), b); err != nil {
+		t.Error(err)
+	}
+	if m.inserts != 1 || len(m.exemplars) != 1 || len(m.metadata) != 1 {
+		t.Errorf("%d inserts of samples, stored %d exemplars, %d metadata", m.inserts, len(m.exemplars), len(m.metadata))
+	}
+}
+
 func TestPendingIsBounded(t *testing.T) {
 	g := groups{store: &memory{}, pending: maxPending}
 	if err := g.add(t.Context(), &batch{samples: make([]clickhouse.Sample, 1)}); !errors.Is(err, errBusy) {

@@ -74,7 +74,7 @@ func (r *recorder) run(ctx context.Context) error {
 	}
 }
 
-// flush stores what is pending. What cannot be stored stays.
+// flush stores what is pending. What cannot be stored now stays; what never can is lost.
 func (r *recorder) flush(ctx context.Context) error {
 	r.flushing.Lock()
 	defer r.flushing.Unlock()
@@ -85,7 +85,12 @@ func (r *recorder) flush(ctx context.Context) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	if err := r.samples.InsertSamples(ctx, rand.Text(), batch); err != nil {
+	err := r.samples.InsertSamples(ctx, rand.Text(), batch)
+	if refused, ok := errors.AsType[*clickhouse.RefusedError](err); ok {
+		r.logger.ErrorContext(ctx, "some recorded values will never be stored", "rows", refused.Rows, "error", err)
+		return nil
+	}
+	if err != nil {
 		r.mu.Lock()
 		r.pending = append(batch, r.pending...)
 		r.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -385,6 +386,28 @@ func (m *memory) InsertSamples(_ context.Context, _ string, s []clickhouse.Sampl
 	}
 	m.samples = append(m.samples, s...)
 	return nil
+}
+
+// refusing is a store that refuses some for good.
+type refusing struct{ tries int }
+
+func (r *refusing) InsertSamples(context.Context, string, []clickhouse.Sample) error {
+	r.tries++
+	return &clickhouse.RefusedError{Rows: 1}
+}
+
+func TestRecorderTriesOnceWhatIsRefused(t *testing.T) {
+	store := &refusing{}
+	r := newRecorder(store, slog.New(slog.DiscardHandler))
+	r.commit([]clickhouse.Sample{{Metric: "a"}, {Metric: "b"}})
+	for range 2 {
+		if err := r.flush(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if store.tries != 1 || len(r.pending) > 0 {
+		t.Errorf("%d tries, %d values wait", store.tries, len(r.pending))
+	}
 }
 
 func TestRecorderKeepsWhatCannotBeStored(t *testing.T) {
