@@ -158,7 +158,8 @@ func insertBlocks[R any](ctx context.Context, s *Store, token string, blocks []*
 	return &RefusedError{Rows: r.rows, err: r.first}
 }
 
-// mostTries bounds the inserts that one batch may become. One bad row of 20,000 takes 30.
+// mostTries bounds how many inserts of one batch may be refused: those that are not do not
+// count. One bad row of 20,000 takes 16.
 const mostTries = 64
 
 // refusal is what of a batch is refused.
