@@ -91,7 +91,7 @@ func short(span, own map[string]promoted) map[string]promoted {
 	return all
 }
 
-// spanSchema is what filters know of the table spans. A request that was never answered
+// spanSchema is what filters know of the spans' tables. A request that was never answered
 // has the code 0.
 var spanSchema = newSpanSchema()
 

@@ -64,7 +64,7 @@ func (s *Store) Deltas(ctx context.Context, q signal.DeltaQuery) (signal.Deltas,
 		outside.add(n[1])
 	})
 	d.Inside, d.Outside = inside.spans(), outside.spans()
-	d.Partial = besides(d.Partial, s.Lacks(ctx, w, tablesOfSpans()...))
+	d.Partial = besides(d.Partial, s.Lacks(ctx, w, signal.SpanTables()...))
 	if err != nil || inside.stored == 0 || outside.stored == 0 {
 		return d, err
 	}

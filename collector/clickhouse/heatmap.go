@@ -48,7 +48,7 @@ func (s *Store) Heatmap(ctx context.Context, q signal.SpanQuery, columns int) (s
 	if err != nil {
 		return signal.Heatmap{}, err
 	}
-	h.Partial = besides(h.Partial, s.Lacks(ctx, counted, tablesOfSpans()...))
+	h.Partial = besides(h.Partial, s.Lacks(ctx, counted, signal.SpanTables()...))
 	for _, cell := range cells {
 		h.Cells = append(h.Cells, cell)
 		h.Spans += cell.Spans

@@ -46,7 +46,7 @@ type newest struct {
 	most    int       // traces of one look
 	capped  bool      // the last look was ended by that
 	seen    map[string]bool
-	pending []string // ids whose summaries are not there yet
+	pending []string // ids whose summaries are not there yet, or may not be whole
 	found   []signal.TraceSummary
 }
 
@@ -103,17 +103,22 @@ func (n *newest) look(ctx context.Context) error {
 	}
 }
 
-// late finds traces that began before the page and whose spans that match all came later.
+// late finds traces that began before the page and whose spans that match all came later,
+// in the window.
 func (n *newest) late(ctx context.Context) error {
-	if !n.from.Before(n.whole.End) {
+	start := n.from
+	if start.Before(n.whole.Start) {
+		start = n.whole.Start
+	}
+	if !start.Before(n.whole.End) {
 		return nil
 	}
-	statement, params := n.traces(signal.Window{Start: n.from, End: n.whole.End}, time.Time{})
+	statement, params := n.traces(signal.Window{Start: start, End: n.whole.End}, time.Time{})
 	found, err := collect(ctx, n.store, statement, scanSummary, params)
-	for _, t := range found {
+	for _, t := range found { // some may have begun on days that were not looked at
 		n.seen[t.TraceID] = true
+		n.pending = append(n.pending, t.TraceID)
 	}
-	n.found = found
 	return err
 }
 
@@ -180,19 +185,31 @@ func (n *newest) next() time.Time {
 	return start
 }
 
-// summarize asks the index for the traces that it has not been asked for.
+// summarize asks the index for the traces that it has not been asked for. It reads the days
+// from the one before the floor's on: a trace that seems to have begun on that one may have
+// begun before, and is asked for again when the floor is further back.
 func (n *newest) summarize(ctx context.Context) error {
+	var again []string
+	midnight := n.floor.UTC().Truncate(24 * time.Hour)
 	statement := strings.ReplaceAll(searchTraces, "{{traces}}", "trace_id IN ("+theseTraces+")")
 	for len(n.pending) > 0 {
 		part := n.pending[:min(len(n.pending), mostIDs)]
-		params := append(slices.Clip(n.params), windowParams(signal.Window{Start: n.floor, End: n.from})...)
+		params := append(slices.Clip(n.params), windowParams(signal.Window{Start: n.floor, End: n.whole.End})...)
 		found, err := collect(ctx, n.store, statement, scanSummary,
 			append(params, Param("ids", strings.Join(part, ",")), Param("floor", int64(0)), Param("limit", len(part))))
 		if err != nil {
 			return err
 		}
-		n.found, n.pending = append(n.found, found...), n.pending[len(part):]
+		n.pending = n.pending[len(part):]
+		for _, t := range found {
+			if !n.all && t.Start.Before(midnight) {
+				again = append(again, t.TraceID)
+				continue
+			}
+			n.found = append(n.found, t)
+		}
 	}
+	n.pending = again
 	slices.SortFunc(n.found, func(a, b signal.TraceSummary) int {
 		return cmp.Or(b.Start.Compare(a.Start), strings.Compare(b.TraceID, a.TraceID))
 	})

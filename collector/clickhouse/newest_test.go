@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -15,15 +16,17 @@ import (
 
 // Both ways of searching give the same pages: of traces that began at the same time, more
 // than one look brings, whose spans lie in different minutes and days, and whose span that
-// matches came long after the trace began.
+// matches came long after the trace began, in a window that it began hours before, too.
 func TestNewestFindsWhatGoingBackFinds(t *testing.T) {
 	s := openMigrated(t)
 	now := time.Now().UTC().Truncate(time.Second)
 	dice := rand.New(rand.NewPCG(1, 2))
 	var rows []SpanRow
-	for i := range 900 {
+	for i := range 930 {
 		began := now.Add(-time.Hour)
 		switch {
+		case i >= 900: // hours before the last span
+			began = began.Add(-time.Duration(i-780) * time.Minute)
 		case i < 300: // at the same time
 		case i < 600:
 			began = began.Add(-time.Duration(dice.Int64N(int64(3 * time.Minute))))
@@ -31,6 +34,9 @@ func TestNewestFindsWhatGoingBackFinds(t *testing.T) {
 			began = began.Add(-time.Duration(dice.Int64N(int64(60 * time.Hour))))
 		}
 		last := began.Add(time.Duration(dice.Int64N(int64(50 * time.Minute))))
+		if i >= 900 {
+			last = now.Add(-45 * time.Minute)
+		}
 		trace := TraceID{0: byte(dice.UintN(256)), 14: byte(i >> 8), 15: byte(i)}
 		for n, at := range []time.Time{began, last} {
 			row := SpanRow{
@@ -54,29 +60,73 @@ func TestNewestFindsWhatGoingBackFinds(t *testing.T) {
 		{Service: "cart", Limit: 100},
 		{Service: "cart", Status: "201", Limit: 50, Start: now.Add(-2 * time.Hour), End: now},
 		{Service: "web", Limit: 150, Start: now.Add(-30 * time.Hour)},
+		{Service: "cart", Limit: 40, Start: now.Add(-50 * time.Minute), End: now.Add(-35 * time.Minute)},
+		{Service: "cart", Limit: 7, Start: now.Add(-46 * time.Minute), End: now.Add(-44 * time.Minute)},
 		{Filter: "rare = 7", Limit: 5},
 		{Filter: "rare = nothing"},
 	} {
 		t.Run(fmt.Sprintf("%+v", q), func(t *testing.T) {
-			want := pages(t, q, s.searchBack)
-			if diff := cmp.Diff(want, pages(t, q, s.searchNewest)); diff != "" {
-				t.Errorf("(-going back +newest):\n%s", diff)
-			}
-			if q.Filter != "rare = nothing" && len(want) == 0 {
+			if found := samePages(t, s, q); q.Filter != "rare = nothing" && len(found) == 0 {
 				t.Error("nothing was found")
 			}
 		})
 	}
 }
 
-// pages are the traces of all pages of a search, with a mark between them.
-func pages(t *testing.T, q signal.TraceQuery, find func(context.Context, search) (signal.TracePage, error)) []string {
+// A trace of several days is listed once, where it began, and whole, however far back its
+// page goes.
+func TestNewestFindsWhereATraceOfDaysBegan(t *testing.T) {
+	s := openMigrated(t)
+	midnight := time.Now().UTC().Truncate(24 * time.Hour).Add(-24 * time.Hour)
+	var rows []SpanRow
+	span := func(trace byte, at time.Time) {
+		rows = append(rows, SpanRow{
+			TraceID: TraceID{15: trace}, SpanID: SpanID{7: byte(len(rows) + 1)}, Name: "work", Kind: "server", Status: "ok",
+			Workload: Workload{Service: "worker"}, Start: at, Duration: time.Millisecond, Hop: Hop{GRPCStatus: -1},
+		})
+	}
+	var want []string
+	for trace, at := range []time.Duration{9 * time.Minute, -36 * time.Hour, -71*time.Hour - 55*time.Minute, -80 * time.Hour} {
+		span(byte(trace), midnight.Add(at))
+		want = append(want, fmt.Sprintf("%032x", trace))
+	}
+	for day := range 3 { // what the third began goes on each day
+		span(2, midnight.Add(-time.Duration(day)*24*time.Hour+5*time.Minute))
+	}
+	if err := s.InsertSpans(t.Context(), "days", rows); err != nil {
+		t.Fatal(err)
+	}
+	for limit := 1; limit <= 2; limit++ {
+		q := signal.TraceQuery{Limit: limit, Start: midnight.Add(-96 * time.Hour), End: midnight.Add(10 * time.Minute)}
+		var got []string
+		for _, found := range samePages(t, s, q) {
+			got = append(got, found.TraceID)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("pages of %d list %v, want %v", limit, got, want)
+		}
+	}
+}
+
+// samePages are the traces of a search, which are the same both ways, page by page.
+func samePages(t *testing.T, s *Store, q signal.TraceQuery) []signal.TraceSummary {
+	t.Helper()
+	want := pages(t, q, s.searchBack)
+	got := pages(t, q, s.searchNewest)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-going back +newest):\n%s", diff)
+	}
+	return slices.Concat(got...)
+}
+
+// pages are the pages of a search.
+func pages(t *testing.T, q signal.TraceQuery, find func(context.Context, search) (signal.TracePage, error)) [][]signal.TraceSummary {
 	t.Helper()
 	wanted, err := searchOf(q)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all []string
+	var all [][]signal.TraceSummary
 	for range 12 {
 		asked, err := prepareSearch(wanted, time.Now())
 		if err != nil {
@@ -86,13 +136,10 @@ func pages(t *testing.T, q signal.TraceQuery, find func(context.Context, search)
 		if err != nil || page.Partial != "" {
 			t.Fatal(err, page.Partial)
 		}
-		for _, found := range page.Traces {
-			all = append(all, found.TraceID)
-		}
+		all = append(all, page.Traces)
 		if page.Next == "" {
-			return all
+			break
 		}
-		all = append(all, "next page")
 		wanted.Cursor = page.Next
 	}
 	return all

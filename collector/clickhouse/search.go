@@ -76,7 +76,7 @@ func (s *Store) FindTraces(ctx context.Context, q TraceSearch) (signal.TracePage
 	if err != nil {
 		return signal.TracePage{}, err
 	}
-	found.Partial = besides(found.Partial, s.Lacks(ctx, asked.whole, tablesOfSpans()...))
+	found.Partial = besides(found.Partial, s.Lacks(ctx, asked.whole, signal.SpanTables()...))
 	return found, nil
 }
 

@@ -17,13 +17,21 @@ const (
 	// allSpans does that but for indexes of which one of several would do; it has the
 	// servers of a cluster leave out rows before they send any.
 	allSpans = "all_spans"
+)
 
-	anyByService = "SELECT 1 FROM spans LIMIT 1"
+// Whether there are spans that an earlier version stored. One server knows it without its
+// disks, of which that for old days may be away.
+const (
+	anyByServiceHere  = "SELECT 1 FROM system.parts WHERE database = currentDatabase() AND table = 'spans' AND active AND rows > 0 LIMIT 1"
+	anyByServiceOfAll = "SELECT 1 FROM spans LIMIT 1"
 )
 
 // byServiceFor is how long an answer to whether there are spans of an earlier version
 // holds: on a cluster there may still be a collector of that version.
 const byServiceFor = time.Minute
+
+// byServiceTime bounds the question, for whose answer every search waits.
+const byServiceTime = 2 * time.Second
 
 // byService knows whether there are spans that an earlier version stored.
 type byService struct {
@@ -47,8 +55,8 @@ func (s *Store) withSpans(ctx context.Context, statement string) string {
 	return strings.ReplaceAll(statement, spansPlace, from)
 }
 
-// anyByService asks whether there are spans of an earlier version. It takes what it cannot
-// learn for yes.
+// anyByService asks whether there are spans of an earlier version, also for others when who
+// asks has gone. It takes what it cannot learn for yes, and does not ask again at once.
 func (s *Store) anyByService(ctx context.Context) bool {
 	b := &s.byService
 	b.mu.Lock()
@@ -56,15 +64,22 @@ func (s *Store) anyByService(ctx context.Context) bool {
 	if time.Since(b.asked) < byServiceFor {
 		return b.any
 	}
-	rows, err := s.conn.Query(ctx, anyByService)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), byServiceTime)
+	defer cancel()
+	found, err := s.askByService(ctx)
+	b.any, b.asked = found || err != nil, time.Now()
+	return b.any
+}
+
+func (s *Store) askByService(ctx context.Context) (bool, error) {
+	statement := anyByServiceHere
+	if s.cluster != (cluster{}) {
+		statement = anyByServiceOfAll
+	}
+	rows, err := s.conn.Query(ctx, statement)
 	if err != nil {
-		return true
+		return false, err
 	}
 	defer rows.Close()
-	found := rows.Next()
-	if rows.Err() != nil {
-		return true
-	}
-	b.any, b.asked = found, time.Now()
-	return found
+	return rows.Next(), rows.Err()
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
 var (
@@ -24,11 +26,8 @@ var (
 // together. What is made of them by the minute, the hour and the name is small, and stays
 // for its own time.
 func bulk() [][]string {
-	return [][]string{tablesOfSpans(), {"logs"}, {"red"}, {"samples", "histograms", "exemplars"}}
+	return [][]string{signal.SpanTables(), {"logs"}, {"red"}, {"samples", "histograms", "exemplars"}}
 }
-
-// tablesOfSpans are what questions about spans and traces read.
-func tablesOfSpans() []string { return []string{"spans_by_time", "spans", "trace_index"} }
 
 // errTrimCluster is a limit for a store whose size nobody knows at one place.
 var errTrimCluster = errors.New("a limit is for a store on one server; on a cluster name a storage policy of its servers")

@@ -29,6 +29,9 @@ type DamagedPart struct {
 	Since time.Time `json:"since"`
 }
 
+// SpanTables are what questions about spans and traces read.
+func SpanTables() []string { return []string{"spans_by_time", "spans", "trace_index"} }
+
 // Lacking says which damaged parts of some tables hold something of a window, so that an
 // answer from those is not all there was. It is empty where none does.
 func Lacking(parts []DamagedPart, w Window, tables ...string) string {

@@ -73,7 +73,7 @@ func (a *API) trace(c *gin.Context) (any, error) {
 		err = problem(http.StatusNotFound, "trace "+id+" is not in the store: it was not sampled, or its time has passed")
 	}
 	if err == nil {
-		return traceAnswer{TraceID: id, Spans: spans, Partial: a.lacking(windowOf(spans), tablesOfSpans()...)}, nil
+		return traceAnswer{TraceID: id, Spans: spans, Partial: a.lacking(windowOf(spans), signal.SpanTables()...)}, nil
 	}
 	if a.problemOf(err).Status != http.StatusNotFound {
 		return nil, err
@@ -81,13 +81,11 @@ func (a *API) trace(c *gin.Context) (any, error) {
 	if why := a.leftOut(id); why != "" {
 		return nil, problem(http.StatusNotFound, "trace "+id+" is not in the store: "+why+"; its requests are in the access log, as `sightline why "+id+"` tells")
 	}
-	if lacks := a.lacking(signal.Window{End: a.now()}, tablesOfSpans()...); lacks != "" {
+	if lacks := a.lacking(signal.Window{End: a.now()}, signal.SpanTables()...); lacks != "" {
 		return nil, problem(http.StatusNotFound, "trace "+id+" is not in the store, and may have been: "+lacks)
 	}
 	return nil, err
 }
-
-func tablesOfSpans() []string { return []string{"spans_by_time", "spans", "trace_index"} }
 
 // windowOf is when the spans of a trace were made.
 func windowOf(spans []signal.Span) signal.Window {
