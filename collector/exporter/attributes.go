@@ -123,6 +123,7 @@ func again(a clickhouse.Attributes, o origin) clickhouse.Attributes {
 type origin struct {
 	clickhouse.Workload
 	resource   clickhouse.Pairs[string]
+	size       int  // bytes that each row has of it
 	unreadable bool // not UTF-8
 }
 
@@ -156,6 +157,7 @@ func originOf(r pcommon.Resource) origin {
 	if o.Service == "" {
 		o.Service = "unknown_service" // as SDKs call it
 	}
+	o.size = sizeOf(o)
 	return o
 }
 

@@ -200,6 +200,7 @@ const (
 	outOfTime      = "time-out-of-range"
 	noTraceID      = "no-trace-id"
 	notUTF8        = "not-utf-8"
+	tooRepetitive  = "resource-too-large" // for as many rows as it has
 	deltaMetric    = "delta-temporality"
 	badHistogram   = "bad-histogram" // counts that contradict each other, a scale out of range
 	emptyMetric    = "no-value"

@@ -49,6 +49,7 @@ func renderLogs(ld plog.Logs) queue.Part {
 func logRows(ld plog.Logs, c clock, add func(*clickhouse.LogRow)) drops {
 	var row clickhouse.LogRow
 	dropped := drops{}
+	var same repeated
 	for _, rl := range ld.ResourceLogs().All() {
 		o := originOf(rl.Resource())
 		for _, sl := range rl.ScopeLogs().All() {
@@ -60,6 +61,10 @@ func logRows(ld plog.Logs, c clock, add func(*clickhouse.LogRow)) drops {
 				}
 				if o.unreadable || !utf8.ValidString(record.EventName()) || !readable(record.Attributes()) || !readableValue(record.Body(), 0) {
 					dropped[notUTF8]++
+					continue
+				}
+				if !same.fits(o, sl.Scope().Name()) {
+					dropped[tooRepetitive]++
 					continue
 				}
 				fillLog(&row, o, sl.Scope().Name(), record)

@@ -63,12 +63,17 @@ func spanRows(td ptrace.Traces, c clock, add func(*clickhouse.SpanRow)) ([]click
 	var row clickhouse.SpanRow
 	dropped := drops{}
 	edges := newREDBatch()
+	var same repeated
 	for _, rs := range td.ResourceSpans().All() {
 		o := originOf(rs.Resource())
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, span := range ss.Spans().All() {
 				if reason := unfit(span, o, ss.Scope(), c); reason != "" {
 					dropped[reason]++
+					continue
+				}
+				if !same.fits(o, ss.Scope().Name()) {
+					dropped[tooRepetitive]++
 					continue
 				}
 				fillSpan(&row, o, ss.Scope().Name(), span)
