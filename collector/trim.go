@@ -59,7 +59,7 @@ func (c *Collector) trim(ctx context.Context) {
 
 func (t *trimmer) once(ctx context.Context, s stored) {
 	trouble := t.tier(ctx, s)
-	t.trim(ctx, s)
+	trimmed := t.trim(ctx, s)
 	size, err := s.Size(ctx)
 	if err != nil {
 		return // the next time; that the store is away is told of elsewhere
@@ -73,7 +73,7 @@ func (t *trimmer) once(ctx context.Context, s stored) {
 		state.Cold = &signal.ColdState{Bytes: size.Cold, Trouble: trouble}
 	}
 	t.state.Store(state)
-	if tight := t.most.Hot > 0 && size.Hot > t.most.Hot; tight != t.tight {
+	if tight := trimmed && t.most.Hot > 0 && size.Hot > t.most.Hot; tight != t.tight {
 		t.tight = tight
 		if tight {
 			t.log.Warn("this day alone is larger than the store's limit", "bytes", size.Hot, "limit", t.most.Hot)
@@ -108,9 +108,10 @@ func (t *trimmer) tier(ctx context.Context, s stored) (trouble string) {
 	return trouble
 }
 
-func (t *trimmer) trim(ctx context.Context, s stored) {
+// trim makes room; false is that not all went that may go, which it tells.
+func (t *trimmer) trim(ctx context.Context, s stored) bool {
 	if t.most == (clickhouse.Bytes{}) {
-		return
+		return true
 	}
 	gone, err := s.Trim(ctx, t.most, time.Now())
 	for _, g := range gone {
@@ -123,4 +124,5 @@ func (t *trimmer) trim(ctx context.Context, s stored) {
 	if err != nil && ctx.Err() == nil {
 		t.log.Warn("the store could not be kept within its limit", "limit", t.most.Hot, "coldLimit", t.most.Cold, "error", err)
 	}
+	return err == nil
 }

@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	coldPathHelp = "directory of another file system that the embedded store's old days go to; it must be there. Without it at a later start they are brought back"
+	coldPathHelp = "directory of another file system that the embedded store's old days go to; it must be there. Without it at a later start they are brought back. A collector sends them there: sightline store alone needs one with --storage-policy tiered"
 	coldS3Help   = "S3 bucket, and what keys in it begin with, that the embedded store's old days go to, such as https://s3.eu-central-1.amazonaws.com/bucket/sightline; the key is in the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) or a file"
 	coldKeyHelp  = "file with the key for --cold-s3, as AWS' own tools read it: aws_access_key_id = …, aws_secret_access_key = …"
 	coldSizeHelp = "most of --cold-s3's answers to keep on the store's own disk (default 10 GiB)"
 
 	storagePolicyHelp = "storage policy of the server or cluster of --clickhouse that its tables are to have: old days go to the policy's volume \"cold\"; it must have all volumes of the policy that they have so far"
-	coldAfterHelp     = "how long a day stays on the fast disk, from its end on, such as 24h or 7d, before it goes to --cold-path, --cold-s3 or the volume of --storage-policy (default 2d); sooner where that disk is nearly full"
+	coldAfterHelp     = "how long a day stays on the fast disk, from its end on, such as 24h or 7d, before it goes to --cold-path, --cold-s3 or the volume of --storage-policy (default 2d); sooner where less than a tenth of the fast disk is free"
 	coldLimitHelp     = "as --store-limit, for what lies there: its oldest day is given up"
 )
 

@@ -178,6 +178,10 @@ func TestTrimMovesDays(t *testing.T) {
 	if diff := cmp.Diff(before, answers(t, s)); diff != "" {
 		t.Errorf("moved, answers changed:\n%s", diff)
 	}
+	s.cfg.Tiers = Tiers{} // as while all is brought back
+	if gone, err = s.Trim(t.Context(), Bytes{Hot: 1}, now); !errors.Is(err, errDaysLieElsewhere) || len(gone) > 0 {
+		t.Errorf("newer days were given up before older ones: %+v, %v", gone, err)
+	}
 	if gone, err = s.Trim(t.Context(), Bytes{Cold: 1}, now); err != nil || len(gone) == 0 || gone[0].Moved || len(movedDays(t, s)) > 0 {
 		t.Fatalf("with no room there it gave up %+v, %v: there lies %v", gone, err, movedDays(t, s))
 	}

@@ -32,6 +32,10 @@ func bulk() [][]string {
 // errTrimCluster is a limit for a store whose size nobody knows at one place.
 var errTrimCluster = errors.New("a limit is for a store on one server; on a cluster name a storage policy of its servers")
 
+// errDaysLieElsewhere is for a store that is about to get older days back than it could give
+// up, or whose older days are kept where nobody sends any.
+var errDaysLieElsewhere = errors.New("older days lie on the disk for old ones, where none go any more: newer ones are not given up before them")
+
 // Trimmed is a day that was given up, or that went to the disk for old days before its time.
 type Trimmed struct {
 	Tables []string
@@ -62,8 +66,8 @@ func (s *Store) Size(ctx context.Context) (n Bytes, err error) {
 }
 
 // ColdState is what a disk for old days last failed with, within minutes, and how many bytes
-// should have gone there an hour ago and are still where they were written. They may be on
-// their way.
+// should have gone there an hour ago and are still where they were written; none while one is
+// on its way.
 func (s *Store) ColdState(ctx context.Context) (failure string, late uint64, err error) {
 	if s.cfg.Tiers == (Tiers{}) {
 		return "", 0, nil
@@ -88,25 +92,24 @@ func (s *Store) Trim(ctx context.Context, most Bytes, now time.Time) ([]Trimmed,
 		return nil, err
 	}
 	var all []Trimmed
+	var bad []error
 	for _, full := range []fullDisk{
-		{true, size.Cold, most.Cold}, // first: the other may send days there
-		{false, size.Hot, most.Hot},
+		{true, false, size.Cold, most.Cold}, // first: the other may send days there
+		{false, s.cfg.Tiers != (Tiers{}), size.Hot, most.Hot},
 	} {
 		if full.most == 0 || full.is <= full.most {
 			continue
 		}
 		gone, err := s.trimDisk(ctx, full, now)
-		all = append(all, gone...)
-		if err != nil {
-			return all, err
-		}
+		all, bad = append(all, gone...), append(bad, err)
 	}
-	return all, nil
+	return all, errors.Join(bad...)
 }
 
 // fullDisk has more bytes than it may have.
 type fullDisk struct {
 	cold     bool
+	moves    bool // days to the disk for old ones, and gives none up
 	is, most uint64
 }
 
@@ -116,37 +119,58 @@ func (s *Store) trimDisk(ctx context.Context, full fullDisk, now time.Time) (gon
 	if err != nil {
 		return nil, fmt.Errorf("list the store's days: %w", err)
 	}
-	moves := !full.cold && s.cfg.Tiers != (Tiers{})
-	sends, err := tieredTables()
+	here, err := full.mayGo(all)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("make room: %w", err)
 	}
-	here := slices.DeleteFunc(slices.Clone(all), func(p partition) bool {
-		return p.cold != full.cold || moves && !slices.ContainsFunc(sends, func(t tiered) bool { return t.table == p.table })
-	})
 	today := now.UTC().Truncate(24 * time.Hour)
+	var bad []error
 	for full.is > full.most {
 		var day []partition
 		day, here = oldestOfLargest(here, today)
 		if len(day) == 0 {
 			break
 		}
-		t := Trimmed{Day: day[0].day, Moved: moves}
-		if !moves {
+		t := Trimmed{Day: day[0].day, Moved: full.moves}
+		if !full.moves {
 			day = whole(all, day)
 		}
 		if err := s.free(ctx, day, &t); err != nil {
-			return gone, err
-		}
-		for _, p := range day {
-			if p.cold == full.cold {
-				t.Bytes += p.bytes
+			bad = append(bad, err) // and the next day, which may go
+			if !full.moves || len(bad) > 3 {
+				break // no newer day is given up for it; and all the others, most likely
 			}
+			continue
 		}
+		t.Bytes = full.has(day)
 		full.is -= min(full.is, t.Bytes)
 		gone = append(gone, t)
 	}
-	return gone, nil
+	return gone, errors.Join(bad...)
+}
+
+// mayGo are the partitions on the disk that may be given up, or moved to the disk for old days.
+func (d fullDisk) mayGo(all []partition) ([]partition, error) {
+	if !d.cold && !d.moves && slices.ContainsFunc(all, func(p partition) bool { return p.cold && isBulk(p.table) }) {
+		return nil, errDaysLieElsewhere
+	}
+	sends, err := tieredTables()
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(p partition) bool {
+		return p.cold != d.cold || d.moves && !slices.ContainsFunc(sends, func(t tiered) bool { return t.table == p.table })
+	}), nil
+}
+
+// has is what a day takes on the disk.
+func (d fullDisk) has(day []partition) (n uint64) {
+	for _, p := range day {
+		if p.cold == d.cold {
+			n += p.bytes
+		}
+	}
+	return n
 }
 
 // free moves a day to the disk for old ones, or gives it up, and says of which tables.
@@ -180,6 +204,11 @@ func whole(all, day []partition) []partition {
 		}
 	}
 	return out
+}
+
+// isBulk reports whether a table is of bulk.
+func isBulk(table string) bool {
+	return slices.ContainsFunc(bulk(), func(tables []string) bool { return slices.Contains(tables, table) })
 }
 
 func scanPartition(rows driver.Rows) (p partition, err error) {

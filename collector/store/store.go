@@ -150,6 +150,9 @@ func serve(ctx context.Context, c Config, e *engine.Engine, old *cold.Disk, l ne
 		return nil
 	})
 	g.Go(func() error { watch.Run(alive); return nil })
+	if old != nil {
+		g.Go(func() error { old.Guard(alive, e, c.Logger); return nil })
+	}
 	if old != nil && old.Leaving() {
 		g.Go(func() error { old.Recall(alive, e, c.Logger); return nil })
 	}

@@ -36,7 +36,7 @@ func (d *Disk) Leaving() bool { return d.leaving }
 
 // Engine is the disk as the engine is told of it.
 func (d *Disk) Engine() *engine.Cold {
-	return &engine.Cold{Dir: d.Path, URL: d.S3, Credentials: d.key, CacheBytes: d.CacheBytes, Known: d.known}
+	return &engine.Cold{Dir: d.Path, URL: d.S3, Credentials: d.key, CacheBytes: d.CacheBytes, Known: d.known, Leaving: d.leaving}
 }
 
 // Tables are the directories below which the engine keeps tables' directories on the disk.
@@ -68,7 +68,9 @@ func (d *Disk) Used() error {
 	return d.write(true)
 }
 
-// Left writes down that nothing lies on the disk any more.
+// Left writes down that nothing lies on the disk any more. Killed between the two, it leaves
+// a mark of no store, which the next one that is to have the path says how to remove; the
+// other way around, the store would not start.
 func (d *Disk) Left() error {
 	if err := os.Remove(d.file); err != nil {
 		return fmt.Errorf("forget the cold disk: %w", err)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +20,8 @@ var (
 	liesThere string
 	//go:embed sql/goes_there.sql
 	goesThere string
+	//go:embed sql/left_there.sql
+	leftThere string
 )
 
 // recallEvery is how often what lies on the disk is asked for.
@@ -62,27 +65,52 @@ func (d *Disk) Recall(ctx context.Context, e Engine, log *slog.Logger) {
 }
 
 // recall moves what lies on the disk. It is done when nothing did, and no table sends
-// anything there.
+// anything there. What one that does has there stays: it would go back at once.
 func recall(ctx context.Context, e Engine) (done bool, err error) {
+	sending, err := rows(ctx, e, goesThere)
+	if err != nil {
+		return false, err
+	}
 	parts, err := rows(ctx, e, liesThere)
 	if err != nil {
 		return false, err
 	}
-	if len(parts) == 0 {
-		sending, err := rows(ctx, e, goesThere)
-		return len(sending) == 0, err
+	if len(parts) == 0 && len(sending) == 0 {
+		return nothingLeft(ctx, e)
 	}
 	var bad []error
+	for _, t := range sending {
+		bad = append(bad, fmt.Errorf("%s sends its old days there until a collector without a storage policy has changed it", t[1]))
+	}
+	failed := 0
 	for _, p := range parts {
+		if slices.ContainsFunc(sending, func(t []string) bool { return t[0] == p[0] && t[1] == p[1] }) {
+			continue
+		}
 		move := fmt.Sprintf("ALTER TABLE `%s`.`%s` MOVE PART '%s' TO VOLUME 'default'", p[0], p[1], p[2])
 		if _, err := rows(ctx, e, move); err != nil {
 			bad = append(bad, fmt.Errorf("bring back part %s of %s: %w", p[2], p[1], err))
-			if len(bad) > 3 {
+			if failed++; failed > 3 {
 				break // and all the others, most likely
 			}
 		}
 	}
 	return false, errors.Join(bad...)
+}
+
+// nothingLeft reports whether the disk has nothing of the store that no move brings back.
+func nothingLeft(ctx context.Context, e Engine) (bool, error) {
+	left, err := rows(ctx, e, leftThere)
+	if err != nil {
+		return false, err
+	}
+	var bad []error
+	for _, p := range left {
+		if p[3] == "set aside" {
+			bad = append(bad, fmt.Errorf("part %s of %s is set aside there: restore or remove it", p[2], p[1]))
+		}
+	}
+	return len(left) == 0, errors.Join(bad...)
 }
 
 // rows are a statement's, each column as text.

@@ -87,7 +87,7 @@ func (d *Disk) settlePath(last record, dir string) (err error) {
 	mark, err := os.ReadFile(d.mark())
 	switch {
 	case err == nil && strings.TrimSpace(string(mark)) != d.id:
-		return fmt.Errorf("cold-path: %s is another store's: its %s says so", d.Path, markName)
+		return fmt.Errorf("cold-path: %s is another store's: its %s says so. Remove that file if no store has old days there", d.Path, markName)
 	case errors.Is(err, fs.ErrNotExist) && last.Used:
 		return d.missing()
 	case errors.Is(err, fs.ErrNotExist):

@@ -14,6 +14,7 @@ func TestConfigurationOfColdDisks(t *testing.T) {
 	}{
 		{"none", nil, []string{"<tiered>"}, []string{"<type>", "<cold>"}},
 		{"a directory", &Cold{Dir: "/mnt/cold"}, []string{"<path>/mnt/cold/</path>", "<perform_ttl_move_on_insert>0<"}, []string{"s3"}},
+		{"a directory that is left", &Cold{Dir: "/mnt/cold", Leaving: true}, []string{"<cold>", "<move_factor>0</move_factor>"}, nil},
 		{"a bucket, the environment's key", &Cold{URL: "https://s3/b/p/", Known: true}, []string{
 			"<endpoint>https://s3/b/p/</endpoint>", "<use_environment_credentials>true<", "<skip_access_check>true<", "<max_size>10737418240<",
 		}, []string{"secret_access_key"}},

@@ -23,6 +23,8 @@ type Cold struct {
 	CacheBytes int64
 	// Known is that the disk was used before: S3 need not answer as the engine starts.
 	Known bool
+	// Leaving is that nothing goes there any more, however full the engine's own disk is.
+	Leaving bool
 }
 
 // Credentials are a key of S3's.
@@ -123,6 +125,9 @@ func (c Config) storage() storage {
 	s := storage{Disks: c.disks(), Policies: policies{Default: volume{Disk: "default"}, Factor: moveFactor}}
 	if c.Cold != nil {
 		s.Policies.Cold = &volume{Disk: coldDisk, MoveOnInsert: new(int)}
+		if c.Cold.Leaving {
+			s.Policies.Factor = "0"
+		}
 	}
 	return s
 }
