@@ -23,7 +23,7 @@ import (
 // cannot be. Its items are counted all the same, once, and those that are taken, too.
 func TestTooFastIsNotDecoded(t *testing.T) {
 	c := testConfig(t, t.TempDir())
-	slow := limits.Rate{Items: 10, Burst: limits.Duration(time.Second)}
+	slow := limits.Rate{Items: 1, Burst: limits.Duration(10 * time.Second)}
 	r := startLimited(t, c, limits.Config{Tenants: map[string]limits.Rates{"claimed/slow": {Traces: slow}}})
 	client := httpTo(t, c.HTTPSocket)
 	good, err := ptraceotlp.NewExportRequestFromTraces(spans("a", "b", "c", "d", "e", "f", "g", "h")).MarshalProto()
@@ -39,7 +39,7 @@ func TestTooFastIsNotDecoded(t *testing.T) {
 		t.Errorf("with room: %d %q", got.code, got.body)
 	}
 	for _, body := range [][]byte{append(good, broken...), good} {
-		if got := tell(t, client, "/v1/traces", "slow", body); got.code != http.StatusTooManyRequests || got.header.Get("Retry-After") != "1" {
+		if got := tell(t, client, "/v1/traces", "slow", body); got.code != http.StatusTooManyRequests || got.header.Get("Retry-After") == "" {
 			t.Errorf("%d, Retry-After %q, %q", got.code, got.header.Get("Retry-After"), got.body)
 		}
 	}
