@@ -18,6 +18,8 @@ import (
 )
 
 var (
+	//go:embed sql/red.sql
+	redRows string
 	//go:embed sql/red_counts.sql
 	redCounts string
 	//go:embed sql/red_buckets.sql
@@ -37,7 +39,7 @@ func (q *querier) computed(ctx context.Context, h *storage.SelectHints, m *metri
 	b := newBuilder(m, &p, of)
 	read := redRead{redCounts, redParams(m, &p, of.matchers, of.columns(m)), q.maxRED, b.counts}
 	if m.histogram() {
-		read.statement, read.scan = redBuckets, b.buckets
+		read.sums, read.scan = redBuckets, b.buckets
 		read.most /= histogramCost
 	}
 	if err := q.red(ctx, &read); err != nil {
@@ -75,13 +77,13 @@ func (q *querier) names(ctx context.Context, h *storage.SelectHints, all []metri
 	return out, err
 }
 
-// redRead is a statement that reads RED rows, and what is done with each. More rows than so
-// many are not read.
+// redRead is what is added up of RED rows, in SQL, and what is done with each row of the
+// answer. More rows than so many are not read.
 type redRead struct {
-	statement string
-	params    []any
-	most      int
-	scan      func(driver.Rows) error
+	sums   string
+	params []any
+	most   int
+	scan   func(driver.Rows) error
 }
 
 // histogramCost is as many rows as one with a histogram counts for.
@@ -90,7 +92,7 @@ const histogramCost = 5
 // red reads RED rows. The engine itself ends where there are too many, before it has read
 // them all.
 func (q *querier) red(ctx context.Context, r *redRead) error {
-	statement := strings.ReplaceAll(r.statement, "{{most}}", strconv.Itoa(r.most))
+	statement := strings.NewReplacer("{{sums}}", strings.TrimSpace(r.sums), "{{most}}", strconv.Itoa(r.most)).Replace(redRows)
 	rows, err := q.store.Query(ctx, statement, r.params...)
 	if err != nil {
 		return overRED(err)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"github.com/sightline-mesh/sightline/collector/store/engine"
 )
 
 // guardEvery is how often it is looked whether the disk is there.
@@ -48,7 +50,7 @@ func (g *guard) once(ctx context.Context) {
 	if away != nil {
 		how = "SYSTEM STOP MOVES"
 	}
-	_, err := rows(ctx, g.engine, how)
+	_, err := engine.Texts(ctx, g.engine, how, nil)
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:

@@ -3,13 +3,10 @@ package cold
 import (
 	"context"
 	_ "embed"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/sightline-mesh/sightline/collector/store/engine"
@@ -67,11 +64,11 @@ func (d *Disk) Recall(ctx context.Context, e Engine, log *slog.Logger) {
 // recall moves what lies on the disk. It is done when nothing did, and no table sends
 // anything there. What one that does has there stays: it would go back at once.
 func recall(ctx context.Context, e Engine) (done bool, err error) {
-	sending, err := rows(ctx, e, goesThere)
+	sending, err := engine.Texts(ctx, e, goesThere, nil)
 	if err != nil {
 		return false, err
 	}
-	parts, err := rows(ctx, e, liesThere)
+	parts, err := engine.Texts(ctx, e, liesThere, nil)
 	if err != nil {
 		return false, err
 	}
@@ -88,7 +85,7 @@ func recall(ctx context.Context, e Engine) (done bool, err error) {
 			continue
 		}
 		move := fmt.Sprintf("ALTER TABLE `%s`.`%s` MOVE PART '%s' TO VOLUME 'default'", p[0], p[1], p[2])
-		if _, err := rows(ctx, e, move); err != nil {
+		if _, err := engine.Texts(ctx, e, move, nil); err != nil {
 			bad = append(bad, fmt.Errorf("bring back part %s of %s: %w", p[2], p[1], err))
 			if failed++; failed > 3 {
 				break // and all the others, most likely
@@ -100,7 +97,7 @@ func recall(ctx context.Context, e Engine) (done bool, err error) {
 
 // nothingLeft reports whether the disk has nothing of the store that no move brings back.
 func nothingLeft(ctx context.Context, e Engine) (bool, error) {
-	left, err := rows(ctx, e, leftThere)
+	left, err := engine.Texts(ctx, e, leftThere, nil)
 	if err != nil {
 		return false, err
 	}
@@ -111,32 +108,4 @@ func nothingLeft(ctx context.Context, e Engine) (bool, error) {
 		}
 	}
 	return len(left) == 0, errors.Join(bad...)
-}
-
-// rows are a statement's, each column as text.
-func rows(ctx context.Context, e Engine, sql string) (all [][]string, err error) {
-	found, err := e.Query(ctx, engine.Statement{SQL: sql, Format: "JSONCompactStringsEachRow"})
-	if err != nil {
-		return nil, err
-	}
-	defer found.Close()
-	var text strings.Builder
-	for {
-		chunk, err := found.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-		text.Write(chunk)
-	}
-	for line := range strings.Lines(text.String()) {
-		var row []string
-		if err := json.Unmarshal([]byte(line), &row); err != nil {
-			return nil, fmt.Errorf("read %.40q: %w", line, err)
-		}
-		all = append(all, row)
-	}
-	return all, nil
 }

@@ -13,10 +13,8 @@ package damage
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -90,7 +88,7 @@ func (w *Watch) try(ctx context.Context, do func(context.Context) error) {
 
 // tell says what is set aside already.
 func (w *Watch) tell(ctx context.Context) error {
-	parts, err := w.query(ctx, setAside, nil)
+	parts, err := engine.Texts(ctx, w.engine, setAside, nil)
 	for _, p := range parts {
 		w.log.ErrorContext(ctx, "a damaged part is set aside, and what it held may be missing from answers", "table", p[0], "part", p[1], "reason", p[2], "bytes", p[3], "path", p[4])
 	}
@@ -113,7 +111,7 @@ func (w *Watch) ask(ctx context.Context) error {
 // count notes how often each error has been, and gives the last texts of those that have
 // been since it was last noted.
 func (w *Watch) count(ctx context.Context, since *[]string) error {
-	all, err := w.query(ctx, failures, nil)
+	all, err := engine.Texts(ctx, w.engine, failures, nil)
 	for _, f := range all {
 		if since != nil && w.counts[f[0]] != f[1] && blames(number(f[2])) {
 			*since = append(*since, f[3])
@@ -125,7 +123,7 @@ func (w *Watch) count(ctx context.Context, since *[]string) error {
 
 // look checks the parts that a failure names, and sets those aside that are damaged.
 func (w *Watch) look(ctx context.Context, failure string) error {
-	parts, err := w.query(ctx, partsNamed, map[string]string{"text": plain(failure)})
+	parts, err := engine.Texts(ctx, w.engine, partsNamed, map[string]string{"text": plain(failure)})
 	if err != nil {
 		return err
 	}
@@ -149,7 +147,7 @@ func (p part) of() string { return quoted(p.database) + "." + quoted(p.table) }
 
 // check reads the whole part, and sets it aside if it is damaged.
 func (w *Watch) check(ctx context.Context, p part) error {
-	found, err := w.query(ctx, "CHECK TABLE "+p.of()+" PART '"+p.name+"' SETTINGS check_query_single_value_result = 0", nil)
+	found, err := engine.Texts(ctx, w.engine, "CHECK TABLE "+p.of()+" PART '"+p.name+"' SETTINGS check_query_single_value_result = 0", nil)
 	fault := ""
 	if e, ok := errors.AsType[*engine.Error](err); ok {
 		fault = e.Text
@@ -164,7 +162,7 @@ func (w *Watch) check(ctx context.Context, p part) error {
 	if fault == "" || !blames(codeOf(fault)) {
 		return nil // sound, or gone, or what failed is something else
 	}
-	if _, err := w.query(ctx, "ALTER TABLE "+p.of()+" DETACH PART '"+p.name+"'", nil); err != nil {
+	if _, err := engine.Texts(ctx, w.engine, "ALTER TABLE "+p.of()+" DETACH PART '"+p.name+"'", nil); err != nil {
 		return fmt.Errorf("set aside damaged part %s of %s: %w", p.name, p.table, err)
 	}
 	path, err := w.mark(ctx, p)
@@ -175,7 +173,7 @@ func (w *Watch) check(ctx context.Context, p part) error {
 
 // mark gives the detached part the name by which the engine knows one that is broken.
 func (w *Watch) mark(ctx context.Context, p part) (string, error) {
-	found, err := w.query(ctx, whereDetached, map[string]string{"database": p.database, "table": p.table, "name": p.name})
+	found, err := engine.Texts(ctx, w.engine, whereDetached, map[string]string{"database": p.database, "table": p.table, "name": p.name})
 	if err != nil || len(found) == 0 {
 		return "", err
 	}
@@ -185,33 +183,4 @@ func (w *Watch) mark(ctx context.Context, p part) (string, error) {
 		return from, fmt.Errorf("mark damaged part %s of %s: %w", p.name, p.table, err)
 	}
 	return to, nil
-}
-
-// query returns the rows of a statement, each column as text.
-func (w *Watch) query(ctx context.Context, sql string, params map[string]string) ([][]string, error) {
-	rows, err := w.engine.Query(ctx, engine.Statement{SQL: sql, Params: params, Format: "JSONCompactStringsEachRow"})
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var text []byte
-	for {
-		chunk, err := rows.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-		text = append(text, chunk...)
-	}
-	var all [][]string
-	for line := range strings.Lines(string(text)) {
-		var row []string
-		if err := json.Unmarshal([]byte(line), &row); err != nil {
-			return nil, fmt.Errorf("read %.40q: %w", line, err)
-		}
-		all = append(all, row)
-	}
-	return all, nil
 }
