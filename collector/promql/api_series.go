@@ -26,7 +26,7 @@ func (a *api) series(r *http.Request) (answer, error) {
 		return answer{}, bad("match[]", err) // here alone Prometheus names it
 	}
 	found := map[string]labels.Labels{}
-	notes, err := a.each(r, func(q *querier, matchers []*labels.Matcher) error {
+	notes, err := a.each(r, func(q *querier, matchers []*labels.Matcher) (annotations.Annotations, error) {
 		return q.eachSeries(r.Context(), matchers, func(l labels.Labels) { found[l.String()] = l })
 	})
 	if err != nil {
@@ -41,9 +41,8 @@ func (a *api) series(r *http.Request) (answer, error) {
 }
 
 func (a *api) labels(r *http.Request) (answer, error) {
-	return a.texts(r, func(q *querier, matchers []*labels.Matcher) ([]string, error) {
-		names, _, err := q.LabelNames(r.Context(), &storage.LabelHints{}, matchers...)
-		return names, err
+	return a.texts(r, func(q *querier, matchers []*labels.Matcher) ([]string, annotations.Annotations, error) {
+		return q.LabelNames(r.Context(), &storage.LabelHints{}, matchers...)
 	})
 }
 
@@ -55,19 +54,18 @@ func (a *api) labelValues(r *http.Request) (answer, error) {
 	if !model.UTF8Validation.IsValidLabelName(name) {
 		return answer{}, &apiError{"bad_data", fmt.Errorf("invalid label name: %q", name)}
 	}
-	return a.texts(r, func(q *querier, matchers []*labels.Matcher) ([]string, error) {
-		values, _, err := q.LabelValues(r.Context(), name, &storage.LabelHints{}, matchers...)
-		return values, err
+	return a.texts(r, func(q *querier, matchers []*labels.Matcher) ([]string, annotations.Annotations, error) {
+		return q.LabelValues(r.Context(), name, &storage.LabelHints{}, matchers...)
 	})
 }
 
 // texts gathers the answers for each selector, sorted and once each.
-func (a *api) texts(r *http.Request, list func(*querier, []*labels.Matcher) ([]string, error)) (answer, error) {
+func (a *api) texts(r *http.Request, list func(*querier, []*labels.Matcher) ([]string, annotations.Annotations, error)) (answer, error) {
 	out := []string{}
-	notes, err := a.each(r, func(q *querier, matchers []*labels.Matcher) error {
-		some, err := list(q, matchers)
+	notes, err := a.each(r, func(q *querier, matchers []*labels.Matcher) (annotations.Annotations, error) {
+		some, notes, err := list(q, matchers)
 		out = append(out, some...)
-		return err
+		return notes, err
 	})
 	if err != nil {
 		return answer{}, err
@@ -76,9 +74,9 @@ func (a *api) texts(r *http.Request, list func(*querier, []*labels.Matcher) ([]s
 	return limited(r, slices.Compact(out), notes)
 }
 
-// each calls f for each selector of the request, once without any where there is none. It
-// tells what the store lacks of the range.
-func (a *api) each(r *http.Request, f func(*querier, []*labels.Matcher) error) (annotations.Annotations, error) {
+// each calls f for each selector of the request, once without any where there is none.
+// The notes are those of all of them.
+func (a *api) each(r *http.Request, f func(*querier, []*labels.Matcher) (annotations.Annotations, error)) (annotations.Annotations, error) {
 	now := time.Now()
 	start, err := timeOf(r, "start", now.Add(-defaultSpan))
 	if err != nil {
@@ -95,13 +93,16 @@ func (a *api) each(r *http.Request, f func(*querier, []*labels.Matcher) error) (
 	case len(selectors) == 0:
 		selectors = [][]*labels.Matcher{nil}
 	}
+	var all annotations.Annotations
 	q := &querier{source: a.engine.source, mint: start.UnixMilli(), maxt: end.UnixMilli()}
 	for _, s := range selectors {
-		if err := f(q, s); err != nil {
+		notes, err := f(q, s)
+		if err != nil {
 			return nil, err
 		}
+		all.Merge(notes)
 	}
-	return q.lacks(r.Context(), q.whole()), nil
+	return all, nil
 }
 
 // selectors reads match[]. As Prometheus does, it refuses one that lets everything through.

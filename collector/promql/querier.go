@@ -100,21 +100,21 @@ func exact(matchers []*labels.Matcher, names ...string) string {
 func (q *querier) LabelValues(ctx context.Context, name string, _ *storage.LabelHints, matchers ...*labels.Matcher) ([]string, annotations.Annotations, error) {
 	found := map[string]bool{}
 	matchers = append(slices.Clone(matchers), noteOf(sumBy+name)) // series that differ in other labels are as one
-	err := q.eachSeries(ctx, matchers, func(l labels.Labels) {
+	notes, err := q.eachSeries(ctx, matchers, func(l labels.Labels) {
 		if v := l.Get(name); v != "" {
 			found[v] = true
 		}
 	})
-	return sorted(found), q.lacks(ctx, q.whole()), err
+	return sorted(found), notes, err
 }
 
 // LabelNames lists the labels of the series in the range, sorted.
 func (q *querier) LabelNames(ctx context.Context, _ *storage.LabelHints, matchers ...*labels.Matcher) ([]string, annotations.Annotations, error) {
 	found := map[string]bool{}
-	err := q.eachSeries(ctx, matchers, func(l labels.Labels) {
+	notes, err := q.eachSeries(ctx, matchers, func(l labels.Labels) {
 		l.Range(func(l labels.Label) { found[l.Name] = true })
 	})
-	return sorted(found), q.lacks(ctx, q.whole()), err
+	return sorted(found), notes, err
 }
 
 // lacks warns that the store has not all that it had of a range.
@@ -167,19 +167,14 @@ func (q *querier) fromRED(ctx context.Context, h *storage.SelectHints, wanted []
 // forSeries is the function in the hints of who wants series without their values.
 const forSeries = "series"
 
-// whole asks for what series there are in the range.
-func (q *querier) whole() *storage.SelectHints {
-	return &storage.SelectHints{Start: q.mint, End: q.maxt, Func: forSeries}
-}
-
 // eachSeries calls f with the labels of every series in the range. Nothing is read of
 // their values.
-func (q *querier) eachSeries(ctx context.Context, matchers []*labels.Matcher, f func(labels.Labels)) error {
-	set := q.Select(ctx, false, q.whole(), matchers...)
+func (q *querier) eachSeries(ctx context.Context, matchers []*labels.Matcher, f func(labels.Labels)) (annotations.Annotations, error) {
+	set := q.Select(ctx, false, &storage.SelectHints{Start: q.mint, End: q.maxt, Func: forSeries}, matchers...)
 	for set.Next() {
 		f(set.At().Labels())
 	}
-	return set.Err()
+	return set.Warnings(), set.Err()
 }
 
 func sorted(set map[string]bool) []string {
