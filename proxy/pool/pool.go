@@ -90,11 +90,17 @@ func (p *Pool) Get(ctx context.Context) (*Conn, error) {
 		c.Waited = 0
 		return c, nil
 	}
-	since := time.Now()
-	if c, err = p.obtain(ctx, wait); err == nil {
-		c.Waited = time.Since(since)
+	return p.obtain(ctx, wait)
+}
+
+// GetFresh is Get for who has met the end of kept connections: it closes those that are
+// idle, and dials.
+func (p *Pool) GetFresh(ctx context.Context) (*Conn, error) {
+	wait, err := p.reserveFresh()
+	if err != nil {
+		return nil, err
 	}
-	return c, err
+	return p.obtain(ctx, wait)
 }
 
 // Put takes a connection back whose last message was read and written to its end.
@@ -194,8 +200,18 @@ func (p *Pool) Open() int {
 	return p.open
 }
 
-// obtain awaits a connection in the queue, if there is a place in it, or dials one.
+// obtain is awaitOrDial, and says how long that took.
 func (p *Pool) obtain(ctx context.Context, wait chan *Conn) (*Conn, error) {
+	since := time.Now()
+	c, err := p.awaitOrDial(ctx, wait)
+	if err == nil {
+		c.Waited = time.Since(since)
+	}
+	return c, err
+}
+
+// awaitOrDial awaits a connection in the queue, if there is a place in it, or dials one.
+func (p *Pool) awaitOrDial(ctx context.Context, wait chan *Conn) (*Conn, error) {
 	if wait != nil {
 		c, err := p.await(ctx, wait)
 		if p.cfg.Quota != nil {
@@ -233,17 +249,44 @@ func (p *Pool) reserve() (*Conn, chan *Conn, error) {
 		c.Discard()
 	}
 	defer p.mu.Unlock()
-	if p.mayDial() && p.take() {
+	wait, err := p.place()
+	return nil, wait, err
+}
+
+// reserveFresh closes the idle connections, and finds the right to dial one (nil), or a
+// place in the queue.
+func (p *Pool) reserveFresh() (chan *Conn, error) {
+	for {
+		p.mu.Lock()
+		unused := p.unused
+		if len(unused) == 0 {
+			defer p.mu.Unlock()
+			return p.place()
+		}
+		p.unused = nil
+		p.mu.Unlock()
+		for _, c := range unused {
+			c.Discard()
+		}
+	}
+}
+
+// place is the right to dial one (nil), or a place in the queue. The lock is held.
+func (p *Pool) place() (chan *Conn, error) {
+	switch {
+	case p.closed:
+		return nil, ErrClosed
+	case p.mayDial() && p.take():
 		p.open++
 		p.dialing++
-		return nil, nil, nil
+		return nil, nil
 	}
 	if err := p.mayWait(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	wait := make(chan *Conn, 1)
 	p.waiting = append(p.waiting, wait)
-	return nil, wait, nil
+	return wait, nil
 }
 
 // take reports whether one more connection may be open. The lock is held.

@@ -58,6 +58,23 @@ func TestTheConnectionUsedLastIsLentAgain(t *testing.T) {
 	}
 }
 
+func TestFreshConnectionIsNoneThatWasIdle(t *testing.T) {
+	var f farm
+	p := New(Config{Connections: 2}, f.dial)
+	a, b := get(t, p), get(t, p)
+	p.Put(a)
+	p.Put(b)
+	c, err := p.GetFresh(t.Context())
+	if err != nil || c == a || c == b || c.Reused || p.Open() != 1 {
+		t.Errorf("%+v (%v), %d open; want a new one alone", c, err, p.Open())
+	}
+	p.Put(c)
+	p.Close()
+	if _, err := p.GetFresh(t.Context()); !errors.Is(err, ErrClosed) {
+		t.Errorf("after Close: %v, want ErrClosed", err)
+	}
+}
+
 func TestIdleConnectionsEndInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var f farm

@@ -41,6 +41,7 @@ type exchange struct {
 	route    *route.Route
 	deadline time.Time // over all tries; zero is none
 	tryEnd   time.Time // until the head of this try's answer; zero is none
+	fresh    bool      // kept connections have ended too often for another of them
 	tried    []*upstream.Instance
 	race     *race // with a second try; nil is none
 	lease    upstream.Lease

@@ -80,7 +80,11 @@ func connect(x *exchange, to *link) (*pool.Conn, error) {
 		ctx, cancel = context.WithDeadline(ctx, end)
 		defer cancel()
 	}
-	up, err := to.h1.Get(ctx)
+	get := to.h1.Get
+	if x.fresh {
+		get = to.h1.GetFresh
+	}
+	up, err := get(ctx)
 	if err != nil {
 		x.unserved()
 		return nil, unopened(x, err)

@@ -188,6 +188,7 @@ func again(b budget, next handler) handler {
 			if unread < maxUnread && isUnread(err) && x.via.repeatable() {
 				unread++
 				n--
+				x.fresh = unread == maxUnread
 				x.forgetTry(err)
 				continue
 			}
@@ -229,7 +230,7 @@ func (l *lastTry) stands(x *exchange) error {
 
 // maxUnread is how often a request may meet the end of a kept connection without that
 // counting as a try. An instance that ends many at once, as for a restart, is met more
-// often than a policy allows for.
+// often than a policy allows for. After so many it gets a connection of its own.
 const maxUnread = 4
 
 // isUnread reports whether a try met the end, in order, of a connection that was kept:

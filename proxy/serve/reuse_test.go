@@ -109,16 +109,24 @@ func (b bytesOf) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// closesKept answers one request on each connection, keeps it for as long as it is idle,
-// and ends it in order when the next request comes: as a sidecar does that ends just then.
-func closesKept(t *testing.T, a *authority) net.Listener {
+// closesKept answers one request on each connection, the first few when all of them have
+// come, keeps it for as long as it is idle, and ends it in order when the next request
+// comes: as a sidecar does that ends just then.
+func closesKept(t *testing.T, a *authority, first int) net.Listener {
 	t.Helper()
 	l := tls.NewListener(loopback(t), a.config(t, "reviews"))
 	t.Cleanup(func() { l.Close() })
+	var left atomic.Int64
+	left.Store(int64(first))
+	here := make(chan struct{})
 	go acceptEach(l, func(c net.Conn) {
 		r := bufio.NewReader(c)
 		if q, err := http.ReadRequest(r); err == nil {
 			discard(q.Body)
+			if left.Add(-1) == 0 {
+				close(here)
+			}
+			<-here
 			send(t, c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 			r.Peek(1) //nolint:errcheck // it waits for the next request
 		}
@@ -131,7 +139,8 @@ func closesKept(t *testing.T, a *authority) net.Listener {
 func TestEndedConnectionsCostNoTries(t *testing.T) {
 	none := &mesh.Retry{Attempts: 0}
 	m := newMesh(t, meshConfig{routes: everywhere(0, none)}, to(t, "unused"))
-	l := closesKept(t, m.authority)
+	const kept = 3 * maxUnread
+	l := closesKept(t, m.authority, kept)
 	snap := mesh.Snapshot{Service: "reviews", Version: 8, Known: true, Routes: everywhere(0, none)}
 	snap.Instances = []mesh.Instance{{
 		ID: "closing", Service: "reviews", Identity: reviewsIdentity, Address: netip.MustParseAddrPort(l.Addr().String()), State: mesh.Ready,
@@ -139,8 +148,8 @@ func TestEndedConnectionsCostNoTries(t *testing.T) {
 	m.set.Update([]mesh.Snapshot{snap})
 	var all sync.WaitGroup
 	c := m.client(t)
-	for range 3 { // the later rounds meet what the first has left
-		for range 4 {
+	for _, requests := range []int{kept, 1, 4} { // the later ones meet what the first have left
+		for range requests {
 			all.Go(func() {
 				r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://reviews/", strings.NewReader("x"))
 				if err != nil {
