@@ -82,12 +82,27 @@ func Start(ctx context.Context, log io.Writer, args ...string) (*proc.Process, [
 
 // Books are what a collector says at its page that became of the spans.
 func Books(ctx context.Context, page string) (p signal.Pipeline, err error) {
-	body, err := Get(ctx, "http://"+page+"/books")
+	all, err := allBooks(ctx, page)
 	if err != nil {
 		return p, err
 	}
+	return all[0], nil
+}
+
+// allBooks are those of the spans, and after them of the other signals.
+func allBooks(ctx context.Context, page string) (all []signal.Pipeline, err error) {
+	body, err := Get(ctx, "http://"+page+"/books")
+	if err != nil {
+		return nil, err
+	}
 	defer body.Close()
-	return p, json.NewDecoder(body).Decode(&p)
+	if err := json.NewDecoder(body).Decode(&all); err != nil {
+		return nil, fmt.Errorf("read the books of %s: %w", page, err)
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("read the books of %s: none", page)
+	}
+	return all, nil
 }
 
 // Get asks for a page; what is not there is an error.
@@ -165,11 +180,11 @@ func runCollector(ctx context.Context, args []string, stdout io.Writer) error {
 	return g.Wait()
 }
 
-// books shows what became of the spans, and profiles.
+// books shows what became of the signals, and profiles.
 func books(col *collector.Collector) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/books", func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(col.Accounting()[0]) // who went away does not want it
+		_ = json.NewEncoder(w).Encode(col.Accounting()) // who went away does not want it
 	})
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.Handle("/debug/pprof/heap", pprof.Handler("heap"))

@@ -70,17 +70,24 @@ func (p *Pair) Stop() error {
 	return errors.Join(errs...)
 }
 
-// Drained waits until the engine has so many spans, and none was dropped.
+// Drained waits until the engine has so many spans and all that came with them, and
+// nothing was dropped.
 func (p *Pair) Drained(ctx context.Context, spans uint64, patience time.Duration) error {
 	return proc.Await(ctx, patience, func(ctx context.Context) error {
-		books, err := Books(ctx, p.Page)
-		switch {
-		case err != nil:
+		all, err := allBooks(ctx, p.Page)
+		if err != nil {
 			return err
-		case len(books.Dropped) > 0:
-			return fmt.Errorf("dropped: %v", books.Dropped)
-		case books.Stored < spans:
-			return fmt.Errorf("%d of %d spans stored", books.Stored, spans)
+		}
+		for _, books := range all {
+			if len(books.Dropped) > 0 {
+				return fmt.Errorf("%s dropped: %v", books.Signal, books.Dropped)
+			}
+			if books.Queued > 0 {
+				return fmt.Errorf("%d %s are queued", books.Queued, books.Unit)
+			}
+		}
+		if n := all[0].Stored; n < spans {
+			return fmt.Errorf("%d of %d spans stored", n, spans)
 		}
 		return nil
 	}, p.Engine, p.Collector)

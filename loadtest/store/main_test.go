@@ -46,7 +46,7 @@ func TestADayOfAMeshIsStoredAndFound(t *testing.T) {
 		}
 	}
 	for _, z := range figures.sizes {
-		if want := uint64(figures.intake.spans); (z.Name == "spans" || z.Name == "logs") && z.Rows != want {
+		if want := uint64(figures.intake.spans); (z.Name == "spans_by_time" || z.Name == "logs") && z.Rows != want {
 			t.Errorf("%s has %d rows, want %d", z.Name, z.Rows, want)
 		}
 	}
