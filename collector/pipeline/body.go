@@ -2,8 +2,11 @@ package pipeline
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"time"
 
 	"google.golang.org/grpc/codes"
 
@@ -18,10 +21,29 @@ const (
 	inFlight = 24 << 20
 	// decoded is how much more memory a request takes than its body has bytes, about.
 	decoded = 5
+	// waiting bounds the bodies that are read or wait, in bytes as they are decompressed. A
+	// sidecar sends one of 64 KiB or so at a time, so it holds those of a thousand sidecars, or
+	// several seconds of 20,000 spans/s, and three of the largest that may come. In memory they
+	// take up to three times as much: what they were decompressed into, and what they are read
+	// into, which grows ahead.
+	waiting = 64 << 20
+	// readTime is how long a body may be on its way: one that stalls has room that others need.
+	readTime = 30 * time.Second
+	// waitingAgain is when the sender of one that did not fit may come again: others are
+	// decoded within milliseconds.
+	waitingAgain = time.Second
+	// noRoom is the reason for which such are refused.
+	noRoom = "no-room"
 )
 
-// body is what a request over HTTP says, on its way to the receiver. Where its last byte is
-// read, before it is decoded, it is refused if its tenant sends too fast, and waits for room.
+var (
+	errNoRoom  = fmt.Errorf("more than %d MiB of requests are read or wait to be decoded; come again in %s", waiting>>20, waitingAgain)
+	errStalled = fmt.Errorf("the request's body did not come within %s", readTime)
+)
+
+// body is what a request over HTTP says, on its way to the receiver. It is refused if those
+// that are read and wait have no room for it. Where its last byte is read, before it is decoded,
+// it is refused if its tenant sends too fast, and waits for room to be decoded.
 type body struct {
 	io.ReadCloser
 
@@ -31,15 +53,15 @@ type body struct {
 	signal   string
 	tally    *tally // nil where items cannot be counted without decoding
 	ended    bool
-	held     int64
+	kept     int64 // of the bytes that may be read or wait
+	held     int64 // of the room for what is decoded
 }
 
 // Read implements io.Reader.
 func (b *body) Read(into []byte) (int, error) {
-	n, err := b.ReadCloser.Read(into)
-	b.exchange.sender.Bytes += n
-	if b.tally != nil {
-		b.tally.read(into[:n])
+	n, err := b.pass(into)
+	if !b.keep(int64(n)) {
+		return 0, b.refuse(into, err)
 	}
 	if !errors.Is(err, io.EOF) || b.ended {
 		return n, err
@@ -52,6 +74,46 @@ func (b *body) Read(into []byte) (int, error) {
 		return n, err
 	}
 	return n, io.EOF
+}
+
+// pass reads and counts.
+func (b *body) pass(into []byte) (int, error) {
+	n, err := b.ReadCloser.Read(into)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = b.exchange.answer(laterIn(waitingAgain, codes.Unavailable, errStalled))
+	}
+	b.exchange.sender.Bytes += n
+	if b.tally != nil {
+		b.tally.read(into[:n])
+	}
+	return n, err
+}
+
+// keep reports whether there is room for n bytes more of the body. It waits for none: bodies
+// of which each has a part would wait for each other.
+func (b *body) keep(n int64) bool {
+	if !b.front.waiting.TryAcquire(n) {
+		return false
+	}
+	b.kept += n
+	return true
+}
+
+// refuse reads what is left of the body for nothing, so that it is known how much is refused
+// and the sender hears of it, and is the answer.
+func (b *body) refuse(scratch []byte, err error) error {
+	for err == nil {
+		_, err = b.pass(scratch)
+	}
+	if !errors.Is(err, io.EOF) {
+		return err
+	}
+	items := 1 // at least, where it is not known: it is to be seen
+	if b.tally != nil {
+		items = max(items, b.tally.items)
+	}
+	b.front.ledger.RefusedFor(b.signal, noRoom, items)
+	return b.exchange.answer(laterIn(waitingAgain, codes.Unavailable, errNoRoom))
 }
 
 // charge charges the sender's tenant, if the request is of one whatever it says, and its items
@@ -77,11 +139,19 @@ func (b *body) wait() error {
 		return err
 	}
 	b.held = need
+	b.waited()
 	return nil
 }
 
-// release gives the room back, once the request is answered.
+// waited makes room for others to be read.
+func (b *body) waited() {
+	b.front.waiting.Release(b.kept)
+	b.kept = 0
+}
+
+// release gives all room back, once the request is answered.
 func (b *body) release() {
+	b.waited()
 	b.front.room.Release(b.held)
 	b.held = 0
 }

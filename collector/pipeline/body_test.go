@@ -1,17 +1,23 @@
 package pipeline
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
+	"path/filepath"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"golang.org/x/sync/semaphore"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/sightline-mesh/sightline/collector/account"
@@ -53,7 +59,7 @@ func TestTooFastIsNotDecoded(t *testing.T) {
 // decoded alone.
 func TestRequestsWaitForRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &front{admission: admit.New(limits.Default()), ledger: account.New(), room: semaphore.NewWeighted(inFlight)}
+		f := newFront(admit.New(limits.Default()), account.New())
 		ctx, cancel := context.WithCancel(t.Context())
 		of := func(size int) *body {
 			return &body{
@@ -85,8 +91,156 @@ func TestRequestsWaitForRoom(t *testing.T) {
 		}
 		second.release()
 		third.release()
+		if !f.room.TryAcquire(inFlight) || !f.waiting.TryAcquire(waiting) {
+			t.Error("room is lost")
+		}
+	})
+}
+
+// What is read or waits is bounded: what does not fit is refused and counted, by each
+// protocol's own words, and taken when it comes again.
+func TestNoRoomToWait(t *testing.T) {
+	c := testConfig(t, t.TempDir())
+	c.ZipkinSocket = filepath.Join(filepath.Dir(c.HTTPSocket), "z")
+	r := start(t, c)
+	proto, err := ptraceotlp.NewExportRequestFromTraces(spans("a", "b")).MarshalProto()
+	must(t, err)
+	json, err := ptraceotlp.NewExportRequestFromTraces(spans("c")).MarshalJSON()
+	must(t, err)
+	zipkin := []byte(`[{"traceId":"0af7651916cd43dd8448eb211c80319c","id":"b7ad6b7169203331","name":"d"}]`)
+	requests := []struct {
+		socket, path string
+		body         []byte
+	}{{c.HTTPSocket, "/v1/traces", proto}, {c.HTTPSocket, "/v1/traces", json}, {c.ZipkinSocket, "/api/v2/spans", zipkin}}
+	must(t, r.front.waiting.Acquire(t.Context(), waiting))
+	for _, q := range requests {
+		got := tell(t, httpTo(t, q.socket), q.path, "", q.body)
+		if got.code != http.StatusServiceUnavailable || got.header.Get("Retry-After") != "1" || !bytes.Contains(got.body, []byte("more than 64 MiB")) {
+			t.Errorf("%s without room: %d, Retry-After %q, %q", q.path, got.code, got.header.Get("Retry-After"), got.body)
+		}
+	}
+	if p := r.traces(); p.Received != 0 || p.Refused != 4 || p.RefusedFor[noRoom] != 4 {
+		t.Errorf("%+v", p)
+	}
+	r.front.waiting.Release(waiting)
+	for _, q := range requests {
+		if got := tell(t, httpTo(t, q.socket), q.path, "", q.body); got.code >= http.StatusBadRequest {
+			t.Errorf("%s with room: %d %q", q.path, got.code, got.body)
+		}
+	}
+	until(t, "all are stored", func() bool { return r.traces().Stored == 4 })
+	if !r.front.waiting.TryAcquire(waiting) {
+		t.Error("room is lost")
+	}
+}
+
+// A body has its part of the room for as long as it is read or waits, and no longer.
+func TestRoomOfABody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFront(admit.New(limits.Default()), account.New())
+		f.waiting = semaphore.NewWeighted(100)
+		must(t, f.room.Acquire(t.Context(), inFlight))
+		x := &exchange{}
+		read := func(size int) (*body, chan error) {
+			b := &body{
+				ReadCloser: io.NopCloser(bytes.NewReader(make([]byte, size))), front: f, exchange: x, signal: account.Logs,
+				request: (&http.Request{}).WithContext(t.Context()),
+			}
+			done := make(chan error, 1)
+			go func() { _, err := io.ReadAll(b); done <- err }()
+			synctest.Wait()
+			return b, done
+		}
+		first, waits := read(60)
+		second, refused := read(50)
+		if err := <-refused; status.Code(err) != codes.Unavailable || x.sender.Bytes != 110 {
+			t.Errorf("what does not fit is told %v, %d bytes are read of both", err, x.sender.Bytes)
+		}
+		second.release()
+		third, waitsToo := read(40)
+		f.room.Release(inFlight)
+		must(t, <-waits)
+		must(t, <-waitsToo)
+		if !f.waiting.TryAcquire(100) {
+			t.Error("what is decoded waits no more and has room")
+		}
+		first.release()
+		third.release()
 		if !f.room.TryAcquire(inFlight) {
 			t.Error("room is lost")
 		}
 	})
 }
+
+// A body that stalls gives up its room; one that came may wait for longer.
+func TestStalledBody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFront(admit.New(limits.Default()), account.New())
+		wrap, err := f.GetHTTPHandler(t.Context())
+		must(t, err)
+		handler, err := wrap(t.Context(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if _, err := io.ReadAll(r.Body); err != nil {
+				w.WriteHeader(http.StatusBadRequest)
+			}
+		}))
+		must(t, err)
+		here, there := net.Pipe()
+		server := &http.Server{Handler: handler}
+		served := make(chan error, 1)
+		go func() { served <- server.Serve(&oneConn{conn: there, closed: make(chan struct{})}) }()
+		answers := bufio.NewReader(here)
+		send := func(s string) (status int, again string) {
+			_, err := io.WriteString(here, "POST /api/v2/spans HTTP/1.1\r\nHost: c\r\nContent-Type: application/x-protobuf\r\nContent-Length: 10\r\n\r\n"+s)
+			must(t, err)
+			resp, err := http.ReadResponse(answers, nil)
+			must(t, err)
+			_, err = io.Copy(io.Discard, resp.Body)
+			must(t, err)
+			must(t, resp.Body.Close())
+			return resp.StatusCode, resp.Header.Get("Retry-After")
+		}
+		must(t, f.room.Acquire(t.Context(), inFlight))
+		time.AfterFunc(3*readTime, func() { f.room.Release(inFlight) })
+		if got, _ := send("0123456789"); got != http.StatusOK {
+			t.Errorf("one that waited long is answered %d", got)
+		}
+		begun := time.Now()
+		if got, again := send("01234"); got != http.StatusServiceUnavailable || again != "1" {
+			t.Errorf("one that stalled is answered %d, Retry-After %q", got, again)
+		}
+		if took := time.Since(begun); took != readTime {
+			t.Errorf("after %s", took)
+		}
+		must(t, server.Close())
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if !f.waiting.TryAcquire(waiting) {
+			t.Error("room is lost")
+		}
+	})
+}
+
+// oneConn is a listener of one connection.
+type oneConn struct {
+	conn   net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (l *oneConn) Accept() (net.Conn, error) {
+	if c := l.conn; c != nil {
+		l.conn = nil
+		return c, nil
+	}
+	<-l.closed
+	return nil, net.ErrClosed
+}
+
+func (l *oneConn) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+func (*oneConn) Addr() net.Addr { return &net.UnixAddr{} }

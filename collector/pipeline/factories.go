@@ -13,7 +13,7 @@ import (
 )
 
 // factories is the list of every component this Collector is built of.
-func factories(c Config, d Deps) (otelcol.Factories, error) {
+func factories(c Config, d Deps, before *front) (otelcol.Factories, error) {
 	f := otelcol.Factories{Telemetry: telemetryFactory(d.Logger)}
 	var err error
 	if f.Receivers, err = otelcol.MakeFactoryMap[receiver.Factory](
@@ -36,7 +36,7 @@ func factories(c Config, d Deps) (otelcol.Factories, error) {
 		return f, err
 	}
 	f.Extensions, err = otelcol.MakeFactoryMap[extension.Factory](
-		frontFactory(d.Admission, d.Ledger),
+		frontFactory(before),
 	)
 	return f, err
 }

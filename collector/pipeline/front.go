@@ -2,12 +2,14 @@ package pipeline
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/component"
@@ -27,8 +29,7 @@ const frontType = "sightline_front"
 // frontFactory makes the extension that stands before the receivers: it knows what they
 // do not hand on to processors, who is at the other end of a connection, and can say what
 // they cannot, that a request was taken in part.
-func frontFactory(a *admit.Admission, l *account.Ledger) extension.Factory {
-	f := &front{admission: a, ledger: l, room: semaphore.NewWeighted(inFlight)}
+func frontFactory(f *front) extension.Factory {
 	return extension.NewFactory(
 		component.MustNewType(frontType),
 		func() component.Config { return &struct{}{} },
@@ -37,6 +38,10 @@ func frontFactory(a *admit.Admission, l *account.Ledger) extension.Factory {
 		},
 		component.StabilityLevelStable,
 	)
+}
+
+func newFront(a *admit.Admission, l *account.Ledger) *front {
+	return &front{admission: a, ledger: l, waiting: semaphore.NewWeighted(waiting), room: semaphore.NewWeighted(inFlight)}
 }
 
 // exchange is a request and what its sender is told.
@@ -93,6 +98,7 @@ type front struct {
 
 	admission *admit.Admission
 	ledger    *account.Ledger
+	waiting   *semaphore.Weighted // for the bodies of requests over HTTP that are read or wait for room
 	room      *semaphore.Weighted // for requests over HTTP while they are decoded and until they are on disk
 }
 
@@ -129,17 +135,19 @@ func (f *front) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHTTPHan
 			kind := otlpKind(r.URL.Path)
 			x.partial = kind != ""
 			r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
-			in := &body{ReadCloser: r.Body, request: r, front: f, exchange: x}
+			in := &body{ReadCloser: r.Body, request: r, front: f, exchange: x, signal: cmp.Or(kind, account.Traces)}
 			if kind != "" && r.Header.Get("Content-Type") == "application/x-protobuf" {
 				in.tally = &tally{path: paths[kind]}
-				in.signal = kind
 			}
+			// The server takes the deadline away where the body has come, which may wait for longer.
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(readTime)) // its connections have one
 			defer in.release()
 			r.Body = in
-			if kind == "" && !readable(w, r) {
+			to := &answer{ResponseWriter: w, exchange: x, kind: kind}
+			if kind == "" && !readable(to, r) {
 				return
 			}
-			next.ServeHTTP(&answer{ResponseWriter: w, exchange: x, kind: kind}, r)
+			next.ServeHTTP(to, r)
 		}), nil
 	}, nil
 }

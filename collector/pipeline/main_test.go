@@ -127,6 +127,7 @@ func (b signalBooks) Dropped(reason string, n int) { b.Ledger.Dropped(b.signal, 
 type running struct {
 	store  *store
 	ledger *account.Ledger
+	front  *front
 	client ptraceotlp.GRPCClient
 	stop   func()
 }
@@ -169,6 +170,7 @@ func startLimited(t *testing.T, c Config, most limits.Config, prepare ...func(*s
 		Exporter: exporterFactory(r.store), Ledger: r.ledger,
 		Admission: admit.New(most.WithDefaults()), Logger: testLogger(t),
 	})
+	r.front = p.front
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- p.Run(ctx) }()

@@ -65,6 +65,7 @@ const shutdownTimeout = 10 * time.Second
 type Pipeline struct {
 	config Config
 	deps   Deps
+	front  *front
 	ready  chan struct{}
 }
 
@@ -73,7 +74,7 @@ func New(c Config, d Deps) *Pipeline {
 	if d.Admission == nil {
 		d.Admission = admit.New(limits.Default())
 	}
-	return &Pipeline{config: c, deps: d, ready: make(chan struct{})}
+	return &Pipeline{config: c, deps: d, front: newFront(d.Admission, d.Ledger), ready: make(chan struct{})}
 }
 
 // Ready is closed once telemetry is received.
@@ -127,7 +128,7 @@ func (p *Pipeline) run(ctx context.Context, s *service.Service, failed <-chan er
 }
 
 func (p *Pipeline) service(ctx context.Context, failed chan error) (*service.Service, error) {
-	f, err := factories(p.config, p.deps)
+	f, err := factories(p.config, p.deps, p.front)
 	if err != nil {
 		return nil, fmt.Errorf("list the pipeline's components: %w", err)
 	}
