@@ -84,11 +84,15 @@ func (a *Admission) Tenants() []signal.Tenant { return a.throttle.Books() }
 // decoded: of a sender with a namespace or a claim. The error is a *throttle.RefusedError.
 // Who decodes the request then says that it is Charged, and for how many.
 func (a *Admission) Charge(of string, s Sender, items int) error {
-	name, proved := s.name("")
-	if r := a.throttle.Take(of, []throttle.Charge{{Tenant: name, Claimed: !proved, Items: items, Bytes: s.Bytes}}); r != nil {
+	if r := a.throttle.Take(of, []throttle.Charge{s.charge(items)}); r != nil {
 		return r
 	}
 	return nil
+}
+
+// GiveBack gives back what Charge took for a request that comes to nothing after all.
+func (a *Admission) GiveBack(of string, s Sender, items int) {
+	a.throttle.GiveBack(of, s.charge(items))
 }
 
 // Sender is who sent a request.
@@ -128,6 +132,12 @@ func (s Sender) name(said string) (name string, proved bool) {
 		return anonymous, false
 	}
 	return claimed + strings.ToValidUTF8(claim[:min(len(claim), maxTenant)], "?"), false
+}
+
+// charge is what a request costs its tenant, where all of it is of one.
+func (s Sender) charge(items int) throttle.Charge {
+	name, proved := s.name("")
+	return throttle.Charge{Tenant: name, Claimed: !proved, Items: items, Bytes: s.Bytes}
 }
 
 // one reports whether all that is sent is one tenant's, whatever its resources say.

@@ -22,10 +22,10 @@ const (
 	// decoded is how much more memory a request takes than its body has bytes, about.
 	decoded = 5
 	// waiting bounds the bodies that are read or wait, in bytes as they are decompressed. A
-	// sidecar sends one of 64 KiB or so at a time, so it holds those of a thousand sidecars, or
-	// several seconds of 20,000 spans/s, and three of the largest that may come. In memory they
-	// take up to three times as much: what they were decompressed into, and what they are read
-	// into, which grows ahead.
+	// sidecar sends one at a time, of 64 KiB compressed or little more: those of 50 sidecars at
+	// the same moment fit with room to spare, as do several seconds of 20,000 spans/s, and three
+	// of the largest that may come. In memory they take up to three times as much: what they
+	// were decompressed into, and what they are read into, which grows ahead.
 	waiting = 64 << 20
 	// readTime is how long a body may be on its way: one that stalls has room that others need.
 	readTime = 30 * time.Second
@@ -136,11 +136,21 @@ func (b *body) charge() error {
 func (b *body) wait() error {
 	need := min(decoded*int64(b.exchange.sender.Bytes), inFlight)
 	if err := b.front.room.Acquire(b.request.Context(), need); err != nil {
+		b.giveBack()
 		return err
 	}
 	b.held = need
 	b.waited()
 	return nil
+}
+
+// giveBack gives back what charge charged, if it did: the request comes to nothing.
+func (b *body) giveBack() {
+	s := &b.exchange.sender
+	if s.Charged {
+		b.front.admission.GiveBack(b.signal, *s, s.Counted)
+		s.Charged, s.Counted = false, 0
+	}
 }
 
 // waited makes room for others to be read.

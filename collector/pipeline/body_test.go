@@ -172,6 +172,57 @@ func TestRoomOfABody(t *testing.T) {
 	})
 }
 
+// A request that is refused for want of room, or whose sender goes while it waits, costs its
+// tenant nothing.
+func TestNoRoomCostsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := limits.Rate{Items: 2, Burst: limits.Duration(time.Second)}
+		most := limits.Config{Tenants: map[string]limits.Rates{"shop": {Traces: slow}}}
+		f := newFront(admit.New(most.WithDefaults()), account.New())
+		message, err := ptraceotlp.NewExportRequestFromTraces(spans("a", "b")).MarshalProto()
+		must(t, err)
+		ctx, leave := context.WithCancel(t.Context())
+		read := func(ctx context.Context) (*body, error) {
+			b := &body{
+				ReadCloser: io.NopCloser(bytes.NewReader(message)), request: (&http.Request{}).WithContext(ctx), front: f,
+				exchange: &exchange{sender: admit.Sender{Namespace: "shop"}}, signal: account.Traces, tally: &tally{path: paths["traces"]},
+			}
+			_, err := io.ReadAll(b)
+			return b, err
+		}
+		must(t, f.waiting.Acquire(ctx, waiting))
+		b, err := read(ctx)
+		if status.Code(err) != codes.Unavailable {
+			t.Errorf("without room to wait: %v", err)
+		}
+		b.release()
+		f.waiting.Release(waiting)
+
+		must(t, f.room.Acquire(ctx, inFlight))
+		left := make(chan error)
+		go func() {
+			b, err := read(ctx)
+			b.release()
+			left <- err
+		}()
+		synctest.Wait()
+		if got := f.admission.Tenants(); len(got) != 1 || got[0].Taken != 2 {
+			t.Errorf("while it waits: %+v", got)
+		}
+		leave()
+		if err := <-left; !errors.Is(err, context.Canceled) {
+			t.Errorf("who goes is told %v", err)
+		}
+		f.room.Release(inFlight)
+		if got := f.admission.Tenants(); len(got) != 1 || got[0].Taken != 0 || got[0].TakenBytes != 0 {
+			t.Errorf("in the tenant's books: %+v", got)
+		}
+		b, err = read(t.Context())
+		must(t, err)
+		b.release()
+	})
+}
+
 // A body that stalls gives up its room; one that came may wait for longer.
 func TestStalledBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -134,6 +134,28 @@ func (t *Throttle) Take(of string, charges []Charge) *RefusedError {
 	return worst
 }
 
+// GiveBack puts what Take took for a request, and for nothing, into its tenant's buckets
+// again, as far as they have not filled since.
+func (t *Throttle) GiveBack(of string, c Charge) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.now()
+	f := t.flow(now, of, c)
+	putBack(now, f.items, c.Items)
+	putBack(now, f.bytes, c.Bytes)
+	f.books.Taken -= min(f.books.Taken, uint64(c.Items)) // none where the tenant was forgotten meanwhile
+	f.books.TakenBytes -= min(f.books.TakenBytes, uint64(c.Bytes))
+}
+
+// putBack puts what a cost took into a bucket; nil is none. A limiter that is asked for less
+// than nothing has as much more, up to its burst; a reservation can be cancelled only before
+// its time.
+func putBack(now time.Time, bucket *rate.Limiter, cost int) {
+	if bucket != nil {
+		bucket.AllowN(now, -min(cost, bucket.Burst()))
+	}
+}
+
 func rateOf(r limits.Rates, of string) limits.Rate {
 	switch of {
 	case account.Traces:

@@ -141,6 +141,37 @@ func TestBooks(t *testing.T) {
 	})
 }
 
+// What is given back can be taken again, and no more than that: buckets hold what they hold.
+func TestGiveBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		th := New(small())
+		for _, taken := range of("shop", 200, 2000) {
+			for range 3 {
+				if r := th.Take("traces", []Charge{taken}); r != nil {
+					t.Fatalf("what was given back: %v", r)
+				}
+				th.GiveBack("traces", taken)
+			}
+			if b := th.Books()[0]; b.Taken != 0 || b.TakenBytes != 0 {
+				t.Errorf("%+v", b)
+			}
+			_ = th.Take("traces", []Charge{taken})
+			time.Sleep(time.Second) // half of it is there again
+			th.GiveBack("traces", taken)
+			_ = th.Take("traces", []Charge{taken})
+			if r := th.Take("traces", of("shop", 100, 0)); r == nil {
+				t.Error("more was given back than a bucket holds")
+			}
+		}
+		th.GiveBack("metrics", Charge{Tenant: "shop", Items: 1, Bytes: 1}) // that has no limit, and took nothing
+		for _, b := range th.Books() {
+			if b.Signal == "metrics" && (b.Taken != 0 || b.TakenBytes != 0) {
+				t.Errorf("%+v", b)
+			}
+		}
+	})
+}
+
 func TestRefusalSaysWhatToDo(t *testing.T) {
 	r := &RefusedError{Tenant: "shop", Signal: "traces", Reason: TooManyBytes, Limit: 1000, Wait: 2 * time.Second}
 	want := `tenant "shop" sends more than 1000 bytes of traces a second; come again in 2s, or raise traces.bytes in the collector's limits`
