@@ -146,7 +146,8 @@ func insert[R any](ctx context.Context, s *Store, t *table[R], token string, row
 
 // insertBlocks sends one batch as one block, so that it becomes one part per partition; what
 // the engine refuses for good, in halves, until those rows are found that it is for. The
-// error is a *RefusedError where all other rows are stored.
+// error is a *RefusedError where all other rows are stored. Each insert has the time that one
+// query has, and all of them as long as ctx says.
 func insertBlocks[R any](ctx context.Context, s *Store, token string, blocks []*Block[R]) error {
 	r := refusal{tries: mostTries}
 	if err := insertFitting(ctx, s, token, blocks, &r); err != nil {
@@ -203,6 +204,8 @@ func insertOnce[R any](ctx context.Context, s *Store, token string, blocks []*Bl
 		return nil
 	}
 	t := blocks[0].table
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.QueryTimeout) // of its own: a batch may take many inserts
+	defer cancel()
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
 		"insert_deduplicate":                                 1,
 		"insert_deduplication_token":                         token,

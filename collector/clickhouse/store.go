@@ -20,7 +20,7 @@ type Config struct {
 	// parameters, cluster names the servers' cluster that the tables are spread over, and
 	// socket the path of a Unix socket to connect to in place of the host.
 	DSN          string
-	QueryTimeout time.Duration // longest time of one query; 30 s
+	QueryTimeout time.Duration // longest time of one query or insert; 30 s
 	QueryMemory  uint64        // most memory of one query in bytes; 2 GiB
 	QueryRows    uint64        // most rows one query may read; 2,000 million
 	MaxConns     int           // connections to the engine; 8

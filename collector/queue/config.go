@@ -28,7 +28,9 @@ type Config struct {
 	BatchWait  time.Duration `mapstructure:"batch_wait"`
 	BatchEvery time.Duration `mapstructure:"batch_every"`
 
-	// Timeout is how long one try may take. Another follows after RetryFirst, and after twice
+	// Timeout is how long one try may take, which is several inserts, and where the store
+	// refuses rows of them for good a hundred: each has its own time. Another try, which begins
+	// with the first of them, follows after RetryFirst, and after twice
 	// as long each time, up to RetryMost.
 	Timeout    time.Duration `mapstructure:"timeout"`
 	RetryFirst time.Duration `mapstructure:"retry_first"`
@@ -47,7 +49,7 @@ type Config struct {
 func Default() Config {
 	return Config{
 		Items: 1_000_000, BatchItems: 10_000, BatchBytes: 16 << 20, BatchWait: 500 * time.Millisecond,
-		Timeout: 30 * time.Second, RetryFirst: 200 * time.Millisecond, RetryMost: 5 * time.Second,
+		Timeout: 10 * time.Minute, RetryFirst: 200 * time.Millisecond, RetryMost: 5 * time.Second,
 	}
 }
 

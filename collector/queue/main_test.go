@@ -70,8 +70,9 @@ type store struct {
 	batches  map[string][]string
 	order    []string // of the batches' names
 	tries    int
-	err      error // that every try ends with
-	stores   bool  // all the same
+	err      error         // that every try ends with
+	stores   bool          // all the same
+	takes    time.Duration // each try
 	received int
 	dropped  map[string]int
 }
@@ -100,10 +101,17 @@ func (s *store) prepare(c Content[*request], name string) func(context.Context) 
 	for _, p := range c.Parts {
 		all = append(all, p.(part)...) //nolint:forcetypeassert // render makes no other
 	}
-	return func(context.Context) error {
+	return func(ctx context.Context) error {
+		select {
+		case <-time.After(s.takes):
+		case <-ctx.Done():
+		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.tries++
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if s.err == nil || s.stores {
 			if _, twice := s.batches[name]; !twice {
 				s.batches[name] = all

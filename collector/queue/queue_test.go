@@ -110,6 +110,22 @@ func TestAStoreThatIsAwayIsTriedUntilItIsBack(t *testing.T) {
 	})
 }
 
+// A batch of which the store refuses some takes many inserts: it is not begun anew after the
+// time of one.
+func TestATryMayTakeMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := testConfig(t.TempDir()), newStore()
+		s.takes = 5 * time.Minute
+		q, stop := start(t, c, s)
+		must(t, q.Append(words("a")))
+		time.Sleep(time.Hour)
+		if n := s.tried(); n != 1 || len(s.told()) != 1 {
+			t.Errorf("%d tries, stored %q", n, s.told())
+		}
+		stop()
+	})
+}
+
 func TestWhatTheStoreRefusesForGoodIsNotTriedAgain(t *testing.T) {
 	c, s := testConfig(t.TempDir()), newStore()
 	s.answer(errBroken, false)

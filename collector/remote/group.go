@@ -16,7 +16,7 @@ const (
 	gather     = 250 * time.Millisecond // how long requests are gathered for one insert
 	groupRows  = 50_000                 // with so many no more are waited for
 	maxPending = 1_000_000              // rows that wait or are being stored
-	storeTime  = 30 * time.Second       // of one insert
+	storeTime  = 10 * time.Minute       // of a group's inserts, of which each has its own time
 )
 
 var errBusy = errors.New("more samples wait for the store than may; try again")

@@ -29,6 +29,7 @@ import (
 
 // memory is a Store that counts inserts and can be away.
 type memory struct {
+	takes     time.Duration // to insert samples
 	mu        sync.Mutex
 	err       error
 	inserts   int
@@ -37,7 +38,12 @@ type memory struct {
 	metadata  []clickhouse.Metadata
 }
 
-func (m *memory) InsertSamples(_ context.Context, _ string, s []clickhouse.Sample) error {
+func (m *memory) InsertSamples(ctx context.Context, _ string, s []clickhouse.Sample) error {
+	select {
+	case <-time.After(m.takes):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.inserts++
@@ -254,6 +260,16 @@ func TestRefusedRowsKeepNoOthers(t *testing.T) {
 	if m.inserts != 1 || len(m.exemplars) != 1 || len(m.metadata) != 1 {
 		t.Errorf("%d inserts of samples, stored %d exemplars, %d metadata", m.inserts, len(m.exemplars), len(m.metadata))
 	}
+}
+
+// A group of which the store refuses some takes many inserts: it has more than the time of one.
+func TestStoringMayTakeMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := NewWriter(&memory{takes: 5 * time.Minute}, nil, slog.New(slog.DiscardHandler))
+		if w := post(t, h, "", one("slow")); w.Code != http.StatusNoContent {
+			t.Errorf("got %d %s", w.Code, w.Body)
+		}
+	})
 }
 
 func TestPendingIsBounded(t *testing.T) {
