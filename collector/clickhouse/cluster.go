@@ -21,6 +21,8 @@ func shardKeys() map[string]string {
 		"red":           "cityHash64(destination)",
 		"red_1m":        "cityHash64(destination)",
 		"red_1h":        "cityHash64(destination)",
+		"edges":         "", // filled by a view alone, on the shard of red
+		"edges_since":   "toUnixTimestamp(time)",
 		"spans":         "cityHash64(trace_id)",
 		"spans_by_time": "cityHash64(trace_id)",
 		"trace_index":   "cityHash64(trace_id)",

@@ -92,7 +92,8 @@ func TestEdges(t *testing.T) {
 }
 
 // TestEdgesOfLongWindows asks for windows that begin and end beside and on the borders of
-// minutes and hours: each row counts once, from whichever table it is read.
+// minutes and hours: each row counts once, from whichever table it is read, also where the
+// table by time has only the later ones.
 func TestEdgesOfLongWindows(t *testing.T) {
 	s := openMigrated(t)
 	hour := at().Truncate(time.Hour).Add(-8 * time.Hour)
@@ -109,18 +110,41 @@ func TestEdgesOfLongWindows(t *testing.T) {
 		t.Fatal(err)
 	}
 	borders := append([]time.Duration{-time.Hour, 30 * time.Second, 7 * time.Hour}, offsets...)
+	checkEdges(t, s, hour, borders, offsets)
+
+	since := hour.Add(3 * time.Hour) // as after an upgrade then
+	for table, others := range map[string]string{"red": ">=", "edges": "<"} {
+		statement := "ALTER TABLE " + table + " DELETE WHERE time " + others + " fromUnixTimestamp({since:Int64}) SETTINGS mutations_sync = 1"
+		if err := s.conn.Exec(t.Context(), statement, Param("since", since.Unix())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	second := since.Unix()
+	s.since.Store(&second)
+	checkEdges(t, s, hour, borders, offsets)
+}
+
+// checkEdges asks for the windows between all borders. The nth row has 1<<n requests.
+func checkEdges(t *testing.T, s *Store, hour time.Time, borders, offsets []time.Duration) {
+	t.Helper()
 	for _, start := range borders {
 		for _, end := range borders {
 			if end <= start {
 				continue
 			}
-			var want uint64
+			var want, got uint64
 			for i, offset := range offsets {
 				if offset >= start && offset < end {
 					want += 1 << i
 				}
 			}
-			if got := readEdges(t, s, signal.Window{Start: hour.Add(start), End: hour.Add(end)})["web>cart-1"].Requests; got != want {
+			for e, err := range s.Edges(t.Context(), signal.Window{Start: hour.Add(start), End: hour.Add(end)}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				got += e.Requests
+			}
+			if got != want {
 				t.Errorf("from %v to %v: %b, want %b", start, end, got, want)
 			}
 		}

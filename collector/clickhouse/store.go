@@ -7,6 +7,7 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -38,7 +39,8 @@ type Store struct {
 	described written[metadataRow]
 	damage    lately
 	byService byService
-	plain     bool // over HTTP, where a batch may name its columns' types, and the engine converts them
+	since     atomic.Pointer[int64] // of edges, once it was asked for
+	plain     bool                  // over HTTP, where a batch may name its columns' types, and the engine converts them
 }
 
 // Open prepares a store; it makes no connection yet, so the engine may start later.

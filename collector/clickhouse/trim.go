@@ -26,7 +26,7 @@ var (
 // together. What is made of them by the minute, the hour and the name is small, and stays
 // for its own time.
 func bulk() [][]string {
-	return [][]string{signal.SpanTables(), {"logs"}, {"red"}, {"samples", "histograms", "exemplars"}}
+	return [][]string{signal.SpanTables(), {"logs"}, {"red", "edges"}, {"samples", "histograms", "exemplars"}}
 }
 
 // errTrimCluster is a limit for a store whose size nobody knows at one place.

@@ -36,6 +36,10 @@ const (
 	sinceNow        = 1 << 10 // a column that rows of no earlier version have
 )
 
+// hoursFilled is where the rows per hour are made of those per minute, and the view that
+// adds to them is not there yet: no version ended between the two.
+const hoursFilled = 24
+
 // upgraded is a database that was made by an earlier version.
 type upgraded struct {
 	*clickhouse.Store
@@ -64,6 +68,9 @@ func TestUpgradeFromEveryVersion(t *testing.T) {
 	dir := t.TempDir()
 	server := storetest.Open(t, dir)
 	for n := 1; n <= newest; n++ {
+		if n == hoursFilled {
+			continue
+		}
 		u := openVersion(t, server, fmt.Sprint("version", n), n, window)
 		if err := u.MigrateTo(t.Context(), n); err != nil {
 			t.Fatal(err)
@@ -73,6 +80,9 @@ func TestUpgradeFromEveryVersion(t *testing.T) {
 	server.Kill()
 	server = storetest.Open(t, dir)
 	for n := 1; n <= newest; n++ {
+		if n == hoursFilled {
+			continue
+		}
 		t.Run(strconv.Itoa(n), func(t *testing.T) {
 			u := openVersion(t, server, fmt.Sprint("version", n), n, window)
 			if err := u.Migrate(t.Context()); err != nil {

@@ -970,3 +970,69 @@ SELECT
     arrayMap(x -> lower(hex(x)), link_trace_ids) AS `Links.TraceId`,
     arrayMap(x -> lower(hex(x)), link_span_ids) AS `Links.SpanId`
 FROM `sightline`.`all_spans`;
+
+-- What callers did to their callees by the second, time first, so that the graph of any few
+-- minutes reads these alone: in red they lie apart, by destination. Requests that are
+-- reported by both ends are here as their source saw them.
+CREATE TABLE IF NOT EXISTS `sightline`.`edges_local` ON CLUSTER `main`
+(
+    time                DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
+    reporter            LowCardinality(String),
+    source              LowCardinality(String),
+    source_version      LowCardinality(String),
+    destination         LowCardinality(String),
+    destination_version LowCardinality(String),
+    instance            LowCardinality(String),
+    flags               LowCardinality(String),
+    protocol            LowCardinality(String),
+    mtls                Bool,
+    requests            SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    failed              SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    duration_sum        SimpleAggregateFunction(sum, Float64) CODEC(ZSTD(1)),
+    buckets             SimpleAggregateFunction(sumMap, Map(Int16, UInt64)) CODEC(ZSTD(1)),
+    bytes_in            SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    bytes_out           SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1))
+)
+ENGINE = ReplicatedAggregatingMergeTree
+PARTITION BY toDate(time)
+PRIMARY KEY time
+ORDER BY (time, source, destination, reporter, source_version, destination_version, instance, flags, protocol, mtls)
+TTL toDate(time) + INTERVAL 7 DAY
+SETTINGS index_granularity = 1024, ttl_only_drop_parts = 1, replicated_deduplication_window = 1000;
+
+CREATE TABLE IF NOT EXISTS `sightline`.`edges` ON CLUSTER `main` AS `sightline`.`edges_local`
+ENGINE = Distributed('main', 'sightline', 'edges_local');
+
+-- Rows of one key need no GROUP BY here: the table adds them up as they are inserted.
+CREATE MATERIALIZED VIEW IF NOT EXISTS `sightline`.`red_to_edges` ON CLUSTER `main` TO `sightline`.`edges_local` AS
+SELECT
+    time,
+    reporter, source, source_version, destination, destination_version, instance,
+    flags, protocol, mtls,
+    requests, failed, duration_sum, buckets, bytes_in, bytes_out
+FROM `sightline`.`red_local` AS red
+WHERE requests > 0 AND (reporter != 'destination' OR source = '');
+
+-- Since when edges has all rows, and since ever where there is no row here. What was stored
+-- before is in red, which is read for it as long as it is kept: to copy a week of seconds
+-- would take the first start after an upgrade minutes.
+CREATE TABLE IF NOT EXISTS `sightline`.`edges_since_local` ON CLUSTER `main`
+(
+    time DateTime('UTC')
+)
+ENGINE = ReplicatedMergeTree
+ORDER BY time
+SETTINGS replicated_deduplication_window = 1000;
+
+CREATE TABLE IF NOT EXISTS `sightline`.`edges_since` ON CLUSTER `main` AS `sightline`.`edges_since_local`
+ENGINE = Distributed('main', 'sightline', 'edges_since_local', toUnixTimestamp(time));
+
+-- Two minutes are for clocks of sidecars that are ahead.
+INSERT INTO `sightline`.`edges_since`
+(
+    time
+)
+SELECT toStartOfMinute(now()) + INTERVAL 3 MINUTE AS time
+FROM `sightline`.`red`
+HAVING count() > 0
+SETTINGS insert_deduplicate = 1, insert_deduplication_token = 'edges since';

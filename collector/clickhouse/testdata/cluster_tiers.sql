@@ -325,6 +325,38 @@ SETTINGS index_granularity = 2048, ttl_only_drop_parts = 1, replicated_deduplica
 CREATE TABLE IF NOT EXISTS `sightline`.`spans_by_time` ON CLUSTER `main` AS `sightline`.`spans_by_time_local`
 ENGINE = Distributed('main', 'sightline', 'spans_by_time_local', cityHash64(trace_id));
 
+-- What callers did to their callees by the second, time first, so that the graph of any few
+-- minutes reads these alone: in red they lie apart, by destination. Requests that are
+-- reported by both ends are here as their source saw them.
+CREATE TABLE IF NOT EXISTS `sightline`.`edges_local` ON CLUSTER `main`
+(
+    time                DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
+    reporter            LowCardinality(String),
+    source              LowCardinality(String),
+    source_version      LowCardinality(String),
+    destination         LowCardinality(String),
+    destination_version LowCardinality(String),
+    instance            LowCardinality(String),
+    flags               LowCardinality(String),
+    protocol            LowCardinality(String),
+    mtls                Bool,
+    requests            SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    failed              SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    duration_sum        SimpleAggregateFunction(sum, Float64) CODEC(ZSTD(1)),
+    buckets             SimpleAggregateFunction(sumMap, Map(Int16, UInt64)) CODEC(ZSTD(1)),
+    bytes_in            SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    bytes_out           SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1))
+)
+ENGINE = ReplicatedAggregatingMergeTree
+PARTITION BY toDate(time)
+PRIMARY KEY time
+ORDER BY (time, source, destination, reporter, source_version, destination_version, instance, flags, protocol, mtls)
+TTL toDate(time) + INTERVAL 72 HOUR TO VOLUME 'cold', toDate(time) + INTERVAL 7 DAY
+SETTINGS index_granularity = 1024, ttl_only_drop_parts = 1, replicated_deduplication_window = 1000, storage_policy = 'tiered', materialize_ttl_recalculate_only = 1;
+
+CREATE TABLE IF NOT EXISTS `sightline`.`edges` ON CLUSTER `main` AS `sightline`.`edges_local`
+ENGINE = Distributed('main', 'sightline', 'edges_local');
+
 ALTER TABLE `sightline`.`red_local` ON CLUSTER `main` MODIFY SETTING storage_policy = 'tiered', materialize_ttl_recalculate_only = 1;
 
 ALTER TABLE `sightline`.`red_local` ON CLUSTER `main` MODIFY TTL toDate(time) + INTERVAL 72 HOUR TO VOLUME 'cold', toDate(time) + INTERVAL 7 DAY;
@@ -372,3 +404,9 @@ ALTER TABLE `sightline`.`spans_by_time_local` ON CLUSTER `main` MODIFY SETTING s
 ALTER TABLE `sightline`.`spans_by_time_local` ON CLUSTER `main` MODIFY TTL toDate(start) + INTERVAL 72 HOUR TO VOLUME 'cold', toDate(start) + INTERVAL 7 DAY;
 
 ALTER TABLE `sightline`.`spans_by_time_local` ON CLUSTER `main` MODIFY TTL toDate(start) + INTERVAL 7 DAY;
+
+ALTER TABLE `sightline`.`edges_local` ON CLUSTER `main` MODIFY SETTING storage_policy = 'tiered', materialize_ttl_recalculate_only = 1;
+
+ALTER TABLE `sightline`.`edges_local` ON CLUSTER `main` MODIFY TTL toDate(time) + INTERVAL 72 HOUR TO VOLUME 'cold', toDate(time) + INTERVAL 7 DAY;
+
+ALTER TABLE `sightline`.`edges_local` ON CLUSTER `main` MODIFY TTL toDate(time) + INTERVAL 7 DAY;

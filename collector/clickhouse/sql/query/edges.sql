@@ -1,7 +1,10 @@
--- Of a long window the whole hours in the middle are read from the rows per hour, and the
--- whole minutes around them from those per minute.
--- Which rows count is in counted.sql.
+-- Edges of one table, by the second, minute or hour. A request between two sidecars is
+-- reported twice; the source's row counts, because it also knows the requests that never
+-- arrived. A destination's row counts where no source can report: the caller is outside the
+-- mesh. What apps' own spans say stands apart, as it counts only towards peers of which no
+-- sidecar has spoken. Rows that only say that streams opened are left out.
 SELECT
+    reporter = 'app' AS of_app,
     source,
     source_version,
     destination,
@@ -20,27 +23,9 @@ SELECT
     sumMap(buckets) AS bucket_counts,
     sum(bytes_in) AS in_bytes,
     sum(bytes_out) AS out_bytes
-FROM
-(
-    SELECT
-        reporter, source, source_version, destination, destination_version, instance, protocol,
-        mtls, flags, requests, failed, duration_sum, buckets, bytes_in, bytes_out
-    FROM red
-    WHERE (time >= fromUnixTimestamp({start:Int64}) AND time < fromUnixTimestamp({first_minute:Int64}))
-        OR (time >= fromUnixTimestamp({last_minute:Int64}) AND time < fromUnixTimestamp({end:Int64}))
-    UNION ALL
-    SELECT
-        reporter, source, source_version, destination, destination_version, instance, protocol,
-        mtls, flags, requests, failed, duration_sum, buckets, bytes_in, bytes_out
-    FROM red_1m
-    WHERE (time >= fromUnixTimestamp({first_minute:Int64}) AND time < fromUnixTimestamp({first_hour:Int64}))
-        OR (time >= fromUnixTimestamp({last_hour:Int64}) AND time < fromUnixTimestamp({last_minute:Int64}))
-    UNION ALL
-    SELECT
-        reporter, source, source_version, destination, destination_version, instance, protocol,
-        mtls, flags, requests, failed, duration_sum, buckets, bytes_in, bytes_out
-    FROM red_1h
-    WHERE time >= fromUnixTimestamp({first_hour:Int64}) AND time < fromUnixTimestamp({last_hour:Int64})
-)
-WHERE {{counted}}
-GROUP BY source, source_version, destination, destination_version, instance, protocol
+FROM {table:Identifier}
+WHERE ((time >= fromUnixTimestamp({from:Int64}) AND time < fromUnixTimestamp({to:Int64}))
+        OR (time >= fromUnixTimestamp({then_from:Int64}) AND time < fromUnixTimestamp({then_to:Int64})))
+    AND requests > 0
+    AND (reporter != 'destination' OR source = '')
+GROUP BY of_app, source, source_version, destination, destination_version, instance, protocol

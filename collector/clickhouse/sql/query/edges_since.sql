@@ -1,0 +1,1 @@
+SELECT toInt64(toUnixTimestamp(max(time))) FROM edges_since
