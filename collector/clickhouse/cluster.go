@@ -22,6 +22,7 @@ func shardKeys() map[string]string {
 		"red_1m":        "cityHash64(destination)",
 		"red_1h":        "cityHash64(destination)",
 		"edges":         "", // filled by a view alone, on the shard of red
+		"edges_1m":      "", // of edges likewise
 		"edges_since":   "toUnixTimestamp(time)",
 		"spans":         "cityHash64(trace_id)",
 		"spans_by_time": "cityHash64(trace_id)",

@@ -6,10 +6,9 @@ import (
 	"github.com/sightline-mesh/sightline/collector/signal"
 )
 
-// From where on the minutes, and the hours, of a window are read as such. A few minutes are
-// read faster from one table by the second than from two.
+// From where on the minutes, and the hours, of a window are read as such.
 const (
-	longWindow     = 10 * time.Minute
+	longWindow     = 5 * time.Minute
 	veryLongWindow = 3 * time.Hour
 )
 
@@ -37,15 +36,17 @@ func (r edgeReading) params() []any {
 }
 
 // edgeReadings cuts a window into what each table is read for, so that every row counts
-// once: the seconds at its ends, and in between whole minutes and whole hours. Seconds are
-// in edges since a time, and in red before.
+// once: the seconds at its ends, and in between whole minutes and whole hours. Seconds and
+// minutes are in tables of edges since the start of some minute, and in those of RED before.
 func edgeReadings(w signal.Window, since int64) []edgeReading {
 	c := cutWindow(w)
 	before, after := stretch{w.Start.Unix(), c.firstMinute}, stretch{c.lastMinute, w.End.Unix()}
+	minutesBefore, minutesAfter := stretch{c.firstMinute, c.firstHour}, stretch{c.lastHour, c.lastMinute}
 	all := []edgeReading{
 		{"red", before.before(since), after.before(since)},
 		{"edges", before.since(since), after.since(since)},
-		{"red_1m", stretch{c.firstMinute, c.firstHour}, stretch{c.lastHour, c.lastMinute}},
+		{"red_1m", minutesBefore.before(since), minutesAfter.before(since)},
+		{"edges_1m", minutesBefore.since(since), minutesAfter.since(since)},
 		{"red_1h", stretch{c.firstHour, c.lastHour}, stretch{}},
 	}
 	read := all[:0]

@@ -116,7 +116,8 @@ func spokenIn(w signal.Window) []any {
 	return []any{Param("end", w.End.Unix()), Param("rollup", table), Param("rollup_start", start)}
 }
 
-// edgesSince is the Unix second since when the table edges has all rows.
+// edgesSince is the Unix second, the start of a minute, since when the tables edges and
+// edges_1m have all rows.
 func (s *Store) edgesSince(ctx context.Context) (int64, error) {
 	if known := s.since.Load(); known != nil {
 		return *known, nil

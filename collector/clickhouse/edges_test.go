@@ -113,7 +113,7 @@ func TestEdgesOfLongWindows(t *testing.T) {
 	checkEdges(t, s, hour, borders, offsets)
 
 	since := hour.Add(3 * time.Hour) // as after an upgrade then
-	for table, others := range map[string]string{"red": ">=", "edges": "<"} {
+	for table, others := range map[string]string{"red": ">=", "red_1m": ">=", "edges": "<", "edges_1m": "<"} {
 		statement := "ALTER TABLE " + table + " DELETE WHERE time " + others + " fromUnixTimestamp({since:Int64}) SETTINGS mutations_sync = 1"
 		if err := s.conn.Exec(t.Context(), statement, Param("since", since.Unix())); err != nil {
 			t.Fatal(err)

@@ -20,6 +20,7 @@ var (
 	newestSpans string
 	//go:embed sql/query/these_traces.sql
 	theseTraces string
+	summariesOf = strings.ReplaceAll(searchTraces, "{{traces}}", "trace_id IN ("+theseTraces+")")
 )
 
 const (
@@ -46,7 +47,8 @@ type newest struct {
 	most    int       // traces of one look
 	capped  bool      // the last look was ended by that
 	seen    map[string]bool
-	pending []string // ids whose summaries are not there yet, or may not be whole
+	pending []newestSpan // of traces whose summaries are not there yet; newest first
+	again   []newestSpan // of those whose summaries may not be whole: they began before the floor
 	found   []signal.TraceSummary
 }
 
@@ -117,12 +119,13 @@ func (n *newest) late(ctx context.Context) error {
 	found, err := collect(ctx, n.store, statement, scanSummary, params)
 	for _, t := range found { // some may have begun on days that were not looked at
 		n.seen[t.TraceID] = true
-		n.pending = append(n.pending, t.TraceID)
+		n.pending = append(n.pending, newestSpan{t.TraceID, math.MaxInt64})
 	}
 	return err
 }
 
-// newestSpan is when the newest span of a trace began that meets the filter.
+// newestSpan is when the newest span of a trace began that meets the filter; the trace began
+// no later.
 type newestSpan struct {
 	trace string
 	began int64 // ns
@@ -144,7 +147,7 @@ func (n *newest) further(ctx context.Context) error {
 	for _, s := range spans {
 		if !n.seen[s.trace] {
 			n.seen[s.trace] = true
-			n.pending = append(n.pending, s.trace)
+			n.pending = append(n.pending, s)
 		}
 	}
 	n.capped = len(spans) == n.most
@@ -171,7 +174,7 @@ func (n *newest) next() time.Time {
 	times, enough := 63.0, 3.0 // of what is covered
 	switch {
 	case have > 0:
-		times, enough = min(1.25*float64(n.want+1-have)/float64(have), 7), 0.25
+		times, enough = min(1.25*float64(n.want+1-have)/float64(have), 15), 0.25
 	case covered > 2*time.Hour:
 		times, enough = 7, 0.25
 	case covered > time.Minute:
@@ -185,43 +188,61 @@ func (n *newest) next() time.Time {
 	return start
 }
 
-// summarize asks the index for the traces that it has not been asked for. It reads the days
-// from the one before the floor's on: a trace that seems to have begun on that one may have
-// begun before, and is asked for again when the floor is further back.
+// summarize asks the index for the traces that it has not been asked for, the newest first,
+// until they do for a page. It reads the days from the one before the floor's on: a trace
+// that seems to have begun on that one may have begun before, and is asked for again when the
+// floor is further back.
 func (n *newest) summarize(ctx context.Context) error {
-	var again []string
+	n.pending, n.again = append(n.again, n.pending...), nil
 	midnight := n.floor.UTC().Truncate(24 * time.Hour)
-	statement := strings.ReplaceAll(searchTraces, "{{traces}}", "trace_id IN ("+theseTraces+")")
-	for len(n.pending) > 0 {
-		part := n.pending[:min(len(n.pending), mostIDs)]
-		params := append(slices.Clip(n.params), windowParams(signal.Window{Start: n.floor, End: n.whole.End})...)
-		found, err := collect(ctx, n.store, statement, scanSummary,
-			append(params, Param("ids", strings.Join(part, ",")), Param("floor", int64(0)), Param("limit", len(part))))
+	for most := n.want + n.want/4 + 4; len(n.pending) > 0 && len(n.certain()) <= n.want; most = mostIDs {
+		part := n.pending[:min(len(n.pending), most, mostIDs)]
+		found, err := n.summaries(ctx, part)
 		if err != nil {
 			return err
 		}
 		n.pending = n.pending[len(part):]
+		newest := make(map[string]int64, len(part))
+		for _, p := range part {
+			newest[p.trace] = p.began
+		}
 		for _, t := range found {
 			if !n.all && t.Start.Before(midnight) {
-				again = append(again, t.TraceID)
+				n.again = append(n.again, newestSpan{t.TraceID, newest[t.TraceID]})
 				continue
 			}
 			n.found = append(n.found, t)
 		}
+		slices.SortFunc(n.found, func(a, b signal.TraceSummary) int {
+			return cmp.Or(b.Start.Compare(a.Start), strings.Compare(b.TraceID, a.TraceID))
+		})
 	}
-	n.pending = again
-	slices.SortFunc(n.found, func(a, b signal.TraceSummary) int {
-		return cmp.Or(b.Start.Compare(a.Start), strings.Compare(b.TraceID, a.TraceID))
-	})
 	return nil
 }
 
-// certain are the traces that come before any that has not been seen.
-func (n *newest) certain() []signal.TraceSummary {
-	if n.all {
-		return n.found
+// summaries are those of some traces, in no order.
+func (n *newest) summaries(ctx context.Context, of []newestSpan) ([]signal.TraceSummary, error) {
+	ids := make([]string, len(of))
+	for i, p := range of {
+		ids[i] = p.trace
 	}
-	end := slices.IndexFunc(n.found, func(t signal.TraceSummary) bool { return t.Start.Before(n.floor) })
+	params := append(slices.Clip(n.params), windowParams(signal.Window{Start: n.floor, End: n.whole.End})...)
+	return collect(ctx, n.store, summariesOf, scanSummary,
+		append(params, Param("ids", strings.Join(ids, ",")), Param("floor", int64(0)), Param("limit", len(ids))))
+}
+
+// certain are the traces that come before any that has not been seen, or not been asked for.
+func (n *newest) certain() []signal.TraceSummary {
+	floor := n.floor
+	if n.all {
+		floor = time.Time{}
+	}
+	if len(n.pending) > 0 {
+		if newest := time.Unix(0, n.pending[0].began); !newest.Before(floor) {
+			floor = newest.Add(1)
+		}
+	}
+	end := slices.IndexFunc(n.found, func(t signal.TraceSummary) bool { return t.Start.Before(floor) })
 	if end < 0 {
 		return n.found
 	}

@@ -158,7 +158,7 @@ func TestNewestLooksFurtherAsItFinds(t *testing.T) {
 		"nothing, and little left":  {4 * time.Hour, time.Minute, 0, 4 * time.Hour},
 		"nothing in an hour":        {140 * time.Hour, 64 * time.Minute, 0, 1024 * time.Minute},
 		"nothing in a day":          {140 * time.Hour, 24 * time.Hour, 0, 140 * time.Hour},
-		"one":                       {140 * time.Hour, time.Hour, 1, 8 * time.Hour},
+		"one":                       {140 * time.Hour, time.Hour, 1, 16 * time.Hour},
 		"half a page":               {140 * time.Hour, 10 * time.Hour, 10, 10*time.Hour + 10*time.Hour*11/8},
 		"all but one":               {140 * time.Hour, 10 * time.Hour, 20, 10*time.Hour + 10*time.Hour/16},
 		"half a page, little left":  {28 * time.Hour, 10 * time.Hour, 10, 28 * time.Hour},

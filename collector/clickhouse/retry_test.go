@@ -37,6 +37,7 @@ func TestRetryAfterRestartIsStoredOnce(t *testing.T) {
 		for query, want := range map[string]uint64{
 			"SELECT toUInt64(sum(requests)) FROM red":      3,
 			"SELECT toUInt64(sum(requests)) FROM edges":    3,
+			"SELECT toUInt64(sum(requests)) FROM edges_1m": 3,
 			"SELECT toUInt64(sum(requests)) FROM red_1m":   3,
 			"SELECT toUInt64(sum(requests)) FROM red_1h":   3,
 			"SELECT count() FROM all_spans":                1,
@@ -56,7 +57,7 @@ func TestRetryAfterRestartIsStoredOnce(t *testing.T) {
 // not in place. The sender never had an answer; its next try must be stored, in the tables
 // that lack it only.
 func TestRetryAfterKillBetweenLogAndPart(t *testing.T) {
-	for _, lost := range [][]string{{"red"}, {"red_1m"}, {"edges"}, {"red", "red_1m"}} {
+	for _, lost := range [][]string{{"red"}, {"red_1m"}, {"edges"}, {"edges_1m"}, {"red", "red_1m"}, {"red", "edges_1m"}} {
 		t.Run(strings.Join(lost, " and "), func(t *testing.T) {
 			dir := t.TempDir()
 			server := storetest.Open(t, dir)
@@ -88,7 +89,7 @@ func TestRetryAfterKillBetweenLogAndPart(t *testing.T) {
 			s = openStore(t, storetest.Open(t, dir).DSN())
 			batch("killed", 2)
 			batch("after", 1)
-			for _, table := range []string{"red", "red_1m", "edges"} {
+			for _, table := range []string{"red", "red_1m", "edges", "edges_1m"} {
 				if got := count(t, s, "SELECT toUInt64(sum(requests)) FROM "+table); got != 3 {
 					t.Errorf("%s has %d requests, want 3", table, got)
 				}

@@ -63,7 +63,7 @@ func answers(t *testing.T, s *Store) map[string]uint64 {
 	all := map[string]uint64{}
 	for _, q := range []string{
 		"SELECT sum(requests) FROM red", "SELECT sum(cityHash64(destination, requests)) FROM red_1m",
-		"SELECT sum(cityHash64(destination, requests)) FROM edges",
+		"SELECT sum(cityHash64(destination, requests)) FROM edges", "SELECT sum(cityHash64(destination, requests)) FROM edges_1m",
 		"SELECT count() FROM spans_by_time", "SELECT sum(cityHash64(trace_id, start)) FROM spans_by_time",
 		"SELECT sum(spans) FROM trace_index", "SELECT sum(cityHash64(body, time)) FROM logs",
 	} {
@@ -95,7 +95,7 @@ func awaits(t *testing.T, what string, done func() bool) {
 }
 
 func threeOldDays() []string {
-	return []string{"edges 3", "edges 4", "logs 3", "logs 4", "red 3", "red 4", "red_1m 3", "red_1m 4", "spans_by_time 3", "spans_by_time 4"}
+	return []string{"edges 3", "edges 4", "edges_1m 3", "edges_1m 4", "logs 3", "logs 4", "red 3", "red 4", "red_1m 3", "red_1m 4", "spans_by_time 3", "spans_by_time 4"}
 }
 
 func TestOldDaysGoToAnotherPath(t *testing.T) {
@@ -211,7 +211,7 @@ func TestKilledWhileDaysMove(t *testing.T) {
 		}
 		awaits(t, "one more day there, or all", func() bool {
 			n := len(movedDays(t, s))
-			return n > last || n >= 5*4 && count(t, s, "SELECT count() FROM system.moves") == 0
+			return n > last || n >= 6*4 && count(t, s, "SELECT count() FROM system.moves") == 0
 		})
 		server.Kill()
 		server = storetest.OpenWith(t, dir, with)

@@ -117,7 +117,7 @@ func (f *figures) String() string {
 
 // ofRequests are the tables of the access log and of RED rows.
 func ofRequests(table string) bool {
-	return table == "logs" || table == "edges" || table == "red" || strings.HasPrefix(table, "red_")
+	return table == "logs" || strings.HasPrefix(table, "edges") || table == "red" || strings.HasPrefix(table, "red_")
 }
 
 func ofSpans(table string) bool { return !ofRequests(table) }

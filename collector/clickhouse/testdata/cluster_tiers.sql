@@ -357,6 +357,36 @@ SETTINGS index_granularity = 1024, ttl_only_drop_parts = 1, replicated_deduplica
 CREATE TABLE IF NOT EXISTS `sightline`.`edges` ON CLUSTER `main` AS `sightline`.`edges_local`
 ENGINE = Distributed('main', 'sightline', 'edges_local');
 
+-- The same by the minute, for windows of minutes and of hours.
+CREATE TABLE IF NOT EXISTS `sightline`.`edges_1m_local` ON CLUSTER `main`
+(
+    time                DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
+    reporter            LowCardinality(String),
+    source              LowCardinality(String),
+    source_version      LowCardinality(String),
+    destination         LowCardinality(String),
+    destination_version LowCardinality(String),
+    instance            LowCardinality(String),
+    flags               LowCardinality(String),
+    protocol            LowCardinality(String),
+    mtls                Bool,
+    requests            SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    failed              SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    duration_sum        SimpleAggregateFunction(sum, Float64) CODEC(ZSTD(1)),
+    buckets             SimpleAggregateFunction(sumMap, Map(Int16, UInt64)) CODEC(ZSTD(1)),
+    bytes_in            SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    bytes_out           SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1))
+)
+ENGINE = ReplicatedAggregatingMergeTree
+PARTITION BY toDate(time)
+PRIMARY KEY time
+ORDER BY (time, source, destination, reporter, source_version, destination_version, instance, flags, protocol, mtls)
+TTL toDate(time) + INTERVAL 72 HOUR TO VOLUME 'cold', toDate(time) + INTERVAL 90 DAY
+SETTINGS index_granularity = 1024, ttl_only_drop_parts = 1, replicated_deduplication_window = 1000, storage_policy = 'tiered', materialize_ttl_recalculate_only = 1;
+
+CREATE TABLE IF NOT EXISTS `sightline`.`edges_1m` ON CLUSTER `main` AS `sightline`.`edges_1m_local`
+ENGINE = Distributed('main', 'sightline', 'edges_1m_local');
+
 ALTER TABLE `sightline`.`red_local` ON CLUSTER `main` MODIFY SETTING storage_policy = 'tiered', materialize_ttl_recalculate_only = 1;
 
 ALTER TABLE `sightline`.`red_local` ON CLUSTER `main` MODIFY TTL toDate(time) + INTERVAL 72 HOUR TO VOLUME 'cold', toDate(time) + INTERVAL 7 DAY;
@@ -410,3 +440,9 @@ ALTER TABLE `sightline`.`edges_local` ON CLUSTER `main` MODIFY SETTING storage_p
 ALTER TABLE `sightline`.`edges_local` ON CLUSTER `main` MODIFY TTL toDate(time) + INTERVAL 72 HOUR TO VOLUME 'cold', toDate(time) + INTERVAL 7 DAY;
 
 ALTER TABLE `sightline`.`edges_local` ON CLUSTER `main` MODIFY TTL toDate(time) + INTERVAL 7 DAY;
+
+ALTER TABLE `sightline`.`edges_1m_local` ON CLUSTER `main` MODIFY SETTING storage_policy = 'tiered', materialize_ttl_recalculate_only = 1;
+
+ALTER TABLE `sightline`.`edges_1m_local` ON CLUSTER `main` MODIFY TTL toDate(time) + INTERVAL 72 HOUR TO VOLUME 'cold', toDate(time) + INTERVAL 90 DAY;
+
+ALTER TABLE `sightline`.`edges_1m_local` ON CLUSTER `main` MODIFY TTL toDate(time) + INTERVAL 90 DAY;
