@@ -30,7 +30,7 @@ var (
 // counting is a statement with the condition that counts every request once; see counted
 // for its parameters.
 func counting(statement string) string {
-	return strings.ReplaceAll(statement, "{{counted}}", countedRows)
+	return strings.ReplaceAll(statement, "{{counted}}", strings.ReplaceAll(countedRows, "{{spoken_of}}", spokenOf))
 }
 
 // counted are the parameters of a statement of counting: its window, and those of spokenIn.

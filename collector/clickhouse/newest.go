@@ -202,16 +202,18 @@ func (n *newest) summarize(ctx context.Context) error {
 			return err
 		}
 		n.pending = n.pending[len(part):]
-		newest := make(map[string]int64, len(part))
-		for _, p := range part {
-			newest[p.trace] = p.began
-		}
+		early := map[string]bool{}
 		for _, t := range found {
 			if !n.all && t.Start.Before(midnight) {
-				n.again = append(n.again, newestSpan{t.TraceID, newest[t.TraceID]})
+				early[t.TraceID] = true
 				continue
 			}
 			n.found = append(n.found, t)
+		}
+		for _, p := range part {
+			if early[p.trace] {
+				n.again = append(n.again, p)
+			}
 		}
 		slices.SortFunc(n.found, func(a, b signal.TraceSummary) int {
 			return cmp.Or(b.Start.Compare(a.Start), strings.Compare(b.TraceID, a.TraceID))

@@ -63,14 +63,17 @@ func TestUpgradeFromEveryVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var versions []int
+	for n := 1; n <= newest; n++ {
+		if n != hoursFilled {
+			versions = append(versions, n)
+		}
+	}
 	window := aMinute()
 	before, after := batch{"old", 0xaa, 3}, batch{"new", 0xbb, 5}
 	dir := t.TempDir()
 	server := storetest.Open(t, dir)
-	for n := 1; n <= newest; n++ {
-		if n == hoursFilled {
-			continue
-		}
+	for _, n := range versions {
 		u := openVersion(t, server, fmt.Sprint("version", n), n, window)
 		if err := u.MigrateTo(t.Context(), n); err != nil {
 			t.Fatal(err)
@@ -79,10 +82,7 @@ func TestUpgradeFromEveryVersion(t *testing.T) {
 	}
 	server.Kill()
 	server = storetest.Open(t, dir)
-	for n := 1; n <= newest; n++ {
-		if n == hoursFilled {
-			continue
-		}
+	for _, n := range versions {
 		t.Run(strconv.Itoa(n), func(t *testing.T) {
 			u := openVersion(t, server, fmt.Sprint("version", n), n, window)
 			if err := u.Migrate(t.Context()); err != nil {

@@ -6,9 +6,4 @@
 requests > 0
     AND (reporter = 'source'
         OR (reporter = 'destination' AND source = '')
-        OR (reporter = 'app' AND destination NOT IN (
-            SELECT destination
-            FROM {rollup:Identifier}
-            WHERE reporter != 'app'
-                AND time >= fromUnixTimestamp({rollup_start:Int64})
-                AND time < fromUnixTimestamp({end:Int64}))))
+        OR (reporter = 'app' AND destination NOT IN ({{spoken_of}})))
