@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -13,6 +14,11 @@ import (
 )
 
 var errNothingYet = errors.New("no trace is old enough to be asked for")
+
+const (
+	lateLook  = time.Second // from one look for a trace that is late to the next
+	lateLimit = time.Minute
+)
 
 // question is one kind of thing that people ask.
 type question struct {
@@ -31,6 +37,7 @@ type asking struct {
 	failed map[string]error // the last error of a question
 
 	took []answer
+	late []time.Duration // ages at which traces were found that were not there when first asked for
 }
 
 // answer is how long one took, and when it was asked.
@@ -55,11 +62,14 @@ func (a *asking) questions() []question {
 	service := func() string { return traffic.Service(a.dice.IntN(a.shape.Services)) }
 	return []question{
 		{"trace by id", func(ctx context.Context) error {
-			id, ok := a.life.known(a.dice)
+			one, ok := a.life.known(a.dice)
 			if !ok {
 				return errNothingYet
 			}
-			_, err := a.store.Trace(ctx, id.String())
+			_, err := a.store.Trace(ctx, one.id.String())
+			if errors.Is(err, clickhouse.ErrNotFound) {
+				return a.await(ctx, one)
+			}
 			return err
 		}},
 		{"service, 503, over 5 ms, 20 rows", func(ctx context.Context) error {
@@ -92,6 +102,27 @@ func (a *asking) questions() []question {
 	}
 }
 
+// errLate is of a trace that came after it was asked for; its age is in late.
+var errLate = errors.New("found late")
+
+// await asks for a trace that was not found until it is. One that is not there even then
+// is lost, or hidden, which is another defect than a slow store.
+func (a *asking) await(ctx context.Context, one told) error {
+	ctx, cancel := context.WithTimeout(ctx, lateLimit)
+	defer cancel()
+	for asked := time.Now(); ; {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("trace %s of %s: not found %s later", one.id, one.at.Format(time.TimeOnly), time.Since(asked).Round(time.Second))
+		case <-time.After(lateLook):
+		}
+		if _, err := a.store.Trace(ctx, one.id.String()); err == nil {
+			a.late = append(a.late, time.Since(one.at))
+			return errLate
+		}
+	}
+}
+
 // run asks until ctx ends.
 func (a *asking) run(ctx context.Context) {
 	clock := time.NewTicker(a.every)
@@ -109,7 +140,7 @@ func (a *asking) run(ctx context.Context) {
 		switch {
 		case ctx.Err() != nil:
 			return
-		case errors.Is(err, errNothingYet):
+		case errors.Is(err, errNothingYet), errors.Is(err, errLate):
 		case err != nil:
 			a.failed[q.name] = err
 		default:

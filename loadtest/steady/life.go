@@ -14,7 +14,7 @@ import (
 const (
 	tick    = 10 * time.Millisecond
 	keptIDs = 100_000
-	settled = 10 * time.Second // after which a request's spans are certainly found
+	settled = 10 * time.Second // after which a request's spans are expected to be found
 )
 
 // life has requests at a steady rate, and knows which there were.
@@ -61,13 +61,13 @@ func (l *life) keep(one told) {
 	l.recent = l.recent[max(0, len(l.recent)-keptIDs):]
 }
 
-// known is the id of a request that is not of the last seconds, if there is one.
-func (l *life) known(r *rand.Rand) (emit.TraceID, bool) {
+// known is a request that is not of the last seconds, if there is one.
+func (l *life) known(r *rand.Rand) (told, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	old := sort.Search(len(l.recent), func(i int) bool { return time.Since(l.recent[i].at) < settled })
 	if old == 0 {
-		return emit.TraceID{}, false
+		return told{}, false
 	}
-	return l.recent[r.IntN(old)].id, true
+	return l.recent[r.IntN(old)], true
 }

@@ -52,9 +52,12 @@ func (f *figures) String() string {
 	row(w, "")
 	row(w, "question, ms", "early p50 / p95", "late p50 / p95", "asked")
 	f.answers(w)
+	if late := f.asked.late; len(late) > 0 {
+		row(w, "traces not there after "+settled.String(), strconv.Itoa(len(late)), "oldest when found", slices.Max(late).Round(time.Second).String())
+	}
 	row(w, "")
-	row(w, "acknowledged to found, ms", "p50", "p99", "probes")
-	row(w, "", ms(quantile(f.probed.took, 50)), ms(quantile(f.probed.took, 99)), strconv.Itoa(len(f.probed.took)))
+	row(w, "acknowledged to found, ms", "p50", "p99", "most", "probes")
+	row(w, "", ms(quantile(f.probed.took, 50)), ms(quantile(f.probed.took, 99)), ms(quantile(f.probed.took, 100)), strconv.Itoa(len(f.probed.took)))
 	row(w, "")
 	row(w, "bytes a row in the access log", "merged")
 	for _, z := range f.sizes {
