@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -36,6 +37,30 @@ func hasAll(t *testing.T, c driver.Conn, batches int) {
 	}
 	if want := uint64(10_000 * batches); rows != want || distinct != want {
 		t.Errorf("%d rows, %d distinct; want %d", rows, distinct, want)
+	}
+}
+
+// A question is read by as many threads as there are processors, however little memory the
+// store may have.
+func TestReadsWithAllThreads(t *testing.T) {
+	c := connect(t, storetest.OpenWith(t, t.TempDir(), store.Config{MemoryLimit: 400 << 20}).DSN())
+	exec(t, c, dedupTable)
+	exec(t, c, "INSERT INTO kept SELECT number, 'x' FROM numbers(1000000)")
+	rows, err := c.Query(t.Context(), "EXPLAIN PIPELINE SELECT sum(n) FROM kept SETTINGS max_threads = 2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var plan []string
+	for rows.Next() {
+		var line string
+		if err := rows.Scan(&line); err != nil {
+			t.Fatal(err)
+		}
+		plan = append(plan, line)
+	}
+	if err := rows.Err(); err != nil || !strings.Contains(strings.Join(plan, "\n"), "MergeTreeSelect(pool: ReadPool, algorithm: Thread) × 2") {
+		t.Errorf("%v, planned is\n%s", err, strings.Join(plan, "\n"))
 	}
 }
 

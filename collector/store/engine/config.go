@@ -132,7 +132,9 @@ func (c Config) write() (string, error) {
 }
 
 // sessionSettings are what every session begins with: one statement may take most of
-// the memory, never all, and spills to disk before that.
+// the memory, never all, and spills to disk before that. Its threads are as many as there
+// are processors, where there is room for some blocks of each: by the engine's default, a
+// gibibyte for each, none would ever have a second one within a limit as small as this.
 func (c Config) sessionSettings() map[string]string {
 	bytes := func(n int64) string { return strconv.FormatInt(n, 10) }
 	return map[string]string{
@@ -140,5 +142,7 @@ func (c Config) sessionSettings() map[string]string {
 		"max_memory_usage":                   bytes(c.MemoryLimit / 10 * 7),
 		"max_bytes_before_external_group_by": bytes(c.MemoryLimit / 10 * 3),
 		"max_bytes_before_external_sort":     bytes(c.MemoryLimit / 10 * 3),
+
+		"max_threads_min_free_memory_per_thread": bytes(c.MemoryLimit / 32),
 	}
 }
