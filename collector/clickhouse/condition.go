@@ -13,6 +13,7 @@ import (
 type condition struct {
 	schema *schema
 	params []any
+	maps   bool // attributes are read
 }
 
 // param is a placeholder for a value; the type is ClickHouse's.
@@ -69,6 +70,7 @@ func (c *condition) list(of []filter.Expr, between, none string) (string, error)
 
 func (c *condition) comparison(e filter.Comparison) (string, error) {
 	if e.Key == "" {
+		c.maps = true
 		return c.schema.anywhere(c, e.Value.Text), nil
 	}
 	col, ok := c.schema.column(e)
@@ -84,6 +86,7 @@ func (c *condition) comparison(e filter.Comparison) (string, error) {
 
 // attribute compares what is in the maps.
 func (c *condition) attribute(e filter.Comparison) (string, error) {
+	c.maps = true
 	m := c.places(e)
 	switch e.Op {
 	case filter.Exists:

@@ -28,6 +28,12 @@ const (
 	mostIDs = 1000
 	// mostNewest bounds how many traces one look at spans brings.
 	mostNewest = 4 * mostIDs
+	// firstSpans is how many spans the first look reads, about, and with their attributes,
+	// which are most of a span: some milliseconds' worth, as each look takes some whatever it
+	// reads.
+	firstSpans, firstAttributes = 200_000, 50_000
+	// shortest is a slice at the least: spans are sorted by the minute.
+	shortest = time.Minute
 	// summaryTime is for looking at what a question had found when its time was over.
 	summaryTime = 5 * time.Second
 )
@@ -40,6 +46,7 @@ type newest struct {
 	store *Store
 
 	from    time.Time // where the first slice ended
+	first   time.Duration
 	start   time.Time // of the slice that is looked at
 	end     time.Time // from here on all spans have been looked at
 	floor   time.Time // each trace that began at it or later has been seen
@@ -55,6 +62,7 @@ type newest struct {
 // searchNewest finds the traces of a question about one span.
 func (s *Store) searchNewest(ctx context.Context, a search) (signal.TracePage, error) {
 	n := newNewest(s, a)
+	n.first = s.firstSlice(ctx, n)
 	asked, cancel := context.WithTimeout(ctx, s.cfg.QueryTimeout)
 	defer cancel()
 	err := n.look(asked)
@@ -81,7 +89,19 @@ func newNewest(s *Store, a search) *newest {
 			end = cut
 		}
 	}
-	return &newest{search: a, store: s, from: end, start: end, end: end, floor: end, most: 64 + 2*a.want, seen: map[string]bool{}}
+	return &newest{
+		search: a, store: s, from: end, first: shortest, start: end, end: end, floor: end, most: 64 + 2*a.want, seen: map[string]bool{},
+	}
+}
+
+// firstSlice is how long the first is.
+func (s *Store) firstSlice(ctx context.Context, n *newest) time.Duration {
+	spans := firstSpans
+	if n.attributes {
+		spans = firstAttributes
+	}
+	known := s.spread(ctx)
+	return max(known.back(n.from, float64(spans)), shortest)
 }
 
 // look goes back until there is a page.
@@ -180,7 +200,11 @@ func (n *newest) next() time.Time {
 	case covered > time.Minute:
 		times = 15
 	}
-	covered += max(time.Duration(times*float64(covered)), time.Minute)
+	if covered == 0 {
+		covered = n.first
+	} else {
+		covered += max(time.Duration(times*float64(covered)), shortest)
+	}
 	start := n.from.Add(-covered)
 	if left := start.Sub(n.whole.Start); covered > retention || float64(left) <= enough*float64(covered) {
 		return n.whole.Start

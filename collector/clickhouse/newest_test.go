@@ -108,15 +108,20 @@ func TestNewestFindsWhereATraceOfDaysBegan(t *testing.T) {
 	}
 }
 
-// samePages are the traces of a search, which are the same both ways, page by page.
+// samePages are the traces of a search, which are the same both ways, page by page, whether it
+// is known how many spans there are, and the first look brings all, or not.
 func samePages(t *testing.T, s *Store, q signal.TraceQuery) []signal.TraceSummary {
 	t.Helper()
 	want := pages(t, q, s.searchBack)
-	got := pages(t, q, s.searchNewest)
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-going back +newest):\n%s", diff)
+	for _, known := range []spread{{days: map[string]uint64{}}, {}} {
+		known.earlier, known.asked = true, time.Now()
+		s.spreads.spread = known
+		got := pages(t, q, s.searchNewest)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-going back +newest, %+v):\n%s", known, diff)
+		}
 	}
-	return slices.Concat(got...)
+	return slices.Concat(want...)
 }
 
 // pages are the pages of a search.
@@ -151,21 +156,23 @@ func TestNewestLooksFurtherAsItFinds(t *testing.T) {
 		whole, covered time.Duration
 		seen           int
 		want           time.Duration // that is covered then
+		first          time.Duration
 	}{
-		"first":                     {140 * time.Hour, 0, 0, time.Minute},
-		"a short window":            {3 * time.Minute, 0, 0, 3 * time.Minute},
-		"nothing":                   {140 * time.Hour, time.Minute, 0, 64 * time.Minute},
-		"nothing, and little left":  {4 * time.Hour, time.Minute, 0, 4 * time.Hour},
-		"nothing in an hour":        {140 * time.Hour, 64 * time.Minute, 0, 1024 * time.Minute},
-		"nothing in a day":          {140 * time.Hour, 24 * time.Hour, 0, 140 * time.Hour},
-		"one":                       {140 * time.Hour, time.Hour, 1, 16 * time.Hour},
-		"half a page":               {140 * time.Hour, 10 * time.Hour, 10, 10*time.Hour + 10*time.Hour*11/8},
-		"all but one":               {140 * time.Hour, 10 * time.Hour, 20, 10*time.Hour + 10*time.Hour/16},
-		"half a page, little left":  {28 * time.Hour, 10 * time.Hour, 10, 28 * time.Hour},
-		"as much as anything keeps": {50 * 365 * 24 * time.Hour, 100 * time.Hour, 0, 50 * 365 * 24 * time.Hour},
+		"first":                     {140 * time.Hour, 0, 0, 5 * time.Minute, 5 * time.Minute},
+		"a short window":            {13 * time.Minute, 0, 0, 13 * time.Minute, 5 * time.Minute},
+		"a first slice of all":      {3 * time.Minute, 0, 0, 3 * time.Minute, 5 * time.Minute},
+		"nothing":                   {140 * time.Hour, time.Minute, 0, 64 * time.Minute, time.Minute},
+		"nothing, and little left":  {4 * time.Hour, time.Minute, 0, 4 * time.Hour, time.Minute},
+		"nothing in an hour":        {140 * time.Hour, 64 * time.Minute, 0, 1024 * time.Minute, time.Minute},
+		"nothing in a day":          {140 * time.Hour, 24 * time.Hour, 0, 140 * time.Hour, time.Minute},
+		"one":                       {140 * time.Hour, time.Hour, 1, 16 * time.Hour, time.Minute},
+		"half a page":               {140 * time.Hour, 10 * time.Hour, 10, 10*time.Hour + 10*time.Hour*11/8, time.Minute},
+		"all but one":               {140 * time.Hour, 10 * time.Hour, 20, 10*time.Hour + 10*time.Hour/16, time.Minute},
+		"half a page, little left":  {28 * time.Hour, 10 * time.Hour, 10, 28 * time.Hour, time.Minute},
+		"as much as anything keeps": {50 * 365 * 24 * time.Hour, 100 * time.Hour, 0, 50 * 365 * 24 * time.Hour, time.Minute},
 	} {
 		n := newNewest(nil, search{whole: signal.Window{Start: end.Add(-c.whole), End: end}, want: usualTraces, from: noCursor()})
-		n.end = end.Add(-c.covered)
+		n.end, n.first = end.Add(-c.covered), c.first
 		for i := range c.seen {
 			n.seen[strconv.Itoa(i)] = true
 		}

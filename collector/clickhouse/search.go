@@ -88,6 +88,8 @@ type search struct {
 	from    cursor
 	want    int
 	bySpan  bool // one span says of itself whether its trace is found
+
+	attributes bool // are asked for
 }
 
 // prepareSearch compiles a question.
@@ -121,6 +123,7 @@ func prepareSearch(q TraceSearch, now time.Time) (search, error) {
 	a.params = append(c.params, Param("least", uint64(max(q.MinDuration, 0))), Param("most", most), Param("no_errors", q.NoErrors),
 		Param("before", a.from.before), Param("before_id", a.from.id))
 	a.whole = searchWindow(q, a.from, now)
+	a.attributes = c.maps
 	a.bySpan = len(a.filters) == 1 && q.MinDuration <= 0 && q.MaxDuration <= 0 && !q.NoErrors
 	return a, nil
 }

@@ -2,9 +2,12 @@ package clickhouse
 
 import (
 	"context"
+	_ "embed"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
 // spansPlace stands in statements for where spans are read from.
@@ -19,25 +22,32 @@ const (
 	allSpans = "all_spans"
 )
 
-// Whether there are spans that an earlier version stored. One server knows it without its
-// disks, of which that for old days may be away.
-const (
-	anyByServiceHere  = "SELECT 1 FROM system.parts WHERE database = currentDatabase() AND table = 'spans' AND active AND rows > 0 LIMIT 1"
-	anyByServiceOfAll = "SELECT 1 FROM spans LIMIT 1"
+var (
+	//go:embed sql/query/span_days.sql
+	spanDays string
+	//go:embed sql/query/any_by_service.sql
+	anyByServiceOfAll string // on a cluster, of whose servers one knows its own parts alone
 )
 
-// byServiceFor is how long an answer to whether there are spans of an earlier version
-// holds: on a cluster there may still be a collector of that version.
-const byServiceFor = time.Minute
+// spreadFor is how long it holds what is known of where spans lie: they come and go, and on a
+// cluster there may still be a collector of an earlier version.
+const spreadFor = time.Minute
 
-// byServiceTime bounds the question, for whose answer every search waits.
-const byServiceTime = 2 * time.Second
+// spreadTime bounds the question, for whose answer every search waits.
+const spreadTime = 2 * time.Second
 
-// byService knows whether there are spans that an earlier version stored.
-type byService struct {
-	mu    sync.Mutex
-	any   bool
-	asked time.Time
+// spread is what is known of where spans lie.
+type spread struct {
+	earlier bool              // there are some that an earlier version stored
+	days    map[string]uint64 // how many of each day there are; nil is not known
+	rate    float64           // how many came in a second of late
+	asked   time.Time
+}
+
+// lastSpread is the last that was learned.
+type lastSpread struct {
+	mu sync.Mutex
+	spread
 }
 
 // withSpans puts into a statement where spans are read from.
@@ -46,7 +56,7 @@ func (s *Store) withSpans(ctx context.Context, statement string) string {
 		return statement
 	}
 	from := spansByTime
-	switch earlier := s.anyByService(ctx); {
+	switch earlier := s.spread(ctx).earlier; {
 	case earlier && s.cluster == (cluster{}):
 		from = bothSpans
 	case earlier:
@@ -55,31 +65,87 @@ func (s *Store) withSpans(ctx context.Context, statement string) string {
 	return strings.ReplaceAll(statement, spansPlace, from)
 }
 
-// anyByService asks whether there are spans of an earlier version, also for others when who
-// asks has gone. It takes what it cannot learn for yes, and does not ask again at once.
-func (s *Store) anyByService(ctx context.Context) bool {
-	b := &s.byService
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if time.Since(b.asked) < byServiceFor {
-		return b.any
+// spread asks where spans lie, also for others when who asks has gone. That there are some of
+// an earlier version it takes for true where it cannot learn it, and does not ask again at once.
+func (s *Store) spread(ctx context.Context) spread {
+	last := &s.spreads
+	last.mu.Lock()
+	defer last.mu.Unlock()
+	if time.Since(last.asked) < spreadFor {
+		return last.spread
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), byServiceTime)
+	ctx = context.WithValue(context.WithoutCancel(ctx), planning{}, nil) // nor is it part of anybody's plan
+	ctx, cancel := context.WithTimeout(ctx, spreadTime)
 	defer cancel()
-	found, err := s.askByService(ctx)
-	b.any, b.asked = found || err != nil, time.Now()
-	return b.any
+	found, err := s.askSpread(ctx)
+	if err != nil {
+		found = spread{earlier: true}
+	}
+	found.asked = time.Now()
+	found.rate = last.rateUntil(found)
+	last.spread = found
+	return found
 }
 
-func (s *Store) askByService(ctx context.Context) (bool, error) {
-	statement := anyByServiceHere
+func (s *Store) askSpread(ctx context.Context) (found spread, err error) {
 	if s.cluster != (cluster{}) {
-		statement = anyByServiceOfAll
+		some, err := collect(ctx, s, anyByServiceOfAll, one[uint8], nil)
+		return spread{earlier: len(some) > 0}, err
 	}
-	rows, err := s.conn.Query(ctx, statement)
-	if err != nil {
-		return false, err
+	type part struct {
+		table, day string
+		spans      uint64
 	}
-	defer rows.Close()
-	return rows.Next(), rows.Err()
+	parts, err := collect(ctx, s, spanDays, func(rows driver.Rows) (p part, err error) {
+		return p, rows.Scan(&p.table, &p.day, &p.spans)
+	}, nil)
+	found.days = map[string]uint64{}
+	for _, p := range parts {
+		found.days[p.day] += p.spans
+		found.earlier = found.earlier || p.table != spansByTime
+	}
+	return found, err
+}
+
+// rateUntil is how many spans a second came between two answers.
+func (p *spread) rateUntil(now spread) float64 {
+	if p.days == nil || now.days == nil {
+		return 0
+	}
+	more := float64(now.total()) - float64(p.total())
+	return max(more, 0) / now.asked.Sub(p.asked).Seconds()
+}
+
+func (p *spread) total() (all uint64) {
+	for _, spans := range p.days {
+		all += spans
+	}
+	return all
+}
+
+// back is how long before end so many spans began, about; 0 is not known. A day is taken for
+// evenly filled, but for the present one, of which the last minutes count where they had more.
+func (p *spread) back(end time.Time, spans float64) time.Duration {
+	if p.days == nil {
+		return 0
+	}
+	at := end
+	if at.After(p.asked) {
+		at = p.asked
+	}
+	for range retention / (24 * time.Hour) {
+		day := at.Add(-1).UTC().Truncate(24 * time.Hour)
+		until, rate := day.Add(24*time.Hour), 0.0
+		if until.After(p.asked) {
+			until, rate = p.asked, p.rate
+		}
+		rate = max(rate, float64(p.days[day.Format(time.DateOnly)])/until.Sub(day).Seconds())
+		there := rate * at.Sub(day).Seconds()
+		if there >= spans {
+			return end.Sub(at) + time.Duration(spans/rate*float64(time.Second))
+		}
+		spans -= there
+		at = day
+	}
+	return end.Sub(at)
 }

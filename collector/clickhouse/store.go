@@ -7,6 +7,7 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -38,7 +39,8 @@ type Store struct {
 	known     written[seriesDay]
 	described written[metadataRow]
 	damage    lately
-	byService byService
+	spreads   lastSpread
+	tiers     sync.Map              // by table, the Tiers that this store last gave it
 	since     atomic.Pointer[int64] // of edges, once it was asked for
 	plain     bool                  // over HTTP, where a batch may name its columns' types, and the engine converts them
 }
@@ -184,11 +186,21 @@ func (s *Store) Close() error {
 	return nil
 }
 
+// What a thread reads at the least before there is another: granules have a quarter of the
+// engine's usual rows, and fewer, so that a question is about less of them, too.
+const (
+	rowsOfThread  = 16 << 10
+	bytesOfThread = 2 << 20
+)
+
 // budget bounds what a question may cost the engine; the engine ends it then.
 func (s *Store) budget(ctx context.Context) context.Context {
 	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
 		"max_execution_time": int(max(s.cfg.QueryTimeout/time.Second, 1)),
 		"max_memory_usage":   s.cfg.QueryMemory,
 		"max_rows_to_read":   s.cfg.QueryRows,
+
+		"merge_tree_min_rows_for_concurrent_read":  rowsOfThread,
+		"merge_tree_min_bytes_for_concurrent_read": bytesOfThread,
 	}))
 }
