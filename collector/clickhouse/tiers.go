@@ -92,6 +92,22 @@ func (t tiered) ttl(to Tiers) string {
 	return fmt.Sprintf("%s + INTERVAL %d HOUR TO VOLUME '%s', %s", t.day, to.hours(), coldVolume, gone)
 }
 
+// when is it in words.
+func (t Tiers) when() string {
+	if t == (Tiers{}) {
+		return tableState{}.when()
+	}
+	return tableState{policy: t.Policy, hours: t.hours()}.when()
+}
+
+// when is it in words.
+func (s tableState) when() string {
+	if s.hours == 0 {
+		return "nowhere"
+	}
+	return fmt.Sprintf("by policy %q when they have been over for %d h", s.policy, s.hours-24)
+}
+
 // hours are after the beginning of a day, which is all that a day's rows have in common.
 func (t Tiers) hours() int { return 24 + int(t.After/time.Hour) }
 
@@ -153,12 +169,28 @@ func (s *Store) Tier(ctx context.Context) error {
 		if at < 0 {
 			continue // a later migration took it away
 		}
-		if err := s.changeAll(ctx, s.cfg.Tiers.change(table, states[at])); err != nil {
+		if err := s.tier(ctx, table, states[at]); err != nil {
 			bad = append(bad, fmt.Errorf("send old days of %s to volume %s of storage policy %q: %w", table.table, coldVolume, s.cfg.Tiers.Policy, err))
 		}
 	}
 	return errors.Join(bad...)
 }
+
+// tier changes a table where it is not as it should be; once it was, it leaves it to whoever
+// made it otherwise: two collectors that are told different things would go on for ever.
+func (s *Store) tier(ctx context.Context, table tiered, is tableState) error {
+	changes := s.cfg.Tiers.change(table, is)
+	if was, ok := s.tiers.Load(table.table); ok && was == s.cfg.Tiers && len(changes) > 0 {
+		return fmt.Errorf("%w: they go %s, and not %s: does another collector send them elsewhere, or at another time?", errContested, is.when(), s.cfg.Tiers.when())
+	}
+	if err := s.changeAll(ctx, changes); err != nil {
+		return err
+	}
+	s.tiers.Store(table.table, s.cfg.Tiers)
+	return nil
+}
+
+var errContested = errors.New("it was told where they go, and somebody else said otherwise since")
 
 func (s *Store) changeAll(ctx context.Context, statements []string) error {
 	for _, one := range statements {

@@ -153,6 +153,32 @@ func TestOldDaysGoToAnotherPath(t *testing.T) {
 	check("without the path")
 }
 
+// Two collectors that are told different things do not undo each other's changes for ever: one
+// of them says so.
+func TestTiersOfTwoCollectors(t *testing.T) {
+	server := storetest.OpenWith(t, t.TempDir(), store.Config{Cold: cold.Config{Path: t.TempDir()}})
+	one := sendingStore(t, server, aDay())
+	other := openStore(t, server.DSN())
+	other.cfg.Tiers = Tiers{engine.Tiered, 72 * time.Hour}
+	if err := other.Tier(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	changes := count(t, one, "SELECT count() FROM system.mutations")
+	for range 2 {
+		err := one.Tier(t.Context())
+		const want = `they go by policy "tiered" when they have been over for 72 h, and not by policy "tiered" when they have been over for 24 h`
+		if !errors.Is(err, errContested) || !strings.Contains(err.Error(), want) {
+			t.Errorf("told %v", err)
+		}
+		if err := other.Tier(t.Context()); err != nil {
+			t.Errorf("the other is told %v", err)
+		}
+	}
+	if n := count(t, one, "SELECT count() FROM system.mutations"); n != changes {
+		t.Errorf("%d changes, then %d", changes, n)
+	}
+}
+
 // New tables have their tiers as they are made, and what is over a limit goes before its time.
 func TestTrimMovesDays(t *testing.T) {
 	server := storetest.OpenWith(t, t.TempDir(), store.Config{Cold: cold.Config{Path: t.TempDir()}})
