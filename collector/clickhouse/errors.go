@@ -3,7 +3,6 @@ package clickhouse
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -44,20 +43,6 @@ var (
 	errSchema = errors.New("schema mismatch")
 	errBadRow = errors.New("value does not fit")
 )
-
-// RefusedError says that some rows of an insert will never be stored, and that the others are.
-type RefusedError struct {
-	Rows int
-	err  error // of the first
-}
-
-// Error implements error.
-func (r *RefusedError) Error() string {
-	return fmt.Sprintf("%d rows are refused, of the first: %s", r.Rows, r.err)
-}
-
-// Unwrap is why the first is.
-func (r *RefusedError) Unwrap() error { return r.err }
 
 // Permanent reports whether an insert that failed with err would fail again however
 // often it is tried, because the rows themselves are at fault.

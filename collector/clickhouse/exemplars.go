@@ -11,16 +11,21 @@ var insertExemplars string
 // InsertExemplars stores exemplars, and the labels of their series where those are new
 // today, as InsertSamples does. A batch whose token was stored already is not stored again.
 func (s *Store) InsertExemplars(ctx context.Context, token string, all []Exemplar) error {
-	rows := make([]exemplarRow, len(all))
+	rows, series := make([]exemplarRow, len(all)), make([]Sample, len(all))
 	met := s.newDays(len(all))
 	for i, e := range all {
 		rows[i] = exemplarRow{Fingerprint(e.Metric, e.Labels), e}
-		met.meet(rows[i].fingerprint, &Sample{Metric: e.Metric, Labels: e.Labels, Time: e.Time})
+		series[i] = Sample{Metric: e.Metric, Labels: e.Labels, Time: e.Time}
+		met.meet(rows[i].fingerprint, &series[i])
 	}
-	return Inserts(
-		func() error { return met.insert(ctx, token+"-exemplars") },
-		func() error { return insert(ctx, s, exemplarsTable(), token, rows) },
-	)
+	var l losses
+	if err := l.of(met.insert(ctx, token+"-exemplars"), func(lost []int) []int { return met.without(lost, series) }); err != nil {
+		return err
+	}
+	if err := l.of(insert(ctx, s, exemplarsTable(), token, rows), func(lost []int) []int { return lost }); err != nil {
+		return err
+	}
+	return l.err()
 }
 
 // exemplarRow is one row of the table exemplars.

@@ -153,10 +153,10 @@ func insertBlocks[R any](ctx context.Context, s *Store, token string, blocks []*
 	if err := insertFitting(ctx, s, token, blocks, &r); err != nil {
 		return err
 	}
-	if r.rows == 0 {
+	if len(r.lost) == 0 {
 		return nil
 	}
-	return &RefusedError{Rows: r.rows, err: r.first}
+	return &RefusedError{Rows: len(r.lost), Lost: r.lost, err: r.first}
 }
 
 // mostTries bounds how many inserts of one batch may be refused: those that are not do not
@@ -165,19 +165,27 @@ const mostTries = 64
 
 // refusal is what of a batch is refused.
 type refusal struct {
-	rows  int
+	seen  int   // rows of which it is known whether they are
+	lost  []int // those that are, by their places
 	first error
 	tries int // left
 }
 
 func insertFitting[R any](ctx context.Context, s *Store, token string, blocks []*Block[R], r *refusal) error {
 	err := insertOnce(ctx, s, token, blocks)
-	if !Permanent(err) {
+	rows := rowsOf(blocks)
+	switch {
+	case err == nil:
+		r.seen += rows
+		return nil
+	case !Permanent(err):
 		return err
 	}
-	rows := rowsOf(blocks)
 	if r.tries--; rows == 1 || r.tries <= 0 {
-		r.rows += rows
+		for range rows {
+			r.lost = append(r.lost, r.seen)
+			r.seen++
+		}
 		r.first = cmp.Or(r.first, err)
 		return nil
 	}

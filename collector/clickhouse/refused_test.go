@@ -2,6 +2,7 @@ package clickhouse
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/prometheus/prometheus/model/histogram"
@@ -26,12 +27,12 @@ func TestRefusedRowsKeepNoOthers(t *testing.T) {
 		{Metric: "known", Time: at(), Value: 2},
 		{Metric: "unknown", Time: at(), Histogram: &histogram.FloatHistogram{Count: 1}},
 	})
-	if refused, ok := errors.AsType[*RefusedError](err); !ok || refused.Rows != 2 {
-		t.Errorf("told %v, want one row of series and one of samples", err)
+	if refused, ok := errors.AsType[*RefusedError](err); !ok || refused.Rows != 2 || !slices.Equal(refused.Lost, []int{0, 2}) {
+		t.Errorf("told %+v, want the first, and the last whose series is refused", err)
 	}
 	err = s.InsertExemplars(t.Context(), "batch", []Exemplar{{Metric: "unknown", Time: at(), Value: 1}})
-	if refused, ok := errors.AsType[*RefusedError](err); !ok || refused.Rows != 1 {
-		t.Errorf("told %v, want one row of series", err)
+	if refused, ok := errors.AsType[*RefusedError](err); !ok || refused.Rows != 1 || !slices.Equal(refused.Lost, []int{0}) {
+		t.Errorf("told %+v, want the one whose series is refused", err)
 	}
 	for _, table := range []string{"series", "samples", "histograms", "exemplars"} {
 		if n := count(t, s, "SELECT count() FROM "+table); n != 1 {

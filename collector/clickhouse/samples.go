@@ -36,22 +36,47 @@ type sampleRow struct {
 // for good: of these a *RefusedError tells. A batch whose token was stored already is not
 // stored again.
 func (s *Store) InsertSamples(ctx context.Context, token string, samples []Sample) error {
-	var values, histograms []sampleRow
+	var values, histograms placed
 	met := s.newDays(len(samples))
-	for _, v := range samples {
+	for i, v := range samples {
 		row := sampleRow{Fingerprint(v.Metric, v.Labels), v}
 		if v.Histogram == nil {
-			values = append(values, row)
+			values.add(row, i)
 		} else {
-			histograms = append(histograms, row)
+			histograms.add(row, i)
 		}
 		met.meet(row.fingerprint, &v)
 	}
-	return Inserts(
-		func() error { return met.insert(ctx, token) },
-		func() error { return insert(ctx, s, samplesTable(), token, values) },
-		func() error { return insert(ctx, s, histogramsTable(), token, histograms) },
-	)
+	var l losses
+	if err := l.of(met.insert(ctx, token), func(rows []int) []int { return met.without(rows, samples) }); err != nil {
+		return err
+	}
+	if err := l.of(insert(ctx, s, samplesTable(), token, values.rows), values.from); err != nil {
+		return err
+	}
+	if err := l.of(insert(ctx, s, histogramsTable(), token, histograms.rows), histograms.from); err != nil {
+		return err
+	}
+	return l.err()
+}
+
+// placed are some of a request's samples, and where they stood in it.
+type placed struct {
+	rows   []sampleRow
+	places []int
+}
+
+func (p *placed) add(row sampleRow, place int) {
+	p.rows, p.places = append(p.rows, row), append(p.places, place)
+}
+
+// from is where rows stood.
+func (p *placed) from(rows []int) []int {
+	places := make([]int, len(rows))
+	for i, row := range rows {
+		places[i] = p.places[row]
+	}
+	return places
 }
 
 // Fingerprint is the identity of a series: FNV-1a over the name and the sorted labels,

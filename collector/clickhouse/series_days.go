@@ -15,6 +15,10 @@ type seriesDay struct {
 	day         int64
 }
 
+func dayOfSeries(fingerprint uint64, t time.Time) seriesDay {
+	return seriesDay{fingerprint, t.Unix() / secondsPerDay}
+}
+
 // newDays gathers the series of a batch that have not been written down for their day.
 type newDays struct {
 	store *Store
@@ -28,12 +32,27 @@ func (s *Store) newDays(atMost int) *newDays {
 
 // meet takes note of a series that a sample belongs to.
 func (n *newDays) meet(fingerprint uint64, v *Sample) {
-	day := seriesDay{fingerprint, v.Time.Unix() / secondsPerDay}
+	day := dayOfSeries(fingerprint, v.Time)
 	if n.met[day] || n.store.known.has(day) {
 		return
 	}
 	n.met[day] = true
 	n.fresh = append(n.fresh, seriesRow{v.Metric, fingerprint, dayOf(v.Time), v.Labels})
+}
+
+// without is where those of some samples stand whose series is one of some rows that were not
+// written down: without its labels nobody finds them.
+func (n *newDays) without(rows []int, samples []Sample) (places []int) {
+	refused := map[seriesDay]bool{}
+	for _, row := range rows {
+		refused[dayOfSeries(n.fresh[row].fingerprint, n.fresh[row].day)] = true
+	}
+	for i, v := range samples {
+		if refused[dayOfSeries(Fingerprint(v.Metric, v.Labels), v.Time)] {
+			places = append(places, i)
+		}
+	}
+	return places
 }
 
 // insert writes them down.

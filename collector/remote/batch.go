@@ -3,6 +3,8 @@ package remote
 import (
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -32,7 +34,8 @@ type batch struct {
 	exemplars []clickhouse.Exemplar
 	metadata  []clickhouse.Metadata
 
-	values, histograms int // of samples
+	values, histograms int // of samples that are stored, or will be
+	marks              int // exemplars that are
 	refused            int // samples and exemplars
 	complaints         []error
 
@@ -48,6 +51,39 @@ func (b *batch) refuse(n int, err error) {
 	b.refused += n
 	if len(b.complaints) < maxComplaints {
 		b.complaints = append(b.complaints, err)
+	}
+}
+
+var errNeverStored = errors.New("the store will never take it; the collector's log says why")
+
+// lose refuses what the store did of the batch's part of a group.
+func (b *batch) lose(l losses, from offset) {
+	for i := range partOf(l.samples, from.samples, len(b.samples)) {
+		if b.samples[i].Histogram == nil {
+			b.values--
+		} else {
+			b.histograms--
+		}
+		b.refuse(1, fmt.Errorf("sample of %s: %w", b.samples[i].Metric, errNeverStored))
+	}
+	for i := range partOf(l.exemplars, from.exemplars, len(b.exemplars)) {
+		b.marks--
+		b.refuse(1, fmt.Errorf("exemplar of %s: %w", b.exemplars[i].Metric, errNeverStored))
+	}
+}
+
+// partOf gives the places, of n from one on, that are among the lost ones.
+func partOf(r *clickhouse.RefusedError, from, n int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		if r == nil {
+			return
+		}
+		at, _ := slices.BinarySearch(r.Lost, from)
+		for _, place := range r.Lost[at:] {
+			if place >= from+n || !yield(place-from) {
+				return
+			}
+		}
 	}
 }
 
@@ -165,6 +201,7 @@ func (b *batch) exemplar(s *series, e exemplar.Exemplar) {
 		b.refuse(1, fmt.Errorf("exemplar: %w", err))
 		return
 	}
+	b.marks++
 	b.exemplars = append(b.exemplars, clickhouse.Exemplar{Metric: s.metric, Labels: s.pairs, Of: e.Labels.Map(), Time: t, Value: e.Value})
 }
 

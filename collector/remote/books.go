@@ -23,7 +23,7 @@ func (k *books) add(b *batch, err error) {
 	}
 	k.samples.Add(uint64(b.values))
 	k.histograms.Add(uint64(b.histograms))
-	k.exemplars.Add(uint64(len(b.exemplars)))
+	k.exemplars.Add(uint64(b.marks))
 	k.refused.Add(uint64(b.refused))
 }
 

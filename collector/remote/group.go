@@ -44,44 +44,54 @@ type groups struct {
 type group struct {
 	batch
 
+	leader *batch        // whose request stores it for all
 	full   chan struct{} // closed when no more is waited for
-	stored chan struct{} // closed when err holds
+	stored chan struct{} // closed when what follows holds
 	err    error
+	lost   losses
 }
 
-// add stores a batch and waits until that is done, or ctx is.
+// losses are what the store refuses for good of what was asked of it.
+type losses struct{ samples, exemplars *clickhouse.RefusedError } // nil for nothing
+
+// add stores a batch and waits until that is done, or ctx is. What the store refuses for good
+// the batch refuses then; the rest is stored.
 func (g *groups) add(ctx context.Context, b *batch) error {
 	if b.rows() == 0 {
 		return nil
 	}
-	to, leads, err := g.join(b)
+	to, from, err := g.join(b)
 	if err != nil {
 		return err
 	}
-	if leads {
+	if to.leader == b {
 		g.lead(ctx, to)
 	}
 	select {
 	case <-to.stored:
+		b.lose(to.lost, from)
 		return to.err
 	case <-ctx.Done():
 		return fmt.Errorf("store samples: %w", ctx.Err())
 	}
 }
 
-// join puts a batch into the open group, and says whether the caller has to store it.
-func (g *groups) join(b *batch) (to *group, leads bool, err error) {
+// offset is where a batch begins in its group.
+type offset struct{ samples, exemplars int }
+
+// join puts a batch into the open group.
+func (g *groups) join(b *batch) (to *group, from offset, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.pending > 0 && g.pending+b.rows() > maxPending {
-		return nil, false, errBusy
+		return nil, offset{}, errBusy
 	}
 	g.pending += b.rows()
 	if g.open == nil {
-		leads = true
-		g.open = &group{full: make(chan struct{}), stored: make(chan struct{})}
+		g.open = &group{leader: b, full: make(chan struct{}), stored: make(chan struct{})}
 	}
 	to = g.open
+	from = offset{len(to.samples), len(to.exemplars)}
 	to.samples = append(to.samples, b.samples...)
 	to.exemplars = append(to.exemplars, b.exemplars...)
 	to.metadata = append(to.metadata, b.metadata...)
@@ -89,7 +99,7 @@ func (g *groups) join(b *batch) (to *group, leads bool, err error) {
 		close(to.full)
 		g.open = nil
 	}
-	return to, leads, nil
+	return to, from, nil
 }
 
 // lead stores a group when its time has come. It does so for the others too, so the end
@@ -111,28 +121,35 @@ func (g *groups) lead(ctx context.Context, to *group) {
 	g.mu.Unlock()
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
-	to.err = g.insert(within, &to.batch)
-	if refused, ok := errors.AsType[*clickhouse.RefusedError](to.err); ok {
-		// Of whose request it is nobody knows, and none is to be sent again: the others of the
-		// group are stored.
-		g.logger.ErrorContext(ctx, "some of remote write will never be stored", "rows", refused.Rows, "error", refused)
-		to.err = nil
-	}
+	to.lost, to.err = g.insert(within, &to.batch)
 	g.mu.Lock()
 	g.pending -= to.rows()
 	g.mu.Unlock()
 	close(to.stored)
 }
 
-func (g *groups) insert(ctx context.Context, b *batch) error {
+func (g *groups) insert(ctx context.Context, b *batch) (lost losses, err error) {
 	token := rand.Text()
-	err := clickhouse.Inserts(
-		func() error { return g.store.InsertSamples(ctx, token, b.samples) },
-		func() error { return g.store.InsertExemplars(ctx, token, b.exemplars) },
-		func() error { return g.store.InsertMetadata(ctx, token, b.metadata) },
-	)
-	if err != nil {
-		return fmt.Errorf("store samples, exemplars and metadata: %w", err)
+	if lost.samples, err = g.refused(ctx, "samples", g.store.InsertSamples(ctx, token, b.samples)); err != nil {
+		return lost, err
 	}
-	return nil
+	if lost.exemplars, err = g.refused(ctx, "exemplars", g.store.InsertExemplars(ctx, token, b.exemplars)); err != nil {
+		return lost, err
+	}
+	_, err = g.refused(ctx, "metadata", g.store.InsertMetadata(ctx, token, b.metadata))
+	return lost, err
+}
+
+// refused tells what an insert refused for good from how it failed. Why it refused may quote
+// what others sent, so that it is not for the senders.
+func (g *groups) refused(ctx context.Context, what string, err error) (*clickhouse.RefusedError, error) {
+	if err == nil {
+		return nil, nil
+	}
+	refused, ok := errors.AsType[*clickhouse.RefusedError](err)
+	if !ok {
+		return nil, fmt.Errorf("store %s: %w", what, err)
+	}
+	g.logger.ErrorContext(ctx, "some of remote write will never be stored", "what", what, "rows", refused.Rows, "error", refused)
+	return refused, nil
 }

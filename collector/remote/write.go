@@ -28,8 +28,8 @@ const (
 // Admission decides what is taken of what a tenant sends, which names itself by claim.
 // admit.Admission is one.
 type Admission interface {
-	// Samples charges for a request; its error is a *throttle.RefusedError.
-	Samples(claim string, items, bytes int) error
+	// Samples charges for a request; its error is a *throttle.RefusedError. GiveBack undoes it.
+	Samples(claim string, items, bytes int) (giveBack func(), err error)
 	// Series takes a series, or says why not.
 	Series(claim string, l labels.Labels) error
 }
@@ -104,10 +104,12 @@ func (h *Writer) write(w http.ResponseWriter, r *http.Request, message string) (
 	if err := read(body, b); err != nil {
 		return nil, &refusal{http.StatusBadRequest, err}
 	}
-	if err := h.charge(r, b, len(body)); err != nil {
+	giveBack, err := h.charge(r, b, len(body))
+	if err != nil {
 		return nil, err
 	}
 	if err := h.groups.add(r.Context(), b); err != nil {
+		giveBack()
 		return nil, &refusal{http.StatusServiceUnavailable, err}
 	}
 	if err := b.wrong(); err != nil {
@@ -121,15 +123,15 @@ const orgID = "X-Scope-OrgID"
 
 // charge refuses what comes faster than its tenant may send, so that it is kept: with
 // 503, since Prometheus drops what is answered with 429 unless it is told otherwise.
-func (h *Writer) charge(r *http.Request, b *batch, bytes int) error {
+func (h *Writer) charge(r *http.Request, b *batch, bytes int) (giveBack func(), err error) {
 	if h.admission == nil {
-		return nil
+		return func() {}, nil
 	}
-	err := h.admission.Samples(r.Header.Get(orgID), len(b.samples)+len(b.exemplars)+b.refused, bytes)
-	if err == nil {
-		return nil
+	giveBack, err = h.admission.Samples(r.Header.Get(orgID), len(b.samples)+len(b.exemplars)+b.refused, bytes)
+	if err != nil {
+		return nil, &refusal{http.StatusServiceUnavailable, err}
 	}
-	return &refusal{http.StatusServiceUnavailable, err}
+	return giveBack, nil
 }
 
 // answer tells the sender. 2.0 wants to know how much was written, whatever the status.
@@ -140,7 +142,7 @@ func (h *Writer) answer(w http.ResponseWriter, r *http.Request, message string, 
 		}
 		w.Header().Set("X-Prometheus-Remote-Write-Samples-Written", strconv.Itoa(b.values))
 		w.Header().Set("X-Prometheus-Remote-Write-Histograms-Written", strconv.Itoa(b.histograms))
-		w.Header().Set("X-Prometheus-Remote-Write-Exemplars-Written", strconv.Itoa(len(b.exemplars)))
+		w.Header().Set("X-Prometheus-Remote-Write-Exemplars-Written", strconv.Itoa(b.marks))
 	}
 	if err == nil {
 		w.WriteHeader(http.StatusNoContent)

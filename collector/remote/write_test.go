@@ -2,6 +2,7 @@ package remote
 
 import (
 	"bytes"
+	stdcmp "cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -32,6 +33,7 @@ type memory struct {
 	takes     time.Duration // to insert samples
 	mu        sync.Mutex
 	err       error
+	refuse    [3][]int // samples, exemplars, metadata, by their places
 	inserts   int
 	samples   []clickhouse.Sample
 	exemplars []clickhouse.Exemplar
@@ -48,16 +50,23 @@ func (m *memory) InsertSamples(ctx context.Context, _ string, s []clickhouse.Sam
 	defer m.mu.Unlock()
 	m.inserts++
 	m.samples = append(m.samples, s...)
-	return m.err
+	return stdcmp.Or(m.err, m.refused(0))
 }
 
 func (m *memory) InsertExemplars(_ context.Context, _ string, e []clickhouse.Exemplar) error {
 	m.exemplars = append(m.exemplars, e...)
-	return nil
+	return m.refused(1)
 }
 
 func (m *memory) InsertMetadata(_ context.Context, _ string, d []clickhouse.Metadata) error {
 	m.metadata = append(m.metadata, d...)
+	return m.refused(2)
+}
+
+func (m *memory) refused(what int) error {
+	if lost := m.refuse[what]; lost != nil {
+		return &clickhouse.RefusedError{Rows: len(lost), Lost: lost}
+	}
 	return nil
 }
 
@@ -246,20 +255,58 @@ func TestRequestsAreGathered(t *testing.T) {
 	})
 }
 
-// Some that the store refuses for good keep nothing else from being stored, and have nobody
-// send it again.
-func TestRefusedRowsKeepNoOthers(t *testing.T) {
-	m := &memory{err: &clickhouse.RefusedError{Rows: 1}}
-	g := groups{store: m, logger: slog.New(slog.DiscardHandler)}
-	b := &batch{
-		samples: make([]clickhouse.Sample, 2), exemplars: make([]clickhouse.Exemplar, 1), metadata: make([]clickhouse.Metadata, 1),
-	}
-	if err := g.add(t.Context(), b); err != nil {
-		t.Error(err)
-	}
-	if m.inserts != 1 || len(m.exemplars) != 1 || len(m.metadata) != 1 {
-		t.Errorf("%d inserts of samples, stored %d exemplars, %d metadata", m.inserts, len(m.exemplars), len(m.metadata))
-	}
+// What the store refuses for good its sender is told of, and nobody else whose request went with
+// it; the others are stored.
+func TestSendersAreToldWhatTheStoreRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// Two requests of two samples and an exemplar each: the store refuses the second's first
+		// sample, its exemplar, and some metadata.
+		m := &memory{refuse: [3][]int{{2}, {1}, {0}}}
+		h := NewWriter(m, nil, slog.New(slog.DiscardHandler))
+		now := time.Now().UnixMilli()
+		request := func(name string) *writev2.Request {
+			return &writev2.Request{
+				Symbols: []string{"", "__name__", name, "job"},
+				Timeseries: []writev2.TimeSeries{{
+					LabelsRefs: []uint32{1, 2},
+					Samples:    []writev2.Sample{{Timestamp: now, Value: 1}},
+					Histograms: []writev2.Histogram{writev2.FromIntHistogram(0, now, native())},
+					Exemplars:  []writev2.Exemplar{{Timestamp: now}},
+					Metadata:   writev2.Metadata{Type: writev2.Metadata_METRIC_TYPE_GAUGE},
+				}},
+			}
+		}
+		var all sync.WaitGroup
+		for _, c := range []struct {
+			name    string
+			status  int
+			written [3]string // samples, histograms, exemplars
+			says    string
+		}{
+			{"whole", http.StatusNoContent, [3]string{"1", "1", "1"}, ""},
+			{"partly", http.StatusBadRequest, [3]string{"0", "1", "0"}, "2 samples and exemplars refused: sample of partly: the store will never take it"},
+		} {
+			all.Go(func() {
+				w := post(t, h, typeV2, request(c.name))
+				got := [3]string{}
+				for i, what := range []string{"Samples", "Histograms", "Exemplars"} {
+					got[i] = w.Header().Get("X-Prometheus-Remote-Write-" + what + "-Written")
+				}
+				if w.Code != c.status || got != c.written || !strings.Contains(w.Body.String(), c.says) {
+					t.Errorf("%s: %d, written %v: %s", c.name, w.Code, got, w.Body)
+				}
+			})
+			synctest.Wait() // it is in the group
+		}
+		all.Wait()
+		if len(m.samples) != 4 || len(m.exemplars) != 2 || len(m.metadata) != 2 || m.inserts != 1 {
+			t.Errorf("%d inserts of %d samples, %d exemplars, %d metadata", m.inserts, len(m.samples), len(m.exemplars), len(m.metadata))
+		}
+		want := Accounting{Samples: 1, Histograms: 2, Exemplars: 1, Refused: 2, Requests: 2}
+		if got := h.Accounting(); got != want {
+			t.Errorf("books: got %+v, want %+v", got, want)
+		}
+	})
 }
 
 // A group of which the store refuses some takes many inserts: it has more than the time of one.
@@ -280,7 +327,10 @@ func TestPendingIsBounded(t *testing.T) {
 }
 
 // limits refuses one series, and all samples of one tenant.
-type limits struct{ wait time.Duration }
+type limits struct {
+	wait  time.Duration
+	spent *int // items
+}
 
 func (limits) Series(_ string, l labels.Labels) error {
 	if l.Get("job") == "one too many" {
@@ -289,16 +339,17 @@ func (limits) Series(_ string, l labels.Labels) error {
 	return nil
 }
 
-func (m limits) Samples(claim string, items, bytes int) error {
+func (m limits) Samples(claim string, items, bytes int) (giveBack func(), err error) {
 	if claim != "slow" {
-		return nil
+		*m.spent += items
+		return func() { *m.spent -= items }, nil
 	}
-	return &throttle.RefusedError{Tenant: claim, Signal: "metrics", Reason: throttle.TooManyItems, Limit: int64(items * bytes), Wait: m.wait}
+	return nil, &throttle.RefusedError{Tenant: claim, Signal: "metrics", Reason: throttle.TooManyItems, Limit: int64(items * bytes), Wait: m.wait}
 }
 
 func TestWriteBeyondLimits(t *testing.T) {
-	m := &memory{}
-	h := NewWriter(m, limits{7 * time.Second}, slog.New(slog.DiscardHandler))
+	m, spent := &memory{}, 0
+	h := NewWriter(m, limits{7 * time.Second, &spent}, slog.New(slog.DiscardHandler))
 	now := time.Now().UnixMilli()
 	series := func(job string) prompb.TimeSeries {
 		return prompb.TimeSeries{
@@ -318,6 +369,10 @@ func TestWriteBeyondLimits(t *testing.T) {
 	w = post(t, slow, "", req)
 	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != "7" || !strings.Contains(w.Body.String(), `tenant "slow" sends more than`) || len(m.samples) != 2 {
 		t.Errorf("got %d, Retry-After %q, %s; %d stored", w.Code, w.Header().Get("Retry-After"), w.Body, len(m.samples))
+	}
+	m.err = errors.New("away")
+	if w := post(t, h, "", req); w.Code != http.StatusServiceUnavailable || spent != 3 {
+		t.Errorf("while the store is away: %d; %d items are charged of two requests of three", w.Code, spent)
 	}
 }
 
