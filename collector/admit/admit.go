@@ -95,6 +95,15 @@ func (a *Admission) GiveBack(of string, s Sender, items int) {
 	a.throttle.GiveBack(of, s.charge(items))
 }
 
+// Return gives back all that a request was charged, which comes to nothing after all: its
+// sender has to send it again.
+func (a *Admission) Return(out *Outcome) {
+	for _, c := range out.cost {
+		a.throttle.GiveBack(out.signal, c)
+	}
+	out.cost = nil
+}
+
 // Sender is who sent a request.
 type Sender struct {
 	Namespace string // that its certificate proves; empty is none
@@ -102,6 +111,12 @@ type Sender struct {
 	Bytes     int    // of the request, decompressed; 0 is not known
 	Charged   bool   // for the request: see Charge
 	Counted   int    // items that it is Charged for
+}
+
+// Tenant is the sender's, as far as it is known before what it sends is read.
+func (s Sender) Tenant() string {
+	name, _ := s.name("")
+	return name
 }
 
 const (
@@ -177,26 +192,26 @@ next:
 	return all
 }
 
-// take charges a request's tenants; of one that is charged for already, for the items that
-// were not counted.
-func (a *Admission) take(of string, s Sender, parts []part) error {
-	if s.Charged {
-		more := -s.Counted
-		for _, p := range parts {
-			more += p.items
-		}
-		if more <= 0 {
-			return nil
-		}
-		s.Bytes = 0 // they are charged for
-		if err := a.Charge(of, s, more); err != nil {
-			return err
-		}
+// take charges a request's tenants, and notes it in out; of one that is charged for already,
+// for the items that were not counted.
+func (a *Admission) take(s Sender, parts []part, out *Outcome) error {
+	if !s.Charged {
+		return a.pay(s.charges(parts), out)
+	}
+	out.cost = []throttle.Charge{s.charge(s.Counted)}
+	more := out.items - s.Counted
+	if more <= 0 {
 		return nil
 	}
-	if r := a.throttle.Take(of, s.charges(parts)); r != nil {
+	s.Bytes = 0 // they are charged for
+	return a.pay([]throttle.Charge{s.charge(more)}, out)
+}
+
+func (a *Admission) pay(charges []throttle.Charge, out *Outcome) error {
+	if r := a.throttle.Take(out.signal, charges); r != nil {
 		return r
 	}
+	out.cost = append(out.cost, charges...)
 	return nil
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -148,6 +150,26 @@ func TestTextOfLogs(t *testing.T) {
 	}
 }
 
+// A record without any time gets the one at which it came; what a record says stays.
+func TestRecordsWithoutTimeAreObserved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ld := plog.NewLogs()
+		all := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
+		all.AppendEmpty()
+		all.AppendEmpty().SetTimestamp(1)
+		all.AppendEmpty().SetObservedTimestamp(2)
+		if _, err := with(limits.Caps{}).Logs(Sender{}, ld); err != nil {
+			t.Fatal(err)
+		}
+		now := pcommon.NewTimestampFromTime(time.Now())
+		for i, want := range []struct{ at, observed pcommon.Timestamp }{{0, now}, {1, 0}, {0, 2}} {
+			if r := all.At(i); r.Timestamp() != want.at || r.ObservedTimestamp() != want.observed {
+				t.Errorf("record %d: %d, observed %d", i, r.Timestamp(), r.ObservedTimestamp())
+			}
+		}
+	})
+}
+
 // Attributes beyond their number and what of a value is too long go, and are counted.
 func TestAttributesAreTrimmed(t *testing.T) {
 	td, all := spansOfService("shop", 1)
@@ -289,6 +311,32 @@ func TestWhatWasNotCountedIsCharged(t *testing.T) {
 	for _, b := range a.Tenants() {
 		if b.Taken != 5 || b.TakenBytes != 100 {
 			t.Errorf("%+v", b)
+		}
+	}
+}
+
+// What comes to nothing costs nothing, whoever charged for it.
+func TestReturn(t *testing.T) {
+	a := New(limits.Default())
+	s := Sender{Namespace: "shop", Bytes: 100}
+	if err := a.Charge("traces", s, 2); err != nil {
+		t.Fatal(err)
+	}
+	counted := s
+	counted.Charged, counted.Counted = true, 2
+	for _, of := range []Sender{counted, s} {
+		td, _ := spansOfService("x", 5)
+		out, err := a.Traces(of, td)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b := a.Tenants(); b[0].Taken != 5 || b[0].TakenBytes != 100 {
+			t.Errorf("while it is taken: %+v", b[0])
+		}
+		a.Return(out)
+		a.Return(out) // for which nothing is left
+		if b := a.Tenants(); b[0].Taken != 0 || b[0].TakenBytes != 0 {
+			t.Errorf("once it is not: %+v", b[0])
 		}
 	}
 }

@@ -2,7 +2,9 @@ package admit
 
 import (
 	"fmt"
+	"time"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/sightline-mesh/sightline/collector/account"
@@ -12,9 +14,10 @@ import (
 // *throttle.RefusedError; then ld is as it was.
 func (a *Admission) Logs(s Sender, ld plog.Logs) (*Outcome, error) {
 	out := &Outcome{signal: account.Logs, unit: "log records", items: ld.LogRecordCount()}
-	if err := a.take(account.Logs, s, logParts(s, ld, out.items)); err != nil {
+	if err := a.take(s, logParts(s, ld, out.items), out); err != nil {
 		return out, err
 	}
+	now := pcommon.NewTimestampFromTime(time.Now())
 	ld.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
 		n := recordsOf(rl)
 		if !a.resource(rl.Resource(), n, out) {
@@ -26,6 +29,7 @@ func (a *Admission) Logs(s Sender, ld plog.Logs) (*Outcome, error) {
 				return true
 			}
 			sl.LogRecords().RemoveIf(func(r plog.LogRecord) bool { return !a.record(r, out) })
+			observe(sl.LogRecords(), now)
 			return sl.LogRecords().Len() == 0
 		})
 		return rl.ScopeLogs().Len() == 0
@@ -51,6 +55,17 @@ func recordsOf(rl plog.ResourceLogs) (n int) {
 		n += sl.LogRecords().Len()
 	}
 	return n
+}
+
+// observe says of records without any time that they were seen now, as OpenTelemetry's data
+// model has who receives them do: that time goes to the queue with them, so that a batch that
+// is stored again by a later process is the same.
+func observe(all plog.LogRecordSlice, now pcommon.Timestamp) {
+	for _, r := range all.All() {
+		if r.Timestamp() == 0 && r.ObservedTimestamp() == 0 {
+			r.SetObservedTimestamp(now)
+		}
+	}
 }
 
 // record reports whether a log record can be taken, and makes it fit.

@@ -16,7 +16,7 @@ import (
 // *throttle.RefusedError; then md is as it was.
 func (a *Admission) Metrics(s Sender, md pmetric.Metrics) (*Outcome, error) {
 	out := &Outcome{signal: account.Metrics, unit: "data points", items: md.DataPointCount()}
-	if err := a.take(account.Metrics, s, metricParts(s, md, out.items)); err != nil {
+	if err := a.take(s, metricParts(s, md, out.items), out); err != nil {
 		return out, err
 	}
 	md.ResourceMetrics().RemoveIf(func(rm pmetric.ResourceMetrics) bool {

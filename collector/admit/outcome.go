@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/sightline-mesh/sightline/collector/throttle"
 )
 
 // Books are told what became of a request's items.
@@ -18,7 +20,8 @@ type Books interface {
 type Outcome struct {
 	signal, unit string // "traces", "spans"
 
-	items     int // of the request, before
+	items     int               // of the request, before
+	cost      []throttle.Charge // of it
 	rejected  map[string]int
 	overflow  map[string]int
 	truncated map[string]int

@@ -8,7 +8,6 @@ import (
 
 	"github.com/sightline-mesh/sightline/collector/account"
 	"github.com/sightline-mesh/sightline/collector/cardinality"
-	"github.com/sightline-mesh/sightline/collector/throttle"
 )
 
 // SeriesError says that a series is not taken, as there are too many.
@@ -63,11 +62,12 @@ func (a *Admission) Series(claim string, l labels.Labels) error {
 	return nil
 }
 
-// Samples charges a request of remote write; the error is a *throttle.RefusedError.
-func (a *Admission) Samples(claim string, items, bytes int) error {
-	name, proved := Sender{Claim: claim}.name("")
-	if r := a.throttle.Take(account.Metrics, []throttle.Charge{{Tenant: name, Claimed: !proved, Items: items, Bytes: bytes}}); r != nil {
-		return r
+// Samples charges a request of remote write; the error is a *throttle.RefusedError. GiveBack
+// undoes it, once, where the request comes to nothing after all.
+func (a *Admission) Samples(claim string, items, bytes int) (giveBack func(), err error) {
+	s := Sender{Claim: claim, Bytes: bytes}
+	if err := a.Charge(account.Metrics, s, items); err != nil {
+		return nil, err
 	}
-	return nil
+	return func() { a.GiveBack(account.Metrics, s, items) }, nil
 }

@@ -19,7 +19,7 @@ var identity = []string{signal.KeyService, signal.KeyNamespace, signal.KeyVersio
 // *throttle.RefusedError; then td is as it was.
 func (a *Admission) Traces(s Sender, td ptrace.Traces) (*Outcome, error) {
 	out := &Outcome{signal: account.Traces, unit: "spans", items: td.SpanCount()}
-	if err := a.take(account.Traces, s, traceParts(s, td, out.items)); err != nil {
+	if err := a.take(s, traceParts(s, td, out.items), out); err != nil {
 		return out, err
 	}
 	td.ResourceSpans().RemoveIf(func(rs ptrace.ResourceSpans) bool {

@@ -58,8 +58,10 @@ func (admission) Capabilities() consumer.Capabilities {
 // sender of the rest.
 func (a admission) pass(ctx context.Context, signal string, n int, decide func(admit.Sender) (*admit.Outcome, error), next func() error) error {
 	x := exchangeOf(ctx)
+	x.decided = true
 	out, err := decide(x.sender)
 	if refused, ok := errors.AsType[*throttle.RefusedError](err); ok {
+		a.admission.Return(out)
 		return x.answer(tooFast(a.ledger, signal, n, refused))
 	}
 	if err := out.Invalid(); err != nil {
@@ -68,6 +70,7 @@ func (a admission) pass(ctx context.Context, signal string, n int, decide func(a
 	}
 	if out.Left() > 0 {
 		if err := next(); err != nil {
+			a.admission.Return(out)
 			return x.answer(err)
 		}
 	}

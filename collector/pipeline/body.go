@@ -21,23 +21,18 @@ const (
 	inFlight = 24 << 20
 	// decoded is how much more memory a request takes than its body has bytes, about.
 	decoded = 5
-	// waiting bounds the bodies that are read or wait, in bytes as they are decompressed. A
-	// sidecar sends one at a time, of 64 KiB compressed or little more: those of 50 sidecars at
-	// the same moment fit with room to spare, as do several seconds of 20,000 spans/s, and three
-	// of the largest that may come. In memory they take up to three times as much: what they
-	// were decompressed into, and what they are read into, which grows ahead.
-	waiting = 64 << 20
 	// readTime is how long a body may be on its way: one that stalls has room that others need.
 	readTime = 30 * time.Second
 	// waitingAgain is when the sender of one that did not fit may come again: others are
 	// decoded within milliseconds.
 	waitingAgain = time.Second
-	// noRoom is the reason for which such are refused.
-	noRoom = "no-room"
+	// noRoom and stalled are the reasons for which such are refused.
+	noRoom  = "no-room"
+	stalled = "stalled"
 )
 
 var (
-	errNoRoom  = fmt.Errorf("more than %d MiB of requests are read or wait to be decoded; come again in %s", waiting>>20, waitingAgain)
+	errNoRoom  = fmt.Errorf("more than %d MiB of requests, or three quarters of that of one tenant's, are read or wait to be decoded; come again in %s", waiting>>20, waitingAgain)
 	errStalled = fmt.Errorf("the request's body did not come within %s", readTime)
 )
 
@@ -50,6 +45,7 @@ type body struct {
 	request  *http.Request
 	front    *front
 	exchange *exchange
+	tenant   string // whose room it takes
 	signal   string
 	tally    *tally // nil where items cannot be counted without decoding
 	ended    bool
@@ -79,20 +75,29 @@ func (b *body) Read(into []byte) (int, error) {
 // pass reads and counts.
 func (b *body) pass(into []byte) (int, error) {
 	n, err := b.ReadCloser.Read(into)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		err = b.exchange.answer(laterIn(waitingAgain, codes.Unavailable, errStalled))
-	}
 	b.exchange.sender.Bytes += n
 	if b.tally != nil {
 		b.tally.read(into[:n])
 	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = b.refused(stalled, errStalled)
+	}
 	return n, err
 }
 
-// keep reports whether there is room for n bytes more of the body. It waits for none: bodies
-// of which each has a part would wait for each other.
+// refused counts what is known of a request that may come again soon, and is the answer to it.
+func (b *body) refused(reason string, why error) error {
+	items := 1 // at least, where it is not known: it is to be seen
+	if b.tally != nil {
+		items = max(items, b.tally.items)
+	}
+	b.front.ledger.RefusedFor(b.signal, reason, items)
+	return b.exchange.answer(laterIn(waitingAgain, codes.Unavailable, why))
+}
+
+// keep reports whether there is room for n bytes more of the body.
 func (b *body) keep(n int64) bool {
-	if !b.front.waiting.TryAcquire(n) {
+	if !b.front.intake.take(b.tenant, n) {
 		return false
 	}
 	b.kept += n
@@ -108,12 +113,7 @@ func (b *body) refuse(scratch []byte, err error) error {
 	if !errors.Is(err, io.EOF) {
 		return err
 	}
-	items := 1 // at least, where it is not known: it is to be seen
-	if b.tally != nil {
-		items = max(items, b.tally.items)
-	}
-	b.front.ledger.RefusedFor(b.signal, noRoom, items)
-	return b.exchange.answer(laterIn(waitingAgain, codes.Unavailable, errNoRoom))
+	return b.refused(noRoom, errNoRoom)
 }
 
 // charge charges the sender's tenant, if the request is of one whatever it says, and its items
@@ -155,7 +155,7 @@ func (b *body) giveBack() {
 
 // waited makes room for others to be read.
 func (b *body) waited() {
-	b.front.waiting.Release(b.kept)
+	b.front.intake.release(b.tenant, b.kept)
 	b.kept = 0
 }
 

@@ -8,14 +8,15 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
-	"golang.org/x/sync/semaphore"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -91,7 +92,7 @@ func TestRequestsWaitForRoom(t *testing.T) {
 		}
 		second.release()
 		third.release()
-		if !f.room.TryAcquire(inFlight) || !f.waiting.TryAcquire(waiting) {
+		if !f.room.TryAcquire(inFlight) || f.intake.all != 0 {
 			t.Error("room is lost")
 		}
 	})
@@ -112,7 +113,14 @@ func TestNoRoomToWait(t *testing.T) {
 		socket, path string
 		body         []byte
 	}{{c.HTTPSocket, "/v1/traces", proto}, {c.HTTPSocket, "/v1/traces", json}, {c.ZipkinSocket, "/api/v2/spans", zipkin}}
-	must(t, r.front.waiting.Acquire(t.Context(), waiting))
+	fill := func() {
+		for _, other := range []string{"one", "another"} {
+			if !r.front.intake.take(other, waiting/2) {
+				t.Fatal("there is no room to fill")
+			}
+		}
+	}
+	fill()
 	for _, q := range requests {
 		got := tell(t, httpTo(t, q.socket), q.path, "", q.body)
 		if got.code != http.StatusServiceUnavailable || got.header.Get("Retry-After") != "1" || !bytes.Contains(got.body, []byte("more than 64 MiB")) {
@@ -122,28 +130,27 @@ func TestNoRoomToWait(t *testing.T) {
 	if p := r.traces(); p.Received != 0 || p.Refused != 4 || p.RefusedFor[noRoom] != 4 {
 		t.Errorf("%+v", p)
 	}
-	r.front.waiting.Release(waiting)
+	r.front.intake.release("one", waiting/2)
+	r.front.intake.release("another", waiting/2)
 	for _, q := range requests {
 		if got := tell(t, httpTo(t, q.socket), q.path, "", q.body); got.code >= http.StatusBadRequest {
 			t.Errorf("%s with room: %d %q", q.path, got.code, got.body)
 		}
 	}
 	until(t, "all are stored", func() bool { return r.traces().Stored == 4 })
-	if !r.front.waiting.TryAcquire(waiting) {
-		t.Error("room is lost")
-	}
+	fill() // no room is lost
 }
 
 // A body has its part of the room for as long as it is read or waits, and no longer.
 func TestRoomOfABody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFront(admit.New(limits.Default()), account.New())
-		f.waiting = semaphore.NewWeighted(100)
+		f.intake = newIntake(100)
 		must(t, f.room.Acquire(t.Context(), inFlight))
 		x := &exchange{}
-		read := func(size int) (*body, chan error) {
+		read := func(tenant string, size int) (*body, chan error) {
 			b := &body{
-				ReadCloser: io.NopCloser(bytes.NewReader(make([]byte, size))), front: f, exchange: x, signal: account.Logs,
+				ReadCloser: io.NopCloser(bytes.NewReader(make([]byte, size))), front: f, exchange: x, tenant: tenant, signal: account.Logs,
 				request: (&http.Request{}).WithContext(t.Context()),
 			}
 			done := make(chan error, 1)
@@ -151,17 +158,22 @@ func TestRoomOfABody(t *testing.T) {
 			synctest.Wait()
 			return b, done
 		}
-		first, waits := read(60)
-		second, refused := read(50)
+		first, waits := read("a", 60)
+		second, refused := read("b", 50)
 		if err := <-refused; status.Code(err) != codes.Unavailable || x.sender.Bytes != 110 {
 			t.Errorf("what does not fit is told %v, %d bytes are read of both", err, x.sender.Bytes)
 		}
 		second.release()
-		third, waitsToo := read(40)
+		fourth, tooMuch := read("a", 16)
+		if err := <-tooMuch; status.Code(err) != codes.Unavailable {
+			t.Errorf("one tenant's more than three quarters of all is told %v", err)
+		}
+		fourth.release()
+		third, waitsToo := read("b", 40)
 		f.room.Release(inFlight)
 		must(t, <-waits)
 		must(t, <-waitsToo)
-		if !f.waiting.TryAcquire(100) {
+		if f.intake.all != 0 || len(f.intake.held) > 0 {
 			t.Error("what is decoded waits no more and has room")
 		}
 		first.release()
@@ -190,13 +202,13 @@ func TestNoRoomCostsNothing(t *testing.T) {
 			_, err := io.ReadAll(b)
 			return b, err
 		}
-		must(t, f.waiting.Acquire(ctx, waiting))
+		f.intake = newIntake(0)
 		b, err := read(ctx)
 		if status.Code(err) != codes.Unavailable {
 			t.Errorf("without room to wait: %v", err)
 		}
 		b.release()
-		f.waiting.Release(waiting)
+		f.intake = newIntake(waiting)
 
 		must(t, f.room.Acquire(ctx, inFlight))
 		left := make(chan error)
@@ -221,6 +233,42 @@ func TestNoRoomCostsNothing(t *testing.T) {
 		must(t, err)
 		b.release()
 	})
+}
+
+// A request that is refused by who stands before admission, or whom the queue refuses after it,
+// costs its tenant nothing.
+func TestRefusedLaterCostsNothing(t *testing.T) {
+	f := newFront(admit.New(limits.Default()), account.New())
+	message, err := ptraceotlp.NewExportRequestFromTraces(spans("a", "b")).MarshalProto()
+	must(t, err)
+	for name, handler := range map[string]http.HandlerFunc{
+		"the memory limiter": func(http.ResponseWriter, *http.Request) {},
+		"the queue": func(_ http.ResponseWriter, r *http.Request) {
+			full := admitTraces{admission{admission: f.admission, ledger: f.ledger}, consumertest.NewErr(errors.New("full"))}
+			if err := full.ConsumeTraces(r.Context(), spans("a", "b")); err == nil {
+				t.Error("the queue is not full")
+			}
+		},
+	} {
+		wrap, err := f.GetHTTPHandler(t.Context())
+		must(t, err)
+		h, err := wrap(t.Context(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, err := io.ReadAll(r.Body)
+			must(t, err)
+			if got := f.admission.Tenants(); len(got) != 1 || got[0].Taken != 2 {
+				t.Errorf("%s: once it is read: %+v", name, got)
+			}
+			handler(w, r)
+		}))
+		must(t, err)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/traces", bytes.NewReader(message))
+		r.Header.Set("Content-Type", protobuf)
+		r.Header.Set(orgID, "shop")
+		h.ServeHTTP(httptest.NewRecorder(), r)
+		if got := f.admission.Tenants(); got[0].Taken != 0 || got[0].TakenBytes != 0 {
+			t.Errorf("%s: %+v", name, got[0])
+		}
+	}
 }
 
 // A body that stalls gives up its room; one that came may wait for longer.
@@ -262,12 +310,15 @@ func TestStalledBody(t *testing.T) {
 		if took := time.Since(begun); took != readTime {
 			t.Errorf("after %s", took)
 		}
+		if p := f.ledger.Accounting()[0]; p.RefusedFor[stalled] != 1 {
+			t.Errorf("in the books: %+v", p)
+		}
 		must(t, server.Close())
 		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 			t.Error(err)
 		}
 		synctest.Wait()
-		if !f.waiting.TryAcquire(waiting) {
+		if f.intake.all != 0 {
 			t.Error("room is lost")
 		}
 	})

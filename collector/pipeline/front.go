@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
 
 	"github.com/sightline-mesh/sightline/collector/account"
 	"github.com/sightline-mesh/sightline/collector/admit"
@@ -41,7 +42,7 @@ func frontFactory(f *front) extension.Factory {
 }
 
 func newFront(a *admit.Admission, l *account.Ledger) *front {
-	return &front{admission: a, ledger: l, waiting: semaphore.NewWeighted(waiting), room: semaphore.NewWeighted(inFlight)}
+	return &front{admission: a, ledger: l, intake: newIntake(waiting), room: semaphore.NewWeighted(inFlight), turns: newTurns()}
 }
 
 // exchange is a request and what its sender is told.
@@ -49,6 +50,7 @@ type exchange struct {
 	sender  admit.Sender
 	partial bool // its protocol has a word for what was rejected
 
+	decided  bool // what of it is taken, and so what it costs
 	rejected int
 	message  string
 	failure  error // that the receiver answers with, nil if it was taken
@@ -98,8 +100,9 @@ type front struct {
 
 	admission *admit.Admission
 	ledger    *account.Ledger
-	waiting   *semaphore.Weighted // for the bodies of requests over HTTP that are read or wait for room
+	intake    *intake             // for the bodies of requests over HTTP that are read or wait for room
 	room      *semaphore.Weighted // for requests over HTTP while they are decoded and until they are on disk
+	turns     *turns              // of calls over gRPC
 }
 
 var (
@@ -108,11 +111,14 @@ var (
 )
 
 // GetGRPCServerOptions implements extensionmiddleware.GRPCServer.
-func (*front) GetGRPCServerOptions(context.Context) ([]grpc.ServerOption, error) {
-	return []grpc.ServerOption{grpc.ChainUnaryInterceptor(frontUnary)}, nil
+func (f *front) GetGRPCServerOptions(context.Context) ([]grpc.ServerOption, error) {
+	return []grpc.ServerOption{grpc.ChainUnaryInterceptor(frontUnary), grpc.StatsHandler(f.turns)}, nil
 }
 
 func frontUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	if err := ctx.Err(); err != nil { // who went while it waited sends it again
+		return nil, status.FromContextError(err).Err()
+	}
 	x := &exchange{partial: strings.HasPrefix(info.FullMethod, "/opentelemetry.proto.collector.")}
 	if p, ok := peer.FromContext(ctx); ok {
 		x.sender.Namespace = provedBy(p.Addr.String())
@@ -135,7 +141,7 @@ func (f *front) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHTTPHan
 			kind := otlpKind(r.URL.Path)
 			x.partial = kind != ""
 			r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
-			in := &body{ReadCloser: r.Body, request: r, front: f, exchange: x, signal: cmp.Or(kind, account.Traces)}
+			in := &body{ReadCloser: r.Body, request: r, front: f, exchange: x, tenant: x.sender.Tenant(), signal: cmp.Or(kind, account.Traces)}
 			if kind != "" && r.Header.Get("Content-Type") == "application/x-protobuf" {
 				in.tally = &tally{path: paths[kind]}
 			}
@@ -148,6 +154,9 @@ func (f *front) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHTTPHan
 				return
 			}
 			next.ServeHTTP(to, r)
+			if !x.decided {
+				in.giveBack()
+			}
 		}), nil
 	}, nil
 }
