@@ -43,6 +43,7 @@ type recorder struct {
 
 	mu      sync.Mutex // guards what follows
 	pending []clickhouse.Sample
+	lost    int                  // given up since the store last took some
 	last    map[shareKey]float64 // the newest error shares of SLOs
 }
 
@@ -79,7 +80,7 @@ func (r *recorder) flush(ctx context.Context) error {
 	r.flushing.Lock()
 	defer r.flushing.Unlock()
 	r.mu.Lock()
-	batch := r.pending
+	batch, lost := r.pending, r.lost
 	r.pending = nil
 	r.mu.Unlock()
 	if len(batch) == 0 {
@@ -94,9 +95,21 @@ func (r *recorder) flush(ctx context.Context) error {
 		r.mu.Lock()
 		r.pending = append(batch, r.pending...)
 		r.mu.Unlock()
-		return fmt.Errorf("store %d recorded values: %w", len(batch), err)
+		return fmt.Errorf("store %d recorded values, %d older ones were given up: %w", len(batch), lost, err)
 	}
+	r.tell(ctx, lost)
 	return nil
+}
+
+// tell says how much was lost once the store takes values again.
+func (r *recorder) tell(ctx context.Context, lost int) {
+	if lost == 0 {
+		return
+	}
+	r.logger.ErrorContext(ctx, "recorded values were given up while the store was away", "values", lost, "kept", maxPending)
+	r.mu.Lock()
+	r.lost -= lost
+	r.mu.Unlock()
 }
 
 func (r *recorder) commit(batch []clickhouse.Sample) {
@@ -105,8 +118,9 @@ func (r *recorder) commit(batch []clickhouse.Sample) {
 	if r.speaks() {
 		r.pending = append(r.pending, batch...)
 	}
-	if n := len(r.pending); n > maxPending {
-		r.pending = r.pending[n-maxPending:]
+	if more := len(r.pending) - maxPending; more > 0 {
+		r.pending = r.pending[more:]
+		r.lost += more
 	}
 	for _, s := range batch {
 		if window, ok := strings.CutPrefix(s.Metric, shareMetric); ok {

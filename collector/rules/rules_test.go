@@ -412,7 +412,8 @@ func TestRecorderTriesOnceWhatIsRefused(t *testing.T) {
 
 func TestRecorderKeepsWhatCannotBeStored(t *testing.T) {
 	m := &memory{away: true}
-	r := newRecorder(m, nil)
+	var log strings.Builder
+	r := newRecorder(m, slog.New(slog.NewTextHandler(&log, nil)))
 	record := func(v float64) {
 		a := r.Appender(t.Context())
 		l := labels.FromStrings(model.MetricNameLabel, shareMetric+"5m", labelSLO, "a", labelNamespace, "n")
@@ -444,6 +445,20 @@ func TestRecorderKeepsWhatCannotBeStored(t *testing.T) {
 	}
 	if len(r.pending) != maxPending {
 		t.Errorf("%d values wait, want at most %d", len(r.pending), maxPending)
+	}
+	m.away = true
+	if err := r.flush(t.Context()); err == nil || !strings.Contains(err.Error(), "11 older ones were given up") || log.Len() > 0 {
+		t.Errorf("while the store is away: %v, %q", err, log.String())
+	}
+	m.away = false
+	for range 2 {
+		if err := r.flush(t.Context()); err != nil {
+			t.Error(err)
+		}
+		record(1)
+	}
+	if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "values=11") {
+		t.Errorf("told %q", got)
 	}
 }
 
