@@ -31,7 +31,8 @@ type figures struct {
 	sizes  []clickhouse.Size
 }
 
-// String is tables of the figures: early is the second tenth of the run, late the last.
+// String is tables of the figures: early is the second tenth of the run, middle the sixth,
+// when the windows of an hour's questions are full, late the last.
 func (f *figures) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d spans and %d log rows of %d services in %s, %d CPUs; %d dropped by sidecars, all others stored\n\n",
@@ -50,7 +51,7 @@ func (f *figures) String() string {
 		row(w, "", fmt.Sprintf("%.2f", (last.cpuCollector-first.cpuCollector).Seconds()/took), fmt.Sprintf("%.2f", (last.cpuEngine-first.cpuEngine).Seconds()/took))
 	}
 	row(w, "")
-	row(w, "question, ms", "early p50 / p95", "late p50 / p95", "asked")
+	row(w, "question, ms", "early p50 / p95", "middle p50 / p95", "late p50 / p95", "asked")
 	f.answers(w)
 	if late := f.asked.late; len(late) > 0 {
 		row(w, "traces not there after "+settled.String(), strconv.Itoa(len(late)), "oldest when found", slices.Max(late).Round(time.Second).String())
@@ -61,7 +62,7 @@ func (f *figures) String() string {
 	row(w, "")
 	row(w, "bytes a row in the access log", "merged")
 	for _, z := range f.sizes {
-		if z.Name == "logs" || strings.HasPrefix(z.Name, "red") {
+		if z.Name == "logs" || strings.HasPrefix(z.Name, "red") || strings.HasPrefix(z.Name, "edges") {
 			row(w, z.Name, fmt.Sprintf("%.1f", float64(z.Bytes)/float64(f.told.Logs)), fmt.Sprintf("%d rows", z.Rows))
 		}
 	}
@@ -106,19 +107,22 @@ func (f *figures) grown(w io.Writer, name string, of func(look) float64) {
 func (f *figures) share(at time.Duration) int { return min(shares-1, int(at*shares/f.length)) }
 
 func (f *figures) answers(w io.Writer) {
-	early, late, all := map[string][]time.Duration{}, map[string][]time.Duration{}, map[string]int{}
+	shown := []int{1, shares / 2, shares - 1}
+	took, all := map[string]map[int][]time.Duration{}, map[string]int{}
 	for _, a := range f.asked.took {
-		all[a.question]++
-		switch f.share(a.at) {
-		case 1:
-			early[a.question] = append(early[a.question], a.took)
-		case shares - 1:
-			late[a.question] = append(late[a.question], a.took)
+		if all[a.question]++; took[a.question] == nil {
+			took[a.question] = map[int][]time.Duration{}
 		}
+		share := f.share(a.at)
+		took[a.question][share] = append(took[a.question][share], a.took)
 	}
-	both := func(took []time.Duration) string { return ms(quantile(took, 50)) + " / " + ms(quantile(took, 95)) }
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		row(w, name, both(early[name]), both(late[name]), strconv.Itoa(all[name]))
+		cells := []string{name}
+		for _, share := range shown {
+			of := took[name][share]
+			cells = append(cells, ms(quantile(of, 50))+" / "+ms(quantile(of, 95)))
+		}
+		row(w, append(cells, strconv.Itoa(all[name]))...)
 	}
 }
 

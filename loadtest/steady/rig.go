@@ -42,7 +42,7 @@ func measure(ctx context.Context, o options, pair *backend.Pair) (*figures, erro
 	if err := pair.Drained(ctx, f.told.Spans-f.told.DroppedSpans+uint64(len(probing.took)), o.patience); err != nil {
 		return nil, err
 	}
-	for _, table := range []string{"logs", "red"} {
+	for _, table := range []string{"logs", "red", "edges"} {
 		if err := pair.Store.Merge(ctx, table); err != nil {
 			return nil, err
 		}
