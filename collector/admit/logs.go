@@ -28,8 +28,10 @@ func (a *Admission) Logs(s Sender, ld plog.Logs) (*Outcome, error) {
 			if !a.scope(sl.Scope(), sl.LogRecords().Len(), out) {
 				return true
 			}
-			sl.LogRecords().RemoveIf(func(r plog.LogRecord) bool { return !a.record(r, out) })
-			observe(sl.LogRecords(), now)
+			sl.LogRecords().RemoveIf(func(r plog.LogRecord) bool {
+				observe(r, now)
+				return !a.record(r, out)
+			})
 			return sl.LogRecords().Len() == 0
 		})
 		return rl.ScopeLogs().Len() == 0
@@ -57,14 +59,12 @@ func recordsOf(rl plog.ResourceLogs) (n int) {
 	return n
 }
 
-// observe says of records without any time that they were seen now, as OpenTelemetry's data
-// model has who receives them do: that time goes to the queue with them, so that a batch that
-// is stored again by a later process is the same.
-func observe(all plog.LogRecordSlice, now pcommon.Timestamp) {
-	for _, r := range all.All() {
-		if r.Timestamp() == 0 && r.ObservedTimestamp() == 0 {
-			r.SetObservedTimestamp(now)
-		}
+// observe says of a record without any time that it was seen now, as OpenTelemetry's data model
+// has who receives it do: that time goes to the queue with it, so that a batch that is stored
+// again by a later process is the same.
+func observe(r plog.LogRecord, now pcommon.Timestamp) {
+	if r.Timestamp() == 0 && r.ObservedTimestamp() == 0 {
+		r.SetObservedTimestamp(now)
 	}
 }
 

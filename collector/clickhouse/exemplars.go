@@ -11,15 +11,15 @@ var insertExemplars string
 // InsertExemplars stores exemplars, and the labels of their series where those are new
 // today, as InsertSamples does. A batch whose token was stored already is not stored again.
 func (s *Store) InsertExemplars(ctx context.Context, token string, all []Exemplar) error {
-	rows, series := make([]exemplarRow, len(all)), make([]Sample, len(all))
+	rows := make([]exemplarRow, len(all))
 	met := s.newDays(len(all))
 	for i, e := range all {
 		rows[i] = exemplarRow{Fingerprint(e.Metric, e.Labels), e}
-		series[i] = Sample{Metric: e.Metric, Labels: e.Labels, Time: e.Time}
-		met.meet(rows[i].fingerprint, &series[i])
+		met.meet(rows[i].fingerprint, &Sample{Metric: e.Metric, Labels: e.Labels, Time: e.Time})
 	}
 	var l losses
-	if err := l.of(met.insert(ctx, token+"-exemplars"), func(lost []int) []int { return met.without(lost, series) }); err != nil {
+	day := func(i int) seriesDay { return dayOfSeries(rows[i].fingerprint, rows[i].Time) }
+	if err := l.of(met.insert(ctx, token+"-exemplars"), func(lost []int) []int { return met.without(lost, len(rows), day) }); err != nil {
 		return err
 	}
 	if err := l.of(insert(ctx, s, exemplarsTable(), token, rows), func(lost []int) []int { return lost }); err != nil {

@@ -62,7 +62,7 @@ type newest struct {
 // searchNewest finds the traces of a question about one span.
 func (s *Store) searchNewest(ctx context.Context, a search) (signal.TracePage, error) {
 	n := newNewest(s, a)
-	n.first = s.firstSlice(ctx, n)
+	n.first = n.firstSlice(ctx)
 	asked, cancel := context.WithTimeout(ctx, s.cfg.QueryTimeout)
 	defer cancel()
 	err := n.look(asked)
@@ -89,18 +89,16 @@ func newNewest(s *Store, a search) *newest {
 			end = cut
 		}
 	}
-	return &newest{
-		search: a, store: s, from: end, first: shortest, start: end, end: end, floor: end, most: 64 + 2*a.want, seen: map[string]bool{},
-	}
+	return &newest{search: a, store: s, from: end, start: end, end: end, floor: end, most: 64 + 2*a.want, seen: map[string]bool{}}
 }
 
 // firstSlice is how long the first is.
-func (s *Store) firstSlice(ctx context.Context, n *newest) time.Duration {
+func (n *newest) firstSlice(ctx context.Context) time.Duration {
 	spans := firstSpans
 	if n.attributes {
 		spans = firstAttributes
 	}
-	known := s.spread(ctx)
+	known := n.store.spread(ctx)
 	return max(known.back(n.from, float64(spans)), shortest)
 }
 

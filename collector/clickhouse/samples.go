@@ -36,45 +36,51 @@ type sampleRow struct {
 // for good: of these a *RefusedError tells. A batch whose token was stored already is not
 // stored again.
 func (s *Store) InsertSamples(ctx context.Context, token string, samples []Sample) error {
-	var values, histograms placed
+	var values, histograms []sampleRow
 	met := s.newDays(len(samples))
-	for i, v := range samples {
+	for _, v := range samples {
 		row := sampleRow{Fingerprint(v.Metric, v.Labels), v}
-		if v.Histogram == nil {
-			values.add(row, i)
+		if isValue(&v) {
+			values = append(values, row)
 		} else {
-			histograms.add(row, i)
+			histograms = append(histograms, row)
 		}
 		met.meet(row.fingerprint, &v)
 	}
 	var l losses
-	if err := l.of(met.insert(ctx, token), func(rows []int) []int { return met.without(rows, samples) }); err != nil {
+	day := func(i int) seriesDay {
+		return dayOfSeries(Fingerprint(samples[i].Metric, samples[i].Labels), samples[i].Time)
+	}
+	if err := l.of(met.insert(ctx, token), func(rows []int) []int { return met.without(rows, len(samples), day) }); err != nil {
 		return err
 	}
-	if err := l.of(insert(ctx, s, samplesTable(), token, values.rows), values.from); err != nil {
+	if err := l.of(insert(ctx, s, samplesTable(), token, values), func(rows []int) []int { return among(samples, isValue, rows) }); err != nil {
 		return err
 	}
-	if err := l.of(insert(ctx, s, histogramsTable(), token, histograms.rows), histograms.from); err != nil {
+	if err := l.of(insert(ctx, s, histogramsTable(), token, histograms), func(rows []int) []int { return among(samples, isHistogram, rows) }); err != nil {
 		return err
 	}
 	return l.err()
 }
 
-// placed are some of a request's samples, and where they stood in it.
-type placed struct {
-	rows   []sampleRow
-	places []int
-}
+func isValue(v *Sample) bool     { return v.Histogram == nil }
+func isHistogram(v *Sample) bool { return v.Histogram != nil }
 
-func (p *placed) add(row sampleRow, place int) {
-	p.rows, p.places = append(p.rows, row), append(p.places, place)
-}
-
-// from is where rows stood.
-func (p *placed) from(rows []int) []int {
-	places := make([]int, len(rows))
-	for i, row := range rows {
-		places[i] = p.places[row]
+// among is where some of those of a kind stand among samples. The rows are their ascending
+// numbers.
+func among(samples []Sample, kind func(*Sample) bool, rows []int) (places []int) {
+	row := 0
+	for i := range samples {
+		if len(rows) == 0 {
+			break
+		}
+		if !kind(&samples[i]) {
+			continue
+		}
+		if row == rows[0] {
+			places, rows = append(places, i), rows[1:]
+		}
+		row++
 	}
 	return places
 }

@@ -40,15 +40,15 @@ func (n *newDays) meet(fingerprint uint64, v *Sample) {
 	n.fresh = append(n.fresh, seriesRow{v.Metric, fingerprint, dayOf(v.Time), v.Labels})
 }
 
-// without is where those of some samples stand whose series is one of some rows that were not
-// written down: without its labels nobody finds them.
-func (n *newDays) without(rows []int, samples []Sample) (places []int) {
+// without is where those of n samples stand whose series is one of some rows that were not
+// written down: without its labels nobody finds them. Of tells a sample's series and day.
+func (n *newDays) without(rows []int, samples int, of func(i int) seriesDay) (places []int) {
 	refused := map[seriesDay]bool{}
 	for _, row := range rows {
 		refused[dayOfSeries(n.fresh[row].fingerprint, n.fresh[row].day)] = true
 	}
-	for i, v := range samples {
-		if refused[dayOfSeries(Fingerprint(v.Metric, v.Labels), v.Time)] {
+	for i := range samples {
+		if refused[of(i)] {
 			places = append(places, i)
 		}
 	}

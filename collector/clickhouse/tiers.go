@@ -92,12 +92,12 @@ func (t tiered) ttl(to Tiers) string {
 	return fmt.Sprintf("%s + INTERVAL %d HOUR TO VOLUME '%s', %s", t.day, to.hours(), coldVolume, gone)
 }
 
-// when is it in words.
-func (t Tiers) when() string {
+// state is what a table should have of tiers.
+func (t Tiers) state() tableState {
 	if t == (Tiers{}) {
-		return tableState{}.when()
+		return tableState{}
 	}
-	return tableState{policy: t.Policy, hours: t.hours()}.when()
+	return tableState{policy: t.Policy, hours: t.hours()}
 }
 
 // when is it in words.
@@ -138,14 +138,11 @@ type tableState struct {
 // change are the statements that bring a table where it should be; none where it is.
 func (t Tiers) change(table tiered, is tableState) []string {
 	var all []string
-	want := 0
-	if t != (Tiers{}) {
-		want = t.hours()
-		if is.policy != t.Policy {
-			all = append(all, "ALTER TABLE "+table.table+" MODIFY SETTING "+t.settings())
-		}
+	want := t.state()
+	if want.policy != "" && is.policy != want.policy {
+		all = append(all, "ALTER TABLE "+table.table+" MODIFY SETTING "+t.settings())
 	}
-	if is.hours != want {
+	if is.hours != want.hours {
 		all = append(all, "ALTER TABLE "+table.table+" MODIFY TTL "+table.ttl(t))
 	}
 	return all
@@ -181,7 +178,7 @@ func (s *Store) Tier(ctx context.Context) error {
 func (s *Store) tier(ctx context.Context, table tiered, is tableState) error {
 	changes := s.cfg.Tiers.change(table, is)
 	if was, ok := s.tiers.Load(table.table); ok && was == s.cfg.Tiers && len(changes) > 0 {
-		return fmt.Errorf("%w: they go %s, and not %s: does another collector send them elsewhere, or at another time?", errContested, is.when(), s.cfg.Tiers.when())
+		return fmt.Errorf("%w: they go %s, and not %s: does another collector send them elsewhere, or at another time?", errContested, is.when(), s.cfg.Tiers.state().when())
 	}
 	if err := s.changeAll(ctx, changes); err != nil {
 		return err

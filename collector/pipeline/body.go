@@ -136,7 +136,6 @@ func (b *body) charge() error {
 func (b *body) wait() error {
 	need := min(decoded*int64(b.exchange.sender.Bytes), inFlight)
 	if err := b.front.room.Acquire(b.request.Context(), need); err != nil {
-		b.giveBack()
 		return err
 	}
 	b.held = need
@@ -159,8 +158,12 @@ func (b *body) waited() {
 	b.kept = 0
 }
 
-// release gives all room back, once the request is answered.
+// release gives all room back, once the request is answered, and what it was charged if it came
+// to nothing before it was decided what it costs.
 func (b *body) release() {
+	if !b.exchange.decided {
+		b.giveBack()
+	}
 	b.waited()
 	b.front.room.Release(b.held)
 	b.held = 0

@@ -154,9 +154,6 @@ func (f *front) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHTTPHan
 				return
 			}
 			next.ServeHTTP(to, r)
-			if !x.decided {
-				in.giveBack()
-			}
 		}), nil
 	}, nil
 }

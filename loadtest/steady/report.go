@@ -107,19 +107,20 @@ func (f *figures) grown(w io.Writer, name string, of func(look) float64) {
 func (f *figures) share(at time.Duration) int { return min(shares-1, int(at*shares/f.length)) }
 
 func (f *figures) answers(w io.Writer) {
-	shown := []int{1, shares / 2, shares - 1}
-	took, all := map[string]map[int][]time.Duration{}, map[string]int{}
+	type slot struct {
+		question string
+		share    int
+	}
+	took, all := map[slot][]time.Duration{}, map[string]int{}
 	for _, a := range f.asked.took {
-		if all[a.question]++; took[a.question] == nil {
-			took[a.question] = map[int][]time.Duration{}
-		}
-		share := f.share(a.at)
-		took[a.question][share] = append(took[a.question][share], a.took)
+		all[a.question]++
+		at := slot{a.question, f.share(a.at)}
+		took[at] = append(took[at], a.took)
 	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		cells := []string{name}
-		for _, share := range shown {
-			of := took[name][share]
+		for _, share := range []int{1, shares / 2, shares - 1} {
+			of := took[slot{name, share}]
 			cells = append(cells, ms(quantile(of, 50))+" / "+ms(quantile(of, 95)))
 		}
 		row(w, append(cells, strconv.Itoa(all[name]))...)
